@@ -1,0 +1,15 @@
+# How this project compiles its own programs. None of it reaches a project that uses the library.
+add_library(softscore_own INTERFACE)
+target_link_libraries(softscore_own INTERFACE softscore::softscore)
+target_compile_options(softscore_own INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion)
+if(SOFTSCORE_WERROR)
+  target_compile_options(softscore_own INTERFACE -Werror)
+endif()
+if(SOFTSCORE_NATIVE)
+  target_compile_options(softscore_own INTERFACE -march=native)
+endif()
+if(SOFTSCORE_SANITIZE)
+  target_compile_options(softscore_own INTERFACE -fsanitize=${SOFTSCORE_SANITIZE} -fno-sanitize-recover=all
+                                                 -fno-omit-frame-pointer)
+  target_link_options(softscore_own INTERFACE -fsanitize=${SOFTSCORE_SANITIZE})
+endif()

@@ -1,0 +1,58 @@
+# The functions that tests/CMakeLists.txt is written in.
+find_package(Catch2 3 CONFIG QUIET)
+if(NOT Catch2_FOUND)
+  find_package(Catch2 2 CONFIG QUIET)
+endif()
+if(NOT Catch2_FOUND)
+  softscore_need(Catch2 https://github.com/catchorg/Catch2.git v3.7.1 3 CONFIG)
+  list(APPEND CMAKE_MODULE_PATH "${catch2_SOURCE_DIR}/extras")
+endif()
+include(Catch)
+
+add_library(test_support OBJECT support/main.cpp)
+target_include_directories(test_support PUBLIC "${CMAKE_CURRENT_SOURCE_DIR}/support")
+target_link_libraries(test_support PUBLIC Catch2::Catch2 softscore_own)
+target_compile_definitions(test_support PUBLIC SOFTSCORE_TEST_DIR="${CMAKE_CURRENT_SOURCE_DIR}")
+
+# add_tests(<label> <room> <sources...>): the Catch2 program <label>_<room>, each of its cases a test with that label.
+# No sources, no program.
+function(add_tests label room)
+  if(NOT ARGN)
+    return()
+  endif()
+  set(program ${label}_${room})
+  add_executable(${program} ${ARGN} $<TARGET_OBJECTS:test_support>)
+  target_link_libraries(${program} PRIVATE test_support)
+  catch_discover_tests(${program} TEST_PREFIX "${label}.${room}: " PROPERTIES LABELS ${label} TIMEOUT 600)
+endfunction()
+
+# add_static_tests(<room> <sources...>): files of static_assert; to compile is to pass.
+function(add_static_tests room)
+  if(ARGN)
+    add_library(static_${room} OBJECT ${ARGN})
+    target_link_libraries(static_${room} PRIVATE softscore_own)
+  endif()
+endfunction()
+
+# add_program_test(<label> <program> <source> <arguments...>): a program of its own that passes by returning 0.
+function(add_program_test label program source)
+  add_executable(${program} ${source})
+  target_link_libraries(${program} PRIVATE softscore_own)
+  target_include_directories(${program} PRIVATE "${CMAKE_CURRENT_SOURCE_DIR}/support")
+  add_test(NAME "${label}: ${program}" COMMAND ${program} ${ARGN})
+  set_tests_properties("${label}: ${program}" PROPERTIES LABELS ${label} TIMEOUT 600)
+endfunction()
+
+# add_compile_fail_test(<name> <file> <regular expression>): the file must be refused by the compiler with a message
+# that matches, and must compile with -DSOFTSCORE_TWIN, which selects a version that differs in one line.
+function(add_compile_fail_test name file message)
+  add_test(
+    NAME "compile_fail: ${name}"
+    COMMAND
+      ${CMAKE_COMMAND} -E env LC_ALL=C ${CMAKE_COMMAND} -D "compiler=${CMAKE_CXX_COMPILER}"
+      -D "file=${CMAKE_CURRENT_SOURCE_DIR}/${file}" -D "message=${message}" -D
+      "includes=${PROJECT_SOURCE_DIR}/include" -D
+      "system_includes=$<JOIN:$<TARGET_PROPERTY:Eigen3::Eigen,INTERFACE_INCLUDE_DIRECTORIES>,|>" -P
+      "${PROJECT_SOURCE_DIR}/cmake/compile_fail.cmake")
+  set_tests_properties("compile_fail: ${name}" PROPERTIES LABELS compile_fail TIMEOUT 300)
+endfunction()

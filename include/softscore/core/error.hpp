@@ -1,0 +1,31 @@
+#pragma once
+
+#include <sstream>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+namespace softscore {
+
+/// The one exception of the library. `what()` is a single sentence that names the argument or file, its value, and
+/// the rule that the value breaks.
+class error : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+/// Throws `error` with the sentence "<argument> is <value>, but it must be <rule>".
+template <class Value>
+[[noreturn]] void reject(std::string_view argument, const Value& value, std::string_view rule) {
+  std::ostringstream sentence;
+  sentence << argument << " is " << value << ", but it must be " << rule;
+  throw error(sentence.str());
+}
+
+/// Returns when `holds`; otherwise `reject(argument, value, rule)`.
+template <class Value>
+constexpr void require(bool holds, std::string_view argument, const Value& value, std::string_view rule) {
+  if (!holds) reject(argument, value, rule);
+}
+
+}  // namespace softscore

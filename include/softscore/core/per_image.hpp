@@ -1,0 +1,25 @@
+#pragma once
+
+#include <cstddef>
+#include <span>
+
+namespace softscore {
+
+/// One value for a whole batch (sampling) or one value per image (training). It refers to the values of the second
+/// kind and does not own them.
+template <class T>
+class per_image {
+ public:
+  constexpr per_image(T one) : one_{one} {}
+  constexpr explicit per_image(std::span<const T> each) : each_{each.data()} {}
+
+  constexpr T operator[](std::size_t image) const { return each_ != nullptr ? each_[image] : one_; }
+  /// True if all images share one value.
+  constexpr bool shared() const { return each_ == nullptr; }
+
+ private:
+  T one_{};
+  const T* each_{};
+};
+
+}  // namespace softscore
