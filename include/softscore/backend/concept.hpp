@@ -1,0 +1,128 @@
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include <softscore/core/config.hpp>
+#include <softscore/core/noise.hpp>
+#include <softscore/core/per_image.hpp>
+#include <softscore/core/quantity.hpp>
+#include <softscore/core/shape.hpp>
+#include <softscore/core/view.hpp>
+
+namespace softscore {
+
+/// The element types that the library computes in.
+template <class T>
+concept Scalar = std::same_as<T, float> || std::same_as<T, double>;
+
+/// A view of T where backend `Be` keeps its arrays.
+template <class Be, class T>
+using view_of = view<T, typename Be::space>;
+
+/// The owning array that `Be::make<T>` returns.
+template <class Be, class T>
+using array_of = decltype(std::declval<Be&>().template make<T>(shape{}));
+
+/// One term of a linear combination: a number (or one per image) times a batch.
+template <class T, class Space>
+struct term {
+  per_image<double> coefficient;
+  view<const T, Space> array;
+};
+template <class T, class Space>
+term(per_image<double>, view<T, Space>) -> term<std::remove_const_t<T>, Space>;
+template <class T, class Space>
+term(double, view<T, Space>) -> term<std::remove_const_t<T>, Space>;
+
+namespace detail {
+struct map_probe {
+  template <class T>
+  SOFTSCORE_HD void operator()(T& a, const T& b) const {
+    a = b;
+  }
+};
+struct gather_probe {
+  template <class T>
+  SOFTSCORE_HD T operator()(level, const shape&, pixel, std::size_t, const T* image, const double* table) const {
+    return *image + static_cast<T>(*table);
+  }
+};
+}  // namespace detail
+
+/// `be.make<T>(shape)` returns an owning array of zeros whose `view()` lies in the backend's space. Memory comes from a
+/// pool that the backend keeps, so an array that a step makes and drops costs no allocation from the second step on.
+template <class Be, class T>
+concept AllocatesArrays = Scalar<T> && requires(Be& be, shape s) {
+  typename Be::space;
+  { be.template make<T>(s) } -> std::movable;
+  { be.template make<T>(s).view() } -> std::same_as<view_of<Be, T>>;
+};
+
+/// `be.upload(host, device)` and `be.download(device, host)` copy a whole view from and to host memory.
+template <class Be, class T>
+concept CopiesToHost = requires(Be& be, view_of<Be, T> device, view_of<Be, const T> source, const T* in, T* out) {
+  be.upload(in, device);
+  be.download(source, out);
+};
+
+/// `be.normal(key, images, out)` fills `out` with the standard normal numbers of the key (core/noise.hpp).
+template <class Be, class T>
+concept FillsNoise = requires(Be& be, noise_key key, batch images, view_of<Be, T> out) { be.normal(key, images, out); };
+
+/// `be.combine(out, term...)` stores the sum of coefficient times array in one pass; `out` may be one of the arrays.
+template <class Be, class T>
+concept CombinesLinearly = requires(Be& be, view_of<Be, T> out, term<T, typename Be::space> a) {
+  be.combine(out, a);
+  be.combine(out, a, a);
+  be.combine(out, a, a, a, a);
+};
+
+/// `be.for_each(body, a, b...)` calls `body(a[i], b[i]...)` for every element: activations, Adam, EMA.
+template <class Be, class T>
+concept MapsElements =
+    requires(Be& be, view_of<Be, T> a, view_of<Be, const T> b) { be.for_each(detail::map_probe{}, a, b); };
+
+/// `be.each_pixel(body, levels, in, out, tables...)` stores `body(level, shape, pixel, image, in_of_the_image,
+/// table...)` into every element of `out`; `in` is not `out`. A table is a view of doubles, seen by the body as a
+/// pointer.
+template <class Be, class T>
+concept GathersPixels =
+    requires(Be& be, per_image<level> levels, view_of<Be, const T> in, view_of<Be, T> out,
+             view_of<Be, const double> t) { be.each_pixel(detail::gather_probe{}, levels, in, out, t); };
+
+/// `be.dot(a, b, host)` writes the inner product of each image of a with that of b, summed in double in a fixed order.
+template <class Be, class T>
+concept ReducesPerImage = requires(Be& be, view_of<Be, const T> a, double* host) { be.dot(a, a, host); };
+
+/// `be.convert(from, to)` copies between float and double.
+template <class Be>
+concept Converts = requires(Be& be, view_of<Be, double> d, view_of<Be, float> f) {
+  be.convert(view_of<Be, const double>(d), f);
+  be.convert(view_of<Be, const float>(f), d);
+};
+
+/// `be.constant(table)` gives a view of a table of doubles that never changes and that the caller keeps alive; a device
+/// copies it over once.
+template <class Be>
+concept KeepsTables = requires(Be& be, const std::shared_ptr<const std::vector<double>>& table) {
+  { be.constant(table) } -> std::same_as<view_of<Be, const double>>;
+};
+
+/// Where arrays live and how arithmetic is done: the verbs that every corruption, objective and sampler is written in.
+/// Models: serial_backend, tbb_backend.
+template <class Be, class T>
+concept Backend = AllocatesArrays<Be, T> && AllocatesArrays<Be, double> && CopiesToHost<Be, T> && FillsNoise<Be, T> &&
+                  CombinesLinearly<Be, T> && MapsElements<Be, T> && GathersPixels<Be, T> && ReducesPerImage<Be, T> &&
+                  KeepsTables<Be> && Converts<Be>;
+
+/// A backend whose arrays the host may touch; it also offers `be.parallel(count, body)`, which calls `body(i)` for
+/// i = 0 .. count - 1, in any order, on its threads.
+template <class Be>
+concept HostBackend = Be::space::host && requires(Be& be) { be.parallel(std::size_t{}, [](std::size_t) {}); };
+
+}  // namespace softscore

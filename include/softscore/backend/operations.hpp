@@ -1,0 +1,61 @@
+#pragma once
+
+#include <cstddef>
+#include <utility>
+
+#include <softscore/backend/concept.hpp>
+#include <softscore/backend/conv2d_shape.hpp>
+
+namespace softscore {
+
+// The heavy operations of networks are free functions that take the backend first; each backend has its own overloads.
+// Where an array may be empty, an empty view means "not wanted".
+
+/// `channel_block<T>(be, channels)` is how many channels lie side by side in an activation: 1 for the plain order
+/// N,C,H,W, a divisor of `channels` otherwise. Between the layers activations have this order; `pack` and `unpack`
+/// convert at the ends of a network. The logical shape stays (N,C,H,W).
+template <class Be, class T>
+concept OrdersChannels = requires(Be& be, view_of<Be, const T> from, view_of<Be, T> to) {
+  { channel_block<T>(be, std::size_t{}) } -> std::convertible_to<std::size_t>;
+  pack(be, from, to);
+  unpack(be, from, to);
+};
+
+/// `make_conv2d<T>(be, sizes)` plans a 'same' convolution and makes all its scratch; `conv2d_prepare` takes new
+/// weights, `conv2d_forward` and `conv2d_backward` use the weights last prepared.
+template <class Be, class T>
+concept Convolves2d = requires(Be& be, conv2d_shape sizes, view_of<Be, const T> in, view_of<Be, T> out) {
+  make_conv2d<T>(be, sizes);
+  requires requires(decltype(make_conv2d<T>(be, sizes))& plan) {
+    conv2d_prepare(be, plan, in);
+    conv2d_forward(be, plan, in, in, in, out);
+    conv2d_backward(be, plan, in, in, in, out, out, out);
+  };
+};
+
+/// Layer norm over (C,H,W) with affine gain and bias, then GELU, then a shift per image and channel.
+template <class Be, class T>
+concept NormalisesLayers = requires(Be& be, shape sizes, view_of<Be, const T> in, view_of<Be, T> out) {
+  make_layer_norm_gelu<T>(be, sizes);
+  requires requires(decltype(make_layer_norm_gelu<T>(be, sizes))& plan) {
+    layer_norm_gelu_prepare(be, plan, in, in);
+    layer_norm_gelu_forward(be, plan, in, in, in, in, out);
+    layer_norm_gelu_backward(be, plan, in, in, in, in, out, out, out, out);
+  };
+};
+
+/// Dense layers on (N,I), and GELU by itself.
+template <class Be, class T>
+concept MultipliesMatrices = requires(Be& be, view_of<Be, const T> in, view_of<Be, T> out) {
+  linear_forward(be, in, in, in, out);
+  linear_backward(be, in, in, in, out, out, out);
+  gelu_forward(be, in, out);
+  gelu_backward(be, in, in, out);
+};
+
+/// A backend that networks run on.
+template <class Be, class T>
+concept NetworkBackend = Backend<Be, T> && OrdersChannels<Be, T> && Convolves2d<Be, T> && NormalisesLayers<Be, T> &&
+                         MultipliesMatrices<Be, T>;
+
+}  // namespace softscore

@@ -1,0 +1,21 @@
+#pragma once
+
+#include <cstddef>
+
+#include <softscore/backend/archetype.hpp>
+#include <softscore/backend/host_verbs.hpp>
+
+namespace softscore {
+
+/// One thread and plain loops: the oracle that every other backend is checked against.
+class serial_backend : public host_verbs<serial_backend> {
+ public:
+  /// Calls `body(i)` for i = 0 .. count - 1, in that order.
+  template <class Body>
+  void parallel(std::size_t count, const Body& body) const {
+    for (std::size_t i = 0; i < count; ++i) body(i);
+  }
+};
+static_assert(Backend<serial_backend, float> && Backend<serial_backend, double> && HostBackend<serial_backend>);
+
+}  // namespace softscore

@@ -1,0 +1,55 @@
+#pragma once
+
+#include <cstddef>
+#include <thread>
+
+#include <oneapi/tbb/blocked_range.h>
+#include <oneapi/tbb/parallel_for.h>
+#include <oneapi/tbb/partitioner.h>
+#include <oneapi/tbb/task_arena.h>
+
+#include <softscore/backend/host_verbs.hpp>
+#include <softscore/core/error.hpp>
+
+namespace softscore {
+
+/// oneTBB threads over images or fixed blocks. The tasks, and the order of every sum, depend on the sizes alone, so the
+/// bits are the same for any number of threads.
+class tbb_backend : public host_verbs<tbb_backend> {
+ public:
+  /// As many threads as the machine runs at once.
+  tbb_backend() : tbb_backend{std::thread::hardware_concurrency() > 0 ? std::thread::hardware_concurrency() : 1} {}
+  /// `threads` threads, the caller's included; throws `error` if that is 0.
+  explicit tbb_backend(std::size_t threads) : threads_{threads}, arena_{checked(threads)} {}
+
+  std::size_t threads() const { return threads_; }
+
+  /// Calls `body(i)` for i = 0 .. count - 1 on the backend's threads, each thread a run of neighbours.
+  template <class Body>
+  void parallel(std::size_t count, const Body& body) {
+    if (count <= 1 || threads_ == 1) {
+      for (std::size_t i = 0; i < count; ++i) body(i);
+      return;
+    }
+    arena_.execute([&] {
+      tbb::parallel_for(
+          tbb::blocked_range<std::size_t>{0, count},
+          [&](const tbb::blocked_range<std::size_t>& run) {
+            for (std::size_t i = run.begin(); i != run.end(); ++i) body(i);
+          },
+          tbb::static_partitioner{});
+    });
+  }
+
+ private:
+  static int checked(std::size_t threads) {
+    require(threads >= 1 && threads <= 4096, "threads", threads, "between 1 and 4096");
+    return static_cast<int>(threads);
+  }
+
+  std::size_t threads_;
+  tbb::task_arena arena_;
+};
+static_assert(Backend<tbb_backend, float> && Backend<tbb_backend, double> && HostBackend<tbb_backend>);
+
+}  // namespace softscore

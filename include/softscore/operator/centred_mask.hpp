@@ -1,0 +1,29 @@
+#pragma once
+
+#include <cmath>
+#include <cstddef>
+
+#include <softscore/operator/diagonal.hpp>
+
+namespace softscore {
+
+/// Keeps a centred rectangle and blacks out the rest (EQUATIONS F7, D6; 001 App. G). Level w takes round(w) rows and
+/// columns away: a square image of side n keeps a square of side n - round(w), none from w = n on. A projection; the
+/// levels are discrete, so C_t jumps in t.
+struct centred_mask {};
+
+template <>
+struct degradation<centred_mask> : diagonal<degradation<centred_mask>> {
+  SOFTSCORE_HD static double entry(const centred_mask&, level w, const shape& s, pixel p) {
+    const auto taken = static_cast<std::size_t>(w.value + 0.5);
+    return kept(taken, s.height, p.row) && kept(taken, s.width, p.column) ? 1.0 : 0.0;
+  }
+
+ private:
+  SOFTSCORE_HD static bool kept(std::size_t taken, std::size_t side, std::size_t position) {
+    return taken < side && position >= taken / 2 && position < taken / 2 + (side - taken);
+  }
+};
+static_assert(LinearOperator<centred_mask>);
+
+}  // namespace softscore

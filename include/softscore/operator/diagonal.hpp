@@ -1,0 +1,54 @@
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <memory>
+#include <vector>
+
+#include <softscore/operator/concept.hpp>
+
+namespace softscore {
+
+namespace detail {
+// One element of diag(entry) x; `table` is there for operators that look their entries up.
+template <class F, class Op>
+struct diagonal_body {
+  Op op;
+  template <class T, class... Table>
+  SOFTSCORE_HD T operator()(level w, const shape& s, pixel p, std::size_t, const T* image,
+                            const Table*... table) const {
+    return static_cast<T>(F::entry(op, w, s, p, table...)) * image[p.offset(s)];
+  }
+};
+
+template <class F, class Op>
+concept HasTable = requires(const Op op) {
+  { F::table(op) } -> std::same_as<const std::shared_ptr<const std::vector<double>>&>;
+};
+}  // namespace detail
+
+/// Makes a degradation of a multiplication per pixel. `F` gives `static double entry(const Op&, level, const shape&,
+/// pixel)`, 1 at level 0; the adjoint follows, since a real diagonal is its own. Entries that are dear to compute come
+/// from a table: `F` then also gives `static const std::shared_ptr<const std::vector<double>>& table(const Op&)`, and
+/// `entry` takes the pointer to it as a fifth argument.
+template <class F>
+struct diagonal {
+  template <class Op, class Be, Scalar T>
+  static void apply(const Op& op, Be& be, per_image<level> levels, const_view<T, typename Be::space> in,
+                    view<T, typename Be::space> out) {
+    if constexpr (detail::HasTable<F, Op>) {
+      // The body travels to the device without the operator, which may own memory there is no copy of.
+      be.each_pixel(detail::diagonal_body<F, decltype(F::parameters(op))>{F::parameters(op)}, levels, in, out,
+                    be.constant(F::table(op)));
+    } else {
+      be.each_pixel(detail::diagonal_body<F, Op>{op}, levels, in, out);
+    }
+  }
+  template <class Op, class Be, Scalar T>
+  static void adjoint(const Op& op, Be& be, per_image<level> levels, const_view<T, typename Be::space> in,
+                      view<T, typename Be::space> out) {
+    apply<Op, Be, T>(op, be, levels, in, out);
+  }
+};
+
+}  // namespace softscore

@@ -1,0 +1,82 @@
+#pragma once
+
+#include <cmath>
+#include <cstddef>
+
+#include <softscore/operator/concept.hpp>
+
+namespace softscore {
+
+/// Blur by a Gaussian kernel, k(i, j) proportional to exp(-(i^2 + j^2) / (2 w^2)) for |i|, |j| <= half_width, sum 1,
+/// with zero padding (EQUATIONS F6; 001 App. D, G). Level w is the standard deviation in pixels. Separable, symmetric,
+/// so its own adjoint. Taps that reach past the image still count in the sum, so the image loses mass at its edge.
+struct gaussian_blur {
+  std::size_t half_width{28};
+
+  template <class Be, Scalar T>
+  void apply(Be& be, per_image<level> levels, const_view<T, typename Be::space> in,
+             view<T, typename Be::space> out) const {
+    const shape taps{in.extent().images, 1, 1, half_width + 1};
+    auto weights = be.template make<double>(taps);
+    auto kernel = be.template make<double>(taps);
+    auto rows_done = be.template make<T>(in.extent());
+    be.each_pixel(weight{}, levels, view_of<Be, const double>(kernel.view()), weights.view());
+    be.each_pixel(normalise{}, levels, view_of<Be, const double>(weights.view()), kernel.view());
+    const view_of<Be, const double> k = kernel.view();
+    be.each_pixel(along_rows{half_width}, levels, in, rows_done.view(), k);
+    be.each_pixel(along_columns{half_width}, levels, view_of<Be, const T>(rows_done.view()), out, k);
+  }
+  template <class Be, Scalar T>
+  void adjoint(Be& be, per_image<level> w, const_view<T, typename Be::space> in,
+               view<T, typename Be::space> out) const {
+    apply<Be, T>(be, w, in, out);
+  }
+
+ private:
+  // Tap i of an image's half kernel, before and after division by the sum of all 2 half_width + 1.
+  struct weight {
+    SOFTSCORE_HD double operator()(level w, const shape&, pixel p, std::size_t, const double*) const {
+      const auto i = static_cast<double>(p.column);
+      if (w.value <= 0.0) return p.column == 0 ? 1.0 : 0.0;
+      return std::exp(-i * i / (2.0 * w.value * w.value));
+    }
+  };
+  struct normalise {
+    SOFTSCORE_HD double operator()(level, const shape& s, pixel p, std::size_t, const double* weights) const {
+      double sum = weights[0];
+      for (std::size_t i = 1; i < s.width; ++i) sum += 2.0 * weights[i];
+      return weights[p.column] / sum;
+    }
+  };
+
+  // The sum over a line of `length` elements, `stride` apart, around `position`.
+  template <class T>
+  SOFTSCORE_HD static T line(const T* first, std::size_t position, std::size_t length, std::size_t stride,
+                             const double* kernel, std::size_t half) {
+    T sum = static_cast<T>(kernel[0]) * first[position * stride];
+    for (std::size_t i = 1; i <= half && i <= position; ++i)
+      sum += static_cast<T>(kernel[i]) * first[(position - i) * stride];
+    for (std::size_t i = 1; i <= half && position + i < length; ++i)
+      sum += static_cast<T>(kernel[i]) * first[(position + i) * stride];
+    return sum;
+  }
+  struct along_rows {
+    std::size_t half;
+    template <class T>
+    SOFTSCORE_HD T operator()(level, const shape& s, pixel p, std::size_t image, const T* x, const double* taps) const {
+      const T* row = x + p.channel * s.plane() + p.row * s.width;
+      return line(row, p.column, s.width, 1, taps + image * (half + 1), half);
+    }
+  };
+  struct along_columns {
+    std::size_t half;
+    template <class T>
+    SOFTSCORE_HD T operator()(level, const shape& s, pixel p, std::size_t image, const T* x, const double* taps) const {
+      const T* column = x + p.channel * s.plane() + p.column;
+      return line(column, p.row, s.height, s.width, taps + image * (half + 1), half);
+    }
+  };
+};
+static_assert(LinearOperator<gaussian_blur>);
+
+}  // namespace softscore

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <cmath>
+
+#include <softscore/operator/concept.hpp>
+
+namespace softscore {
+
+/// C_w = I at every level: corruption by noise alone.
+struct identity {
+  template <class Be, Scalar T>
+  void apply(Be& be, per_image<level>, const_view<T, typename Be::space> in, view<T, typename Be::space> out) const {
+    be.combine(out, term<T, typename Be::space>{1.0, in});
+  }
+  template <class Be, Scalar T>
+  void adjoint(Be& be, per_image<level> w, const_view<T, typename Be::space> in,
+               view<T, typename Be::space> out) const {
+    apply<Be, T>(be, w, in, out);
+  }
+  double gain(level) const { return 1.0; }
+};
+static_assert(LinearOperator<identity> && ScalarOperator<identity>);
+
+}  // namespace softscore
