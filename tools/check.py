@@ -1,0 +1,229 @@
+#!/usr/bin/env python3
+"""The checks of ./dev check: one line each, and the reasons below a line that fails.
+
+usage: check.py [--list] [NAMES...]      all checks, or those named
+"""
+import concurrent.futures
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+INCLUDE = ROOT / "include"
+JOBS = os.cpu_count() or 1
+# Lowest first: a room includes only itself and rooms before it.
+ROOMS = ("core io backend operator corruption denoiser objective sampler nn optim data metric schedule train").split()
+WARNINGS = "-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Werror".split()
+FLAGS = ["-std=c++20", f"-I{INCLUDE}", "-isystem", "/usr/include/eigen3"]
+# Programs that use every room; between them they instantiate most of the library.
+TIDY = ["examples/embed/main.cpp", "examples/custom_degradation.cpp"]
+
+
+def tracked(*patterns):
+    """Files of the repository: those in git and those about to be."""
+    names = subprocess.run(["git", "ls-files", "-co", "--exclude-standard", "-z", *patterns], cwd=ROOT,
+                           stdout=subprocess.PIPE, check=True).stdout.decode().split("\0")
+    return sorted({ROOT / name for name in names if name and (ROOT / name).is_file()})
+
+
+def sources():
+    return tracked("*.hpp", "*.cpp", "*.cuh", "*.cu")
+
+
+def headers():
+    return [h for h in tracked("include/softscore/*.hpp") if "cuda" not in h.relative_to(INCLUDE).parts]
+
+
+def short(path):
+    return str(pathlib.Path(path).relative_to(ROOT))
+
+
+def run(command, **options):
+    return subprocess.run([str(c) for c in command], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          text=True, errors="replace", **options)
+
+
+def in_parallel(work, items):
+    with concurrent.futures.ThreadPoolExecutor(JOBS) as pool:
+        return [complaint for complaints in pool.map(work, items) for complaint in complaints]
+
+
+def lines_of(path):
+    return enumerate(path.read_text(errors="replace").splitlines(), 1)
+
+
+def beginning(output):
+    """What a person reads of a compiler's output."""
+    lines = output.rstrip().splitlines()
+    return "\n".join(lines[:30] + [f"({len(lines) - 30} more lines)"] * (len(lines) > 30))
+
+
+def code_of(line):
+    """The line without its comment."""
+    return line.split("//")[0]
+
+
+def format():
+    """every source file is as clang-format 19 writes it"""
+    def one(path):
+        wanted = run(["clang-format-19", path])
+        return [] if wanted.stdout == path.read_text() else [f"{short(path)} (./dev format mends it)"]
+    return in_parallel(one, sources())
+
+
+def rooms():
+    """a room includes only itself and the rooms below it"""
+    complaints = []
+    for path in tracked("include/softscore/*"):
+        parts = path.relative_to(INCLUDE / "softscore").parts
+        if len(parts) == 1:
+            continue  # the umbrella
+        if parts[0] not in ROOMS:
+            complaints.append(f"{short(path)} is in no room of the list")
+            continue
+        for number, line in lines_of(path):
+            found = re.match(r'\s*#\s*include\s*([<"])([^>"]+)[>"]', line)
+            if not found:
+                continue
+            if found[1] == '"':
+                complaints.append(f"{short(path)}:{number} includes {found[2]} in quotes; write <softscore/room/file.hpp>")
+            if not found[2].startswith("softscore/"):
+                continue
+            room = found[2].split("/")[1]
+            if room not in ROOMS or ROOMS.index(room) > ROOMS.index(parts[0]):
+                complaints.append(f"{short(path)}:{number} is in {parts[0]} and includes {found[2]} from above it")
+    return complaints
+
+
+def raw():
+    """an address is taken from a view only under backend/ and in core/view.hpp"""
+    complaints = []
+    for path in tracked("include/softscore/*"):
+        parts = path.relative_to(INCLUDE / "softscore").parts
+        if parts[0] == "backend" or parts == ("core", "view.hpp"):
+            continue
+        complaints += [f"{short(path)}:{n} calls raw()" for n, line in lines_of(path)
+                       if re.search(r"(?<![\w.>:])raw\(", code_of(line))]
+    return complaints
+
+
+def shims():
+    """xtensor is included only by core/xtensor.hpp, Eigen only by core/eigen.hpp"""
+    homes = {"xtensor": "core/xtensor.hpp", "xtl": "core/xtensor.hpp", "xtensor-blas": "core/xtensor.hpp",
+             "Eigen": "core/eigen.hpp"}
+    complaints = []
+    for path in tracked("include/softscore/*"):
+        for number, line in lines_of(path):
+            found = re.match(r'\s*#\s*include\s*[<"]([^/>"]+)/', line)
+            home = homes.get(found[1]) if found else None
+            if home and path != INCLUDE / "softscore" / home:
+                complaints.append(f"{short(path)}:{number} includes {found[1]}; only {home} does")
+    return complaints
+
+
+def paths():
+    """no tracked file names a place on somebody's machine"""
+    pattern = re.compile(rb"(?<![\w.])/(?:home|root|work|Users|mnt)/\w")
+    complaints = []
+    for path in tracked():
+        data = path.read_bytes()
+        if b"\0" in data[:4096]:
+            continue
+        complaints += [f"{short(path)}:{n} names {found[0].decode()}..." for n, line in
+                       enumerate(data.splitlines(), 1) for found in [pattern.search(line)] if found]
+    return complaints
+
+
+def documents():
+    """quoted programs are up to date and links lead somewhere"""
+    result = run([sys.executable, ROOT / "tools/docs.py", "--check"])
+    return result.stdout.splitlines() if result.returncode else []
+
+
+def concepts():
+    """concept headers include neither Eigen, xtensor nor TBB, not even through others"""
+    heavy = re.compile(r"/(eigen3?|xtensor|xtl|tbb|oneapi)/", re.IGNORECASE)
+
+    def one(path):
+        result = run(["g++", *FLAGS, "-M", path])
+        if result.returncode:
+            return [f"{short(path)} does not compile: {result.stdout.splitlines()[0]}"]
+        found = sorted({h for h in re.findall(r"\S+", result.stdout) if heavy.search(h)})
+        return [f"{short(path)} reaches {found[0]} and {len(found) - 1} more such headers"] if found else []
+    return in_parallel(one, [h for h in headers() if h.name in ("concept.hpp", "archetype.hpp")])
+
+
+def compiled_twice(compiler):
+    if not shutil.which(compiler):
+        return None
+    # The result of a compilation can be cached, that of a syntax check cannot.
+    cache = ["ccache"] if shutil.which("ccache") else []
+    folder = ROOT / "build" / "check" / compiler
+    folder.mkdir(parents=True, exist_ok=True)
+
+    def one(path):
+        name = path.relative_to(INCLUDE)
+        source = folder / (str(name).replace("/", "-") + ".cpp")
+        text = f"#include <{name}>\n#include <{name}>\n"
+        if not source.exists() or source.read_text() != text:
+            source.write_text(text)
+        result = run([*cache, compiler, *FLAGS, *WARNINGS, "-O0", "-c", source, "-o", source.with_suffix(".o")])
+        return [] if result.returncode == 0 else [f"{short(path)}\n{beginning(result.stdout)}"]
+    return in_parallel(one, headers())
+
+
+def headers_gcc():
+    """each header compiles alone and twice, with g++"""
+    return compiled_twice("g++")
+
+
+def headers_clang():
+    """each header compiles alone and twice, with clang++"""
+    return compiled_twice("clang++")
+
+
+def tidy():
+    """clang-tidy finds nothing in the programs that use every room"""
+    def one(path):
+        result = run(["clang-tidy-19", "--quiet", path, "--", *FLAGS])
+        return [] if result.returncode == 0 else [beginning(result.stdout)]
+    return in_parallel(one, [ROOT / name for name in TIDY if (ROOT / name).exists()])
+
+
+CHECKS = [format, rooms, raw, shims, paths, documents, concepts, headers_gcc, headers_clang, tidy]
+
+
+def main(arguments):
+    known = {check.__name__: check for check in CHECKS}
+    if arguments == ["--list"]:
+        for name, check in known.items():
+            print(f"{name:14} {check.__doc__}")
+        return 0
+    unknown = [name for name in arguments if name not in known]
+    if unknown:
+        print(f"check.py: there is no check \"{unknown[0]}\"; there are {', '.join(known)}", file=sys.stderr)
+        return 2
+    failed = 0
+    for name in arguments or known:
+        start = time.monotonic()
+        try:
+            complaints = known[name]()
+        except FileNotFoundError as missing:
+            complaints = [f"{missing.filename} is not installed (./dev setup check installs it)"]
+        seconds = time.monotonic() - start
+        verdict = "none" if complaints is None else "FAIL" if complaints else "pass"
+        note = " (no such compiler here)" if complaints is None else ""
+        print(f"{verdict}  {name:14} {known[name].__doc__}{note} [{seconds:.0f} s]", flush=True)
+        for complaint in complaints or []:
+            print("      " + complaint.replace("\n", "\n      "), flush=True)
+        failed += bool(complaints)
+    print(f"{len(arguments or known) - failed} checks passed, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

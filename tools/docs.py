@@ -1,0 +1,70 @@
+#!/usr/bin/env python3
+"""Keeps the documentation's programs equal to the programs that are compiled and run.
+
+A document asks for a program with a line of its own, followed by a code block that this script fills:
+
+    <!-- quote examples/embed/main.cpp -->          the whole file
+    <!-- quote examples/embed/main.cpp:sampling --> the lines between "// begin sampling" and "// end sampling"
+
+usage: docs.py            fills the code blocks
+       docs.py --check    names those that differ, and links that lead nowhere
+"""
+import pathlib
+import re
+import subprocess
+import sys
+import textwrap
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+QUOTE = re.compile(r"(<!-- quote (?P<file>[^\s:]+)(?::(?P<part>[\w-]+))? -->\n+```(?P<kind>\w*)\n)(?P<text>.*?)(\n?```)",
+                   re.DOTALL)
+LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s#]+)(?:#[^)]*)?\)|<img[^>]* src=\"([^\"]+)\"")
+MARK = re.compile(r"^\s*// (begin|end) [\w-]+\n?", re.MULTILINE)
+
+
+def quoted(file, part):
+    text = (ROOT / file).read_text()
+    if part:
+        found = re.search(rf"^[ ]*// begin {part}\n(.*?)^[ ]*// end {part}$", text, re.DOTALL | re.MULTILINE)
+        if not found:
+            raise ValueError(f"{file} has no part \"{part}\"")
+        text = found[1]
+    return textwrap.dedent(MARK.sub("", text)).rstrip("\n")
+
+
+def main(check):
+    names = subprocess.run(["git", "ls-files", "-co", "--exclude-standard", "*.md"], cwd=ROOT, stdout=subprocess.PIPE,
+                           text=True, check=True).stdout.split()
+    complaints = []
+    for name in names:
+        path = ROOT / name
+        if not path.is_file():
+            continue
+        text = path.read_text()
+
+        def fill(block):
+            try:
+                return block[1] + quoted(block["file"], block["part"]) + "\n```"
+            except (OSError, ValueError) as problem:
+                complaints.append(f"{name}: {problem}")
+                return block[0]
+
+        wanted = QUOTE.sub(fill, text)
+        if wanted != text:
+            if check:
+                complaints.append(f"{name}: a quoted program has changed (./dev docs copies it again)")
+            else:
+                path.write_text(wanted)
+                print(f"{name} is up to date again")
+        # What stands in code is no link.
+        prose = re.sub(r"```.*?```|`[^`\n]*`", "", text, flags=re.DOTALL)
+        for found in LINK.finditer(prose):
+            target = found[1] or found[2]
+            if not re.match(r"[a-z]+:", target) and not (path.parent / target).exists():
+                complaints.append(f"{name}: the link to {target} leads nowhere")
+    print("\n".join(complaints), end="\n" if complaints else "")
+    return 1 if complaints else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:] == ["--check"]))
