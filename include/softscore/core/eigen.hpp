@@ -1,0 +1,62 @@
+#pragma once
+
+#include <cstddef>
+#include <span>
+
+// Eigen does decompositions and products; no other header includes it. Its own warnings are not ours to fix.
+#if defined(__GNUC__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wconversion"
+#pragma GCC diagnostic ignored "-Wsign-conversion"
+#pragma GCC diagnostic ignored "-Wshadow"
+#pragma GCC diagnostic ignored "-Wpedantic"
+#pragma GCC diagnostic ignored "-Wunused-parameter"
+#if !defined(__clang__)  // GCC 12's own vector intrinsics set these off when inlined
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
+#endif
+#include <Eigen/Dense>
+#if defined(__GNUC__)
+#pragma GCC diagnostic pop
+#endif
+
+#include <softscore/core/view.hpp>
+
+namespace softscore {
+
+/// A matrix whose rows are contiguous, as our arrays are.
+template <class T>
+using row_matrix = Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+
+/// Converts a size for Eigen, which counts with signed numbers.
+inline Eigen::Index eigen_index(std::size_t n) { return static_cast<Eigen::Index>(n); }
+
+/// `rows` x `columns` elements from `data` on, as an Eigen matrix that refers to them.
+template <class T>
+Eigen::Map<row_matrix<T>> as_matrix(T* data, std::size_t rows, std::size_t columns) {
+  return {data, eigen_index(rows), eigen_index(columns)};
+}
+template <class T>
+Eigen::Map<const row_matrix<T>> as_matrix(const T* data, std::size_t rows, std::size_t columns) {
+  return {data, eigen_index(rows), eigen_index(columns)};
+}
+
+/// A host batch as a matrix with one image a row.
+template <class T, class Space>
+  requires(Space::host)
+auto as_matrix(view<T, Space> v) {
+  return as_matrix(v.image(0).data(), v.extent().images, v.extent().per_image());
+}
+
+/// Contiguous numbers as an Eigen column that refers to them.
+template <class T>
+Eigen::Map<Eigen::Matrix<T, Eigen::Dynamic, 1>> as_vector(std::span<T> v) {
+  return {v.data(), eigen_index(v.size())};
+}
+template <class T>
+Eigen::Map<const Eigen::Matrix<T, Eigen::Dynamic, 1>> as_vector(std::span<const T> v) {
+  return {v.data(), eigen_index(v.size())};
+}
+
+}  // namespace softscore

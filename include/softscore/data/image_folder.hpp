@@ -1,0 +1,51 @@
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <filesystem>
+#include <string>
+#include <system_error>
+#include <vector>
+
+#include <softscore/core/error.hpp>
+#include <softscore/core/xtensor.hpp>
+#include <softscore/io/file_error.hpp>
+#include <softscore/io/png.hpp>
+
+namespace softscore {
+
+/// Reads every *.png file of a folder (not of folders inside it), in the order of their names, as images in [0, 1].
+/// Throws `error` naming the folder when it has none or cannot be read, and naming the file when its size or number of
+/// channels is not that of the first one.
+inline image_batch read_image_folder(const std::filesystem::path& folder) {
+  namespace fs = std::filesystem;
+  std::error_code failed;
+  std::vector<fs::path> files;
+  for (fs::directory_iterator entry{folder, failed}, end; !failed && entry != end; entry.increment(failed)) {
+    std::string ending = entry->path().extension().string();
+    std::ranges::transform(ending, ending.begin(),
+                           [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+    if (ending == ".png") files.push_back(entry->path());
+  }
+  if (failed) detail::file_failure(folder.string(), "be read", failed.value());
+  if (files.empty()) throw error(detail::printable(folder.string()) + " must have PNG files, but has none");
+  std::ranges::sort(files);
+
+  // The images are collected first: the first one's size says nothing about the others.
+  std::vector<float> pixels;
+  shape first;
+  for (const auto& file : files) {
+    const auto image = read_png(file);
+    if (file == files.front()) first = extent_of(image);
+    detail::require_file(extent_of(image) == first, file.string(), "the shape", extent_of(image),
+                         "that of " + detail::printable(files.front().filename().string()) + ", " +
+                             std::to_string(first.channels) + " x " + std::to_string(first.height) + " x " +
+                             std::to_string(first.width));
+    pixels.insert(pixels.end(), image.data(), image.data() + image.size());
+  }
+  auto images = make_tensor(first.with_images(files.size()));
+  std::ranges::copy(pixels, images.data());
+  return images;
+}
+
+}  // namespace softscore

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include <softscore/core/xtensor.hpp>
+
+namespace softscore {
+
+/// Images in [0, 1] with the class of each (empty where there are no classes).
+struct labelled_images {
+  image_batch pixels;
+  std::vector<std::uint8_t> labels;
+
+  shape extent() const { return extent_of(pixels); }
+};
+
+/// What a model learns from and what it is tested on.
+struct data_set {
+  labelled_images training;
+  labelled_images test;
+};
+
+namespace detail {
+
+/// Bytes as float32 numbers in [0, 1]: byte / 255.
+inline void bytes_to_unit(const std::uint8_t* bytes, std::size_t count, float* out) {
+  for (std::size_t i = 0; i < count; ++i) out[i] = static_cast<float>(bytes[i]) / 255.0f;
+}
+
+}  // namespace detail
+
+}  // namespace softscore

@@ -1,0 +1,81 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <numeric>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include <softscore/core/error.hpp>
+#include <softscore/core/noise.hpp>
+#include <softscore/core/view.hpp>
+
+namespace softscore {
+
+/// Which images each training step sees. Every epoch is a fresh permutation of all images, a function of (seed, epoch)
+/// alone, and its last partial batch is dropped (EQUATIONS T1); so a step number is all that resuming needs.
+class shuffling_loader {
+ public:
+  /// Throws `error` unless 1 <= batch <= images < 2^32.
+  shuffling_loader(std::size_t images, std::size_t batch, std::uint64_t seed) : batch_{batch}, seed_{seed} {
+    require(images > 0 && images <= std::numeric_limits<std::uint32_t>::max(), "the number of training images", images,
+            "positive and below 2^32");
+    require(batch > 0 && batch <= images, "the batch size", batch, "positive and at most the number of images");
+    order_.resize(images);
+    shuffle(0);
+  }
+
+  std::size_t batch_size() const { return batch_; }
+  std::size_t steps_per_epoch() const { return order_.size() / batch_; }
+  /// The epoch of a step; both count from 0.
+  std::size_t epoch_of(std::size_t step) const { return step / steps_per_epoch(); }
+
+  /// The numbers of the images of a step (counted from 0 over all epochs). It refers to memory of the loader, which
+  /// the next call may reuse. Allocates nothing.
+  std::span<const std::uint32_t> indices(std::size_t step) {
+    if (epoch_of(step) != epoch_) shuffle(epoch_of(step));
+    return std::span<const std::uint32_t>{order_}.subspan(step % steps_per_epoch() * batch_, batch_);
+  }
+
+ private:
+  // Fisher and Yates' shuffle. One epoch is one "image" of the noise.
+  void shuffle(std::size_t epoch) {
+    epoch_ = epoch;
+    std::iota(order_.begin(), order_.end(), 0u);
+    const noise_key key{seed_, noise_stream::shuffle, 0, 0};
+    for (std::size_t i = order_.size(); i-- > 1;) {
+      std::swap(order_[i], order_[uniform_below(i + 1, key, epoch, static_cast<std::uint32_t>(i))]);
+    }
+  }
+
+  std::vector<std::uint32_t> order_;
+  std::size_t batch_;
+  std::uint64_t seed_;
+  std::size_t epoch_{};
+};
+
+/// An affine change of pixel values: out = gain x + offset. The default keeps [0, 1]; {1, -0.5} gives [-0.5, 0.5].
+struct pixel_scale {
+  float gain{1.0f};
+  float offset{};
+
+  friend constexpr bool operator==(const pixel_scale&, const pixel_scale&) = default;
+};
+
+/// Copies the images with the given numbers into a buffer of the caller, rescaled. Allocates nothing. Throws `error`
+/// when the buffer has not room for exactly these images, or a number is not one of an image.
+inline void gather(view<const float, host_space> images, std::span<const std::uint32_t> numbers, pixel_scale scale,
+                   view<float, host_space> out) {
+  require(out.extent() == images.extent().with_images(numbers.size()), "the shape of the batch", out.extent(),
+          "one place for each image asked for");
+  for (std::size_t i = 0; i < numbers.size(); ++i) {
+    require(numbers[i] < images.extent().images, "the number of an image", numbers[i], "below the number of images");
+    const auto from = images.image(numbers[i]);
+    const auto to = out.image(i);
+    for (std::size_t j = 0; j < from.size(); ++j) to[j] = scale.gain * from[j] + scale.offset;
+  }
+}
+
+}  // namespace softscore

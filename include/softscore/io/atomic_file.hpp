@@ -1,0 +1,140 @@
+#pragma once
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstddef>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+#include <softscore/core/error.hpp>
+#include <softscore/io/file_error.hpp>
+
+namespace softscore {
+
+/// A file that appears whole or not at all. What is written goes to a hidden neighbour, `.<name>.partial`; `commit`
+/// syncs it, gives it the name and syncs the folder. Without `commit` the neighbour is removed and an older file of
+/// that name stays as it was. A link is followed; a device or a pipe is written directly. Throws `error` with the
+/// system's reason when anything fails, and when another writer has the same file open.
+class atomic_file {
+ public:
+  explicit atomic_file(const std::filesystem::path& path) : shown_{path.string()} {
+    struct stat old{};
+    const bool there = ::stat(path.c_str(), &old) == 0;
+    if (there && S_ISDIR(old.st_mode)) fail(EISDIR);
+    direct_ = there && !S_ISREG(old.st_mode);
+    if (direct_) {
+      file_ = ::open(path.c_str(), O_WRONLY | O_CLOEXEC);
+      if (file_ < 0) fail(errno);
+      return;
+    }
+    target_ = followed(path);
+    partial_ = target_.parent_path() / ("." + target_.filename().string() + ".partial");
+    open_partial();
+  }
+
+  atomic_file(const atomic_file&) = delete;
+  atomic_file& operator=(const atomic_file&) = delete;
+
+  ~atomic_file() {
+    if (file_ < 0) return;
+    // Removed before it is closed: while the lock is held no other writer can have taken the name over.
+    if (!direct_) ::unlink(partial_.c_str());
+    ::close(file_);
+  }
+
+  /// Appends bytes.
+  void write(std::span<const std::byte> bytes) {
+    while (!bytes.empty()) {
+      const auto written = ::write(file_, bytes.data(), bytes.size());
+      if (written < 0 && errno == EINTR) continue;
+      if (written < 0) fail(errno);
+      bytes = bytes.subspan(static_cast<std::size_t>(written));
+    }
+  }
+  void write(std::string_view text) { write(std::as_bytes(std::span{text})); }
+
+  /// Makes the file appear under its name. Nothing can be written afterwards.
+  void commit() {
+    if (::fsync(file_) != 0 && !(direct_ && (errno == EINVAL || errno == EROFS))) fail(errno);
+    if (!direct_) {
+      if (::rename(partial_.c_str(), target_.c_str()) != 0) fail(errno);
+    }
+    const int done = std::exchange(file_, -1);
+    ::close(done);
+    if (!direct_) sync_folder();
+  }
+
+ private:
+  static std::filesystem::path followed(const std::filesystem::path& path) {
+    std::error_code ignored;
+    if (!std::filesystem::is_symlink(path, ignored)) return path;
+    auto real = std::filesystem::canonical(path, ignored);
+    return ignored ? path : real;
+  }
+
+  [[noreturn]] void fail(int reason) const { detail::file_failure(shown_, "be written", reason); }
+
+  // The lock keeps two writers apart and dies with its process, so what a killed process left is simply taken over.
+  void open_partial() {
+    for (;;) {
+      const int file = ::open(partial_.c_str(), O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0666);
+      if (file < 0) fail(errno);
+      if (::flock(file, LOCK_EX | LOCK_NB) != 0) {
+        ::close(file);
+        throw error(detail::printable(shown_) + " cannot be written: another writer is at work on it");
+      }
+      struct stat ours{}, named{};
+      const bool same = ::fstat(file, &ours) == 0 && ::stat(partial_.c_str(), &named) == 0 &&
+                        ours.st_ino == named.st_ino && ours.st_dev == named.st_dev;
+      if (!same) {  // the writer before us finished between our open and our lock
+        ::close(file);
+        continue;
+      }
+      file_ = file;
+      struct stat old{};
+      const bool keeps_mode = ::stat(target_.c_str(), &old) == 0;
+      if (::ftruncate(file, 0) != 0 || (keeps_mode && ::fchmod(file, old.st_mode & 07777u) != 0)) {
+        const int reason = errno;
+        ::unlink(partial_.c_str());
+        ::close(std::exchange(file_, -1));
+        fail(reason);
+      }
+      return;
+    }
+  }
+
+  void sync_folder() const {
+    const auto parent = target_.parent_path();
+    const int folder = ::open(parent.empty() ? "." : parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (folder < 0) return;  // a folder that may be searched but not read: the file itself is safe
+    const int result = ::fsync(folder);
+    const int reason = errno;
+    ::close(folder);
+    if (result != 0 && reason != EINVAL) fail(reason);
+  }
+
+  std::string shown_;
+  std::filesystem::path target_, partial_;
+  int file_{-1};
+  bool direct_{};
+};
+
+/// Writes a whole file through `atomic_file`.
+inline void write_file(const std::filesystem::path& path, std::span<const std::byte> bytes) {
+  atomic_file file{path};
+  file.write(bytes);
+  file.commit();
+}
+inline void write_file(const std::filesystem::path& path, std::string_view text) {
+  write_file(path, std::as_bytes(std::span{text}));
+}
+
+}  // namespace softscore

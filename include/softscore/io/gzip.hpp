@@ -1,0 +1,73 @@
+#pragma once
+
+#include <zlib.h>
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <limits>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <softscore/core/error.hpp>
+#include <softscore/io/file_error.hpp>
+#include <softscore/io/read_file.hpp>
+
+namespace softscore {
+
+/// True if the bytes begin as a gzip file does.
+inline bool is_gzip(std::span<const std::uint8_t> bytes) {
+  return bytes.size() >= 2 && bytes[0] == 0x1F && bytes[1] == 0x8B;
+}
+
+/// The content of a gzip file (RFC 1952; several members in a row are one content), at most `limit` bytes of it.
+/// Memory grows with what is really there, never with what a header claims. Throws `error` naming `path` when the
+/// stream is damaged, cut short, followed by other bytes, or longer than `limit`.
+inline std::vector<std::uint8_t> gunzip(std::span<const std::uint8_t> bytes, const std::string& path,
+                                        std::size_t limit = std::size_t{1} << 32) {
+  z_stream stream{};
+  if (inflateInit2(&stream, MAX_WBITS + 16) != Z_OK) throw error("zlib cannot start: out of memory");
+  const std::unique_ptr<z_stream, int (*)(z_stream*)> guard{&stream, inflateEnd};
+
+  std::vector<std::uint8_t> content;
+  std::vector<std::uint8_t> piece(std::size_t{1} << 18);
+  std::size_t at = 0;
+  int state = Z_OK;
+  do {
+    if (state == Z_STREAM_END) {  // another member follows
+      detail::require_file(is_gzip(bytes.subspan(at)), path, "the gzip stream", "followed by other bytes",
+                           "the whole file");
+      inflateReset(&stream);
+    }
+    do {
+      const auto fed = std::min<std::size_t>(bytes.size() - at, std::numeric_limits<uInt>::max());
+      stream.next_in = const_cast<Bytef*>(bytes.data() + at);  // zlib does not write there
+      stream.avail_in = static_cast<uInt>(fed);
+      stream.next_out = piece.data();
+      stream.avail_out = static_cast<uInt>(piece.size());
+      state = inflate(&stream, Z_NO_FLUSH);
+      at += fed - stream.avail_in;
+      const std::size_t made = piece.size() - stream.avail_out;
+      detail::require_file(state != Z_BUF_ERROR, path, "the gzip stream", "cut short", "complete");
+      detail::require_file(state == Z_OK || state == Z_STREAM_END, path, "the gzip stream", "damaged",
+                           "intact, with a matching checksum");
+      detail::require_file(made <= limit - content.size(), path, "the unpacked size", "over the limit",
+                           "at most " + std::to_string(limit) + " bytes");
+      content.insert(content.end(), piece.data(), piece.data() + made);
+    } while (state != Z_STREAM_END);
+  } while (at < bytes.size());
+  return content;
+}
+
+/// A whole file, unpacked if its first bytes say gzip: at most `limit` bytes. Throws as `read_file` and `gunzip` do.
+inline std::vector<std::uint8_t> read_plain_or_gzip(const std::filesystem::path& path,
+                                                    std::size_t limit = std::size_t{1} << 32) {
+  auto bytes = read_file(path, limit);
+  return is_gzip(bytes) ? gunzip(bytes, path.string(), limit) : bytes;
+}
+
+}  // namespace softscore

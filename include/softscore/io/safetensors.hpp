@@ -1,0 +1,419 @@
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <filesystem>
+#include <limits>
+#include <map>
+#include <optional>
+#include <set>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include <softscore/core/error.hpp>
+#include <softscore/io/atomic_file.hpp>
+#include <softscore/io/file_error.hpp>
+#include <softscore/io/read_file.hpp>
+
+namespace softscore {
+
+static_assert(std::endian::native == std::endian::little,
+              "safetensors files are little-endian, and so must be the host");
+
+namespace detail {
+
+/// The bytes of one element of a safetensors type, or nothing for a name that is none.
+inline std::optional<std::size_t> tensor_type_size(std::string_view type) {
+  constexpr std::array<std::pair<std::string_view, std::size_t>, 15> sizes{{{"BOOL", 1},
+                                                                            {"U8", 1},
+                                                                            {"I8", 1},
+                                                                            {"F8_E5M2", 1},
+                                                                            {"F8_E4M3", 1},
+                                                                            {"I16", 2},
+                                                                            {"U16", 2},
+                                                                            {"F16", 2},
+                                                                            {"BF16", 2},
+                                                                            {"I32", 4},
+                                                                            {"U32", 4},
+                                                                            {"F32", 4},
+                                                                            {"F64", 8},
+                                                                            {"I64", 8},
+                                                                            {"U64", 8}}};
+  for (const auto& [name, size] : sizes) {
+    if (name == type) return size;
+  }
+  return std::nullopt;
+}
+
+template <class T>
+inline constexpr std::string_view tensor_type{};
+template <>
+inline constexpr std::string_view tensor_type<float>{"F32"};
+template <>
+inline constexpr std::string_view tensor_type<double>{"F64"};
+template <>
+inline constexpr std::string_view tensor_type<std::uint8_t>{"U8"};
+template <>
+inline constexpr std::string_view tensor_type<std::int32_t>{"I32"};
+template <>
+inline constexpr std::string_view tensor_type<std::uint32_t>{"U32"};
+template <>
+inline constexpr std::string_view tensor_type<std::int64_t>{"I64"};
+template <>
+inline constexpr std::string_view tensor_type<std::uint64_t>{"U64"};
+
+/// "[2, 3]", for error sentences.
+inline std::string shape_text(std::span<const std::size_t> extent) {
+  std::string text = "[";
+  for (const std::size_t n : extent) text += (text.size() > 1 ? ", " : "") + std::to_string(n);
+  return text + "]";
+}
+
+struct tensor_entry {
+  std::string type;
+  std::vector<std::size_t> extent;
+  std::size_t begin{}, end{};
+};
+
+struct safetensors_header {
+  std::map<std::string, tensor_entry, std::less<>> tensors;
+  std::map<std::string, std::string, std::less<>> metadata;
+};
+
+// Reads the header's JSON event by event: nothing outside the one form the format knows is ever stored, and a name
+// that comes twice is seen (a parsed document would keep the last one only).
+class safetensors_header_reader : public nlohmann::json_sax<nlohmann::json> {
+ public:
+  safetensors_header_reader(std::string_view path, safetensors_header& into) : path_{path}, header_{into} {}
+
+  bool start_object(std::size_t) override {
+    switch (place_) {
+      case place::outside:
+        place_ = place::top;
+        return true;
+      case place::top_value:
+        place_ = name_ == "__metadata__" ? place::metadata : place::tensor;
+        fields_.clear();
+        return true;
+      default:
+        return misplaced("an object");
+    }
+  }
+  bool end_object() override {
+    if (place_ == place::tensor) {
+      demand(fields_.size() == 3, "given by " + std::to_string(fields_.size()) + " fields",
+             "given by dtype, shape and data_offsets");
+      demand(offsets_.size() == 2, "given " + std::to_string(offsets_.size()) + " data_offsets", "given two");
+      entry_.begin = offsets_[0];
+      entry_.end = offsets_[1];
+      header_.tensors.emplace(name_, std::exchange(entry_, {}));
+      offsets_.clear();
+    }
+    place_ = place_ == place::top ? place::finished : place::top;
+    return true;
+  }
+  bool key(string_t& text) override {
+    switch (place_) {
+      case place::top:
+        name_ = text;
+        demand(names_.insert(text).second, "there twice", "there once");
+        place_ = place::top_value;
+        return true;
+      case place::metadata:
+        field_ = text;
+        demand(!header_.metadata.contains(text), "given the key " + printable(text, 80) + " twice", "given it once");
+        place_ = place::metadata_value;
+        return true;
+      case place::tensor:
+        field_ = text;
+        demand(text == "dtype" || text == "shape" || text == "data_offsets", "given the field " + printable(text, 80),
+               "given by dtype, shape and data_offsets");
+        demand(fields_.insert(text).second, "given its " + text + " twice", "given it once");
+        place_ = text == "dtype" ? place::type : place::list_start;
+        return true;
+      default:
+        return misplaced("a key");
+    }
+  }
+  bool string(string_t& text) override {
+    if (place_ == place::metadata_value) {
+      header_.metadata.emplace(field_, text);
+      place_ = place::metadata;
+      return true;
+    }
+    if (place_ != place::type) return misplaced("a string");
+    demand(tensor_type_size(text).has_value(), "of type " + printable(text, 80), "of a type that the format knows");
+    entry_.type = text;
+    place_ = place::tensor;
+    return true;
+  }
+  bool start_array(std::size_t) override {
+    if (place_ != place::list_start) return misplaced("an array");
+    place_ = place::list;
+    return true;
+  }
+  bool end_array() override {
+    place_ = place::tensor;
+    return true;
+  }
+  bool number_unsigned(number_unsigned_t number) override {
+    if (place_ != place::list) return misplaced("a number");
+    auto& list = field_ == "shape" ? entry_.extent : offsets_;
+    const std::size_t longest = field_ == "shape" ? 32 : 2;
+    demand(list.size() < longest, "given a long " + field_,
+           "given at most " + std::to_string(longest) + " numbers there");
+    list.push_back(number);
+    return true;
+  }
+  bool number_integer(number_integer_t) override { return misplaced("a negative number"); }
+  bool number_float(number_float_t, const string_t&) override { return misplaced("a fraction"); }
+  bool boolean(bool) override { return misplaced("a boolean"); }
+  bool null() override { return misplaced("null"); }
+  bool binary(binary_t&) override { return misplaced("binary data"); }
+  bool parse_error(std::size_t at, const std::string&, const nlohmann::detail::exception&) override {
+    throw error(printable(path_) + ": the header is broken at byte " + std::to_string(at) +
+                ", but it must be one JSON object in UTF-8");
+  }
+
+ private:
+  enum class place { outside, top, top_value, metadata, metadata_value, tensor, type, list_start, list, finished };
+
+  void demand(bool holds, const std::string& value, const std::string& rule) const {
+    require_file(holds, path_, "the entry " + printable(name_, 80), value, rule);
+  }
+  bool misplaced(const std::string& what) const {
+    throw error(printable(path_) + ": the header holds " + what + " in the wrong place (near the entry \"" +
+                printable(name_, 80) + "\"), but it must be an object of tensors with dtype, shape and data_offsets");
+  }
+
+  std::string_view path_;
+  safetensors_header& header_;
+  place place_{place::outside};
+  std::string name_, field_;
+  std::set<std::string, std::less<>> names_, fields_;
+  tensor_entry entry_;
+  std::vector<std::size_t> offsets_;
+};
+
+// Every range must fit its type and shape, and the ranges together must cover the data once, without a hole.
+inline void check_tensor_ranges(std::string_view path, const safetensors_header& header, std::size_t data_size) {
+  std::vector<std::pair<const tensor_entry*, std::string_view>> order;
+  for (const auto& [name, entry] : header.tensors) {
+    const std::string subject = "the tensor " + printable(name, 80);
+    require_file(entry.begin <= entry.end && entry.end <= data_size, path, subject,
+                 "at bytes " + std::to_string(entry.begin) + " to " + std::to_string(entry.end),
+                 "inside the " + std::to_string(data_size) + " bytes of data");
+    std::size_t bytes = *tensor_type_size(entry.type);
+    bool fits = true;
+    const bool none = std::ranges::find(entry.extent, std::size_t{0}) != entry.extent.end();
+    for (const std::size_t n : entry.extent) {
+      if (!none && n > std::numeric_limits<std::size_t>::max() / bytes) fits = false;
+      if (fits) bytes *= n;
+    }
+    require_file(fits && bytes == entry.end - entry.begin, path, subject,
+                 std::to_string(entry.end - entry.begin) + " bytes long",
+                 "as long as " + entry.type + " " + shape_text(entry.extent) + " asks for");
+    order.emplace_back(&entry, name);
+  }
+  std::ranges::sort(order, [](const auto& a, const auto& b) {
+    return std::pair{a.first->begin, a.first->end} < std::pair{b.first->begin, b.first->end};
+  });
+  std::size_t covered = 0;
+  for (const auto& [entry, name] : order) {
+    require_file(entry->begin == covered, path, "the tensor " + printable(name, 80),
+                 "at byte " + std::to_string(entry->begin),
+                 "at byte " + std::to_string(covered) + ", where the one before it ends");
+    covered = entry->end;
+  }
+  require_file(covered == data_size, path, "the data", std::to_string(data_size) + " bytes long",
+               std::to_string(covered) + " bytes long, where the last tensor ends");
+}
+
+}  // namespace detail
+
+/// A safetensors file in memory: named arrays with a type and a shape, and a table of strings.
+class safetensors_file {
+ public:
+  /// Reads and checks a whole file. Throws `error` naming the file and the broken rule: the length of the header
+  /// (8 bytes, at most 100 MB, inside the file), its JSON, double names, types, shapes, and byte ranges that must
+  /// cover the data exactly once.
+  explicit safetensors_file(const std::filesystem::path& path) : path_{path.string()}, bytes_{read_file(path)} {
+    constexpr std::size_t longest_header = 100'000'000;
+    detail::require_file(bytes_.size() >= 8, path_, "the size", bytes_.size(), "at least 8 bytes");
+    std::uint64_t length = 0;
+    std::memcpy(&length, bytes_.data(), 8);
+    detail::require_file(length <= std::min(longest_header, bytes_.size() - 8), path_, "the length of the header",
+                         length, "at most 100000000 and no more than the file has");
+    data_at_ = 8 + static_cast<std::size_t>(length);
+    const std::span<const std::uint8_t> text{bytes_.data() + 8, static_cast<std::size_t>(length)};
+    detail::require_file(!text.empty() && text[0] == '{', path_, "the header", "not JSON", "one that begins with '{'");
+    detail::safetensors_header_reader reader{path_, header_};
+    nlohmann::json::sax_parse(text.begin(), text.end(), &reader);
+    detail::check_tensor_ranges(path_, header_, bytes_.size() - data_at_);
+  }
+
+  const std::string& path() const { return path_; }
+
+  /// The names of all tensors, sorted.
+  std::vector<std::string> names() const {
+    std::vector<std::string> all;
+    for (const auto& [name, entry] : header_.tensors) all.push_back(name);
+    return all;
+  }
+  bool contains(std::string_view name) const { return header_.tensors.contains(name); }
+
+  /// The shape of a tensor. Throws `error` when the file has none of that name.
+  const std::vector<std::size_t>& extent(std::string_view name) const { return entry(name).extent; }
+  /// The type of a tensor, as the format spells it ("F32").
+  const std::string& type(std::string_view name) const { return entry(name).type; }
+
+  /// The elements of a tensor. Throws `error` when the file has none of that name or it has another type.
+  template <class T>
+  std::vector<T> tensor(std::string_view name) const {
+    const auto& found = typed_entry<T>(name);
+    std::vector<T> elements((found.end - found.begin) / sizeof(T));
+    copy(found, elements.data());
+    return elements;
+  }
+  /// The same, where the shape must be `extent`.
+  template <class T>
+  std::vector<T> tensor(std::string_view name, std::span<const std::size_t> extent) const {
+    check_extent(typed_entry<T>(name), name, extent);
+    return tensor<T>(name);
+  }
+  template <class T>
+  std::vector<T> tensor(std::string_view name, std::initializer_list<std::size_t> extent) const {
+    return tensor<T>(name, std::span{extent.begin(), extent.size()});
+  }
+  /// Copies a tensor of shape `extent` to memory of the caller, which must have room for exactly that many.
+  template <class T>
+  void tensor_into(std::string_view name, std::span<const std::size_t> extent, std::span<T> out) const {
+    const auto& found = typed_entry<T>(name);
+    check_extent(found, name, extent);
+    require(out.size() * sizeof(T) == found.end - found.begin, "the room for a tensor", out.size(),
+            "its number of elements");
+    copy(found, out.data());
+  }
+
+  /// A string of the metadata, if it is there.
+  std::optional<std::string> find_metadata(std::string_view key) const {
+    const auto found = header_.metadata.find(key);
+    return found == header_.metadata.end() ? std::nullopt : std::optional{found->second};
+  }
+  /// A string of the metadata. Throws `error` when it is not there.
+  std::string metadata(std::string_view key) const {
+    auto found = find_metadata(key);
+    if (!found)
+      throw error(detail::printable(path_) + " must have the metadata " + detail::printable(key, 80) + ", but has not");
+    return *found;
+  }
+  const std::map<std::string, std::string, std::less<>>& all_metadata() const { return header_.metadata; }
+
+ private:
+  const detail::tensor_entry& entry(std::string_view name) const {
+    const auto found = header_.tensors.find(name);
+    if (found == header_.tensors.end()) {
+      throw error(detail::printable(path_) + " must have a tensor " + detail::printable(name, 80) + ", but has not");
+    }
+    return found->second;
+  }
+  template <class T>
+  const detail::tensor_entry& typed_entry(std::string_view name) const {
+    static_assert(!detail::tensor_type<T>.empty(), "safetensors has no type for this element");
+    const auto& found = entry(name);
+    detail::require_file(found.type == detail::tensor_type<T>, path_,
+                         "the type of the tensor " + detail::printable(name, 80), found.type, detail::tensor_type<T>);
+    return found;
+  }
+  void check_extent(const detail::tensor_entry& found, std::string_view name,
+                    std::span<const std::size_t> extent) const {
+    detail::require_file(std::ranges::equal(found.extent, extent), path_,
+                         "the shape of the tensor " + detail::printable(name, 80), detail::shape_text(found.extent),
+                         detail::shape_text(extent));
+  }
+  // A copy, because a range of the file need not be aligned for its type.
+  template <class T>
+  void copy(const detail::tensor_entry& from, T* to) const {
+    if (from.end > from.begin) std::memcpy(to, bytes_.data() + data_at_ + from.begin, from.end - from.begin);
+  }
+
+  std::string path_;
+  std::vector<std::uint8_t> bytes_;
+  std::size_t data_at_{};
+  detail::safetensors_header header_;
+};
+
+/// Reads a safetensors file; the same as its constructor.
+inline safetensors_file read_safetensors(const std::filesystem::path& path) { return safetensors_file{path}; }
+
+/// One array to write. It refers to the elements and does not own them.
+struct named_tensor {
+  template <class T>
+  named_tensor(std::string label, std::vector<std::size_t> shape, std::span<const T> elements)
+      : name{std::move(label)}, type{detail::tensor_type<T>}, extent{std::move(shape)}, bytes{std::as_bytes(elements)} {
+    static_assert(!detail::tensor_type<T>.empty(), "safetensors has no type for this element");
+    std::size_t count = 1;
+    for (const std::size_t n : extent) count *= n;
+    require(count == elements.size(), "the number of elements of the tensor " + name, elements.size(),
+            "the product of its shape");
+  }
+  template <class T>
+  named_tensor(std::string label, std::vector<std::size_t> shape, const std::vector<T>& elements)
+      : named_tensor{std::move(label), std::move(shape), std::span<const T>{elements}} {}
+
+  std::string name;
+  std::string_view type;
+  std::vector<std::size_t> extent;
+  std::span<const std::byte> bytes;
+};
+
+/// Writes a safetensors file: wider types first, else in the order given, so every tensor is aligned and the bytes
+/// depend on the arguments alone. The file appears whole or not at all (`atomic_file`). Throws `error` when a name
+/// comes twice, when text is not UTF-8, or when the file cannot be written.
+inline void write_safetensors(const std::filesystem::path& path, std::span<const named_tensor> tensors,
+                              const std::map<std::string, std::string>& metadata = {}) {
+  std::vector<const named_tensor*> order;
+  for (const auto& tensor : tensors) order.push_back(&tensor);
+  std::ranges::stable_sort(order, std::greater{},
+                           [](const named_tensor* t) { return *detail::tensor_type_size(t->type); });
+
+  nlohmann::ordered_json header = nlohmann::ordered_json::object();
+  if (!metadata.empty()) header["__metadata__"] = metadata;
+  std::set<std::string_view> names{"__metadata__"};
+  std::size_t at = 0;
+  for (const auto* tensor : order) {
+    require(names.insert(tensor->name).second, "the name of a tensor", detail::printable(tensor->name, 80),
+            "used once and not __metadata__");
+    header[tensor->name] = {
+        {"dtype", tensor->type}, {"shape", tensor->extent}, {"data_offsets", {at, at + tensor->bytes.size()}}};
+    at += tensor->bytes.size();
+  }
+  std::string text;
+  try {
+    text = header.dump();
+  } catch (const nlohmann::json::exception&) {
+    throw error(detail::printable(path.string()) + " cannot be written: its names and metadata must be UTF-8");
+  }
+  text.append((8 - text.size() % 8) % 8, ' ');
+  const std::uint64_t length = text.size();
+  atomic_file file{path};
+  file.write(std::as_bytes(std::span{&length, 1}));
+  file.write(text);
+  for (const auto* tensor : order) file.write(tensor->bytes);
+  file.commit();
+}
+inline void write_safetensors(const std::filesystem::path& path, std::initializer_list<named_tensor> tensors,
+                              const std::map<std::string, std::string>& metadata = {}) {
+  write_safetensors(path, std::span{tensors.begin(), tensors.size()}, metadata);
+}
+
+}  // namespace softscore

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cmath>
+#include <cstddef>
+#include <limits>
+#include <vector>
+
+#include <softscore/core/eigen.hpp>
+#include <softscore/core/error.hpp>
+#include <softscore/core/view.hpp>
+
+namespace softscore {
+
+/// The number of an image in a set, and the Euclidean distance to it over all its elements.
+struct neighbour {
+  std::size_t index{};
+  double distance{};
+};
+
+/// For each image of `queries` the nearest one of `set`, by pixel L2 (EQUATIONS M3); the first of equals. Throws
+/// `error` when the set is empty or its images have another shape.
+inline std::vector<neighbour> nearest_images(view<const float, host_space> queries, view<const float, host_space> set) {
+  require(set.extent().images > 0, "the number of images to search", set.extent().images, "positive");
+  require(queries.extent() == set.extent().with_images(queries.extent().images), "the shape of the queries",
+          queries.extent(), "that of the images to search");
+  std::vector<neighbour> found;
+  found.reserve(queries.extent().images);
+  for (std::size_t q = 0; q < queries.extent().images; ++q) {
+    const auto query = as_vector(queries.image(q));
+    neighbour best{0, std::numeric_limits<double>::infinity()};
+    for (std::size_t i = 0; i < set.extent().images; ++i) {
+      const auto squared = static_cast<double>((as_vector(set.image(i)) - query).squaredNorm());
+      if (squared < best.distance) best = {i, squared};
+    }
+    best.distance = std::sqrt(best.distance);
+    found.push_back(best);
+  }
+  return found;
+}
+
+}  // namespace softscore
