@@ -21,12 +21,13 @@ concept OrdersChannels = requires(Be& be, view_of<Be, const T> from, view_of<Be,
   unpack(be, from, to);
 };
 
-/// `make_conv2d<T>(be, sizes)` plans a 'same' convolution and makes all its scratch; `conv2d_prepare` takes new
-/// weights, `conv2d_forward` and `conv2d_backward` use the weights last prepared.
+/// `make_conv2d<T>(be, sizes, scratch)` plans a 'same' convolution and makes all its memory; plans that never run at
+/// the same time share one scratch, from `make_scratch<T>(be)`. `conv2d_prepare` takes new weights, `conv2d_forward`
+/// and `conv2d_backward` use the weights last prepared.
 template <class Be, class T>
 concept Convolves2d = requires(Be& be, conv2d_shape sizes, view_of<Be, const T> in, view_of<Be, T> out) {
-  make_conv2d<T>(be, sizes);
-  requires requires(decltype(make_conv2d<T>(be, sizes))& plan) {
+  make_conv2d<T>(be, sizes, make_scratch<T>(be));
+  requires requires(decltype(make_conv2d<T>(be, sizes, make_scratch<T>(be)))& plan) {
     conv2d_prepare(be, plan, in);
     conv2d_forward(be, plan, in, in, in, out);
     conv2d_backward(be, plan, in, in, in, out, out, out);
@@ -53,9 +54,17 @@ concept MultipliesMatrices = requires(Be& be, view_of<Be, const T> in, view_of<B
   gelu_backward(be, in, in, out);
 };
 
+/// The types of the things that a backend's operations keep between calls.
+template <class Be, class T>
+using scratch_of = decltype(make_scratch<T>(std::declval<Be&>()));
+template <class Be, class T>
+using conv2d_plan_of = decltype(make_conv2d<T>(std::declval<Be&>(), conv2d_shape{}, std::declval<scratch_of<Be, T>>()));
+template <class Be, class T>
+using layer_norm_gelu_plan_of = decltype(make_layer_norm_gelu<T>(std::declval<Be&>(), shape{}));
+
 /// A backend that networks run on.
 template <class Be, class T>
 concept NetworkBackend = Backend<Be, T> && OrdersChannels<Be, T> && Convolves2d<Be, T> && NormalisesLayers<Be, T> &&
-                         MultipliesMatrices<Be, T>;
+    MultipliesMatrices<Be, T>;
 
 }  // namespace softscore

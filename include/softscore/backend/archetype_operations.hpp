@@ -1,0 +1,45 @@
+#pragma once
+
+#include <softscore/backend/archetype.hpp>
+#include <softscore/backend/operations.hpp>
+
+namespace softscore {
+
+// The operations of the archetype, in declarations only, so that networks can be checked against it too.
+struct archetype_plan {};
+template <Scalar T>
+archetype_plan make_scratch(archetype_backend&);
+template <Scalar T>
+std::size_t channel_block(const archetype_backend&, std::size_t);
+template <class T>
+void pack(archetype_backend&, const_view<T, archetype_backend::space>, view<T, archetype_backend::space>);
+template <class T>
+void unpack(archetype_backend&, const_view<T, archetype_backend::space>, view<T, archetype_backend::space>);
+template <Scalar T>
+archetype_plan make_conv2d(archetype_backend&, const conv2d_shape&, archetype_plan);
+template <class... Views>
+void conv2d_prepare(archetype_backend&, archetype_plan&, Views...);
+template <class... Views>
+void conv2d_forward(archetype_backend&, archetype_plan&, Views...);
+template <class... Views>
+void conv2d_backward(archetype_backend&, archetype_plan&, Views...);
+template <Scalar T>
+archetype_plan make_layer_norm_gelu(archetype_backend&, const shape&);
+template <class... Views>
+void layer_norm_gelu_prepare(archetype_backend&, archetype_plan&, Views...);
+template <class... Views>
+void layer_norm_gelu_forward(archetype_backend&, archetype_plan&, Views...);
+template <class... Views>
+void layer_norm_gelu_backward(archetype_backend&, archetype_plan&, Views...);
+template <class... Views>
+void linear_forward(archetype_backend&, Views...);
+template <class... Views>
+void linear_backward(archetype_backend&, Views...);
+template <class... Views>
+void gelu_forward(archetype_backend&, Views...);
+template <class... Views>
+void gelu_backward(archetype_backend&, Views...);
+
+static_assert(NetworkBackend<archetype_backend, float> && NetworkBackend<archetype_backend, double>);
+
+}  // namespace softscore

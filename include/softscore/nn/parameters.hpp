@@ -1,0 +1,80 @@
+#pragma once
+
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <softscore/core/error.hpp>
+#include <softscore/core/noise.hpp>
+
+namespace softscore {
+
+/// One named array inside the flat array of all parameters of a network. Its name, order of elements and first values
+/// are PyTorch's: uniform in [start - spread, start + spread].
+struct parameter {
+  std::string name;
+  std::vector<std::size_t> sizes;
+  std::size_t offset{};
+  double start{}, spread{};
+
+  std::size_t size() const {
+    std::size_t product = 1;
+    for (const std::size_t n : sizes) product *= n;
+    return product;
+  }
+};
+
+/// The names, shapes and places of a network's parameters, in the order of the flat array.
+class parameter_layout {
+ public:
+  /// Appends an array and returns its offset.
+  std::size_t add(std::string name, std::vector<std::size_t> sizes, double start, double spread) {
+    parameter added{std::move(name), std::move(sizes), count_, start, spread};
+    count_ += added.size();
+    all_.push_back(std::move(added));
+    return all_.back().offset;
+  }
+  /// Appends `prefix`.weight and `prefix`.bias of a convolution or dense layer; both start uniform in
+  /// [-1, 1] / sqrt(fan_in). Returns the offset of the weight.
+  std::size_t add_weight_and_bias(const std::string& prefix, std::vector<std::size_t> sizes, std::size_t fan_in) {
+    const double spread = 1 / std::sqrt(static_cast<double>(fan_in));
+    const std::size_t outputs = sizes.front(), weight = add(prefix + ".weight", std::move(sizes), 0, spread);
+    add(prefix + ".bias", {outputs}, 0, spread);
+    return weight;
+  }
+
+  /// Length of the flat array.
+  std::size_t count() const { return count_; }
+  auto begin() const { return all_.begin(); }
+  auto end() const { return all_.end(); }
+
+  /// The array of that name; throws `error` where there is none.
+  const parameter& at(std::string_view name) const {
+    for (const parameter& p : all_)
+      if (p.name == name) return p;
+    reject("a parameter's name", name, "one of the network's");
+  }
+
+ private:
+  std::vector<parameter> all_;
+  std::size_t count_{};
+};
+
+/// Fills the flat array with the values to start training from, which depend on the seed and the place only.
+inline void draw_initial_values(const parameter_layout& layout, std::uint64_t seed, std::span<float> values) {
+  const noise_key key{seed, noise_stream::initial_weights};
+  std::uint64_t array = 0;
+  for (const parameter& p : layout) {
+    for (std::size_t i = 0; i < p.size(); ++i)
+      values[p.offset + i] =
+          static_cast<float>(p.start + p.spread * (2 * uniform(key, array, static_cast<std::uint32_t>(i)) - 1));
+    ++array;
+  }
+}
+
+}  // namespace softscore

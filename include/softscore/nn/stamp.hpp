@@ -1,0 +1,14 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+namespace softscore {
+
+/// A number that no other call in this process returns, and never 0.
+inline std::uint64_t next_stamp() {
+  static std::atomic<std::uint64_t> last{0};
+  return ++last;
+}
+
+}  // namespace softscore
