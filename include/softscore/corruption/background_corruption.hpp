@@ -1,0 +1,96 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include <softscore/corruption/at_each_time.hpp>
+#include <softscore/corruption/concept.hpp>
+#include <softscore/operator/concept.hpp>
+
+namespace softscore {
+
+/// x_t = C_{w(t)} x_0 + (I - C_{w(t)}) b: the image gives way to one background b per image, which the sampler knows
+/// (EQUATIONS F8, F9; 000 s2a). b = c + `grain` z with one number c per image, uniform in [-`range`, `range`], and z
+/// standard normal.
+template <class Op, LevelSchedule S>
+class background_corruption {
+ public:
+  using law = fixed_background;
+  using operator_type = Op;
+
+  background_corruption(Op op, S schedule, double range = 0.5, double grain = 0.05)
+      : operator_{std::move(op)}, schedule_{std::move(schedule)}, range_{range}, grain_{grain} {}
+
+  const Op& linear_operator() const { return operator_; }
+  const S& schedule() const { return schedule_; }
+
+  level level_at(diffusion_time t) const { return schedule_.level_at(t); }
+
+  template <class Be, Scalar T>
+  void signal(Be& be, per_image<diffusion_time> times, const_view<T, typename Be::space> x,
+              view<T, typename Be::space> out) const {
+    thread_local std::vector<level> buffer;
+    degradation<Op>::apply(operator_, be, levels(times, x.extent().images, buffer), x, out);
+  }
+
+  template <class Be, Scalar T>
+  void signal_adjoint(Be& be, per_image<diffusion_time> times, const_view<T, typename Be::space> x,
+                      view<T, typename Be::space> out) const {
+    thread_local std::vector<level> buffer;
+    degradation<Op>::adjoint(operator_, be, levels(times, x.extent().images, buffer), x, out);
+  }
+
+  /// x_t as b + C_t (x_0 - b): one application of the operator.
+  template <class Be, Scalar T>
+  void corrupt(Be& be, per_image<diffusion_time> times, const_view<T, typename Be::space> clean,
+               const_view<T, typename Be::space> xi, view<T, typename Be::space> out) const {
+    auto difference = be.template make<T>(out.extent());
+    be.combine(difference.view(), term<T, typename Be::space>{1.0, clean}, term<T, typename Be::space>{-1.0, xi});
+    signal<Be, T>(be, times, difference.view(), out);
+    be.combine(out, term{1.0, out}, term<T, typename Be::space>{1.0, xi});
+  }
+
+  template <class Be, Scalar T>
+  void draw_xi(Be& be, noise_key key, batch images, view<T, typename Be::space> xi) const {
+    thread_local std::vector<double> colours;
+    be.normal(key, images, xi);
+    noise_key colour_key = key;
+    colour_key.draw = static_cast<std::uint8_t>(key.draw + 1);
+    colours.resize(images.count);
+    for (std::size_t i = 0; i < images.count; ++i)
+      colours[i] = range_ * (2.0 * uniform(colour_key, images.first + i, 0) - 1.0);
+    auto flat = be.template make<T>(xi.extent());
+    be.for_each(one{}, flat.view());
+    be.combine(xi, term{grain_, xi},
+               term<T, typename Be::space>{per_image<double>{std::span<const double>{colours}}, flat.view()});
+  }
+
+  /// x_t when all of the image that C_t lets through is 0; at t = 1, where nothing is let through, that is b.
+  template <class Be, Scalar T>
+  void start(Be& be, diffusion_time t, std::uint64_t seed, batch images, view<T, typename Be::space> x,
+             view<T, typename Be::space> xi) const {
+    draw_xi(be, noise_key{.seed = seed, .stream = noise_stream::start}, images, xi);
+    auto nothing = be.template make<T>(x.extent());
+    corrupt<Be, T>(be, t, nothing.view(), xi, x);
+  }
+
+ private:
+  struct one {
+    template <class T>
+    SOFTSCORE_HD void operator()(T& x) const {
+      x = T{1};
+    }
+  };
+
+  per_image<level> levels(per_image<diffusion_time> times, std::size_t images, std::vector<level>& buffer) const {
+    return detail::at_each_time<level>(times, images, buffer, [&](diffusion_time t) { return schedule_.level_at(t); });
+  }
+
+  Op operator_;
+  S schedule_;
+  double range_, grain_;
+};
+
+}  // namespace softscore

@@ -1,0 +1,96 @@
+#pragma once
+
+#include <concepts>
+#include <cstdint>
+
+#include <softscore/backend/archetype.hpp>
+#include <softscore/backend/concept.hpp>
+#include <softscore/core/noise.hpp>
+#include <softscore/core/quantity.hpp>
+
+namespace softscore {
+
+/// The law of xi, which no syntax can show, so a corruption declares it as its member type `law`.
+/// Standard normal: x_t has a score.
+struct standard_normal {
+  static constexpr bool has_score = true, known_to_sampler = false;
+};
+/// One background per image that the sampler knows (cold diffusion): x_t has no score.
+struct fixed_background {
+  static constexpr bool has_score = false, known_to_sampler = true;
+};
+
+/// `schedule.level_at(t)` is the operator's level at time t, not falling with t.
+template <class S>
+concept LevelSchedule = requires(const S s, diffusion_time t) {
+  { s.level_at(t) } -> std::same_as<level>;
+};
+
+/// `schedule.sigma_at(t)` is the standard deviation of the noise at time t, not falling with t.
+template <class S>
+concept NoiseSchedule = requires(const S s, diffusion_time t) {
+  { s.sigma_at(t) } -> std::same_as<double>;
+};
+
+/// Maps a time to a level and a noise. Models: linear_beta, variance_preserving, variance_exploding, two_stage.
+template <class S>
+concept Schedule = LevelSchedule<S> && NoiseSchedule<S>;
+
+template <class C>
+concept DeclaresLaw = requires {
+  { C::law::has_score } -> std::convertible_to<bool>;
+  { C::law::known_to_sampler } -> std::convertible_to<bool>;
+};
+
+/// `c.signal(be, times, x, out)` stores C_t x, `c.signal_adjoint` its transpose.
+template <class C, class Be, class T>
+concept AppliesSignal =
+    requires(const C c, Be& be, per_image<diffusion_time> times, view_of<Be, const T> x, view_of<Be, T> out) {
+      c.signal(be, times, x, out);
+      c.signal_adjoint(be, times, x, out);
+    };
+
+/// `c.corrupt(be, times, x_0, xi, out)` stores x_t = C_t x_0 + N_t xi.
+template <class C, class Be, class T>
+concept CorruptsImages =
+    requires(const C c, Be& be, per_image<diffusion_time> times, view_of<Be, const T> clean, view_of<Be, const T> xi,
+             view_of<Be, T> out) { c.corrupt(be, times, clean, xi, out); };
+
+/// `c.draw_xi(be, key, images, xi)` draws xi; `c.start(be, t, seed, images, x, xi)` draws x_t at the start of sampling
+/// together with the xi in it.
+template <class C, class Be, class T>
+concept DrawsStart = requires(const C c, Be& be, diffusion_time t, std::uint64_t seed, batch images, view_of<Be, T> x,
+                              view_of<Be, T> xi) {
+  c.draw_xi(be, noise_key{}, images, xi);
+  c.start(be, t, seed, images, x, xi);
+};
+
+/// x_t = C_t x_0 + N_t xi on backend `Be` for elements `T`. Models: corruption, background_corruption.
+template <class C, class Be = archetype_backend, class T = float>
+concept Corruption = DeclaresLaw<C> && AppliesSignal<C, Be, T> && CorruptsImages<C, Be, T> && DrawsStart<C, Be, T>;
+
+/// xi is standard normal.
+template <class C>
+concept HasNormalNoise = DeclaresLaw<C> && C::law::has_score;
+
+/// `c.sigma(t)`: the noise is sigma I times xi.
+template <class C>
+concept HasSigma = requires(const C c, diffusion_time t) {
+  { c.sigma(t) } -> std::same_as<double>;
+};
+
+/// x_t = C_t x_0 + sigma_t z with z standard normal: the corruptions that have a score.
+template <class C>
+concept GaussianCorruption = HasNormalNoise<C> && HasSigma<C>;
+
+/// The sampler may use the xi of each image.
+template <class C>
+concept BackgroundCorruption = DeclaresLaw<C> && C::law::known_to_sampler;
+
+/// `c.signal_gain(t)`: C_t = a_t I, and a_t is that number.
+template <class C>
+concept ScalarSignal = requires(const C c, diffusion_time t) {
+  { c.signal_gain(t) } -> std::same_as<double>;
+};
+
+}  // namespace softscore

@@ -1,0 +1,98 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include <softscore/corruption/at_each_time.hpp>
+#include <softscore/corruption/concept.hpp>
+#include <softscore/corruption/start_law.hpp>
+#include <softscore/operator/concept.hpp>
+
+namespace softscore {
+
+/// x_t = C_{w(t)} x_0 + sigma(t) z with z standard normal: an operator family, a schedule that gives it its level w and
+/// the noise its deviation sigma at every time, and the law of what is left at the start of sampling (EQUATIONS F1,
+/// F11; 001 Eq 4).
+template <class Op, Schedule S, StartLaw Start = nothing_left>
+class corruption {
+ public:
+  using law = standard_normal;
+  using operator_type = Op;
+
+  corruption(Op op, S schedule, Start start = {})
+      : operator_{std::move(op)}, schedule_{std::move(schedule)}, start_{std::move(start)} {}
+
+  const Op& linear_operator() const { return operator_; }
+  const S& schedule() const { return schedule_; }
+  const Start& start_law() const { return start_; }
+
+  level level_at(diffusion_time t) const { return schedule_.level_at(t); }
+  double sigma(diffusion_time t) const { return schedule_.sigma_at(t); }
+  /// a_t, for an operator that is a number times the identity.
+  double signal_gain(diffusion_time t) const
+    requires ScalarOperator<Op>
+  {
+    return degradation<Op>::gain(operator_, schedule_.level_at(t));
+  }
+
+  template <class Be, Scalar T>
+  void signal(Be& be, per_image<diffusion_time> times, const_view<T, typename Be::space> x,
+              view<T, typename Be::space> out) const {
+    thread_local std::vector<level> buffer;
+    degradation<Op>::apply(operator_, be, levels(times, x.extent().images, buffer), x, out);
+  }
+
+  template <class Be, Scalar T>
+  void signal_adjoint(Be& be, per_image<diffusion_time> times, const_view<T, typename Be::space> x,
+                      view<T, typename Be::space> out) const {
+    thread_local std::vector<level> buffer;
+    degradation<Op>::adjoint(operator_, be, levels(times, x.extent().images, buffer), x, out);
+  }
+
+  template <class Be, Scalar T>
+  void corrupt(Be& be, per_image<diffusion_time> times, const_view<T, typename Be::space> clean,
+               const_view<T, typename Be::space> xi, view<T, typename Be::space> out) const {
+    thread_local std::vector<double> buffer;
+    signal(be, times, clean, out);
+    const auto sigmas = detail::at_each_time<double>(times, out.extent().images, buffer,
+                                                     [&](diffusion_time t) { return schedule_.sigma_at(t); });
+    be.combine(out, term{1.0, out}, term<T, typename Be::space>{sigmas, xi});
+  }
+
+  template <class Be, Scalar T>
+  void draw_xi(Be& be, noise_key key, batch images, view<T, typename Be::space> xi) const {
+    be.normal(key, images, xi);
+  }
+
+  template <class Be, Scalar T>
+  void start(Be& be, diffusion_time t, std::uint64_t seed, batch images, view<T, typename Be::space> x,
+             view<T, typename Be::space> xi) const {
+    draw_xi(be, noise_key{.seed = seed, .stream = noise_stream::start}, images, xi);
+    if (start_.zero()) {
+      be.combine(x, term{sigma(t), xi});
+      return;
+    }
+    const std::size_t elements = x.extent().per_image();
+    std::vector<double> image(elements);
+    std::vector<T> all(x.size());
+    for (std::size_t i = 0; i < images.count; ++i) {
+      start_.draw(seed, images.first + i, x.extent(), image);
+      for (std::size_t k = 0; k < elements; ++k) all[i * elements + k] = static_cast<T>(image[k]);
+    }
+    be.upload(all.data(), x);
+    be.combine(x, term{1.0, x}, term{sigma(t), xi});
+  }
+
+ private:
+  per_image<level> levels(per_image<diffusion_time> times, std::size_t images, std::vector<level>& buffer) const {
+    return detail::at_each_time<level>(times, images, buffer, [&](diffusion_time t) { return schedule_.level_at(t); });
+  }
+
+  Op operator_;
+  S schedule_;
+  Start start_;
+};
+
+}  // namespace softscore

@@ -1,0 +1,20 @@
+#pragma once
+
+#include <cmath>
+
+#include <softscore/corruption/concept.hpp>
+
+namespace softscore {
+
+/// Noise that grows geometrically from `sigma_min` to `sigma_max` (EQUATIONS F2, S3; 001 s4): sigma_t = sigma_min
+/// (sigma_max / sigma_min)^t. The level grows linearly from 0 to `level_max`: 0 for noise alone, more for a blur or a
+/// fade that goes along with the noise (S7).
+struct variance_exploding {
+  double sigma_min{0.01}, sigma_max{50.0}, level_max{0.0};
+
+  level level_at(diffusion_time t) const { return level{level_max * t.value}; }
+  double sigma_at(diffusion_time t) const { return sigma_min * std::pow(sigma_max / sigma_min, t.value); }
+};
+static_assert(Schedule<variance_exploding>);
+
+}  // namespace softscore

@@ -1,0 +1,23 @@
+#pragma once
+
+#include <cmath>
+
+#include <softscore/corruption/concept.hpp>
+
+namespace softscore {
+
+/// The variance-preserving diffusion (EQUATIONS F3): the rate beta(t) rises linearly from `rate_first` to `rate_last`,
+/// B is its integral from 0 to t, a_t = exp(-B / 2) and sigma_t^2 = 1 - exp(-B). Goes with the operator `scaling`,
+/// whose level is -log a_t.
+struct variance_preserving {
+  double rate_first{0.1}, rate_last{20.0};
+
+  level level_at(diffusion_time t) const { return level{0.5 * integral(t.value)}; }
+  double sigma_at(diffusion_time t) const { return std::sqrt(-std::expm1(-integral(t.value))); }
+
+ private:
+  double integral(double t) const { return t * (rate_first + 0.5 * t * (rate_last - rate_first)); }
+};
+static_assert(Schedule<variance_preserving>);
+
+}  // namespace softscore

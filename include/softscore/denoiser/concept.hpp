@@ -1,0 +1,59 @@
+#pragma once
+
+#include <concepts>
+#include <utility>
+
+#include <softscore/backend/archetype.hpp>
+#include <softscore/backend/concept.hpp>
+#include <softscore/core/noise.hpp>
+#include <softscore/core/per_image.hpp>
+#include <softscore/core/quantity.hpp>
+
+namespace softscore {
+
+/// What a denoiser is asked: which images of the run these are, and the time of each.
+struct question {
+  batch images{};
+  per_image<diffusion_time> times{diffusion_time{}};
+};
+
+/// What the output phi of a network stands for: the residual x_0 - x_t, the noise eps, the clean image x_0, or the
+/// velocity v = a eps - sigma x_0.
+enum class prediction { residual, epsilon, clean, velocity };
+
+/// `d.workspace<T>(be, shape)` makes all that an evaluation writes, for batches of at most that shape.
+template <class D, class Be, class T>
+concept HasWorkspace = requires(const D d, Be& be, shape s) {
+  { d.template workspace<T>(be, s) } -> std::movable;
+};
+
+template <class D, class Be, class T>
+using workspace_of =
+    decltype(std::declval<const D&>().template workspace<T>(std::declval<Be&>(), std::declval<shape>()));
+
+/// `d.estimate(be, question, x, out, workspace)` stores an estimate of E[x_0 given x_t = x] into `out`.
+template <class D, class Be, class T>
+concept EstimatesClean = requires(const D d, Be& be, question q, view_of<Be, const T> x, view_of<Be, T> out,
+                                  workspace_of<D, Be, T>& ws) { d.estimate(be, q, x, out, ws); };
+
+/// `D::evaluations`: how many network evaluations one estimate costs.
+template <class D>
+concept CountsEvaluations = requires {
+  { D::evaluations } -> std::convertible_to<int>;
+};
+
+/// h(x_t, t), an estimate of E[x_0 given x_t]. Const: what an evaluation writes lives in its workspace. Models:
+/// residual_denoiser, epsilon_denoiser, clean_denoiser, velocity_denoiser, gaussian_denoiser.
+template <class D, class Be, class T>
+concept Denoiser = HasWorkspace<D, Be, T> && EstimatesClean<D, Be, T> && CountsEvaluations<D>;
+
+/// `d.pullback(be, question, v, out, workspace)` stores J^T v into `out`, J being the Jacobian of the workspace's last
+/// estimate. Optional: guidance by gradients needs it.
+template <class D, class Be, class T>
+concept PullsBack = requires(const D d, Be& be, question q, view_of<Be, const T> v, view_of<Be, T> out,
+                             workspace_of<D, Be, T>& ws) { d.pullback(be, q, v, out, ws); };
+
+template <class D, class Be, class T>
+concept DifferentiableDenoiser = Denoiser<D, Be, T> && PullsBack<D, Be, T>;
+
+}  // namespace softscore

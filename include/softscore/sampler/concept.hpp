@@ -1,0 +1,72 @@
+#pragma once
+
+#include <concepts>
+#include <utility>
+
+#include <softscore/core/time_grid.hpp>
+#include <softscore/corruption/concept.hpp>
+#include <softscore/denoiser/concept.hpp>
+
+namespace softscore {
+
+// A sampler S steps inside a run R = sampling_run<Be, C, D, T> (sampling_run.hpp), which owns all that changes.
+
+template <class R>
+using view_in = view_of<typename R::backend, typename R::value_type>;
+template <class R>
+using const_view_in = view_of<typename R::backend, const typename R::value_type>;
+
+/// What the parts of a run can offer a sampler.
+template <class R>
+concept HasScore = GaussianCorruption<typename R::corruption_type>;
+template <class R>
+concept HasScalarSignal = ScalarSignal<typename R::corruption_type>;
+template <class R>
+concept HasBackground = BackgroundCorruption<typename R::corruption_type>;
+template <class R>
+concept CanPullBack = DifferentiableDenoiser<typename R::denoiser_type, typename R::backend, typename R::value_type>;
+
+/// What a sampler declares that it needs, each by a `static constexpr bool` of that name.
+template <class S>
+concept NeedsScore = requires { requires S::needs_score; };
+template <class S>
+concept NeedsScalarSignal = requires { requires S::needs_scalar_signal; };
+template <class S>
+concept NeedsBackground = requires { requires S::needs_background; };
+template <class S>
+concept NeedsPullback = requires { requires S::needs_pullback; };
+
+/// Everything that S needs, R offers. The driver says in one sentence which need is not met.
+template <class S, class R>
+concept NeedsAreMet = (!NeedsScore<S> || HasScore<R>) && (!NeedsScalarSignal<S> || HasScalarSignal<R>) &&
+                      (!NeedsBackground<S> || HasBackground<R>) && (!NeedsPullback<S> || CanPullBack<R>);
+
+/// `s.start(run)` makes the state that the sampler carries from step to step, scratch arrays included.
+template <class S, class R>
+concept StartsState = requires(const S s, R& run) {
+  { s.start(run) } -> std::movable;
+};
+
+template <class S, class R>
+using state_of = decltype(std::declval<const S&>().start(std::declval<R&>()));
+
+/// `s.step(run, state, at, x, h)` turns x_t in `x` into x_s; `h` is the estimate at (x_t, t), which the driver made.
+template <class S, class R>
+concept Steps = requires(const S s, R& run, state_of<S, R>& state, const step_at& at, view_in<R> x, view_in<R> h) {
+  s.step(run, state, at, x, h);
+};
+
+/// `S::order`: the order of the error in the number of steps; `S::evaluations_per_step`: estimates per step, the
+/// driver's included.
+template <class S>
+concept StatesOrder = requires {
+  { S::order } -> std::convertible_to<int>;
+  { S::evaluations_per_step } -> std::convertible_to<int>;
+};
+
+/// A const value that steps from time t to an earlier time s. Models: ddpm, ddim, soft_ddim, naive, momentum,
+/// probability_flow, heun, cold.
+template <class S, class R>
+concept Sampler = StatesOrder<S> && NeedsAreMet<S, R> && StartsState<S, R> && Steps<S, R>;
+
+}  // namespace softscore

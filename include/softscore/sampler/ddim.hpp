@@ -1,0 +1,56 @@
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+
+#include <softscore/core/error.hpp>
+#include <softscore/sampler/one_evaluation.hpp>
+
+namespace softscore {
+
+namespace detail {
+// The weights that keep the marginals of a one-image data set when `add` of the noise is fresh.
+inline step_weights marginal_weights(double sigma_t, double sigma_s, double add) {
+  const double rest = std::sqrt(std::max(0.0, (sigma_s - add) * (sigma_s + add)));
+  return {sigma_t == rest ? 1.0 : rest / sigma_t, add};
+}
+}  // namespace detail
+
+/// DDIM with a share `eta` of the ancestral noise, 0 (none, the default) to 1 (EQUATIONS R2; Song, Meng and Ermon 2021,
+/// as 003 uses it): k = eta (sigma_s / sigma_t) sqrt(sigma_t^2 - g^2 sigma_s^2), where g = a_t / a_s for C = a I and 1
+/// otherwise. With eta = 1 it is `ddpm` under its smaller variance.
+struct ddim : one_evaluation<ddim> {
+  double eta{0.0};
+
+  ddim() = default;
+  /// Throws `error` unless 0 <= eta <= 1.
+  explicit ddim(double share) : eta{share} { require(eta >= 0.0 && eta <= 1.0, "eta", eta, "between 0 and 1"); }
+
+  template <class C>
+  step_weights weights(const C& c, const step_at& at) const {
+    const double sigma_t = c.sigma(at.t), sigma_s = c.sigma(at.s);
+    if (eta == 0.0) return detail::marginal_weights(sigma_t, sigma_s, 0.0);
+    double g = 1.0;
+    if constexpr (ScalarSignal<C>) g = c.signal_gain(at.t) / c.signal_gain(at.s);
+    const double fresh = std::sqrt(std::max(0.0, (sigma_t - g * sigma_s) * (sigma_t + g * sigma_s)));
+    return detail::marginal_weights(sigma_t, sigma_s, sigma_s == 0.0 ? 0.0 : eta * sigma_s / sigma_t * fresh);
+  }
+};
+
+/// Soft Diffusion's DDIM form with a fixed amount of fresh noise (EQUATIONS R2; 001 Eq 52): k is absolute, and is cut
+/// to sigma_s where the noise left is less. For k > 0 it does not keep the marginals.
+struct soft_ddim : one_evaluation<soft_ddim> {
+  double k{0.0};
+
+  soft_ddim() = default;
+  /// Throws `error` if k is negative.
+  explicit soft_ddim(double fresh) : k{fresh} { require(k >= 0.0, "k", k, "at least 0"); }
+
+  template <class C>
+  step_weights weights(const C& c, const step_at& at) const {
+    const double sigma_s = c.sigma(at.s);
+    return detail::marginal_weights(c.sigma(at.t), sigma_s, std::min(k, sigma_s));
+  }
+};
+
+}  // namespace softscore

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <cmath>
+
+#include <softscore/sampler/one_evaluation.hpp>
+
+namespace softscore {
+
+/// The variance of `ddpm`'s fresh noise: `large` is beta, best for N(0, I) data; `small` is btilde, best for a point.
+enum class ancestral_variance { large, small };
+
+/// DDPM's ancestral sampler, for C = a I (EQUATIONS R1; 000 Alg 2): c = sqrt(alpha) r and n^2 = beta or btilde, with
+/// alpha = abar_t / abar_s and beta = 1 - alpha, so steps may skip indices.
+struct ddpm : one_evaluation<ddpm> {
+  static constexpr bool needs_scalar_signal = true;
+
+  ancestral_variance variance{ancestral_variance::large};
+
+  ddpm() = default;
+  explicit ddpm(ancestral_variance which) : variance{which} {}
+
+  template <class C>
+  step_weights weights(const C& c, const step_at& at) const {
+    const double sigma_t = c.sigma(at.t), sigma_s = c.sigma(at.s);
+    const double ratio = noise_ratio(sigma_t, sigma_s), g = c.signal_gain(at.t) / c.signal_gain(at.s);
+    // sigma_t^2 - g^2 sigma_s^2, which is 1 - alpha where a^2 + sigma^2 = 1 and the noise added from s to t in general.
+    const double added = (sigma_t - g * sigma_s) * (sigma_t + g * sigma_s);
+    return {g * ratio, std::sqrt(variance == ancestral_variance::large ? added : added * ratio)};
+  }
+};
+
+}  // namespace softscore

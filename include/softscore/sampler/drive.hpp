@@ -1,0 +1,119 @@
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <type_traits>
+#include <utility>
+
+#include <softscore/core/error.hpp>
+#include <softscore/core/time_grid.hpp>
+#include <softscore/sampler/concept.hpp>
+#include <softscore/sampler/sampling_run.hpp>
+
+namespace softscore {
+
+/// Where sampling starts: x at the grid's first time, the xi in it, and which images of the run these are.
+template <class Be, class T>
+struct start_point {
+  array_of<Be, T> x, xi;
+  batch images{};
+};
+
+/// What an observer sees of every step: the step, x before it, the estimate h at x, and the evaluations spent so far.
+template <class Be, class T>
+struct sampling_progress {
+  Be& backend;
+  step_at at;
+  view_of<Be, const T> x, h;
+  std::size_t nfe{};
+};
+
+/// Looks on and does nothing. An observer is called with a `sampling_progress` before every step; one that returns
+/// false stops the run, and the result is x as it is then.
+struct no_observer {
+  template <class Progress>
+  void operator()(const Progress&) const {}
+};
+
+/// The images at the grid's last time, the denoiser evaluations spent on each, and whether an observer stopped the run.
+template <class Be, class T>
+struct drawn {
+  array_of<Be, T> x;
+  std::size_t nfe{};
+  bool stopped{};
+};
+
+namespace detail {
+template <class Observer, class Progress>
+bool goes_on(Observer& observer, const Progress& progress) {
+  if constexpr (std::convertible_to<std::invoke_result_t<Observer&, const Progress&>, bool>)
+    return static_cast<bool>(observer(progress));
+  else
+    return observer(progress), true;
+}
+
+// A noise that rises while time falls would ask for the root of a negative number in the middle of a run.
+template <class C>
+void require_falling_noise(const C& corruption, const time_grid& grid) {
+  if constexpr (HasSigma<C>) {
+    for (std::size_t i = 0; i < grid.steps(); ++i) {
+      const double sigma_t = corruption.sigma(grid[i].t), sigma_s = corruption.sigma(grid[i].s);
+      require(sigma_s >= 0.0 && sigma_s <= sigma_t, "sigma at an earlier time of the grid", sigma_s,
+              "between 0 and the sigma of the time after it");
+    }
+  }
+}
+}  // namespace detail
+
+/// Runs a sampler from `from` along the grid. T is the precision of the state. The result depends on the seed and on
+/// the numbers of the images, not on how they are batched. Throws `error` before the first step if the noise rises
+/// along the grid.
+template <class Be, class S, class C, class D, class T, class Observer = no_observer>
+drawn<Be, T> drive(Be& be, const S& sampler, const C& corruption, const D& denoiser, const time_grid& grid,
+                   start_point<Be, T> from, std::uint64_t seed, Observer&& observer = {}) {
+  using run_type = sampling_run<Be, C, D, T>;
+  static_assert(Backend<Be, T>, "softscore: the first argument is not a backend for this element type");
+  static_assert(Corruption<C, Be, T>, "softscore: this type is not a corruption on this backend");
+  static_assert(Denoiser<D, Be, T>, "softscore: this type is not a denoiser on this backend");
+  static_assert(!NeedsScore<S> || HasScore<run_type>,
+                "softscore: this sampler needs a score, and this corruption has none, for its noise is not normal");
+  static_assert(
+      !NeedsScalarSignal<S> || HasScalarSignal<run_type>,
+      "softscore: this sampler needs a signal that is a number times the image, and this corruption's is not");
+  static_assert(!NeedsBackground<S> || HasBackground<run_type>,
+                "softscore: this sampler needs to know the background, and this corruption declares none");
+  static_assert(!NeedsPullback<S> || CanPullBack<run_type>,
+                "softscore: this sampler needs the denoiser's pullback, and this denoiser has none");
+  if constexpr (Backend<Be, T> && Corruption<C, Be, T> && Denoiser<D, Be, T> && NeedsAreMet<S, run_type>) {
+    static_assert(Sampler<S, run_type>, "softscore: this type is not a sampler: it lacks order, start or step");
+    detail::require_falling_noise(corruption, grid);
+    const auto x = from.x.view();
+    run_type run{be, corruption, denoiser, x.extent(), seed, from.images, from.xi.view()};
+    auto state = sampler.start(run);
+    auto estimate = run.make();
+    const auto h = estimate.view();
+    for (std::size_t i = 0; i < grid.steps(); ++i) {
+      const step_at at = grid[i];
+      run.estimate(at.t, x, h);
+      if (!detail::goes_on(observer, sampling_progress<Be, T>{be, at, x, h, run.nfe()}))
+        return {std::move(from.x), run.nfe(), true};
+      sampler.step(run, state, at, x, h);
+    }
+    return {std::move(from.x), run.nfe(), false};
+  } else {
+    return {std::move(from.x), 0, false};
+  }
+}
+
+/// Draws x at the grid's first time from the corruption's own start law, for images `images.first` on.
+template <class T, class Be, class C>
+start_point<Be, T> draw_start(Be& be, const C& corruption, const time_grid& grid, shape image, batch images,
+                              std::uint64_t seed) {
+  start_point<Be, T> from{be.template make<T>(image.with_images(images.count)),
+                          be.template make<T>(image.with_images(images.count)), images};
+  corruption.start(be, grid.start(), seed, images, from.x.view(), from.xi.view());
+  return from;
+}
+
+}  // namespace softscore

@@ -1,0 +1,18 @@
+#pragma once
+
+#include <cmath>
+
+#include <softscore/sampler/one_evaluation.hpp>
+
+namespace softscore {
+
+/// Soft Diffusion's momentum sampler: Euler-Maruyama on the reverse SDE (EQUATIONS R4; 001 Eq 17, Alg 2).
+struct momentum : one_evaluation<momentum> {
+  template <class C>
+  step_weights weights(const C& c, const step_at& at) const {
+    const double sigma_t = c.sigma(at.t), sigma_s = c.sigma(at.s);
+    return {noise_ratio(sigma_t, sigma_s), std::sqrt((sigma_t - sigma_s) * (sigma_t + sigma_s))};
+  }
+};
+
+}  // namespace softscore

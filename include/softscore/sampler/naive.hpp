@@ -1,0 +1,16 @@
+#pragma once
+
+#include <softscore/sampler/one_evaluation.hpp>
+
+namespace softscore {
+
+/// Corrupts the estimate anew at every step (EQUATIONS R3; 001 Alg 1). It does not keep the marginals, however many
+/// steps.
+struct naive : one_evaluation<naive> {
+  template <class C>
+  step_weights weights(const C& c, const step_at& at) const {
+    return {0.0, c.sigma(at.s)};
+  }
+};
+
+}  // namespace softscore

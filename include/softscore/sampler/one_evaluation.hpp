@@ -1,0 +1,63 @@
+#pragma once
+
+#include <softscore/sampler/concept.hpp>
+
+namespace softscore {
+
+/// The two numbers that make a one-evaluation sampler: x_s = C_s h + keep (x_t - C_t h) + add z (EQUATIONS R0).
+struct step_weights {
+  double keep{};  ///< of the residual noise
+  double add{};   ///< of fresh noise
+};
+
+/// sigma_s^2 / sigma_t^2, taken as 1 where the two are equal, at 0 / 0 too.
+inline double noise_ratio(double sigma_t, double sigma_s) {
+  return sigma_s == sigma_t ? 1.0 : (sigma_s / sigma_t) * (sigma_s / sigma_t);
+}
+
+/// A sampler from a rule for the two numbers. `Rule` derives from `one_evaluation<Rule>` and gives
+/// `step_weights weights(const C& corruption, const step_at& at) const`; the step is written here, once. The last step
+/// returns h (EQUATIONS D4).
+template <class Rule>
+struct one_evaluation {
+  static constexpr int order = 1, evaluations_per_step = 1;
+  static constexpr bool needs_score = true;
+
+  template <class R>
+  struct scratch {
+    decltype(std::declval<R&>().make()) now, next, noise;
+  };
+
+  template <class R>
+  scratch<R> start(R& run) const {
+    return {run.make(), run.make(), run.make()};
+  }
+
+  template <class R>
+  void step(R& run, scratch<R>& memory, const step_at& at, view_in<R> x, view_in<R> h) const {
+    auto& be = run.on();
+    if (at.last()) {
+      be.combine(x, term{1.0, h});
+      return;
+    }
+    const auto [keep, add] = static_cast<const Rule&>(*this).weights(run.corruption(), at);
+    if (add != 0.0) run.normal(at, memory.noise.view());
+    if constexpr (HasScalarSignal<R>) {
+      const double of_h = run.corruption().signal_gain(at.s) - keep * run.corruption().signal_gain(at.t);
+      if (add != 0.0)
+        be.combine(x, term{of_h, h}, term{keep, x}, term{add, memory.noise.view()});
+      else
+        be.combine(x, term{of_h, h}, term{keep, x});
+    } else {
+      const auto now = memory.now.view(), next = memory.next.view();
+      run.signal(at.s, h, next);
+      if (keep != 0.0) run.signal(at.t, h, now);
+      if (add != 0.0)
+        be.combine(x, term{1.0, next}, term{keep, x}, term{-keep, now}, term{add, memory.noise.view()});
+      else
+        be.combine(x, term{1.0, next}, term{keep, x}, term{-keep, now});
+    }
+  }
+};
+
+}  // namespace softscore

@@ -1,0 +1,15 @@
+#pragma once
+
+#include <softscore/sampler/one_evaluation.hpp>
+
+namespace softscore {
+
+/// Euler's method on the probability-flow ODE, in sigma^2 (EQUATIONS R5; 001 Eq 51). Adds no noise.
+struct probability_flow : one_evaluation<probability_flow> {
+  template <class C>
+  step_weights weights(const C& c, const step_at& at) const {
+    return {0.5 * (1.0 + noise_ratio(c.sigma(at.t), c.sigma(at.s))), 0.0};
+  }
+};
+
+}  // namespace softscore

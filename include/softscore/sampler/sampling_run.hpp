@@ -1,0 +1,85 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include <softscore/core/time_grid.hpp>
+#include <softscore/sampler/concept.hpp>
+
+namespace softscore {
+
+/// Everything of one run of a sampler that is not the sampler: it answers estimates and counts them, draws the noise of
+/// the run's images, and knows their xi. Samplers are const and see the world through this.
+template <class Be, class C, class D, class T>
+class sampling_run {
+ public:
+  using backend = Be;
+  using corruption_type = C;
+  using denoiser_type = D;
+  using value_type = T;
+
+  sampling_run(Be& be, const C& corruption, const D& denoiser, shape extent, std::uint64_t seed, batch images,
+               view_of<Be, const T> xi)
+      : backend_{be},
+        corruption_{corruption},
+        denoiser_{denoiser},
+        extent_{extent},
+        seed_{seed},
+        images_{images},
+        xi_{xi},
+        workspace_{denoiser.template workspace<T>(be, extent)} {}
+
+  Be& on() { return backend_; }
+  const C& corruption() const { return corruption_; }
+  const D& denoiser() const { return denoiser_; }
+  const shape& extent() const { return extent_; }
+
+  /// An array of the batch's shape, zero at first.
+  auto make() { return backend_.template make<T>(extent_); }
+
+  /// Stores h(x, t) into `out` and counts the evaluations.
+  void estimate(diffusion_time t, view_of<Be, const T> x, view_of<Be, T> out) {
+    denoiser_.estimate(backend_, question{images_, t}, x, out, workspace_);
+    nfe_ += static_cast<std::size_t>(D::evaluations);
+  }
+
+  /// Stores J^T v into `out`, J being the Jacobian of the last estimate, which was at time t.
+  void pullback(diffusion_time t, view_of<Be, const T> v, view_of<Be, T> out)
+    requires PullsBack<D, Be, T>
+  {
+    denoiser_.pullback(backend_, question{images_, t}, v, out, workspace_);
+  }
+
+  /// Stores the standard normal numbers of a step into `out`; a step that draws several times numbers its draws.
+  void normal(const step_at& at, view_of<Be, T> out, std::uint8_t draw = 0) {
+    backend_.normal(noise_key{seed_, noise_stream::sampling, static_cast<std::uint32_t>(at.index), draw}, images_, out);
+  }
+
+  /// Stores C_t x into `out`.
+  void signal(diffusion_time t, view_of<Be, const T> x, view_of<Be, T> out) {
+    corruption_.signal(backend_, per_image<diffusion_time>{t}, x, out);
+  }
+
+  /// The xi of the images, where the sampler may know it.
+  view_of<Be, const T> background() const
+    requires BackgroundCorruption<C>
+  {
+    return xi_;
+  }
+
+  /// Denoiser evaluations per image so far (EQUATIONS M6).
+  std::size_t nfe() const { return nfe_; }
+
+ private:
+  Be& backend_;
+  const C& corruption_;
+  const D& denoiser_;
+  shape extent_;
+  std::uint64_t seed_;
+  batch images_;
+  view_of<Be, const T> xi_;
+  workspace_of<D, Be, T> workspace_;
+  std::size_t nfe_{};
+};
+
+}  // namespace softscore
