@@ -1,0 +1,15 @@
+#pragma once
+
+// The tbb backend with all its operations: the only header to take it from, so that no operation can be missing.
+#include <softscore/backend/operations.hpp>
+#include <softscore/backend/tbb/backend.hpp>
+#include <softscore/backend/tbb/conv2d.hpp>
+#include <softscore/backend/tbb/layer_norm_gelu.hpp>
+#include <softscore/backend/tbb/layout.hpp>
+#include <softscore/backend/tbb/linear.hpp>
+
+namespace softscore {
+
+static_assert(NetworkBackend<tbb_backend, float> && NetworkBackend<tbb_backend, double>);
+
+}  // namespace softscore

@@ -1,0 +1,57 @@
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+
+#include <softscore/backend/conv2d_shape.hpp>
+#include <softscore/backend/serial/conv2d.hpp>
+#include <softscore/backend/tbb/scratch.hpp>
+#include <softscore/backend/tbb/slots.hpp>
+
+namespace softscore::detail {
+
+// The serial algorithm with images spread over threads: for double, and for channels that make no whole blocks.
+template <class T>
+class plain_conv2d {
+ public:
+  plain_conv2d(const conv2d_shape& sizes, const tbb_scratch<T>& scratch) : sizes_{sizes}, scratch_{scratch} {
+    scratch_.reserve(batch_slots{sizes.images}.count() * slot_size());
+  }
+
+  void prepare(tbb_backend&, const T*) {}
+
+  void forward(tbb_backend& be, std::size_t images, const T* x, const T* weight, const T* bias, T* y) {
+    be.parallel(images, [&](std::size_t n) {
+      conv2d_image_forward(sizes_, x + n * sizes_.input(1).size(), weight, bias, y + n * sizes_.output(1).size());
+    });
+  }
+
+  void input_gradient(tbb_backend& be, std::size_t images, const T* weight, const T* dy, T* dx) {
+    be.parallel(images, [&](std::size_t n) {
+      conv2d_image_input_gradient(sizes_, weight, dy + n * sizes_.output(1).size(), dx + n * sizes_.input(1).size());
+    });
+  }
+
+  void weight_gradient(tbb_backend& be, std::size_t images, const T* x, const T* dy, T* dweight, T* dbias) {
+    const batch_slots slots{images};
+    const std::size_t weights = sizes_.weight().size();
+    T* sums = scratch_.data();  // per slot: (O,I,k,k), then (O)
+    be.parallel(slots.count(), [&](std::size_t slot) {
+      T* sum = sums + slot * slot_size();
+      std::fill_n(sum, slot_size(), T{});
+      for (std::size_t n = slots.first(slot); n < slots.last(slot); ++n)
+        conv2d_image_weight_gradient(sizes_, x + n * sizes_.input(1).size(), dy + n * sizes_.output(1).size(), sum,
+                                     sum + weights);
+    });
+    add_slots(be, sums, slot_size(), slots.count(), dweight, weights);
+    add_slots(be, sums + weights, slot_size(), slots.count(), dbias, sizes_.out_channels);
+  }
+
+ private:
+  std::size_t slot_size() const { return sizes_.weight().size() + sizes_.out_channels; }
+
+  conv2d_shape sizes_;
+  tbb_scratch<T> scratch_;
+};
+
+}  // namespace softscore::detail

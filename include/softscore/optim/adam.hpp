@@ -1,0 +1,78 @@
+#pragma once
+
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+
+#include <softscore/backend/concept.hpp>
+#include <softscore/core/config.hpp>
+#include <softscore/core/error.hpp>
+
+namespace softscore {
+
+/// One element of an Adam step, as PyTorch computes it; the corrections for the zero start are worked out beforehand.
+struct adam_body {
+  double beta1, beta2, epsilon;
+  double step_size;           // rate / (1 - beta1^k)
+  double root_of_correction;  // sqrt(1 - beta2^k)
+  double gradient_factor;     // what the gradient is multiplied by first (clipping)
+
+  template <class T>
+  SOFTSCORE_HD void operator()(T& theta, T& m, T& v, const T& gradient) const {
+    const T g = gradient * static_cast<T>(gradient_factor);
+    m += (g - m) * static_cast<T>(1 - beta1);
+    v = v * static_cast<T>(beta2) + g * g * static_cast<T>(1 - beta2);
+    const T scale = std::sqrt(v) / static_cast<T>(root_of_correction) + static_cast<T>(epsilon);
+    theta -= static_cast<T>(step_size) * (m / scale);
+  }
+};
+
+/// The same, and the moving average follows in the same pass over memory (optim/ema.hpp).
+struct adam_ema_body {
+  adam_body update;
+  double keep;  // the share of the old average
+
+  template <class T>
+  SOFTSCORE_HD void operator()(T& theta, T& m, T& v, T& average, const T& gradient) const {
+    update(theta, m, v, gradient);
+    average += (theta - average) * static_cast<T>(1 - keep);
+  }
+};
+
+/// Adam with the bias correction of its paper. The moments m and v, zero at first and as long as the parameters, and
+/// the count of steps belong to the caller, who saves and restores them.
+struct adam {
+  double rate{2e-4}, beta1{0.9}, beta2{0.999}, epsilon{1e-8};
+
+  /// The body of step `number` (from 1 on) with the rate times `rate_factor` (warm-up) and the gradient times
+  /// `gradient_factor` (clipping).
+  adam_body body(std::uint64_t number, double rate_factor = 1, double gradient_factor = 1) const {
+    require(number >= 1, "the number of an Adam step", number, "at least 1");
+    const auto k = static_cast<double>(number);
+    return {beta1,
+            beta2,
+            epsilon,
+            rate * rate_factor / (1 - std::pow(beta1, k)),
+            std::sqrt(1 - std::pow(beta2, k)),
+            gradient_factor};
+  }
+
+  /// theta, m, v <- one step along `gradient`; all are flat arrays of one length.
+  template <class Be, class T>
+  void step(Be& be, std::uint64_t number, view<T, typename Be::space> theta, view<T, typename Be::space> m,
+            view<T, typename Be::space> v, const_view<T, typename Be::space> gradient, double rate_factor = 1,
+            double gradient_factor = 1) const {
+    be.for_each(body(number, rate_factor, gradient_factor), theta, m, v, gradient);
+  }
+
+  /// The same with the moving average <- keep average + (1 - keep) theta in the same pass.
+  template <class Be, class T>
+  void step_with_average(Be& be, std::uint64_t number, view<T, typename Be::space> theta, view<T, typename Be::space> m,
+                         view<T, typename Be::space> v, view<T, typename Be::space> average,
+                         const_view<T, typename Be::space> gradient, double keep, double rate_factor = 1,
+                         double gradient_factor = 1) const {
+    be.for_each(adam_ema_body{body(number, rate_factor, gradient_factor), keep}, theta, m, v, average, gradient);
+  }
+};
+
+}  // namespace softscore
