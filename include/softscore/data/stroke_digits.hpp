@@ -1,0 +1,107 @@
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <numbers>
+#include <span>
+
+#include <softscore/core/error.hpp>
+#include <softscore/core/xtensor.hpp>
+#include <softscore/data/labelled_images.hpp>
+#include <softscore/data/stroke_glyphs.hpp>
+#include <softscore/data/stroke_pen.hpp>
+
+namespace softscore {
+
+namespace detail {
+
+// Slant, turn, proportions and a slow bend of the sheet, then the place and size on the paper: about 20 of 28 pixels
+// high, and never nearer to the rim than the pen's width.
+inline void place_digit(ink_pen& pen, ink_dice& dice, double side, double half_width) {
+  const double slant = dice.normal(0.12, 0.16), turn = dice.normal(0.0, 0.06), aspect = dice.uniform(0.8, 1.12);
+  const double bend_x = dice.normal(0.0, 0.02), bend_y = dice.normal(0.0, 0.02);
+  const double phase_x = dice.uniform(0.0, 1.0), phase_y = dice.uniform(0.0, 1.0);
+  const double height = side * std::clamp(dice.normal(0.71, 0.045), 0.6, 0.8);
+  const double shift_x = side * dice.normal(0.0, 0.022), shift_y = side * dice.normal(0.0, 0.022);
+  const double cosine = std::cos(turn), sine = std::sin(turn);
+
+  double left = 1e9, right = -1e9, top = 1e9, bottom = -1e9;
+  for (auto& p : pen.points()) {
+    const double wide = aspect * p.x - slant * p.y + bend_x * std::sin(2 * std::numbers::pi * (p.y + phase_x));
+    const double high = p.y + bend_y * std::sin(2 * std::numbers::pi * (p.x + phase_y));
+    p = {cosine * wide - sine * high, sine * wide + cosine * high};
+    left = std::min(left, p.x), right = std::max(right, p.x);
+    top = std::min(top, p.y), bottom = std::max(bottom, p.y);
+  }
+  const double room = side - 2.0 * half_width - 2.0;
+  const double scale = std::min({height, room / (bottom - top), room / std::max(right - left, 0.1)});
+  const double free_x = 0.5 * (room - scale * (right - left)), free_y = 0.5 * (room - scale * (bottom - top));
+  const double x = 0.5 * side + std::clamp(shift_x, -free_x, free_x),
+               y = 0.5 * side + std::clamp(shift_y, -free_y, free_y);
+  for (auto& p : pen.points()) {
+    p = {x + scale * (p.x - 0.5 * (left + right)), y + scale * (p.y - 0.5 * (top + bottom))};
+  }
+}
+
+/// Draws one digit on an empty sheet.
+inline void ink_digit(std::size_t digit, std::uint64_t seed, std::uint64_t image, std::size_t side, ink_paper& paper) {
+  ink_dice dice{seed, image};
+  ink_pen pen{dice, dice.uniform(0.012, 0.032)};
+  draw_digit(digit, pen, dice);
+  const double pixel = static_cast<double>(side) / 28.0;
+  const double half_width = pixel * std::clamp(1.2 * std::exp(dice.normal(0.0, 0.26)), 0.7, 2.0);
+  place_digit(pen, dice, static_cast<double>(side), half_width);
+
+  // The pressure wanders slowly along the path.
+  const double depth = dice.uniform(0.0, 0.22), phase = dice.uniform(0.0, 1.0);
+  const double length = (static_cast<double>(side)) * dice.uniform(0.5, 1.2);
+  const auto width = [&](double s) {
+    return half_width * (1.0 + depth * std::sin(2 * std::numbers::pi * (s / length + phase)));
+  };
+  const auto points = pen.points();
+  const auto starts = pen.starts();
+  paper.clear();
+  double travelled = 0.0;
+  for (std::size_t k = 0; k < starts.size(); ++k) {
+    const std::size_t end = k + 1 < starts.size() ? starts[k + 1] : points.size();
+    for (std::size_t i = starts[k]; i + 1 < end; ++i) {
+      const double step = std::hypot(points[i + 1].x - points[i].x, points[i + 1].y - points[i].y);
+      paper.piece(points[i], points[i + 1], width(travelled), width(travelled + step));
+      travelled += step;
+    }
+  }
+}
+
+}  // namespace detail
+
+/// Draws handwritten-looking digits: `count` images of side x side pixels in [0, 1] (white ink on black, one channel)
+/// from number `first` on. Image i shows the digit i mod 10 in one of several ways of writing it, with a hand, slant,
+/// width, pen and place of its own, and is a function of (seed, i, side) alone; pixels are whole 1/255, which hides how
+/// a compiler rounds. Test images are those behind the training images: the same seed, another `first`. Throws `error`
+/// unless count >= 1 and 12 <= side <= 1024.
+inline labelled_images stroke_digits(std::size_t count, std::uint64_t seed, std::size_t side = 28,
+                                     std::uint64_t first = 0) {
+  require(side >= 12 && side <= 1024, "the side of the stroke digits", side, "from 12 to 1024 pixels");
+  require(count > 0 && count <= std::numeric_limits<std::uint32_t>::max(), "the number of stroke digits", count,
+          "positive and below 2^32");
+  labelled_images result{make_tensor({count, 1, side, side}), {}};
+  result.labels.reserve(count);
+  detail::ink_paper paper{side};
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto digit = static_cast<std::uint8_t>((first + i) % 10);
+    detail::ink_digit(digit, seed, first + i, side, paper);
+    paper.develop({result.pixels.data() + i * side * side, side * side});
+    result.labels.push_back(digit);
+  }
+  return result;
+}
+
+/// A training and a test set of stroke digits that share no image.
+inline data_set stroke_digit_set(std::size_t training, std::size_t test, std::uint64_t seed, std::size_t side = 28) {
+  return {stroke_digits(training, seed, side), stroke_digits(test, seed, side, training)};
+}
+
+}  // namespace softscore
