@@ -51,15 +51,15 @@ shape extent_of(const xt::xtensor<T, 4>& tensor) {
 
 /// A view of a tensor's elements. The tensor must outlive it.
 template <class T>
-view<T, host_space> view_of(xt::xtensor<T, 4>& tensor) {
+view<T, host_space> as_view(xt::xtensor<T, 4>& tensor) {
   return {tensor.data(), extent_of(tensor)};
 }
 template <class T>
-view<const T, host_space> view_of(const xt::xtensor<T, 4>& tensor) {
+view<const T, host_space> as_view(const xt::xtensor<T, 4>& tensor) {
   return {tensor.data(), extent_of(tensor)};
 }
 template <class T>
-void view_of(const xt::xtensor<T, 4>&&) = delete;
+void as_view(const xt::xtensor<T, 4>&&) = delete;
 
 /// A host view as an xtensor expression of rank four that refers to the same elements: reads, writes and every
 /// xtensor function work on it.

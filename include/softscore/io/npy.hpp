@@ -132,7 +132,7 @@ inline void write_npy(const std::filesystem::path& path, view<const float, host_
   file.commit();
 }
 inline void write_npy(const std::filesystem::path& path, const image_batch& images) {
-  write_npy(path, view_of(images));
+  write_npy(path, as_view(images));
 }
 
 /// Reads images from a .npy file as `write_npy` makes it. Throws `error` naming the file for every other content,

@@ -55,14 +55,14 @@ inline std::vector<std::uint8_t> encode_png(view<const float, host_space> image)
   file.resize(size);
   return file;
 }
-inline std::vector<std::uint8_t> encode_png(const image_batch& image) { return encode_png(view_of(image)); }
+inline std::vector<std::uint8_t> encode_png(const image_batch& image) { return encode_png(as_view(image)); }
 
 /// Writes one image, grey or RGB, to a PNG file that appears whole or not at all.
 inline void write_png(const std::filesystem::path& path, view<const float, host_space> image) {
   const auto file = encode_png(image);
   write_file(path, std::as_bytes(std::span{file}));
 }
-inline void write_png(const std::filesystem::path& path, const image_batch& image) { write_png(path, view_of(image)); }
+inline void write_png(const std::filesystem::path& path, const image_batch& image) { write_png(path, as_view(image)); }
 
 /// The image in a PNG file's bytes, in [0, 1]: one channel if the file is grey, three if it has colour; a transparent
 /// pixel is laid on black. Throws `error` naming `path` when the bytes are no whole PNG file or claim more pixels

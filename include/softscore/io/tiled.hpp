@@ -33,7 +33,7 @@ inline image_batch tiled(view<const float, host_space> images, std::size_t colum
   return grid;
 }
 inline image_batch tiled(const image_batch& images, std::size_t columns, std::size_t gap = 2, float background = 0.5f) {
-  return tiled(view_of(images), columns, gap, background);
+  return tiled(as_view(images), columns, gap, background);
 }
 
 }  // namespace softscore
