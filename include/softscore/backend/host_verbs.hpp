@@ -91,10 +91,11 @@ class host_verbs {
       const auto* q = raw(b) + image * elements;
       // Eight running sums, so that the adds do not wait for each other; the order is fixed by the length alone.
       double sum[8] = {};
-      std::size_t i = 0;
-      for (; i + 8 <= elements; i += 8)
+      const std::size_t rest = elements % 8, whole = elements - rest;
+      for (std::size_t i = 0; i < whole; i += 8)
         for (std::size_t k = 0; k < 8; ++k) sum[k] += static_cast<double>(p[i + k]) * static_cast<double>(q[i + k]);
-      for (; i < elements; ++i) sum[i % 8] += static_cast<double>(p[i]) * static_cast<double>(q[i]);
+      for (std::size_t k = 0; k < rest; ++k)
+        sum[k] += static_cast<double>(p[whole + k]) * static_cast<double>(q[whole + k]);
       host[image] = ((sum[0] + sum[1]) + (sum[2] + sum[3])) + ((sum[4] + sum[5]) + (sum[6] + sum[7]));
     });
   }

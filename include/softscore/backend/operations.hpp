@@ -65,6 +65,6 @@ using layer_norm_gelu_plan_of = decltype(make_layer_norm_gelu<T>(std::declval<Be
 /// A backend that networks run on.
 template <class Be, class T>
 concept NetworkBackend = Backend<Be, T> && OrdersChannels<Be, T> && Convolves2d<Be, T> && NormalisesLayers<Be, T> &&
-    MultipliesMatrices<Be, T>;
+                         MultipliesMatrices<Be, T>;
 
 }  // namespace softscore

@@ -28,31 +28,28 @@ concept HasParameters = requires(const N net, N changing, std::span<const float>
 
 /// `net.workspace<T>(be, shape)` makes all that evaluations of at most `shape.images` images write.
 template <class N, class Be, class T>
-concept HasNetworkWorkspace = requires(const N net, Be& be, shape s) {
-  net.template workspace<T>(be, s);
-};
+concept HasNetworkWorkspace = requires(const N net, Be& be, shape s) { net.template workspace<T>(be, s); };
 
 template <class N, class Be, class T>
 using network_workspace_of = decltype(std::declval<const N&>().template workspace<T>(std::declval<Be&>(), shape{}));
 
 /// `net.evaluate(be, times, x, out, workspace)` with the network's own parameters.
 template <class N, class Be, class T>
-concept Evaluates = HasNetworkWorkspace<N, Be, T> &&
+concept Evaluates =
+    HasNetworkWorkspace<N, Be, T> &&
     requires(const N net, Be& be, per_image<diffusion_time> times, view_of<Be, const T> x, view_of<Be, T> out,
-             network_workspace_of<N, Be, T>& ws) {
-  net.evaluate(be, times, x, out, ws);
-};
+             network_workspace_of<N, Be, T>& ws) { net.evaluate(be, times, x, out, ws); };
 
 /// `forward` with parameters that lie in the backend, then `backward`, which sets dx and the gradients (either may be
 /// empty); `pullback` after either kind of evaluation gives dx alone.
 template <class N, class Be, class T>
 concept Trains = HasNetworkWorkspace<N, Be, T> &&
-    requires(const N net, Be& be, per_image<diffusion_time> times, view_of<Be, const T> in, view_of<Be, T> out,
-             network_workspace_of<N, Be, T>& ws) {
-  net.forward(be, in, times, in, out, ws);
-  net.backward(be, in, in, out, out, ws);
-  net.pullback(be, in, out, ws);
-};
+                 requires(const N net, Be& be, per_image<diffusion_time> times, view_of<Be, const T> in,
+                          view_of<Be, T> out, network_workspace_of<N, Be, T>& ws) {
+                   net.forward(be, in, times, in, out, ws);
+                   net.backward(be, in, in, out, out, ws);
+                   net.pullback(be, in, out, ws);
+                 };
 
 /// A map from (x, t) to an image of the same shape, with parameters and a hand-written gradient.
 template <class N, class Be, class T>

@@ -1,0 +1,412 @@
+// Every operation of networks on every backend: gradients against finite differences, and the fast versions in float
+// against the serial ones in double.
+#include "catch.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <vector>
+
+#include <softscore/backend/serial.hpp>
+#include <softscore/backend/tbb.hpp>
+
+#include "slope.hpp"
+
+using namespace softscore;
+
+namespace {
+
+using numbers = std::vector<double>;
+
+double sum_of_products(const numbers& a, const numbers& b) {
+  double sum = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) sum += a[i] * b[i];
+  return sum;
+}
+
+// An array of the backend with these values.
+template <class T, class Be>
+auto holding(Be& be, const numbers& values, const shape& s) {
+  auto array = be.template make<T>(s);
+  const std::vector<T> converted(values.begin(), values.end());
+  be.upload(converted.data(), array.view());
+  return array;
+}
+
+// The same for an activation, in activation order.
+template <class T, class Be>
+auto activation(Be& be, const numbers& values, const shape& s) {
+  auto plain = holding<T>(be, values, s);
+  auto packed = be.template make<T>(s);
+  pack(be, plain.view(), packed.view());
+  return packed;
+}
+
+template <class T, class Be>
+numbers values_of(Be& be, view_of<Be, T> v) {
+  std::vector<T> host(v.size());
+  be.download(v, host.data());
+  return {host.begin(), host.end()};
+}
+
+template <class T, class Be>
+numbers activation_values(Be& be, view_of<Be, T> v) {
+  auto plain = be.template make<T>(v.extent());
+  unpack(be, v, plain.view());
+  return values_of<T>(be, plain.view());
+}
+
+// Inputs, output gradient and results of one convolution, in plain order.
+struct conv_case {
+  conv2d_shape s;
+  numbers x, weight, bias, dy;
+
+  explicit conv_case(const conv2d_shape& sizes)
+      : s{sizes},
+        x{normal_numbers(s.input(s.images).size(), 1)},
+        weight{normal_numbers(s.weight().size(), 2)},
+        bias{normal_numbers(s.out_channels, 3)},
+        dy{normal_numbers(s.output(s.images).size(), 4)} {}
+};
+
+struct conv_result {
+  numbers y, dx, dweight, dbias;
+  friend bool operator==(const conv_result&, const conv_result&) = default;
+};
+
+template <class T, class Be>
+conv_result convolve(Be& be, const conv_case& c, std::size_t most_images) {
+  conv2d_shape planned = c.s;
+  planned.images = most_images;
+  auto plan = make_conv2d<T>(be, planned);
+  const shape in = c.s.input(c.s.images), out = c.s.output(c.s.images), per_channel{1, c.s.out_channels, 1, 1};
+  auto x = activation<T>(be, c.x, in), dy = activation<T>(be, c.dy, out);
+  auto weight = holding<T>(be, c.weight, c.s.weight()), bias = holding<T>(be, c.bias, per_channel);
+  auto y = be.template make<T>(out), dx = be.template make<T>(in);
+  auto dweight = be.template make<T>(c.s.weight()), dbias = be.template make<T>(per_channel);
+  conv2d_prepare(be, plan, weight.view());
+  conv2d_forward(be, plan, x.view(), weight.view(), bias.view(), y.view());
+  conv2d_backward(be, plan, x.view(), weight.view(), dy.view(), dx.view(), dweight.view(), dbias.view());
+  // Again without one or the other: what is not wanted must not change what is.
+  auto dx_alone = be.template make<T>(in);
+  conv2d_backward(be, plan, x.view(), weight.view(), dy.view(), dx_alone.view(), {}, {});
+  CHECK(values_of<T>(be, dx_alone.view()) == values_of<T>(be, dx.view()));
+  auto dweight_alone = be.template make<T>(c.s.weight());
+  auto dbias_alone = be.template make<T>(per_channel);
+  conv2d_backward(be, plan, x.view(), weight.view(), dy.view(), {}, dweight_alone.view(), dbias_alone.view());
+  CHECK(values_of<T>(be, dweight_alone.view()) == values_of<T>(be, dweight.view()));
+  CHECK(values_of<T>(be, dbias_alone.view()) == values_of<T>(be, dbias.view()));
+  return {activation_values<T>(be, y.view()), activation_values<T>(be, dx.view()), values_of<T>(be, dweight.view()),
+          values_of<T>(be, dbias.view())};
+}
+
+// The largest |a - b| over `scale`.
+double distance(const numbers& a, const numbers& b, double scale) {
+  REQUIRE(a.size() == b.size());
+  double most = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    const double d = std::abs(a[i] - b[i]);
+    if (!(d <= most)) most = d;
+  }
+  return most / scale;
+}
+
+double length(const numbers& a, std::size_t from, std::size_t count) {
+  double sum = 0;
+  for (std::size_t i = from; i < from + count; ++i) sum += a[i] * a[i];
+  return std::sqrt(sum);
+}
+
+// A sum of n products, of numbers rounded by u, in any order and in float32: the roundings are independent enough that
+// their sum stays below 8 sqrt(n) u times the sum of |products| (Higham and Mary, SIAM J. Sci. Comput. 2019,
+// Theorem 2.4, lambda = 8), and that sum is below the product of the lengths of the factors. A transform of length L,
+// its inverse and the transform of the other factor have 6 log2 L stages, each rounding by 3 u or less of the length:
+// below 8 sqrt(n) + 100 for every L here.
+constexpr double unit_roundoff = 0x1p-24;
+double bound(std::size_t products) { return (8 * std::sqrt(static_cast<double>(products)) + 100) * unit_roundoff; }
+
+const std::vector<conv2d_shape>& conv_sizes() {
+  // images, in, out, height, width, kernel: plain, one block or more on either side, every kernel, odd images.
+  static const std::vector<conv2d_shape> sizes{
+      {1, 1, 16, 28, 28, 7}, {3, 16, 32, 28, 28, 7}, {17, 32, 16, 28, 28, 7}, {2, 16, 1, 28, 28, 3},
+      {3, 1, 1, 5, 4, 3},    {2, 3, 5, 7, 9, 5},     {1, 16, 16, 9, 13, 7},   {2, 16, 16, 32, 30, 5},
+      {2, 16, 48, 11, 8, 3}, {3, 3, 16, 10, 7, 5},   {2, 16, 3, 6, 11, 7},    {2, 16, 16, 5, 5, 1},
+      {1, 32, 16, 1, 3, 7},  {19, 1, 16, 8, 8, 3},   {1, 16, 16, 40, 33, 9},  {2, 64, 16, 12, 12, 7}};
+  return sizes;
+}
+
+}  // namespace
+
+TEMPLATE_TEST_CASE("the gradients of a convolution are its slopes", "[operations]", serial_backend, tbb_backend) {
+  TestType be;
+  for (const conv2d_shape& s : {conv2d_shape{2, 2, 3, 5, 7, 3}, conv2d_shape{3, 1, 2, 6, 5, 7},
+                                conv2d_shape{1, 3, 1, 4, 4, 1}, conv2d_shape{17, 2, 2, 3, 6, 5}}) {
+    const conv_case at{s};
+    const conv_result result = convolve<double>(be, at, s.images);
+    const auto loss = [&](const conv_case& c) { return sum_of_products(convolve<double>(be, c, s.images).y, c.dy); };
+    const auto with = [&](numbers conv_case::* member) {
+      return [&, member](const numbers& values) {
+        conv_case moved = at;
+        moved.*member = values;
+        return loss(moved);
+      };
+    };
+    CAPTURE(s.images, s.in_channels, s.out_channels, s.height, s.width, s.kernel);
+    CHECK(slope_error(with(&conv_case::x), at.x, result.dx) < 1e-7);
+    CHECK(slope_error(with(&conv_case::weight), at.weight, result.dweight) < 1e-7);
+    CHECK(slope_error(with(&conv_case::bias), at.bias, result.dbias) < 1e-7);
+  }
+}
+
+TEST_CASE("tbb convolves in float as serial does in double", "[operations]") {
+  serial_backend serial;
+  for (const std::size_t threads : {std::size_t{1}, std::size_t{2}})
+    for (const conv2d_shape& s : conv_sizes()) {
+      tbb_backend tbb{threads};
+      const conv_case at{s};
+      const conv_result exact = convolve<double>(serial, at, s.images), fast = convolve<float>(tbb, at, s.images + 3);
+      CAPTURE(threads, s.images, s.in_channels, s.out_channels, s.height, s.width, s.kernel);
+      const std::size_t plane = s.height * s.width, taps = s.kernel * s.kernel;
+      // The greatest product of lengths over images and channels, times the number of channels that are added.
+      double of_x = 0, of_dy = 0, of_weight = 0;
+      for (std::size_t i = 0; i < at.x.size(); i += plane) of_x = std::max(of_x, length(at.x, i, plane));
+      for (std::size_t i = 0; i < at.dy.size(); i += plane) of_dy = std::max(of_dy, length(at.dy, i, plane));
+      for (std::size_t i = 0; i < at.weight.size(); i += taps)
+        of_weight = std::max(of_weight, length(at.weight, i, taps));
+      const double in = static_cast<double>(s.in_channels), out = static_cast<double>(s.out_channels);
+      CHECK(distance(fast.y, exact.y, in * of_x * of_weight) < bound(s.in_channels * taps));
+      CHECK(distance(fast.dx, exact.dx, out * of_dy * of_weight) < bound(s.out_channels * taps));
+      const double images = static_cast<double>(s.images);
+      CHECK(distance(fast.dweight, exact.dweight, images * of_x * of_dy) < bound(s.images * plane));
+      CHECK(distance(fast.dbias, exact.dbias, images * std::sqrt(static_cast<double>(plane)) * of_dy) <
+            bound(s.images * plane));
+    }
+}
+
+TEST_CASE("a convolution has the same bits for any number of threads, and an image those of any batch",
+          "[operations]") {
+  for (const conv2d_shape& s : conv_sizes()) {
+    CAPTURE(s.images, s.in_channels, s.out_channels, s.height, s.width, s.kernel);
+    const conv_case at{s};
+    tbb_backend one{1}, two{2}, three{3};
+    const conv_result result = convolve<float>(one, at, s.images);
+    CHECK(convolve<float>(two, at, s.images + 20) == result);
+    CHECK(convolve<float>(three, at, s.images) == result);
+    conv_case first = at;  // the batch's first image alone
+    first.s.images = 1;
+    first.x.resize(s.input(1).size());
+    first.dy.resize(s.output(1).size());
+    const conv_result alone = convolve<float>(two, first, 1);
+    CHECK(std::equal(alone.y.begin(), alone.y.end(), result.y.begin()));
+    CHECK(std::equal(alone.dx.begin(), alone.dx.end(), result.dx.begin()));
+  }
+}
+
+TEMPLATE_TEST_CASE("a convolution refuses sizes that it cannot have", "[operations]", serial_backend, tbb_backend) {
+  TestType be;
+  CHECK_THROWS_AS(make_conv2d<float>(be, {1, 1, 1, 4, 4, 2}), error);
+  CHECK_THROWS_AS(make_conv2d<float>(be, {0, 1, 1, 4, 4, 3}), error);
+  CHECK_THROWS_AS(make_conv2d<float>(be, {1, 0, 1, 4, 4, 3}), error);
+  CHECK_THROWS_AS(make_conv2d<float>(be, {1, 1, 1, 0, 4, 3}), error);
+}
+
+namespace {
+
+struct norm_case {
+  shape s;
+  numbers x, gain, bias, shift, dy;
+
+  explicit norm_case(const shape& sizes)
+      : s{sizes},
+        x{normal_numbers(s.size(), 1)},
+        gain{normal_numbers(s.per_image(), 2)},
+        bias{normal_numbers(s.per_image(), 3)},
+        shift{normal_numbers(s.images * s.channels, 4)},
+        dy{normal_numbers(s.size(), 5)} {
+    for (double& v : x) v = 0.3 + 2 * v;  // a mean and a variance that are not 0 and 1
+  }
+};
+
+struct norm_result {
+  numbers y, dx, dgain, dbias, dshift;
+  friend bool operator==(const norm_result&, const norm_result&) = default;
+};
+
+template <class T, class Be>
+norm_result normalise(Be& be, const norm_case& c, std::size_t most_images) {
+  auto plan = make_layer_norm_gelu<T>(be, c.s.with_images(most_images));
+  const shape one = c.s.with_images(1), per_channel{c.s.images, c.s.channels, 1, 1};
+  auto x = activation<T>(be, c.x, c.s), dy = activation<T>(be, c.dy, c.s);
+  auto gain = holding<T>(be, c.gain, one), bias = holding<T>(be, c.bias, one);
+  auto shift = holding<T>(be, c.shift, per_channel), dshift = be.template make<T>(per_channel);
+  auto y = be.template make<T>(c.s), dx = be.template make<T>(c.s);
+  auto dgain = be.template make<T>(one), dbias = be.template make<T>(one);
+  layer_norm_gelu_prepare(be, plan, gain.view(), bias.view());
+  layer_norm_gelu_forward(be, plan, x.view(), gain.view(), bias.view(), shift.view(), y.view());
+  layer_norm_gelu_backward(be, plan, x.view(), gain.view(), bias.view(), dy.view(), dx.view(), dgain.view(),
+                           dbias.view(), dshift.view());
+  // In place and without the rest.
+  layer_norm_gelu_backward(be, plan, x.view(), gain.view(), bias.view(), dy.view(), dy.view(), {}, {}, {});
+  CHECK(values_of<T>(be, dy.view()) == values_of<T>(be, dx.view()));
+  // One shift for all images, and none.
+  auto all_alike = be.template make<T>(c.s), unshifted = be.template make<T>(c.s);
+  layer_norm_gelu_forward(be, plan, x.view(), gain.view(), bias.view(), shift.view().images(0, 1), all_alike.view());
+  layer_norm_gelu_forward(be, plan, x.view(), gain.view(), bias.view(), {}, unshifted.view());
+  const numbers alike = activation_values<T>(be, all_alike.view()), bare = activation_values<T>(be, unshifted.view());
+  for (std::size_t i = 0; i < alike.size(); ++i)
+    if (alike[i] !=
+        static_cast<double>(static_cast<T>(bare[i]) + static_cast<T>(c.shift[i % c.s.per_image() / c.s.plane()])))
+      FAIL_CHECK("one shift for all images went wrong at " << i);
+  return {activation_values<T>(be, y.view()), activation_values<T>(be, dx.view()), values_of<T>(be, dgain.view()),
+          values_of<T>(be, dbias.view()), values_of<T>(be, dshift.view())};
+}
+
+const std::vector<shape>& norm_sizes() {
+  static const std::vector<shape> sizes{{1, 1, 5, 7},   {3, 16, 28, 28}, {17, 32, 9, 5}, {2, 3, 8, 8},
+                                        {33, 16, 1, 3}, {2, 48, 6, 7},   {2, 20, 4, 4},  {1, 64, 7, 7}};
+  return sizes;
+}
+
+}  // namespace
+
+TEMPLATE_TEST_CASE("the gradients of layer norm and GELU are its slopes", "[operations]", serial_backend, tbb_backend) {
+  TestType be;
+  for (const shape& s : {shape{2, 3, 4, 5}, shape{17, 1, 3, 3}, shape{1, 16, 2, 3}}) {
+    const norm_case at{s};
+    const norm_result result = normalise<double>(be, at, s.images);
+    const auto with = [&](numbers norm_case::* member) {
+      return [&, member](const numbers& values) {
+        norm_case moved = at;
+        moved.*member = values;
+        return sum_of_products(normalise<double>(be, moved, s.images).y, moved.dy);
+      };
+    };
+    CAPTURE(s);
+    CHECK(slope_error(with(&norm_case::x), at.x, result.dx) < 1e-7);
+    CHECK(slope_error(with(&norm_case::gain), at.gain, result.dgain) < 1e-7);
+    CHECK(slope_error(with(&norm_case::bias), at.bias, result.dbias) < 1e-7);
+    CHECK(slope_error(with(&norm_case::shift), at.shift, result.dshift) < 1e-7);
+  }
+}
+
+TEST_CASE("tbb normalises in float as serial does in double", "[operations]") {
+  serial_backend serial;
+  for (const shape& s : norm_sizes()) {
+    tbb_backend tbb{2};
+    const norm_case at{s};
+    const norm_result exact = normalise<double>(serial, at, s.images), fast = normalise<float>(tbb, at, s.images + 1);
+    CAPTURE(s);
+    // Element by element a chain of at most 20 roundings, of numbers below 6 times 6 (x and gain within 6 deviations);
+    // dx and the sums add those over an image or over the batch.
+    const double elements = static_cast<double>(s.per_image());
+    CHECK(distance(fast.y, exact.y, 36) < 20 * unit_roundoff);
+    CHECK(distance(fast.dx, exact.dx, 36) < bound(s.per_image()));
+    CHECK(distance(fast.dgain, exact.dgain, 36 * static_cast<double>(s.images)) < bound(s.images));
+    CHECK(distance(fast.dbias, exact.dbias, 36 * static_cast<double>(s.images)) < bound(s.images));
+    CHECK(distance(fast.dshift, exact.dshift, 6 * elements / static_cast<double>(s.channels)) < bound(s.plane()));
+  }
+}
+
+TEST_CASE("layer norm and GELU have the same bits for any number of threads", "[operations]") {
+  for (const shape& s : norm_sizes()) {
+    CAPTURE(s);
+    const norm_case at{s};
+    tbb_backend one{1}, two{2}, three{3};
+    const norm_result result = normalise<float>(one, at, s.images);
+    CHECK(normalise<float>(two, at, s.images + 20) == result);
+    CHECK(normalise<float>(three, at, s.images) == result);
+  }
+}
+
+TEMPLATE_TEST_CASE("GELU is exact where float can be, far out too", "[operations]", serial_backend, tbb_backend) {
+  TestType be;
+  // Every 1/64 from -14 to 14; GELU(-14) is below the smallest normal float.
+  numbers z, dy;
+  for (int i = -14 * 64; i <= 14 * 64; ++i) z.push_back(i / 64.0);
+  dy.assign(z.size(), 1);
+  const shape s{1, 1, 1, z.size()};
+  auto zs = holding<float>(be, z, s), ones = holding<float>(be, dy, s);
+  auto y = be.template make<float>(s), dz = be.template make<float>(s);
+  gelu_forward(be, zs.view(), y.view());
+  gelu_backward(be, zs.view(), ones.view(), dz.view());
+  const numbers values = values_of<float>(be, y.view()), slopes = values_of<float>(be, dz.view());
+  for (std::size_t i = 0; i < z.size(); ++i) {
+    const double probability = 0.5 * std::erfc(-z[i] / std::sqrt(2.0));
+    const double density = std::exp(-0.5 * z[i] * z[i]) / std::sqrt(2 * 3.14159265358979323846);
+    CAPTURE(z[i]);
+    // |z| P rounds by a few units of P + Q = 1, the tail's subtraction included.
+    CHECK(std::abs(values[i] - z[i] * probability) <= 4 * unit_roundoff * std::max(1.0, std::abs(z[i])));
+    CHECK(std::abs(slopes[i] - (probability + z[i] * density)) <= 8 * unit_roundoff);
+  }
+}
+
+namespace {
+
+struct dense_case {
+  std::size_t images, inputs, outputs;
+  numbers x, weight, bias, dy;
+
+  dense_case(std::size_t n, std::size_t i, std::size_t o)
+      : images{n},
+        inputs{i},
+        outputs{o},
+        x{normal_numbers(n * i, 1)},
+        weight{normal_numbers(o * i, 2)},
+        bias{normal_numbers(o, 3)},
+        dy{normal_numbers(n * o, 4)} {}
+};
+
+struct dense_result {
+  numbers y, dx, dweight, dbias;
+  friend bool operator==(const dense_result&, const dense_result&) = default;
+};
+
+template <class T, class Be>
+dense_result multiply(Be& be, const dense_case& c) {
+  const shape in{c.images, c.inputs, 1, 1}, out{c.images, c.outputs, 1, 1}, matrix{c.outputs, c.inputs, 1, 1};
+  auto x = holding<T>(be, c.x, in), dy = holding<T>(be, c.dy, out), weight = holding<T>(be, c.weight, matrix);
+  auto bias = holding<T>(be, c.bias, out.with_images(1)), dbias = be.template make<T>(out.with_images(1));
+  auto y = be.template make<T>(out), dx = be.template make<T>(in), dweight = be.template make<T>(matrix);
+  linear_forward(be, x.view(), weight.view(), bias.view(), y.view());
+  linear_backward(be, x.view(), weight.view(), dy.view(), dx.view(), dweight.view(), dbias.view());
+  return {values_of<T>(be, y.view()), values_of<T>(be, dx.view()), values_of<T>(be, dweight.view()),
+          values_of<T>(be, dbias.view())};
+}
+
+}  // namespace
+
+TEMPLATE_TEST_CASE("the gradients of a dense layer are its slopes", "[operations]", serial_backend, tbb_backend) {
+  TestType be;
+  for (const dense_case& at : {dense_case{3, 5, 4}, dense_case{1, 32, 7}, dense_case{17, 1, 1}}) {
+    const dense_result result = multiply<double>(be, at);
+    const auto with = [&](numbers dense_case::* member) {
+      return [&, member](const numbers& values) {
+        dense_case moved = at;
+        moved.*member = values;
+        return sum_of_products(multiply<double>(be, moved).y, moved.dy);
+      };
+    };
+    CHECK(slope_error(with(&dense_case::x), at.x, result.dx) < 1e-7);
+    CHECK(slope_error(with(&dense_case::weight), at.weight, result.dweight) < 1e-7);
+    CHECK(slope_error(with(&dense_case::bias), at.bias, result.dbias) < 1e-7);
+  }
+}
+
+TEST_CASE("tbb multiplies in float as serial does in double, with the same bits on any threads", "[operations]") {
+  serial_backend serial;
+  tbb_backend one{1}, two{2}, three{3};
+  for (const dense_case& at :
+       {dense_case{3, 5, 4}, dense_case{128, 128, 128}, dense_case{17, 32, 16}, dense_case{1, 128, 3}}) {
+    const dense_result exact = multiply<double>(serial, at), fast = multiply<float>(two, at);
+    CAPTURE(at.images, at.inputs, at.outputs);
+    const double i = static_cast<double>(at.inputs), o = static_cast<double>(at.outputs),
+                 n = static_cast<double>(at.images);
+    // Products of normal numbers: below 25 each.
+    CHECK(distance(fast.y, exact.y, 25 * i) < bound(at.inputs));
+    CHECK(distance(fast.dx, exact.dx, 25 * o) < bound(at.outputs));
+    CHECK(distance(fast.dweight, exact.dweight, 25 * n) < bound(at.images));
+    CHECK(distance(fast.dbias, exact.dbias, 25 * n) < bound(at.images));
+    CHECK(multiply<float>(one, at) == fast);
+    CHECK(multiply<float>(three, at) == fast);
+  }
+}
