@@ -12,7 +12,18 @@
 namespace softscore {
 
 /// What a stream of random numbers is for. Streams never share a word.
-enum class noise_stream : std::uint8_t { start, sampling, training, times, shuffle, initial_weights, data, user };
+enum class noise_stream : std::uint8_t {
+  start,
+  sampling,
+  training,
+  times,
+  shuffle,
+  initial_weights,
+  data,
+  user,
+  test,
+  test_times
+};
 
 /// Names one draw of a run. Together with the number of an image and of an element inside it, it picks one word of
 /// Philox, so a number does not depend on batch size, threads or the order of calls.

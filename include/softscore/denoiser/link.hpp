@@ -1,0 +1,76 @@
+#pragma once
+
+#include <concepts>
+#include <utility>
+
+#include <softscore/core/error.hpp>
+#include <softscore/corruption/concept.hpp>
+#include <softscore/denoiser/concept.hpp>
+
+namespace softscore {
+
+/// The estimate as a combination of the noisy image and the network's output phi: h = of_input x_t + of_output phi.
+struct link_weights {
+  double of_input{}, of_output{};
+};
+
+/// `link.weights(t)` gives the combination at time t, and `L::predicts` what phi stands for (EQUATIONS P2).
+template <class L>
+concept Link = requires(const L link, diffusion_time t) {
+  { link.weights(t) } -> std::same_as<link_weights>;
+  { L::predicts } -> std::convertible_to<prediction>;
+};
+
+/// phi is x_0 - x_t, so h = phi + x_t.
+struct residual_link {
+  static constexpr prediction predicts = prediction::residual;
+  link_weights weights(diffusion_time) const { return {1.0, 1.0}; }
+};
+static_assert(Link<residual_link>);
+
+/// phi is x_0 itself.
+struct clean_link {
+  static constexpr prediction predicts = prediction::clean;
+  link_weights weights(diffusion_time) const { return {0.0, 1.0}; }
+};
+static_assert(Link<clean_link>);
+
+/// phi is the noise eps, so h = (x_t - sigma_t phi) / a_t, for C = a I.
+template <class C>
+  requires GaussianCorruption<C> && ScalarSignal<C>
+class epsilon_link {
+ public:
+  static constexpr prediction predicts = prediction::epsilon;
+  explicit epsilon_link(C corruption) : corruption_{std::move(corruption)} {}
+
+  /// Throws `error` where nothing is left of the signal, since eps then says nothing about x_0.
+  link_weights weights(diffusion_time t) const {
+    const double a = corruption_.signal_gain(t);
+    require(a > 0.0, "the signal's gain under an epsilon prediction", a, "above 0");
+    return {1.0 / a, -corruption_.sigma(t) / a};
+  }
+
+ private:
+  C corruption_;
+};
+
+/// phi is the velocity v = a eps - sigma x_0, so h = a_t x_t - sigma_t phi, for C = a I with a^2 + sigma^2 = 1.
+template <class C>
+  requires GaussianCorruption<C> && ScalarSignal<C>
+class velocity_link {
+ public:
+  static constexpr prediction predicts = prediction::velocity;
+  explicit velocity_link(C corruption) : corruption_{std::move(corruption)} {}
+
+  /// Throws `error` where a^2 + sigma^2 is not 1.
+  link_weights weights(diffusion_time t) const {
+    const double a = corruption_.signal_gain(t), sigma = corruption_.sigma(t), sum = a * a + sigma * sigma;
+    require(sum > 1.0 - 1e-9 && sum < 1.0 + 1e-9, "a^2 + sigma^2 under a velocity prediction", sum, "1");
+    return {a, -sigma};
+  }
+
+ private:
+  C corruption_;
+};
+
+}  // namespace softscore

@@ -1,0 +1,129 @@
+#pragma once
+
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include <softscore/core/time_grid.hpp>
+#include <softscore/corruption/at_each_time.hpp>
+#include <softscore/denoiser/concept.hpp>
+#include <softscore/denoiser/link.hpp>
+
+namespace softscore {
+
+/// Makes a denoiser of a network (nn/concept.hpp): h = of_input x_t + of_output phi(x_t, t), by the link's weights. The
+/// aliases below name the links of the field.
+template <class Net, Link L>
+class network_denoiser {
+ public:
+  static constexpr int evaluations = 1;
+  static constexpr prediction predicts = L::predicts;
+  using network_type = Net;
+
+  explicit network_denoiser(Net network, L link = {}) : network_{std::move(network)}, link_{std::move(link)} {}
+
+  const Net& network() const { return network_; }
+  Net& network() { return network_; }
+  const L& link() const { return link_; }
+  /// The shape of one image.
+  shape image() const { return network_.image(); }
+
+  template <class NetworkMemory>
+  struct memory {
+    NetworkMemory network;
+    std::vector<double> of_input{}, of_output{};  // per image, where images have times of their own
+  };
+
+  template <Scalar T, class Be>
+  auto workspace(Be& be, const shape& most) const {
+    auto of_network = network_.template workspace<T>(be, most);
+    return memory<decltype(of_network)>{std::move(of_network), std::vector<double>(most.images),
+                                        std::vector<double>(most.images)};
+  }
+
+  template <class Be, Scalar T, class M>
+  void estimate(Be& be, const question& q, const_view<T, typename Be::space> x, view<T, typename Be::space> out,
+                M& ws) const {
+    network_.evaluate(be, q.times, x, out, ws.network);
+    from_output<Be, T>(be, q.times, x, out, out, ws);
+  }
+
+  /// Stores the estimate that belongs to the network's output `phi` at x into `out`, which may be `phi`.
+  template <class Be, Scalar T, class M>
+  void from_output(Be& be, per_image<diffusion_time> times, const_view<T, typename Be::space> x,
+                   const_view<T, typename Be::space> phi, view<T, typename Be::space> out, M& ws) const {
+    using one = term<T, typename Be::space>;
+    be.combine(out, one{of_input(times, x.extent().images, ws), x}, one{of_output(times, x.extent().images, ws), phi});
+  }
+
+  /// Turns the gradient of a loss in h into that in phi: `out` = of_output `gradient`, which may be `out`.
+  template <class Be, Scalar T, class M>
+  void to_output(Be& be, per_image<diffusion_time> times, const_view<T, typename Be::space> gradient,
+                 view<T, typename Be::space> out, M& ws) const {
+    be.combine(out, term<T, typename Be::space>{of_output(times, out.extent().images, ws), gradient});
+  }
+
+  template <class Be, Scalar T, class M>
+  void pullback(Be& be, const question& q, const_view<T, typename Be::space> v, view<T, typename Be::space> out,
+                M& ws) const {
+    using one = term<T, typename Be::space>;
+    network_.pullback(be, v, out, ws.network);
+    be.combine(out, one{of_output(q.times, out.extent().images, ws), out},
+               one{of_input(q.times, out.extent().images, ws), v});
+  }
+
+ private:
+  template <class M>
+  per_image<double> of_input(per_image<diffusion_time> times, std::size_t images, M& ws) const {
+    return detail::at_each_time<double>(times, images, ws.of_input,
+                                        [&](diffusion_time t) { return link_.weights(t).of_input; });
+  }
+  template <class M>
+  per_image<double> of_output(per_image<diffusion_time> times, std::size_t images, M& ws) const {
+    return detail::at_each_time<double>(times, images, ws.of_output,
+                                        [&](diffusion_time t) { return link_.weights(t).of_output; });
+  }
+
+  Net network_;
+  L link_;
+};
+
+/// The network predicts the residual x_0 - x_t (EQUATIONS L2; 001 Eq 12).
+template <class Net>
+class residual_denoiser : public network_denoiser<Net, residual_link> {
+ public:
+  explicit residual_denoiser(Net network) : network_denoiser<Net, residual_link>{std::move(network)} {}
+};
+
+/// The network predicts x_0 (EQUATIONS L6).
+template <class Net>
+class clean_denoiser : public network_denoiser<Net, clean_link> {
+ public:
+  explicit clean_denoiser(Net network) : network_denoiser<Net, clean_link>{std::move(network)} {}
+};
+
+/// The network predicts the noise of a corruption with C = a I (EQUATIONS L4).
+template <class Net, class C>
+class epsilon_denoiser : public network_denoiser<Net, epsilon_link<C>> {
+ public:
+  epsilon_denoiser(Net network, C corruption)
+      : network_denoiser<Net, epsilon_link<C>>{std::move(network), epsilon_link<C>{std::move(corruption)}} {}
+};
+
+/// The network predicts the velocity a eps - sigma x_0 of a variance-preserving corruption (EQUATIONS L5).
+template <class Net, class C>
+class velocity_denoiser : public network_denoiser<Net, velocity_link<C>> {
+ public:
+  velocity_denoiser(Net network, C corruption)
+      : network_denoiser<Net, velocity_link<C>>{std::move(network), velocity_link<C>{std::move(corruption)}} {}
+};
+
+/// A denoiser that training can change: it owns a network, and says how the network's output makes the estimate.
+template <class D>
+concept Trainable = requires(D d) {
+  typename D::network_type;
+  { d.network() } -> std::same_as<typename D::network_type&>;
+  { D::predicts } -> std::convertible_to<prediction>;
+};
+
+}  // namespace softscore

@@ -1,0 +1,53 @@
+#pragma once
+
+#include <cmath>
+#include <cstddef>
+#include <span>
+
+#include <softscore/objective/naive_score.hpp>
+
+namespace softscore {
+
+/// The norm of `cold_loss`.
+enum class restoration_norm { l1, l2 };
+
+/// Cold diffusion's loss (EQUATIONS L6; 000 Alg 3): the mean of |h - x_0|, or by default of its square.
+struct cold_loss {
+  restoration_norm norm{restoration_norm::l2};
+
+  template <Scalar T, class Be>
+  auto workspace(Be& be, const shape& most) const {
+    return detail::make_residual_memory<T>(be, most);
+  }
+
+  template <class Be, class C, class D, class DM, class T, class M>
+  void evaluate(Be& be, const C& corruption, const D& denoiser, DM& denoiser_memory,
+                const corrupted_batch<Be, T>& batch, const_view<T, typename Be::space> phi,
+                view<T, typename Be::space> gradient, double* losses, M& memory) const {
+    if (norm == restoration_norm::l2) {
+      naive_score{}.evaluate(be, corruption, denoiser, denoiser_memory, batch, phi, gradient, losses, memory);
+      return;
+    }
+    using space = typename Be::space;
+    const std::size_t images = phi.extent().images;
+    const auto residual = memory.residual.view().images(0, images), sign = memory.corrupted.view().images(0, images);
+    denoiser.template from_output<Be, T>(be, batch.times, batch.noisy, phi, residual, denoiser_memory);
+    be.combine(residual, term{1.0, residual}, term<T, space>{-1.0, batch.clean});
+    be.for_each(sign_of{}, sign, view_of<Be, const T>(residual));
+    be.dot(view_of<Be, const T>(residual), view_of<Be, const T>(sign), losses);
+    const auto elements = static_cast<double>(phi.extent().per_image());
+    for (std::size_t i = 0; i < images; ++i) losses[i] /= elements;
+    be.combine(sign, term{1.0 / (elements * static_cast<double>(images)), sign});
+    denoiser.template to_output<Be, T>(be, batch.times, sign, gradient, denoiser_memory);
+  }
+
+ private:
+  struct sign_of {
+    template <class T>
+    SOFTSCORE_HD void operator()(T& out, const T& x) const {
+      out = static_cast<T>(x > T{0}) - static_cast<T>(x < T{0});
+    }
+  };
+};
+
+}  // namespace softscore

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <concepts>
+#include <utility>
+
+#include <softscore/corruption/concept.hpp>
+#include <softscore/denoiser/concept.hpp>
+
+namespace softscore {
+
+/// A corrupted batch: the images x_0, the xi of each, x_t = C_t x_0 + N_t xi at the time of each.
+template <class Be, class T>
+struct corrupted_batch {
+  per_image<diffusion_time> times{diffusion_time{}};
+  view_of<Be, const T> clean, xi, noisy;
+};
+
+template <class O, class Be, class T>
+using objective_memory = decltype(std::declval<const O&>().template workspace<T>(std::declval<Be&>(), shape{}));
+
+/// `o.workspace<T>(be, shape)` makes the scratch arrays of batches of at most that shape.
+template <class O, class Be, class T>
+concept HasObjectiveWorkspace = requires(const O o, Be& be, shape s) {
+  { o.template workspace<T>(be, s) } -> std::movable;
+};
+
+/// `o.evaluate(be, corruption, denoiser, denoiser_memory, batch, phi, gradient, losses, memory)`: from the network's
+/// output `phi` on `batch.noisy`, writes the loss of each image to `losses` on the host, and the gradient of the
+/// batch's mean loss in phi to `gradient`, which may be `phi`. Losses are means over an image's elements.
+template <class O, class C, class D, class Be, class T>
+concept ScoresOutput =
+    requires(const O o, Be& be, const C c, const D d, workspace_of<D, Be, T>& dm, const corrupted_batch<Be, T>& b,
+             view_of<Be, const T> phi, view_of<Be, T> gradient, double* losses,
+             objective_memory<O, Be, T>& m) { o.evaluate(be, c, d, dm, b, phi, gradient, losses, m); };
+
+/// An objective declares its needs by `static constexpr bool`s of these names.
+template <class O>
+concept NeedsNormalNoise = requires { requires O::needs_normal_noise; };
+template <class O>
+concept NeedsEpsilonPrediction = requires { requires O::needs_epsilon_prediction; };
+
+template <class O, class C, class D>
+concept ObjectiveNeedsAreMet =
+    (!NeedsNormalNoise<O> || HasNormalNoise<C>) && (!NeedsEpsilonPrediction<O> || (D::predicts == prediction::epsilon));
+
+/// What training minimises for denoiser D under corruption C. Models: soft_score, naive_score, epsilon_score,
+/// cold_loss.
+template <class O, class C, class D, class Be, class T>
+concept Objective = ObjectiveNeedsAreMet<O, C, D> && HasObjectiveWorkspace<O, Be, T> && ScoresOutput<O, C, D, Be, T>;
+
+}  // namespace softscore

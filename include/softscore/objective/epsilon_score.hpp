@@ -1,0 +1,31 @@
+#pragma once
+
+#include <cstddef>
+#include <span>
+
+#include <softscore/objective/weighted_residual.hpp>
+
+namespace softscore {
+
+/// DDPM's simple loss (EQUATIONS L4; 000 Alg 1): mean |phi - z|^2 for a network that predicts the noise.
+struct epsilon_score {
+  static constexpr bool needs_normal_noise = true, needs_epsilon_prediction = true;
+
+  template <Scalar T, class Be>
+  auto workspace(Be& be, const shape& most) const {
+    return detail::make_residual_memory<T>(be, most);
+  }
+
+  template <class Be, class C, class D, class DM, class T, class M>
+  void evaluate(Be& be, const C&, const D&, DM&, const corrupted_batch<Be, T>& batch,
+                const_view<T, typename Be::space> phi, view<T, typename Be::space> gradient, double* losses,
+                M& memory) const {
+    using one = term<T, typename Be::space>;
+    const auto residual = memory.residual.view().images(0, phi.extent().images);
+    be.combine(residual, one{1.0, phi}, one{-1.0, batch.xi});
+    detail::mean_square<Be, T>(be, residual, losses, memory.scales, [](std::size_t) { return 1.0; });
+    be.combine(gradient, one{per_image<double>{std::span<const double>{memory.scales}}, residual});
+  }
+};
+
+}  // namespace softscore

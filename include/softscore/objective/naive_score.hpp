@@ -1,0 +1,33 @@
+#pragma once
+
+#include <cstddef>
+#include <span>
+
+#include <softscore/objective/weighted_residual.hpp>
+
+namespace softscore {
+
+/// The clean image compared with the estimate, whatever the corruption: mean |h - x_0|^2, the baseline of Soft
+/// Diffusion (EQUATIONS L3; 001 s3.1) and, for a network that predicts x_0, cold diffusion's loss with the square (L6;
+/// 000 Alg 3).
+struct naive_score {
+  template <Scalar T, class Be>
+  auto workspace(Be& be, const shape& most) const {
+    return detail::make_residual_memory<T>(be, most);
+  }
+
+  template <class Be, class C, class D, class DM, class T, class M>
+  void evaluate(Be& be, const C&, const D& denoiser, DM& denoiser_memory, const corrupted_batch<Be, T>& batch,
+                const_view<T, typename Be::space> phi, view<T, typename Be::space> gradient, double* losses,
+                M& memory) const {
+    using space = typename Be::space;
+    const auto residual = memory.residual.view().images(0, phi.extent().images);
+    denoiser.template from_output<Be, T>(be, batch.times, batch.noisy, phi, residual, denoiser_memory);
+    be.combine(residual, term{1.0, residual}, term<T, space>{-1.0, batch.clean});
+    detail::mean_square<Be, T>(be, residual, losses, memory.scales, [](std::size_t) { return 1.0; });
+    be.combine(residual, term<T, space>{per_image<double>{std::span<const double>{memory.scales}}, residual});
+    denoiser.template to_output<Be, T>(be, batch.times, residual, gradient, denoiser_memory);
+  }
+};
+
+}  // namespace softscore

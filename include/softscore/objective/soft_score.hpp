@@ -1,0 +1,48 @@
+#pragma once
+
+#include <cstddef>
+#include <span>
+
+#include <softscore/objective/weighted_residual.hpp>
+
+namespace softscore {
+
+/// The weight of an image's loss at time t: 1, or 1 / sigma_t^2.
+enum class loss_weight { one, inverse_variance };
+
+/// Soft score matching (EQUATIONS L2; 001 Eq 8-12): w(t) mean |C_t (h - x_0)|^2, which with the residual prediction is
+/// w |C_t (phi - (x_0 - x_t))|^2; its gradient in h is 2 w C_t^T C_t (h - x_0) over the number of elements. Weight 1 /
+/// sigma^2 is 001's choice.
+struct soft_score {
+  static constexpr bool needs_normal_noise = true;
+
+  loss_weight weight{loss_weight::inverse_variance};
+
+  template <Scalar T, class Be>
+  auto workspace(Be& be, const shape& most) const {
+    return detail::make_residual_memory<T>(be, most);
+  }
+
+  template <class Be, class C, class D, class DM, class T, class M>
+  void evaluate(Be& be, const C& corruption, const D& denoiser, DM& denoiser_memory,
+                const corrupted_batch<Be, T>& batch, const_view<T, typename Be::space> phi,
+                view<T, typename Be::space> gradient, double* losses, M& memory) const {
+    using space = typename Be::space;
+    const std::size_t images = phi.extent().images;
+    const auto residual = memory.residual.view().images(0, images),
+               corrupted = memory.corrupted.view().images(0, images);
+    denoiser.template from_output<Be, T>(be, batch.times, batch.noisy, phi, residual, denoiser_memory);
+    be.combine(residual, term{1.0, residual}, term<T, space>{-1.0, batch.clean});
+    corruption.template signal<Be, T>(be, batch.times, residual, corrupted);
+    detail::mean_square<Be, T>(be, corrupted, losses, memory.scales, [&](std::size_t i) {
+      if (weight == loss_weight::one) return 1.0;
+      const double sigma = corruption.sigma(batch.times[i]);
+      return 1.0 / (sigma * sigma);
+    });
+    be.combine(corrupted, term<T, space>{per_image<double>{std::span<const double>{memory.scales}}, corrupted});
+    corruption.template signal_adjoint<Be, T>(be, batch.times, corrupted, residual);
+    denoiser.template to_output<Be, T>(be, batch.times, residual, gradient, denoiser_memory);
+  }
+};
+
+}  // namespace softscore

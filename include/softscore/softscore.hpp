@@ -1,0 +1,32 @@
+#pragma once
+
+// The whole library. A program that is compiled often includes the headers it uses instead.
+#include <softscore/backend/serial.hpp>
+#include <softscore/backend/tbb.hpp>
+#include <softscore/core/eigen.hpp>
+#include <softscore/core/xtensor.hpp>
+#include <softscore/data/cifar10.hpp>
+#include <softscore/data/idx.hpp>
+#include <softscore/data/image_folder.hpp>
+#include <softscore/data/loader.hpp>
+#include <softscore/data/stroke_digits.hpp>
+#include <softscore/denoiser/gaussian_denoiser.hpp>
+#include <softscore/denoiser/network_denoiser.hpp>
+#include <softscore/io/npy.hpp>
+#include <softscore/io/png.hpp>
+#include <softscore/io/safetensors.hpp>
+#include <softscore/io/tiled.hpp>
+#include <softscore/metric/frechet.hpp>
+#include <softscore/metric/nearest.hpp>
+#include <softscore/metric/pca.hpp>
+#include <softscore/nn/digit_cnn.hpp>
+#include <softscore/objective/cold_loss.hpp>
+#include <softscore/objective/epsilon_score.hpp>
+#include <softscore/objective/naive_score.hpp>
+#include <softscore/objective/soft_score.hpp>
+#include <softscore/sampler/sample.hpp>
+#include <softscore/sampling.hpp>
+#include <softscore/train/checkpoint.hpp>
+#include <softscore/train/fit_start.hpp>
+#include <softscore/train/progress_bar.hpp>
+#include <softscore/train/train.hpp>

@@ -1,0 +1,75 @@
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <softscore/core/error.hpp>
+#include <softscore/io/safetensors.hpp>
+#include <softscore/nn/parameters.hpp>
+#include <softscore/train/trainer.hpp>
+
+namespace softscore {
+
+/// Settings that travel in a checkpoint, so that one can see what it is of and refuse to continue something else.
+using checkpoint_settings = std::map<std::string, std::string>;
+
+namespace detail {
+inline void add_named(std::vector<named_tensor>& out, const std::string& group, const parameter_layout& layout,
+                      std::span<const float> flat) {
+  for (const parameter& p : layout) out.emplace_back(group + "/" + p.name, p.sizes, flat.subspan(p.offset, p.size()));
+}
+
+inline std::vector<float> read_named(const safetensors_file& file, const std::string& group,
+                                     const parameter_layout& layout) {
+  std::vector<float> flat(layout.count());
+  for (const parameter& p : layout)
+    file.tensor_into<float>(group + "/" + p.name, p.sizes, std::span{flat}.subspan(p.offset, p.size()));
+  return flat;
+}
+}  // namespace detail
+
+/// Writes a state of training as a safetensors file: param/<name>, average/<name>, first_moment/<name> and
+/// second_moment/<name> by PyTorch's names and shapes, the losses of all steps and epochs, `more` arrays, and the
+/// settings as metadata. The file appears whole or not at all. Throws `error` naming the file if it cannot be written.
+inline void write_checkpoint(const std::filesystem::path& path, const parameter_layout& layout,
+                             const training_state& state, const checkpoint_settings& settings,
+                             std::span<const named_tensor> more = {}) {
+  std::vector<named_tensor> tensors{more.begin(), more.end()};
+  detail::add_named(tensors, "param", layout, state.parameters);
+  if (!state.average.empty()) detail::add_named(tensors, "average", layout, state.average);
+  detail::add_named(tensors, "first_moment", layout, state.first_moment);
+  detail::add_named(tensors, "second_moment", layout, state.second_moment);
+  tensors.emplace_back("losses", std::vector{state.losses.size()}, std::span<const float>{state.losses});
+  tensors.emplace_back("test_losses", std::vector{state.test_losses.size()},
+                       std::span<const double>{state.test_losses});
+  write_safetensors(path, tensors, settings);
+}
+
+/// The state of training in a checkpoint. Throws `error` naming the file and the array if one is missing or has another
+/// type or shape than the network's.
+inline training_state read_checkpoint(const safetensors_file& file, const parameter_layout& layout) {
+  training_state s;
+  s.parameters = detail::read_named(file, "param", layout);
+  const auto names = file.names();
+  if (std::any_of(names.begin(), names.end(), [](const auto& name) { return name.starts_with("average/"); }))
+    s.average = detail::read_named(file, "average", layout);
+  s.first_moment = detail::read_named(file, "first_moment", layout);
+  s.second_moment = detail::read_named(file, "second_moment", layout);
+  s.losses = file.tensor<float>("losses");
+  s.test_losses = file.tensor<double>("test_losses");
+  return s;
+}
+
+/// The parameters that a checkpoint is to be sampled with: the averaged ones if it has them.
+inline std::vector<float> read_parameters(const safetensors_file& file, const parameter_layout& layout) {
+  const std::string first = layout.begin()->name;
+  return detail::read_named(file, file.contains("average/" + first) ? "average" : "param", layout);
+}
+
+}  // namespace softscore

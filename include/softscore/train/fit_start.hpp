@@ -1,0 +1,34 @@
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <vector>
+
+#include <softscore/core/error.hpp>
+#include <softscore/corruption/start_law.hpp>
+#include <softscore/data/loader.hpp>
+#include <softscore/metric/pca.hpp>
+
+namespace softscore {
+
+/// Fits the start law of a corruption: a Gaussian in the leading `modes` principal components of C_1 x_0 over the
+/// images (EQUATIONS D2), of at most the first `most` of them, read in the range that the model sees. Throws `error`
+/// for fewer than two images.
+template <class Be, class C>
+fitted_start fit_start(Be& be, const C& corruption, view<const float, host_space> images, pixel_scale pixels = {},
+                       std::size_t modes = 32, std::size_t most = 10000) {
+  const std::size_t count = std::min(most, images.extent().images);
+  require(count >= 2, "number of images to fit a start law to", count, "at least 2");
+  const shape extent = images.extent().with_images(count);
+  std::vector<float> host(extent.size());
+  for (std::size_t i = 0; i < host.size(); ++i) host[i] = pixels.gain * images[i] + pixels.offset;
+  auto clean = be.template make<float>(extent), gone = be.template make<float>(extent);
+  be.upload(host.data(), clean.view());
+  corruption.template signal<Be, float>(be, per_image<diffusion_time>{diffusion_time{1.0}}, clean.view(), gone.view());
+  be.download(view_of<Be, const float>(gone.view()), host.data());
+  const auto fitted = fit_principal_components(view<const float, host_space>{host.data(), extent},
+                                               std::min({modes, extent.per_image(), count - 1}));
+  return fitted_start{fitted.mean, fitted.deviations, fitted.modes};
+}
+
+}  // namespace softscore

@@ -1,0 +1,52 @@
+#pragma once
+
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <limits>
+
+#include <softscore/core/error.hpp>
+#include <softscore/core/noise.hpp>
+#include <softscore/core/quantity.hpp>
+#include <softscore/data/loader.hpp>
+
+namespace softscore {
+
+/// How training draws times: uniformly from (0, 1], or with `indices` T > 0 from 1/T, 2/T, ..., 1 (EQUATIONS L4).
+struct time_law {
+  std::size_t indices{};
+
+  /// The time of one image under a key.
+  diffusion_time draw(const noise_key& key, std::uint64_t image) const {
+    if (indices == 0) return diffusion_time{1.0 - uniform(key, image, 0)};
+    const auto index = 1 + uniform_below(indices, key, image, 0);
+    return diffusion_time{static_cast<double>(index) / static_cast<double>(indices)};
+  }
+};
+
+/// What `train` and `trainer` may be told. The defaults are DDPM's on MNIST (EQUATIONS T1), but for the epochs.
+struct training_options {
+  std::size_t epochs{5};                                      ///< passes over the data
+  std::size_t batch{128};                                     ///< images per step; the rest of an epoch is dropped
+  std::uint64_t seed{0};                                      ///< of first weights, order, times and noise
+  double rate{2e-4};                                          ///< Adam's learning rate
+  double clip_norm{std::numeric_limits<double>::infinity()};  ///< largest norm of the gradient
+  std::uint64_t warm_up{0};                                   ///< steps over which the rate grows from 0
+  double average{0.0};                 ///< share that the average of the parameters keeps at a step; 0 for no average
+  time_law times{};                    ///< the law of t
+  pixel_scale pixels{};                ///< from [0, 1] to the range that the model sees
+  std::filesystem::path checkpoint{};  ///< where training saves itself; nowhere if empty
+  std::size_t checkpoint_every{0};     ///< steps between two savings; 0 for once an epoch
+
+  /// Throws `error` for the first value that cannot be right.
+  void check() const {
+    require(epochs >= 1, "epochs", epochs, "at least 1");
+    require(batch >= 1, "batch", batch, "at least 1");
+    require(std::isfinite(rate) && rate > 0.0, "rate", rate, "a positive number");
+    require(clip_norm > 0.0, "clip_norm", clip_norm, "above 0");
+    require(average >= 0.0 && average < 1.0, "average", average, "at least 0 and below 1");
+  }
+};
+
+}  // namespace softscore

@@ -1,0 +1,238 @@
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <softscore/core/error.hpp>
+#include <softscore/core/host_array.hpp>
+#include <softscore/data/loader.hpp>
+#include <softscore/denoiser/network_denoiser.hpp>
+#include <softscore/objective/concept.hpp>
+#include <softscore/optim/adam.hpp>
+#include <softscore/optim/clip.hpp>
+#include <softscore/optim/warm_up.hpp>
+#include <softscore/train/options.hpp>
+
+namespace softscore {
+
+/// Everything that training carries from one step to the next: with it and the options, the rest of a run has the same
+/// bits whether or not it was interrupted here.
+struct training_state {
+  std::vector<float> parameters, average, first_moment,
+      second_moment;                // as long as the parameters; average may be empty
+  std::vector<float> losses;        // of every step so far
+  std::vector<double> test_losses;  // after every epoch so far
+};
+
+/// Trains the network of a denoiser, one step a call: corrupts a batch, evaluates the objective, steps by Adam. All
+/// memory is made at construction; a step allocates nothing. The images must outlive the trainer.
+template <class Be, class C, Trainable D, class O>
+class trainer {
+ public:
+  /// A network whose parameters are all 0 is initialised from the seed. Throws `error` for options that cannot be right
+  /// and for images of another shape than the network's.
+  trainer(Be& be, const C& corruption, D& denoiser, O objective, view<const float, host_space> images,
+          training_options options)
+      : backend_{be},
+        corruption_{corruption},
+        denoiser_{denoiser},
+        objective_{std::move(objective)},
+        images_{images},
+        options_{checked(options)},
+        loader_{images.extent().images, options.batch, options.seed},
+        optimiser_{.rate = options.rate},
+        clip_{options.clip_norm, denoiser.network().parameter_count()},
+        extent_{images.extent().with_images(options.batch)},
+        staged_{extent_},
+        times_(options.batch),
+        losses_(options.batch),
+        parameters_{be.template make<float>(flat())},
+        gradient_{be.template make<float>(flat())},
+        average_{be.template make<float>(flat())},
+        first_moment_{be.template make<float>(flat())},
+        second_moment_{be.template make<float>(flat())},
+        clean_{be.template make<float>(extent_)},
+        xi_{be.template make<float>(extent_)},
+        noisy_{be.template make<float>(extent_)},
+        output_{be.template make<float>(extent_)},
+        denoiser_memory_{denoiser.template workspace<float>(be, extent_)},
+        objective_memory_{objective_.template workspace<float>(be, extent_)} {
+    static_assert(!NeedsNormalNoise<O> || HasNormalNoise<C>,
+                  "softscore: this objective needs standard normal noise, and this corruption's xi has another law");
+    static_assert(!NeedsEpsilonPrediction<O> || D::predicts == prediction::epsilon,
+                  "softscore: this objective trains a network that predicts the noise, and this denoiser's does not");
+    const auto given = denoiser.network().parameters();
+    if (std::all_of(given.begin(), given.end(), [](float p) { return p == 0.0f; }))
+      denoiser.network().initialise(options.seed);
+    const auto start = denoiser.network().parameters();
+    be.upload(start.data(), parameters_.view());
+    be.upload(start.data(), average_.view());
+    history_.losses.reserve(steps());
+    history_.test_losses.reserve(options.epochs);
+  }
+
+  const training_options& options() const { return options_; }
+  std::size_t steps_per_epoch() const { return loader_.steps_per_epoch(); }
+  std::size_t steps() const { return options_.epochs * steps_per_epoch(); }
+  /// Steps done so far.
+  std::size_t done() const { return history_.losses.size(); }
+  std::span<const float> losses() const { return history_.losses; }
+  std::span<const double> test_losses() const { return history_.test_losses; }
+
+  /// The next step; returns the batch's mean loss. Throws `error` naming step and batch, and leaves the parameters as
+  /// they were, if the loss or the gradient is not finite.
+  double step() {
+    const std::size_t number = done();
+    gather(images_, loader_.indices(number), options_.pixels, staged_.view());
+    const double loss = forward(parameters_.view(), staged_.view(), static_cast<std::uint32_t>(number), 0,
+                                noise_stream::training, noise_stream::times);
+    if (!std::isfinite(loss)) refuse("loss", loss);
+    denoiser_.network().template backward<Be, float>(backend_, parameters_.view(), output_.view(), {}, gradient_.view(),
+                                                     denoiser_memory_.network);
+    const double factor = clip_.template factor<Be, float>(backend_, gradient_.view());
+    if (!std::isfinite(clip_.norm())) refuse("norm of the gradient", clip_.norm());
+    const std::uint64_t count = number + 1;
+    const double rate_factor = warm_up{options_.warm_up}.factor(count);
+    if (averages()) {
+      optimiser_.template step_with_average<Be, float>(backend_, count, parameters_.view(), first_moment_.view(),
+                                                       second_moment_.view(), average_.view(), gradient_.view(),
+                                                       average_keep(count), rate_factor, factor);
+    } else {
+      optimiser_.template step<Be, float>(backend_, count, parameters_.view(), first_moment_.view(),
+                                          second_moment_.view(), gradient_.view(), rate_factor, factor);
+    }
+    history_.losses.push_back(static_cast<float>(loss));
+    return loss;
+  }
+
+  /// The mean loss over `images` with one fixed draw of time and noise per image, the same at every call, under the
+  /// averaged parameters where there are any (EQUATIONS section B). Each image counts once.
+  double test(view<const float, host_space> images) {
+    const std::size_t count = images.extent().images;
+    double sum = 0.0;
+    for (std::size_t first = 0; first < count; first += options_.batch) {
+      const std::size_t part = std::min(options_.batch, count - first);
+      const auto staged = staged_.view().images(0, part);
+      for (std::size_t i = 0; i < staged.size(); ++i)
+        staged[i] = options_.pixels.gain * images.images(first, part)[i] + options_.pixels.offset;
+      sum += static_cast<double>(part) * forward(averages() ? average_.view() : parameters_.view(), staged, 0, first,
+                                                 noise_stream::test, noise_stream::test_times);
+    }
+    return sum / static_cast<double>(count);
+  }
+
+  /// Notes a test loss in the history.
+  void record_test_loss(double loss) { history_.test_losses.push_back(loss); }
+
+  /// Gives the denoiser's network the trained parameters, averaged where there is an average.
+  void finish() {
+    std::vector<float> values(denoiser_.network().parameter_count());
+    backend_.download(view_of<Be, const float>(averages() ? average_.view() : parameters_.view()), values.data());
+    denoiser_.network().set_parameters(values);
+  }
+
+  /// A copy of the whole state.
+  training_state state() {
+    training_state s = history_;
+    const auto copy = [&](auto& array, std::vector<float>& out) {
+      out.resize(denoiser_.network().parameter_count());
+      backend_.download(view_of<Be, const float>(array.view()), out.data());
+    };
+    copy(parameters_, s.parameters);
+    if (averages()) copy(average_, s.average);
+    copy(first_moment_, s.first_moment);
+    copy(second_moment_, s.second_moment);
+    return s;
+  }
+
+  /// Continues from a state. Throws `error`, and changes nothing, if it is of another network or of more steps than
+  /// there are to do.
+  void restore(const training_state& s) {
+    const std::size_t count = denoiser_.network().parameter_count();
+    require(s.parameters.size() == count, "number of parameters in the saved state", s.parameters.size(),
+            "that of the network, " + std::to_string(count));
+    for (const auto* each : {&s.first_moment, &s.second_moment})
+      require(each->size() == count, "number of moments in the saved state", each->size(), "that of the parameters");
+    require(s.average.size() == (averages() ? count : 0), "number of averaged parameters in the saved state",
+            s.average.size(), averages() ? "that of the parameters" : "0, for these options keep no average");
+    require(s.losses.size() <= steps(), "steps of the saved state", s.losses.size(), "at most those to be done");
+    backend_.upload(s.parameters.data(), parameters_.view());
+    if (averages()) backend_.upload(s.average.data(), average_.view());
+    backend_.upload(s.first_moment.data(), first_moment_.view());
+    backend_.upload(s.second_moment.data(), second_moment_.view());
+    history_.losses.assign(s.losses.begin(), s.losses.end());
+    history_.losses.reserve(steps());
+    history_.test_losses.assign(s.test_losses.begin(), s.test_losses.end());
+  }
+
+ private:
+  static const training_options& checked(const training_options& options) {
+    options.check();
+    return options;
+  }
+
+  shape flat() const { return {.images = 1, .width = denoiser_.network().parameter_count()}; }
+  bool averages() const { return options_.average > 0.0; }
+
+  // An average that starts from untrained weights would carry them for long, so its memory grows with the steps.
+  double average_keep(std::uint64_t count) const {
+    const auto n = static_cast<double>(count);
+    return std::min(options_.average, (1.0 + n) / (10.0 + n));
+  }
+
+  [[noreturn]] void refuse(const char* what, double value) const {
+    const std::size_t number = done();
+    throw error("the " + std::string{what} + " of step " + std::to_string(number + 1) + " (batch " +
+                std::to_string(number % steps_per_epoch() + 1) + " of epoch " +
+                std::to_string(number / steps_per_epoch() + 1) + ") is " + std::to_string(value) +
+                ", but it must be finite");
+  }
+
+  // Corrupts the staged images, evaluates the network with `parameters` and the objective; the gradient in the
+  // network's output is left in output_. Returns the mean loss.
+  double forward(view_of<Be, const float> parameters, view<const float, host_space> staged, std::uint32_t number,
+                 std::size_t first, noise_stream noise, noise_stream clock) {
+    const std::size_t count = staged.extent().images;
+    const auto part = [&](auto& array) { return array.view().images(0, count); };
+    backend_.upload(&staged[0], part(clean_));
+    for (std::size_t i = 0; i < count; ++i)
+      times_[i] = options_.times.draw({options_.seed, clock, number, 0}, first + i);
+    const per_image<diffusion_time> times{std::span<const diffusion_time>{times_}};
+    corruption_.draw_xi(backend_, noise_key{options_.seed, noise, number, 0}, batch{first, count}, part(xi_));
+    corruption_.template corrupt<Be, float>(backend_, times, part(clean_), part(xi_), part(noisy_));
+    denoiser_.network().template forward<Be, float>(backend_, parameters, times, part(noisy_), part(output_),
+                                                    denoiser_memory_.network);
+    const corrupted_batch<Be, float> corrupted{times, part(clean_), part(xi_), part(noisy_)};
+    objective_.evaluate(backend_, corruption_, denoiser_, denoiser_memory_, corrupted,
+                        view_of<Be, const float>(part(output_)), part(output_), losses_.data(), objective_memory_);
+    double sum = 0.0;
+    for (std::size_t i = 0; i < count; ++i) sum += losses_[i];
+    return sum / static_cast<double>(count);
+  }
+
+  Be& backend_;
+  const C& corruption_;
+  D& denoiser_;
+  O objective_;
+  view<const float, host_space> images_;
+  training_options options_;
+  shuffling_loader loader_;
+  adam optimiser_;
+  clip clip_;
+  shape extent_;
+  host_array<float> staged_;
+  std::vector<diffusion_time> times_;
+  std::vector<double> losses_;
+  array_of<Be, float> parameters_, gradient_, average_, first_moment_, second_moment_;  // flat
+  array_of<Be, float> clean_, xi_, noisy_, output_;                                     // batch x image
+  workspace_of<D, Be, float> denoiser_memory_;
+  objective_memory<O, Be, float> objective_memory_;
+  training_state history_;  // losses and test losses only; the arrays above hold the rest
+};
+
+}  // namespace softscore
