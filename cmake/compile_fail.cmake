@@ -1,5 +1,5 @@
-# Run by add_compile_fail_test: compiles `file` as its twin, which must pass, then as it is, which must fail with a
-# diagnostic that matches `message`.
+# Run by add_compile_fail_test: compiles `file` as its twin, which must pass, then as it is, which must fail with one
+# error, which matches `message`.
 string(REPLACE "|" ";" system_includes "${system_includes}")
 list(TRANSFORM system_includes PREPEND "-isystem")
 set(command "${compiler}" -std=c++20 -fsyntax-only "-I${includes}" ${system_includes})
@@ -17,4 +17,11 @@ endif()
 if(NOT output MATCHES "${message}")
   message(NOTICE "${output}")
   message(FATAL_ERROR "${file} was refused without the message \"${message}\"")
+endif()
+
+string(REGEX MATCHALL "(^|\n)[^\n]*error: " errors "${output}")
+list(LENGTH errors count)
+if(NOT count EQUAL 1)
+  message(NOTICE "${output}")
+  message(FATAL_ERROR "${file} must be refused with one sentence, not with ${count} errors")
 endif()
