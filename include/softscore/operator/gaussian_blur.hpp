@@ -19,12 +19,16 @@ struct gaussian_blur {
     const shape taps{in.extent().images, 1, 1, half_width + 1};
     auto weights = be.template make<double>(taps);
     auto kernel = be.template make<double>(taps);
-    auto rows_done = be.template make<T>(in.extent());
     be.each_pixel(weight{}, levels, view_of<Be, const double>(kernel.view()), weights.view());
     be.each_pixel(normalise{}, levels, view_of<Be, const double>(weights.view()), kernel.view());
     const view_of<Be, const double> k = kernel.view();
-    be.each_pixel(along_rows{half_width}, levels, in, rows_done.view(), k);
-    be.each_pixel(along_columns{half_width}, levels, view_of<Be, const T>(rows_done.view()), out, k);
+    if constexpr (CorrelatesSeparably<Be, T>) {
+      be.correlate_separably(k, in, out);
+    } else {
+      auto rows_done = be.template make<T>(in.extent());
+      be.each_pixel(along_rows{half_width}, levels, in, rows_done.view(), k);
+      be.each_pixel(along_columns{half_width}, levels, view_of<Be, const T>(rows_done.view()), out, k);
+    }
   }
   template <class Be, Scalar T>
   void adjoint(Be& be, per_image<level> w, const_view<T, typename Be::space> in,

@@ -8,7 +8,9 @@
 #include <oneapi/tbb/partitioner.h>
 #include <oneapi/tbb/task_arena.h>
 
+#include <softscore/backend/archetype.hpp>
 #include <softscore/backend/host_verbs.hpp>
+#include <softscore/backend/separable_lines.hpp>
 #include <softscore/core/error.hpp>
 
 namespace softscore {
@@ -38,6 +40,21 @@ class tbb_backend : public host_verbs<tbb_backend> {
             for (std::size_t i = run.begin(); i != run.end(); ++i) body(i);
           },
           tbb::static_partitioner{});
+    });
+  }
+
+  /// Stores each image of `in`, correlated along rows and columns with its own symmetric kernel (images x half kernel,
+  /// the centre first; zero padding), into `out`. A refinement of `each_pixel` for separable operators.
+  template <Scalar T>
+  void correlate_separably(view<const double, host_space> kernels, const_view<T, host_space> in,
+                           view<T, host_space> out) {
+    const shape extent = out.extent();
+    const std::size_t taps = kernels.extent().per_image();
+    auto scratch = this->template make<T>({extent.images, 1, extent.height, extent.width});
+    const auto planes = scratch.view();
+    parallel(extent.images, [&](std::size_t i) {
+      detail::correlate_separably(raw(kernels) + i * taps, taps - 1, extent, raw(in) + i * extent.per_image(),
+                                  raw(out) + i * extent.per_image(), raw(planes) + i * extent.plane());
     });
   }
 
