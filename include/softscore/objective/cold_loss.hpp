@@ -49,5 +49,6 @@ struct cold_loss {
     }
   };
 };
+static_assert(Objective<cold_loss, archetype_corruption, archetype_denoiser, archetype_backend, float>);
 
 }  // namespace softscore

@@ -27,5 +27,6 @@ struct epsilon_score {
     be.combine(gradient, one{per_image<double>{std::span<const double>{memory.scales}}, residual});
   }
 };
+static_assert(Objective<epsilon_score, archetype_corruption, archetype_denoiser, archetype_backend, float>);
 
 }  // namespace softscore

@@ -29,5 +29,6 @@ struct naive_score {
     denoiser.template to_output<Be, T>(be, batch.times, residual, gradient, denoiser_memory);
   }
 };
+static_assert(Objective<naive_score, archetype_corruption, archetype_denoiser, archetype_backend, float>);
 
 }  // namespace softscore

@@ -44,5 +44,6 @@ struct soft_score {
     denoiser.template to_output<Be, T>(be, batch.times, residual, gradient, denoiser_memory);
   }
 };
+static_assert(Objective<soft_score, archetype_corruption, archetype_denoiser, archetype_backend, float>);
 
 }  // namespace softscore

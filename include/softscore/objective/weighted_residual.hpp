@@ -4,6 +4,8 @@
 #include <span>
 #include <vector>
 
+#include <softscore/corruption/archetype.hpp>
+#include <softscore/denoiser/archetype.hpp>
 #include <softscore/objective/concept.hpp>
 
 namespace softscore::detail {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <softscore/sampler/archetype.hpp>
 #include <softscore/sampler/concept.hpp>
 
 namespace softscore {
@@ -42,5 +43,6 @@ struct cold {
       run.signal(t, h, out);
   }
 };
+static_assert(Sampler<cold, archetype_run>);
 
 }  // namespace softscore

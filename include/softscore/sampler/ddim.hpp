@@ -36,6 +36,7 @@ struct ddim : one_evaluation<ddim> {
     return detail::marginal_weights(sigma_t, sigma_s, sigma_s == 0.0 ? 0.0 : eta * sigma_s / sigma_t * fresh);
   }
 };
+static_assert(Sampler<ddim, archetype_run>);
 
 /// Soft Diffusion's DDIM form with a fixed amount of fresh noise (EQUATIONS R2; 001 Eq 52): k is absolute, and is cut
 /// to sigma_s where the noise left is less. For k > 0 it does not keep the marginals.
@@ -52,5 +53,6 @@ struct soft_ddim : one_evaluation<soft_ddim> {
     return detail::marginal_weights(c.sigma(at.t), sigma_s, std::min(k, sigma_s));
   }
 };
+static_assert(Sampler<soft_ddim, archetype_run>);
 
 }  // namespace softscore

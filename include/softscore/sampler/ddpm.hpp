@@ -28,5 +28,6 @@ struct ddpm : one_evaluation<ddpm> {
     return {g * ratio, std::sqrt(variance == ancestral_variance::large ? added : added * ratio)};
   }
 };
+static_assert(Sampler<ddpm, archetype_run>);
 
 }  // namespace softscore

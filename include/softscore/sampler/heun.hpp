@@ -1,5 +1,6 @@
 #pragma once
 
+#include <softscore/sampler/archetype.hpp>
 #include <softscore/sampler/one_evaluation.hpp>
 #include <softscore/sampler/probability_flow.hpp>
 
@@ -52,5 +53,6 @@ struct heun {
     be.combine(x, term{1.0, x}, term{1.0, next}, term{-1.0, now});
   }
 };
+static_assert(Sampler<heun, archetype_run>);
 
 }  // namespace softscore

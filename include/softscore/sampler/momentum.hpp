@@ -14,5 +14,6 @@ struct momentum : one_evaluation<momentum> {
     return {noise_ratio(sigma_t, sigma_s), std::sqrt((sigma_t - sigma_s) * (sigma_t + sigma_s))};
   }
 };
+static_assert(Sampler<momentum, archetype_run>);
 
 }  // namespace softscore

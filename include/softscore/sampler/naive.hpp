@@ -12,5 +12,6 @@ struct naive : one_evaluation<naive> {
     return {0.0, c.sigma(at.s)};
   }
 };
+static_assert(Sampler<naive, archetype_run>);
 
 }  // namespace softscore

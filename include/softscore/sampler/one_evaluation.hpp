@@ -1,6 +1,6 @@
 #pragma once
 
-#include <softscore/sampler/concept.hpp>
+#include <softscore/sampler/archetype.hpp>
 
 namespace softscore {
 

@@ -11,5 +11,6 @@ struct probability_flow : one_evaluation<probability_flow> {
     return {0.5 * (1.0 + noise_ratio(c.sigma(at.t), c.sigma(at.s))), 0.0};
   }
 };
+static_assert(Sampler<probability_flow, archetype_run>);
 
 }  // namespace softscore

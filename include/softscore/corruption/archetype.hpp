@@ -1,0 +1,29 @@
+#pragma once
+
+#include <softscore/corruption/concept.hpp>
+
+namespace softscore {
+
+/// A corruption that exists in declarations only and offers all that a corruption may: a score and a scalar signal. It
+/// stands in where a `static_assert` checks a denoiser, an objective or a sampler.
+struct archetype_corruption {
+  using law = standard_normal;
+  template <class Be, Scalar T>
+  void signal(Be&, per_image<diffusion_time>, const_view<T, typename Be::space>, view<T, typename Be::space>) const;
+  template <class Be, Scalar T>
+  void signal_adjoint(Be&, per_image<diffusion_time>, const_view<T, typename Be::space>,
+                      view<T, typename Be::space>) const;
+  template <class Be, Scalar T>
+  void corrupt(Be&, per_image<diffusion_time>, const_view<T, typename Be::space>, const_view<T, typename Be::space>,
+               view<T, typename Be::space>) const;
+  template <class Be, Scalar T>
+  void draw_xi(Be&, noise_key, batch, view<T, typename Be::space>) const;
+  template <class Be, Scalar T>
+  void start(Be&, diffusion_time, std::uint64_t, batch, view<T, typename Be::space>, view<T, typename Be::space>) const;
+  double sigma(diffusion_time) const;
+  double signal_gain(diffusion_time) const;
+};
+static_assert(Corruption<archetype_corruption> && GaussianCorruption<archetype_corruption> &&
+              ScalarSignal<archetype_corruption>);
+
+}  // namespace softscore

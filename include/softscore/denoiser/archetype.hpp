@@ -1,0 +1,22 @@
+#pragma once
+
+#include <softscore/denoiser/concept.hpp>
+
+namespace softscore {
+
+/// A denoiser that exists in declarations only, pullback included. It stands in where a `static_assert` checks a
+/// sampler or an objective.
+struct archetype_denoiser {
+  static constexpr int evaluations = 1;
+  static constexpr prediction predicts = prediction::epsilon;
+  struct memory {};
+  template <Scalar T, class Be>
+  memory workspace(Be&, shape) const;
+  template <class Be, Scalar T>
+  void estimate(Be&, const question&, const_view<T, typename Be::space>, view<T, typename Be::space>, memory&) const;
+  template <class Be, Scalar T>
+  void pullback(Be&, const question&, const_view<T, typename Be::space>, view<T, typename Be::space>, memory&) const;
+};
+static_assert(DifferentiableDenoiser<archetype_denoiser, archetype_backend, float>);
+
+}  // namespace softscore

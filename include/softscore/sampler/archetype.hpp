@@ -1,0 +1,12 @@
+#pragma once
+
+#include <softscore/corruption/archetype.hpp>
+#include <softscore/denoiser/archetype.hpp>
+#include <softscore/sampler/sampling_run.hpp>
+
+namespace softscore {
+
+/// A run of declarations only, against which each sampler is checked where it is defined.
+using archetype_run = sampling_run<archetype_backend, archetype_corruption, archetype_denoiser, float>;
+
+}  // namespace softscore
