@@ -53,6 +53,11 @@ template <class D, class Be, class T>
 concept PullsBack = requires(const D d, Be& be, question q, view_of<Be, const T> v, view_of<Be, T> out,
                              workspace_of<D, Be, T>& ws) { d.pullback(be, q, v, out, ws); };
 
+/// `d.check(t)` throws at a time at which `d` has no answer; the driver asks for every time of a grid before it starts.
+/// Optional.
+template <class D>
+concept ChecksTimes = requires(const D d, diffusion_time t) { d.check(t); };
+
 template <class D, class Be, class T>
 concept DifferentiableDenoiser = Denoiser<D, Be, T> && PullsBack<D, Be, T>;
 

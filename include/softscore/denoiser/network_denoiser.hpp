@@ -25,6 +25,8 @@ class network_denoiser {
   const Net& network() const { return network_; }
   Net& network() { return network_; }
   const L& link() const { return link_; }
+  /// Throws `error` at a time where the network's output cannot give the estimate.
+  void check(diffusion_time t) const { static_cast<void>(link_.weights(t)); }
   /// The shape of one image.
   shape image() const { return network_.image(); }
 

@@ -88,6 +88,8 @@ drawn<Be, T> drive(Be& be, const S& sampler, const C& corruption, const D& denoi
   if constexpr (Backend<Be, T> && Corruption<C, Be, T> && Denoiser<D, Be, T> && NeedsAreMet<S, run_type>) {
     static_assert(Sampler<S, run_type>, "softscore: this type is not a sampler: it lacks order, start or step");
     detail::require_falling_noise(corruption, grid);
+    if constexpr (ChecksTimes<D>)
+      for (std::size_t i = 0; i < grid.steps(); ++i) denoiser.check(grid[i].t);
     const auto x = from.x.view();
     run_type run{be, corruption, denoiser, x.extent(), seed, from.images, from.xi.view()};
     auto state = sampler.start(run);
