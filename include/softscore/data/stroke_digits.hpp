@@ -19,7 +19,7 @@ namespace softscore {
 namespace detail {
 
 // Slant, turn, proportions and a slow bend of the sheet, then the place and size on the paper: about 20 of 28 pixels
-// high, and never nearer to the rim than the pen's width.
+// high, and so that no ink reaches the outermost pixels.
 inline void place_digit(ink_pen& pen, ink_dice& dice, double side, double half_width) {
   const double slant = dice.normal(0.12, 0.16), turn = dice.normal(0.0, 0.06), aspect = dice.uniform(0.8, 1.12);
   const double bend_x = dice.normal(0.0, 0.02), bend_y = dice.normal(0.0, 0.02);
@@ -36,7 +36,7 @@ inline void place_digit(ink_pen& pen, ink_dice& dice, double side, double half_w
     left = std::min(left, p.x), right = std::max(right, p.x);
     top = std::min(top, p.y), bottom = std::max(bottom, p.y);
   }
-  const double room = side - 2.0 * half_width - 2.0;
+  const double room = side - 2.5 * half_width - 2.6;
   const double scale = std::min({height, room / (bottom - top), room / std::max(right - left, 0.1)});
   const double free_x = 0.5 * (room - scale * (right - left)), free_y = 0.5 * (room - scale * (bottom - top));
   const double x = 0.5 * side + std::clamp(shift_x, -free_x, free_x),

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <limits>
 
 #include <softscore/core/eigen.hpp>
 #include <softscore/core/error.hpp>
@@ -34,10 +35,15 @@ inline double nuclear_norm(const Eigen::MatrixXd& matrix) {
   return Eigen::BDCSVD<Eigen::MatrixXd>{matrix}.singularValues().sum();
 }
 
-/// F with F F^T the symmetric matrix, whose negative eigenvalues (rounding) count as 0.
+/// F with F F^T the symmetric matrix. Eigenvalues within the rounding of the largest are 0: their square roots would
+/// be noise of a far larger size.
 inline Eigen::MatrixXd factor_of(const Eigen::MatrixXd& covariance) {
   const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solved{covariance};
-  return solved.eigenvectors() * solved.eigenvalues().cwiseMax(0.0).cwiseSqrt().asDiagonal();
+  const double rounding = static_cast<double>(covariance.rows()) * std::numeric_limits<double>::epsilon() *
+                          solved.eigenvalues().cwiseAbs().maxCoeff();
+  const Eigen::VectorXd roots =
+      solved.eigenvalues().unaryExpr([&](double value) { return value > rounding ? std::sqrt(value) : 0.0; });
+  return solved.eigenvectors() * roots.asDiagonal();
 }
 
 }  // namespace detail

@@ -1,0 +1,46 @@
+#include <softscore/data/image_folder.hpp>
+
+#include <cstddef>
+#include <filesystem>
+
+#include "catch.hpp"
+#include "refusal.hpp"
+#include "temporary_folder.hpp"
+
+using softscore::make_tensor;
+using softscore::read_image_folder;
+
+namespace {
+
+softscore::image_batch flat(std::size_t channels, std::size_t height, std::size_t width, int grey) {
+  auto image = make_tensor({1, channels, height, width});
+  image.fill(static_cast<float>(grey) / 255.0f);
+  return image;
+}
+
+}  // namespace
+
+TEST_CASE("a folder of PNG files is read in the order of their names, and other files are left alone") {
+  const temporary_folder folder;
+  softscore::write_png(folder / "b.png", flat(3, 4, 5, 20));
+  softscore::write_png(folder / "a.PNG", flat(3, 4, 5, 10));
+  softscore::write_png(folder / "c.png", flat(3, 4, 5, 30));
+  folder.put("notes.txt", "no picture");
+  std::filesystem::create_directory(folder / "inner");
+  const auto images = read_image_folder(folder.path());
+  REQUIRE(softscore::extent_of(images) == softscore::shape{3, 3, 4, 5});
+  for (std::size_t i = 0; i < 3; ++i) CHECK(images(i, 2, 3, 4) == static_cast<float>(10 * (i + 1)) / 255.0f);
+}
+
+TEST_CASE("a folder without equal images is refused") {
+  const temporary_folder folder;
+  CHECK_REFUSED(read_image_folder(folder.path()), "must have PNG files, but has none");
+  CHECK_REFUSED(read_image_folder(folder / "none"), "none cannot be read: No such file or directory");
+  softscore::write_png(folder / "a.png", flat(3, 4, 5, 10));
+  softscore::write_png(folder / "b.png", flat(3, 5, 4, 10));
+  CHECK_REFUSED(read_image_folder(folder.path()), "b.png: the shape is 1 x 3 x 5 x 4, but it must be that of a.png");
+  softscore::write_png(folder / "b.png", flat(1, 4, 5, 10));
+  CHECK_REFUSED(read_image_folder(folder.path()), "b.png: the shape is 1 x 1 x 4 x 5");
+  folder.put("b.png", "no picture");
+  CHECK_REFUSED(read_image_folder(folder.path()), "b.png: the content is not an image");
+}

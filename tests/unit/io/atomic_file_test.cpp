@@ -1,0 +1,107 @@
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include <csignal>
+#include <filesystem>
+#include <string>
+
+#include <softscore/io/atomic_file.hpp>
+
+#include "catch.hpp"
+#include "refusal.hpp"
+#include "temporary_folder.hpp"
+
+namespace fs = std::filesystem;
+using softscore::atomic_file;
+using softscore::write_file;
+
+TEST_CASE("a written file appears whole, alone, and replaces the older one") {
+  const temporary_folder folder;
+  write_file(folder / "a", "first");
+  CHECK(content_of(folder / "a") == "first");
+  write_file(folder / "a", "second and longer");
+  CHECK(content_of(folder / "a") == "second and longer");
+  write_file(folder / "empty", "");
+  CHECK(fs::file_size(folder / "empty") == 0);
+  CHECK(folder.entries() == 2);
+}
+
+TEST_CASE("a relative path without a folder is written in the current one") {
+  const temporary_folder folder;
+  const auto before = fs::current_path();
+  fs::current_path(folder.path());
+  write_file("plain", "text");
+  fs::current_path(before);
+  CHECK(content_of(folder / "plain") == "text");
+}
+
+TEST_CASE("nothing shows before commit, and nothing stays without it") {
+  const temporary_folder folder;
+  write_file(folder / "a", "old");
+  {
+    atomic_file file{folder / "a"};
+    file.write("new");
+    CHECK(content_of(folder / "a") == "old");
+    CHECK(folder.entries() == 2);
+  }
+  CHECK(content_of(folder / "a") == "old");
+  CHECK(folder.entries() == 1);
+}
+
+TEST_CASE("what a killed writer left is taken over, but a living one is not disturbed") {
+  const temporary_folder folder;
+  folder.put(".a.partial", "half of a very much longer file");
+  write_file(folder / "a", "whole");
+  CHECK(content_of(folder / "a") == "whole");
+  CHECK(folder.entries() == 1);
+
+  atomic_file first{folder / "a"};
+  first.write("mine");
+  CHECK_REFUSED(atomic_file{folder / "a"}, "a cannot be written: another writer is at work on it");
+  first.commit();
+  CHECK(content_of(folder / "a") == "mine");
+  CHECK(folder.entries() == 1);
+}
+
+TEST_CASE("a link is followed and permissions are kept") {
+  const temporary_folder folder;
+  write_file(folder / "real", "old");
+  fs::permissions(folder / "real", fs::perms::owner_read | fs::perms::owner_write);
+  fs::create_symlink("real", folder / "link");
+  write_file(folder / "link", "new");
+  CHECK(fs::is_symlink(folder / "link"));
+  CHECK(content_of(folder / "real") == "new");
+  CHECK(fs::status(folder / "real").permissions() == (fs::perms::owner_read | fs::perms::owner_write));
+}
+
+TEST_CASE("what cannot be written is named with the system's reason") {
+  const temporary_folder folder;
+  folder.put("file", "x");
+  CHECK_REFUSED(write_file(folder.path(), "x"), "cannot be written: Is a directory");
+  CHECK_REFUSED(write_file(folder / "none/a", "x"), "none/a cannot be written: No such file or directory");
+  CHECK_REFUSED(write_file(folder / "file/a", "x"), "file/a cannot be written: Not a directory");
+  CHECK_REFUSED(write_file(folder / std::string(300, 'n'), "x"), "cannot be written: File name too long");
+  CHECK(folder.entries() == 1);
+}
+
+TEST_CASE("a full device gives the reason and stays a device") {
+  CHECK_REFUSED(write_file("/dev/full", "x"), "/dev/full cannot be written: No space left on device");
+  CHECK(fs::is_character_file("/dev/full"));
+}
+
+TEST_CASE("a disk that ends in the middle of a file leaves the old file and nothing else") {
+  const temporary_folder folder;
+  write_file(folder / "a", "old");
+  // The limit on file sizes stands in for the disk: the same failing write, without a disk to fill.
+  rlimit before{};
+  REQUIRE(getrlimit(RLIMIT_FSIZE, &before) == 0);
+  const auto handler = std::signal(SIGXFSZ, SIG_IGN);
+  const rlimit small{4096, before.rlim_max};
+  REQUIRE(setrlimit(RLIMIT_FSIZE, &small) == 0);
+  const std::string sentence = refusal([&] { write_file(folder / "a", std::string(100'000, 'x')); });
+  setrlimit(RLIMIT_FSIZE, &before);
+  std::signal(SIGXFSZ, handler);
+  CHECK_THAT(sentence, Catch::Matchers::ContainsSubstring("a cannot be written: File too large"));
+  CHECK(content_of(folder / "a") == "old");
+  CHECK(folder.entries() == 1);
+}

@@ -1,0 +1,97 @@
+#include <softscore/metric/frechet.hpp>
+
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+
+#include <softscore/core/noise.hpp>
+#include <softscore/core/xtensor.hpp>
+#include <softscore/data/stroke_digits.hpp>
+
+#include "catch.hpp"
+#include "refusal.hpp"
+
+using softscore::frechet_distance;
+using softscore::gaussian_moments;
+using softscore::row_matrix;
+
+namespace {
+
+row_matrix<double> samples(Eigen::Index n, Eigen::Index d, std::uint64_t seed) {
+  row_matrix<double> rows(n, d);
+  for (Eigen::Index i = 0; i < n; ++i) {
+    for (Eigen::Index j = 0; j < d; ++j) {
+      const auto z = softscore::normals({seed, softscore::noise_stream::user, 0, 0}, static_cast<std::uint64_t>(i),
+                                        static_cast<std::uint32_t>(j));
+      rows(i, j) = static_cast<double>(z[0]) * (1.0 + 0.1 * static_cast<double>(j)) + 0.01 * static_cast<double>(seed);
+    }
+  }
+  return rows;
+}
+
+}  // namespace
+
+TEST_CASE("the Frechet distance of two plane normal laws has the value of EQUATIONS V13") {
+  gaussian_moments a{Eigen::VectorXd::Zero(2), Eigen::MatrixXd::Zero(2, 2)};
+  a.covariance.diagonal() << 1, 4;
+  gaussian_moments b{Eigen::VectorXd::Ones(2), Eigen::MatrixXd(2, 2)};
+  b.covariance << 2, 1, 1, 2;
+  // Eleven decimals are printed: half of the last one, and a little for rounding.
+  CHECK(std::abs(frechet_distance(a, b) - 2.77122044765) < 6e-12);
+  CHECK(std::abs(frechet_distance(b, a) - 2.77122044765) < 6e-12);
+}
+
+TEST_CASE("with diagonal covariances the Frechet distance is a sum over axes") {
+  gaussian_moments a{Eigen::VectorXd::Zero(3), Eigen::MatrixXd::Zero(3, 3)}, b = a;
+  a.covariance.diagonal() << 9.0, 0.25, 0.0;
+  b.covariance.diagonal() << 1.0, 4.0, 0.16;
+  b.mean << 0.5, 0.0, -2.0;
+  // (3-1)^2 + (0.5-2)^2 + 0.4^2 + 0.25 + 4; a dozen operations on numbers below 20: 20 * 12 * 1.1e-16 < 1e-13.
+  CHECK(std::abs(frechet_distance(a, b) - 10.66) < 1e-13);
+}
+
+TEST_CASE("with fewer samples than features both routes agree, and equal sets are at distance 0") {
+  const auto a = samples(20, 50, 1), b = samples(30, 50, 2);
+  const double low_rank = frechet_distance(a, b);
+  const double full = frechet_distance(softscore::moments_of(a), softscore::moments_of(b));
+  // Three traces below 1000, each right to d eps = 50 * 2.2e-16: 3.3e-11.
+  CHECK(std::abs(full - low_rank) < 3.3e-11);
+  CHECK(std::abs(frechet_distance(a, a)) < 3.3e-11);
+  CHECK(std::abs(frechet_distance(softscore::moments_of(a), softscore::moments_of(a))) < 3.3e-11);
+}
+
+TEST_CASE("the Frechet distance of samples of two known laws approaches the distance of the laws") {
+  const auto a = samples(20'000, 4, 3);
+  row_matrix<double> b = 2.0 * samples(20'000, 4, 4);
+  b.col(0).array() += 1.0;
+  // Standard deviations s_j = 1 + j/10 and 2 s_j; means 0.03 and 2 0.04, and 1 more on the first axis.
+  double expected = std::pow(0.05 + 1.0, 2) + 3.0 * 0.05 * 0.05;
+  for (int j = 0; j < 4; ++j) expected += std::pow(1.0 + 0.1 * j, 2);
+  // The largest term is s^2, estimated from 20,000 samples with relative deviation sqrt(2/20000) (1 + 4)/1 = 0.05 at
+  // most for each of four axes of size below 1.7, and the mean's 2 1.05 sqrt(5/20000) = 0.033: five deviations.
+  CHECK(std::abs(frechet_distance(a, b) - expected) < 5.0 * std::hypot(0.05 * 1.7, 0.033));
+}
+
+TEST_CASE("in principal components held-out digits are near and noise is far") {
+  const auto training = softscore::stroke_digits(1500, 1), held_out = softscore::stroke_digits(500, 1, 28, 1500);
+  auto noise = softscore::make_tensor({500, 1, 28, 28});
+  for (std::size_t i = 0; i < noise.size(); ++i) {
+    noise.data()[i] = static_cast<float>(softscore::uniform({7, softscore::noise_stream::user, 0, 0}, 0,
+                                                            static_cast<std::uint32_t>(i)));
+  }
+  const auto modes = softscore::fit_principal_components(softscore::as_view(training.pixels), 64);
+  const auto from = softscore::as_view(training.pixels).images(0, 500);
+  const double near = softscore::frechet_in_components(modes, from, softscore::as_view(held_out.pixels));
+  const double far = softscore::frechet_in_components(modes, from, softscore::as_view(noise));
+  CHECK(near > 0.0);
+  CHECK(far > 20.0 * near);
+}
+
+TEST_CASE("sets that have no Frechet distance are refused") {
+  CHECK_REFUSED(frechet_distance(samples(1, 3, 0), samples(5, 3, 0)), "samples of the first set is 1");
+  CHECK_REFUSED(frechet_distance(samples(5, 3, 0), samples(1, 3, 0)), "samples of the second set is 1");
+  CHECK_REFUSED(frechet_distance(samples(5, 3, 0), samples(5, 4, 0)), "features of the second set is 4");
+  CHECK_REFUSED(softscore::moments_of(samples(1, 3, 0)), "the number of samples is 1");
+  CHECK_REFUSED(frechet_distance(softscore::moments_of(samples(5, 3, 0)), softscore::moments_of(samples(5, 2, 0))),
+                "the dimension of the second law is 2");
+}
