@@ -45,7 +45,9 @@ Eigen::Map<const row_matrix<T>> as_matrix(const T* data, std::size_t rows, std::
 /// A host batch as a matrix with one image a row.
 template <class T, class Space>
   requires(Space::host)
-auto as_matrix(view<T, Space> v) { return as_matrix(v.image(0).data(), v.extent().images, v.extent().per_image()); }
+auto as_matrix(view<T, Space> v) {
+  return as_matrix(v.image(0).data(), v.extent().images, v.extent().per_image());
+}
 
 /// Contiguous numbers as an Eigen column that refers to them.
 template <class T>

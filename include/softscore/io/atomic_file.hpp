@@ -26,7 +26,7 @@ namespace softscore {
 class atomic_file {
  public:
   explicit atomic_file(const std::filesystem::path& path) : shown_{path.string()} {
-    struct stat old {};
+    struct stat old{};
     const bool there = ::stat(path.c_str(), &old) == 0;
     if (there && S_ISDIR(old.st_mode)) fail(EISDIR);
     direct_ = there && !S_ISREG(old.st_mode);
@@ -91,8 +91,7 @@ class atomic_file {
         ::close(file);
         throw error(detail::printable(shown_) + " cannot be written: another writer is at work on it");
       }
-      struct stat ours {
-      }, named{};
+      struct stat ours{}, named{};
       const bool same = ::fstat(file, &ours) == 0 && ::stat(partial_.c_str(), &named) == 0 &&
                         ours.st_ino == named.st_ino && ours.st_dev == named.st_dev;
       if (!same) {  // the writer before us finished between our open and our lock
@@ -100,7 +99,7 @@ class atomic_file {
         continue;
       }
       file_ = file;
-      struct stat old {};
+      struct stat old{};
       const bool keeps_mode = ::stat(target_.c_str(), &old) == 0;
       if (::ftruncate(file, 0) != 0 || (keeps_mode && ::fchmod(file, old.st_mode & 07777u) != 0)) {
         const int reason = errno;

@@ -30,7 +30,7 @@ inline std::vector<std::uint8_t> read_file(const std::filesystem::path& path,
   // O_NONBLOCK: a pipe nobody writes to must not hang us before we see that it is one.
   const descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
   if (file.number < 0) detail::file_failure(name, "be read", errno);
-  struct stat about {};
+  struct stat about{};
   if (::fstat(file.number, &about) != 0) detail::file_failure(name, "be read", errno);
   if (S_ISDIR(about.st_mode)) detail::file_failure(name, "be read", EISDIR);
   if (!S_ISREG(about.st_mode)) throw error(detail::printable(name) + " cannot be read: it is not a regular file");

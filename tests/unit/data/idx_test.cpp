@@ -106,7 +106,8 @@ TEST_CASE("IDX headers that lie are refused before anything is allocated for the
   };
   using Catch::Matchers::ContainsSubstring;
   const std::string data(24, 'x');
-  CHECK_THAT(images(words({0x801, 2, 3, 4}) + data), ContainsSubstring("bad: the magic number is 2049, but it must be 2051"));
+  CHECK_THAT(images(words({0x801, 2, 3, 4}) + data),
+             ContainsSubstring("bad: the magic number is 2049, but it must be 2051"));
   CHECK_THAT(images(words({0xD03, 2, 3, 4}) + data), ContainsSubstring("the magic number is 3331"));
   CHECK_THAT(images(words({0, 3, 4}) + data), ContainsSubstring("the magic number is 0"));
   CHECK_THAT(images(words({0x803, 0, 28, 28})), ContainsSubstring("the shape is 0 x 28 x 28"));
@@ -115,7 +116,8 @@ TEST_CASE("IDX headers that lie are refused before anything is allocated for the
   CHECK_THAT(images(words({0x803, 0xFFFFFFFFu, 0xFFFFFFFFu, 0xFFFFFFFFu}) + data), ContainsSubstring("4294967295"));
   // 2^22 * 2^21 * 2^21 = 2^64 wraps to 0 if it is multiplied without care.
   CHECK_THAT(images(words({0x803, 1u << 22, 1u << 21, 1u << 21})), ContainsSubstring("4194304 x 2097152"));
-  CHECK_REFUSED(read_idx_labels(folder.put("l", words({0x801, 2}) + "\x03\x0A")), "l: a label is 10, but it must be below 10");
+  CHECK_REFUSED(read_idx_labels(folder.put("l", words({0x801, 2}) + "\x03\x0A")),
+                "l: a label is 10, but it must be below 10");
   CHECK_REFUSED(read_idx_labels(folder.put("l", words({0x803, 2}) + "\x03\x01")), "l: the magic number is 2051");
   CHECK_REFUSED(read_idx_labels(folder.put("l", words({0x801, 3}) + "\x03\x01")), "l: the shape is 3");
 }

@@ -40,8 +40,13 @@ TEST_CASE("grey and colour PNG files carry whole 1/255 there and back exactly") 
 
 TEST_CASE("pixels are rounded to the nearest 1/255 and clipped") {
   auto image = make_tensor({1, 1, 1, 7});
-  const float values[] = {-3.0f,         2.0f, 0.49f / 255.0f, 0.51f / 255.0f, std::numeric_limits<float>::quiet_NaN(),
-                          254.4f / 255.0f, std::numeric_limits<float>::infinity()};
+  const float values[] = {-3.0f,
+                          2.0f,
+                          0.49f / 255.0f,
+                          0.51f / 255.0f,
+                          std::numeric_limits<float>::quiet_NaN(),
+                          254.4f / 255.0f,
+                          std::numeric_limits<float>::infinity()};
   for (std::size_t i = 0; i < 7; ++i) image.data()[i] = values[i];
   const auto read = softscore::decode_png(softscore::encode_png(image), "memory");
   const float expected[] = {0.0f, 255.0f, 0.0f, 1.0f, 0.0f, 254.0f, 255.0f};
@@ -77,7 +82,8 @@ TEST_CASE("a PNG file that claims more pixels than it could hold is refused befo
   write_png(folder / "a.png", bytes_image(1));
   std::string file = content_of(folder / "a.png");
   // Width and height 2^19 and a matching checksum of the header chunk.
-  for (const std::size_t at : {std::size_t{16}, std::size_t{20}}) file.replace(at, 4, std::string{"\x00\x08\x00\x00", 4});
+  for (const std::size_t at : {std::size_t{16}, std::size_t{20}})
+    file.replace(at, 4, std::string{"\x00\x08\x00\x00", 4});
   std::uint32_t crc = 0xFFFFFFFFu;
   for (std::size_t i = 12; i < 29; ++i) {
     crc ^= static_cast<std::uint8_t>(file[i]);
@@ -92,13 +98,13 @@ TEST_CASE("tiles lie row by row with the gap between and around them") {
   auto images = make_tensor({3, 1, 2, 2});
   for (std::size_t i = 0; i < images.size(); ++i) images.data()[i] = static_cast<float>(i + 1);
   const auto grid = softscore::tiled(images, 2, 1, 0.0f);
-  const std::vector<float> expected{0, 0, 0, 0,  0,  0,  //
-                                    0, 1, 2, 0,  5,  6,  //
-                                    0, 3, 4, 0,  7,  8,  //
-                                    0, 0, 0, 0,  0,  0,  //
-                                    0, 9, 10, 0, 0,  0,  //
+  const std::vector<float> expected{0, 0,  0,  0, 0, 0,  //
+                                    0, 1,  2,  0, 5, 6,  //
+                                    0, 3,  4,  0, 7, 8,  //
+                                    0, 0,  0,  0, 0, 0,  //
+                                    0, 9,  10, 0, 0, 0,  //
                                     0, 11, 12, 0, 0, 0,  //
-                                    0, 0, 0, 0,  0,  0};
+                                    0, 0,  0,  0, 0, 0};
   REQUIRE(softscore::extent_of(grid) == softscore::shape{1, 1, 7, 7});
   for (std::size_t y = 0; y < 7; ++y) {
     for (std::size_t x = 0; x < 6; ++x) CHECK(grid(0, 0, y, x) == expected[y * 6 + x]);

@@ -36,8 +36,8 @@ std::string entry(const std::string& name, const std::string& type, const std::s
 
 TEST_CASE("safetensors carry every type, shape and string there and back") {
   const temporary_folder folder;
-  const std::vector<float> weights{1.5f, -0.0f, std::numeric_limits<float>::denorm_min(),
-                                   std::numeric_limits<float>::infinity(), 3e38f, -7.25f};
+  const std::vector<float> weights{
+      1.5f, -0.0f, std::numeric_limits<float>::denorm_min(), std::numeric_limits<float>::infinity(), 3e38f, -7.25f};
   const std::vector<double> losses{0.1, 1e-300};
   const std::vector<std::int64_t> counts{-1, std::numeric_limits<std::int64_t>::min()};
   const std::vector<std::uint64_t> seeds{std::numeric_limits<std::uint64_t>::max()};
@@ -89,8 +89,8 @@ TEST_CASE("the bytes of a safetensors file depend on its content alone, wide typ
   std::uint64_t length = 0;
   std::memcpy(&length, file.data(), 8);
   CHECK(length % 8 == 0);
-  const std::string header = "{\"__metadata__\":{\"k\":\"x\"}," + entry("v", "F64", "[1]", 0, 8) + "," +
-                             entry("w", "F32", "[1]", 8, 12) + "}";
+  const std::string header =
+      "{\"__metadata__\":{\"k\":\"x\"}," + entry("v", "F64", "[1]", 0, 8) + "," + entry("w", "F32", "[1]", 8, 12) + "}";
   CHECK_THAT(file.substr(8, length), Catch::Matchers::ContainsSubstring("\"v\":{\"dtype\":\"F64\""));
   CHECK(file.substr(8, header.size()) == header);
   CHECK(file.size() == 8 + length + 12);
@@ -146,13 +146,14 @@ TEST_CASE("hostile safetensors files are refused by one sentence") {
   CHECK_THAT(refused(file_of("{\"w\":{\"shape\":[[1]]}}", "")), ContainsSubstring("an array in the wrong place"));
   CHECK_THAT(refused(file_of("{\"w\":{\"shape\":\"1\"}}", "")), ContainsSubstring("a string in the wrong place"));
   CHECK_THAT(refused(file_of("{\"__metadata__\":{\"a\":1}}", "")), ContainsSubstring("a number in the wrong place"));
-  CHECK_THAT(refused(file_of("{\"__metadata__\":{\"a\":\"1\",\"a\":\"2\"}}", "")), ContainsSubstring("the key a twice"));
+  CHECK_THAT(refused(file_of("{\"__metadata__\":{\"a\":\"1\",\"a\":\"2\"}}", "")),
+             ContainsSubstring("the key a twice"));
   CHECK_THAT(refused(file_of("{\"__metadata__\":{},\"__metadata__\":{}}", "")), ContainsSubstring("there twice"));
   CHECK_THAT(refused(file_of("{" + entry("w", "F32", "[1]", 0, 4) + "," + entry("w", "F32", "[1]", 4, 8) + "}", data)),
              ContainsSubstring("the entry w is there twice"));
-  CHECK_THAT(refused(file_of("{" + entry("w", "F32", "[1]", 0, 4) + "," + entry("\\u0077", "F32", "[1]", 4, 8) + "}",
-                             data)),
-             ContainsSubstring("the entry w is there twice"));
+  CHECK_THAT(
+      refused(file_of("{" + entry("w", "F32", "[1]", 0, 4) + "," + entry("\\u0077", "F32", "[1]", 4, 8) + "}", data)),
+      ContainsSubstring("the entry w is there twice"));
   CHECK_THAT(refused(file_of(one("F33", "[2]", 0, 8), data)), ContainsSubstring("the entry w is of type F33"));
   CHECK_THAT(refused(file_of(one("F32", "[3]", 0, 8), data)), ContainsSubstring("as long as F32 [3] asks for"));
   CHECK_THAT(refused(file_of(one("F64", "[2]", 0, 8), data)), ContainsSubstring("as long as F64 [2] asks for"));
@@ -180,9 +181,10 @@ TEST_CASE("a header of nested brackets, however deep, is refused without a deep 
 
 TEST_CASE("a safetensors file cut anywhere or lengthened is refused, and no changed byte of its header crashes") {
   const temporary_folder folder;
-  write_safetensors(folder / "a", {named_tensor{"w", {2}, std::vector<float>{1, 2}},
-                                   named_tensor{"v", {1, 1}, std::vector<std::uint8_t>{1}}},
-                    {{"k", "x"}});
+  write_safetensors(
+      folder / "a",
+      {named_tensor{"w", {2}, std::vector<float>{1, 2}}, named_tensor{"v", {1, 1}, std::vector<std::uint8_t>{1}}},
+      {{"k", "x"}});
   const std::string whole = content_of(folder / "a");
   for (std::size_t length = 0; length < whole.size(); ++length) {
     CHECK_REFUSED(read_safetensors(folder.put("cut", whole.substr(0, length))), "cut: the ");

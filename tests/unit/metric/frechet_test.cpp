@@ -76,8 +76,8 @@ TEST_CASE("in principal components held-out digits are near and noise is far") {
   const auto training = softscore::stroke_digits(1500, 1), held_out = softscore::stroke_digits(500, 1, 28, 1500);
   auto noise = softscore::make_tensor({500, 1, 28, 28});
   for (std::size_t i = 0; i < noise.size(); ++i) {
-    noise.data()[i] = static_cast<float>(softscore::uniform({7, softscore::noise_stream::user, 0, 0}, 0,
-                                                            static_cast<std::uint32_t>(i)));
+    noise.data()[i] = static_cast<float>(
+        softscore::uniform({7, softscore::noise_stream::user, 0, 0}, 0, static_cast<std::uint32_t>(i)));
   }
   const auto modes = softscore::fit_principal_components(softscore::as_view(training.pixels), 64);
   const auto from = softscore::as_view(training.pixels).images(0, 500);

@@ -7,8 +7,8 @@
 #include "catch.hpp"
 #include "refusal.hpp"
 
-using softscore::nearest_images;
 using softscore::as_view;
+using softscore::nearest_images;
 
 TEST_CASE("the nearest image is the one at the least Euclidean distance, the first of equals") {
   auto set = softscore::make_tensor({4, 1, 1, 2}), queries = softscore::make_tensor({3, 1, 1, 2});

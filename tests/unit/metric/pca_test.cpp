@@ -21,8 +21,7 @@ xt::xtensor<T, 4> images(std::size_t count, shape extent) {
   const std::size_t d = extent.per_image();
   for (std::size_t i = 0; i < count; ++i) {
     for (std::size_t j = 0; j < d; ++j) {
-      const auto z =
-          softscore::normals({5, softscore::noise_stream::user, 0, 0}, i, static_cast<std::uint32_t>(j));
+      const auto z = softscore::normals({5, softscore::noise_stream::user, 0, 0}, i, static_cast<std::uint32_t>(j));
       result.data()[i * d + j] = static_cast<T>(z[0] * static_cast<float>(1 + j % 7) + static_cast<float>(j));
     }
   }
