@@ -1,4 +1,26 @@
-#include <softscore/core/noise.hpp>
-#include <softscore/core/shape.hpp>
+// Trains a model that undoes blur and noise on built-in digits, as many as the first argument says, and draws sixteen.
+#include <cstdlib>
+#include <iostream>
 
-int main() { return softscore::shape{1, 1, 28, 28}.size() == 784 ? 0 : 1; }
+#include <softscore/softscore.hpp>
+
+int main(int count, char** arguments) try {
+  using namespace softscore;
+
+  tbb_backend backend;
+  const auto digits = stroke_digit_set(count > 1 ? std::strtoul(arguments[1], nullptr, 10) : 256, 64, 1);
+
+  const gaussian_blur blur{.half_width = 28};
+  const two_stage schedule{.sigma_max = 0.1, .level_max = 14.0};
+  const corruption blurring{blur, schedule};
+  residual_denoiser denoiser{digit_cnn{{16, 32, 32, 16}}};
+  train(backend, denoiser, blurring, soft_score{}, digits, {.epochs = 1, .batch = 64}, progress_bar{});
+
+  const corruption start{blur, schedule, fit_start(backend, blurring, as_view(digits.training.pixels))};
+  const auto drawn = sample(backend, momentum{}, start, denoiser, uniform_grid(20), {.images = 16, .seed = 1});
+  write_png("samples.png", tiled(drawn.images, 4));
+  std::cout << "samples.png: 16 images, " << drawn.nfe << " network evaluations each\n";
+} catch (const softscore::error& problem) {
+  std::cerr << problem.what() << '\n';
+  return 2;
+}
