@@ -11,9 +11,11 @@
 #pragma GCC diagnostic ignored "-Wshadow"
 #pragma GCC diagnostic ignored "-Wpedantic"
 #pragma GCC diagnostic ignored "-Wunused-parameter"
-#if !defined(__clang__)  // GCC 12's own vector intrinsics set these off when inlined
+#if !defined(__clang__)  // GCC's own vector intrinsics, and loops it unrolls, set these off when inlined
 #pragma GCC diagnostic ignored "-Wuninitialized"
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#pragma GCC diagnostic ignored "-Warray-bounds"
+#pragma GCC diagnostic ignored "-Waggressive-loop-optimizations"
 #endif
 #endif
 #include <Eigen/Dense>
