@@ -68,7 +68,7 @@ void require_falling_noise(const C& corruption, const time_grid& grid) {
 
 /// Runs a sampler from `from` along the grid. T is the precision of the state. The result depends on the seed and on
 /// the numbers of the images, not on how they are batched. Throws `error` before the first step if the noise rises
-/// along the grid.
+/// along the grid or the start point holds another number of images than it says.
 template <class Be, class S, class C, class D, class T, class Observer = no_observer>
 drawn<Be, T> drive(Be& be, const S& sampler, const C& corruption, const D& denoiser, const time_grid& grid,
                    start_point<Be, T> from, std::uint64_t seed, Observer&& observer = {}) {
@@ -91,6 +91,8 @@ drawn<Be, T> drive(Be& be, const S& sampler, const C& corruption, const D& denoi
     if constexpr (ChecksTimes<D>)
       for (std::size_t i = 0; i < grid.steps(); ++i) denoiser.check(grid[i].t);
     const auto x = from.x.view();
+    require(x.extent().images == from.images.count && from.xi.view().extent() == x.extent(),
+            "images of the start point", from.images.count, "the images in its x and its xi");
     run_type run{be, corruption, denoiser, x.extent(), seed, from.images, from.xi.view()};
     auto state = sampler.start(run);
     auto estimate = run.make();

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <cmath>
+
+#include <softscore/denoiser/concept.hpp>
+
+/// A denoiser of fixed memory for tests of samplers: h = 0.6 x + 0.2 tanh(x) cos(t), element by element.
+struct steady_denoiser {
+  static constexpr int evaluations = 1;
+  struct nothing {};
+
+  template <softscore::Scalar T, class Be>
+  nothing workspace(Be&, softscore::shape) const {
+    return {};
+  }
+
+  template <class Be, class T, class Space>
+  void estimate(Be& be, const softscore::question& q, softscore::view<const T, Space> x, softscore::view<T, Space> out,
+                nothing&) const {
+    be.for_each(body{std::cos(q.times[0].value)}, out, x);
+  }
+  template <class Be, class T, class Space>
+  void pullback(Be& be, const softscore::question&, softscore::view<const T, Space> v, softscore::view<T, Space> out,
+                nothing&) const {
+    be.combine(out, softscore::term<T, Space>{0.6, v});
+  }
+
+ private:
+  struct body {
+    double factor;
+    template <class T>
+    void operator()(T& h, const T& x) const {
+      h = static_cast<T>(0.6) * x + static_cast<T>(0.2 * factor) * std::tanh(x);
+    }
+  };
+};
