@@ -1,0 +1,77 @@
+#include "checkpoints.hpp"
+
+#include <algorithm>
+
+#include <softscore/core/error.hpp>
+#include <softscore/io/file_error.hpp>
+
+namespace digits {
+namespace {
+
+// A file may claim any network; what it holds bounds what may be made for it.
+void check_size(const softscore::safetensors_file& file, const read_settings& about) {
+  double claimed = 0.0, before = static_cast<double>(about.image.channels);
+  for (const std::size_t width : about.settings.widths) {
+    const auto w = static_cast<double>(width);
+    claimed += w * (49.0 * before + 2.0 * static_cast<double>(about.image.plane()));
+    before = w;
+  }
+  double there = 0.0;
+  for (const auto& name : file.names()) {
+    if (!name.starts_with("param/")) continue;
+    double elements = 1.0;
+    for (const std::size_t n : file.extent(name)) elements *= static_cast<double>(n);
+    there += elements;
+  }
+  softscore::detail::require_file(claimed <= there, file.path(), "the setting network",
+                                  widths_text(about.settings.widths), "the widths of the parameters in the file");
+}
+
+softscore::fitted_start read_start(const softscore::safetensors_file& file, const softscore::shape& image) {
+  auto mean = file.tensor<double>("start/mean", {image.per_image()});
+  auto deviations = file.tensor<double>("start/deviations");
+  auto modes = file.tensor<double>("start/modes", {deviations.size(), mean.size()});
+  return {std::move(mean), std::move(deviations), std::move(modes)};
+}
+
+}  // namespace
+
+std::unique_ptr<model> make_model(const run_settings& settings, const softscore::shape& image) {
+  return find_recipe(settings.recipe).make(softscore::digit_cnn{settings.widths, image});
+}
+
+loaded_model load_checkpoint(const std::filesystem::path& path) {
+  const softscore::safetensors_file file{path};
+  loaded_model loaded;
+  loaded.about = from_metadata(file);
+  const auto recipes = all_recipes();
+  const auto entry =
+      std::ranges::find_if(recipes, [&](const auto& e) { return e.name == loaded.about.settings.recipe; });
+  softscore::detail::require_file(entry != recipes.end(), file.path(), "the setting recipe",
+                                  softscore::detail::printable(loaded.about.settings.recipe, 80),
+                                  "a recipe of this program");
+  check_size(file, loaded.about);
+  const auto usual = entry->training();
+  loaded.about.settings.training.times = usual.times;
+  loaded.about.settings.training.pixels = usual.pixels;
+  loaded.made = make_model(loaded.about.settings, loaded.about.image);
+  auto& network = loaded.made->network();
+  loaded.state = softscore::read_checkpoint(file, network.layout());
+  network.set_parameters(loaded.state.average.empty() ? loaded.state.parameters : loaded.state.average);
+  if (entry->fits_start) loaded.made->set_start(read_start(file, loaded.about.image));
+  return loaded;
+}
+
+softscore::checkpoint_extras extras_of(const run_settings& settings, model& m, const std::string& fingerprint) {
+  softscore::checkpoint_extras extras{to_metadata(settings, m.network().image(), fingerprint), {}};
+  const auto& start = m.start();
+  if (!start.zero()) {
+    const std::size_t d = start.mean().size(), k = start.deviations().size();
+    extras.tensors.emplace_back("start/mean", std::vector{d}, start.mean());
+    extras.tensors.emplace_back("start/deviations", std::vector{k}, start.deviations());
+    extras.tensors.emplace_back("start/modes", std::vector{k, d}, start.modes());
+  }
+  return extras;
+}
+
+}  // namespace digits

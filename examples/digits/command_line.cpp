@@ -1,0 +1,189 @@
+#include "command_line.hpp"
+
+#include <algorithm>
+#include <cstdio>
+#include <functional>
+#include <limits>
+#include <string>
+#include <thread>
+
+#include <CLI/CLI.hpp>
+
+#include <softscore/core/error.hpp>
+
+#include "commands.hpp"
+
+namespace digits {
+namespace {
+
+constexpr std::size_t greatest = std::size_t{1} << 40;
+
+// Flags are taken as text and read by our own rules, so that every wrong value gets the same kind of sentence.
+class flags {
+ public:
+  flags(CLI::App& all, const char* name, const char* about) : app_{*all.add_subcommand(name, about)} {}
+
+  template <class Target>
+  CLI::Option* whole(const std::string& flag, Target& target, const std::string& about, std::size_t least = 1,
+                     std::size_t most = greatest) {
+    return text(
+        flag, "N",
+        [&target, flag, least, most](const std::string& given) { target = whole_number(flag, given, least, most); },
+        about);
+  }
+  template <class Target>
+  CLI::Option* above_zero(const std::string& flag, Target& target, const std::string& about) {
+    return text(
+        flag, "NUMBER", [&target, flag](const std::string& given) { target = real_number(flag, given, 0.0, true); },
+        about);
+  }
+  template <class Target>
+  CLI::Option* word(const std::string& flag, const char* kind, Target& target, const std::string& about) {
+    return text(
+        flag, kind,
+        [&target, flag](const std::string& given) {
+          softscore::require(!given.empty(), flag, "empty", "given a value");
+          target = given;
+        },
+        about);
+  }
+  CLI::Option* text(const std::string& flag, const char* kind, std::function<void(const std::string&)> read,
+                    const std::string& about) {
+    return app_.add_option_function<std::string>(flag, std::move(read), about)->type_name(kind);
+  }
+  void threads(std::size_t& target) {
+    target = std::max(1u, std::thread::hardware_concurrency());
+    whole("--threads", target, "threads to compute with; the result does not depend on it (all the machine has)", 1,
+          4096);
+  }
+  void sampling(sampling_plan& plan, std::optional<std::string>& sampler, std::optional<std::size_t>& steps) {
+    word("--sampler", "NAME", sampler,
+         "ddpm, ddim, naive, momentum, probability_flow, heun or cold, as far as the recipe allows (the recipe's)");
+    whole("--steps", steps, "steps of the sampler from time 1 to time 0 (the recipe's)", 1, 1000000);
+    whole("--count", plan.count, "images to draw (" + std::to_string(plan.count) + ")", 1, 10000000);
+    whole("--sample-batch", plan.batch,
+          "images that go through the network together; the result does not depend on it (" +
+              std::to_string(plan.batch) + ")",
+          1, 100000);
+  }
+  CLI::App& app() { return app_; }
+
+ private:
+  CLI::App& app_;
+};
+
+std::string recipe_help() {
+  std::string text;
+  for (const auto& entry : all_recipes())
+    text += (text.empty() ? "" : "; ") + std::string{entry.name} + ": " + std::string{entry.about};
+  return text;
+}
+
+// What train, show and demo say about their data.
+void data_flags(flags& f, run_settings& settings) {
+  f.word("--data", "DIR", settings.data, "folder of MNIST's four IDX files, plain or .gz (built-in stroke digits)");
+  f.whole("--images", settings.images, "training images: the first N of the data, or N stroke digits (all; 10000)", 1,
+          10000000);
+  f.whole("--side", settings.side, "side of the stroke digits in pixels (28)", 12, 256);
+}
+
+// Values that the recipe decides unless the command line does.
+struct train_choices {
+  std::optional<std::size_t> epochs{}, batch{}, every{}, warm_up{};
+  std::optional<double> rate{};
+  std::optional<std::string> sampler{};
+  std::optional<std::size_t> steps{};
+  std::uint64_t seed{};
+  std::string network{"small"};
+  std::filesystem::path out{}, checkpoint{};
+};
+
+train_command complete(train_command command, const train_choices& chosen) {
+  const auto& entry = find_recipe(command.settings.recipe);
+  auto& s = command.settings;
+  s.widths = parse_widths("--network", chosen.network);
+  s.training = entry.training();
+  s.training.seed = chosen.seed;
+  s.training.epochs = chosen.epochs.value_or(s.training.epochs);
+  s.training.batch = chosen.batch.value_or(s.training.batch);
+  s.training.rate = chosen.rate.value_or(s.training.rate);
+  s.training.warm_up = chosen.warm_up.value_or(s.training.warm_up);
+  s.training.checkpoint_every = chosen.every.value_or(0);
+  auto& r = command.results;
+  r.out = chosen.out.empty() ? std::filesystem::path{"out"} / s.recipe : chosen.out;
+  r.checkpoint = chosen.checkpoint.empty() ? r.out / "checkpoint.safetensors" : chosen.checkpoint;
+  r.sampling.sampler = chosen.sampler.value_or(std::string{entry.sampler});
+  r.sampling.steps = chosen.steps.value_or(entry.steps);
+  r.sampling.seed = chosen.seed;
+  return command;
+}
+
+}  // namespace
+
+int run_command_line(int count, char** arguments) {
+  CLI::App all{"Trains diffusion models of digits under four corruptions, draws from them and shows what it did."};
+  all.name("digits");
+  all.require_subcommand(1);
+  std::function<void()> act;
+
+  flags train{all, "train", "train a model, draw from it and write a report"};
+  train_command training;
+  train_choices chosen;
+  train.word("--recipe", "NAME", training.settings.recipe, recipe_help() + " (blur)");
+  data_flags(train, training.settings);
+  train.word("--network", "NAME", chosen.network,
+             "small (291,217 parameters on MNIST), large (542,161) or widths such as 8,16,8 (small)");
+  train.whole("--epochs", chosen.epochs, "passes over the training images (5)", 1, 1000000);
+  train.whole("--batch", chosen.batch, "images a step; what is left over in an epoch is dropped (128)", 1, 1000000);
+  train.above_zero("--rate", chosen.rate, "learning rate of Adam (0.0002)");
+  train.whole("--warm-up", chosen.warm_up, "steps over which the rate grows from 0 (the recipe's)", 0);
+  train.whole("--seed", chosen.seed, "of weights, order, times, noise and samples (0)", 0,
+              std::numeric_limits<std::size_t>::max());
+  train.threads(training.threads);
+  train.sampling(training.results.sampling, chosen.sampler, chosen.steps);
+  train.word("--out", "DIR", chosen.out, "folder for the report, pictures, losses and samples (out/RECIPE)");
+  train.word("--checkpoint", "FILE", chosen.checkpoint,
+             "where training saves itself (checkpoint.safetensors in that folder)");
+  train.whole("--checkpoint-every", chosen.every, "steps between two savings (once an epoch)");
+  train.above_zero("--minutes", training.minutes, "stop training after so many minutes and draw from what there is");
+  train.app().add_flag("--overwrite", training.overwrite, "replace a checkpoint that is there already");
+  train.app().callback([&] { act = [&] { run(complete(training, chosen)); }; });
+
+  flags resume{all, "resume", "continue a training run from its checkpoint, to the same bits as if it had not stopped"};
+  resume_command resumed;
+  resume.word("--checkpoint", "FILE", resumed.results.checkpoint, "the checkpoint; settings come from it")->required();
+  resume.whole("--epochs", resumed.epochs, "train for more epochs than first asked for (the checkpoint's)", 1, 1000000);
+  resume.word("--data", "DIR", resumed.data, "where the same images lie now (the checkpoint's)");
+  resume.threads(resumed.threads);
+  resume.sampling(resumed.results.sampling, resumed.sampler, resumed.steps);
+  resume.word("--out", "DIR", resumed.results.out, "folder for the report (the checkpoint's)");
+  resume.app().callback([&] { act = [&] { run(resumed); }; });
+
+  flags sample{all, "sample", "draw images from a checkpoint"};
+  sample_command sampled;
+  sample.word("--checkpoint", "FILE", sampled.checkpoint, "what to draw from")->required();
+  sample.sampling(sampled.sampling, sampled.sampler, sampled.steps);
+  sample.whole("--seed", sampled.sampling.seed, "image i of a seed is the same whatever else is drawn (0)", 0,
+               std::numeric_limits<std::size_t>::max());
+  sample.threads(sampled.threads);
+  sample
+      .word("--out", "FILE", sampled.out,
+            "a .npy file (float32, images x 1 x height x width, in [0, 1] but not clipped) or a .png")
+      ->required();
+  sample.app().callback([&] { act = [&] { run(sampled); }; });
+
+  all.footer(
+      "digits COMMAND --help explains the flags of a command. Exit code 2: it cannot be done; 130: interrupted.");
+  try {
+    all.parse(count, arguments);
+  } catch (const CLI::ParseError& problem) {
+    if (problem.get_exit_code() == 0) return all.exit(problem);  // --help
+    std::string sentence = problem.what();
+    std::replace(sentence.begin(), sentence.end(), '\n', ' ');
+    throw softscore::error(sentence);
+  }
+  act();
+  return 0;
+}
+
+}  // namespace digits

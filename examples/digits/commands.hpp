@@ -1,0 +1,75 @@
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "model.hpp"
+#include "settings.hpp"
+
+// The commands of the program. Each throws `softscore::error` for what cannot be done and `stopped_by_user` when it was
+// interrupted.
+namespace digits {
+
+/// Where a run leaves what it made, and how its pictures are drawn.
+struct results_plan {
+  std::filesystem::path out{};
+  std::filesystem::path checkpoint{};
+  sampling_plan sampling{};
+  std::string title{};
+};
+
+struct train_command {
+  run_settings settings{};
+  results_plan results{};
+  std::size_t threads{};
+  bool overwrite{};
+  std::optional<double> minutes{};  ///< stop training after so long, and go on to sampling
+};
+void run(train_command command);
+
+struct resume_command {
+  results_plan results{};
+  std::optional<std::size_t> epochs{};
+  std::optional<std::string> data{};
+  std::optional<std::string> sampler{};
+  std::optional<std::size_t> steps{};
+  std::size_t threads{};
+};
+void run(resume_command command);
+
+struct sample_command {
+  std::filesystem::path checkpoint{}, out{};
+  sampling_plan sampling{};
+  std::optional<std::string> sampler{};
+  std::optional<std::size_t> steps{};
+  std::size_t threads{};
+};
+void run(sample_command command);
+
+struct show_command {
+  std::filesystem::path checkpoint{}, out{};
+  run_settings settings{};
+  std::size_t threads{};
+};
+void run(const show_command& command);
+
+struct score_command {
+  std::filesystem::path file{};
+  std::string data{};
+  std::size_t images{};
+};
+void run(const score_command& command);
+
+struct demo_command {
+  std::string data{};
+  std::filesystem::path out{"out/demo"};
+  std::optional<double> minutes{};
+  std::size_t threads{};
+  std::uint64_t seed{};
+  bool quick{};
+};
+void run(const demo_command& command);
+
+}  // namespace digits

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <string>
+
+#include <softscore/data/labelled_images.hpp>
+
+#include "settings.hpp"
+
+namespace digits {
+
+/// How many stroke digits are drawn where nobody says how many.
+inline constexpr std::size_t usual_stroke_digits = 10000;
+
+/// The images of a run: MNIST's from a folder, or built-in stroke digits, of which a tenth as many test the model. A
+/// limit on MNIST's training images limits its test images to a tenth of that too.
+softscore::data_set load_data(const run_settings& settings);
+
+/// A text that changes with any pixel, so that a run is continued on the images it began with.
+std::string fingerprint(const softscore::data_set& data);
+
+/// The first `count` images.
+softscore::image_batch first_images(const softscore::image_batch& images, std::size_t count, std::size_t from = 0);
+
+}  // namespace digits

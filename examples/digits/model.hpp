@@ -1,0 +1,98 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include <softscore/backend/tbb.hpp>
+#include <softscore/core/time_grid.hpp>
+#include <softscore/core/xtensor.hpp>
+#include <softscore/corruption/start_law.hpp>
+#include <softscore/data/labelled_images.hpp>
+#include <softscore/nn/digit_cnn.hpp>
+#include <softscore/train/train.hpp>
+
+// A recipe is known when the program is compiled; the command line comes later. `model` is the one place where the two
+// meet: one virtual call per command, none per image.
+namespace digits {
+
+/// How to draw images.
+struct sampling_plan {
+  std::string sampler{"momentum"};
+  std::size_t steps{200};
+  std::size_t count{64};
+  std::size_t batch{128};
+  std::uint64_t seed{0};
+};
+
+/// What an observer of sampling sees before every step of every batch, in the range of the model.
+struct sampling_view {
+  softscore::step_at at;
+  std::size_t nfe{};
+  softscore::view<const float, softscore::host_space> x, h;
+};
+
+/// Observers; the one that returns false stops the work.
+using training_watch = std::function<bool(const softscore::training_progress&)>;
+using sampling_watch = std::function<bool(const sampling_view&)>;
+
+/// Images in [0, 1] (not clipped), and what they cost.
+struct drawing {
+  softscore::image_batch images;
+  std::size_t nfe{};
+  bool stopped{};
+};
+
+/// A recipe with a network in it.
+class model {
+ public:
+  virtual ~model() = default;
+
+  virtual softscore::digit_cnn& network() = 0;
+  /// From [0, 1] to the range that the network sees.
+  virtual softscore::pixel_scale pixels() const = 0;
+  /// What sampling adds its first noise to; empty where that is nothing.
+  virtual const softscore::fitted_start& start() const = 0;
+  virtual void set_start(softscore::fitted_start start) = 0;
+  /// Fits that to training images, where the recipe asks for it.
+  virtual void fit_start(softscore::tbb_backend& be, const softscore::image_batch& images) = 0;
+
+  virtual softscore::training_result train(softscore::tbb_backend& be, const softscore::data_set& data,
+                                           const softscore::training_options& options, const training_watch& watch,
+                                           const std::optional<softscore::training_state>& from,
+                                           const softscore::checkpoint_extras& extras) = 0;
+  /// Throws `error` if there is no such sampler or it cannot serve this recipe.
+  virtual void check_sampler(const std::string& sampler) const = 0;
+  virtual drawing sample(softscore::tbb_backend& be, const sampling_plan& plan, const sampling_watch& watch) const = 0;
+  /// x_t of the given images in [0, 1], brought back to that range.
+  virtual softscore::image_batch corrupted(softscore::tbb_backend& be, const softscore::image_batch& images,
+                                           double time, std::uint64_t seed) const = 0;
+  /// Level and noise at a time, for people.
+  virtual std::string describe(double time) const = 0;
+};
+
+/// What the program knows of a recipe before it makes one.
+struct recipe_entry {
+  std::string_view name, about;
+  std::string_view sampler;  ///< its usual one
+  std::size_t steps{};       ///< and how many of its steps
+  bool fits_start{};         ///< whether sampling starts from a law fitted to the training images
+  softscore::training_options (*training)();
+  std::unique_ptr<model> (*make)(softscore::digit_cnn network);
+};
+
+std::span<const recipe_entry> all_recipes();
+/// Throws `error` naming all recipes if there is none of that name.
+const recipe_entry& find_recipe(const std::string& name);
+
+recipe_entry blur_entry();
+recipe_entry ddpm_entry();
+recipe_entry eraser_entry();
+recipe_entry mask_entry();
+
+}  // namespace digits

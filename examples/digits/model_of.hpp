@@ -1,0 +1,119 @@
+#pragma once
+
+#include <cstdio>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include <softscore/sampler/sample.hpp>
+#include <softscore/train/fit_start.hpp>
+
+#include "model.hpp"
+#include "recipes.hpp"
+#include "samplers.hpp"
+
+namespace digits {
+
+/// The model of a recipe: everything below is the library, and the recipe's types choose which of it.
+template <class Recipe>
+class model_of final : public model {
+  using corruption_type = decltype(Recipe::corruption(softscore::shape{}, softscore::fitted_start{}));
+  using denoiser_type =
+      decltype(Recipe::denoiser(std::declval<softscore::digit_cnn>(), std::declval<const corruption_type&>()));
+  using run_type = softscore::sampling_run<softscore::tbb_backend, corruption_type, denoiser_type, float>;
+
+ public:
+  explicit model_of(softscore::digit_cnn network)
+      : image_{network.image()},
+        corruption_{Recipe::corruption(image_, start_)},
+        denoiser_{Recipe::denoiser(std::move(network), corruption_)} {}
+
+  softscore::digit_cnn& network() override { return denoiser_.network(); }
+  softscore::pixel_scale pixels() const override { return Recipe::training().pixels; }
+
+  const softscore::fitted_start& start() const override { return start_; }
+  void set_start(softscore::fitted_start start) override {
+    start_ = std::move(start);
+    corruption_ = Recipe::corruption(image_, start_);
+  }
+  void fit_start(softscore::tbb_backend& be, const softscore::image_batch& images) override {
+    if constexpr (Recipe::fits_start)
+      set_start(softscore::fit_start(be, corruption_, softscore::as_view(images), pixels()));
+  }
+
+  softscore::training_result train(softscore::tbb_backend& be, const softscore::data_set& data,
+                                   const softscore::training_options& options, const training_watch& watch,
+                                   const std::optional<softscore::training_state>& from,
+                                   const softscore::checkpoint_extras& extras) override {
+    return softscore::train(be, denoiser_, corruption_, Recipe::objective(), data, options, watch, from, extras);
+  }
+
+  void check_sampler(const std::string& sampler) const override {
+    with_sampler<run_type>(sampler, Recipe::name, [](const auto&) {});
+  }
+
+  drawing sample(softscore::tbb_backend& be, const sampling_plan& plan, const sampling_watch& watch) const override {
+    drawing result;
+    with_sampler<run_type>(plan.sampler, Recipe::name, [&](const auto& sampler) {
+      const auto look = [&](const softscore::sampling_progress<softscore::tbb_backend, float>& p) {
+        return watch(sampling_view{p.at, p.nfe, p.x, p.h});
+      };
+      auto drawn = softscore::sample(be, sampler, corruption_, denoiser_, softscore::uniform_grid(plan.steps),
+                                     {.images = plan.count, .seed = plan.seed, .batch = plan.batch}, look);
+      result = {std::move(drawn.images), drawn.nfe, drawn.stopped};
+    });
+    to_unit_range(result.images);
+    return result;
+  }
+
+  softscore::image_batch corrupted(softscore::tbb_backend& be, const softscore::image_batch& images, double time,
+                                   std::uint64_t seed) const override {
+    const softscore::shape extent = softscore::extent_of(images);
+    softscore::image_batch scaled = images;
+    for (float& pixel : scaled) pixel = pixels().gain * pixel + pixels().offset;
+    auto clean = be.template make<float>(extent), xi = be.template make<float>(extent),
+         noisy = be.template make<float>(extent);
+    be.upload(scaled.data(), clean.view());
+    corruption_.draw_xi(be, {seed, softscore::noise_stream::user}, {0, extent.images}, xi.view());
+    corruption_.template corrupt<softscore::tbb_backend, float>(be, softscore::diffusion_time{time}, clean.view(),
+                                                                xi.view(), noisy.view());
+    be.download(softscore::view<const float, softscore::host_space>{noisy.view()}, scaled.data());
+    to_unit_range(scaled);
+    return scaled;
+  }
+
+  std::string describe(double time) const override {
+    const softscore::diffusion_time t{time};
+    char text[64];
+    if constexpr (softscore::HasSigma<corruption_type>)
+      std::snprintf(text, sizeof text, "level %.3g, noise %.3g", corruption_.level_at(t).value, corruption_.sigma(t));
+    else
+      std::snprintf(text, sizeof text, "level %.3g", corruption_.level_at(t).value);
+    return text;
+  }
+
+ private:
+  void to_unit_range(softscore::image_batch& images) const {
+    for (float& pixel : images) pixel = (pixel - pixels().offset) / pixels().gain;
+  }
+
+  softscore::shape image_;
+  softscore::fitted_start start_{};
+  corruption_type corruption_;
+  denoiser_type denoiser_;
+};
+
+template <class Recipe>
+recipe_entry entry_of() {
+  return {Recipe::name,
+          Recipe::about,
+          Recipe::sampler,
+          Recipe::steps,
+          Recipe::fits_start,
+          &Recipe::training,
+          [](softscore::digit_cnn network) -> std::unique_ptr<model> {
+            return std::make_unique<model_of<Recipe>>(std::move(network));
+          }};
+}
+
+}  // namespace digits

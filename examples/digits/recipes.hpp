@@ -1,0 +1,101 @@
+#pragma once
+
+#include <cstddef>
+#include <string_view>
+#include <utility>
+
+#include <softscore/corruption/background_corruption.hpp>
+#include <softscore/corruption/corruption.hpp>
+#include <softscore/corruption/linear_beta.hpp>
+#include <softscore/corruption/severity.hpp>
+#include <softscore/corruption/two_stage.hpp>
+#include <softscore/denoiser/network_denoiser.hpp>
+#include <softscore/nn/digit_cnn.hpp>
+#include <softscore/objective/cold_loss.hpp>
+#include <softscore/objective/epsilon_score.hpp>
+#include <softscore/objective/soft_score.hpp>
+#include <softscore/operator/centred_mask.hpp>
+#include <softscore/operator/eraser.hpp>
+#include <softscore/operator/gaussian_blur.hpp>
+#include <softscore/operator/scaling.hpp>
+#include <softscore/train/options.hpp>
+
+// A recipe is four choices: a corruption, what the network predicts, what training minimises, and how one samples.
+// Every number below is one of EQUATIONS.md's; an image of another side than MNIST's 28 scales what is in pixels.
+namespace digits {
+
+/// Noise alone, as in DDPM (EQUATIONS S1, L4, T1, R1).
+struct ddpm_recipe {
+  static constexpr std::string_view name = "ddpm", about = "noise alone, predicted by the network";
+  static constexpr std::string_view sampler = "ddpm";
+  static constexpr std::size_t steps = 1000;
+  static constexpr bool fits_start = false;
+
+  static auto corruption(const softscore::shape&, const softscore::fitted_start&) {
+    return softscore::corruption{softscore::scaling{}, softscore::linear_beta{1000}};
+  }
+  template <class C>
+  static auto denoiser(softscore::digit_cnn network, const C& corruption) {
+    return softscore::epsilon_denoiser{std::move(network), corruption};
+  }
+  static auto objective() { return softscore::epsilon_score{}; }
+  static softscore::training_options training() { return {.times = {1000}, .pixels = {1.0f, -0.5f}}; }
+};
+
+/// Cold diffusion: an eraser head zig-zags over the image and leaves a random background (EQUATIONS F8, L6, T1, R10).
+struct eraser_recipe {
+  static constexpr std::string_view name = "eraser", about = "an eraser that leaves a random background, no noise";
+  static constexpr std::string_view sampler = "cold";
+  static constexpr std::size_t steps = 100;
+  static constexpr bool fits_start = false;
+
+  static auto corruption(const softscore::shape& image, const softscore::fitted_start&) {
+    return softscore::background_corruption{softscore::eraser{image.height, image.width, 100},
+                                            softscore::severity{100}};
+  }
+  template <class C>
+  static auto denoiser(softscore::digit_cnn network, const C&) {
+    return softscore::clean_denoiser{std::move(network)};
+  }
+  static auto objective() { return softscore::cold_loss{}; }
+  static softscore::training_options training() { return {.times = {100}, .pixels = {1.0f, -0.5f}}; }
+};
+
+/// What the two soft recipes share (EQUATIONS L2, T2, D13).
+struct soft_recipe {
+  static constexpr std::string_view sampler = "momentum";
+  static constexpr std::size_t steps = 200;
+
+  template <class C>
+  static auto denoiser(softscore::digit_cnn network, const C&) {
+    return softscore::residual_denoiser{std::move(network)};
+  }
+  static auto objective() { return softscore::soft_score{softscore::loss_weight::inverse_variance}; }
+  static softscore::training_options training() { return {.clip_norm = 1.0, .warm_up = 500, .average = 0.999}; }
+};
+
+/// Soft diffusion under blur and noise (EQUATIONS F6, S4, D2, D13). What is left of an image at time 1 is not nothing,
+/// so sampling starts from a law that is fitted to blurred training images.
+struct blur_recipe : soft_recipe {
+  static constexpr std::string_view name = "blur", about = "a little noise, then blur until nothing is left to see";
+  static constexpr bool fits_start = true;
+
+  static auto corruption(const softscore::shape& image, const softscore::fitted_start& start) {
+    const softscore::two_stage schedule{.level_max = 0.5 * static_cast<double>(image.width)};
+    return softscore::corruption{softscore::gaussian_blur{.half_width = image.width}, schedule, start};
+  }
+};
+
+/// Soft diffusion under a mask that closes and noise (EQUATIONS F7, S4, D6, D13).
+struct mask_recipe : soft_recipe {
+  static constexpr std::string_view name = "mask", about = "a little noise, then a square window that closes";
+  static constexpr bool fits_start = false;
+
+  static auto corruption(const softscore::shape& image, const softscore::fitted_start&) {
+    const softscore::two_stage schedule{
+        .level_min = 0.0, .level_max = static_cast<double>(image.width), .levels = softscore::spacing::linear};
+    return softscore::corruption{softscore::centred_mask{}, schedule};
+  }
+};
+
+}  // namespace digits

@@ -1,0 +1,27 @@
+#pragma once
+
+#include <vector>
+
+#include <softscore/data/labelled_images.hpp>
+
+#include "commands.hpp"
+
+namespace digits {
+
+/// What training leaves behind.
+struct training_record {
+  std::vector<float> losses;        ///< of every step
+  std::vector<double> test_losses;  ///< after every epoch
+  double seconds{};                 ///< of this call; 0 if there was no training in it
+};
+
+/// Draws images and writes all that a finished run shows into `plan.out`: samples.npy, loss.csv, pictures and
+/// report.html.
+void write_results(softscore::tbb_backend& be, const model& m, const run_settings& settings, const results_plan& plan,
+                   const softscore::data_set& data, const training_record& record);
+
+/// Draws with a progress bar. Throws `stopped_by_user`. `also` sees every step.
+drawing draw_with_bar(softscore::tbb_backend& be, const model& m, const sampling_plan& plan,
+                      const sampling_watch& also = {});
+
+}  // namespace digits

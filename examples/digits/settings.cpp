@@ -1,0 +1,122 @@
+#include "settings.hpp"
+
+#include <charconv>
+#include <cmath>
+#include <cstdlib>
+#include <limits>
+
+#include <softscore/core/error.hpp>
+#include <softscore/io/file_error.hpp>
+
+namespace digits {
+namespace {
+
+constexpr std::string_view format = "softscore digits 1";
+
+// Enough digits to read back the same number.
+std::string exactly(double value) {
+  char text[32];
+  const auto end = std::to_chars(text, text + sizeof text, value).ptr;
+  return {text, end};
+}
+
+}  // namespace
+
+std::size_t whole_number(std::string_view where, const std::string& text, std::size_t least, std::size_t most) {
+  std::size_t value = 0;
+  const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), value);
+  const bool whole = failed == std::errc{} && end == text.data() + text.size() && value >= least && value <= most;
+  softscore::require(whole, where, text.empty() ? "empty" : softscore::detail::printable(text, 80),
+                     "a whole number from " + std::to_string(least) + " to " + std::to_string(most));
+  return value;
+}
+
+double real_number(std::string_view where, const std::string& text, double least, bool above) {
+  char* end = nullptr;
+  const double value = std::strtod(text.c_str(), &end);
+  const bool number = !text.empty() && *end == '\0' && !std::isnan(value);
+  softscore::require(number && (above ? value > least : value >= least), where,
+                     text.empty() ? "empty" : softscore::detail::printable(text, 80),
+                     std::string{"a number "} + (above ? "above " : "of at least ") + exactly(least));
+  return value;
+}
+
+std::vector<std::size_t> parse_widths(std::string_view where, const std::string& text) {
+  if (text == "small") return {16, 32, 32, 16};
+  if (text == "large") return {16, 32, 64, 32, 16};
+  std::vector<std::size_t> widths;
+  for (std::size_t from = 0; from <= text.size();) {
+    const std::size_t comma = std::min(text.find(',', from), text.size());
+    std::size_t width = 0;
+    const auto [end, failed] = std::from_chars(text.data() + from, text.data() + comma, width);
+    const bool holds = failed == std::errc{} && end == text.data() + comma && width >= 1 && width <= 256;
+    softscore::require(holds && widths.size() < 16, where,
+                       text.empty() ? "empty" : softscore::detail::printable(text, 80),
+                       "small, large or up to 16 widths from 1 to 256, such as 8,16,8");
+    widths.push_back(width);
+    from = comma + 1;
+  }
+  return widths;
+}
+
+std::string widths_text(const std::vector<std::size_t>& widths) {
+  std::string text;
+  for (const std::size_t width : widths) text += (text.empty() ? "" : ",") + std::to_string(width);
+  return text;
+}
+
+softscore::checkpoint_settings to_metadata(const run_settings& settings, const softscore::shape& image,
+                                           const std::string& fingerprint) {
+  const auto& o = settings.training;
+  return {{"format", std::string{format}},
+          {"recipe", settings.recipe},
+          {"data", settings.data},
+          {"data_fingerprint", fingerprint},
+          {"images", std::to_string(settings.images)},
+          {"channels", std::to_string(image.channels)},
+          {"height", std::to_string(image.height)},
+          {"width", std::to_string(image.width)},
+          {"network", widths_text(settings.widths)},
+          {"epochs", std::to_string(o.epochs)},
+          {"batch", std::to_string(o.batch)},
+          {"seed", std::to_string(o.seed)},
+          {"rate", exactly(o.rate)},
+          {"clip_norm", exactly(o.clip_norm)},
+          {"warm_up", std::to_string(o.warm_up)},
+          {"average", exactly(o.average)},
+          {"checkpoint_every", std::to_string(o.checkpoint_every)}};
+}
+
+read_settings from_metadata(const softscore::safetensors_file& file) {
+  const std::string shown = softscore::detail::printable(file.path());
+  softscore::require(file.find_metadata("format") == format, shown, "no checkpoint of this program",
+                     "a checkpoint that digits train wrote");
+  const auto where = [&](const char* key) { return shown + ": the setting " + key; };
+  const auto whole = [&](const char* key, std::size_t least, std::size_t most = std::size_t{1} << 40) {
+    return whole_number(where(key), file.metadata(key), least, most);
+  };
+  const auto real = [&](const char* key, double least, bool above = false) {
+    return real_number(where(key), file.metadata(key), least, above);
+  };
+  read_settings read;
+  read.fingerprint = file.metadata("data_fingerprint");
+  read.image = {1, whole("channels", 1, 3), whole("height", 1, 1024), whole("width", 1, 1024)};
+  auto& s = read.settings;
+  s.recipe = file.metadata("recipe");
+  s.data = file.metadata("data");
+  s.images = whole("images", 0);
+  s.side = read.image.width;
+  s.widths = parse_widths(where("network"), file.metadata("network"));
+  auto& o = s.training;
+  o.epochs = whole("epochs", 1);
+  o.batch = whole("batch", 1);
+  o.seed = whole("seed", 0, std::numeric_limits<std::size_t>::max());
+  o.rate = real("rate", 0.0, true);
+  o.clip_norm = real("clip_norm", 0.0, true);
+  o.warm_up = whole("warm_up", 0);
+  o.average = real("average", 0.0);
+  o.checkpoint_every = whole("checkpoint_every", 0);
+  return read;
+}
+
+}  // namespace digits

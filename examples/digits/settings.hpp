@@ -1,0 +1,50 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <softscore/core/shape.hpp>
+#include <softscore/io/safetensors.hpp>
+#include <softscore/train/checkpoint.hpp>
+#include <softscore/train/options.hpp>
+
+namespace digits {
+
+/// All that decides the bits of a training run. It travels in the checkpoint; the number of threads and the names of
+/// files do not.
+struct run_settings {
+  std::string recipe{"blur"};
+  std::string data{};    ///< folder of MNIST's four files; empty for the built-in stroke digits
+  std::size_t images{};  ///< how many of them to train on; 0 for all
+  std::size_t side{28};  ///< of the stroke digits, in pixels
+  std::vector<std::size_t> widths{16, 32, 32, 16};
+  softscore::training_options training{};
+};
+
+/// Channels of the blocks of a network: "small" and "large" are EQUATIONS N1's, and "8,16,8" gives them one by one.
+/// `where` names the flag or file in the sentence of the `error` that it throws.
+std::vector<std::size_t> parse_widths(std::string_view where, const std::string& text);
+std::string widths_text(const std::vector<std::size_t>& widths);
+
+/// What training images of a run a checkpoint was made with: settings, image shape and fingerprint as text.
+softscore::checkpoint_settings to_metadata(const run_settings& settings, const softscore::shape& image,
+                                           const std::string& fingerprint);
+
+struct read_settings {
+  run_settings settings;
+  softscore::shape image;
+  std::string fingerprint;
+};
+/// Reads them back. Throws `error` naming the file and the entry that is missing or cannot be right.
+read_settings from_metadata(const softscore::safetensors_file& file);
+
+/// A whole number in [least, most], written in decimal digits and nothing else. `where` names it in the `error` thrown.
+std::size_t whole_number(std::string_view where, const std::string& text, std::size_t least,
+                         std::size_t most = std::size_t{1} << 40);
+/// A finite number, at least `least` (and above it if `above`).
+double real_number(std::string_view where, const std::string& text, double least, bool above = false);
+
+}  // namespace digits

@@ -1,0 +1,97 @@
+#include <cstdio>
+#include <string>
+#include <utility>
+
+#include <softscore/core/error.hpp>
+#include <softscore/io/file_error.hpp>
+#include <softscore/train/progress_bar.hpp>
+
+#include "checkpoints.hpp"
+#include "commands.hpp"
+#include "data.hpp"
+#include "files.hpp"
+#include "interrupt.hpp"
+#include "results.hpp"
+
+namespace digits {
+namespace {
+
+// Trains (on from `from`, if given), saves, and writes the results.
+void train_and_show(model& m, run_settings settings, const results_plan& plan, const softscore::data_set& data,
+                    const std::string& print, std::size_t threads, std::optional<double> minutes,
+                    const std::optional<softscore::training_state>& from) {
+  softscore::tbb_backend backend{threads};
+  settings.training.checkpoint = plan.checkpoint;
+  const auto extras = extras_of(settings, m, print);
+
+  softscore::progress_bar bar;
+  bool out_of_time = false;
+  std::size_t steps_done = 0;
+  const auto watch = [&](const softscore::training_progress& p) {
+    bar(p);
+    steps_done = p.step;
+    out_of_time = minutes && p.seconds >= 60.0 * *minutes;
+    return !interrupted() && !out_of_time;
+  };
+  const auto result = m.train(backend, data, settings.training, watch, from, extras);
+  if (result.stopped && !out_of_time) {
+    throw stopped_by_user{"stopped after step " + std::to_string(steps_done) +
+                          "; go on with: digits resume --checkpoint " + plan.checkpoint.string()};
+  }
+  write_results(backend, m, settings, plan, data, {result.losses, result.test_losses, result.seconds});
+}
+
+}  // namespace
+
+void run(train_command command) {
+  const auto& plan = command.results;
+  command.settings.training.check();
+  find_recipe(command.settings.recipe);
+  std::error_code ignored;
+  softscore::require(command.overwrite || !std::filesystem::exists(plan.checkpoint, ignored) ||
+                         !std::filesystem::is_regular_file(plan.checkpoint, ignored),
+                     "--checkpoint", plan.checkpoint.string(),
+                     "a file that is not there yet, unless --overwrite is given (digits resume continues one)");
+  const auto data = load_data(command.settings);
+  const auto images = data.training.extent();
+  softscore::require(command.settings.training.batch <= images.images, "--batch", command.settings.training.batch,
+                     "at most the number of training images, " + std::to_string(images.images));
+  auto m = make_model(command.settings, images);
+  m->check_sampler(plan.sampling.sampler);
+  make_folder(plan.out);
+  require_writable(plan.checkpoint);
+
+  softscore::tbb_backend backend{command.threads};
+  m->fit_start(backend, data.training.pixels);
+  train_and_show(*m, command.settings, plan, data, fingerprint(data), command.threads, command.minutes, {});
+}
+
+void run(resume_command command) {
+  auto& plan = command.results;
+  auto loaded = load_checkpoint(plan.checkpoint);
+  auto& settings = loaded.about.settings;
+  if (command.data) settings.data = *command.data;
+  const std::size_t before = settings.training.epochs;
+  if (command.epochs) {
+    softscore::require(*command.epochs >= before, "--epochs", *command.epochs,
+                       "at least the " + std::to_string(before) + " of the checkpoint");
+    settings.training.epochs = *command.epochs;
+  }
+  const auto& entry = find_recipe(settings.recipe);
+  plan.sampling.sampler = command.sampler.value_or(std::string{entry.sampler});
+  plan.sampling.steps = command.steps.value_or(entry.steps);
+  loaded.made->check_sampler(plan.sampling.sampler);
+  if (plan.out.empty()) plan.out = plan.checkpoint.parent_path();
+  if (plan.out.empty()) plan.out = ".";
+
+  const auto data = load_data(settings);
+  const auto print = fingerprint(data);
+  softscore::require(
+      print == loaded.about.fingerprint, "the fingerprint of the images", print,
+      loaded.about.fingerprint + ", that of the images which " + plan.checkpoint.string() + " was trained on");
+  make_folder(plan.out);
+  require_writable(plan.checkpoint);
+  train_and_show(*loaded.made, settings, plan, data, print, command.threads, {}, std::move(loaded.state));
+}
+
+}  // namespace digits
