@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <limits>
 #include <vector>
 
 #include <softscore/backend/serial.hpp>
@@ -253,10 +254,12 @@ norm_result normalise(Be& be, const norm_case& c, std::size_t most_images) {
   layer_norm_gelu_forward(be, plan, x.view(), gain.view(), bias.view(), shift.view().images(0, 1), all_alike.view());
   layer_norm_gelu_forward(be, plan, x.view(), gain.view(), bias.view(), {}, unshifted.view());
   const numbers alike = activation_values<T>(be, all_alike.view()), bare = activation_values<T>(be, unshifted.view());
-  for (std::size_t i = 0; i < alike.size(); ++i)
-    if (alike[i] !=
-        static_cast<double>(static_cast<T>(bare[i]) + static_cast<T>(c.shift[i % c.s.per_image() / c.s.plane()])))
-      FAIL_CHECK("one shift for all images went wrong at " << i);
+  double worst = 0;  // in roundings of the sum: one for the product that GELU ends with, one for the sum
+  for (std::size_t i = 0; i < alike.size(); ++i) {
+    const double added = c.shift[i % c.s.per_image() / c.s.plane()];
+    worst = std::max(worst, std::abs(alike[i] - (bare[i] + added)) / (std::abs(bare[i]) + std::abs(added)));
+  }
+  CHECK(worst <= 3 * 0.5 * static_cast<double>(std::numeric_limits<T>::epsilon()));  // the shift itself was rounded too
   return {activation_values<T>(be, y.view()), activation_values<T>(be, dx.view()), values_of<T>(be, dgain.view()),
           values_of<T>(be, dbias.view()), values_of<T>(be, dshift.view())};
 }

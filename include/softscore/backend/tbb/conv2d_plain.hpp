@@ -26,22 +26,21 @@ class plain_conv2d {
     });
   }
 
-  void input_gradient(tbb_backend& be, std::size_t images, const T* weight, const T* dy, T* dx) {
-    be.parallel(images, [&](std::size_t n) {
-      conv2d_image_input_gradient(sizes_, weight, dy + n * sizes_.output(1).size(), dx + n * sizes_.input(1).size());
-    });
-  }
-
-  void weight_gradient(tbb_backend& be, std::size_t images, const T* x, const T* dy, T* dweight, T* dbias) {
+  // dx, and dweight together with dbias, may be null.
+  void backward(tbb_backend& be, std::size_t images, const T* x, const T* weight, const T* dy, T* dx, T* dweight,
+                T* dbias) {
+    const std::size_t in = sizes_.input(1).size(), out = sizes_.output(1).size(), weights = sizes_.weight().size();
+    if (dx != nullptr)
+      be.parallel(images,
+                  [&](std::size_t n) { conv2d_image_input_gradient(sizes_, weight, dy + n * out, dx + n * in); });
+    if (dweight == nullptr) return;
     const batch_slots slots{images};
-    const std::size_t weights = sizes_.weight().size();
     T* sums = scratch_.data();  // per slot: (O,I,k,k), then (O)
     be.parallel(slots.count(), [&](std::size_t slot) {
       T* sum = sums + slot * slot_size();
       std::fill_n(sum, slot_size(), T{});
       for (std::size_t n = slots.first(slot); n < slots.last(slot); ++n)
-        conv2d_image_weight_gradient(sizes_, x + n * sizes_.input(1).size(), dy + n * sizes_.output(1).size(), sum,
-                                     sum + weights);
+        conv2d_image_weight_gradient(sizes_, x + n * in, dy + n * out, sum, sum + weights);
     });
     add_slots(be, sums, slot_size(), slots.count(), dweight, weights);
     add_slots(be, sums + weights, slot_size(), slots.count(), dbias, sizes_.out_channels);

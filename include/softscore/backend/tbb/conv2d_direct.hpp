@@ -1,0 +1,146 @@
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+
+#include <softscore/backend/conv2d_shape.hpp>
+#include <softscore/backend/tbb/correlate.hpp>
+#include <softscore/backend/tbb/scratch.hpp>
+#include <softscore/backend/tbb/slots.hpp>
+#include <softscore/core/host_array.hpp>
+
+namespace softscore::detail {
+
+// A 'same' convolution as the sum it is, with W channels in the lanes: for any kernel where the channels of at least
+// one side make whole blocks of W, such as the first and the last layer of an image network.
+template <std::size_t W>
+class direct_conv2d {
+ public:
+  static bool serves(const conv2d_shape& s) { return s.in_channels % W == 0 || s.out_channels % W == 0; }
+
+  direct_conv2d(const tbb_backend& be, const conv2d_shape& sizes, const tbb_scratch<float>& scratch)
+      : sizes_{sizes},
+        forward_taps_{shape{1, 1, 1, sizes.weight().size()}},
+        backward_taps_{shape{1, 1, 1, sizes.weight().size()}},
+        scratch_{scratch} {
+    scratch_.reserve(be.threads() * part_size() + batch_slots{sizes.images}.count() * slot_size());
+  }
+
+  void prepare(tbb_backend& be, const float* weight) {
+    be.parallel(sizes_.out_channels, [&](std::size_t o) {
+      const std::size_t k2 = sizes_.kernel * sizes_.kernel;
+      for (std::size_t i = 0; i < sizes_.in_channels; ++i)
+        for (std::size_t tap = 0; tap < k2; ++tap) {
+          const float w = weight[(o * sizes_.in_channels + i) * k2 + tap];
+          raw(forward_taps_.view())[place(o, sizes_.out_channels, i, sizes_.in_channels, tap)] = w;
+          raw(backward_taps_.view())[place(i, sizes_.in_channels, o, sizes_.out_channels, k2 - 1 - tap)] = w;
+        }
+    });
+  }
+
+  void forward(tbb_backend& be, std::size_t images, const float* x, const float*, const float* bias, float* y) {
+    const std::size_t in = sizes_.input(1).size(), out = sizes_.output(1).size();
+    parallel_parts(be, images, [&](std::size_t part, std::size_t n) {
+      const padded_image from = padded_input(part);
+      from.fill(x + n * in);
+      correlate(from, forward_taps_, bias, sizes_.out_channels, y + n * out);
+    });
+  }
+
+  // dx, and dweight together with dbias, may be null.
+  void backward(tbb_backend& be, std::size_t images, const float* x, const float*, const float* dy, float* dx,
+                float* dweight, float* dbias) {
+    const std::size_t in = sizes_.input(1).size(), out = sizes_.output(1).size();
+    const batch_slots slots{images};
+    float* sums = scratch_.data() + be.threads() * part_size();  // per slot: taps as in forward_taps_, then (O)
+    parallel_parts(be, slots.count(), [&](std::size_t part, std::size_t slot) {
+      float* sum = sums + slot * slot_size();
+      if (dweight != nullptr) std::fill_n(sum, slot_size(), 0.0f);
+      for (std::size_t n = slots.first(slot); n < slots.last(slot); ++n) {
+        if (dweight != nullptr) {
+          const padded_image from = padded_input(part);
+          from.fill(x + n * in);
+          if (blocked(sizes_.out_channels))
+            correlate_gradient_to_blocks<W>(from, sizes_.kernel, dy + n * out, sizes_.out_channels / W, sum);
+          else
+            correlate_gradient_to_plain<W>(from, sizes_.kernel, dy + n * out, sizes_.out_channels, sum);
+          add_bias_gradient(dy + n * out, sum + sizes_.weight().size());
+        }
+        if (dx != nullptr) {
+          const padded_image from = padded_output(part);
+          from.fill(dy + n * out);
+          correlate(from, backward_taps_, nullptr, sizes_.in_channels, dx + n * in);
+        }
+      }
+    });
+    if (dweight == nullptr) return;
+    be.parallel(sizes_.out_channels, [&](std::size_t o) {
+      const std::size_t k2 = sizes_.kernel * sizes_.kernel;
+      const auto total = [&](std::size_t offset) {
+        float value = 0;
+        for (std::size_t slot = 0; slot < slots.count(); ++slot) value += sums[slot * slot_size() + offset];
+        return value;
+      };
+      for (std::size_t i = 0; i < sizes_.in_channels; ++i)
+        for (std::size_t tap = 0; tap < k2; ++tap)
+          dweight[(o * sizes_.in_channels + i) * k2 + tap] =
+              total(place(o, sizes_.out_channels, i, sizes_.in_channels, tap));
+      dbias[o] = total(sizes_.weight().size() + o);
+    });
+  }
+
+ private:
+  static bool blocked(std::size_t channels) { return channels % W == 0; }
+
+  // Where the tap from source channel `from` to destination channel `to` lies: the lanes are the destination's channels
+  // where those are in blocks, else the source's.
+  std::size_t place(std::size_t to, std::size_t to_channels, std::size_t from, std::size_t from_channels,
+                    std::size_t tap) const {
+    const std::size_t k2 = sizes_.kernel * sizes_.kernel;
+    if (blocked(to_channels)) return ((to / W * from_channels + from) * k2 + tap) * W + to % W;
+    return ((to * (from_channels / W) + from / W) * k2 + tap) * W + from % W;
+  }
+
+  void correlate(const padded_image& from, const host_array<float>& taps, const float* bias, std::size_t to_channels,
+                 float* to) const {
+    if (blocked(to_channels))
+      correlate_to_blocks<W>(from, sizes_.kernel, raw(taps.view()), bias, to_channels / W, to);
+    else
+      correlate_to_plain<W>(from, sizes_.kernel, raw(taps.view()), bias, to_channels, to);
+  }
+
+  void add_bias_gradient(const float* dy, float* sums) const {
+    const std::size_t pixels = sizes_.height * sizes_.width;
+    if (blocked(sizes_.out_channels)) {
+      for (std::size_t block = 0; block < sizes_.out_channels / W; ++block) {
+        simd<W> sum = load<W>(sums + block * W);
+        for (std::size_t p = 0; p < pixels; ++p) sum += load<W>(dy + (block * pixels + p) * W);
+        store(sums + block * W, sum);
+      }
+    } else {
+      for (std::size_t o = 0; o < sizes_.out_channels; ++o)
+        for (std::size_t p = 0; p < pixels; ++p) sums[o] += dy[o * pixels + p];
+    }
+  }
+
+  padded_image padded(std::size_t channels, float* data) const {
+    return {data, channels, sizes_.height, sizes_.width, sizes_.radius(), blocked(channels) ? W : 1};
+  }
+  padded_image padded_input(std::size_t part) const {
+    return padded(sizes_.in_channels, scratch_.data() + part * part_size());
+  }
+  padded_image padded_output(std::size_t part) const {
+    return padded(sizes_.out_channels, scratch_.data() + part * part_size());
+  }
+  // Input and output are padded one after the other, in the same place.
+  std::size_t part_size() const {
+    return std::max(padded(sizes_.in_channels, nullptr).size(), padded(sizes_.out_channels, nullptr).size());
+  }
+  std::size_t slot_size() const { return sizes_.weight().size() + sizes_.out_channels; }
+
+  conv2d_shape sizes_;
+  host_array<float> forward_taps_, backward_taps_;
+  tbb_scratch<float> scratch_;
+};
+
+}  // namespace softscore::detail
