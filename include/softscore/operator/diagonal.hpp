@@ -30,12 +30,15 @@ concept HasTable = requires(const Op op) {
 /// Makes a degradation of a multiplication per pixel. `F` gives `static double entry(const Op&, level, const shape&,
 /// pixel)`, 1 at level 0; the adjoint follows, since a real diagonal is its own. Entries that are dear to compute come
 /// from a table: `F` then also gives `static const std::shared_ptr<const std::vector<double>>& table(const Op&)`, and
-/// `entry` takes the pointer to it as a fifth argument.
+/// `entry` takes the pointer to it as a fifth argument, and what `F::parameters(op)` returns instead of the operator. A
+/// `static void check(const Op&, const shape&)` that refuses images of a wrong size is called first, where there is
+/// one.
 template <class F>
 struct diagonal {
   template <class Op, class Be, Scalar T>
   static void apply(const Op& op, Be& be, per_image<level> levels, const_view<T, typename Be::space> in,
                     view<T, typename Be::space> out) {
+    if constexpr (requires { F::check(op, in.extent()); }) F::check(op, in.extent());
     if constexpr (detail::HasTable<F, Op>) {
       // The body travels to the device without the operator, which may own memory there is no copy of.
       be.each_pixel(detail::diagonal_body<F, decltype(F::parameters(op))>{F::parameters(op)}, levels, in, out,

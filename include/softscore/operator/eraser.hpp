@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdlib>
 #include <memory>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -113,6 +114,10 @@ class eraser {
 
 template <>
 struct degradation<eraser> : diagonal<degradation<eraser>> {
+  static void check(const eraser& op, const shape& s) {
+    require(s.height == op.height_ && s.width == op.width_, "the extent of the images", s,
+            "as high and as wide as the eraser, " + std::to_string(op.height_) + " x " + std::to_string(op.width_));
+  }
   struct severity_count {
     std::size_t last;
   };

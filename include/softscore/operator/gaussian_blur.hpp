@@ -41,7 +41,8 @@ struct gaussian_blur {
   struct weight {
     SOFTSCORE_HD double operator()(level w, const shape&, pixel p, std::size_t, const double*) const {
       const auto i = static_cast<double>(p.column);
-      if (w.value <= 0.0) return p.column == 0 ? 1.0 : 0.0;
+      if (p.column == 0) return 1.0;  // at a level whose square underflows too
+      if (w.value <= 0.0) return 0.0;
       return std::exp(-i * i / (2.0 * w.value * w.value));
     }
   };
