@@ -1,0 +1,89 @@
+#include <softscore/core/host_array.hpp>
+
+#include "catch.hpp"
+
+#include <algorithm>
+#include <cstdint>
+#include <memory>
+#include <thread>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "heap.hpp"
+
+using namespace softscore;
+
+static_assert(!std::is_copy_constructible_v<host_array<float>> &&
+              std::is_nothrow_move_constructible_v<host_array<float>>);
+
+TEST_CASE("an array is aligned, zero at first, and moves", "[core]") {
+  const auto pool = std::make_shared<memory_pool>();
+  const shape extent{2, 3, 5, 7};
+  {
+    host_array<float> a{extent, pool};
+    CHECK(a.extent() == extent);
+    CHECK(reinterpret_cast<std::uintptr_t>(a.view().image(0).data()) % memory_pool::alignment == 0);
+    const auto all = a.view();
+    bool zero = true;
+    for (std::size_t i = 0; i < all.size(); ++i) zero = zero && all[i] == 0.0f;
+    CHECK(zero);
+    for (std::size_t i = 0; i < all.size(); ++i) all[i] = 1.0f;
+    const float* const where = all.image(0).data();
+    const host_array<float> b = std::move(a);
+    CHECK(b.view().image(0).data() == where);
+    CHECK(b.view()[5] == 1.0f);
+  }
+  // The same block again, and zero again.
+  const host_array<float> again{extent, pool};
+  CHECK(again.view()[5] == 0.0f);
+  CHECK(host_array<float>{}.view().empty());
+  CHECK(host_array<float>{shape{0, 1, 4, 4}, pool}.view().size() == 0);
+}
+
+TEST_CASE("after the first step a pool needs no heap", "[core]") {
+  const auto pool = std::make_shared<memory_pool>();
+  const auto step = [&] {
+    host_array<float> a{{4, 1, 8, 8}, pool}, b{{4, 1, 8, 8}, pool};
+    host_array<double> c{{1, 1, 1, 100}, pool};
+    std::swap(a, b);
+    host_array<float> d{{4, 1, 8, 8}, pool};
+    d = std::move(a);
+  };
+  CHECK(heap::allocations(step) > 0);
+  CHECK(heap::allocations([&] {
+          for (int i = 0; i < 100; ++i) step();
+        }) == 0);
+  // Other orders of giving back need no new room either.
+  CHECK(heap::allocations([&] {
+          auto a = std::pair{host_array<float>{{4, 1, 8, 8}, pool}, host_array<float>{{4, 1, 8, 8}, pool}};
+          a.second = host_array<float>{};
+          a.first = host_array<float>{};
+        }) == 0);
+}
+
+TEST_CASE("arrays outlive whoever made the pool", "[core]") {
+  host_array<int> kept;
+  {
+    const auto pool = std::make_shared<memory_pool>();
+    kept = host_array<int>{{1, 1, 1, 10}, pool};
+  }
+  kept.view()[9] = 4;
+  CHECK(kept.view()[9] == 4);
+}
+
+TEST_CASE("threads may share a pool", "[core]") {
+  const auto pool = std::make_shared<memory_pool>();
+  std::vector<std::thread> threads;
+  std::vector<int> wrong(4);
+  for (int t = 0; t < 4; ++t)
+    threads.emplace_back([&, t] {
+      for (int i = 0; i < 500; ++i) {
+        host_array<int> a{{1, 1, 1, 64}, pool}, b{{1, 1, 1, static_cast<std::size_t>(1 + i % 7)}, pool};
+        for (std::size_t k = 0; k < 64; ++k) a.view()[k] += t;
+        for (std::size_t k = 0; k < 64; ++k) wrong[static_cast<std::size_t>(t)] += a.view()[k] == t ? 0 : 1;
+      }
+    });
+  for (auto& thread : threads) thread.join();
+  CHECK(std::all_of(wrong.begin(), wrong.end(), [](int w) { return w == 0; }));
+}

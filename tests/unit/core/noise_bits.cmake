@@ -1,0 +1,30 @@
+# Compiles noise_bits.cpp with this build's compiler and every other one at hand, at several strengths, and compares what
+# each program prints with the committed hash: the noise has the same bits everywhere.
+set(wanted e2d04033c683d1af)
+set(compilers)
+set(known)
+foreach(name "${compiler}" g++ g++-12 g++-13 g++-14 clang++ clang++-14 clang++-19)
+  string(MAKE_C_IDENTIFIER "${name}" variable)
+  find_program(found_${variable} "${name}")
+  if(found_${variable})
+    file(REAL_PATH "${found_${variable}}" itself)
+    if(NOT itself IN_LIST known)
+      list(APPEND known "${itself}")
+      list(APPEND compilers "${found_${variable}}")
+    endif()
+  endif()
+endforeach()
+
+foreach(each IN LISTS compilers)
+  foreach(flags "-O0" "-O1" "-O3" "-O3 -march=native" "-O3 -march=native -ffp-contract=fast" "-O3 -fno-inline -funroll-loops")
+    separate_arguments(list_of_flags UNIX_COMMAND "${flags}")
+    execute_process(COMMAND "${each}" -std=c++20 ${list_of_flags} "-I${includes}" "${source}" -o "${folder}/noise_bits"
+                    COMMAND_ERROR_IS_FATAL ANY)
+    execute_process(COMMAND "${folder}/noise_bits" OUTPUT_VARIABLE found OUTPUT_STRIP_TRAILING_WHITESPACE
+                    COMMAND_ERROR_IS_FATAL ANY)
+    message(STATUS "${found} from ${each} ${flags}")
+    if(NOT found STREQUAL wanted)
+      message(SEND_ERROR "${each} ${flags} gives ${found}, not ${wanted}")
+    endif()
+  endforeach()
+endforeach()
