@@ -1,5 +1,6 @@
 # Compiles noise_bits.cpp with this build's compiler and every other one at hand, at several strengths, and compares what
 # each program prints with the committed hash: the noise has the same bits everywhere.
+cmake_minimum_required(VERSION 3.25)
 set(wanted e2d04033c683d1af)
 set(compilers)
 set(known)
