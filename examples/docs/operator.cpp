@@ -1,0 +1,113 @@
+// Three ways to make a linear operator family of one's own, each checked by the adjoint identity <C x, y> = <x, C^T y>.
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <iostream>
+#include <span>
+#include <vector>
+
+#include <softscore/backend/serial/backend.hpp>
+#include <softscore/operator/diagonal.hpp>
+#include <softscore/operator/gathered.hpp>
+#include <softscore/operator/on_host.hpp>
+
+// begin diagonal
+struct dusk {
+  double depth{1.0};  // how much faster the lowest row darkens than the highest
+};
+
+template <>
+struct softscore::degradation<dusk> : softscore::diagonal<softscore::degradation<dusk>> {
+  SOFTSCORE_HD static double entry(const dusk& d, level w, const shape& s, pixel p) {
+    return std::exp(-w.value * (1.0 + d.depth * static_cast<double>(p.row) / static_cast<double>(s.height)));
+  }
+};
+static_assert(softscore::LinearOperator<dusk>);
+// end diagonal
+
+// begin gathered
+struct ghost {
+  std::size_t shift{3};  // columns between the image and its ghost
+};
+
+template <>
+struct softscore::degradation<ghost> : softscore::gathered<softscore::degradation<ghost>> {
+  // out(c) = (1 - w / 2) in(c) + w / 2 in(c - shift), with zeros outside
+  template <class T>
+  SOFTSCORE_HD static T apply_pixel(const ghost& g, level w, const shape& s, pixel p, const T* image) {
+    const T half = static_cast<T>(0.5 * w.value), own = image[p.offset(s)];
+    const T other = p.column >= g.shift ? image[p.offset(s) - g.shift] : T{0};
+    return (T{1} - half) * own + half * other;
+  }
+  template <class T>
+  SOFTSCORE_HD static T adjoint_pixel(const ghost& g, level w, const shape& s, pixel p, const T* image) {
+    const T half = static_cast<T>(0.5 * w.value), own = image[p.offset(s)];
+    const T other = p.column + g.shift < s.width ? image[p.offset(s) + g.shift] : T{0};
+    return (T{1} - half) * own + half * other;
+  }
+};
+static_assert(softscore::LinearOperator<ghost>);
+// end gathered
+
+// begin on_host
+struct column_mean {};
+
+template <>
+struct softscore::degradation<column_mean> : softscore::on_host<softscore::degradation<column_mean>> {
+  // A share w of every column gives way to the column's mean.
+  template <class T>
+  static void apply_image(const column_mean&, level w, const shape& s, std::span<const T> in, std::span<T> out) {
+    for (std::size_t c = 0; c < s.channels; ++c)
+      for (std::size_t x = 0; x < s.width; ++x) {
+        T sum{};
+        for (std::size_t y = 0; y < s.height; ++y) sum += in[pixel{c, y, x}.offset(s)];
+        const T mean = sum / static_cast<T>(s.height), share = static_cast<T>(w.value);
+        for (std::size_t y = 0; y < s.height; ++y) {
+          const std::size_t at = pixel{c, y, x}.offset(s);
+          out[at] = (T{1} - share) * in[at] + share * mean;
+        }
+      }
+  }
+  template <class T>
+  static void transpose_image(const column_mean& op, level w, const shape& s, std::span<const T> in, std::span<T> out) {
+    apply_image(op, w, s, in, out);  // a mean is its own transpose
+  }
+};
+static_assert(softscore::LinearOperator<column_mean>);
+// end on_host
+
+namespace {
+
+// begin adjoint
+// |<C x, y> - <x, C^T y>| over |y|^2, the largest over five images, each at a level of its own.
+template <class Op>
+double adjoint_gap(const Op& op, double level_max) {
+  using namespace softscore;
+  serial_backend be;
+  const shape odd{5, 3, 7, 9};
+  auto x = be.make<double>(odd), y = be.make<double>(odd), forth = be.make<double>(odd), back = be.make<double>(odd);
+  be.normal(noise_key{.seed = 1}, {0, 5}, x.view());
+  be.normal(noise_key{.seed = 2}, {0, 5}, y.view());
+  std::vector<level> levels;
+  for (int i = 0; i < 5; ++i) levels.push_back(level{level_max * i / 4});
+  const per_image<level> each{std::span<const level>{levels}};
+  degradation<Op>::template apply<Op, serial_backend, double>(op, be, each, x.view(), forth.view());
+  degradation<Op>::template adjoint<Op, serial_backend, double>(op, be, each, y.view(), back.view());
+  double left[5], right[5], size[5], gap = 0.0;
+  be.dot(forth.view(), y.view(), left);
+  be.dot(x.view(), back.view(), right);
+  be.dot(y.view(), y.view(), size);
+  for (int i = 0; i < 5; ++i) gap = std::max(gap, std::abs(left[i] - right[i]) / size[i]);
+  return gap;
+}
+// end adjoint
+
+}  // namespace
+
+int main() {
+  const double gaps[] = {adjoint_gap(dusk{}, 2.0), adjoint_gap(ghost{}, 1.0), adjoint_gap(column_mean{}, 1.0)};
+  for (const double gap : gaps) {
+    std::cout << gap << '\n';
+    if (!(gap < 1e-12)) return 1;
+  }
+}
