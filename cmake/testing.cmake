@@ -14,7 +14,6 @@ add_library(test_support OBJECT support/main.cpp)
 set_source_files_properties(support/main.cpp PROPERTIES COMPILE_OPTIONS "-O1;-fno-sanitize=all")
 target_include_directories(test_support PUBLIC "${CMAKE_CURRENT_SOURCE_DIR}/support")
 target_link_libraries(test_support PUBLIC Catch2::Catch2 softscore_own)
-target_compile_definitions(test_support PUBLIC SOFTSCORE_TEST_DIR="${CMAKE_CURRENT_SOURCE_DIR}")
 
 # add_tests(<label> <room> <sources...>): the Catch2 program <label>_<room>, each of its cases a test with that label.
 # No sources, no program.

@@ -21,7 +21,7 @@ if(case STREQUAL "installed")
   if(NOT leak EQUAL -1)
     message(FATAL_ERROR "the installed package points into the source tree:\n${output}")
   endif()
-  must_pass("${CMAKE_COMMAND}" -E chdir "${work}/build" ./embed)
+  must_pass("${CMAKE_COMMAND}" -E chdir "${work}/build" ./embed 64)
 
 elseif(case STREQUAL "wrong_version")
   must_pass("${CMAKE_COMMAND}" --install "${build}" --prefix "${work}/prefix")
