@@ -140,6 +140,7 @@ int run_command_line(int count, char** arguments) {
   train.whole("--seed", chosen.seed, "of weights, order, times, noise and samples (0)", 0,
               std::numeric_limits<std::size_t>::max());
   train.threads(training.threads);
+  training.results.sampling.count = 256;
   train.sampling(training.results.sampling, chosen.sampler, chosen.steps);
   train.word("--out", "DIR", chosen.out, "folder for the report, pictures, losses and samples (out/RECIPE)");
   train.word("--checkpoint", "FILE", chosen.checkpoint,
@@ -155,6 +156,7 @@ int run_command_line(int count, char** arguments) {
   resume.whole("--epochs", resumed.epochs, "train for more epochs than first asked for (the checkpoint's)", 1, 1000000);
   resume.word("--data", "DIR", resumed.data, "where the same images lie now (the checkpoint's)");
   resume.threads(resumed.threads);
+  resumed.results.sampling.count = 256;
   resume.sampling(resumed.results.sampling, resumed.sampler, resumed.steps);
   resume.word("--out", "DIR", resumed.results.out, "folder for the report (the checkpoint's)");
   resume.app().callback([&] { act = [&] { run(resumed); }; });
@@ -171,6 +173,43 @@ int run_command_line(int count, char** arguments) {
             "a .npy file (float32, images x 1 x height x width, in [0, 1] but not clipped) or a .png")
       ->required();
   sample.app().callback([&] { act = [&] { run(sampled); }; });
+
+  flags show{all, "show", "say what a checkpoint holds, or what a recipe does to its data"};
+  show_command shown;
+  show.word("--checkpoint", "FILE", shown.results.checkpoint,
+            "a checkpoint to describe; with --out its report is made anew");
+  show.word("--recipe", "NAME", shown.settings.recipe, "without a checkpoint, the recipe to describe (blur)");
+  data_flags(show, shown.settings);
+  shown.results.sampling.count = 256;
+  show.sampling(shown.results.sampling, shown.sampler, shown.steps);
+  show.whole("--seed", shown.results.sampling.seed, "of the samples in the report (0)", 0,
+             std::numeric_limits<std::size_t>::max());
+  show.threads(shown.threads);
+  show.word("--out", "DIR", shown.results.out, "folder for pictures and report (none are made)");
+  show.app().callback([&] { act = [&] { run(shown); }; });
+
+  flags score{all, "score", "print how far images are from the test images, beside two controls"};
+  score_command scored;
+  score.app()
+      .add_option_function<std::string>(
+          "FILE", [&](const std::string& file) { scored.file = file; }, "a .npy file of digits sample")
+      ->required()
+      ->type_name("");
+  score.word("--data", "DIR", scored.data, "folder of MNIST's four IDX files (built-in stroke digits)");
+  score.whole("--images", scored.images,
+              "training images to use: the first N of the data, or N stroke digits (all; 10000)");
+  score.app().callback([&] { act = [&] { run(scored); }; });
+
+  flags demo{all, "demo", "train a small blur model on built-in digits, draw from it and write a report"};
+  demo_command demonstrated;
+  demo.word("--data", "DIR", demonstrated.data, "train on MNIST's four IDX files instead, plain or .gz");
+  demo.word("--out", "DIR", demonstrated.out, "folder for the report (out/demo)");
+  demo.above_zero("--minutes", demonstrated.minutes, "stop training after so many minutes");
+  demo.whole("--seed", demonstrated.seed, "of weights, order, times, noise and samples (0)", 0,
+             std::numeric_limits<std::size_t>::max());
+  demo.threads(demonstrated.threads);
+  demo.app().add_flag("--quick", demonstrated.quick, "a few seconds with a tiny network, to see that everything works");
+  demo.app().callback([&] { act = [&] { run(demonstrated); }; });
 
   all.footer(
       "digits COMMAND --help explains the flags of a command. Exit code 2: it cannot be done; 130: interrupted.");

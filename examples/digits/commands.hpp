@@ -49,11 +49,13 @@ struct sample_command {
 void run(sample_command command);
 
 struct show_command {
-  std::filesystem::path checkpoint{}, out{};
+  results_plan results{};  ///< without a checkpoint, what the recipe of the settings does to its data
   run_settings settings{};
+  std::optional<std::string> sampler{};
+  std::optional<std::size_t> steps{};
   std::size_t threads{};
 };
-void run(const show_command& command);
+void run(show_command command);
 
 struct score_command {
   std::filesystem::path file{};

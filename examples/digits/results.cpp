@@ -1,18 +1,33 @@
 #include "results.hpp"
 
+#include <chrono>
 #include <cstdio>
+#include <optional>
 #include <string>
+#include <utility>
 
 #include <softscore/io/npy.hpp>
-#include <softscore/io/png.hpp>
-#include <softscore/io/tiled.hpp>
 #include <softscore/train/progress_bar.hpp>
 
+#include "chart.hpp"
 #include "data.hpp"
 #include "interrupt.hpp"
+#include "pictures.hpp"
+#include "report.hpp"
+#include "scoring.hpp"
 
 namespace digits {
 namespace {
+
+std::string seconds_text(double seconds) {
+  char text[32];
+  const auto whole = static_cast<long>(seconds + 0.5);
+  if (seconds < 60.0)
+    std::snprintf(text, sizeof text, "%.1f s", seconds);
+  else
+    std::snprintf(text, sizeof text, "%ld min %02ld s", whole / 60, whole % 60);
+  return text;
+}
 
 std::string loss_table(const training_record& record, std::size_t steps_per_epoch) {
   std::string text = "step,epoch,loss,test_loss\n";
@@ -30,6 +45,104 @@ std::string loss_table(const training_record& record, std::size_t steps_per_epoc
   return text;
 }
 
+// Everything that the page tells, gathered before a word of it is written.
+struct findings {
+  softscore::shape images;
+  drawing drawn;
+  double sampling_seconds{};
+  std::optional<frechet_scores> score;
+  picture samples, originals, path, corruption, nearest;
+};
+
+using rows = std::vector<std::pair<std::string, std::string>>;
+
+rows settings_rows(const run_settings& s, const results_plan& plan, const findings& found, std::size_t parameters,
+                   std::size_t threads) {
+  const auto& o = s.training;
+  const auto& i = found.images;
+  rows all{
+      {"recipe", s.recipe + ": " + std::string{find_recipe(s.recipe).about}},
+      {"training images", std::to_string(i.images) + " of " + std::to_string(i.height) + " x " +
+                              std::to_string(i.width) + " pixels, " +
+                              (s.data.empty() ? "built-in stroke digits" : "from " + s.data)},
+      {"network", "convolutions of width " + widths_text(s.widths) + ", " + std::to_string(parameters) + " parameters"},
+      {"epochs", std::to_string(o.epochs)},
+      {"batch", std::to_string(o.batch)},
+      {"learning rate",
+       short_number(o.rate) + (o.warm_up > 0 ? ", reached after " + std::to_string(o.warm_up) + " steps" : "")},
+      {"seed", std::to_string(o.seed)}};
+  if (o.average > 0.0) all.emplace_back("average of the parameters", "keeps " + short_number(o.average) + " at a step");
+  if (o.clip_norm < 1e300) all.emplace_back("gradient's norm", "clipped at " + short_number(o.clip_norm));
+  all.emplace_back("sampler", plan.sampling.sampler + ", " + std::to_string(plan.sampling.steps) + " steps, " +
+                                  std::to_string(found.drawn.nfe) + " network evaluations an image");
+  all.emplace_back("images drawn", std::to_string(plan.sampling.count) + " in " + seconds_text(found.sampling_seconds));
+  all.emplace_back("threads", std::to_string(threads));
+  return all;
+}
+
+report make_report(const model& m, const run_settings& settings, const results_plan& plan, const findings& found,
+                   const training_record& record, std::size_t parameters, std::size_t steps_per_epoch,
+                   std::size_t threads) {
+  const bool blur_or_mask = settings.recipe == "blur" || settings.recipe == "mask";
+  report page{plan.title.empty() ? "Digits out of " + std::string{settings.recipe == "ddpm" ? "noise" : settings.recipe}
+                                 : plan.title,
+              "A network of " + std::to_string(parameters) +
+                  " parameters learned to undo this corruption: " + std::string{find_recipe(settings.recipe).about} +
+                  ". Below is what it draws when it starts from nothing but corruption."};
+  if (!record.test_losses.empty()) page.figure("test loss", short_number(record.test_losses.back()));
+  if (found.score) page.figure("Frechet distance", short_number(found.score->images));
+  page.figure("network evaluations", std::to_string(found.drawn.nfe));
+  page.figure("training steps", std::to_string(record.losses.size()));
+  if (record.seconds > 0.0) page.figure("training time", seconds_text(record.seconds));
+  page.figure("drawing time", seconds_text(found.sampling_seconds));
+
+  page.section("Drawn and real", "Every image on the left was made from random numbers; none was chosen.");
+  page.add_pair(found.samples, "drawn by the model", found.originals, "images that it learned from");
+
+  page.section(
+      "From x\u2081 to x\u2080",
+      "Each pair of rows is one image on its way from time 1 to time 0: above, the corrupted image x\u209c; below "
+      "it, the network's estimate of the clean image. The sampler follows the estimate only as far as one step "
+      "allows.");
+  page.add_picture(found.path, "time t, from the start to the finished image");
+
+  page.section("What the corruption does",
+               "Images of the data set at rising times. At time 1 " +
+                   std::string{blur_or_mask ? "almost nothing of them is left: " : "nothing of them is left: "} +
+                   m.describe(1.0) + ".");
+  page.add_picture(found.corruption, "time t");
+
+  page.section("Loss",
+               "Mean over a batch at every step, and over all test images after every epoch, with one fixed draw of "
+               "time and noise per test image.");
+  page.add(loss_chart(record.losses, record.test_losses, steps_per_epoch));
+  page.add("<p class=\"note\"><span class=\"key train\"></span>training<span class=\"key test\"></span>test</p>");
+
+  if (found.score) {
+    const auto& score = *found.score;
+    page.section("How far from real",
+                 "Frechet distance between " + std::to_string(score.count) + " images and " +
+                     std::to_string(score.tests) + " test images, in the first " + std::to_string(score.components) +
+                     " principal components of the training images. Training images that were held out show what a "
+                     "perfect model would get; uniform noise shows what no model would.");
+    page.add(
+        number_line({{"held-out images", score.held_out}, {"drawn images", score.images}, {"noise", score.noise}}));
+  }
+
+  page.section(
+      "Has it learned by heart?",
+      "Above, images that were drawn; below each, the training image that is nearest to it. They differ, so the "
+      "model did not copy.");
+  page.add_picture(found.nearest, "distance between the two, in pixel values");
+
+  page.section("Settings",
+               "Everything that made this page. The same settings give the same bits on any number of threads.");
+  auto all = settings_rows(settings, plan, found, parameters, threads);
+  if (record.seconds > 0.0) all.emplace_back("training time", seconds_text(record.seconds));
+  page.table(all);
+  return page;
+}
+
 }  // namespace
 
 drawing draw_with_bar(softscore::tbb_backend& be, const model& m, const sampling_plan& plan,
@@ -41,17 +154,43 @@ drawing draw_with_bar(softscore::tbb_backend& be, const model& m, const sampling
     return !interrupted();
   };
   auto drawn = m.sample(be, plan, watch);
-  if (drawn.stopped) throw stopped_by_user{"stopped while sampling; nothing was written of it"};
+  if (drawn.stopped) throw stopped_by_user{"stopped while drawing; nothing was written of it"};
   return drawn;
 }
 
-void write_results(softscore::tbb_backend& be, const model& m, const run_settings& settings, const results_plan& plan,
+void write_results(softscore::tbb_backend& be, model& m, const run_settings& settings, const results_plan& plan,
                    const softscore::data_set& data, const training_record& record) {
-  const std::size_t steps_per_epoch = data.training.extent().images / settings.training.batch;
+  findings found;
+  found.images = data.training.extent();
+  const std::size_t steps_per_epoch = found.images.images / settings.training.batch;
   softscore::write_file(plan.out / "loss.csv", loss_table(record, steps_per_epoch));
-  const auto drawn = draw_with_bar(be, m, plan.sampling);
-  softscore::write_npy(plan.out / "samples.npy", drawn.images);
-  softscore::write_png(plan.out / "samples.png", softscore::tiled(first_images(drawn.images, 64), 8));
+
+  const auto began = std::chrono::steady_clock::now();
+  trajectory path{m, plan.sampling.steps, 4};
+  found.drawn = draw_with_bar(be, m, plan.sampling, [&](const sampling_view& v) {
+    path.look(v);
+    return true;
+  });
+  found.sampling_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+  softscore::write_npy(plan.out / "samples.npy", found.drawn.images);
+
+  found.samples = grid_of("samples", first_images(found.drawn.images, 64), 8);
+  found.originals = grid_of("data", first_images(data.training.pixels, 64), 8);
+  found.path = path.result(found.drawn.images);
+  found.corruption = corruption_picture(be, m, data.test.pixels);
+  found.nearest = nearest_picture(found.drawn.images, data.training.pixels);
+  for (const auto* p : {&found.samples, &found.originals, &found.path, &found.corruption, &found.nearest})
+    write_picture(plan.out, *p);
+  if (can_score(plan.sampling.count, data)) found.score = score_images(found.drawn.images, data);
+
+  const auto page =
+      make_report(m, settings, plan, found, record, m.network().parameter_count(), steps_per_epoch, be.threads());
+  softscore::write_file(plan.out / "report.html", page.html());
+
+  std::printf("%s: the report, and beside it pictures, losses and samples\n", (plan.out / "report.html").c_str());
+  if (found.score)
+    std::printf("Frechet distance %.4f (held-out images %.4f, noise %.4f)\n", found.score->images,
+                found.score->held_out, found.score->noise);
 }
 
 }  // namespace digits

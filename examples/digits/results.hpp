@@ -17,7 +17,7 @@ struct training_record {
 
 /// Draws images and writes all that a finished run shows into `plan.out`: samples.npy, loss.csv, pictures and
 /// report.html.
-void write_results(softscore::tbb_backend& be, const model& m, const run_settings& settings, const results_plan& plan,
+void write_results(softscore::tbb_backend& be, model& m, const run_settings& settings, const results_plan& plan,
                    const softscore::data_set& data, const training_record& record);
 
 /// Draws with a progress bar. Throws `stopped_by_user`. `also` sees every step.

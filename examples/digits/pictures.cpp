@@ -1,0 +1,129 @@
+#include "pictures.hpp"
+
+#include <algorithm>
+#include <cstdio>
+#include <utility>
+
+#include <softscore/io/png.hpp>
+#include <softscore/io/tiled.hpp>
+#include <softscore/metric/nearest.hpp>
+
+#include "data.hpp"
+
+namespace digits {
+namespace {
+
+constexpr std::size_t gap = 1, trajectory_columns = 9;
+constexpr float paper = 0.24f;
+
+std::string time_label(double time) {
+  char text[24];
+  std::snprintf(text, sizeof text, "%.2g", time);
+  return text;
+}
+
+// Image `from` of one batch becomes image `to` of another.
+void copy_image(const softscore::image_batch& source, std::size_t from, softscore::image_batch& target,
+                std::size_t to) {
+  const std::size_t size = softscore::extent_of(source).per_image();
+  std::copy_n(source.data() + from * size, size, target.data() + to * size);
+}
+
+softscore::image_batch enlarged(const softscore::image_batch& image, std::size_t factor) {
+  const softscore::shape s = softscore::extent_of(image);
+  auto large = softscore::make_tensor({1, s.channels, s.height * factor, s.width * factor});
+  const softscore::shape l = softscore::extent_of(large);
+  for (std::size_t c = 0; c < l.channels; ++c)
+    for (std::size_t y = 0; y < l.height; ++y)
+      for (std::size_t x = 0; x < l.width; ++x) large(0, c, y, x) = image(0, c, y / factor, x / factor);
+  return large;
+}
+
+}  // namespace
+
+picture grid_of(std::string name, const softscore::image_batch& images, std::size_t columns) {
+  return {std::move(name), softscore::tiled(images, columns, gap, paper), {}, columns};
+}
+
+picture corruption_picture(softscore::tbb_backend& be, const model& m, const softscore::image_batch& images) {
+  const std::vector<double> times{0.0, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 1.0};
+  const auto clean = first_images(images, 5);
+  const softscore::shape s = softscore::extent_of(clean);
+  auto all = softscore::make_tensor(s.with_images(s.images * times.size()));
+  picture result;
+  for (std::size_t k = 0; k < times.size(); ++k) {
+    const auto noisy = m.corrupted(be, clean, times[k], 1);
+    for (std::size_t i = 0; i < s.images; ++i) copy_image(noisy, i, all, i * times.size() + k);
+    result.under.push_back(time_label(times[k]));
+  }
+  result.name = "corruption";
+  result.grid = softscore::tiled(all, times.size(), gap, paper);
+  result.columns = times.size();
+  return result;
+}
+
+picture nearest_picture(const softscore::image_batch& drawn, const softscore::image_batch& training) {
+  auto queries = first_images(drawn, 12);
+  for (float& pixel : queries) pixel = std::clamp(pixel, 0.0f, 1.0f);
+  const softscore::shape s = softscore::extent_of(queries);
+  const auto found = softscore::nearest_images(softscore::as_view(queries), softscore::as_view(training));
+  auto all = softscore::make_tensor(s.with_images(2 * s.images));
+  picture result;
+  for (std::size_t i = 0; i < s.images; ++i) {
+    copy_image(queries, i, all, i);
+    copy_image(training, found[i].index, all, s.images + i);
+    char text[24];
+    std::snprintf(text, sizeof text, "%.1f", found[i].distance);
+    result.under.emplace_back(text);
+  }
+  result.name = "nearest";
+  result.grid = softscore::tiled(all, s.images, gap, paper);
+  result.columns = s.images;
+  return result;
+}
+
+void write_picture(const std::filesystem::path& folder, const picture& p) {
+  const softscore::shape s = softscore::extent_of(p.grid);
+  const std::size_t factor = std::clamp<std::size_t>(900 / s.width, 1, 6);
+  softscore::write_png(folder / (p.name + ".png"), enlarged(p.grid, factor));
+}
+
+trajectory::trajectory(const model& m, std::size_t steps, std::size_t images)
+    : model_{m}, steps_{steps}, images_{images} {}
+
+void trajectory::look(const sampling_view& v) {
+  if (over_) return;
+  const std::size_t columns = std::min(trajectory_columns, steps_);
+  if (moments_.size() < columns && v.at.index == moments_.size() * steps_ / columns) {
+    const auto keep = [&](softscore::view<const float, softscore::host_space> from) {
+      auto copy = softscore::to_xtensor(from.images(0, std::min(images_, from.extent().images)));
+      const auto scale = model_.pixels();
+      for (float& pixel : copy) pixel = (pixel - scale.offset) / scale.gain;
+      return copy;
+    };
+    moments_.push_back({v.at.t.value, keep(v.x), keep(v.h)});
+  }
+  // Later batches are of other images.
+  over_ = v.at.index + 1 == v.at.count;
+}
+
+picture trajectory::result(const softscore::image_batch& drawn) const {
+  const std::size_t columns = moments_.size() + 1;
+  const softscore::shape s = softscore::extent_of(moments_.front().x);
+  auto all = softscore::make_tensor(s.with_images(2 * s.images * columns));
+  picture result;
+  for (std::size_t k = 0; k < columns; ++k) {
+    const bool last = k + 1 == columns;
+    for (std::size_t i = 0; i < s.images; ++i) {
+      copy_image(last ? drawn : moments_[k].x, i, all, 2 * i * columns + k);
+      copy_image(last ? drawn : moments_[k].h, i, all, (2 * i + 1) * columns + k);
+    }
+    result.under.push_back(last ? "0" : time_label(moments_[k].time));
+  }
+  result.name = "trajectory";
+  result.grid = softscore::tiled(all, columns, gap, paper);
+  result.columns = columns;
+  return result;
+}
+
+}  // namespace digits

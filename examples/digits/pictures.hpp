@@ -1,0 +1,56 @@
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include <softscore/core/xtensor.hpp>
+#include <softscore/data/labelled_images.hpp>
+
+#include "model.hpp"
+
+namespace digits {
+
+/// Images in a grid, one pixel a pixel.
+struct picture {
+  std::string name;                  ///< of the file, without .png
+  softscore::image_batch grid{};     ///< one image
+  std::vector<std::string> under{};  ///< a label below each column, if any
+  std::size_t columns{};
+};
+
+/// A grid of images, `columns` in a row.
+picture grid_of(std::string name, const softscore::image_batch& images, std::size_t columns);
+
+/// The first images as they are corrupted, one image a row and one time a column.
+picture corruption_picture(softscore::tbb_backend& be, const model& m, const softscore::image_batch& images);
+
+/// The first images above, and below each the training image nearest to it.
+picture nearest_picture(const softscore::image_batch& drawn, const softscore::image_batch& training);
+
+/// Writes a picture as a PNG, enlarged so that a person sees the pixels.
+void write_picture(const std::filesystem::path& folder, const picture& p);
+
+/// Collects x_t and h of the first images while they are drawn.
+class trajectory {
+ public:
+  trajectory(const model& m, std::size_t steps, std::size_t images);
+
+  /// To be called with every step of a run.
+  void look(const sampling_view& v);
+  /// One image on two rows: x_t, and below it the estimate h. The last column is what was drawn.
+  picture result(const softscore::image_batch& drawn) const;
+
+ private:
+  struct moment {
+    double time{};
+    softscore::image_batch x, h;
+  };
+  const model& model_;
+  std::size_t steps_, images_;
+  std::vector<moment> moments_;
+  bool over_{};
+};
+
+}  // namespace digits

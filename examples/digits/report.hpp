@@ -1,0 +1,35 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "pictures.hpp"
+
+namespace digits {
+
+/// One self-contained HTML page: no script, no other file, readable on a phone.
+class report {
+ public:
+  /// All text is plain: characters that HTML gives a meaning are escaped here.
+  report(std::string title, std::string lead);
+
+  /// A figure at the top: what it is, and its value.
+  void figure(std::string_view name, std::string_view value);
+  void section(std::string_view title, std::string_view text);
+  /// Adds ready HTML (an SVG) to the section.
+  void add(std::string_view html);
+  void note(std::string_view text);
+  void add_picture(const picture& p, std::string_view caption);
+  /// Two pictures beside each other where there is room.
+  void add_pair(const picture& a, std::string_view about_a, const picture& b, std::string_view about_b);
+  void table(const std::vector<std::pair<std::string, std::string>>& rows);
+
+  std::string html() const;
+
+ private:
+  std::string title_, lead_, figures_, body_;
+};
+
+}  // namespace digits

@@ -1,0 +1,27 @@
+#pragma once
+
+#include <cstddef>
+
+#include <softscore/core/xtensor.hpp>
+#include <softscore/data/labelled_images.hpp>
+
+namespace digits {
+
+/// How far sets of images are from the test images, by the Frechet distance in the leading principal components of the
+/// training images (EQUATIONS M1). Each set has `count` images. The components are fitted to the training images that
+/// are not held out.
+struct frechet_scores {
+  double images{};    ///< of the images asked about
+  double held_out{};  ///< of as many training images: what a perfect model would get
+  double noise{};     ///< of as many images of uniform noise: what no model would get
+  std::size_t count{}, tests{}, components{};
+};
+
+/// Scores images in [0, 1]; what lies outside is clipped, as in a picture. Throws `error` if the images are of another
+/// shape than the data, fewer than two, or so many that not as many training images can be held out.
+frechet_scores score_images(const softscore::image_batch& images, const softscore::data_set& data);
+
+/// Whether there are enough images for `score_images`.
+bool can_score(std::size_t images, const softscore::data_set& data);
+
+}  // namespace digits
