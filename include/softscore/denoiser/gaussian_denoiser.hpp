@@ -65,7 +65,9 @@ class gaussian_denoiser {
   }
 
   struct memory {
-    std::vector<Eigen::MatrixXd> gains;  // of the last estimate, one per image or one for all
+    // Of the last estimate, one per image or one for all: J, and C m.
+    std::vector<Eigen::MatrixXd> gains;
+    std::vector<Eigen::VectorXd> means;
   };
 
   template <Scalar T, class Be>
@@ -78,7 +80,8 @@ class gaussian_denoiser {
                 memory& ws) const {
     prepare(q, x.extent().images, ws);
     stage<Be, T>(be, x, out, [&](std::size_t i, const Eigen::VectorXd& each) -> Eigen::VectorXd {
-      return mean_ + ws.gains[q.times.shared() ? 0 : i] * (each - signal_matrix(q.times[i]) * mean_);
+      const std::size_t at = q.times.shared() ? 0 : i;
+      return mean_ + ws.gains[at] * (each - ws.means[at]);
     });
   }
 
@@ -93,7 +96,11 @@ class gaussian_denoiser {
  private:
   void prepare(const question& q, std::size_t images, memory& ws) const {
     ws.gains.clear();
-    for (std::size_t i = 0; i < (q.times.shared() ? 1 : images); ++i) ws.gains.push_back(gain_matrix(q.times[i]));
+    ws.means.clear();
+    for (std::size_t i = 0; i < (q.times.shared() ? 1 : images); ++i) {
+      ws.gains.push_back(gain_matrix(q.times[i]));
+      ws.means.push_back(signal_matrix(q.times[i]) * mean_);
+    }
   }
 
   template <class Be, class T, class F>

@@ -20,7 +20,8 @@ struct sample_options {
   std::size_t batch{64};   ///< images that go through the network together; the result does not depend on it
 };
 
-/// Drawn images, in the range that the denoiser was trained in, and the network evaluations spent on each.
+/// Drawn images, in the range that the denoiser was trained in, and the network evaluations spent on each. After a stop
+/// the images of the batches that were not begun are 0.
 template <class T>
 struct sample_result {
   xt::xtensor<T, 4> images;
@@ -37,6 +38,7 @@ sample_result<T> sample(Be& be, const S& sampler, const C& corruption, const D& 
   require(options.images >= 1, "images", options.images, "at least 1");
   require(options.batch >= 1, "batch", options.batch, "at least 1");
   sample_result<T> result{make_tensor<T>(image.with_images(options.images)), 0, false};
+  result.images.fill(T{});
   for (std::size_t done = 0; done < options.images && !result.stopped; done += options.batch) {
     const batch part{options.first + done, std::min(options.batch, options.images - done)};
     auto one = drive(be, sampler, corruption, denoiser, grid,

@@ -1,0 +1,96 @@
+#include <softscore/denoiser/network_denoiser.hpp>
+
+#include "catch.hpp"
+
+#include <cmath>
+#include <span>
+#include <vector>
+
+#include <softscore/backend/serial/backend.hpp>
+#include <softscore/corruption/corruption.hpp>
+#include <softscore/corruption/linear_beta.hpp>
+#include <softscore/corruption/variance_exploding.hpp>
+#include <softscore/corruption/variance_preserving.hpp>
+#include <softscore/operator/identity.hpp>
+#include <softscore/operator/scaling.hpp>
+
+#include "random_batch.hpp"
+#include "refusal.hpp"
+#include "scripted_network.hpp"
+
+using namespace softscore;
+using Catch::Matchers::WithinAbs;
+
+namespace {
+const shape extent{3, 1, 4, 4};
+const corruption<scaling, variance_preserving> preserving{scaling{}, variance_preserving{}};
+const std::vector<diffusion_time> times{{0.9}, {0.5}, {0.1}};
+const per_image<diffusion_time> each{std::span<const diffusion_time>{times}};
+
+// The network's output by hand.
+double phi(double x, double t) { return 0.5 * x + 0.25 * t - 0.125 * x * x; }
+
+template <class D, class H>
+void check_estimate(const D& denoiser, H h) {
+  serial_backend be;
+  const auto x = random_batch<double>(be, extent, 1), v = random_batch<double>(be, extent, 2);
+  auto out = be.make<double>(extent), pulled = be.make<double>(extent);
+  auto memory = denoiser.template workspace<double>(be, extent);
+  const question q{{0, 3}, each};
+  denoiser.estimate(be, q, view<const double, host_space>(x.view()), out.view(), memory);
+  denoiser.pullback(be, q, view<const double, host_space>(v.view()), pulled.view(), memory);
+  for (std::size_t i = 0; i < 3; ++i)
+    for (std::size_t k = 0; k < 16; ++k) {
+      const double at = x.view().image(i)[k], t = times[i].value, wanted = h(at, t);
+      // A handful of roundings; the weights 1 / a reach 30.
+      CHECK_THAT(out.view().image(i)[k], WithinAbs(wanted, 1e-13));
+      // The pullback of a function of one element each, by a central difference: error h^2 f''' / 6 = 0 for squares,
+      // and rounding 30 * 1e-16 / 1e-4.
+      const double slope = (h(at + 1e-4, t) - h(at - 1e-4, t)) / 2e-4;
+      CHECK_THAT(pulled.view().image(i)[k], WithinAbs(slope * v.view().image(i)[k], 1e-9));
+    }
+  CHECK(denoiser.image() == shape{1, 1, 4, 4});
+}
+
+}  // namespace
+
+TEST_CASE("each prediction gives the estimate by P2", "[denoiser]") {
+  const auto a = [](double t) { return preserving.signal_gain(diffusion_time{t}); };
+  const auto sigma = [](double t) { return preserving.sigma(diffusion_time{t}); };
+  check_estimate(residual_denoiser{scripted_network{}}, [](double x, double t) { return x + phi(x, t); });
+  check_estimate(clean_denoiser{scripted_network{}}, [](double x, double t) { return phi(x, t); });
+  check_estimate(epsilon_denoiser{scripted_network{}, preserving},
+                 [&](double x, double t) { return (x - sigma(t) * phi(x, t)) / a(t); });
+  check_estimate(velocity_denoiser{scripted_network{}, preserving},
+                 [&](double x, double t) { return a(t) * x - sigma(t) * phi(x, t); });
+}
+
+TEST_CASE("the predictions of one x_0 and one noise agree", "[denoiser]") {
+  // x = a x_0 + sigma z: every link returns x_0 from its own target.
+  const double x_0 = 0.7, z = -1.3;
+  for (const double time : {0.001, 0.4, 1.0}) {
+    const diffusion_time t{time};
+    const double a = preserving.signal_gain(t), sigma = preserving.sigma(t), x = a * x_0 + sigma * z;
+    const auto estimate = [&](link_weights w, double phi) { return w.of_input * x + w.of_output * phi; };
+    CHECK_THAT(estimate(residual_link{}.weights(t), x_0 - x), WithinAbs(x_0, 1e-15));
+    CHECK_THAT(estimate(clean_link{}.weights(t), x_0), WithinAbs(x_0, 1e-15));
+    // 1 / a is 150 at time 1.
+    CHECK_THAT(estimate(epsilon_link{preserving}.weights(t), z), WithinAbs(x_0, 1e-13));
+    CHECK_THAT(estimate(velocity_link{preserving}.weights(t), a * z - sigma * x_0), WithinAbs(x_0, 1e-15));
+  }
+}
+
+TEST_CASE("predictions refuse times at which they say nothing", "[denoiser]") {
+  struct no_signal_left {
+    level level_at(diffusion_time t) const { return level{t.value == 1.0 ? HUGE_VAL : t.value}; }
+    double sigma_at(diffusion_time t) const { return t.value; }
+  };
+  const corruption vanishing{scaling{}, no_signal_left{}};
+  const epsilon_denoiser of_noise{scripted_network{}, vanishing};
+  CHECK_NOTHROW(of_noise.check(diffusion_time{0.9}));
+  CHECK_REFUSED(of_noise.check(diffusion_time{1.0}),
+                "the signal's gain under an epsilon prediction is 0, but it must be above 0");
+  const velocity_denoiser of_velocity{scripted_network{}, corruption{identity{}, variance_exploding{.sigma_max = 1.0}}};
+  CHECK_REFUSED(of_velocity.check(diffusion_time{1.0}),
+                "a^2 + sigma^2 under a velocity prediction is 2, but it must be 1");
+}
