@@ -144,6 +144,12 @@ def documents():
     return result.stdout.splitlines() if result.returncode else []
 
 
+def equations():
+    """the equation map and the code name each other, and every file in it exists"""
+    result = run([sys.executable, ROOT / "tools/equations.py"])
+    return result.stdout.splitlines() if result.returncode else []
+
+
 def concepts():
     """concept headers include neither Eigen, xtensor nor TBB, not even through others"""
     heavy = re.compile(r"/(eigen3?|xtensor|xtl|tbb|oneapi)/", re.IGNORECASE)
@@ -194,7 +200,7 @@ def tidy():
     return in_parallel(one, [ROOT / name for name in TIDY if (ROOT / name).exists()])
 
 
-CHECKS = [format, rooms, raw, shims, paths, documents, concepts, headers_gcc, headers_clang, tidy]
+CHECKS = [format, rooms, raw, shims, paths, documents, equations, concepts, headers_gcc, headers_clang, tidy]
 
 
 def main(arguments):
