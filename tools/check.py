@@ -163,6 +163,13 @@ def concepts():
     return in_parallel(one, [h for h in headers() if h.name in ("concept.hpp", "archetype.hpp")])
 
 
+def umbrella():
+    """softscore.hpp reaches every header"""
+    result = run(["g++", *FLAGS, "-M", INCLUDE / "softscore" / "softscore.hpp"])
+    reached = {pathlib.Path(name).resolve() for name in re.findall(r"[^\s\\]+", result.stdout) if name.endswith(".hpp")}
+    return [f"{short(path)} is not reached" for path in headers() if path not in reached]
+
+
 def compiled_twice(compiler):
     if not shutil.which(compiler):
         return None
@@ -200,7 +207,7 @@ def tidy():
     return in_parallel(one, [ROOT / name for name in TIDY if (ROOT / name).exists()])
 
 
-CHECKS = [format, rooms, raw, shims, paths, documents, equations, concepts, headers_gcc, headers_clang, tidy]
+CHECKS = [format, rooms, raw, shims, paths, documents, equations, concepts, umbrella, headers_gcc, headers_clang, tidy]
 
 
 def main(arguments):

@@ -12,6 +12,7 @@
 #include <softscore/data/stroke_digits.hpp>
 #include <softscore/denoiser/gaussian_denoiser.hpp>
 #include <softscore/denoiser/network_denoiser.hpp>
+#include <softscore/io/base64.hpp>
 #include <softscore/io/npy.hpp>
 #include <softscore/io/png.hpp>
 #include <softscore/io/safetensors.hpp>
@@ -24,6 +25,7 @@
 #include <softscore/objective/epsilon_score.hpp>
 #include <softscore/objective/naive_score.hpp>
 #include <softscore/objective/soft_score.hpp>
+#include <softscore/optim/ema.hpp>
 #include <softscore/sampler/sample.hpp>
 #include <softscore/sampling.hpp>
 #include <softscore/train/checkpoint.hpp>

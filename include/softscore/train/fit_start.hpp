@@ -4,7 +4,11 @@
 #include <cstddef>
 #include <vector>
 
+#include <softscore/backend/concept.hpp>
 #include <softscore/core/error.hpp>
+#include <softscore/core/per_image.hpp>
+#include <softscore/core/quantity.hpp>
+#include <softscore/core/view.hpp>
 #include <softscore/corruption/start_law.hpp>
 #include <softscore/data/loader.hpp>
 #include <softscore/metric/pca.hpp>
