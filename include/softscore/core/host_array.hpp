@@ -10,6 +10,10 @@
 #include <utility>
 #include <vector>
 
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+
 #include <softscore/core/shape.hpp>
 #include <softscore/core/view.hpp>
 
@@ -20,13 +24,14 @@ namespace softscore {
 class memory_pool {
  public:
   static constexpr std::size_t alignment = 64;  // a cache line, and the widest vector
+  static constexpr std::size_t huge_page = std::size_t{2} << 20;
 
   memory_pool() = default;
   memory_pool(const memory_pool&) = delete;
   memory_pool& operator=(const memory_pool&) = delete;
   ~memory_pool() {
     for (auto& [bytes, blocks] : free_)
-      for (void* block : blocks) ::operator delete(block, std::align_val_t{alignment});
+      for (void* block : blocks) ::operator delete(block, alignment_of(bytes));
   }
 
   void* take(std::size_t bytes) {
@@ -41,7 +46,12 @@ class memory_pool {
       // A block that comes back must find room without a new allocation.
       blocks.reserve(++made_[bytes]);
     }
-    return ::operator new(bytes, std::align_val_t{alignment});
+    void* block = ::operator new(bytes, alignment_of(bytes));
+#if defined(__linux__)
+    // Passes over a batch go through more small pages than the processor remembers.
+    if (bytes >= huge_page) ::madvise(block, bytes, MADV_HUGEPAGE);
+#endif
+    return block;
   }
 
   void give_back(void* block, std::size_t bytes) {
@@ -50,6 +60,10 @@ class memory_pool {
   }
 
  private:
+  static std::align_val_t alignment_of(std::size_t bytes) {
+    return std::align_val_t{bytes >= huge_page ? huge_page : alignment};
+  }
+
   std::mutex mutex_;
   std::map<std::size_t, std::vector<void*>> free_;
   std::map<std::size_t, std::size_t> made_;

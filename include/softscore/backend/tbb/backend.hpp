@@ -10,6 +10,7 @@
 
 #include <softscore/backend/archetype.hpp>
 #include <softscore/backend/host_verbs.hpp>
+#include <softscore/backend/run_tasks.hpp>
 #include <softscore/backend/separable_lines.hpp>
 #include <softscore/core/error.hpp>
 
@@ -30,15 +31,13 @@ class tbb_backend : public host_verbs<tbb_backend> {
   template <class Body>
   void parallel(std::size_t count, const Body& body) {
     if (count <= 1 || threads_ == 1) {
-      for (std::size_t i = 0; i < count; ++i) body(i);
+      detail::run_tasks(body, 0, count);
       return;
     }
     arena_.execute([&] {
       tbb::parallel_for(
           tbb::blocked_range<std::size_t>{0, count},
-          [&](const tbb::blocked_range<std::size_t>& run) {
-            for (std::size_t i = run.begin(); i != run.end(); ++i) body(i);
-          },
+          [&](const tbb::blocked_range<std::size_t>& run) { detail::run_tasks(body, run.begin(), run.end()); },
           tbb::static_partitioner{});
     });
   }

@@ -142,8 +142,7 @@ class fft_conv2d {
   std::size_t sum_step() const { return (sizes_.out_channels * in_blocks() + 1) * 2 * W; }
   std::size_t slot_size() const { return plane::bins * sum_step() + sizes_.out_channels; }
 
-  // Whether a row of the kernel's plane holds taps; and where tap `a` lies on the circle, mirrored for the adjoint.
-  bool holds_taps(std::size_t row) const { return row <= sizes_.radius() || row + sizes_.radius() >= N; }
+  // Where tap `a` lies on the circle, mirrored for the adjoint.
   std::size_t place(std::size_t a, bool mirrored = false) const {
     return (mirrored ? N + a - sizes_.radius() : N + sizes_.radius() - a) % N;
   }
@@ -170,50 +169,54 @@ class fft_conv2d {
     with_side([&](auto side) {
       for (std::size_t n = 0; n < count; ++n)
         for (std::size_t b = 0; b < in.blocks; ++b)
-          transform_plane_back<side>(in.of(n, b), bias == nullptr ? simd<W>{} : load<W>(bias + b * W),
+          transform_plane_back<side>(in.of(n, b), bias == nullptr ? nullptr : bias + b * W,
                                      y + ((first + n) * in.blocks + b) * pixels() * W);
     });
   }
 
-  // One plane of W channels (height, width, W).
+  // Memory is slower than the transforms, and its prefetcher does not follow their steps; so rows are asked into the
+  // second cache before their turn, be they of this plane or the next.
+  static constexpr std::size_t ahead = 8;  // rows
+  static void prefetch_rows(const float* row, std::size_t width) {
+    for (std::size_t n = 0; n < 2 * width; ++n) __builtin_prefetch(row + n * W, 0, 2);
+  }
+
+  // One plane of W channels (height, width, W). Rows go in pairs; an odd last one pairs with a row of zeros.
   template <std::size_t Side>
   [[gnu::noinline]] void transform_plane(const float* x, const typename plane::spectrum& out) const {
+    alignas(plane::cache_line) static constexpr float zeros[N * W] = {};
     const std::size_t height = Side > 0 ? Side : sizes_.height, width = Side > 0 ? Side : sizes_.width;
     typename plane::half_way work;
     for (std::size_t row = 0; row < height; row += 2) {
       const float* a = x + row * width * W;
-      const float* b = a + width * W;
-      if (row + 1 < height)
-        plane::forward_rows(work, row, row + 1, [&](auto n) SOFTSCORE_INLINE_LAMBDA {
-          return n < width ? simd_complex<W>{load<W>(a + n * W), load<W>(b + n * W)} : simd_complex<W>{};
-        });
-      else
-        plane::forward_rows(work, row, row + 1, [&](auto n) SOFTSCORE_INLINE_LAMBDA {
-          return n < width ? simd_complex<W>{load<W>(a + n * W), simd<W>{}} : simd_complex<W>{};
-        });
+      const float* b = row + 1 < height ? a + width * W : zeros;
+      prefetch_rows(a + ahead * width * W, width);
+      plane::forward_rows(work, row, row + 1, [&](std::size_t n) SOFTSCORE_INLINE_LAMBDA {
+        return n < width ? simd_complex<W>{load<W>(a + n * W), load<W>(b + n * W)} : simd_complex<W>{};
+      });
     }
-    plane::forward_columns(work, out, [height](auto row) SOFTSCORE_INLINE_LAMBDA { return row < height; });
+    plane::forward_columns(work, height, out);
   }
 
   template <std::size_t Side>
-  [[gnu::noinline]] void transform_plane_back(const typename plane::spectrum& in, simd<W> bias, float* y) const {
+  [[gnu::noinline]] void transform_plane_back(const typename plane::spectrum& in, const float* bias, float* y) const {
     const std::size_t height = Side > 0 ? Side : sizes_.height, width = Side > 0 ? Side : sizes_.width;
+    const simd<W> added = bias == nullptr ? simd<W>{} : load<W>(bias);
+    alignas(plane::cache_line) float unwanted[N * W];
     typename plane::half_way work;
-    plane::inverse_columns(in, work, [height](auto row) SOFTSCORE_INLINE_LAMBDA { return row < height; });
+    plane::inverse_columns(in, height, work);
     for (std::size_t row = 0; row < height; row += 2) {
+      const bool pair = row + 1 < height;
       float* a = y + row * width * W;
-      float* b = a + width * W;
-      if (row + 1 < height)
-        plane::inverse_rows(work, row, row + 1, [&](auto n, simd_complex<W> v) SOFTSCORE_INLINE_LAMBDA {
-          if (n < width) {
-            store(a + n * W, v.re + bias);
-            store(b + n * W, v.im + bias);
-          }
-        });
-      else
-        plane::inverse_rows(work, row, row, [&](auto n, simd_complex<W> v) SOFTSCORE_INLINE_LAMBDA {
-          if (n < width) store(a + n * W, v.re + bias);
-        });
+      float* b = pair ? a + width * W : unwanted;
+      prefetch_rows(a + ahead * width * W, width);
+      plane::inverse_rows(work, row, pair ? row + 1 : row,
+                          [&](std::size_t n, simd_complex<W> v) SOFTSCORE_INLINE_LAMBDA {
+                            if (n < width) {
+                              store(a + n * W, v.re + added);
+                              store(b + n * W, v.im + added);
+                            }
+                          });
     }
   }
 
@@ -227,7 +230,7 @@ class fft_conv2d {
   // The spectrum of W kernels, `lane_step` apart, divided as the inverse transform will need it.
   [[gnu::noinline]] void transform_taps(const float* weight, std::size_t lane_step, bool mirrored, float* out) const {
     const std::size_t k = sizes_.kernel;
-    typename plane::half_way work;
+    typename plane::half_way work{};
     for (std::size_t a = 0; a < k; a += 2) {
       simd<W> rows[2][N] = {};
       for (std::size_t i = 0; i < std::min<std::size_t>(2, k - a); ++i)
@@ -237,31 +240,34 @@ class fft_conv2d {
           rows[i][place(b, mirrored)] = load<W>(lanes) * plane::scale;
         }
       // The kernel is odd, so its last row pairs with one that holds no taps.
-      plane::forward_rows(work, place(a, mirrored), place(a + 1, mirrored),
-                          [&](auto n) SOFTSCORE_INLINE_LAMBDA { return simd_complex<W>{rows[0][n], rows[1][n]}; });
+      plane::forward_rows(work, place(a, mirrored), place(a + 1, mirrored), [&](std::size_t n) SOFTSCORE_INLINE_LAMBDA {
+        return simd_complex<W>{rows[0][n], rows[1][n]};
+      });
     }
-    plane::forward_columns(work, {out, weight_step()},
-                           [this](auto row) SOFTSCORE_INLINE_LAMBDA { return holds_taps(row); });
+    plane::forward_columns(work, N, {out, weight_step()});
   }
 
   // The gradient of the kernels from block `block` of the input to output channel `channel`, from the slots' sums.
   [[gnu::noinline]] void collect_taps(const float* sums, std::size_t slots, float* dweight, std::size_t channel,
                                       std::size_t block) const {
     const std::size_t k = sizes_.kernel;
-    float sum[plane::bins * 2 * W];
+    alignas(plane::cache_line) float sum[plane::bins * 2 * W];
     for (std::size_t bin = 0; bin < plane::bins; ++bin)
       for (std::size_t half = 0; half < 2 * W; half += W) {
         simd<W> of_bin{};
-        for (std::size_t slot = 0; slot < slots; ++slot)
-          of_bin += load<W>(sums + slot * slot_size() + bin * sum_step() + half);
+        for (std::size_t slot = 0; slot < slots; ++slot) {
+          const float* at = sums + slot * slot_size() + bin * sum_step() + half;
+          __builtin_prefetch(at + ahead * sum_step(), 0, 2);
+          of_bin += load<W>(at);
+        }
         store(sum + bin * 2 * W + half, of_bin);
       }
     typename plane::half_way work;
-    plane::inverse_columns({sum, 2 * W}, work, [this](auto row) SOFTSCORE_INLINE_LAMBDA { return holds_taps(row); });
+    plane::inverse_columns({sum, 2 * W}, N, work);
     for (std::size_t a = 0; a < k; a += 2) {
       simd<W> rows[2][N];
       plane::inverse_rows(work, place(a), a + 1 < k ? place(a + 1) : place(a),
-                          [&](auto n, simd_complex<W> v) SOFTSCORE_INLINE_LAMBDA {
+                          [&](std::size_t n, simd_complex<W> v) SOFTSCORE_INLINE_LAMBDA {
                             rows[0][n] = v.re * plane::scale;
                             rows[1][n] = v.im * plane::scale;
                           });

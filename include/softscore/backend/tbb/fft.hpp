@@ -85,36 +85,60 @@ SOFTSCORE_INLINE void dft8(simd_complex<W>* x) {
   });
 }
 
+// exp(sign * 2 pi i j k / N) for the steps between the two stages below.
+template <fft_sign Sign, std::size_t N>
+struct twiddle_table {
+  static constexpr std::size_t inner = N == 16 ? 4 : 8, outer = N / inner;
+  float cosine[outer][inner], sine[outer][inner];
+
+  constexpr twiddle_table() : cosine{}, sine{} {
+    for (std::size_t j = 0; j < outer; ++j)
+      for (std::size_t k = 0; k < inner; ++k) {
+        const root_of_unity root{Sign, j * k, N};
+        cosine[j][k] = root.cosine;
+        sine[j][k] = root.sine;
+      }
+  }
+};
+template <fft_sign Sign, std::size_t N>
+inline constexpr twiddle_table<Sign, N> twiddles{};
+
+template <std::size_t Size, fft_sign Sign, std::size_t W>
+SOFTSCORE_INLINE void dft(simd_complex<W>* x) {
+  if constexpr (Size == 4)
+    dft4<Sign>(x);
+  else
+    dft8<Sign>(x);
+}
+
 // Cooley and Tukey's split of N = inner * outer: `outer` transforms of every outer-th number, twiddles, then `inner`
-// transforms across. load(n) gives number n, store(k, value) takes frequency k; both get compile-time indices.
-template <fft_sign Sign, std::size_t N, std::size_t W, class Load, class Store>
-SOFTSCORE_INLINE void fft(const Load& load_number, const Store& store_frequency) {
-  static_assert(N == 16 || N == 32 || N == 64);
-  constexpr std::size_t inner = N == 16 ? 4 : 8, outer = N / inner;
-  simd_complex<W> middle[N];  // [outer][inner]
-  unrolled<outer>([&](auto second) SOFTSCORE_INLINE_LAMBDA {
+// transforms across. number(n) gives number n, frequency(k, value) takes frequency k. The short transforms are unrolled
+// into registers, the loops around them are not, which keeps the code small.
+template <fft_sign Sign, std::size_t N, std::size_t W, class Number, class Frequency>
+SOFTSCORE_INLINE void fft(const Number& number, const Frequency& frequency) {
+  using table = twiddle_table<Sign, N>;
+  constexpr std::size_t inner = table::inner, outer = table::outer;
+  constexpr const table& roots = twiddles<Sign, N>;
+  simd_complex<W> middle[N];  // [inner][outer]
+#pragma GCC unroll 1
+  for (std::size_t j = 0; j < outer; ++j) {
     simd_complex<W> x[inner];
-    unrolled<inner>([&](auto first) SOFTSCORE_INLINE_LAMBDA {
-      x[first] = load_number(std::integral_constant<std::size_t, first * outer + second>{});
+    unrolled<inner>([&](auto i) SOFTSCORE_INLINE_LAMBDA { x[i] = number(i * outer + j); });
+    dft<inner, Sign>(x);
+    middle[j] = x[0];
+    unrolled<inner - 1>([&](auto i) SOFTSCORE_INLINE_LAMBDA {
+      constexpr std::size_t k = i + 1;
+      const float c = roots.cosine[j][k], s = roots.sine[j][k];
+      middle[k * outer + j] = {x[k].re * c - x[k].im * s, x[k].im * c + x[k].re * s};
     });
-    if constexpr (inner == 4)
-      dft4<Sign>(x);
-    else
-      dft8<Sign>(x);
-    unrolled<inner>([&](auto k)
-                        SOFTSCORE_INLINE_LAMBDA { middle[second * inner + k] = turned<Sign, second * k, N>(x[k]); });
-  });
-  unrolled<inner>([&](auto k) SOFTSCORE_INLINE_LAMBDA {
+  }
+#pragma GCC unroll 1
+  for (std::size_t k = 0; k < inner; ++k) {
     simd_complex<W> x[outer];
-    unrolled<outer>([&](auto second) SOFTSCORE_INLINE_LAMBDA { x[second] = middle[second * inner + k]; });
-    if constexpr (outer == 4)
-      dft4<Sign>(x);
-    else
-      dft8<Sign>(x);
-    unrolled<outer>([&](auto second) SOFTSCORE_INLINE_LAMBDA {
-      store_frequency(std::integral_constant<std::size_t, k + second * inner>{}, x[second]);
-    });
-  });
+    unrolled<outer>([&](auto j) SOFTSCORE_INLINE_LAMBDA { x[j] = middle[k * outer + j]; });
+    dft<outer, Sign>(x);
+    unrolled<outer>([&](auto j) SOFTSCORE_INLINE_LAMBDA { frequency(k + j * inner, x[j]); });
+  }
 }
 
 }  // namespace softscore::detail

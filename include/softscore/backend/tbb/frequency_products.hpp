@@ -44,16 +44,11 @@ struct frequency_products {
   template <std::size_t Blocks>
   static void multiply_blocks(const float* h, const float* x, float* y, std::size_t channels, std::size_t images,
                               std::size_t x_step, std::size_t y_step) {
-    constexpr std::size_t most = many_registers ? (Blocks == 2 ? 6 : 8) : (Blocks == 2 ? 2 : 4);
+    constexpr std::size_t most = many_registers ? 4 * 2 / Blocks : 4 / Blocks;
     std::size_t n = 0;
-    const auto tiles_of = [&](auto size) {
-      for (; n + size <= images; n += size)
-        multiply_tile<Blocks, size>(h, x + n * x_step, y + n * y_step, channels, x_step, y_step);
-    };
-    tiles_of(std::integral_constant<std::size_t, most>{});
-    if constexpr (most > 4) tiles_of(std::integral_constant<std::size_t, 4>{});
-    if constexpr (most > 2) tiles_of(std::integral_constant<std::size_t, 2>{});
-    tiles_of(std::integral_constant<std::size_t, 1>{});
+    for (; n + most <= images; n += most)
+      multiply_tile<Blocks, most>(h, x + n * x_step, y + n * y_step, channels, x_step, y_step);
+    for (; n < images; ++n) multiply_tile<Blocks, 1>(h, x + n * x_step, y + n * y_step, channels, x_step, y_step);
   }
 
   template <std::size_t Blocks, std::size_t Images>

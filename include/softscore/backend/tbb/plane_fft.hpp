@@ -18,6 +18,7 @@ template <std::size_t N, std::size_t W>
 class plane_fft {
  public:
   static constexpr std::size_t bins = N * N / 2 + 2;
+  static constexpr std::size_t cache_line = 64;  // what arrays on the stack are aligned for
   static constexpr float scale = 1.0f / (4 * N * N);
 
   // A spectrum in memory: bin f is at data + f * stride, the W real parts before the W imaginary ones.
@@ -36,86 +37,82 @@ class plane_fft {
     }
   };
 
-  // The plane's rows half way: for each column kx of the spectrum, the transforms of the rows at kx. Column 0 holds two
-  // real ones, kx = 0 in the real and kx = N/2 in the imaginary part.
+  // A plane whose rows are transformed and whose columns are not: at[kx][row] is row `row` at frequency kx. Column 0
+  // holds two real ones, kx = 0 in the real and kx = N/2 in the imaginary part. The extra row keeps the columns from
+  // falling on the same lines of the cache.
   struct half_way {
-    simd_complex<W> at[N / 2][N];  // [kx][row]
+    simd_complex<W> at[N / 2][N + 1];
   };
 
-  // Rows `first` and `second` of the plane; number(row, n) is their n-th number, 0 where the plane has none.
-  template <class Numbers>
+  // Rows `first` and `second` of the plane; number(n) gives their n-th numbers as real and imaginary part.
+  template <class Number>
   SOFTSCORE_INLINE static void forward_rows(half_way& work, std::size_t first, std::size_t second,
-                                            const Numbers& numbers) {
+                                            const Number& number) {
     simd_complex<W> z[N];
-    fft<fft_sign::forward, N, W>(numbers, [&](auto k, simd_complex<W> v) SOFTSCORE_INLINE_LAMBDA { z[k] = v; });
+    fft<fft_sign::forward, N, W>(number, [&](std::size_t k, simd_complex<W> v) SOFTSCORE_INLINE_LAMBDA { z[k] = v; });
     work.at[0][first] = {z[0].re, z[N / 2].re};
     work.at[0][second] = {z[0].im, z[N / 2].im};
-    unrolled<N / 2 - 1>([&](auto i) SOFTSCORE_INLINE_LAMBDA {
-      constexpr std::size_t k = i + 1;
+    for (std::size_t k = 1; k < N / 2; ++k) {
       const simd_complex<W> u = z[k], v = z[N - k];
       work.at[k][first] = {u.re + v.re, u.im - v.im};
       work.at[k][second] = {u.im + v.im, v.re - u.re};
-    });
+    }
   }
 
-  // From the half way to the spectrum; live(row) says at compile time whether the row may be other than 0.
-  template <class Live>
-  static void forward_columns(const half_way& work, const spectrum& out, const Live& live) {
-    const auto column = [&](std::size_t kx, const auto& store_frequency) SOFTSCORE_INLINE_LAMBDA {
+  // From the half way to the spectrum, where the rows from `rows` on are 0.
+  SOFTSCORE_INLINE static void forward_columns(const half_way& work, std::size_t rows, const spectrum& out) {
+    alignas(cache_line) float pair[2 * W * N];  // the spectrum of column 0, which is two
+    for (std::size_t kx = 0; kx < N / 2; ++kx) {
+      const spectrum to = kx == 0 ? spectrum{pair, 2 * W} : spectrum{out.data + first_bin(kx) * out.stride, out.stride};
       fft<fft_sign::forward, N, W>(
-          [&](auto row) SOFTSCORE_INLINE_LAMBDA { return live(row) ? work.at[kx][row] : simd_complex<W>{}; },
-          store_frequency);
-    };
-    simd_complex<W> z[N];
-    column(0, [&](auto k, simd_complex<W> v) SOFTSCORE_INLINE_LAMBDA { z[k] = v; });
-    unrolled<N / 2 + 1>([&](auto k) SOFTSCORE_INLINE_LAMBDA {
-      const simd_complex<W> u = z[k], v = z[(N - k) % N];
+          [&](std::size_t row) SOFTSCORE_INLINE_LAMBDA { return row < rows ? work.at[kx][row] : simd_complex<W>{}; },
+          [&](std::size_t k, simd_complex<W> v) SOFTSCORE_INLINE_LAMBDA { to.set(k, v); });
+    }
+    for (std::size_t k = 0; k <= N / 2; ++k) {
+      const simd_complex<W> u = spectrum{pair, 2 * W}.get(k), v = spectrum{pair, 2 * W}.get((N - k) % N);
       out.set(k, {u.re + v.re, u.im - v.im});
       out.set(N / 2 + 1 + k, {u.im + v.im, v.re - u.re});
-    });
-    for (std::size_t kx = 1; kx < N / 2; ++kx)
-      column(kx, [&](auto k, simd_complex<W> v) SOFTSCORE_INLINE_LAMBDA { out.set(first_bin(kx) + k, v); });
+    }
   }
 
-  // From the spectrum back to the half way, for the rows that are live.
-  template <class Live>
-  static void inverse_columns(const spectrum& in, half_way& work, const Live& live) {
-    const auto column = [&](std::size_t kx, const auto& load_frequency) SOFTSCORE_INLINE_LAMBDA {
-      fft<fft_sign::inverse, N, W>(load_frequency, [&](auto row, simd_complex<W> v) SOFTSCORE_INLINE_LAMBDA {
-        if (live(row)) work.at[kx][row] = v;
-      });
-    };
-    column(0, [&](auto k) SOFTSCORE_INLINE_LAMBDA {
-      constexpr bool mirrored = k > N / 2;
-      constexpr std::size_t bin = mirrored ? N - k : k;
+  // From the spectrum back to the half way, for the rows below `rows`.
+  SOFTSCORE_INLINE static void inverse_columns(const spectrum& in, std::size_t rows, half_way& work) {
+    alignas(cache_line) float pair[2 * W * N];
+    for (std::size_t k = 0; k < N; ++k) {
+      const bool mirrored = k > N / 2;
+      const std::size_t bin = mirrored ? N - k : k;
       const simd_complex<W> a = in.get(bin), b = in.get(N / 2 + 1 + bin);
-      if constexpr (mirrored)
-        return simd_complex<W>{a.re + b.im, b.re - a.im};
-      else
-        return simd_complex<W>{a.re - b.im, a.im + b.re};
-    });
-    for (std::size_t kx = 1; kx < N / 2; ++kx)
-      column(kx, [&](auto k) SOFTSCORE_INLINE_LAMBDA { return in.get(first_bin(kx) + k); });
+      spectrum{pair, 2 * W}.set(
+          k, mirrored ? simd_complex<W>{a.re + b.im, b.re - a.im} : simd_complex<W>{a.re - b.im, a.im + b.re});
+    }
+    for (std::size_t kx = 0; kx < N / 2; ++kx) {
+      const spectrum from = kx == 0 ? spectrum{pair, 2 * W} : spectrum{in.data + first_bin(kx) * in.stride, in.stride};
+      // The next column, which lies too far apart for the machine to foresee.
+      for (std::size_t k = 0; k < N; ++k) {
+        const float* next = in.data + (first_bin(kx + 1) + k) * in.stride;
+        __builtin_prefetch(next, 0, 2);
+        __builtin_prefetch(next + W, 0, 2);
+      }
+      fft<fft_sign::inverse, N, W>([&](std::size_t k) SOFTSCORE_INLINE_LAMBDA { return from.get(k); },
+                                   [&](std::size_t row, simd_complex<W> v) SOFTSCORE_INLINE_LAMBDA {
+                                     if (row < rows) work.at[kx][row] = v;
+                                   });
+    }
   }
 
   // Rows `first` and `second` of the plane: put(n, numbers) takes their n-th numbers as real and imaginary part.
   template <class Put>
   SOFTSCORE_INLINE static void inverse_rows(const half_way& work, std::size_t first, std::size_t second,
                                             const Put& put) {
-    fft<fft_sign::inverse, N, W>(
-        [&](auto k) SOFTSCORE_INLINE_LAMBDA {
-          constexpr std::size_t column = k == N / 2 ? 0 : (k < N / 2 ? k : N - k);
-          const simd_complex<W> a = work.at[column][first], b = work.at[column][second];
-          if constexpr (k == 0)
-            return simd_complex<W>{a.re, b.re};
-          else if constexpr (k == N / 2)
-            return simd_complex<W>{a.im, b.im};
-          else if constexpr (k < N / 2)
-            return simd_complex<W>{a.re - b.im, a.im + b.re};
-          else
-            return simd_complex<W>{a.re + b.im, b.re - a.im};
-        },
-        put);
+    simd_complex<W> z[N];
+    z[0] = {work.at[0][first].re, work.at[0][second].re};
+    z[N / 2] = {work.at[0][first].im, work.at[0][second].im};
+    for (std::size_t k = 1; k < N / 2; ++k) {
+      const simd_complex<W> a = work.at[k][first], b = work.at[k][second];
+      z[k] = {a.re - b.im, a.im + b.re};
+      z[N - k] = {a.re + b.im, b.re - a.im};
+    }
+    fft<fft_sign::inverse, N, W>([&](std::size_t k) SOFTSCORE_INLINE_LAMBDA { return z[k]; }, put);
   }
 
  private:
