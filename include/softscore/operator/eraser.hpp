@@ -115,8 +115,9 @@ class eraser {
 template <>
 struct degradation<eraser> : diagonal<degradation<eraser>> {
   static void check(const eraser& op, const shape& s) {
-    require(s.height == op.height_ && s.width == op.width_, "the extent of the images", s,
-            "as high and as wide as the eraser, " + std::to_string(op.height_) + " x " + std::to_string(op.width_));
+    if (s.height != op.height_ || s.width != op.width_)
+      reject("the extent of the images", s,
+             "as high and as wide as the eraser, " + std::to_string(op.height_) + " x " + std::to_string(op.width_));
   }
   struct severity_count {
     std::size_t last;

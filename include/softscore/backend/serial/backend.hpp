@@ -4,6 +4,7 @@
 
 #include <softscore/backend/archetype.hpp>
 #include <softscore/backend/host_verbs.hpp>
+#include <softscore/backend/run_tasks.hpp>
 
 namespace softscore {
 
@@ -13,7 +14,7 @@ class serial_backend : public host_verbs<serial_backend> {
   /// Calls `body(i)` for i = 0 .. count - 1, in that order.
   template <class Body>
   void parallel(std::size_t count, const Body& body) const {
-    for (std::size_t i = 0; i < count; ++i) body(i);
+    detail::run_tasks(body, 0, count);
   }
 };
 static_assert(Backend<serial_backend, float> && Backend<serial_backend, double> && HostBackend<serial_backend>);
