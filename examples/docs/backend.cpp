@@ -1,4 +1,6 @@
 // A backend of one's own: arrays in host memory, and std::thread instead of oneTBB.
+#include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <iostream>
 #include <thread>
@@ -52,8 +54,12 @@ std::vector<float> blurred_noise(Be& be) {
 int main() {
   softscore::serial_backend serial;
   thread_backend threads{3};
-  const bool equal = blurred_noise(serial) == blurred_noise(threads);
-  std::cout << (equal ? "the same bits\n" : "other bits\n");
-  return equal ? 0 : 1;
+  const auto one = blurred_noise(serial), other = blurred_noise(threads);
+  float gap = 0.0f;
+  for (std::size_t i = 0; i < one.size(); ++i) gap = std::max(gap, std::abs(one[i] - other[i]));
+  std::cout << "the largest difference is " << gap << '\n';
+  // Compilers round a * b + c once or twice, so two backends may differ by a rounding, 2^-24, in each of some 25
+  // operations on numbers below 8.
+  return gap < 1.2e-5f ? 0 : 1;
 }
 // end same
