@@ -7,7 +7,8 @@ A document asks for a program with a line of its own, followed by a code block t
     <!-- quote examples/embed/main.cpp:sampling --> the lines between "// begin sampling" and "// end sampling"
 
 usage: docs.py            fills the code blocks
-       docs.py --check    names those that differ, and links that lead nowhere
+       docs.py --check    names those that differ, links that lead nowhere, and names and sentences of ours in `code` that
+                          are nowhere in the sources
 """
 import pathlib
 import re
@@ -32,10 +33,28 @@ def quoted(file, part):
     return textwrap.dedent(MARK.sub("", text)).rstrip("\n")
 
 
+def sources():
+    """All that the repository's programs and scripts say, with broken string literals joined."""
+    listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard", "*.?pp", "*.txt", "*.cmake", "*.json", "*.py",
+                             "dev"], cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True).stdout.split()
+    text = "\n".join((ROOT / name).read_text(errors="replace") for name in listed if (ROOT / name).is_file())
+    return re.sub(r'"\s*\n\s*"', "", text)
+
+
+def strangers(prose, text):
+    """Inline code that names something with an underscore, or quotes a sentence of the library, and is not in the text."""
+    codes = [re.sub(r"\s*\n\s*", " ", code) for code in re.findall(r"`([^`]+)`", prose)]
+    known = set(re.findall(r"\w+", text))
+    names = {name for code in codes for name in re.findall(r"\b[a-z][a-z0-9]*_[a-z0-9_]*\b", code)}
+    sentences = {code for code in codes if code.startswith("softscore: ")}
+    return sorted(names - known) + sorted(sentence for sentence in sentences if sentence not in text)
+
+
 def main(check):
     names = subprocess.run(["git", "ls-files", "-co", "--exclude-standard", "*.md"], cwd=ROOT, stdout=subprocess.PIPE,
                            text=True, check=True).stdout.split()
     complaints = []
+    said = sources() if check else ""
     for name in names:
         path = ROOT / name
         if not path.is_file():
@@ -56,6 +75,9 @@ def main(check):
             else:
                 path.write_text(wanted)
                 print(f"{name} is up to date again")
+        if check:
+            complaints += [f"{name}: `{stranger}` is nowhere in the sources"
+                           for stranger in strangers(re.sub(r"```.*?```", "", text, flags=re.DOTALL), said)]
         # What stands in code is no link.
         prose = re.sub(r"```.*?```|`[^`\n]*`", "", text, flags=re.DOTALL)
         for found in LINK.finditer(prose):
