@@ -49,7 +49,7 @@ class flags {
   }
   CLI::Option* text(const std::string& flag, const char* kind, std::function<void(const std::string&)> read,
                     const std::string& about) {
-    return app_.add_option_function<std::string>(flag, std::move(read), about)->type_name(kind);
+    return app_.add_option_function<std::string>(flag, std::move(read), about)->type_name(kind)->take_last();
   }
   void threads(std::size_t& target) {
     target = std::max(1u, std::thread::hardware_concurrency());

@@ -29,6 +29,19 @@ void copy_image(const softscore::image_batch& source, std::size_t from, softscor
   std::copy_n(source.data() + from * size, size, target.data() + to * size);
 }
 
+// Pictures of one size below each other.
+softscore::image_batch stacked(const std::vector<softscore::image_batch>& pictures, std::size_t space) {
+  const softscore::shape s = softscore::extent_of(pictures.front());
+  auto all = softscore::make_tensor({1, s.channels, pictures.size() * (s.height + space) - space, s.width});
+  all.fill(paper);
+  const softscore::shape a = softscore::extent_of(all);
+  for (std::size_t i = 0; i < pictures.size(); ++i)
+    for (std::size_t c = 0; c < s.channels; ++c)
+      std::copy_n(pictures[i].data() + c * s.plane(), s.plane(),
+                  all.data() + c * a.plane() + i * (s.height + space) * s.width);
+  return all;
+}
+
 softscore::image_batch enlarged(const softscore::image_batch& image, std::size_t factor) {
   const softscore::shape s = softscore::extent_of(image);
   auto large = softscore::make_tensor({1, s.channels, s.height * factor, s.width * factor});
@@ -110,18 +123,21 @@ void trajectory::look(const sampling_view& v) {
 picture trajectory::result(const softscore::image_batch& drawn) const {
   const std::size_t columns = moments_.size() + 1;
   const softscore::shape s = softscore::extent_of(moments_.front().x);
-  auto all = softscore::make_tensor(s.with_images(2 * s.images * columns));
   picture result;
-  for (std::size_t k = 0; k < columns; ++k) {
-    const bool last = k + 1 == columns;
-    for (std::size_t i = 0; i < s.images; ++i) {
-      copy_image(last ? drawn : moments_[k].x, i, all, 2 * i * columns + k);
-      copy_image(last ? drawn : moments_[k].h, i, all, (2 * i + 1) * columns + k);
+  std::vector<softscore::image_batch> strips;  // one an image: x_t above h
+  for (std::size_t i = 0; i < s.images; ++i) {
+    auto strip = softscore::make_tensor(s.with_images(2 * columns));
+    for (std::size_t k = 0; k < columns; ++k) {
+      const bool last = k + 1 == columns;
+      copy_image(last ? drawn : moments_[k].x, i, strip, k);
+      copy_image(last ? drawn : moments_[k].h, i, strip, columns + k);
     }
-    result.under.push_back(last ? "0" : time_label(moments_[k].time));
+    strips.push_back(softscore::tiled(strip, columns, gap, paper));
   }
+  for (const auto& kept : moments_) result.under.push_back(time_label(kept.time));
+  result.under.emplace_back("0");
   result.name = "trajectory";
-  result.grid = softscore::tiled(all, columns, gap, paper);
+  result.grid = stacked(strips, s.height / 6);
   result.columns = columns;
   return result;
 }

@@ -28,7 +28,7 @@ font-variant-numeric:tabular-nums;padding-top:.25rem}
 figcaption,.note{font-size:.88rem;color:var(--soft);margin-top:.35rem}
 .chart{display:block;width:100%;height:auto;background:var(--card);border:1px solid var(--line);border-radius:.75rem;padding:.5rem}
 .chart text{font:13px system-ui,sans-serif;fill:var(--soft)}
-.chart .name{font-size:15px;fill:var(--ink)}.chart .value{font-weight:600}
+.chart .name{font-size:15px;fill:var(--ink);stroke:var(--card);stroke-width:6px;paint-order:stroke}.chart .value{font-weight:600}
 .chart .grid,.chart .stem{stroke:var(--line);stroke-width:1}.chart .stem{stroke-width:3}
 .chart polyline{fill:none;stroke-width:2;stroke-linejoin:round}
 .chart .raw{stroke:var(--train);stroke-width:1;opacity:.3}
@@ -39,7 +39,7 @@ figcaption,.note{font-size:.88rem;color:var(--soft);margin-top:.35rem}
 table{border-collapse:collapse;width:100%;font-size:.93rem}
 td{border-top:1px solid var(--line);padding:.42rem .5rem .42rem 0;vertical-align:top;overflow-wrap:anywhere}
 td:first-child{color:var(--soft);width:15rem;overflow-wrap:normal}
-@media(max-width:36rem){main{padding-top:1.75rem}h1{font-size:1.6rem}td:first-child{width:9rem}.chart text{font-size:22px}
+@media(max-width:36rem){main{padding-top:1.75rem}.figures{gap:.5rem}h1{font-size:1.6rem}td:first-child{width:9rem}.chart text{font-size:22px}
 .chart .name{font-size:25px}.under{font-size:.6rem}}
 )";
 

@@ -29,6 +29,13 @@ std::string seconds_text(double seconds) {
   return text;
 }
 
+// 291,217
+std::string grouped(std::size_t number) {
+  std::string text = std::to_string(number);
+  for (std::size_t at = text.size(); at > 3;) text.insert(at -= 3, ",");
+  return text;
+}
+
 std::string loss_table(const training_record& record, std::size_t steps_per_epoch) {
   std::string text = "step,epoch,loss,test_loss\n";
   char line[96];
@@ -60,17 +67,16 @@ rows settings_rows(const run_settings& s, const results_plan& plan, const findin
                    std::size_t threads) {
   const auto& o = s.training;
   const auto& i = found.images;
-  rows all{
-      {"recipe", s.recipe + ": " + std::string{find_recipe(s.recipe).about}},
-      {"training images", std::to_string(i.images) + " of " + std::to_string(i.height) + " x " +
-                              std::to_string(i.width) + " pixels, " +
-                              (s.data.empty() ? "built-in stroke digits" : "from " + s.data)},
-      {"network", "convolutions of width " + widths_text(s.widths) + ", " + std::to_string(parameters) + " parameters"},
-      {"epochs", std::to_string(o.epochs)},
-      {"batch", std::to_string(o.batch)},
-      {"learning rate",
-       short_number(o.rate) + (o.warm_up > 0 ? ", reached after " + std::to_string(o.warm_up) + " steps" : "")},
-      {"seed", std::to_string(o.seed)}};
+  rows all{{"recipe", s.recipe + ": " + std::string{find_recipe(s.recipe).about}},
+           {"training images", std::to_string(i.images) + " of " + std::to_string(i.height) + " x " +
+                                   std::to_string(i.width) + " pixels, " +
+                                   (s.data.empty() ? "built-in stroke digits" : "from " + s.data)},
+           {"network", "convolutions of width " + widths_text(s.widths) + ", " + grouped(parameters) + " parameters"},
+           {"epochs", std::to_string(o.epochs)},
+           {"batch", std::to_string(o.batch)},
+           {"learning rate",
+            short_number(o.rate) + (o.warm_up > 0 ? ", reached after " + std::to_string(o.warm_up) + " steps" : "")},
+           {"seed", std::to_string(o.seed)}};
   if (o.average > 0.0) all.emplace_back("average of the parameters", "keeps " + short_number(o.average) + " at a step");
   if (o.clip_norm < 1e300) all.emplace_back("gradient's norm", "clipped at " + short_number(o.clip_norm));
   all.emplace_back("sampler", plan.sampling.sampler + ", " + std::to_string(plan.sampling.steps) + " steps, " +
@@ -86,7 +92,7 @@ report make_report(const model& m, const run_settings& settings, const results_p
   const bool blur_or_mask = settings.recipe == "blur" || settings.recipe == "mask";
   report page{plan.title.empty() ? "Digits out of " + std::string{settings.recipe == "ddpm" ? "noise" : settings.recipe}
                                  : plan.title,
-              "A network of " + std::to_string(parameters) +
+              "A network of " + grouped(parameters) +
                   " parameters learned to undo this corruption: " + std::string{find_recipe(settings.recipe).about} +
                   ". Below is what it draws when it starts from nothing but corruption."};
   if (!record.test_losses.empty()) page.figure("test loss", short_number(record.test_losses.back()));

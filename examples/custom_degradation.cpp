@@ -1,0 +1,52 @@
+// Teaches the library a degradation of one's own, then trains on it and draws from it: fog.png shows digits in ever
+// thicker fog, and what the model draws out of it. The first argument is the number of epochs (40).
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+
+#include <softscore/softscore.hpp>
+
+// begin fog
+struct fog {
+  double density{4.0};
+};
+
+template <>
+struct softscore::degradation<fog> : softscore::diagonal<softscore::degradation<fog>> {
+  SOFTSCORE_HD static double entry(const fog& f, level w, const shape& s, pixel p) {
+    const double depth = 2.0 - static_cast<double>(p.row) / static_cast<double>(s.height);  // the top is far away
+    return std::exp(-f.density * w.value * depth);
+  }
+};
+static_assert(softscore::LinearOperator<fog>);
+// end fog
+
+int main(int count, char** arguments) try {
+  using namespace softscore;
+
+  tbb_backend backend;
+  const auto digits = stroke_digit_set(1024, 64, 1, 14);
+  const std::size_t epochs = count > 1 ? std::strtoul(arguments[1], nullptr, 10) : 40;
+
+  const corruption fogging{fog{}, two_stage{.level_min = 0.0, .level_max = 1.0, .levels = spacing::linear}};
+  residual_denoiser denoiser{digit_cnn{{16, 16}, {1, 1, 14, 14}}};
+  const training_options options{.epochs = epochs, .batch = 64, .rate = 2e-3, .warm_up = 20, .average = 0.99};
+  train(backend, denoiser, fogging, soft_score{}, digits, options, progress_bar{});
+  const auto drawn = sample(backend, momentum{}, fogging, denoiser, uniform_grid(50), {.images = 8, .seed = 1});
+
+  // Seven rows of ever thicker fog, and one of drawings.
+  const shape row{8, 1, 14, 14};
+  auto rows = make_tensor(row.with_images(64));
+  for (std::size_t k = 0; k < 7; ++k) {
+    const level thickness{static_cast<double>(k) / 12.0};
+    degradation<fog>::apply<fog, tbb_backend, float>(
+        fog{}, backend, thickness, as_view(digits.training.pixels).images(0, 8), as_view(rows).images(8 * k, 8));
+  }
+  std::copy(drawn.images.begin(), drawn.images.end(), rows.begin() + 56 * 14 * 14);
+  write_png("fog.png", tiled(rows, 8, 1));
+  std::printf("fog.png: seven rows of fog, and what the model draws in %zu evaluations\n", drawn.nfe);
+} catch (const softscore::error& problem) {
+  std::fprintf(stderr, "%s\n", problem.what());
+  return 2;
+}

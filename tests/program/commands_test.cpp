@@ -1,0 +1,97 @@
+#include <csignal>
+#include <filesystem>
+#include <string>
+
+#include "catch.hpp"
+#include "digits.hpp"
+
+using Catch::Matchers::ContainsSubstring;
+
+TEST_CASE("Every recipe trains, shows itself, is drawn from and scored") {
+  const std::string recipe = GENERATE("ddpm", "eraser", "blur", "mask");
+  const temporary_folder folder;
+  const auto trained = digits(small_run(recipe, folder));
+  INFO(trained.err);
+  REQUIRE(trained.code == 0);
+  for (const char* name : {"report.html", "loss.csv", "checkpoint.safetensors", "samples.npy", "samples.png",
+                           "data.png", "corruption.png", "trajectory.png", "nearest.png"})
+    CHECK(std::filesystem::file_size(folder / name) > 0);
+
+  // The page stands alone: nothing in it is fetched from elsewhere, and nothing in it runs.
+  const std::string page = content_of(folder / "report.html");
+  for (const char* part : {"<svg", "data:image/png;base64,", "Frechet distance", "network evaluations", "</html>"})
+    CHECK_THAT(page, ContainsSubstring(part));
+  for (const char* part : {"<script", "http://", "https://", "src=\"/", "nan", "inf\""})
+    CHECK_THAT(page, !ContainsSubstring(part));
+  const std::string losses = content_of(folder / "loss.csv");
+  CHECK(losses.starts_with("step,epoch,loss,test_loss\n1,1,"));
+  CHECK(std::count(losses.begin(), losses.end(), '\n') == 1 + 8);
+
+  const std::string checkpoint = (folder / "checkpoint.safetensors").string();
+  const auto shown = digits({"show", "--checkpoint", checkpoint});
+  CHECK(shown.code == 0);
+  CHECK_THAT(shown.out, ContainsSubstring(recipe));
+  CHECK_THAT(shown.out, ContainsSubstring("8, of 2 epochs in batches of 32"));
+  REQUIRE(digits({"sample", "--checkpoint", checkpoint, "--count", "4", "--steps", "5", "--out",
+                  (folder / "again.npy").string()})
+              .code == 0);
+  CHECK(content_of(folder / "again.npy") == content_of(folder / "samples.npy"));
+  REQUIRE(digits({"sample", "--checkpoint", checkpoint, "--count", "3", "--steps", "2", "--out",
+                  (folder / "some.png").string()})
+              .code == 0);
+  CHECK(content_of(folder / "some.png").substr(1, 3) == "PNG");
+  const auto scored = digits({"score", (folder / "samples.npy").string(), "--images", "128"});
+  CHECK(scored.code == 0);
+  CHECK_THAT(scored.out, ContainsSubstring("held-out training images"));
+}
+
+TEST_CASE("Training has the same bits on one, two and three threads") {
+  const std::string recipe = GENERATE("ddpm", "eraser", "blur", "mask");
+  const temporary_folder one, two, three;
+  REQUIRE(digits(small_run(recipe, one, {"--threads", "1"})).code == 0);
+  REQUIRE(digits(small_run(recipe, two, {"--threads", "2"})).code == 0);
+  REQUIRE(digits(small_run(recipe, three, {"--threads", "3"})).code == 0);
+  for (const char* name : {"checkpoint.safetensors", "samples.npy"}) {
+    CHECK(content_of(two / name) == content_of(one / name));
+    CHECK(content_of(three / name) == content_of(one / name));
+  }
+}
+
+TEST_CASE("Sampling has the same bits in batches of 1, 7 and 64, and on any number of threads") {
+  const std::string recipe = GENERATE("ddpm", "eraser", "blur", "mask");
+  const temporary_folder folder;
+  REQUIRE(digits(small_run(recipe, folder)).code == 0);
+  const auto draw = [&](const std::string& batch, const std::string& threads) {
+    const std::string file = (folder / "drawn.npy").string();
+    const auto drawn =
+        digits({"sample", "--checkpoint", (folder / "checkpoint.safetensors").string(), "--count", "64", "--steps", "4",
+                "--seed", "3", "--sample-batch", batch, "--threads", threads, "--out", file});
+    INFO(drawn.err);
+    REQUIRE(drawn.code == 0);
+    return content_of(file);
+  };
+  const std::string expected = draw("64", "2");
+  CHECK(expected.size() == 64 * 12 * 12 * 4 + 128);
+  CHECK(draw("1", "1") == expected);
+  CHECK(draw("7", "3") == expected);
+  CHECK(draw("7", "1") == expected);
+}
+
+TEST_CASE("A quick demo does all of it") {
+  const temporary_folder folder;
+  const auto demo = digits({"demo", "--quick", "--out", (folder / "demo").string(), "--threads", "2"});
+  INFO(demo.err);
+  REQUIRE(demo.code == 0);
+  CHECK(std::filesystem::file_size(folder / "demo/report.html") > 10000);
+}
+
+TEST_CASE("Help explains every command") {
+  const auto all = digits({"--help"});
+  CHECK(all.code == 0);
+  for (const std::string command : {"train", "resume", "sample", "show", "score", "demo"}) {
+    CHECK_THAT(all.out, ContainsSubstring(command));
+    const auto one = digits({command, "--help"});
+    CHECK(one.code == 0);
+    CHECK_THAT(one.out, ContainsSubstring("--"));
+  }
+}

@@ -1,0 +1,75 @@
+#include "heap.hpp"
+
+#include <array>
+
+#include <softscore/softscore.hpp>
+
+#include "catch.hpp"
+
+using namespace softscore;
+
+namespace {
+
+// Counts the allocations between one look and the next; looking allocates nothing.
+class counter {
+ public:
+  template <class Progress>
+  void operator()(const Progress&) {
+    const std::size_t now = heap::taken.load();
+    if (looks_ > 0 && looks_ <= between_.size()) between_[looks_ - 1] = now - before_;
+    ++looks_;
+    before_ = heap::taken.load();
+  }
+  std::size_t looks() const { return looks_; }
+  // From the end of the first step on.
+  std::size_t later() const {
+    std::size_t sum = 0;
+    for (std::size_t i = 1; i + 1 < looks_ && i < between_.size(); ++i) sum += between_[i];
+    return sum;
+  }
+
+ private:
+  std::array<std::size_t, 64> between_{};
+  std::size_t looks_{}, before_{};
+};
+
+template <class Be, class C, class D, class O, class S>
+void check(Be& be, const C& corruption, D denoiser, O objective, const S& sampler) {
+  const data_set digits{stroke_digits(48, 1, 12), {}};
+  counter training;
+  train(be, denoiser, corruption, objective, digits,
+        {.epochs = 3, .batch = 8, .clip_norm = 1.0, .warm_up = 4, .average = 0.9}, training);
+  CHECK(training.looks() == 18);
+  CHECK(training.later() == 0);
+  counter sampling;
+  sample(be, sampler, corruption, denoiser, uniform_grid(12), {.images = 5, .seed = 1}, sampling);
+  CHECK(sampling.looks() == 12);
+  CHECK(sampling.later() == 0);
+}
+
+template <class Be>
+void check_recipes(Be& be) {
+  const digit_cnn network{{16, 8}, {1, 1, 12, 12}};
+  const corruption noise{scaling{}, linear_beta{1000}};
+  check(be, noise, epsilon_denoiser{network, noise}, epsilon_score{}, ddpm{});
+  const background_corruption erasing{eraser{12, 12}, severity{100}};
+  check(be, erasing, clean_denoiser{network}, cold_loss{}, cold{});
+  const corruption blurring{gaussian_blur{12}, two_stage{.level_max = 6.0}};
+  check(be, blurring, residual_denoiser{network}, soft_score{}, momentum{});
+  check(be, blurring, residual_denoiser{network}, naive_score{}, heun{});
+  const corruption masking{centred_mask{}, two_stage{.level_min = 0.0, .level_max = 12.0, .levels = spacing::linear}};
+  check(be, masking, residual_denoiser{network}, soft_score{}, naive{});
+}
+
+}  // namespace
+
+TEST_CASE("After the first step neither training nor sampling takes memory from the heap") {
+  SECTION("serial") {
+    serial_backend be;
+    check_recipes(be);
+  }
+  SECTION("tbb") {
+    tbb_backend be{2};
+    check_recipes(be);
+  }
+}

@@ -1,0 +1,156 @@
+#include <cmath>
+#include <vector>
+
+#include <softscore/softscore.hpp>
+
+#include "catch.hpp"
+#include "refusal.hpp"
+#include "temporary_folder.hpp"
+
+using namespace softscore;
+
+namespace {
+
+const corruption blurring{gaussian_blur{12}, two_stage{.level_max = 6.0}};
+
+const data_set& few_digits() {
+  static const data_set digits = stroke_digit_set(64, 16, 1, 12);
+  return digits;
+}
+residual_denoiser<digit_cnn> small() { return residual_denoiser{digit_cnn{{8}, {1, 1, 12, 12}}}; }
+
+training_options options() { return {.epochs = 3, .batch = 16, .rate = 1e-3, .warm_up = 3, .average = 0.9}; }
+
+}  // namespace
+
+TEST_CASE("A state continues a run to the same bits, whatever step it was taken at") {
+  serial_backend be;
+  auto whole = small();
+  trainer through{be, blurring, whole, soft_score{}, as_view(few_digits().training.pixels), options()};
+  REQUIRE(through.steps() == 12);
+  std::vector<training_state> states;
+  while (through.done() < through.steps()) {
+    states.push_back(through.state());
+    through.step();
+  }
+  const auto last = through.state();
+  for (const auto& state : states) {
+    auto again = small();
+    trainer rest{be, blurring, again, soft_score{}, as_view(few_digits().training.pixels), options()};
+    rest.restore(state);
+    while (rest.done() < rest.steps()) rest.step();
+    const auto end = rest.state();
+    CHECK(end.parameters == last.parameters);
+    CHECK(end.average == last.average);
+    CHECK(end.first_moment == last.first_moment);
+    CHECK(end.second_moment == last.second_moment);
+    CHECK(end.losses == last.losses);
+  }
+}
+
+TEST_CASE("Training on the serial and on the tbb backend with any number of threads is one run") {
+  // The tbb backend sums in another order than the serial one, but in the same for any number of threads.
+  std::vector<std::vector<float>> trained;
+  for (const std::size_t threads : {1, 2, 3}) {
+    tbb_backend be{threads};
+    auto denoiser = small();
+    train(be, denoiser, blurring, soft_score{}, few_digits(), options());
+    trained.emplace_back(denoiser.network().parameters().begin(), denoiser.network().parameters().end());
+  }
+  CHECK(trained[1] == trained[0]);
+  CHECK(trained[2] == trained[0]);
+}
+
+TEST_CASE("Training lowers the loss on images that it never saw") {
+  tbb_backend be{2};
+  auto denoiser = small();
+  auto longer = options();
+  longer.epochs = 20;
+  const auto result = train(be, denoiser, blurring, soft_score{}, few_digits(), longer);
+  REQUIRE(result.test_losses.size() == 20);
+  REQUIRE(result.losses.size() == 80);
+  // A weighted residual that starts at the size of the data's own variance over sigma^2 must at least halve.
+  CHECK(result.test_losses.back() < 0.5 * result.test_losses.front());
+}
+
+TEST_CASE("A checkpoint returns every bit, and only to the network that it is of") {
+  serial_backend be;
+  const temporary_folder folder;
+  auto denoiser = small();
+  auto saved = options();
+  saved.checkpoint = folder / "c.safetensors";
+  const auto result = train(be, denoiser, blurring, soft_score{}, few_digits(), saved, no_training_observer{}, {},
+                            {{{"made_by", "a test"}}, {}});
+  const safetensors_file file{saved.checkpoint};
+  CHECK(file.metadata("made_by") == "a test");
+  const auto state = read_checkpoint(file, denoiser.network().layout());
+  CHECK(state.losses == result.losses);
+  CHECK(state.test_losses == result.test_losses);
+  const auto now = denoiser.network().parameters();
+  CHECK(read_parameters(file, denoiser.network().layout()) == std::vector<float>(now.begin(), now.end()));
+  CHECK(state.average == std::vector<float>(now.begin(), now.end()));
+
+  const digit_cnn wider{{9}, {1, 1, 12, 12}}, deeper{{8, 8}, {1, 1, 12, 12}}, larger{{8}, {1, 1, 13, 13}};
+  for (const auto* other : {&wider, &deeper, &larger})
+    CHECK_REFUSED(read_checkpoint(file, other->layout()), "c.safetensors");
+  auto shorter = options();
+  shorter.epochs = 2;
+  trainer brief{be, blurring, denoiser, soft_score{}, as_view(few_digits().training.pixels), shorter};
+  CHECK_REFUSED(brief.restore(state), "steps of the saved state is 12, but it must be at most those to be done");
+}
+
+TEST_CASE("A loss that is not finite names step and batch and leaves the last good checkpoint") {
+  serial_backend be;
+  const temporary_folder folder;
+  auto broken = few_digits();
+  auto saved = options();
+  saved.checkpoint = folder / "c.safetensors";
+  std::size_t steps = 0;
+  // The images are the caller's, so one can go wrong in the middle of a run: in the second epoch here.
+  const auto spoil = [&](const training_progress& p) {
+    steps = p.step;
+    if (p.step == 5) broken.training.pixels.fill(std::nanf(""));
+  };
+  auto denoiser = small();
+  CHECK_REFUSED(train(be, denoiser, blurring, soft_score{}, broken, saved, spoil),
+                "the loss of step 6 (batch 2 of epoch 2) is nan, but it must be finite; the last good checkpoint is " +
+                    saved.checkpoint.string());
+  CHECK(steps == 5);
+  const auto kept = read_checkpoint(safetensors_file{saved.checkpoint}, denoiser.network().layout());
+  CHECK(kept.losses.size() == 4);
+  for (const float p : kept.parameters) REQUIRE(std::isfinite(p));
+
+  for (float& pixel : broken.training.pixels) pixel = std::nanf("");
+  saved.checkpoint = folder / "none.safetensors";
+  CHECK_REFUSED(train(be, denoiser, blurring, soft_score{}, broken, saved), "there is no checkpoint yet");
+}
+
+TEST_CASE("An observer stops training after the step, and what was done is saved") {
+  serial_backend be;
+  const temporary_folder folder;
+  auto saved = options();
+  saved.checkpoint = folder / "c.safetensors";
+  auto denoiser = small();
+  const auto result = train(be, denoiser, blurring, soft_score{}, few_digits(), saved,
+                            [](const training_progress& p) { return p.step < 6; });
+  CHECK(result.stopped);
+  CHECK(result.losses.size() == 6);
+  CHECK(safetensors_file{saved.checkpoint}.tensor<float>("losses").size() == 6);
+}
+
+TEST_CASE("Options that cannot be right are refused before any work") {
+  serial_backend be;
+  auto denoiser = small();
+  const auto with = [&](auto change) {
+    auto wrong = options();
+    change(wrong);
+    train(be, denoiser, blurring, soft_score{}, few_digits(), wrong);
+  };
+  CHECK_REFUSED(with([](auto& o) { o.epochs = 0; }), "epochs is 0");
+  CHECK_REFUSED(with([](auto& o) { o.batch = 0; }), "batch is 0");
+  CHECK_REFUSED(with([](auto& o) { o.batch = 65; }), "the batch size is 65");
+  CHECK_REFUSED(with([](auto& o) { o.rate = -1.0; }), "rate is -1");
+  CHECK_REFUSED(with([](auto& o) { o.rate = std::nan(""); }), "rate is nan");
+  CHECK_REFUSED(with([](auto& o) { o.clip_norm = 0.0; }), "clip_norm is 0");
+  CHECK_REFUSED(with([](auto& o) { o.average = 1.0; }), "average is 1");
+}
