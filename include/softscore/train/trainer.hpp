@@ -37,7 +37,7 @@ class trainer {
   /// A network whose parameters are all 0 is initialised from the seed. Throws `error` for options that cannot be right
   /// and for images of another shape than the network's.
   trainer(Be& be, const C& corruption, D& denoiser, O objective, view<const float, host_space> images,
-          training_options options)
+          const training_options& options)
       : backend_{be},
         corruption_{corruption},
         denoiser_{denoiser},
@@ -171,7 +171,7 @@ class trainer {
   }
 
  private:
-  static const training_options& checked(const training_options& options) {
+  static training_options checked(const training_options& options) {
     options.check();
     return options;
   }
