@@ -20,7 +20,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 QUOTE = re.compile(r"(<!-- quote (?P<file>[^\s:]+)(?::(?P<part>[\w-]+))? -->\n+```(?P<kind>\w*)\n)(?P<text>.*?)(\n?```)",
                    re.DOTALL)
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s#]+)(?:#[^)]*)?\)|<img[^>]* src=\"([^\"]+)\"")
-MARK = re.compile(r"^\s*// (begin|end) [\w-]+\n?", re.MULTILINE)
+MARK = re.compile(r"^[ \t]*// (begin|end) [\w-]+\n?", re.MULTILINE)
 
 
 def quoted(file, part):
