@@ -30,9 +30,14 @@ inline gaussian_moments moments_of(const row_matrix<double>& rows) {
 
 namespace detail {
 
-/// The sum of the singular values.
+/// The sum of the singular values s of M. The symmetric matrix [0 M; M^T 0] has the eigenvalues s, -s and zeros, each found
+/// to within the rounding of the largest, as a singular value decomposition would; Eigen's takes twenty seconds to compile.
 inline double nuclear_norm(const Eigen::MatrixXd& matrix) {
-  return Eigen::BDCSVD<Eigen::MatrixXd>{matrix}.singularValues().sum();
+  const Eigen::Index rows = matrix.rows(), size = rows + matrix.cols();
+  Eigen::MatrixXd both = Eigen::MatrixXd::Zero(size, size);
+  both.bottomLeftCorner(matrix.cols(), rows) = matrix.transpose();  // the solver reads the lower triangle
+  const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solved{both, Eigen::EigenvaluesOnly};
+  return 0.5 * solved.eigenvalues().cwiseAbs().sum();
 }
 
 /// F with F F^T the symmetric matrix. Eigenvalues within the rounding of the largest are 0: their square roots would
