@@ -14,8 +14,11 @@ namespace softscore {
 /// x_t = C_{w(t)} x_0 + (I - C_{w(t)}) b: the image gives way to one background b per image, which the sampler knows
 /// (EQUATIONS F8, F9; 000 s2a). b = c + `grain` z with one number c per image, uniform in [-`range`, `range`], and z
 /// standard normal.
-template <class Op, LevelSchedule S>
+template <class Op, class S>
 class background_corruption {
+  static_assert(LinearOperator<Op>, "softscore: this type is not a linear operator: it lacks apply or adjoint");
+  static_assert(LevelSchedule<S>, "softscore: this schedule lacks the level at a time");
+
  public:
   using law = fixed_background;
   using operator_type = Op;

@@ -15,8 +15,13 @@ namespace softscore {
 /// x_t = C_{w(t)} x_0 + sigma(t) z with z standard normal: an operator family, a schedule that gives it its level w and
 /// the noise its deviation sigma at every time, and the law of what is left at the start of sampling (EQUATIONS F1,
 /// F11; 001 Eq 4).
-template <class Op, Schedule S, StartLaw Start = nothing_left>
+template <class Op, class S, StartLaw Start = nothing_left>
 class corruption {
+  static_assert(LinearOperator<Op>, "softscore: this type is not a linear operator: it lacks apply or adjoint");
+  static_assert(
+      Schedule<S>,
+      "softscore: this schedule lacks the level or the noise at a time; background_corruption needs no noise");
+
  public:
   using law = standard_normal;
   using operator_type = Op;

@@ -35,19 +35,31 @@ struct clean_link {
 };
 static_assert(Link<clean_link>);
 
+/// A noise that is normal and a signal that is a number times the image: what the noise and the velocity give x_0
+/// under.
+template <class C>
+concept ScalarGaussianCorruption = GaussianCorruption<C> && ScalarSignal<C>;
+
 /// phi is the noise eps, so h = (x_t - sigma_t phi) / a_t, for C = a I.
 template <class C>
-  requires GaussianCorruption<C> && ScalarSignal<C>
 class epsilon_link {
  public:
   static constexpr prediction predicts = prediction::epsilon;
-  explicit epsilon_link(C corruption) : corruption_{std::move(corruption)} {}
+  explicit epsilon_link(C corruption) : corruption_{std::move(corruption)} {
+    static_assert(
+        ScalarGaussianCorruption<C>,
+        "softscore: a prediction of the noise needs normal noise and a signal that is a number times the image, "
+        "and this corruption lacks one of them");
+  }
 
   /// Throws `error` where nothing is left of the signal, since eps then says nothing about x_0.
   link_weights weights(diffusion_time t) const {
-    const double a = corruption_.signal_gain(t);
-    require(a > 0.0, "the signal's gain under an epsilon prediction", a, "above 0");
-    return {1.0 / a, -corruption_.sigma(t) / a};
+    if constexpr (ScalarGaussianCorruption<C>) {
+      const double a = corruption_.signal_gain(t);
+      require(a > 0.0, "the signal's gain under an epsilon prediction", a, "above 0");
+      return {1.0 / a, -corruption_.sigma(t) / a};
+    }
+    return {};
   }
 
  private:
@@ -56,17 +68,24 @@ class epsilon_link {
 
 /// phi is the velocity v = a eps - sigma x_0, so h = a_t x_t - sigma_t phi, for C = a I with a^2 + sigma^2 = 1.
 template <class C>
-  requires GaussianCorruption<C> && ScalarSignal<C>
 class velocity_link {
  public:
   static constexpr prediction predicts = prediction::velocity;
-  explicit velocity_link(C corruption) : corruption_{std::move(corruption)} {}
+  explicit velocity_link(C corruption) : corruption_{std::move(corruption)} {
+    static_assert(
+        ScalarGaussianCorruption<C>,
+        "softscore: a prediction of the velocity needs normal noise and a signal that is a number times the image, "
+        "and this corruption lacks one of them");
+  }
 
   /// Throws `error` where a^2 + sigma^2 is not 1.
   link_weights weights(diffusion_time t) const {
-    const double a = corruption_.signal_gain(t), sigma = corruption_.sigma(t), sum = a * a + sigma * sigma;
-    require(sum > 1.0 - 1e-9 && sum < 1.0 + 1e-9, "a^2 + sigma^2 under a velocity prediction", sum, "1");
-    return {a, -sigma};
+    if constexpr (ScalarGaussianCorruption<C>) {
+      const double a = corruption_.signal_gain(t), sigma = corruption_.sigma(t), sum = a * a + sigma * sigma;
+      require(sum > 1.0 - 1e-9 && sum < 1.0 + 1e-9, "a^2 + sigma^2 under a velocity prediction", sum, "1");
+      return {a, -sigma};
+    }
+    return {};
   }
 
  private:

@@ -87,27 +87,28 @@ drawn<Be, T> drive(Be& be, const S& sampler, const C& corruption, const D& denoi
                 "softscore: this sampler needs the denoiser's pullback, and this denoiser has none");
   if constexpr (Backend<Be, T> && Corruption<C, Be, T> && Denoiser<D, Be, T> && NeedsAreMet<S, run_type>) {
     static_assert(Sampler<S, run_type>, "softscore: this type is not a sampler: it lacks order, start or step");
-    detail::require_falling_noise(corruption, grid);
-    if constexpr (ChecksTimes<D>)
-      for (std::size_t i = 0; i < grid.steps(); ++i) denoiser.check(grid[i].t);
-    const auto x = from.x.view();
-    require(x.extent().images == from.images.count && from.xi.view().extent() == x.extent(),
-            "images of the start point", from.images.count, "the images in its x and its xi");
-    run_type run{be, corruption, denoiser, x.extent(), seed, from.images, from.xi.view()};
-    auto state = sampler.start(run);
-    auto estimate = run.make();
-    const auto h = estimate.view();
-    for (std::size_t i = 0; i < grid.steps(); ++i) {
-      const step_at at = grid[i];
-      run.estimate(at.t, x, h);
-      if (!detail::goes_on(observer, sampling_progress<Be, T>{be, at, x, h, run.nfe()}))
-        return {std::move(from.x), run.nfe(), true};
-      sampler.step(run, state, at, x, h);
+    if constexpr (Sampler<S, run_type>) {
+      detail::require_falling_noise(corruption, grid);
+      if constexpr (ChecksTimes<D>)
+        for (std::size_t i = 0; i < grid.steps(); ++i) denoiser.check(grid[i].t);
+      const auto x = from.x.view();
+      require(x.extent().images == from.images.count && from.xi.view().extent() == x.extent(),
+              "images of the start point", from.images.count, "the images in its x and its xi");
+      run_type run{be, corruption, denoiser, x.extent(), seed, from.images, from.xi.view()};
+      auto state = sampler.start(run);
+      auto estimate = run.make();
+      const auto h = estimate.view();
+      for (std::size_t i = 0; i < grid.steps(); ++i) {
+        const step_at at = grid[i];
+        run.estimate(at.t, x, h);
+        if (!detail::goes_on(observer, sampling_progress<Be, T>{be, at, x, h, run.nfe()}))
+          return {std::move(from.x), run.nfe(), true};
+        sampler.step(run, state, at, x, h);
+      }
+      return {std::move(from.x), run.nfe(), false};
     }
-    return {std::move(from.x), run.nfe(), false};
-  } else {
-    return {std::move(from.x), 0, false};
   }
+  return {std::move(from.x), 0, false};
 }
 
 /// Draws x at the grid's first time from the corruption's own start law, for images `images.first` on.
