@@ -12,6 +12,7 @@
 #include <softscore/backend/tbb.hpp>
 #include <softscore/nn/digit_cnn.hpp>
 
+#include "heap.hpp"
 #include "slope.hpp"
 
 using namespace softscore;
@@ -221,6 +222,21 @@ TEST_CASE("the digit CNN has the same bits for any number of threads", "[nn]") {
   const auto one = gradients_on(1);
   CHECK(gradients_on(2) == one);
   CHECK(gradients_on(3) == one);
+}
+
+TEMPLATE_TEST_CASE("after its workspace is made, no pass of the digit CNN takes memory from the heap", "[nn]",
+                   serial_backend, tbb_backend) {
+  TestType be;
+  trial<float, TestType> at{be, {16, 32, 5}, {5, 1, 28, 28}, 5};
+  at.loss();  // the threads' own beginnings
+  const auto times = at.each_time();
+  CHECK(heap::allocations([&] {
+          at.net.evaluate(be, times, at.x.view(), at.out.view(), at.ws);
+          at.net.evaluate(be, diffusion_time{0.5}, at.x.view(), at.out.view(), at.ws);
+          at.net.pullback(be, at.dout.view(), at.dx.view(), at.ws);
+          at.net.forward(be, at.params.view(), times, at.x.view(), at.out.view(), at.ws);
+          at.net.backward(be, at.params.view(), at.dout.view(), at.dx.view(), at.gradients.view(), at.ws);
+        }) == 0);
 }
 
 TEST_CASE("the digit CNN refuses what it cannot be or map", "[nn]") {
