@@ -35,7 +35,7 @@ TEST_CASE("Every recipe trains, shows itself, is drawn from and scored") {
   REQUIRE(digits({"sample", "--checkpoint", checkpoint, "--count", "4", "--steps", "5", "--out",
                   (folder / "again.npy").string()})
               .code == 0);
-  CHECK(content_of(folder / "again.npy") == content_of(folder / "samples.npy"));
+  CHECK((content_of(folder / "again.npy") == content_of(folder / "samples.npy")));
   REQUIRE(digits({"sample", "--checkpoint", checkpoint, "--count", "3", "--steps", "2", "--out",
                   (folder / "some.png").string()})
               .code == 0);
@@ -52,8 +52,8 @@ TEST_CASE("Training has the same bits on one, two and three threads") {
   REQUIRE(digits(small_run(recipe, two, {"--threads", "2"})).code == 0);
   REQUIRE(digits(small_run(recipe, three, {"--threads", "3"})).code == 0);
   for (const char* name : {"checkpoint.safetensors", "samples.npy"}) {
-    CHECK(content_of(two / name) == content_of(one / name));
-    CHECK(content_of(three / name) == content_of(one / name));
+    CHECK((content_of(two / name) == content_of(one / name)));
+    CHECK((content_of(three / name) == content_of(one / name)));
   }
 }
 
@@ -72,9 +72,9 @@ TEST_CASE("Sampling has the same bits in batches of 1, 7 and 64, and on any numb
   };
   const std::string expected = draw("64", "2");
   CHECK(expected.size() == 64 * 12 * 12 * 4 + 128);
-  CHECK(draw("1", "1") == expected);
-  CHECK(draw("7", "3") == expected);
-  CHECK(draw("7", "1") == expected);
+  CHECK((draw("1", "1") == expected));
+  CHECK((draw("7", "3") == expected));
+  CHECK((draw("7", "1") == expected));
 }
 
 TEST_CASE("A quick demo does all of it") {

@@ -55,9 +55,9 @@ TEST_CASE("A run killed at any time goes on to the bits of one that was not") {
     const auto last = digits(saved ? resume(folder) : small_run(recipe, folder, often));
     INFO(last.err);
     REQUIRE(last.code == 0);
-    REQUIRE(checkpoint_of(folder) == expected);
-    REQUIRE(content_of(folder / "loss.csv") == content_of(whole / "loss.csv"));
-    REQUIRE(content_of(folder / "samples.npy") == content_of(whole / "samples.npy"));
+    REQUIRE((checkpoint_of(folder) == expected));
+    REQUIRE((content_of(folder / "loss.csv") == content_of(whole / "loss.csv")));
+    REQUIRE((content_of(folder / "samples.npy") == content_of(whole / "samples.npy")));
   }
   CHECK(kills >= 5);
   CHECK(in_training >= 2);
@@ -76,7 +76,7 @@ TEST_CASE("A run that was stopped politely says how to go on, and more epochs co
   CHECK(stopped.err.find("go on with: digits resume --checkpoint " + (folder / "checkpoint.safetensors").string()) !=
         std::string::npos);
   REQUIRE(digits(resume(folder)).code == 0);
-  CHECK(checkpoint_of(folder) == checkpoint_of(whole));
+  CHECK((checkpoint_of(folder) == checkpoint_of(whole)));
 
   const temporary_folder longer, extended;
   REQUIRE(digits(small_run("mask", longer, {"--epochs", "3"})).code == 0);
@@ -84,5 +84,5 @@ TEST_CASE("A run that was stopped politely says how to go on, and more epochs co
   auto more = resume(extended);
   more.insert(more.end(), {"--epochs", "3"});
   REQUIRE(digits(more).code == 0);
-  CHECK(checkpoint_of(longer) == checkpoint_of(extended));
+  CHECK((checkpoint_of(longer) == checkpoint_of(extended)));
 }
