@@ -37,10 +37,7 @@ class fft_conv2d {
         forward_weights_{shape{1, 1, 1, plane::bins * weight_step()}},
         backward_weights_{shape{1, 1, 1, plane::bins * weight_step()}},
         scratch_{scratch} {
-    const std::size_t parts = be.threads();
-    scratch_.reserve(std::max(parts * (spectra_size(in_blocks(), chunk) + spectra_size(out_blocks(), chunk)),
-                              parts * (2 * spectra_size(in_blocks(), chunk) + spectra_size(out_blocks(), chunk)) +
-                                  batch_slots{sizes.images}.count() * slot_size()));
+    scratch_.reserve(be.threads() * part_size() + batch_slots{sizes.images}.count() * slot_size());
   }
 
   void prepare(tbb_backend& be, const float* weight) {
@@ -62,48 +59,35 @@ class fft_conv2d {
   }
 
   void forward(tbb_backend& be, std::size_t images, const float* x, const float*, const float* bias, float* y) {
-    const std::size_t size = std::clamp<std::size_t>((images + be.threads() - 1) / be.threads(), 1, chunk / 2);
-    const std::size_t chunks = (images + size - 1) / size;
-    parallel_parts(be, chunks, [&](std::size_t part, std::size_t k) {
-      const std::size_t first = k * size, count = std::min(size, images - first);
-      const spectra of_x{
-          scratch_.data() + part * (spectra_size(in_blocks(), chunk) + spectra_size(out_blocks(), chunk)), in_blocks(),
-          size};
-      const spectra of_y{of_x.data + spectra_size(in_blocks(), chunk), out_blocks(), size};
-      transform(x, first, count, of_x);
-      multiply(forward_weights_, of_x, of_y, count);
-      transform_back(of_y, first, count, bias, y);
-    });
+    convolve(be, images, forward_weights_, x, in_blocks(), bias, y, out_blocks());
   }
 
   // dx, and dweight together with dbias, may be null.
   void backward(tbb_backend& be, std::size_t images, const float* x, const float*, const float* dy, float* dx,
                 float* dweight, float* dbias) {
+    if (dweight == nullptr) return convolve(be, images, backward_weights_, dy, out_blocks(), nullptr, dx, in_blocks());
     const batch_slots slots{images};
-    const std::size_t of_chunk = 2 * spectra_size(in_blocks(), chunk) + spectra_size(out_blocks(), chunk);
-    float* sums = scratch_.data() + be.threads() * of_chunk;
+    float* sums = scratch_.data() + be.threads() * part_size();
     parallel_parts(be, slots.count(), [&](std::size_t part, std::size_t slot) {
-      const spectra of_x{scratch_.data() + part * of_chunk, in_blocks(), chunk};
-      const spectra of_dx{of_x.data + spectra_size(in_blocks(), chunk), in_blocks(), chunk};
-      const spectra of_dy{of_dx.data + spectra_size(in_blocks(), chunk), out_blocks(), chunk};
-      for (std::size_t first = slots.first(slot); first < slots.last(slot); first += chunk) {
-        const std::size_t count = std::min(chunk, slots.last(slot) - first);
+      const spectra of_x{scratch_.data() + part * part_size(), in_blocks(), backward_chunk};
+      const spectra of_dx{of_x.data + of_x.size(), in_blocks(), backward_chunk};
+      const spectra of_dy{of_dx.data + of_dx.size(), out_blocks(), backward_chunk};
+      float* sum = sums + slot * slot_size();
+      for (std::size_t first = slots.first(slot); first < slots.last(slot); first += backward_chunk) {
+        const std::size_t count = std::min(backward_chunk, slots.last(slot) - first);
+        const bool add = first != slots.first(slot);
+        transform(x, first, count, of_x);
         transform(dy, first, count, of_dy);
-        if (dweight != nullptr) {
-          transform(x, first, count, of_x);
-          const bool add = first != slots.first(slot);
-          for (std::size_t bin = 0; bin < plane::bins; ++bin)
-            frequency_products<W>::correlate(sums + slot * slot_size() + bin * sum_step(), of_dy.at(bin), of_x.at(bin),
-                                             sizes_.out_channels, in_blocks(), count, of_dy.step(), of_x.step(), add);
-          add_constants(of_dy, count, sums + slot * slot_size() + plane::bins * sum_step(), add);
-        }
+        for (std::size_t bin = 0; bin < plane::bins; ++bin)
+          frequency_products<W>::correlate(sum + bin * sum_step(), of_dy.at(bin), of_x.at(bin), sizes_.out_channels,
+                                           in_blocks(), count, of_dy.step(), of_x.step(), add);
+        add_constants(of_dy, count, sum + plane::bins * sum_step(), add);
         if (dx != nullptr) {
           multiply(backward_weights_, of_dy, of_dx, count);
           transform_back(of_dx, first, count, nullptr, dx);
         }
       }
     });
-    if (dweight == nullptr) return;
     be.parallel(sizes_.out_channels * in_blocks(), [&](std::size_t task) {
       collect_taps(sums + task * 2 * W, slots.count(), dweight, task / in_blocks(), task % in_blocks());
     });
@@ -111,7 +95,8 @@ class fft_conv2d {
   }
 
  private:
-  static constexpr std::size_t chunk = 16;  // images whose spectra one thread holds: they should stay in its cache
+  // Images whose spectra one thread holds at a time: enough to use each weight often, few enough for the caches.
+  static constexpr std::size_t forward_chunk = 8, backward_chunk = 16;
 
   // Spectra of some images at once: (bin, image, block, 2 W). Bins are an odd number of blocks apart, so that the
   // columns of a plane do not fall on the same lines of the cache.
@@ -120,17 +105,32 @@ class fft_conv2d {
     std::size_t blocks, images;
 
     std::size_t step() const { return blocks * 2 * W; }
-    std::size_t stride() const { return spectra_stride(blocks, images); }
+    std::size_t stride() const { return (blocks * images / 2 * 2 + 1) * 2 * W; }
+    std::size_t size() const { return plane::bins * stride(); }
     float* at(std::size_t bin) const { return data + bin * stride(); }
     typename plane::spectrum of(std::size_t image, std::size_t block) const {
       return {data + image * step() + block * 2 * W, stride()};
     }
   };
-  static std::size_t spectra_stride(std::size_t blocks, std::size_t images) {
-    return (blocks * images / 2 * 2 + 1) * 2 * W;
+  // Spectra of x, dx and dy.
+  std::size_t part_size() const {
+    return 2 * spectra{nullptr, in_blocks(), backward_chunk}.size() +
+           spectra{nullptr, out_blocks(), backward_chunk}.size();
   }
-  static std::size_t spectra_size(std::size_t blocks, std::size_t images) {
-    return plane::bins * spectra_stride(blocks, images);
+
+  // The forward pass, or with the other weights that from dy to dx.
+  void convolve(tbb_backend& be, std::size_t images, const host_array<float>& weights, const float* from,
+                std::size_t from_blocks, const float* bias, float* to, std::size_t to_blocks) {
+    // A small batch is shared out evenly.
+    const std::size_t size = std::clamp<std::size_t>((images + be.threads() - 1) / be.threads(), 1, forward_chunk);
+    parallel_parts(be, (images + size - 1) / size, [&](std::size_t part, std::size_t k) {
+      const std::size_t first = k * size, count = std::min(size, images - first);
+      const spectra in{scratch_.data() + part * part_size(), from_blocks, size};
+      const spectra out{in.data + in.size(), to_blocks, size};
+      transform(from, first, count, in);
+      multiply(weights, in, out, count);
+      transform_back(out, first, count, bias, to);
+    });
   }
 
   std::size_t in_blocks() const { return sizes_.in_channels / W; }
