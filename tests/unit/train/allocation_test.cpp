@@ -49,7 +49,7 @@ void check(Be& be, const C& corruption, D denoiser, O objective, const S& sample
 
 template <class Be>
 void check_recipes(Be& be) {
-  const digit_cnn network{{16, 8}, {1, 1, 12, 12}};
+  const digit_cnn network{{16, 16}, {1, 1, 12, 12}};
   const corruption noise{scaling{}, linear_beta{1000}};
   check(be, noise, epsilon_denoiser{network, noise}, epsilon_score{}, ddpm{});
   const background_corruption erasing{eraser{12, 12}, severity{100}};

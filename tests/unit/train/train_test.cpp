@@ -17,7 +17,7 @@ const data_set& few_digits() {
   static const data_set digits = stroke_digit_set(64, 16, 1, 12);
   return digits;
 }
-residual_denoiser<digit_cnn> small() { return residual_denoiser{digit_cnn{{8}, {1, 1, 12, 12}}}; }
+residual_denoiser<digit_cnn> small() { return residual_denoiser{digit_cnn{{16}, {1, 1, 12, 12}}}; }
 
 training_options options() { return {.epochs = 3, .batch = 16, .rate = 1e-3, .warm_up = 3, .average = 0.9}; }
 
@@ -51,7 +51,7 @@ TEST_CASE("A state continues a run to the same bits, whatever step it was taken 
 TEST_CASE("Training on the serial and on the tbb backend with any number of threads is one run") {
   // The tbb backend sums in another order than the serial one, but in the same for any number of threads.
   std::vector<std::vector<float>> trained;
-  for (const std::size_t threads : {1, 2, 3}) {
+  for (const std::size_t threads : {1u, 2u, 3u}) {
     tbb_backend be{threads};
     auto denoiser = small();
     train(be, denoiser, blurring, soft_score{}, few_digits(), options());
@@ -90,7 +90,7 @@ TEST_CASE("A checkpoint returns every bit, and only to the network that it is of
   CHECK(read_parameters(file, denoiser.network().layout()) == std::vector<float>(now.begin(), now.end()));
   CHECK(state.average == std::vector<float>(now.begin(), now.end()));
 
-  const digit_cnn wider{{9}, {1, 1, 12, 12}}, deeper{{8, 8}, {1, 1, 12, 12}}, larger{{8}, {1, 1, 13, 13}};
+  const digit_cnn wider{{17}, {1, 1, 12, 12}}, deeper{{16, 16}, {1, 1, 12, 12}}, larger{{16}, {1, 1, 13, 13}};
   for (const auto* other : {&wider, &deeper, &larger})
     CHECK_REFUSED(read_checkpoint(file, other->layout()), "c.safetensors");
   auto shorter = options();
