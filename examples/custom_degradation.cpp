@@ -1,5 +1,5 @@
 // Teaches the library a degradation of one's own, then trains on it and draws from it: fog.png shows digits in ever
-// thicker fog, and what the model draws out of it. The first argument is the number of epochs (40).
+// thicker fog, and what the model draws out of it. The first argument is the number of epochs (100).
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -27,7 +27,7 @@ int main(int count, char** arguments) try {
 
   tbb_backend backend;
   const auto digits = stroke_digit_set(1024, 64, 1, 14);
-  const std::size_t epochs = count > 1 ? std::strtoul(arguments[1], nullptr, 10) : 40;
+  const std::size_t epochs = count > 1 ? std::strtoul(arguments[1], nullptr, 10) : 100;
 
   const corruption fogging{fog{}, two_stage{.level_min = 0.0, .level_max = 1.0, .levels = spacing::linear}};
   residual_denoiser denoiser{digit_cnn{{16, 16}, {1, 1, 14, 14}}};
@@ -39,7 +39,7 @@ int main(int count, char** arguments) try {
   const shape row{8, 1, 14, 14};
   auto rows = make_tensor(row.with_images(64));
   for (std::size_t k = 0; k < 7; ++k) {
-    const level thickness{static_cast<double>(k) / 12.0};
+    const level thickness{static_cast<double>(k) / 24.0};
     degradation<fog>::apply<fog, tbb_backend, float>(
         fog{}, backend, thickness, as_view(digits.training.pixels).images(0, 8), as_view(rows).images(8 * k, 8));
   }

@@ -68,7 +68,7 @@ std::string short_number(double value) {
 
 std::string loss_chart(std::span<const float> losses, std::span<const double> test_losses,
                        std::size_t steps_per_epoch) {
-  constexpr double wide = 860.0, high = 340.0, left = 58.0, right = 12.0, top = 14.0, bottom = 36.0;
+  constexpr double wide = 860.0, high = 340.0, left = 58.0, right = 30.0, top = 14.0, bottom = 36.0;
   const auto points = thinned(losses, 700);
   if (points.empty()) return {};
   double low = points[0].second, most = low;

@@ -25,7 +25,7 @@ std::string seconds_text(double seconds) {
   if (seconds < 60.0)
     std::snprintf(text, sizeof text, "%.1f s", seconds);
   else
-    std::snprintf(text, sizeof text, "%ld min %02ld s", whole / 60, whole % 60);
+    std::snprintf(text, sizeof text, "%ld:%02ld min", whole / 60, whole % 60);
   return text;
 }
 
@@ -97,7 +97,7 @@ report make_report(const model& m, const run_settings& settings, const results_p
                   ". Below is what it draws when it starts from nothing but corruption."};
   if (!record.test_losses.empty()) page.figure("test loss", short_number(record.test_losses.back()));
   if (found.score) page.figure("Frechet distance", short_number(found.score->images));
-  page.figure("network evaluations", std::to_string(found.drawn.nfe));
+  page.figure("evaluations an image", std::to_string(found.drawn.nfe));
   page.figure("training steps", std::to_string(record.losses.size()));
   if (record.seconds > 0.0) page.figure("training time", seconds_text(record.seconds));
   page.figure("drawing time", seconds_text(found.sampling_seconds));
