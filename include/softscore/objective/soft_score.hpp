@@ -1,8 +1,11 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <span>
+#include <vector>
 
+#include <softscore/corruption/at_each_time.hpp>
 #include <softscore/objective/weighted_residual.hpp>
 
 namespace softscore {
@@ -17,6 +20,10 @@ struct soft_score {
   static constexpr bool needs_normal_noise = true;
 
   loss_weight weight{loss_weight::inverse_variance};
+  /// Compares under C at time t - ahead (at 0 if that is earlier). With 0 this is 001's loss, which trains nothing in
+  /// the null space of C_t although the step adds (C_s - C_t) h from there; a value above the longest step trains that
+  /// part too.
+  double ahead{0.0};
 
   template <Scalar T, class Be>
   auto workspace(Be& be, const shape& most) const {
@@ -33,15 +40,23 @@ struct soft_score {
                corrupted = memory.corrupted.view().images(0, images);
     denoiser.template from_output<Be, T>(be, batch.times, batch.noisy, phi, residual, denoiser_memory);
     be.combine(residual, term{1.0, residual}, term<T, space>{-1.0, batch.clean});
-    corruption.template signal<Be, T>(be, batch.times, residual, corrupted);
+    const auto compared = ahead == 0.0 ? batch.times : earlier(batch.times, images, memory.times);
+    corruption.template signal<Be, T>(be, compared, residual, corrupted);
     detail::mean_square<Be, T>(be, corrupted, losses, memory.scales, [&](std::size_t i) {
       if (weight == loss_weight::one) return 1.0;
       const double sigma = corruption.sigma(batch.times[i]);
       return 1.0 / (sigma * sigma);
     });
     be.combine(corrupted, term<T, space>{per_image<double>{std::span<const double>{memory.scales}}, corrupted});
-    corruption.template signal_adjoint<Be, T>(be, batch.times, corrupted, residual);
+    corruption.template signal_adjoint<Be, T>(be, compared, corrupted, residual);
     denoiser.template to_output<Be, T>(be, batch.times, residual, gradient, denoiser_memory);
+  }
+
+ private:
+  per_image<diffusion_time> earlier(per_image<diffusion_time> times, std::size_t images,
+                                    std::vector<diffusion_time>& buffer) const {
+    return detail::at_each_time<diffusion_time>(
+        times, images, buffer, [&](diffusion_time t) { return diffusion_time{std::max(0.0, t.value - ahead)}; });
   }
 };
 static_assert(Objective<soft_score, archetype_corruption, archetype_denoiser, archetype_backend, float>);

@@ -24,17 +24,18 @@ void mean_square(Be& be, view_of<Be, const T> residual, double* losses, std::vec
   }
 }
 
-// Scratch of an objective on the estimate: h and a second array, and a number per image.
+// Scratch of an objective on the estimate: h and a second array, and a number and a time per image.
 template <class A>
 struct residual_memory {
   A residual, corrupted;
   std::vector<double> scales;
+  std::vector<diffusion_time> times;
 };
 
 template <class T, class Be>
 auto make_residual_memory(Be& be, const shape& most) {
   return residual_memory<array_of<Be, T>>{be.template make<T>(most), be.template make<T>(most),
-                                          std::vector<double>(most.images)};
+                                          std::vector<double>(most.images), std::vector<diffusion_time>(most.images)};
 }
 
 }  // namespace softscore::detail

@@ -156,7 +156,8 @@ TEST_CASE("the gradient of soft score matching is its slope", "[objective]") {
   for_every_normal_corruption([](const auto& corruption) {
     for_every_prediction(corruption, [&](const auto& denoiser) {
       check_gradient(soft_score{}, corruption, denoiser);
-      check_gradient(soft_score{loss_weight::one}, corruption, denoiser);
+      check_gradient(soft_score{.weight = loss_weight::one}, corruption, denoiser);
+      check_gradient(soft_score{.ahead = 0.25}, corruption, denoiser);
     });
   });
 }
@@ -222,7 +223,7 @@ TEST_CASE("losses are the formulas of L2 to L6, per image, as means over element
     };
   };
   check(soft_score{}, blurring, residual, soft(true));
-  check(soft_score{loss_weight::one}, blurring, residual, soft(false));
+  check(soft_score{.weight = loss_weight::one}, blurring, residual, soft(false));
   // L3: |phi - (x_0 - x_t)|^2.
   check(naive_score{}, blurring, residual, [&](const auto&, const std::vector<double>& x, std::size_t i) {
     return mean_of(i, [&](std::size_t k) { return std::pow(phi[k] - (clean[k] - x[k]), 2); });
