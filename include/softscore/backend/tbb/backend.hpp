@@ -1,9 +1,11 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <thread>
 
 #include <oneapi/tbb/blocked_range.h>
+#include <oneapi/tbb/global_control.h>
 #include <oneapi/tbb/parallel_for.h>
 #include <oneapi/tbb/partitioner.h>
 #include <oneapi/tbb/task_arena.h>
@@ -23,7 +25,11 @@ class tbb_backend : public host_verbs<tbb_backend> {
   /// As many threads as the machine runs at once.
   tbb_backend() : tbb_backend{std::thread::hardware_concurrency() > 0 ? std::thread::hardware_concurrency() : 1} {}
   /// `threads` threads, the caller's included; throws `error` if that is 0.
-  explicit tbb_backend(std::size_t threads) : threads_{threads}, arena_{checked(threads)} {}
+  explicit tbb_backend(std::size_t threads) : threads_{threads}, arena_{checked(threads)} {
+    // Unasked, oneTBB starts no more threads than there are cores.
+    if (threads > std::thread::hardware_concurrency())
+      more_threads_.emplace(tbb::global_control::max_allowed_parallelism, threads);
+  }
 
   std::size_t threads() const { return threads_; }
 
@@ -64,6 +70,7 @@ class tbb_backend : public host_verbs<tbb_backend> {
   }
 
   std::size_t threads_;
+  std::optional<tbb::global_control> more_threads_;
   tbb::task_arena arena_;
 };
 static_assert(Backend<tbb_backend, float> && Backend<tbb_backend, double> && HostBackend<tbb_backend>);
