@@ -72,9 +72,7 @@ concept CopiesToHost = requires(Be& be, view_of<Be, T> device, view_of<Be, const
 
 /// `be.normal(key, images, out)` fills `out` with the standard normal numbers of the key (core/noise.hpp).
 template <class Be, class T>
-concept FillsNoise = requires(Be& be, noise_key key, batch images, view_of<Be, T> out) {
-  be.normal(key, images, out);
-};
+concept FillsNoise = requires(Be& be, noise_key key, batch images, view_of<Be, T> out) { be.normal(key, images, out); };
 
 /// `be.combine(out, term...)` stores the sum of coefficient times array in one pass; `out` may be one of the arrays.
 template <class Be, class T>
@@ -86,24 +84,20 @@ concept CombinesLinearly = requires(Be& be, view_of<Be, T> out, term<T, typename
 
 /// `be.for_each(body, a, b...)` calls `body(a[i], b[i]...)` for every element: activations, Adam, EMA.
 template <class Be, class T>
-concept MapsElements = requires(Be& be, view_of<Be, T> a, view_of<Be, const T> b) {
-  be.for_each(detail::map_probe{}, a, b);
-};
+concept MapsElements =
+    requires(Be& be, view_of<Be, T> a, view_of<Be, const T> b) { be.for_each(detail::map_probe{}, a, b); };
 
 /// `be.each_pixel(body, levels, in, out, tables...)` stores `body(level, shape, pixel, image, in_of_the_image,
 /// table...)` into every element of `out`; `in` is not `out`. A table is a view of doubles, seen by the body as a
 /// pointer.
 template <class Be, class T>
-concept GathersPixels = requires(Be& be, per_image<level> levels, view_of<Be, const T> in, view_of<Be, T> out,
-                                 view_of<Be, const double> t) {
-  be.each_pixel(detail::gather_probe{}, levels, in, out, t);
-};
+concept GathersPixels =
+    requires(Be& be, per_image<level> levels, view_of<Be, const T> in, view_of<Be, T> out,
+             view_of<Be, const double> t) { be.each_pixel(detail::gather_probe{}, levels, in, out, t); };
 
 /// `be.dot(a, b, host)` writes the inner product of each image of a with that of b, summed in double in a fixed order.
 template <class Be, class T>
-concept ReducesPerImage = requires(Be& be, view_of<Be, const T> a, double* host) {
-  be.dot(a, a, host);
-};
+concept ReducesPerImage = requires(Be& be, view_of<Be, const T> a, double* host) { be.dot(a, a, host); };
 
 /// `be.convert(from, to)` copies between float and double.
 template <class Be>
@@ -123,22 +117,18 @@ concept KeepsTables = requires(Be& be, const std::shared_ptr<const std::vector<d
 /// Models: serial_backend, tbb_backend.
 template <class Be, class T>
 concept Backend = AllocatesArrays<Be, T> && AllocatesArrays<Be, double> && CopiesToHost<Be, T> && FillsNoise<Be, T> &&
-    CombinesLinearly<Be, T> && MapsElements<Be, T> && GathersPixels<Be, T> && ReducesPerImage<Be, T> &&
-    KeepsTables<Be> && Converts<Be>;
+                  CombinesLinearly<Be, T> && MapsElements<Be, T> && GathersPixels<Be, T> && ReducesPerImage<Be, T> &&
+                  KeepsTables<Be> && Converts<Be>;
 
 /// `be.correlate_separably(kernels, in, out)`: a faster way to correlate each image with its own symmetric kernel along
 /// rows and columns than two gathers. Optional.
 template <class Be, class T>
-concept CorrelatesSeparably =
-    requires(Be& be, view_of<Be, const double> kernels, view_of<Be, const T> in, view_of<Be, T> out) {
-  be.correlate_separably(kernels, in, out);
-};
+concept CorrelatesSeparably = requires(Be& be, view_of<Be, const double> kernels, view_of<Be, const T> in,
+                                       view_of<Be, T> out) { be.correlate_separably(kernels, in, out); };
 
 /// A backend whose arrays the host may touch; it also offers `be.parallel(count, body)`, which calls `body(i)` for
 /// i = 0 .. count - 1, in any order, on its threads.
 template <class Be>
-concept HostBackend = Be::space::host && requires(Be& be) {
-  be.parallel(std::size_t{}, [](std::size_t) {});
-};
+concept HostBackend = Be::space::host && requires(Be& be) { be.parallel(std::size_t{}, [](std::size_t) {}); };
 
 }  // namespace softscore

@@ -30,8 +30,9 @@ inline gaussian_moments moments_of(const row_matrix<double>& rows) {
 
 namespace detail {
 
-/// The sum of the singular values s of M. The symmetric matrix [0 M; M^T 0] has the eigenvalues s, -s and zeros, each found
-/// to within the rounding of the largest, as a singular value decomposition would; Eigen's takes twenty seconds to compile.
+/// The sum of the singular values s of M. The symmetric matrix [0 M; M^T 0] has the eigenvalues s, -s and zeros, each
+/// found to within the rounding of the largest, as a singular value decomposition would; Eigen's takes twenty seconds
+/// to compile.
 inline double nuclear_norm(const Eigen::MatrixXd& matrix) {
   const Eigen::Index rows = matrix.rows(), size = rows + matrix.cols();
   Eigen::MatrixXd both = Eigen::MatrixXd::Zero(size, size);
