@@ -19,7 +19,7 @@ p{margin:.25rem 0 1rem;max-width:44rem}
 .figures{display:grid;grid-template-columns:repeat(auto-fit,minmax(8.5rem,1fr));gap:.75rem;margin:1.75rem 0 0;padding:0}
 .figures div{background:var(--card);border:1px solid var(--line);border-radius:.75rem;padding:.8rem 1rem}
 .figures dt{font-size:.8rem;color:var(--soft)}
-.figures dd{margin:0;font-size:1.45rem;font-weight:600;font-variant-numeric:tabular-nums;letter-spacing:-.01em}
+.figures dd{margin:0;font-size:1.3rem;font-weight:600;white-space:nowrap;font-variant-numeric:tabular-nums;letter-spacing:-.01em}
 .pair{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,20rem),1fr));gap:1.25rem}
 figure{margin:0 0 1rem}
 figure img{display:block;width:100%;border-radius:.5rem;image-rendering:pixelated;background:#3d3d3d}

@@ -64,7 +64,7 @@ struct findings {
 using rows = std::vector<std::pair<std::string, std::string>>;
 
 rows settings_rows(const run_settings& s, const results_plan& plan, const findings& found, std::size_t parameters,
-                   std::size_t threads) {
+                   std::size_t steps_done, std::size_t threads) {
   const auto& o = s.training;
   const auto& i = found.images;
   rows all{{"recipe", s.recipe + ": " + std::string{find_recipe(s.recipe).about}},
@@ -72,7 +72,8 @@ rows settings_rows(const run_settings& s, const results_plan& plan, const findin
                                    std::to_string(i.width) + " pixels, " +
                                    (s.data.empty() ? "built-in stroke digits" : "from " + s.data)},
            {"network", "convolutions of width " + widths_text(s.widths) + ", " + grouped(parameters) + " parameters"},
-           {"epochs", std::to_string(o.epochs)},
+           {"epochs", std::to_string(o.epochs) + ", " + std::to_string(steps_done) + " of " +
+                          std::to_string(o.epochs * (i.images / o.batch)) + " steps done"},
            {"batch", std::to_string(o.batch)},
            {"learning rate",
             short_number(o.rate) + (o.warm_up > 0 ? ", reached after " + std::to_string(o.warm_up) + " steps" : "")},
@@ -137,13 +138,13 @@ report make_report(const model& m, const run_settings& settings, const results_p
 
   page.section(
       "Has it learned by heart?",
-      "Above, images that were drawn; below each, the training image that is nearest to it. They differ, so the "
-      "model did not copy.");
+      "Above, images that were drawn; below each, the training image that is nearest to it. Where the two differ, "
+      "the model did not copy.");
   page.add_picture(found.nearest, "distance between the two, in pixel values");
 
   page.section("Settings",
                "Everything that made this page. The same settings give the same bits on any number of threads.");
-  auto all = settings_rows(settings, plan, found, parameters, threads);
+  auto all = settings_rows(settings, plan, found, parameters, record.losses.size(), threads);
   if (record.seconds > 0.0) all.emplace_back("training time", seconds_text(record.seconds));
   page.table(all);
   return page;
