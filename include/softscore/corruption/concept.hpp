@@ -36,6 +36,10 @@ concept NoiseSchedule = requires(const S s, diffusion_time t) {
 template <class S>
 concept Schedule = LevelSchedule<S> && NoiseSchedule<S>;
 
+/// `schedule.check()` throws for parameters that cannot be right; a corruption calls it when it is made. Optional.
+template <class S>
+concept ChecksParameters = requires(const S s) { s.check(); };
+
 template <class C>
 concept DeclaresLaw = requires {
   { C::law::has_score } -> std::convertible_to<bool>;

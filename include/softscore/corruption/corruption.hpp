@@ -26,8 +26,11 @@ class corruption {
   using law = standard_normal;
   using operator_type = Op;
 
+  /// Throws what the schedule's `check` throws.
   corruption(Op op, S schedule, Start start = {})
-      : operator_{std::move(op)}, schedule_{std::move(schedule)}, start_{std::move(start)} {}
+      : operator_{std::move(op)}, schedule_{std::move(schedule)}, start_{std::move(start)} {
+    if constexpr (ChecksParameters<S>) schedule_.check();
+  }
 
   const Op& linear_operator() const { return operator_; }
   const S& schedule() const { return schedule_; }

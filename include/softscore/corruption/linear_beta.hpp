@@ -32,6 +32,7 @@ class linear_beta {
 
  private:
   double log_abar(diffusion_time t) const {
+    require(t.value >= 0.0 && t.value <= 1.0, "time", t.value, "between 0 and 1");
     const double place = t.value * static_cast<double>(steps());
     // Times i / steps must land on index i although the product may round to its neighbour.
     const double whole = std::round(place);

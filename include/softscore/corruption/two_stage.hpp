@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include <softscore/core/error.hpp>
 #include <softscore/corruption/concept.hpp>
 
 namespace softscore {
@@ -18,6 +19,15 @@ struct two_stage {
   double level_min{0.3}, level_max{14.0};
   double stage{0.15};
   spacing levels{spacing::geometric};
+
+  /// Throws `error` for values that give no noise or level at some time.
+  void check() const {
+    require(sigma_min > 0.0 && sigma_min <= sigma_max, "sigma_min", sigma_min, "above 0 and at most sigma_max");
+    require(stage > 0.0 && stage < 1.0, "stage", stage, "between 0 and 1");
+    require(level_min >= 0.0 && level_min <= level_max, "level_min", level_min, "at least 0 and at most level_max");
+    require(levels == spacing::linear || level_min > 0.0, "level_min", level_min,
+            "above 0 where the levels are spaced geometrically");
+  }
 
   level level_at(diffusion_time t) const {
     if (t.value <= stage) return level{0.0};

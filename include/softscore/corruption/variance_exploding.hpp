@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include <softscore/core/error.hpp>
 #include <softscore/corruption/concept.hpp>
 
 namespace softscore {
@@ -11,6 +12,12 @@ namespace softscore {
 /// fade that goes along with the noise (S7).
 struct variance_exploding {
   double sigma_min{0.01}, sigma_max{50.0}, level_max{0.0};
+
+  /// Throws `error` for values that give no noise or level at some time.
+  void check() const {
+    require(sigma_min > 0.0 && sigma_min <= sigma_max, "sigma_min", sigma_min, "above 0 and at most sigma_max");
+    require(level_max >= 0.0, "level_max", level_max, "at least 0");
+  }
 
   level level_at(diffusion_time t) const { return level{level_max * t.value}; }
   double sigma_at(diffusion_time t) const { return sigma_min * std::pow(sigma_max / sigma_min, t.value); }

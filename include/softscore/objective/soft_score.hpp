@@ -5,6 +5,7 @@
 #include <span>
 #include <vector>
 
+#include <softscore/core/error.hpp>
 #include <softscore/corruption/at_each_time.hpp>
 #include <softscore/objective/weighted_residual.hpp>
 
@@ -25,8 +26,10 @@ struct soft_score {
   /// part too.
   double ahead{0.0};
 
+  /// Throws `error` unless 0 <= ahead <= 1.
   template <Scalar T, class Be>
   auto workspace(Be& be, const shape& most) const {
+    require(ahead >= 0.0 && ahead <= 1.0, "ahead", ahead, "between 0 and 1");
     return detail::make_residual_memory<T>(be, most);
   }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cmath>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -53,9 +54,16 @@ bool goes_on(Observer& observer, const Progress& progress) {
     return observer(progress), true;
 }
 
-// A noise that rises while time falls would ask for the root of a negative number in the middle of a run.
+// A noise that rises while time falls would ask for the root of a negative number in the middle of a run, and a level
+// that is no number would spread without a word.
 template <class C>
 void require_falling_noise(const C& corruption, const time_grid& grid) {
+  if constexpr (requires { corruption.level_at(grid.start()).value; }) {
+    for (std::size_t i = 0; i <= grid.steps(); ++i) {
+      const double at = corruption.level_at(i < grid.steps() ? grid[i].t : grid.end()).value;
+      require(std::isfinite(at), "level at a time of the grid", at, "finite");
+    }
+  }
   if constexpr (HasSigma<C>) {
     for (std::size_t i = 0; i < grid.steps(); ++i) {
       const double sigma_t = corruption.sigma(grid[i].t), sigma_s = corruption.sigma(grid[i].s);

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <concepts>
 #include <cstddef>
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <type_traits>
@@ -62,30 +63,41 @@ training_result train(Be& be, D& denoiser, const C& corruption, O objective, con
   const auto seconds_gone = [&] { return std::chrono::duration<double>(clock::now() - began).count(); };
   const std::size_t first = work.done();
   std::optional<std::size_t> saved;
+  // A failing disk must not cost the caller the trained network as well.
   const auto save = [&] {
     if (options.checkpoint.empty() || saved == work.done()) return;
-    write_checkpoint(options.checkpoint, denoiser.network().layout(), work.state(), extras.settings, extras.tensors);
+    try {
+      write_checkpoint(options.checkpoint, denoiser.network().layout(), work.state(), extras.settings, extras.tensors);
+    } catch (const error&) {
+      work.finish();
+      throw;
+    }
     saved = work.done();
+  };
+  const auto last_good = [&]() -> std::string {
+    if (options.checkpoint.empty()) return "";
+    const bool there = saved || (from && std::filesystem::exists(options.checkpoint));
+    return there ? "; the last good checkpoint is " + options.checkpoint.string() : "; there is no checkpoint yet";
   };
 
   bool stopped = false;
   while (!stopped && work.done() < work.steps()) {
     training_progress progress;
+    bool due = false;
     try {
       progress.loss = work.step();
+      const bool epoch_ends = work.done() % work.steps_per_epoch() == 0;
+      due = work.done() == work.steps() ||
+            (options.checkpoint_every > 0 ? work.done() % options.checkpoint_every == 0 : epoch_ends);
+      if (due) work.require_finite();
+      if (epoch_ends && test_images.extent().images > 0) {
+        progress.test_loss = work.test(test_images);
+        work.record_test_loss(*progress.test_loss);
+      }
     } catch (const error& problem) {
-      if (options.checkpoint.empty()) throw;
-      throw error(std::string{problem.what()} + (saved || from
-                                                     ? "; the last good checkpoint is " + options.checkpoint.string()
-                                                     : "; there is no checkpoint yet"));
+      throw error(problem.what() + last_good());
     }
-    const bool epoch_ends = work.done() % work.steps_per_epoch() == 0;
-    if (epoch_ends && test_images.extent().images > 0) {
-      progress.test_loss = work.test(test_images);
-      work.record_test_loss(*progress.test_loss);
-    }
-    const bool due = options.checkpoint_every > 0 ? work.done() % options.checkpoint_every == 0 : epoch_ends;
-    if (due || work.done() == work.steps()) save();
+    if (due) save();
     progress.step = work.done();
     progress.steps = work.steps();
     progress.epoch = (work.done() - 1) / work.steps_per_epoch() + 1;
@@ -99,7 +111,10 @@ training_result train(Be& be, D& denoiser, const C& corruption, O objective, con
     else
       observer(std::as_const(progress));
   }
-  if (stopped) save();
+  if (stopped) {
+    work.require_finite();
+    save();
+  }
   work.finish();
   return {{work.losses().begin(), work.losses().end()},
           {work.test_losses().begin(), work.test_losses().end()},

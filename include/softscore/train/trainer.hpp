@@ -91,11 +91,11 @@ class trainer {
     gather(images_, loader_.indices(number), options_.pixels, staged_.view());
     const double loss = forward(parameters_.view(), staged_.view(), static_cast<std::uint32_t>(number), 0,
                                 noise_stream::training, noise_stream::times);
-    if (!std::isfinite(loss)) refuse("loss", loss);
+    if (!std::isfinite(loss)) refuse("loss", loss, number);
     denoiser_.network().template backward<Be, float>(backend_, parameters_.view(), output_.view(), {}, gradient_.view(),
                                                      denoiser_memory_.network);
     const double factor = clip_.template factor<Be, float>(backend_, gradient_.view());
-    if (!std::isfinite(clip_.norm())) refuse("norm of the gradient", clip_.norm());
+    if (!std::isfinite(clip_.norm())) refuse("norm of the gradient", clip_.norm(), number);
     const std::uint64_t count = number + 1;
     const double rate_factor = warm_up{options_.warm_up}.factor(count);
     if (averages()) {
@@ -124,6 +124,14 @@ class trainer {
                                                  noise_stream::test, noise_stream::test_times);
     }
     return sum / static_cast<double>(count);
+  }
+
+  /// Throws `error` naming step and batch if a parameter is not finite, so that such parameters are never saved.
+  void require_finite() {
+    double square = 0.0;
+    const view_of<Be, const float> parameters = parameters_.view();
+    backend_.dot(parameters, parameters, &square);
+    if (!std::isfinite(square)) refuse("squared norm of the parameters", square, done() - 1);
   }
 
   /// Notes a test loss in the history.
@@ -185,8 +193,7 @@ class trainer {
     return std::min(options_.average, (1.0 + n) / (10.0 + n));
   }
 
-  [[noreturn]] void refuse(const char* what, double value) const {
-    const std::size_t number = done();
+  [[noreturn]] void refuse(const char* what, double value, std::size_t number) const {
     throw error("the " + std::string{what} + " of step " + std::to_string(number + 1) + " (batch " +
                 std::to_string(number % steps_per_epoch() + 1) + " of epoch " +
                 std::to_string(number / steps_per_epoch() + 1) + ") is " + std::to_string(value) +

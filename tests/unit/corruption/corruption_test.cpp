@@ -287,3 +287,12 @@ TEST_CASE("under a background x_t = C_t x_0 + (I - C_t) b", "[corruption]") {
   erasing.start<serial_backend, double>(be, diffusion_time{1.0}, 9, batch{0, 4}, x.view(), xi.view());
   CHECK((values_of(be, x.view()) == values_of(be, xi.view())));
 }
+
+TEST_CASE("a schedule that lacks a level or a noise somewhere is refused when the corruption is made", "[corruption]") {
+  CHECK_REFUSED((corruption{fade{}, two_stage{.level_min = 0.0}}), "level_min is 0, but it must be above 0");
+  CHECK_REFUSED((corruption{fade{}, two_stage{.level_min = 2.0, .level_max = 1.0}}), "level_min is 2");
+  CHECK_REFUSED((corruption{fade{}, two_stage{.sigma_min = 0.0}}), "sigma_min is 0, but it must be above 0");
+  CHECK_REFUSED((corruption{fade{}, two_stage{.stage = 1.0}}), "stage is 1, but it must be between 0 and 1");
+  CHECK_REFUSED((corruption{identity{}, variance_exploding{.sigma_max = -1.0}}), "at most sigma_max");
+  CHECK_REFUSED(linear_beta{}.sigma_at(diffusion_time{1.5}), "time is 1.5, but it must be between 0 and 1");
+}

@@ -213,17 +213,23 @@ TEST_CASE("losses are the formulas of L2 to L6, per image, as means over element
   };
   const residual_denoiser residual{scripted_network{extent}};
   // L2: w |C (phi - (x_0 - x_t))|^2.
-  const auto soft = [&](bool weighted) {
-    return [&, weighted](const auto& corruption, const std::vector<double>& x, std::size_t i) {
+  const auto soft = [&](bool weighted, double ahead = 0.0) {
+    return [&, weighted, ahead](const auto& corruption, const std::vector<double>& x, std::size_t i) {
       auto difference = be.make<double>(extent), corrupted = be.make<double>(extent);
+      std::vector<diffusion_time> compared(times.begin(), times.end());
+      for (diffusion_time& t : compared) t.value = std::max(0.0, t.value - ahead);
+      const per_image<diffusion_time> earlier{std::span<const diffusion_time>{compared}};
       for (std::size_t k = 0; k < x.size(); ++k) difference.view()[k] = phi[k] - (clean[k] - x[k]);
-      corruption.template signal<serial_backend, double>(be, each, difference.view(), corrupted.view());
+      corruption.template signal<serial_backend, double>(be, earlier, difference.view(), corrupted.view());
       const double sigma = corruption.sigma(times[i]), weight = weighted ? 1 / (sigma * sigma) : 1.0;
       return weight * mean_of(i, [&](std::size_t k) { return corrupted.view()[k] * corrupted.view()[k]; });
     };
   };
   check(soft_score{}, blurring, residual, soft(true));
   check(soft_score{.weight = loss_weight::one}, blurring, residual, soft(false));
+  // Looking ahead, C is that of the earlier time, the weight still that of t; before time 0 it is that of 0.
+  check(soft_score{.ahead = 0.2}, blurring, residual, soft(true, 0.2));
+  check(soft_score{.ahead = 1.0}, blurring, residual, soft(true, 1.0));
   // L3: |phi - (x_0 - x_t)|^2.
   check(naive_score{}, blurring, residual, [&](const auto&, const std::vector<double>& x, std::size_t i) {
     return mean_of(i, [&](std::size_t k) { return std::pow(phi[k] - (clean[k] - x[k]), 2); });
