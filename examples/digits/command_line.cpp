@@ -38,6 +38,11 @@ class flags {
         about);
   }
   template <class Target>
+  CLI::Option* zero_or_above(const std::string& flag, Target& target, const std::string& about) {
+    return text(
+        flag, "NUMBER", [&target, flag](const std::string& given) { target = real_number(flag, given, 0.0); }, about);
+  }
+  template <class Target>
   CLI::Option* word(const std::string& flag, const char* kind, Target& target, const std::string& about) {
     return text(
         flag, kind,
@@ -90,7 +95,7 @@ void data_flags(flags& f, run_settings& settings) {
 // Values that the recipe decides unless the command line does.
 struct train_choices {
   std::optional<std::size_t> epochs{}, batch{}, every{}, warm_up{};
-  std::optional<double> rate{};
+  std::optional<double> rate{}, ahead{};
   std::optional<std::string> sampler{};
   std::optional<std::size_t> steps{};
   std::uint64_t seed{};
@@ -103,6 +108,9 @@ train_command complete(train_command command, const train_choices& chosen) {
   auto& s = command.settings;
   s.widths = parse_widths("--network", chosen.network);
   s.training = entry.training();
+  softscore::require(!chosen.ahead || entry.looks_ahead, "--ahead", chosen.ahead.value_or(0.0),
+                     "left out, for the loss of the recipe " + s.recipe + " does not look ahead");
+  s.ahead = chosen.ahead.value_or(entry.ahead);
   s.training.seed = chosen.seed;
   s.training.epochs = chosen.epochs.value_or(s.training.epochs);
   s.training.batch = chosen.batch.value_or(s.training.batch);
@@ -137,6 +145,8 @@ int run_command_line(int count, char** arguments) {
   train.whole("--batch", chosen.batch, "images a step; what is left over in an epoch is dropped (128)", 1, 1000000);
   train.above_zero("--rate", chosen.rate, "learning rate of Adam (0.0002)");
   train.whole("--warm-up", chosen.warm_up, "steps over which the rate grows from 0 (the recipe's)", 0);
+  train.zero_or_above("--ahead", chosen.ahead,
+                      "blur and mask: the loss compares images as they are so much earlier than time t (the recipe's)");
   train.whole("--seed", chosen.seed, "of weights, order, times, noise and samples (0)", 0,
               std::numeric_limits<std::size_t>::max());
   train.threads(training.threads);

@@ -42,6 +42,13 @@ softscore::data_set load_data(const run_settings& settings) {
   return data;
 }
 
+void require_trained_on(const softscore::data_set& data, const std::string& expected,
+                        const std::filesystem::path& checkpoint) {
+  const std::string found = fingerprint(data);
+  softscore::require(found == expected, "the fingerprint of the images", found,
+                     expected + ", that of the images which " + checkpoint.string() + " was trained on");
+}
+
 std::string fingerprint(const softscore::data_set& data) {
   std::uint64_t hash = 0xCBF29CE484222325u;
   const auto mix = [&](std::uint64_t word) { hash = std::rotl((hash ^ word) * 0x9E3779B97F4A7C15u, 29); };

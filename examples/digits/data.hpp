@@ -1,5 +1,6 @@
 #pragma once
 
+#include <filesystem>
 #include <string>
 
 #include <softscore/data/labelled_images.hpp>
@@ -17,6 +18,10 @@ softscore::data_set load_data(const run_settings& settings);
 
 /// A text that changes with any pixel, so that a run is continued on the images it began with.
 std::string fingerprint(const softscore::data_set& data);
+
+/// Throws `error` unless the data have the fingerprint that a checkpoint expects.
+void require_trained_on(const softscore::data_set& data, const std::string& expected,
+                        const std::filesystem::path& checkpoint);
 
 /// The first `count` images.
 softscore::image_batch first_images(const softscore::image_batch& images, std::size_t count, std::size_t from = 0);

@@ -1,4 +1,7 @@
+#include <algorithm>
 #include <string>
+
+#include <softscore/data/idx.hpp>
 
 #include "commands.hpp"
 
@@ -15,6 +18,7 @@ struct demo_plan {
   std::size_t epochs_on_files{25};  ///< MNIST's images are larger
   double minutes{3.2};              ///< training stops then, on a slower machine
   double rate{1e-3}, average{0.999};
+  double ahead{0.08};  ///< what a few steps reveal is trained at once: a third off the Frechet distance at this length
   std::size_t warm_up{100};
   std::size_t steps{100}, count{256};
 };
@@ -45,9 +49,12 @@ void run(const demo_command& command) {
   s.recipe = "blur";
   s.data = command.data;
   s.images = demo.images;
+  // A set that is smaller than the plan serves as well.
+  if (!s.data.empty()) s.images = std::min(s.images, softscore::read_mnist(s.data).training.extent().images);
   s.side = demo.side;
   s.widths = demo.widths;
   const auto& entry = find_recipe(s.recipe);
+  s.ahead = demo.ahead;
   s.training = entry.training();
   s.training.epochs = command.data.empty() ? demo.epochs : demo.epochs_on_files;
   s.training.batch = demo.batch;

@@ -63,7 +63,8 @@ class model {
   virtual void fit_start(softscore::tbb_backend& be, const softscore::image_batch& images) = 0;
 
   virtual softscore::training_result train(softscore::tbb_backend& be, const softscore::data_set& data,
-                                           const softscore::training_options& options, const training_watch& watch,
+                                           const softscore::training_options& options, double ahead,
+                                           const training_watch& watch,
                                            const std::optional<softscore::training_state>& from,
                                            const softscore::checkpoint_extras& extras) = 0;
   /// Throws `error` if there is no such sampler or it cannot serve this recipe.
@@ -81,6 +82,8 @@ struct recipe_entry {
   std::string_view name, about;
   std::string_view sampler;  ///< its usual one
   std::size_t steps{};       ///< and how many of its steps
+  bool looks_ahead{};        ///< whether its loss is the soft score's
+  double ahead{};            ///< how much earlier the soft score's loss compares; 0 for the others
   bool fits_start{};         ///< whether sampling starts from a law fitted to the training images
   softscore::training_options (*training)();
   std::unique_ptr<model> (*make)(softscore::digit_cnn network);

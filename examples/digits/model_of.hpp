@@ -1,5 +1,6 @@
 #pragma once
 
+#include <concepts>
 #include <cstdio>
 #include <memory>
 #include <string>
@@ -42,10 +43,10 @@ class model_of final : public model {
   }
 
   softscore::training_result train(softscore::tbb_backend& be, const softscore::data_set& data,
-                                   const softscore::training_options& options, const training_watch& watch,
-                                   const std::optional<softscore::training_state>& from,
+                                   const softscore::training_options& options, double ahead,
+                                   const training_watch& watch, const std::optional<softscore::training_state>& from,
                                    const softscore::checkpoint_extras& extras) override {
-    return softscore::train(be, denoiser_, corruption_, Recipe::objective(), data, options, watch, from, extras);
+    return softscore::train(be, denoiser_, corruption_, Recipe::objective(ahead), data, options, watch, from, extras);
   }
 
   void check_sampler(const std::string& sampler) const override {
@@ -109,6 +110,8 @@ recipe_entry entry_of() {
           Recipe::about,
           Recipe::sampler,
           Recipe::steps,
+          std::same_as<decltype(Recipe::objective(0.0)), softscore::soft_score>,
+          Recipe::ahead,
           Recipe::fits_start,
           &Recipe::training,
           [](softscore::digit_cnn network) -> std::unique_ptr<model> {

@@ -21,7 +21,8 @@
 #include <softscore/train/options.hpp>
 
 // A recipe is four choices: a corruption, what the network predicts, what training minimises, and how one samples.
-// Every number below is one of EQUATIONS.md's; an image of another side than MNIST's 28 scales what is in pixels.
+// The numbers are those of EQUATIONS.md, but for the steps of the soft recipes' samplers and the mask's `ahead`
+// (decision 8); an image of another side than MNIST's 28 scales what is in pixels.
 namespace digits {
 
 /// Noise alone, as in DDPM (EQUATIONS S1, L4, T1, R1).
@@ -29,6 +30,7 @@ struct ddpm_recipe {
   static constexpr std::string_view name = "ddpm", about = "noise alone, predicted by the network";
   static constexpr std::string_view sampler = "ddpm";
   static constexpr std::size_t steps = 1000;
+  static constexpr double ahead = 0.0;
   static constexpr bool fits_start = false;
 
   static auto corruption(const softscore::shape&, const softscore::fitted_start&) {
@@ -38,7 +40,7 @@ struct ddpm_recipe {
   static auto denoiser(softscore::digit_cnn network, const C& corruption) {
     return softscore::epsilon_denoiser{std::move(network), corruption};
   }
-  static auto objective() { return softscore::epsilon_score{}; }
+  static auto objective(double) { return softscore::epsilon_score{}; }
   static softscore::training_options training() { return {.times = {1000}, .pixels = {1.0f, -0.5f}}; }
 };
 
@@ -47,6 +49,7 @@ struct eraser_recipe {
   static constexpr std::string_view name = "eraser", about = "an eraser that leaves a random background, no noise";
   static constexpr std::string_view sampler = "cold";
   static constexpr std::size_t steps = 100;
+  static constexpr double ahead = 0.0;
   static constexpr bool fits_start = false;
 
   static auto corruption(const softscore::shape& image, const softscore::fitted_start&) {
@@ -57,7 +60,7 @@ struct eraser_recipe {
   static auto denoiser(softscore::digit_cnn network, const C&) {
     return softscore::clean_denoiser{std::move(network)};
   }
-  static auto objective() { return softscore::cold_loss{}; }
+  static auto objective(double) { return softscore::cold_loss{}; }
   static softscore::training_options training() { return {.times = {100}, .pixels = {1.0f, -0.5f}}; }
 };
 
@@ -65,12 +68,13 @@ struct eraser_recipe {
 struct soft_recipe {
   static constexpr std::string_view sampler = "momentum";
   static constexpr std::size_t steps = 200;
+  static constexpr double ahead = 0.0;
 
   template <class C>
   static auto denoiser(softscore::digit_cnn network, const C&) {
     return softscore::residual_denoiser{std::move(network)};
   }
-  static auto objective() { return softscore::soft_score{}; }
+  static auto objective(double ahead_by) { return softscore::soft_score{.ahead = ahead_by}; }
   static softscore::training_options training() { return {.clip_norm = 1.0, .warm_up = 500, .average = 0.999}; }
 };
 
@@ -97,7 +101,7 @@ struct mask_recipe : soft_recipe {
     return softscore::corruption{softscore::centred_mask{}, schedule};
   }
   // A step of 1/50 opens the window by less than what 1/20 does: the loss sees the rim that the steps reveal.
-  static auto objective() { return softscore::soft_score{.ahead = 0.05}; }
+  static constexpr double ahead = 0.05;
 };
 
 }  // namespace digits

@@ -84,6 +84,7 @@ softscore::checkpoint_settings to_metadata(const run_settings& settings, const s
           {"clip_norm", exactly(o.clip_norm)},
           {"warm_up", std::to_string(o.warm_up)},
           {"average", exactly(o.average)},
+          {"ahead", exactly(settings.ahead)},
           {"checkpoint_every", std::to_string(o.checkpoint_every)}};
 }
 
@@ -104,9 +105,10 @@ read_settings from_metadata(const softscore::safetensors_file& file) {
   auto& s = read.settings;
   s.recipe = file.metadata("recipe");
   s.data = file.metadata("data");
-  s.images = whole("images", 0);
+  s.images = whole("images", 0, 10'000'000);
   s.side = read.image.width;
   s.widths = parse_widths(where("network"), file.metadata("network"));
+  s.ahead = real("ahead", 0.0);
   auto& o = s.training;
   o.epochs = whole("epochs", 1);
   o.batch = whole("batch", 1);

@@ -72,6 +72,10 @@ void run(show_command command) {
   const auto data = load_data(settings);
   softscore::require(data.training.extent().with_images(1) == loaded.about.image, "the shape of the images",
                      data.training.extent(), "that of the checkpoint's images");
+  require_trained_on(data, loaded.about.fingerprint, plan.checkpoint);
+  softscore::require(settings.training.batch <= data.training.extent().images,
+                     "the batch in " + plan.checkpoint.string(), settings.training.batch,
+                     "at most the number of training images");
   make_folder(plan.out);
   softscore::tbb_backend backend{command.threads};
   write_results(backend, *loaded.made, settings, plan, data, {loaded.state.losses, loaded.state.test_losses, 0.0});

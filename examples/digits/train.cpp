@@ -33,7 +33,7 @@ void train_and_show(model& m, run_settings settings, const results_plan& plan, c
     out_of_time = minutes && p.seconds >= 60.0 * *minutes;
     return !interrupted() && !out_of_time;
   };
-  const auto result = m.train(backend, data, settings.training, watch, from, extras);
+  const auto result = m.train(backend, data, settings.training, settings.ahead, watch, from, extras);
   if (result.stopped && !out_of_time) {
     throw stopped_by_user{"stopped after step " + std::to_string(steps_done) +
                           "; go on with: digits resume --checkpoint " + plan.checkpoint.string()};
@@ -85,13 +85,11 @@ void run(resume_command command) {
   if (plan.out.empty()) plan.out = ".";
 
   const auto data = load_data(settings);
-  const auto print = fingerprint(data);
-  softscore::require(
-      print == loaded.about.fingerprint, "the fingerprint of the images", print,
-      loaded.about.fingerprint + ", that of the images which " + plan.checkpoint.string() + " was trained on");
+  require_trained_on(data, loaded.about.fingerprint, plan.checkpoint);
   make_folder(plan.out);
   require_writable(plan.checkpoint);
-  train_and_show(*loaded.made, settings, plan, data, print, command.threads, {}, std::move(loaded.state));
+  train_and_show(*loaded.made, settings, plan, data, loaded.about.fingerprint, command.threads, {},
+                 std::move(loaded.state));
 }
 
 }  // namespace digits

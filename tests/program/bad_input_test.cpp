@@ -149,6 +149,7 @@ TEST_CASE("A finished run is not overwritten, and other images are not trained o
   const temporary_folder folder;
   const auto file = folder.put("c.safetensors", replaced(before, "\"images\":\"128\"", "\"images\":\"127\"")).string();
   refused({"resume", "--checkpoint", file}, "the fingerprint of the images is");
+  refused({"show", "--checkpoint", file, "--out", (folder / "o").string()}, "the fingerprint of the images is");
 }
 
 TEST_CASE("A loss that is not finite stops the run, names step and batch and keeps the last good checkpoint") {

@@ -73,11 +73,12 @@ class atomic_file {
   }
 
  private:
-  static std::filesystem::path followed(const std::filesystem::path& path) {
+  // Also where a link points at nothing yet. Linux follows forty links, then it takes them for a circle.
+  static std::filesystem::path followed(std::filesystem::path path) {
     std::error_code ignored;
-    if (!std::filesystem::is_symlink(path, ignored)) return path;
-    auto real = std::filesystem::canonical(path, ignored);
-    return ignored ? path : real;
+    for (int links = 0; links < 40 && std::filesystem::is_symlink(path, ignored); ++links)
+      path = path.parent_path() / std::filesystem::read_symlink(path, ignored);  // an absolute one replaces the folder
+    return path;
   }
 
   [[noreturn]] void fail(int reason) const { detail::file_failure(shown_, "be written", reason); }

@@ -70,6 +70,10 @@ TEST_CASE("a link is followed and permissions are kept") {
   fs::create_symlink("real", folder / "link");
   write_file(folder / "link", "new");
   CHECK(fs::is_symlink(folder / "link"));
+  fs::create_symlink("not yet", folder / "early");
+  write_file(folder / "early", "new");
+  CHECK(fs::is_symlink(folder / "early"));
+  CHECK(fs::is_regular_file(folder / "not yet"));
   CHECK(content_of(folder / "real") == "new");
   CHECK(fs::status(folder / "real").permissions() == (fs::perms::owner_read | fs::perms::owner_write));
 }
