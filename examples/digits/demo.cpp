@@ -18,7 +18,7 @@ struct demo_plan {
   std::size_t epochs_on_files{25};  ///< MNIST's images are larger
   double minutes{3.2};              ///< training stops then, on a slower machine
   double rate{1e-3}, average{0.999};
-  double ahead{0.08};  ///< what a few steps reveal is trained at once: a third off the Frechet distance at this length
+  double ahead{0.08};  ///< what a few steps reveal is trained at once (decision 8)
   std::size_t warm_up{100};
   std::size_t steps{100}, count{256};
 };
