@@ -11,6 +11,7 @@
 
 #include <softscore/core/error.hpp>
 
+#include "chart.hpp"
 #include "commands.hpp"
 
 namespace digits {
@@ -214,7 +215,8 @@ int run_command_line(int count, char** arguments) {
   demo_command demonstrated;
   demo.word("--data", "DIR", demonstrated.data, "train on MNIST's four IDX files instead, plain or .gz");
   demo.word("--out", "DIR", demonstrated.out, "folder for the report (out/demo)");
-  demo.above_zero("--minutes", demonstrated.minutes, "stop training after so many minutes (3.2)");
+  demo.above_zero("--minutes", demonstrated.minutes,
+                  "stop training after so many minutes (" + short_number(demo_minutes) + ")");
   demo.whole("--seed", demonstrated.seed, "of weights, order, times, noise and samples (0)", 0,
              std::numeric_limits<std::size_t>::max());
   demo.threads(demonstrated.threads);

@@ -64,6 +64,9 @@ struct score_command {
 };
 void run(const score_command& command);
 
+/// How long the demo trains at most: with the build of a clone and the drawing, five minutes on two cores.
+inline constexpr double demo_minutes = 2.6;
+
 struct demo_command {
   std::string data{};
   std::filesystem::path out{"out/demo"};

@@ -16,7 +16,7 @@ struct demo_plan {
   std::vector<std::size_t> widths{16, 32, 32, 16};
   std::size_t epochs{40}, batch{128};
   std::size_t epochs_on_files{25};  ///< MNIST's images are larger
-  double minutes{2.8};              ///< training stops then, on a slower machine
+  double minutes{demo_minutes};     ///< training stops then, on a slower machine
   double rate{1e-3}, average{0.999};
   double ahead{0.08};  ///< what a few steps reveal is trained at once (decision 8)
   std::size_t warm_up{100};

@@ -29,6 +29,7 @@
 #include <softscore/sampler/sample.hpp>
 #include <softscore/sampling.hpp>
 #include <softscore/train/checkpoint.hpp>
+#include <softscore/train/fit_colour_start.hpp>
 #include <softscore/train/fit_start.hpp>
 #include <softscore/train/progress_bar.hpp>
 #include <softscore/train/train.hpp>

@@ -30,7 +30,7 @@ struct nothing_left {
 static_assert(StartLaw<nothing_left>);
 
 /// A Gaussian fitted to fully corrupted data: mean + sum_k deviation_k g_k mode_k (EQUATIONS D2). `train/fit_start.hpp`
-/// fits one; 001's single random colour is the case of one constant mode per channel.
+/// fits one; 001's single random colour, one constant mode per channel, is `train/fit_colour_start.hpp`'s.
 class fitted_start {
  public:
   fitted_start() = default;

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <vector>
+
+#include <softscore/core/error.hpp>
+#include <softscore/core/view.hpp>
+#include <softscore/corruption/start_law.hpp>
+#include <softscore/data/loader.hpp>
+
+namespace softscore {
+
+/// Fits 001's start law: one colour per image, drawn from a normal law with independent channels that has the mean and
+/// the deviation of the images' mean colours, fills the image (EQUATIONS F11; 001 App. D). Uses at most the first
+/// `most` images, read in the range that the model sees. It is not the law of a blur that pads with zeros (EQUATIONS
+/// D2): `fit_start` fits that one. Throws `error` for fewer than two images.
+inline fitted_start fit_colour_start(view<const float, host_space> images, pixel_scale pixels = {},
+                                     std::size_t most = 10000) {
+  const std::size_t count = std::min(most, images.extent().images);
+  require(count >= 2, "number of images to fit a start law to", count, "at least 2");
+  const shape extent = images.extent();
+  const std::size_t channels = extent.channels, plane = extent.height * extent.width;
+  std::vector<double> colours(count * channels), mean(extent.per_image()), deviations(channels);
+  std::vector<double> modes(channels * extent.per_image());
+  for (std::size_t i = 0; i < count * channels; ++i) {
+    double sum = 0.0;
+    for (std::size_t k = 0; k < plane; ++k) sum += static_cast<double>(images[i * plane + k]);
+    colours[i] =
+        static_cast<double>(pixels.gain) * sum / static_cast<double>(plane) + static_cast<double>(pixels.offset);
+  }
+  for (std::size_t c = 0; c < channels; ++c) {
+    double centre = 0.0, spread = 0.0;
+    for (std::size_t i = 0; i < count; ++i) centre += colours[i * channels + c] / static_cast<double>(count);
+    for (std::size_t i = 0; i < count; ++i) {
+      const double off = colours[i * channels + c] - centre;
+      spread += off * off / static_cast<double>(count - 1);
+    }
+    deviations[c] = std::sqrt(spread);
+    for (std::size_t k = c * plane; k < (c + 1) * plane; ++k) {
+      mean[k] = centre;
+      modes[c * extent.per_image() + k] = 1.0;
+    }
+  }
+  return fitted_start{std::move(mean), std::move(deviations), std::move(modes)};
+}
+
+}  // namespace softscore
