@@ -4,6 +4,7 @@
 
 #include "catch.hpp"
 #include "digits.hpp"
+#include "file_size_limit.hpp"
 
 using Catch::Matchers::ContainsSubstring;
 
@@ -171,4 +172,29 @@ TEST_CASE("A full disk is told, and what was there before stays") {
   const temporary_folder folder;
   refused(small_run("ddpm", folder, {"--checkpoint", "/dev/full"}),
           "/dev/full cannot be written: No space left on device");
+}
+
+TEST_CASE("A disk that fills after a good checkpoint costs only what came after it") {
+  const temporary_folder folder, whole;
+  REQUIRE(digits(small_run("blur", whole)).code == 0);
+  REQUIRE(digits(small_run("blur", folder, {"--epochs", "1"})).code == 0);
+  const std::string good = content_of(folder / "checkpoint.safetensors");
+  REQUIRE(good.size() > 8192);
+  const words more{"resume",
+                   "--checkpoint",
+                   (folder / "checkpoint.safetensors").string(),
+                   "--epochs",
+                   "2",
+                   "--count",
+                   "4",
+                   "--steps",
+                   "5"};
+  {
+    // The limit on file sizes, which the program inherits, stands in for the disk.
+    const file_size_limit full{4096};
+    refused(more, "checkpoint.safetensors cannot be written: File too large");
+  }
+  CHECK((content_of(folder / "checkpoint.safetensors") == good));
+  REQUIRE(digits(more).code == 0);
+  CHECK((content_of(folder / "checkpoint.safetensors") == content_of(whole / "checkpoint.safetensors")));
 }

@@ -4,6 +4,8 @@
 
 #include "catch.hpp"
 #include "digits.hpp"
+#include "idx_files.hpp"
+#include "pack_gzip.hpp"
 
 using Catch::Matchers::ContainsSubstring;
 
@@ -83,6 +85,20 @@ TEST_CASE("A quick demo does all of it") {
   INFO(demo.err);
   REQUIRE(demo.code == 0);
   CHECK(std::filesystem::file_size(folder / "demo/report.html") > 10000);
+}
+
+TEST_CASE("A quick demo on IDX files, plain or packed") {
+  const temporary_folder folder;
+  folder.put("train-images-idx3-ubyte", idx_images_file(200, 28, 28));
+  folder.put("train-labels-idx1-ubyte", idx_labels_file(200));
+  folder.put("t10k-images-idx3-ubyte.gz", pack_gzip(idx_images_file(40, 28, 28)));
+  folder.put("t10k-labels-idx1-ubyte.gz", pack_gzip(idx_labels_file(40)));
+  const auto demo = digits(
+      {"demo", "--quick", "--data", folder.path().string(), "--out", (folder / "demo").string(), "--threads", "2"});
+  INFO(demo.err);
+  REQUIRE(demo.code == 0);
+  CHECK(std::filesystem::file_size(folder / "demo/report.html") > 10000);
+  CHECK(std::filesystem::exists(folder / "demo/checkpoint.safetensors"));
 }
 
 TEST_CASE("Help explains every command") {

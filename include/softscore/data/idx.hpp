@@ -21,20 +21,42 @@ namespace softscore {
 
 namespace detail {
 
+inline std::size_t idx_word(std::span<const std::uint8_t> bytes, std::size_t at) {
+  return (std::size_t{bytes[at]} << 24) | (std::size_t{bytes[at + 1]} << 16) | (std::size_t{bytes[at + 2]} << 8) |
+         std::size_t{bytes[at + 3]};
+}
+
+inline void check_idx_magic(std::span<const std::uint8_t> bytes, const std::string& path, std::size_t rank) {
+  const std::size_t magic = 0x800 + rank;
+  require_file(idx_word(bytes, 0) == magic, path, "the magic number", idx_word(bytes, 0),
+               std::to_string(magic) + " (unsigned bytes, rank " + std::to_string(rank) + ")");
+}
+
+// Reads an IDX file, packed or not; a packed one is unpacked no further than its header's sides allow.
+inline std::vector<std::uint8_t> read_idx(const std::filesystem::path& path, std::size_t rank) {
+  return read_plain_or_gzip(path, [&](std::span<const std::uint8_t> head) {
+    constexpr std::size_t most = std::size_t{1} << 32;
+    const std::size_t start = 4 + 4 * rank;
+    if (head.size() < start) return start;
+    check_idx_magic(head, path.string(), rank);
+    std::size_t size = 1;
+    for (std::size_t i = 0; i < rank; ++i) {
+      const std::size_t side = std::max<std::size_t>(idx_word(head, 4 + 4 * i), 1);
+      size = side > most / size ? most : size * side;
+    }
+    return start + size;
+  });
+}
+
 // Checks an IDX file of unsigned bytes against its magic number and sides; returns where the content begins.
 template <std::size_t Rank>
 std::size_t check_idx(std::span<const std::uint8_t> bytes, const std::string& path,
                       std::array<std::size_t, Rank>& sides) {
   constexpr std::size_t start = 4 + 4 * Rank;
-  const auto word = [&](std::size_t at) {
-    return (std::size_t{bytes[at]} << 24) | (std::size_t{bytes[at + 1]} << 16) | (std::size_t{bytes[at + 2]} << 8) |
-           std::size_t{bytes[at + 3]};
-  };
+  const auto word = [&](std::size_t at) { return idx_word(bytes, at); };
   require_file(bytes.size() >= start, path, "the size", bytes.size(),
                "at least the " + std::to_string(start) + " bytes of its header");
-  constexpr std::size_t magic = 0x800 + Rank;
-  require_file(word(0) == magic, path, "the magic number", word(0),
-               std::to_string(magic) + " (unsigned bytes, rank " + std::to_string(Rank) + ")");
+  check_idx_magic(bytes, path, Rank);
   std::size_t room = bytes.size() - start, product = 1;
   bool fits = true;
   std::string shown;
@@ -54,7 +76,7 @@ std::size_t check_idx(std::span<const std::uint8_t> bytes, const std::string& pa
 /// Reads the images of an IDX file (unsigned bytes, rank 3; plain or gzip) as one channel in [0, 1]. Throws `error`
 /// naming the file when its magic number, shape or length is not that of such a file.
 inline image_batch read_idx_images(const std::filesystem::path& path) {
-  const auto bytes = read_plain_or_gzip(path);
+  const auto bytes = detail::read_idx(path, 3);
   std::array<std::size_t, 3> sides{};
   const std::size_t start = detail::check_idx(bytes, path.string(), sides);
   auto images = make_tensor({sides[0], 1, sides[1], sides[2]});
@@ -64,7 +86,7 @@ inline image_batch read_idx_images(const std::filesystem::path& path) {
 
 /// Reads the labels of an IDX file (unsigned bytes, rank 1; plain or gzip), each below `classes`.
 inline std::vector<std::uint8_t> read_idx_labels(const std::filesystem::path& path, unsigned classes = 10) {
-  auto bytes = read_plain_or_gzip(path);
+  auto bytes = detail::read_idx(path, 1);
   std::array<std::size_t, 1> sides{};
   const std::size_t start = detail::check_idx(bytes, path.string(), sides);
   bytes.erase(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(start));

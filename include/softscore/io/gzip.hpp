@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -63,11 +64,37 @@ inline std::vector<std::uint8_t> gunzip(std::span<const std::uint8_t> bytes, con
   return content;
 }
 
+/// The first bytes of a gzip file's content, at most as many as `head` holds; `head` shrunk to those that there are. A
+/// damaged stream gives what comes before the damage: `gunzip` is the one to complain.
+inline std::span<const std::uint8_t> gunzip_head(std::span<const std::uint8_t> bytes, std::span<std::uint8_t> head) {
+  z_stream stream{};
+  if (inflateInit2(&stream, MAX_WBITS + 16) != Z_OK) throw error("zlib cannot start: out of memory");
+  const std::unique_ptr<z_stream, int (*)(z_stream*)> guard{&stream, inflateEnd};
+  stream.next_in = const_cast<Bytef*>(bytes.data());  // zlib does not write there
+  stream.avail_in = static_cast<uInt>(std::min<std::size_t>(bytes.size(), std::numeric_limits<uInt>::max()));
+  stream.next_out = head.data();
+  stream.avail_out = static_cast<uInt>(head.size());
+  inflate(&stream, Z_SYNC_FLUSH);
+  return head.first(head.size() - stream.avail_out);
+}
+
 /// A whole file, unpacked if its first bytes say gzip: at most `limit` bytes. Throws as `read_file` and `gunzip` do.
 inline std::vector<std::uint8_t> read_plain_or_gzip(const std::filesystem::path& path,
                                                     std::size_t limit = std::size_t{1} << 32) {
   auto bytes = read_file(path, limit);
   return is_gzip(bytes) ? gunzip(bytes, path.string(), limit) : bytes;
+}
+
+/// The same for a format whose header tells the size: a packed file is unpacked to at most `size(head)` bytes, `head`
+/// being the first 64 of its content or all if it has fewer. So a small file cannot unpack to a large one that is then
+/// refused.
+template <std::invocable<std::span<const std::uint8_t>> Size>
+std::vector<std::uint8_t> read_plain_or_gzip(const std::filesystem::path& path, Size size) {
+  auto bytes = read_file(path, std::size_t{1} << 32);
+  if (!is_gzip(bytes)) return bytes;
+  std::array<std::uint8_t, 64> head;
+  const std::size_t limit = size(gunzip_head(bytes, head));
+  return gunzip(bytes, path.string(), limit);
 }
 
 }  // namespace softscore

@@ -3,10 +3,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
-#include <initializer_list>
 #include <string>
 
 #include "catch.hpp"
+#include "idx_files.hpp"
 #include "pack_gzip.hpp"
 #include "refusal.hpp"
 #include "temporary_folder.hpp"
@@ -17,45 +17,25 @@ using softscore::read_mnist;
 
 namespace {
 
-std::string words(std::initializer_list<std::uint32_t> values) {
-  std::string bytes;
-  for (const std::uint32_t value : values) {
-    for (int shift = 24; shift >= 0; shift -= 8) bytes += static_cast<char>((value >> shift) & 0xFFu);
-  }
-  return bytes;
-}
-
-std::string images_file(std::uint32_t count, std::uint32_t height, std::uint32_t width) {
-  std::string file = words({0x803, count, height, width});
-  for (std::size_t i = 0; i < std::size_t{count} * height * width; ++i) file += static_cast<char>(i * 31 % 256);
-  return file;
-}
-
-std::string labels_file(std::uint32_t count) {
-  std::string file = words({0x801, count});
-  for (std::size_t i = 0; i < count; ++i) file += static_cast<char>(i % 10);
-  return file;
-}
-
 // The four files of a small set.
 void put_set(const temporary_folder& folder) {
-  folder.put("train-images-idx3-ubyte", images_file(12, 4, 5));
-  folder.put("train-labels.idx1-ubyte", labels_file(12));
-  folder.put("t10k-images.idx3-ubyte.gz", pack_gzip(images_file(3, 4, 5)));
-  folder.put("t10k-labels-idx1-ubyte.gz", pack_gzip(labels_file(3)));
+  folder.put("train-images-idx3-ubyte", idx_images_file(12, 4, 5));
+  folder.put("train-labels.idx1-ubyte", idx_labels_file(12));
+  folder.put("t10k-images.idx3-ubyte.gz", pack_gzip(idx_images_file(3, 4, 5)));
+  folder.put("t10k-labels-idx1-ubyte.gz", pack_gzip(idx_labels_file(3)));
 }
 
 }  // namespace
 
 TEST_CASE("IDX images are bytes over 255, row by row") {
   const temporary_folder folder;
-  const auto images = read_idx_images(folder.put("a", images_file(2, 3, 4)));
+  const auto images = read_idx_images(folder.put("a", idx_images_file(2, 3, 4)));
   REQUIRE(softscore::extent_of(images) == softscore::shape{2, 1, 3, 4});
   for (std::size_t i = 0; i < images.size(); ++i) {
     CHECK(images.data()[i] == static_cast<float>(i * 31 % 256) / 255.0f);
   }
-  CHECK((read_idx_images(folder.put("a.gz", pack_gzip(images_file(2, 3, 4)))) == images));
-  CHECK(read_idx_labels(folder.put("b", labels_file(4))) == std::vector<std::uint8_t>{0, 1, 2, 3});
+  CHECK((read_idx_images(folder.put("a.gz", pack_gzip(idx_images_file(2, 3, 4)))) == images));
+  CHECK(read_idx_labels(folder.put("b", idx_labels_file(4))) == std::vector<std::uint8_t>{0, 1, 2, 3});
 }
 
 TEST_CASE("a folder is read under any of the usual names, plain or packed") {
@@ -74,10 +54,10 @@ TEST_CASE("a folder whose files do not fit together is refused") {
   put_set(folder);
   namespace fs = std::filesystem;
 
-  folder.put("train-labels.idx1-ubyte", labels_file(11));
+  folder.put("train-labels.idx1-ubyte", idx_labels_file(11));
   CHECK_REFUSED(read_mnist(folder.path()), "train-labels.idx1-ubyte: the number of labels is 11, but it must be");
   put_set(folder);
-  folder.put("t10k-images.idx3-ubyte.gz", pack_gzip(images_file(3, 5, 4)));
+  folder.put("t10k-images.idx3-ubyte.gz", pack_gzip(idx_images_file(3, 5, 4)));
   CHECK_REFUSED(read_mnist(folder.path()), "the shape of the test images is 3 x 1 x 5 x 4");
   put_set(folder);
   fs::remove(folder / "t10k-labels-idx1-ubyte.gz");
@@ -87,7 +67,7 @@ TEST_CASE("a folder whose files do not fit together is refused") {
 
 TEST_CASE("an IDX file cut anywhere, lengthened or damaged is refused") {
   const temporary_folder folder;
-  const std::string whole = images_file(2, 3, 4);
+  const std::string whole = idx_images_file(2, 3, 4);
   for (std::size_t length = 0; length < whole.size(); ++length) {
     CHECK_REFUSED(read_idx_images(folder.put("cut", whole.substr(0, length))), "cut: the ");
     CHECK_REFUSED(read_idx_images(folder.put("cut", pack_gzip(whole.substr(0, length)))), "cut: the ");
@@ -106,18 +86,27 @@ TEST_CASE("IDX headers that lie are refused before anything is allocated for the
   };
   using Catch::Matchers::ContainsSubstring;
   const std::string data(24, 'x');
-  CHECK_THAT(images(words({0x801, 2, 3, 4}) + data),
+  CHECK_THAT(images(idx_words({0x801, 2, 3, 4}) + data),
              ContainsSubstring("bad: the magic number is 2049, but it must be 2051"));
-  CHECK_THAT(images(words({0xD03, 2, 3, 4}) + data), ContainsSubstring("the magic number is 3331"));
-  CHECK_THAT(images(words({0, 3, 4}) + data), ContainsSubstring("the magic number is 0"));
-  CHECK_THAT(images(words({0x803, 0, 28, 28})), ContainsSubstring("the shape is 0 x 28 x 28"));
-  CHECK_THAT(images(words({0x803, 2, 0, 4})), ContainsSubstring("the shape is 2 x 0 x 4"));
-  CHECK_THAT(images(words({0x803, 2, 3, 5}) + data), ContainsSubstring("the shape is 2 x 3 x 5"));
-  CHECK_THAT(images(words({0x803, 0xFFFFFFFFu, 0xFFFFFFFFu, 0xFFFFFFFFu}) + data), ContainsSubstring("4294967295"));
+  CHECK_THAT(images(idx_words({0xD03, 2, 3, 4}) + data), ContainsSubstring("the magic number is 3331"));
+  CHECK_THAT(images(idx_words({0, 3, 4}) + data), ContainsSubstring("the magic number is 0"));
+  CHECK_THAT(images(idx_words({0x803, 0, 28, 28})), ContainsSubstring("the shape is 0 x 28 x 28"));
+  CHECK_THAT(images(idx_words({0x803, 2, 0, 4})), ContainsSubstring("the shape is 2 x 0 x 4"));
+  CHECK_THAT(images(idx_words({0x803, 2, 3, 5}) + data), ContainsSubstring("the shape is 2 x 3 x 5"));
+  CHECK_THAT(images(idx_words({0x803, 0xFFFFFFFFu, 0xFFFFFFFFu, 0xFFFFFFFFu}) + data), ContainsSubstring("4294967295"));
   // 2^22 * 2^21 * 2^21 = 2^64 wraps to 0 if it is multiplied without care.
-  CHECK_THAT(images(words({0x803, 1u << 22, 1u << 21, 1u << 21})), ContainsSubstring("4194304 x 2097152"));
-  CHECK_REFUSED(read_idx_labels(folder.put("l", words({0x801, 2}) + "\x03\x0A")),
+  CHECK_THAT(images(idx_words({0x803, 1u << 22, 1u << 21, 1u << 21})), ContainsSubstring("4194304 x 2097152"));
+  CHECK_REFUSED(read_idx_labels(folder.put("l", idx_words({0x801, 2}) + "\x03\x0A")),
                 "l: a label is 10, but it must be below 10");
-  CHECK_REFUSED(read_idx_labels(folder.put("l", words({0x803, 2}) + "\x03\x01")), "l: the magic number is 2051");
-  CHECK_REFUSED(read_idx_labels(folder.put("l", words({0x801, 3}) + "\x03\x01")), "l: the shape is 3");
+  CHECK_REFUSED(read_idx_labels(folder.put("l", idx_words({0x803, 2}) + "\x03\x01")), "l: the magic number is 2051");
+  CHECK_REFUSED(read_idx_labels(folder.put("l", idx_words({0x801, 3}) + "\x03\x01")), "l: the shape is 3");
+}
+
+TEST_CASE("a packed IDX file is unpacked no further than its header allows") {
+  const temporary_folder folder;
+  // A hundred thousand bytes follow the twenty-four that the header names; they would unpack if nobody stopped them.
+  const std::string bomb = idx_images_file(2, 3, 4) + std::string(100'000, '\0');
+  CHECK_REFUSED(read_idx_images(folder.put("a.gz", pack_gzip(bomb))),
+                "a.gz: the unpacked size is over the limit, but it must be at most 40 bytes");
+  CHECK_REFUSED(read_idx_labels(folder.put("a.gz", pack_gzip(bomb))), "a.gz: the magic number is 2051");
 }

@@ -1,13 +1,12 @@
-#include <sys/resource.h>
 #include <sys/stat.h>
 
-#include <csignal>
 #include <filesystem>
 #include <string>
 
 #include <softscore/io/atomic_file.hpp>
 
 #include "catch.hpp"
+#include "file_size_limit.hpp"
 #include "refusal.hpp"
 #include "temporary_folder.hpp"
 
@@ -96,15 +95,12 @@ TEST_CASE("a full device gives the reason and stays a device") {
 TEST_CASE("a disk that ends in the middle of a file leaves the old file and nothing else") {
   const temporary_folder folder;
   write_file(folder / "a", "old");
-  // The limit on file sizes stands in for the disk: the same failing write, without a disk to fill.
-  rlimit before{};
-  REQUIRE(getrlimit(RLIMIT_FSIZE, &before) == 0);
-  const auto handler = std::signal(SIGXFSZ, SIG_IGN);
-  const rlimit small{4096, before.rlim_max};
-  REQUIRE(setrlimit(RLIMIT_FSIZE, &small) == 0);
-  const std::string sentence = refusal([&] { write_file(folder / "a", std::string(100'000, 'x')); });
-  setrlimit(RLIMIT_FSIZE, &before);
-  std::signal(SIGXFSZ, handler);
+  std::string sentence;
+  {
+    // The limit on file sizes stands in for the disk: the same failing write, without a disk to fill.
+    const file_size_limit full{4096};
+    sentence = refusal([&] { write_file(folder / "a", std::string(100'000, 'x')); });
+  }
   CHECK_THAT(sentence, Catch::Matchers::ContainsSubstring("a cannot be written: File too large"));
   CHECK(content_of(folder / "a") == "old");
   CHECK(folder.entries() == 1);
