@@ -4,7 +4,9 @@
 // that brings its own denoiser.
 #include <softscore/backend/serial/backend.hpp>
 #include <softscore/corruption/background_corruption.hpp>
+#include <softscore/corruption/beta_table.hpp>
 #include <softscore/corruption/corruption.hpp>
+#include <softscore/corruption/cosine.hpp>
 #include <softscore/corruption/linear_beta.hpp>
 #include <softscore/corruption/severity.hpp>
 #include <softscore/corruption/two_stage.hpp>
