@@ -26,6 +26,10 @@ softscore::image_batch first_images(const softscore::image_batch& images, std::s
 softscore::data_set load_data(const run_settings& settings) {
   if (settings.data.empty()) {
     const std::size_t count = settings.images > 0 ? settings.images : usual_stroke_digits;
+    // Flags and checkpoints may ask for much: 4 GiB of pixels are refused before they are allocated.
+    const std::size_t most = (std::size_t{1} << 30) / (settings.side * settings.side);
+    softscore::require(count <= most, "--images", count,
+                       "at most " + std::to_string(most) + " stroke digits of side " + std::to_string(settings.side));
     // The data are the same whatever the seed of the run.
     return softscore::stroke_digit_set(count, tenth(count), 1, settings.side);
   }

@@ -96,6 +96,8 @@ TEST_CASE("Wrong words and values are answered by one sentence") {
       {{"sample", "--checkpoint", checkpoint(), "--sample-batch", "0", "--out", out + "/x.npy"}, "--sample-batch is 0"},
       {{"resume", "--checkpoint", checkpoint(), "--epochs", "1"},
        "--epochs is 1, but it must be at least the 2 of the checkpoint"},
+      {{"train", "--side", "256", "--images", "9000000", "--out", out},
+       "--images is 9000000, but it must be at most 16384 stroke digits of side 256"},
       {{"resume"}, "--checkpoint is required"},
       {{"score"}, "FILE is required"},
       {{"score", checkpoint()}, "the beginning is not NumPy's"},
