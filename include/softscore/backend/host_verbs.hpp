@@ -20,6 +20,9 @@ class host_verbs {
  public:
   using space = host_space;
 
+  // Written out, for GCC 12 forgets to instantiate the initialiser of a backend inside another one.
+  host_verbs() : pool_{std::make_shared<memory_pool>()} {}
+
   template <Scalar T>
   host_array<T> make(shape extent) const {
     return host_array<T>{extent, pool_};
@@ -106,7 +109,7 @@ class host_verbs {
   }
 
  private:
-  std::shared_ptr<memory_pool> pool_ = std::make_shared<memory_pool>();
+  std::shared_ptr<memory_pool> pool_;
 
   static constexpr std::size_t block = 8192;  // elements of one task: enough work to outweigh handing it out
 

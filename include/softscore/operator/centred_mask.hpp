@@ -10,7 +10,9 @@ namespace softscore {
 /// Keeps a centred rectangle and blacks out the rest (EQUATIONS F7, D6; 001 App. G). Level w takes round(w) rows and
 /// columns away: a square image of side n keeps a square of side n - round(w), none from w = n on. A projection; the
 /// levels are discrete, so C_t jumps in t.
-struct centred_mask {};
+struct centred_mask {
+  static constexpr bool never_amplifies = true;
+};
 
 template <>
 struct degradation<centred_mask> : diagonal<degradation<centred_mask>> {
@@ -18,12 +20,14 @@ struct degradation<centred_mask> : diagonal<degradation<centred_mask>> {
     const auto taken = static_cast<std::size_t>(w.value + 0.5);
     return kept(taken, s.height, p.row) && kept(taken, s.width, p.column) ? 1.0 : 0.0;
   }
+  /// What the larger level keeps lies inside what the smaller one keeps.
+  static level compose(const centred_mask&, level first, level second) { return first > second ? first : second; }
 
  private:
   SOFTSCORE_HD static bool kept(std::size_t taken, std::size_t side, std::size_t position) {
     return taken < side && position >= taken / 2 && position < taken / 2 + (side - taken);
   }
 };
-static_assert(LinearOperator<centred_mask>);
+static_assert(LinearOperator<centred_mask> && ComposesLevels<centred_mask>);
 
 }  // namespace softscore

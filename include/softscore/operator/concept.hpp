@@ -1,6 +1,7 @@
 #pragma once
 
 #include <concepts>
+#include <span>
 
 #include <softscore/backend/archetype.hpp>
 #include <softscore/backend/concept.hpp>
@@ -9,8 +10,9 @@ namespace softscore {
 
 /// How the library uses a linear operator family C_w of type `Op`: it calls `degradation<Op>::apply(op, be, levels, in,
 /// out)` and `degradation<Op>::adjoint(...)`, never `Op` itself. This primary template forwards to members `apply`,
-/// `adjoint` and, where they exist, `gain` of `Op`, so a struct with those members needs nothing else. A type from
-/// elsewhere is adapted by a specialisation; the helpers `diagonal`, `gathered` and `on_host` make that a few lines.
+/// `adjoint` and, where they exist, `gain`, `derivative`, `compose` and `svd` of `Op`, so a struct with those members
+/// needs nothing else. A type from elsewhere is adapted by a specialisation; the helpers `diagonal`, `gathered` and
+/// `on_host` make that a few lines.
 ///
 /// Level 0 is the identity and damage grows with the level; there may be one level per image. `in` and `out` have one
 /// shape and do not overlap.
@@ -37,6 +39,25 @@ struct degradation {
   {
     return op.gain(w);
   }
+  template <class Be, Scalar T>
+  static void derivative(const Op& op, Be& be, per_image<level> levels, const_view<T, typename Be::space> in,
+                         view<T, typename Be::space> out)
+    requires requires { op.derivative(be, levels, in, out); }
+  {
+    op.derivative(be, levels, in, out);
+  }
+  static level compose(const Op& op, level first, level second)
+    requires requires {
+      { op.compose(first, second) } -> std::same_as<level>;
+    }
+  {
+    return op.compose(first, second);
+  }
+  static auto svd(const Op& op, level w, const shape& image)
+    requires requires { op.svd(w, image); }
+  {
+    return op.svd(w, image);
+  }
 };
 
 /// `degradation<Op>::apply(op, be, levels, in, out)` stores C_w in, with w = levels[image], into `out`.
@@ -58,6 +79,46 @@ concept LinearOperator = AppliesAtLevel<Op, Be, T> && HasAdjoint<Op, Be, T>;
 template <class Op>
 concept ScalarOperator = requires(const Op op, level w) {
   { degradation<Op>::gain(op, w) } -> std::same_as<double>;
+};
+
+/// `degradation<Op>::derivative(op, be, levels, in, out)` stores (dC_w/dw) in: a family that is smooth in its level.
+/// Optional: methods of order above two need it at times between those of the grid.
+template <class Op, class Be = archetype_backend, class T = float>
+concept DifferentiableInLevel =
+    LinearOperator<Op, Be, T> && requires(const Op op, Be& be, per_image<level> levels, view_of<Be, const T> in,
+                                          view_of<Be, T> out) { degradation<Op>::derivative(op, be, levels, in, out); };
+
+/// `degradation<Op>::compose(op, a, b)` is the level of C_b C_a, for a family that is a semigroup: two blurs in a row
+/// are one. Optional.
+template <class Op>
+concept ComposesLevels = requires(const Op op, level w) {
+  { degradation<Op>::compose(op, w, w) } -> std::same_as<level>;
+};
+
+/// `degradation<Op>::never_amplifies` is true: |C_w x| <= |x| at every level, which `check_laws` then holds it to.
+/// Optional; the primary template takes it from `Op`.
+template <class Op>
+concept NeverAmplifies =
+    requires { requires degradation<Op>::never_amplifies; } || requires { requires Op::never_amplifies; };
+
+/// The singular values and vectors of one square matrix A = U diag(values) V^T of the elements of an image: `values()`
+/// are as many as the elements, in any order, none below 0. `to_modes` stores V^T in, `from_modes` V in,
+/// `measurement_to_modes` U^T in and `measurement_from_modes` U in; `in` and `out` have one shape and do not overlap,
+/// and mode k lies where element k does.
+template <class D, class Be, class T>
+concept SingularValues = requires(const D d, Be& be, view_of<Be, const T> in, view_of<Be, T> out) {
+  { d.values() } -> std::convertible_to<std::span<const double>>;
+  d.to_modes(be, in, out);
+  d.from_modes(be, in, out);
+  d.measurement_to_modes(be, in, out);
+  d.measurement_from_modes(be, in, out);
+};
+
+/// `degradation<Op>::svd(op, level, image)` decomposes C_w for images of that extent; the number of images in it does
+/// not matter. Optional: restoration in the modes of a measurement needs it.
+template <class Op, class Be = archetype_backend, class T = float>
+concept HasSvd = LinearOperator<Op, Be, T> && requires(const Op op, level w, const shape& image) {
+  { degradation<Op>::svd(op, w, image) } -> SingularValues<Be, T>;
 };
 
 }  // namespace softscore

@@ -21,9 +21,27 @@ struct diagonal_body {
   }
 };
 
+// The same for diag(entry_derivative).
+template <class F, class Op>
+struct diagonal_derivative {
+  Op op;
+  template <class T, class... Table>
+  SOFTSCORE_HD T operator()(level w, const shape& s, pixel p, std::size_t, const T* image,
+                            const Table*... table) const {
+    return static_cast<T>(F::entry_derivative(op, w, s, p, table...)) * image[p.offset(s)];
+  }
+};
+
 template <class F, class Op>
 concept HasTable = requires(const Op op) {
   { F::table(op) } -> std::same_as<const std::shared_ptr<const std::vector<double>>&>;
+};
+
+template <class F, class Op>
+concept HasEntryDerivative = requires(const Op op, level w, const shape s, pixel p) {
+  F::entry_derivative(op, w, s, p);
+} || requires(const Op op, level w, const shape s, pixel p, const double* t) {
+  F::entry_derivative(F::parameters(op), w, s, p, t);
 };
 }  // namespace detail
 
@@ -32,25 +50,37 @@ concept HasTable = requires(const Op op) {
 /// from a table: `F` then also gives `static const std::shared_ptr<const std::vector<double>>& table(const Op&)`, and
 /// `entry` takes the pointer to it as a fifth argument, and what `F::parameters(op)` returns instead of the operator. A
 /// `static void check(const Op&, const shape&)` that refuses images of a wrong size is called first, where there is
-/// one.
+/// one. An `entry_derivative` with the arguments of `entry` returns d entry/dw and makes the family differentiable.
 template <class F>
 struct diagonal {
   template <class Op, class Be, Scalar T>
   static void apply(const Op& op, Be& be, per_image<level> levels, const_view<T, typename Be::space> in,
                     view<T, typename Be::space> out) {
-    if constexpr (requires { F::check(op, in.extent()); }) F::check(op, in.extent());
-    if constexpr (detail::HasTable<F, Op>) {
-      // The body travels to the device without the operator, which may own memory there is no copy of.
-      be.each_pixel(detail::diagonal_body<F, decltype(F::parameters(op))>{F::parameters(op)}, levels, in, out,
-                    be.constant(F::table(op)));
-    } else {
-      be.each_pixel(detail::diagonal_body<F, Op>{op}, levels, in, out);
-    }
+    multiply<detail::diagonal_body, T>(op, be, levels, in, out);
   }
   template <class Op, class Be, Scalar T>
   static void adjoint(const Op& op, Be& be, per_image<level> levels, const_view<T, typename Be::space> in,
                       view<T, typename Be::space> out) {
     apply<Op, Be, T>(op, be, levels, in, out);
+  }
+  template <class Op, class Be, Scalar T>
+    requires detail::HasEntryDerivative<F, Op>
+  static void derivative(const Op& op, Be& be, per_image<level> levels, const_view<T, typename Be::space> in,
+                         view<T, typename Be::space> out) {
+    multiply<detail::diagonal_derivative, T>(op, be, levels, in, out);
+  }
+
+ private:
+  template <template <class, class> class Body, Scalar T, class Op, class Be>
+  static void multiply(const Op& op, Be& be, per_image<level> levels, view_of<Be, const T> in, view_of<Be, T> out) {
+    if constexpr (requires { F::check(op, in.extent()); }) F::check(op, in.extent());
+    if constexpr (detail::HasTable<F, Op>) {
+      // The body travels to the device without the operator, which may own memory there is no copy of.
+      be.each_pixel(Body<F, decltype(F::parameters(op))>{F::parameters(op)}, levels, in, out,
+                    be.constant(F::table(op)));
+    } else {
+      be.each_pixel(Body<F, Op>{op}, levels, in, out);
+    }
   }
 };
 

@@ -21,6 +21,8 @@ namespace softscore {
 /// path is drawn for 28 x 28 pixels and stretched to other sizes.
 class eraser {
  public:
+  static constexpr bool never_amplifies = true;
+
   /// For images of `height` x `width` pixels, erased in `severities` steps; throws `error` if one of them is below 1.
   explicit eraser(std::size_t height = 28, std::size_t width = 28, std::size_t severities = 100)
       : height_{height}, width_{width}, severities_{severities} {

@@ -12,31 +12,54 @@ namespace softscore {
 /// so its own adjoint. Taps that reach past the image still count in the sum, so the image loses mass at its edge.
 struct gaussian_blur {
   std::size_t half_width{28};
+  static constexpr bool never_amplifies = true;  // its weights add up to at most 1 along rows and along columns
 
   template <class Be, Scalar T>
   void apply(Be& be, per_image<level> levels, const_view<T, typename Be::space> in,
              view<T, typename Be::space> out) const {
-    const shape taps{in.extent().images, 1, 1, half_width + 1};
-    auto weights = be.template make<double>(taps);
-    auto kernel = be.template make<double>(taps);
-    be.each_pixel(weight{}, levels, view_of<Be, const double>(kernel.view()), weights.view());
-    be.each_pixel(normalise{}, levels, view_of<Be, const double>(weights.view()), kernel.view());
-    const view_of<Be, const double> k = kernel.view();
-    if constexpr (CorrelatesSeparably<Be, T>) {
-      be.correlate_separably(k, in, out);
-    } else {
-      auto rows_done = be.template make<T>(in.extent());
-      be.each_pixel(along_rows{half_width}, levels, in, rows_done.view(), k);
-      be.each_pixel(along_columns{half_width}, levels, view_of<Be, const T>(rows_done.view()), out, k);
-    }
+    auto kernel = make_kernel(be, levels, in.extent().images, normalise{});
+    correlate<T>(be, levels, kernel.view(), in, out);
   }
   template <class Be, Scalar T>
   void adjoint(Be& be, per_image<level> w, const_view<T, typename Be::space> in,
                view<T, typename Be::space> out) const {
     apply<Be, T>(be, w, in, out);
   }
+  template <class Be, Scalar T>
+  void derivative(Be& be, per_image<level> levels, const_view<T, typename Be::space> in,
+                  view<T, typename Be::space> out) const {
+    // With k along each direction and d = w dk/dw, the derivative k (x) dk/dw + dk/dw (x) k is the difference of two
+    // kernels (x) themselves: (k + d) / sqrt(2 w) and (k - d) / sqrt(2 w).
+    const std::size_t images = in.extent().images;
+    auto subtracted = be.template make<T>(in.extent());
+    correlate<T>(be, levels, make_kernel(be, levels, images, moved{1.0}).view(), in, out);
+    correlate<T>(be, levels, make_kernel(be, levels, images, moved{-1.0}).view(), in, subtracted.view());
+    be.combine(out, term{1.0, out}, term{-1.0, subtracted.view()});
+  }
 
  private:
+  // Half kernels, one image a row, from the weights that `finish` sees.
+  template <class Be, class Finish>
+  array_of<Be, double> make_kernel(Be& be, per_image<level> levels, std::size_t images, const Finish& finish) const {
+    const shape taps{images, 1, 1, half_width + 1};
+    auto weights = be.template make<double>(taps);
+    auto kernel = be.template make<double>(taps);
+    be.each_pixel(weight{}, levels, view_of<Be, const double>(kernel.view()), weights.view());
+    be.each_pixel(finish, levels, view_of<Be, const double>(weights.view()), kernel.view());
+    return kernel;
+  }
+  template <Scalar T, class Be>
+  void correlate(Be& be, per_image<level> levels, view_of<Be, const double> kernel, view_of<Be, const T> in,
+                 view_of<Be, T> out) const {
+    if constexpr (CorrelatesSeparably<Be, T>) {
+      be.correlate_separably(kernel, in, out);
+    } else {
+      auto rows_done = be.template make<T>(in.extent());
+      be.each_pixel(along_rows{half_width}, levels, in, rows_done.view(), kernel);
+      be.each_pixel(along_columns{half_width}, levels, view_of<Be, const T>(rows_done.view()), out, kernel);
+    }
+  }
+
   // Tap i of an image's half kernel, before and after division by the sum of all 2 half_width + 1.
   struct weight {
     SOFTSCORE_HD double operator()(level w, const shape&, pixel p, std::size_t, const double*) const {
@@ -52,6 +75,22 @@ struct gaussian_blur {
       for (std::size_t i = 1; i < s.width; ++i) sum += 2.0 * weights[i];
       return weights[p.column] / sum;
     }
+  };
+  // Tap i of (k +- w dk/dw) / sqrt(2 w): dk_i/dw is k_i times i^2 / w^3, less the mean of that under k. Where even the
+  // first neighbour's weight underflows, the kernel does not move.
+  struct moved {
+    double sign;
+    SOFTSCORE_HD double operator()(level w, const shape& s, pixel p, std::size_t, const double* weights) const {
+      if (s.width < 2 || !(weights[1] > 0.0)) return 0.0;
+      double sum = weights[0], moment = 0.0;
+      for (std::size_t i = 1; i < s.width; ++i) {
+        sum += 2.0 * weights[i];
+        moment += 2.0 * weights[i] * square(static_cast<double>(i) / w.value);
+      }
+      const double grows = square(static_cast<double>(p.column) / w.value) - moment / sum;
+      return weights[p.column] / sum * (1.0 + sign * grows) / std::sqrt(2.0 * w.value);
+    }
+    SOFTSCORE_HD static double square(double x) { return x * x; }
   };
 
   // The sum over a line of `length` elements, `stride` apart, around `position`.
@@ -82,6 +121,6 @@ struct gaussian_blur {
     }
   };
 };
-static_assert(LinearOperator<gaussian_blur>);
+static_assert(LinearOperator<gaussian_blur> && DifferentiableInLevel<gaussian_blur>);
 
 }  // namespace softscore

@@ -8,6 +8,8 @@ namespace softscore {
 
 /// C_w = I at every level: corruption by noise alone.
 struct identity {
+  static constexpr bool never_amplifies = true;
+
   template <class Be, Scalar T>
   void apply(Be& be, per_image<level>, const_view<T, typename Be::space> in, view<T, typename Be::space> out) const {
     be.combine(out, term<T, typename Be::space>{1.0, in});
@@ -17,8 +19,15 @@ struct identity {
                view<T, typename Be::space> out) const {
     apply<Be, T>(be, w, in, out);
   }
+  template <class Be, Scalar T>
+  void derivative(Be& be, per_image<level>, const_view<T, typename Be::space> in,
+                  view<T, typename Be::space> out) const {
+    be.combine(out, term<T, typename Be::space>{0.0, in});
+  }
   double gain(level) const { return 1.0; }
+  level compose(level, level second) const { return second; }
 };
-static_assert(LinearOperator<identity> && ScalarOperator<identity>);
+static_assert(LinearOperator<identity> && ScalarOperator<identity> && ComposesLevels<identity>);
+static_assert(DifferentiableInLevel<identity>);
 
 }  // namespace softscore

@@ -10,7 +10,8 @@ namespace softscore {
 
 /// Makes a degradation of a function on one image in host memory. `F` gives `static void apply_image(const Op&, level,
 /// const shape&, std::span<const T> in, std::span<T> out)` and `transpose_image` likewise; both must be safe to call
-/// for several images at once. On a device each batch is staged through host memory.
+/// for several images at once; a `derivative_image` for dC_w/dw is optional. On a device each batch is staged through
+/// host memory.
 template <class F>
 struct on_host {
   template <class Op, class Be, Scalar T>
@@ -25,6 +26,16 @@ struct on_host {
                       view<T, typename Be::space> out) {
     run<T>(be, in, out, [&](std::size_t i, std::span<const T> x, std::span<T> y) {
       F::transpose_image(op, levels[i], in.extent(), x, y);
+    });
+  }
+  template <class Op, class Be, Scalar T>
+    requires requires(const Op& op, const shape& s, std::span<const T> x, std::span<T> y) {
+      F::derivative_image(op, level{}, s, x, y);
+    }
+  static void derivative(const Op& op, Be& be, per_image<level> levels, const_view<T, typename Be::space> in,
+                         view<T, typename Be::space> out) {
+    run<T>(be, in, out, [&](std::size_t i, std::span<const T> x, std::span<T> y) {
+      F::derivative_image(op, levels[i], in.extent(), x, y);
     });
   }
 

@@ -10,30 +10,45 @@ namespace softscore {
 
 /// C_w = exp(-w) I: the shrinking signal of variance-preserving diffusion, whose a_t is level -log a_t.
 struct scaling {
+  static constexpr bool never_amplifies = true;
+
   template <class Be, Scalar T>
   void apply(Be& be, per_image<level> levels, const_view<T, typename Be::space> in,
              view<T, typename Be::space> out) const {
-    if (levels.shared()) {
-      be.combine(out, term<T, typename Be::space>{gain(levels[0]), in});
-    } else {
-      be.each_pixel(body{}, levels, in, out);
-    }
+    multiply<T>(be, 1.0, levels, in, out);
   }
   template <class Be, Scalar T>
   void adjoint(Be& be, per_image<level> w, const_view<T, typename Be::space> in,
                view<T, typename Be::space> out) const {
     apply<Be, T>(be, w, in, out);
   }
+  template <class Be, Scalar T>
+  void derivative(Be& be, per_image<level> levels, const_view<T, typename Be::space> in,
+                  view<T, typename Be::space> out) const {
+    multiply<T>(be, -1.0, levels, in, out);
+  }
   double gain(level w) const { return std::exp(-w.value); }
+  level compose(level first, level second) const { return {first.value + second.value}; }
 
  private:
+  template <Scalar T, class Be>
+  void multiply(Be& be, double sign, per_image<level> levels, view_of<Be, const T> in, view_of<Be, T> out) const {
+    if (levels.shared()) {
+      be.combine(out, term<T, typename Be::space>{sign * gain(levels[0]), in});
+    } else {
+      be.each_pixel(body{sign}, levels, in, out);
+    }
+  }
+
   struct body {
+    double sign;
     template <class T>
     SOFTSCORE_HD T operator()(level w, const shape& s, pixel p, std::size_t, const T* image) const {
-      return static_cast<T>(std::exp(-w.value)) * image[p.offset(s)];
+      return static_cast<T>(sign * std::exp(-w.value)) * image[p.offset(s)];
     }
   };
 };
-static_assert(LinearOperator<scaling> && ScalarOperator<scaling>);
+static_assert(LinearOperator<scaling> && ScalarOperator<scaling> && ComposesLevels<scaling>);
+static_assert(DifferentiableInLevel<scaling>);
 
 }  // namespace softscore
