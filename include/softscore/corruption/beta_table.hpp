@@ -1,6 +1,5 @@
 #pragma once
 
-#include <array>
 #include <cmath>
 #include <cstddef>
 #include <limits>
@@ -102,23 +101,4 @@ inline beta_table zero_terminal_snr(const beta_table& table) {
   return beta_table::from_log_abar(std::move(log_abar));
 }
 
-namespace detail {
-
-// abar at the indices 0 .. Steps of a rule beta(i), by products, which the compiler can do.
-template <std::size_t Steps, class Rule>
-constexpr std::array<double, Steps + 1> products_of(Rule beta) {
-  std::array<double, Steps + 1> abar{1.0};
-  for (std::size_t i = 1; i <= Steps; ++i) abar[i] = abar[i - 1] * (1.0 - beta(i));
-  return abar;
-}
-
-// The log-SNR abar / (1 - abar) falls exactly where abar does.
-template <std::size_t Size>
-constexpr bool falls(const std::array<double, Size>& abar) {
-  for (std::size_t i = 1; i < Size; ++i)
-    if (!(abar[i] < abar[i - 1] && abar[i] > 0.0)) return false;
-  return true;
-}
-
-}  // namespace detail
 }  // namespace softscore

@@ -1,10 +1,12 @@
 #pragma once
 
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <utility>
 #include <vector>
 
+#include <softscore/core/error.hpp>
 #include <softscore/corruption/at_each_time.hpp>
 #include <softscore/corruption/concept.hpp>
 #include <softscore/corruption/start_law.hpp>
@@ -43,6 +45,25 @@ class corruption {
     requires ScalarOperator<Op>
   {
     return degradation<Op>::gain(operator_, schedule_.level_at(t));
+  }
+  /// lambda_t = log(a_t^2 / sigma_t^2), infinite where there is no noise or no signal.
+  double log_snr(diffusion_time t) const
+    requires ScalarOperator<Op>
+  {
+    return 2.0 * (std::log(signal_gain(t)) - std::log(sigma(t)));
+  }
+  /// The time at which `log_snr` is `lambda`, to the last bit of the time. Throws `error` unless it lies between the
+  /// log-SNR of time 1 and that of time 0.
+  diffusion_time time_of_log_snr(double lambda) const
+    requires ScalarOperator<Op>
+  {
+    double early = 0.0, late = 1.0;
+    const double most = log_snr(diffusion_time{early}), least = log_snr(diffusion_time{late});
+    require(lambda >= least && lambda <= most, "log-SNR", lambda, "between that of time 1 and that of time 0");
+    if (lambda == most || lambda == least) return diffusion_time{lambda == most ? early : late};
+    for (double middle = 0.5; middle != early && middle != late; middle = 0.5 * (early + late))
+      (log_snr(diffusion_time{middle}) > lambda ? early : late) = middle;
+    return diffusion_time{late};
   }
 
   template <class Be, Scalar T>

@@ -5,6 +5,7 @@
 
 #include <softscore/core/error.hpp>
 #include <softscore/corruption/beta_table.hpp>
+#include <softscore/corruption/monotone.hpp>
 
 namespace softscore {
 

@@ -8,7 +8,17 @@
 
 #include <softscore/corruption/corruption.hpp>
 #include <softscore/corruption/cosine.hpp>
+#include <softscore/corruption/interpolant.hpp>
+#include <softscore/corruption/karras_sigma.hpp>
 #include <softscore/corruption/linear_beta.hpp>
+#include <softscore/corruption/log_snr.hpp>
+#include <softscore/corruption/scaled_linear_beta.hpp>
+#include <softscore/corruption/sigmoid.hpp>
+#include <softscore/corruption/simultaneous.hpp>
+#include <softscore/corruption/sub_variance_preserving.hpp>
+#include <softscore/corruption/variance_exploding.hpp>
+#include <softscore/corruption/variance_preserving.hpp>
+#include <softscore/operator/identity.hpp>
 #include <softscore/operator/scaling.hpp>
 
 #include "refusal.hpp"
@@ -121,4 +131,140 @@ TEST_CASE("a table of betas is taken as it is or refused", "[schedule]") {
   CHECK_REFUSED(beta_table({0.1, 1.0}), "beta is 1, but it must be at least 0 and below 1");
   CHECK_REFUSED(beta_table({-0.1}), "beta is -0.1, but it must be at least 0 and below 1");
   CHECK_REFUSED(beta_table::from_log_abar({0.0, -1.0, -0.5}), "log abar is -0.5, but it must be at most the entry");
+}
+
+TEST_CASE("the scaled linear table has V1's numbers", "[schedule]") {
+  const scaled_linear_beta table;
+  CHECK_THAT(abar_of(table, 1000), WithinRel(0.00466009851308, 2e-12));
+  CHECK_THAT(noise_ratio(table, 0.001), WithinRel(0.0291671581517, 2e-12));
+  CHECK_THAT(noise_ratio(table, 1.0), WithinRel(14.6146412293, 4e-12));
+  // The root of beta is linear.
+  for (std::size_t i = 2; i < 1000; ++i)
+    CHECK_THAT(2 * std::sqrt(table.beta(i)),
+               WithinRel(std::sqrt(table.beta(i - 1)) + std::sqrt(table.beta(i + 1)), 1e-9));
+  check_preserves_and_rises(table);
+  CHECK(scaled_linear_beta{1}.steps() == 1);
+  CHECK_REFUSED(scaled_linear_beta(0), "steps is 0");
+  CHECK_REFUSED(scaled_linear_beta(10, 0.0), "first beta is 0, but it must be between 0 and 1");
+}
+
+TEST_CASE("sub-VP has V5's noise and the gain of VP", "[schedule]") {
+  const sub_variance_preserving sub;
+  CHECK_THAT(sub.sigma_at(diffusion_time{0.5}), WithinRel(0.920936187547, 1e-12));
+  const variance_preserving preserving;
+  for (int i = 0; i <= 100; ++i) {
+    const diffusion_time t{i / 100.0};
+    CHECK_THAT(sub.level_at(t).value, WithinRel(preserving.level_at(t).value, 1e-15));
+    // 1 - exp(-B) is the square of VP's sigma.
+    CHECK_THAT(sub.sigma_at(t), WithinAbs(std::pow(preserving.sigma_at(t), 2), 1e-15));
+  }
+  check_rates(sub);
+  CHECK_REFUSED((corruption{scaling{}, sub_variance_preserving{.rate_first = -1}}), "rate_first is -1");
+}
+
+TEST_CASE("sigmoid schedules have the ends and the middle of their formulas", "[schedule]") {
+  const sigmoid_gain gain;
+  CHECK(gain.level_at(diffusion_time{0.0}).value == 0.0);
+  CHECK(gain.sigma_at(diffusion_time{0.0}) == 0.0);
+  // At the symmetric middle half of the variance is signal.
+  CHECK_THAT(std::pow(gain.sigma_at(diffusion_time{0.5}), 2), WithinAbs(0.5, 1e-15));
+  CHECK(gain.sigma_at(diffusion_time{1.0}) == 1.0);
+  CHECK(gain.level_at(diffusion_time{1.0}).value == std::numeric_limits<double>::infinity());
+  // abar at 1/4 is (S(3) - S(-1.5)) / (S(3) - S(-3)) = (1 + tanh(.75) / tanh(1.5)) / 2.
+  CHECK_THAT(std::pow(gain_of(gain, 0.25), 2), WithinAbs(0.5 * (1 + std::tanh(0.75) / std::tanh(1.5)), 1e-15));
+  check_preserves_and_rises(gain);
+  check_rates(gain);
+  check_rates(sigmoid_gain{.start = 0.0, .end = 3.0, .temperature = 0.7, .horizon = 0.9});
+  CHECK_REFUSED((corruption{scaling{}, sigmoid_gain{.start = 4.0}}), "start is 4, but it must be finite and below end");
+
+  const sigmoid_beta table;
+  // beta_1 and beta_T are off their limits by 1 / (1 + e^6) of the way, and the ends are symmetric.
+  CHECK_THAT(table.beta(1), WithinRel(1e-4 + 0.0199 / (1 + std::exp(6.0)), 1e-12));
+  CHECK_THAT(table.beta(1) + table.beta(1000), WithinRel(0.0201, 1e-12));
+  check_preserves_and_rises(table);
+}
+
+TEST_CASE("log-SNR schedules have S2's numbers and the log-SNR asked for", "[schedule]") {
+  const log_snr_schedule<ddpm_log_snr> of_003;
+  const corruption noise{scaling{}, of_003};
+  // 12 printed digits each.
+  CHECK_THAT(of_003.rule.log_snr_at(diffusion_time{0.0}), WithinRel(9.21029037156, 1e-12));
+  CHECK_THAT(of_003.rule.log_snr_at(diffusion_time{0.5}), WithinRel(-2.41445845832, 3e-12));
+  CHECK_THAT(of_003.rule.log_snr_at(diffusion_time{1.0}), WithinRel(-10.0000546036, 1e-11));
+  CHECK_THAT(noise.signal_gain(diffusion_time{1.0}), WithinRel(0.00673761011016, 2e-12));
+  // The same as VP whose integral B is 1e-4 + 10 t^2.
+  for (const double t : {0.0, 0.2, 0.6, 1.0})
+    CHECK_THAT(of_003.level_at(diffusion_time{t}).value, WithinRel(0.5 * (1e-4 + 10 * t * t), 1e-12));
+
+  const corruption linear{scaling{}, log_snr_schedule<linear_log_snr>{{.most = 9.0, .least = -7.0}}};
+  for (int i = 0; i <= 10; ++i) {
+    const double t = i / 10.0;
+    CHECK_THAT(linear.log_snr(diffusion_time{t}), WithinAbs(9.0 - 16.0 * t, 1e-13));
+    CHECK_THAT(noise.log_snr(diffusion_time{t}), WithinAbs(of_003.rule.log_snr_at(diffusion_time{t}), 1e-11));
+  }
+  check_preserves_and_rises(of_003);
+  check_preserves_and_rises(linear.schedule());
+  check_rates(of_003);
+  check_rates(linear.schedule());
+  CHECK_REFUSED((corruption{scaling{}, log_snr_schedule<linear_log_snr>{{.most = 1.0, .least = 1.0}}}),
+                "least is 1, but it must be finite and below most");
+}
+
+TEST_CASE("every log-SNR is found again at its time", "[schedule]") {
+  const auto check = [](const auto& c) {
+    for (const double t : {1e-6, 0.003, 0.3, 0.77, 0.99}) {
+      const double lambda = c.log_snr(diffusion_time{t});
+      // A table takes times within 1e-9 (1 + i) / T of an index for that index; elsewhere rounding alone is left.
+      CHECK_THAT(c.time_of_log_snr(lambda).value, WithinRel(t, 1.4e-9));
+    }
+    CHECK_REFUSED(c.time_of_log_snr(-1e9), "log-SNR is -1e+09, but it must be between that of time 1");
+  };
+  check(corruption{scaling{}, variance_preserving{}});
+  check(corruption{scaling{}, sub_variance_preserving{}});
+  check(corruption{scaling{}, cosine{.horizon = 0.9946}});
+  check(corruption{scaling{}, sigmoid_gain{.horizon = 0.99}});
+  check(corruption{scaling{}, linear_beta{}});
+  check(corruption{scaling{}, log_snr_schedule<linear_log_snr>{}});
+  check(corruption{identity{}, variance_exploding{}});
+  check(corruption{identity{}, karras_sigma{}});
+  const corruption line{scaling{}, interpolant{}};
+  CHECK(line.log_snr(diffusion_time{1.0}) == -std::numeric_limits<double>::infinity());
+  CHECK(line.log_snr(diffusion_time{0.0}) == std::numeric_limits<double>::infinity());
+  CHECK_THAT(line.time_of_log_snr(0.0).value, WithinAbs(0.5, 1e-15));
+  // The ends are exact.
+  const corruption linear{scaling{}, log_snr_schedule<linear_log_snr>{}};
+  for (const double t : {0.0, 1.0}) CHECK(linear.time_of_log_snr(linear.log_snr(diffusion_time{t})).value == t);
+}
+
+TEST_CASE("Karras' sigma has V5's values at equal steps of time", "[schedule]") {
+  const karras_sigma sigma;
+  const double wanted[] = {80, 57.5859847212, 40.7855737965, 28.3745846042, 19.3524529803};
+  for (int i = 0; i < 5; ++i) CHECK_THAT(sigma.sigma_at(diffusion_time{1.0 - i / 17.0}), WithinRel(wanted[i], 3e-12));
+  CHECK_THAT(sigma.sigma_at(diffusion_time{0.0}), WithinRel(0.002, 1e-14));
+  check_rates(karras_sigma{.sigma_max = 2.0});
+  const karras_sigma straight{.sigma_min = 0.0, .sigma_max = 80.0, .rho = 1.0};
+  for (const double t : {0.0, 0.25, 1.0}) CHECK(straight.sigma_at(diffusion_time{t}) == 80.0 * t);
+  CHECK_REFUSED((corruption{identity{}, karras_sigma{.sigma_min = 90}}), "sigma_min is 90");
+}
+
+TEST_CASE("noise and corruption rise together", "[schedule]") {
+  // S7: from .01 to .1 as .01 * 10^t, the level linear or geometric.
+  const simultaneous linear{}, geometric{.level_min = 0.3, .levels = spacing::geometric};
+  CHECK_THAT(linear.sigma_at(diffusion_time{0.5}), WithinRel(0.01 * std::sqrt(10.0), 1e-14));
+  CHECK(linear.level_at(diffusion_time{0.5}).value == 7.0);
+  CHECK_THAT(geometric.level_at(diffusion_time{0.5}).value, WithinRel(std::sqrt(0.3 * 14.0), 1e-14));
+  CHECK_THAT(geometric.level_at(diffusion_time{1.0}).value, WithinRel(14.0, 1e-14));
+  check_rates(linear);
+  check_rates(geometric);
+  CHECK_REFUSED(simultaneous{.levels = spacing::geometric}.check(), "level_min is 0, but it must be above 0");
+}
+
+TEST_CASE("the interpolant is a straight line", "[schedule]") {
+  const interpolant line;
+  for (int i = 0; i <= 100; ++i) {
+    const double t = i / 100.0;
+    CHECK_THAT(gain_of(line, t) + line.sigma_at(diffusion_time{t}), WithinAbs(1.0, 1e-15));
+  }
+  CHECK(gain_of(line, 1.0) == 0.0);
+  check_rates(line);
 }

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <cmath>
+
+#include <softscore/corruption/concept.hpp>
+#include <softscore/corruption/monotone.hpp>
+
+namespace softscore {
+
+/// The straight line between image and noise: a_t = 1 - t, sigma_t = t (Lipman et al.: "Flow Matching for Generative
+/// Modeling"; Liu, Gong, Liu: "Flow Straight and Fast"). Goes with `scaling`. Nothing is left of the signal at time 1,
+/// where the level -log a is infinite.
+struct interpolant {
+  level level_at(diffusion_time t) const { return level{-std::log1p(-t.value)}; }
+  constexpr double sigma_at(diffusion_time t) const { return t.value; }
+  constexpr double level_rate_at(diffusion_time t) const { return 1.0 / (1.0 - t.value); }
+  constexpr double sigma_rate_at(diffusion_time) const { return 1.0; }
+};
+static_assert(Schedule<interpolant>);
+// a / sigma falls, and so does log-SNR; the ends are the image alone and the noise alone.
+static_assert(detail::falls_over_time([](diffusion_time t) {
+  return t.value == 0.0 ? 1e300 : (1.0 - t.value) / interpolant{}.sigma_at(t);
+}));
+static_assert(interpolant{}.sigma_at(diffusion_time{0.0}) == 0.0 && interpolant{}.sigma_at(diffusion_time{1.0}) == 1.0);
+
+}  // namespace softscore

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <cmath>
+#include <cstddef>
+#include <vector>
+
+#include <softscore/core/error.hpp>
+#include <softscore/corruption/beta_table.hpp>
+
+namespace softscore {
+
+/// The table of latent diffusion (EQUATIONS V1; Rombach et al.: "High-Resolution Image Synthesis with Latent Diffusion
+/// Models", their code): sqrt(beta_i) rises linearly from sqrt(`first`) to sqrt(`last`) over i = 1 .. steps.
+class scaled_linear_beta : public beta_table {
+ public:
+  /// Throws `error` if `steps` is 0 or a beta does not lie in (0, 1).
+  explicit scaled_linear_beta(std::size_t steps = 1000, double first = 0.00085, double last = 0.012)
+      : beta_table{betas(steps, first, last)} {}
+
+ private:
+  static std::vector<double> betas(std::size_t steps, double first, double last) {
+    require(first > 0.0 && first < 1.0, "first beta", first, "between 0 and 1");
+    require(last > 0.0 && last < 1.0, "last beta", last, "between 0 and 1");
+    std::vector<double> all(steps, first);
+    const double from = std::sqrt(first), to = std::sqrt(last);
+    for (std::size_t i = 1; i < steps; ++i) {
+      const double root = from + static_cast<double>(i) * (to - from) / static_cast<double>(steps - 1);
+      all[i] = root * root;
+    }
+    return all;
+  }
+};
+static_assert(Schedule<scaled_linear_beta>);
+
+}  // namespace softscore

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <cmath>
+
+#include <softscore/core/error.hpp>
+#include <softscore/corruption/two_stage.hpp>
+
+namespace softscore {
+
+/// Noise and corruption that rise together (EQUATIONS S7; 001 F.1.1): sigma geometrically from `sigma_min` to
+/// `sigma_max`, the level from `level_min` at once to `level_max`, linearly or geometrically. 001 prints the noise from
+/// 0.1 to 0.01, which is the direction of sampling.
+struct simultaneous {
+  double sigma_min{0.01}, sigma_max{0.1};
+  double level_min{0.0}, level_max{14.0};
+  spacing levels{spacing::linear};
+
+  /// Throws `error` for values that give no noise or level at some time.
+  void check() const {
+    require(sigma_min > 0.0 && sigma_min <= sigma_max, "sigma_min", sigma_min, "above 0 and at most sigma_max");
+    require(level_min >= 0.0 && level_min <= level_max, "level_min", level_min, "at least 0 and at most level_max");
+    require(levels == spacing::linear || level_min > 0.0, "level_min", level_min,
+            "above 0 where the levels are spaced geometrically");
+  }
+
+  level level_at(diffusion_time t) const {
+    return levels == spacing::linear ? level{level_min + t.value * (level_max - level_min)}
+                                     : level{level_min * std::pow(level_max / level_min, t.value)};
+  }
+  double sigma_at(diffusion_time t) const { return sigma_min * std::pow(sigma_max / sigma_min, t.value); }
+  double level_rate_at(diffusion_time t) const {
+    return levels == spacing::linear ? level_max - level_min : std::log(level_max / level_min) * level_at(t).value;
+  }
+  double sigma_rate_at(diffusion_time t) const { return std::log(sigma_max / sigma_min) * sigma_at(t); }
+};
+static_assert(Schedule<simultaneous>);
+
+}  // namespace softscore

@@ -1,0 +1,160 @@
+#pragma once
+
+#include <cmath>
+#include <cstddef>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include <softscore/core/error.hpp>
+#include <softscore/core/time_grid.hpp>
+#include <softscore/corruption/concept.hpp>
+
+// Where a sampler steps. Every grid made here has as many steps as it has evaluations: its last step goes from the last
+// time asked for to time 0 exactly.
+namespace softscore {
+
+/// A corruption with a signal that is a number times the image, so that it has a log-SNR and each lies at one time.
+template <class C>
+concept HasLogSnr = requires(const C c, diffusion_time t, double lambda) {
+  { c.log_snr(t) } -> std::same_as<double>;
+  { c.time_of_log_snr(lambda) } -> std::same_as<diffusion_time>;
+};
+
+/// The grid through indices of a table of T steps, counted from 0 as the field does: index i is time (i + 1) / T.
+/// Throws `error` if there are none, they do not fall, or one is not below `table_steps`.
+inline time_grid grid_of_indices(std::size_t table_steps, std::span<const std::size_t> falling) {
+  require(!falling.empty(), "number of indices", falling.size(), "at least 1");
+  std::vector<double> times;
+  for (const std::size_t i : falling) {
+    require(i < table_steps, "index", i, "below the number of steps of the table");
+    times.push_back(static_cast<double>(i + 1) / static_cast<double>(table_steps));
+  }
+  times.push_back(0.0);
+  return time_grid{std::move(times)};
+}
+
+namespace detail {
+inline void require_steps(std::size_t table_steps, std::size_t steps) {
+  require(steps >= 1 && steps <= table_steps, "steps", steps, "at least 1 and at most those of the table");
+}
+}  // namespace detail
+
+/// `steps` indices from T - 1 to 0, evenly spaced and rounded to the nearest, halves to the even one (EQUATIONS V3;
+/// "linspace" of the field). Throws `error` unless 1 <= steps <= T, as do the lists below.
+inline std::vector<std::size_t> linspace_indices(std::size_t table_steps, std::size_t steps) {
+  detail::require_steps(table_steps, steps);
+  std::vector<std::size_t> indices(steps, table_steps - 1);
+  for (std::size_t i = 1; i < steps; ++i)
+    indices[i] = static_cast<std::size_t>(std::nearbyint(
+        static_cast<double>(table_steps - 1) * static_cast<double>(steps - 1 - i) / static_cast<double>(steps - 1)));
+  return indices;
+}
+
+/// Multiples of the whole stride T / steps, plus `offset`, from the largest down to `offset` (EQUATIONS V3; "leading").
+inline std::vector<std::size_t> leading_indices(std::size_t table_steps, std::size_t steps, std::size_t offset = 0) {
+  detail::require_steps(table_steps, steps);
+  std::vector<std::size_t> indices(steps);
+  for (std::size_t i = 0; i < steps; ++i) indices[i] = (steps - 1 - i) * (table_steps / steps) + offset;
+  return indices;
+}
+
+/// T - i T / steps - 1, rounded, for i = 0, 1, ..: it always holds the last index T - 1 (EQUATIONS V3; "trailing").
+inline std::vector<std::size_t> trailing_indices(std::size_t table_steps, std::size_t steps) {
+  detail::require_steps(table_steps, steps);
+  std::vector<std::size_t> indices(steps);
+  const double stride = static_cast<double>(table_steps) / static_cast<double>(steps);
+  for (std::size_t i = 0; i < steps; ++i)
+    indices[i] =
+        static_cast<std::size_t>(std::nearbyint(static_cast<double>(table_steps) - static_cast<double>(i) * stride)) -
+        1;
+  return indices;
+}
+
+/// Squares of evenly spaced numbers from sqrt(0.8 T) to 0, cut to whole ones (Song, Meng, Ermon: "Denoising Diffusion
+/// Implicit Models", App. D.2): more steps where little noise is left. Too many steps repeat an index, which
+/// `grid_of_indices` refuses.
+inline std::vector<std::size_t> quadratic_indices(std::size_t table_steps, std::size_t steps) {
+  detail::require_steps(table_steps, steps);
+  std::vector<std::size_t> indices(steps);
+  const double most = 0.8 * static_cast<double>(table_steps);
+  for (std::size_t i = 0; i < steps; ++i) {
+    const double part = steps == 1 ? 1.0 : static_cast<double>(steps - 1 - i) / static_cast<double>(steps - 1);
+    indices[i] = static_cast<std::size_t>(most * part * part);
+  }
+  return indices;
+}
+
+/// The grids of these lists.
+inline time_grid linspace_grid(std::size_t table_steps, std::size_t steps) {
+  return grid_of_indices(table_steps, linspace_indices(table_steps, steps));
+}
+inline time_grid leading_grid(std::size_t table_steps, std::size_t steps, std::size_t offset = 0) {
+  return grid_of_indices(table_steps, leading_indices(table_steps, steps, offset));
+}
+inline time_grid trailing_grid(std::size_t table_steps, std::size_t steps) {
+  return grid_of_indices(table_steps, trailing_indices(table_steps, steps));
+}
+inline time_grid quadratic_grid(std::size_t table_steps, std::size_t steps) {
+  return grid_of_indices(table_steps, quadratic_indices(table_steps, steps));
+}
+
+/// `count` noise levels from `most` down to `least` whose roots of order `rho` are evenly spaced (EQUATIONS S8, V5;
+/// Karras et al. Eq 5), both ends exact. Throws `error` unless 0 < least < most, rho > 0 and count >= 1.
+inline std::vector<double> karras_sigmas(std::size_t count, double least, double most, double rho = 7.0) {
+  require(count >= 1, "count", count, "at least 1");
+  require(least > 0.0 && least < most && std::isfinite(most), "least", least,
+          "above 0 and below most, which is finite");
+  require(rho > 0.0 && std::isfinite(rho), "rho", rho, "above 0 and finite");
+  std::vector<double> sigmas(count, most);
+  const double first = std::pow(most, 1.0 / rho), last = std::pow(least, 1.0 / rho);
+  for (std::size_t i = 1; i < count; ++i)
+    sigmas[i] = i + 1 == count
+                    ? least
+                    : std::pow(first + static_cast<double>(i) / static_cast<double>(count - 1) * (last - first), rho);
+  return sigmas;
+}
+
+/// The grid whose times have the given falling ratios sigma / a of noise to signal. Throws `error` if a ratio does not
+/// lie between those of time 0 and time 1, or is that of time 0, since the grid ends there.
+template <HasLogSnr C>
+time_grid grid_of_noise(const C& corruption, std::span<const double> sigma_over_gain) {
+  std::vector<double> times;
+  for (const double ratio : sigma_over_gain) {
+    require(ratio > 0.0, "ratio of noise to signal", ratio, "above 0");
+    double lambda = -2.0 * std::log(ratio);
+    // The noisiest one may be that of time 1 itself, but for rounding.
+    const double least = corruption.log_snr(diffusion_time{1.0});
+    if (std::abs(lambda - least) <= 1e-12 * (1.0 + std::abs(least))) lambda = least;
+    times.push_back(corruption.time_of_log_snr(lambda).value);
+  }
+  times.push_back(0.0);
+  return time_grid{std::move(times)};
+}
+
+/// Karras' spacing of sigma / a between `least` and `most` as a grid of `steps` steps.
+template <HasLogSnr C>
+time_grid karras_grid(const C& corruption, std::size_t steps, double least = 0.002, double most = 80.0,
+                      double rho = 7.0) {
+  return grid_of_noise(corruption, karras_sigmas(steps, least, most, rho));
+}
+
+/// `steps` times evenly spaced in log-SNR between those of the times `from` and `last`, then 0 (Lu et al.:
+/// "DPM-Solver", s3.4). Throws `error` unless 1 >= from > last > 0 and their log-SNR is finite.
+template <HasLogSnr C>
+time_grid log_snr_grid(const C& corruption, std::size_t steps, double from = 1.0, double last = 1e-3) {
+  require(steps >= 1, "steps", steps, "at least 1");
+  require(last > 0.0 && last < from && from <= 1.0, "last", last, "above 0 and below from, which is at most 1");
+  const double least = corruption.log_snr(diffusion_time{from}), most = corruption.log_snr(diffusion_time{last});
+  require(std::isfinite(least), "log-SNR at the start of the grid", least, "finite");
+  require(std::isfinite(most), "log-SNR at the end of the grid", most, "finite");
+  std::vector<double> times{from};
+  for (std::size_t i = 1; i < steps; ++i) {
+    const double part = static_cast<double>(i) / static_cast<double>(steps - 1);
+    times.push_back(i + 1 == steps ? last : corruption.time_of_log_snr(least + part * (most - least)).value);
+  }
+  times.push_back(0.0);
+  return time_grid{std::move(times)};
+}
+
+}  // namespace softscore

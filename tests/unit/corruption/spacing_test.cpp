@@ -1,0 +1,103 @@
+// Spacings: the index lists of EQUATIONS V3, Karras' values of V5, even steps of log-SNR, and the end at exactly 0.
+#include "catch.hpp"
+
+#include <cmath>
+#include <cstddef>
+#include <vector>
+
+#include <softscore/corruption/corruption.hpp>
+#include <softscore/corruption/karras_sigma.hpp>
+#include <softscore/corruption/spacing.hpp>
+#include <softscore/corruption/variance_preserving.hpp>
+#include <softscore/operator/identity.hpp>
+#include <softscore/operator/scaling.hpp>
+
+#include "refusal.hpp"
+
+using namespace softscore;
+using Catch::Matchers::WithinAbs;
+using Catch::Matchers::WithinRel;
+
+namespace {
+
+using indices = std::vector<std::size_t>;
+
+// Steps begin where the one before ended, and the last ends at 0.
+void check_joined(const time_grid& grid, std::size_t steps) {
+  CHECK(grid.steps() == steps);
+  for (std::size_t i = 1; i < grid.steps(); ++i) CHECK(grid[i].t.value == grid[i - 1].s.value);
+  CHECK(grid.end().value == 0.0);
+  CHECK(grid[grid.steps() - 1].last());
+}
+
+}  // namespace
+
+TEST_CASE("index lists are V3's", "[schedule]") {
+  CHECK((leading_indices(1000, 10) == indices{900, 800, 700, 600, 500, 400, 300, 200, 100, 0}));
+  CHECK((leading_indices(1000, 5, 1) == indices{801, 601, 401, 201, 1}));
+  CHECK((linspace_indices(1000, 10) == indices{999, 888, 777, 666, 555, 444, 333, 222, 111, 0}));
+  // Halves go to the even neighbour: 999 / 2 = 499.5, and 999 k / 6 = 166.5 k.
+  CHECK((linspace_indices(1000, 3) == indices{999, 500, 0}));
+  CHECK((linspace_indices(1000, 7) == indices{999, 832, 666, 500, 333, 166, 0}));
+  // 1000 - i 1000 / 13 is 1000, 923.1, 846.2, 769.2, 692.3, 615.4, 538.5, 461.5, 384.6, 307.7, 230.8, 153.8, 76.9.
+  CHECK((trailing_indices(1000, 13) == indices{999, 922, 845, 768, 691, 614, 537, 461, 384, 307, 230, 153, 76}));
+  CHECK((trailing_indices(1000, 4) == indices{999, 749, 499, 249}));
+  // 800 (1, 9/16, 4/16, 1/16, 0).
+  CHECK((quadratic_indices(1000, 5) == indices{800, 450, 200, 50, 0}));
+  CHECK((linspace_indices(1000, 1) == indices{999}));
+  check_joined(linspace_grid(1000, 10), 10);
+  check_joined(leading_grid(1000, 10, 1), 10);
+  check_joined(trailing_grid(1000, 13), 13);
+  check_joined(quadratic_grid(1000, 20), 20);
+  CHECK(trailing_grid(1000, 13).start().value == 1.0);
+  CHECK(leading_grid(1000, 10).start().value == 0.901);
+  CHECK(linspace_grid(1000, 1000).steps() == 1000);
+  CHECK_REFUSED(linspace_grid(10, 11), "steps is 11, but it must be at least 1 and at most those of the table");
+  CHECK_REFUSED(trailing_grid(10, 0), "steps is 0");
+  CHECK_REFUSED(leading_grid(10, 10, 1), "index is 10, but it must be below the number of steps of the table");
+  CHECK_REFUSED(quadratic_grid(100, 90), "but it must be smaller than the time before it");
+}
+
+TEST_CASE("Karras' spacing has V5's values and reaches them under any corruption", "[schedule]") {
+  const auto edm = karras_sigmas(18, 0.002, 80.0);
+  CHECK(edm.front() == 80.0);
+  CHECK_THAT(edm[1], WithinRel(57.5859847212, 1e-12));
+  CHECK_THAT(edm[2], WithinRel(40.7855737965, 2e-12));
+  CHECK_THAT(edm[3], WithinRel(28.3745846042, 2e-12));
+  CHECK_THAT(edm[4], WithinRel(19.3524529803, 3e-12));
+  CHECK(edm.back() == 0.002);
+  const auto square = karras_sigmas(3, 1.0, 100.0, 2.0);
+  CHECK((square[0] == 100.0 && std::abs(square[1] - 30.25) < 1e-13 && square[2] == 1.0));
+
+  // sigma(t) = 80 t, as EDM counts time: the whole list is reached, and then 0.
+  const corruption straight{identity{}, karras_sigma{.sigma_min = 0.0, .sigma_max = 80.0, .rho = 1.0}};
+  const auto grid = karras_grid(straight, 18);
+  check_joined(grid, 18);
+  CHECK(grid.start().value == 1.0);
+  for (std::size_t i = 0; i < 18; ++i) CHECK_THAT(straight.sigma(grid[i].t), WithinRel(edm[i], 1e-12));
+  // Where the signal shrinks too, sigma / a takes the values.
+  const corruption preserving{scaling{}, variance_preserving{}};
+  const auto shrinking = karras_grid(preserving, 12, 0.01, 100.0);
+  check_joined(shrinking, 12);
+  const auto wanted = karras_sigmas(12, 0.01, 100.0);
+  for (std::size_t i = 0; i < 12; ++i) {
+    const diffusion_time t = shrinking[i].t;
+    CHECK_THAT(preserving.sigma(t) / preserving.signal_gain(t), WithinRel(wanted[i], 1e-10));
+  }
+  CHECK_REFUSED(karras_grid(preserving, 5, 0.01, 1000.0), "log-SNR is -13.8155, but it must be between that of time 1");
+  CHECK_REFUSED(karras_grid(preserving, 5, 0.0), "least is 0, but it must be above 0 and below most");
+  CHECK_REFUSED(karras_grid(preserving, 0), "count is 0, but it must be at least 1");
+}
+
+TEST_CASE("even steps of log-SNR", "[schedule]") {
+  const corruption preserving{scaling{}, variance_preserving{}};
+  const auto grid = log_snr_grid(preserving, 9, 1.0, 1e-3);
+  check_joined(grid, 9);
+  CHECK(grid[8].t.value == 1e-3);
+  const double first = preserving.log_snr(diffusion_time{1.0}), last = preserving.log_snr(diffusion_time{1e-3});
+  for (std::size_t i = 0; i < 9; ++i)
+    CHECK_THAT(preserving.log_snr(grid[i].t), WithinAbs(first + static_cast<double>(i) * (last - first) / 8, 1e-9));
+  check_joined(log_snr_grid(preserving, 1), 1);
+  CHECK_REFUSED(log_snr_grid(preserving, 5, 1.0, 0.0), "last is 0, but it must be above 0 and below from");
+  CHECK_REFUSED(log_snr_grid(preserving, 0), "steps is 0");
+}
