@@ -22,7 +22,8 @@ enum class noise_stream : std::uint8_t {
   data,
   user,
   test,
-  test_times
+  test_times,
+  acceptance
 };
 
 /// Names one draw of a run. Together with the number of an image and of an element inside it, it picks one word of

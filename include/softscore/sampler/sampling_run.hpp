@@ -37,9 +37,9 @@ class sampling_run {
   /// An array of the batch's shape, zero at first.
   auto make() { return backend_.template make<T>(extent_); }
 
-  /// Stores h(x, t) into `out` and counts the evaluations.
-  void estimate(diffusion_time t, view_of<Be, const T> x, view_of<Be, T> out) {
-    denoiser_.estimate(backend_, question{images_, t}, x, out, workspace_);
+  /// Stores h(x, t) into `out` and counts the evaluations. The images may be at times of their own.
+  void estimate(per_image<diffusion_time> times, view_of<Be, const T> x, view_of<Be, T> out) {
+    denoiser_.estimate(backend_, question{images_, times}, x, out, workspace_);
     nfe_ += static_cast<std::size_t>(D::evaluations);
   }
 
@@ -55,9 +55,16 @@ class sampling_run {
     backend_.normal(noise_key{seed_, noise_stream::sampling, static_cast<std::uint32_t>(at.index), draw}, images_, out);
   }
 
+  /// Writes a uniform number in [0, 1) for each image of the batch to `host`, of another stream than `normal`'s
+  /// numbers under the same step and draw.
+  void uniform(const step_at& at, double* host, std::uint8_t draw = 0) const {
+    const noise_key key{seed_, noise_stream::acceptance, static_cast<std::uint32_t>(at.index), draw};
+    for (std::size_t i = 0; i < images_.count; ++i) host[i] = softscore::uniform(key, images_.first + i, 0);
+  }
+
   /// Stores C_t x into `out`.
-  void signal(diffusion_time t, view_of<Be, const T> x, view_of<Be, T> out) {
-    corruption_.signal(backend_, per_image<diffusion_time>{t}, x, out);
+  void signal(per_image<diffusion_time> times, view_of<Be, const T> x, view_of<Be, T> out) {
+    corruption_.signal(backend_, times, x, out);
   }
 
   /// The xi of the images, where the sampler may know it.

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <cmath>
+
+#include <softscore/sampler/half_log_snr.hpp>
+#include <softscore/sampler/one_evaluation.hpp>
+
+namespace softscore {
+
+/// A rule for the two numbers of `one_evaluation`, applied to an estimate that looks ahead: h + (h - h_before) / (2 q),
+/// which stands for the middle of the step, q being the length of the step before over that of this one. Lengths are
+/// measured in log(a / sigma) where the signal is a number times the image, and in time elsewhere. The first step, and
+/// a step that ends without noise, take h itself.
+template <class Rule>
+struct extrapolated : one_evaluation<Rule> {
+  static constexpr int order = 2;
+
+  template <class R>
+  struct scratch {
+    typename one_evaluation<Rule>::template scratch<R> of_step;
+    decltype(std::declval<R&>().make()) before, ahead;
+    double length{};  // of the step before
+  };
+
+  template <class R>
+  scratch<R> start(R& run) const {
+    return {one_evaluation<Rule>::start(run), run.make(), run.make(), 0.0};
+  }
+
+  template <class R>
+  void step(R& run, scratch<R>& memory, const step_at& at, view_in<R> x, view_in<R> h) const {
+    auto& be = run.on();
+    const auto before = memory.before.view(), ahead = memory.ahead.view();
+    const double length = detail::clock_length(run.corruption(), at);
+    const bool looks = memory.length > 0.0 && std::isfinite(length) && !at.last();
+    const double more = looks ? 0.5 * length / memory.length : 0.0;
+    if (more != 0.0) be.combine(ahead, term{1.0 + more, h}, term{-more, before});
+    be.combine(before, term{1.0, h});
+    memory.length = length;
+    one_evaluation<Rule>::step(run, memory.of_step, at, x, more != 0.0 ? ahead : h);
+  }
+};
+
+}  // namespace softscore

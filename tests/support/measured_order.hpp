@@ -1,0 +1,43 @@
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstddef>
+
+#include <softscore/core/time_grid.hpp>
+#include <softscore/denoiser/gaussian_denoiser.hpp>
+
+#include "affine_run.hpp"
+#include "catch.hpp"
+#include "gaussian_data.hpp"
+
+// The order of a sampler in the number of steps, from time 1 to time 0.05 with the exact denoiser: mean and covariance
+// are propagated through the sampler's own steps, so that there is no sampling error.
+
+inline constexpr double first_time = 1.0, last_time = 0.05;
+
+/// The largest error of mean and covariance at the end of a uniform grid of as many steps.
+template <class S, class C>
+double law_error(const S& sampler, const C& corruption, std::size_t steps, std::size_t draws) {
+  using namespace softscore;
+  const gaussian_denoiser<C> exact{corruption, gaussian_mean(), gaussian_covariance(), gaussian_image};
+  const auto [mean, covariance] = exact.marginal(diffusion_time{first_time});
+  const auto [wanted_mean, wanted_covariance] = exact.marginal(diffusion_time{last_time});
+  const normal_law found = law_of_run(sampler, corruption, exact, gaussian_image,
+                                      uniform_grid(steps, first_time, last_time), {mean, covariance}, draws);
+  return std::max((found.mean - wanted_mean).cwiseAbs().maxCoeff(),
+                  (found.covariance - wanted_covariance).cwiseAbs().maxCoeff());
+}
+
+/// The measured order at each of three doublings from `first` steps on is within a tenth of the stated one.
+template <class S, class C>
+void check_orders(const S& sampler, const C& corruption, std::size_t first = 64, std::size_t draws = 0) {
+  double last = 0;
+  for (std::size_t steps = first; steps <= 8 * first; steps *= 2) {
+    const double e = law_error(sampler, corruption, steps, draws);
+    CAPTURE(steps, last, e);
+    if (steps > first) CHECK_THAT(std::log2(last / e), Catch::Matchers::WithinRel(double{S::order}, 0.1));
+    last = e;
+  }
+}
