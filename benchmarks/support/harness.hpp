@@ -1,0 +1,75 @@
+#pragma once
+
+// What every program of ours shares: it times by Google Benchmark, and with --answer FILE writes what it computed, so
+// that a peer can compare before anything is timed.
+#include <cstddef>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <exception>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <benchmark/benchmark.h>
+
+#include <softscore/backend/tbb/simd.hpp>
+#include <softscore/core/noise.hpp>
+#include <softscore/core/shape.hpp>
+
+namespace bench {
+
+inline constexpr double least_seconds = 0.4;  // of one figure
+
+inline std::size_t cores() {
+  const unsigned n = std::thread::hardware_concurrency();
+  return n > 0 ? n : 1;
+}
+
+/// Standard normal numbers, the same at every call.
+inline std::vector<float> normal_numbers(std::size_t count, std::uint64_t seed) {
+  std::vector<float> z(count);
+  for (std::size_t i = 0; i < count; ++i)
+    z[i] = softscore::normals({.seed = seed}, 0, static_cast<std::uint32_t>(i / 4))[i % 4];
+  return z;
+}
+
+/// Times `body` under `name`. `work` is what one call does, in floating-point operations or bytes; 0 if that says
+/// nothing.
+template <class Body>
+void add(const std::string& name, Body body, double flops = 0, double bytes = 0) {
+  benchmark::RegisterBenchmark(name.c_str(),
+                               [body, flops, bytes](benchmark::State& state) mutable {
+                                 body();  // caches, pages and pools are warm
+                                 for (auto _ : state) body();
+                                 const auto rate = [](double each) {
+                                   return benchmark::Counter{each, benchmark::Counter::kIsIterationInvariantRate};
+                                 };
+                                 if (flops > 0) state.counters["flops"] = rate(flops);
+                                 if (bytes > 0) state.counters["bytes"] = rate(bytes);
+                               })
+      ->Unit(benchmark::kMicrosecond)
+      ->UseRealTime()
+      ->MinTime(least_seconds);
+}
+
+/// usage: PROGRAM [--answer FILE] [options of Google Benchmark]
+template <class Answer, class Cases>
+int run(int argc, char** argv, Answer answer, Cases cases) try {
+  if (argc == 3 && std::strcmp(argv[1], "--answer") == 0) {
+    answer(std::string{argv[2]});
+    return 0;
+  }
+  benchmark::AddCustomContext("compiler", BENCH_COMPILER);
+  benchmark::AddCustomContext("float lanes", std::to_string(softscore::detail::native_lanes));
+  benchmark::Initialize(&argc, argv);
+  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
+  cases();
+  benchmark::RunSpecifiedBenchmarks();
+  return 0;
+} catch (const std::exception& problem) {
+  std::fprintf(stderr, "%s\n", problem.what());
+  return 1;
+}
+
+}  // namespace bench

@@ -1,0 +1,62 @@
+"""What every peer shares: it compares answers with ours, then times on request.
+
+A peer is started by tools/bench.py as PROGRAM --answers FILE --threads N [--quick]. It prints one JSON line with the
+errors of both sides against float64, and then one JSON line of seconds for every line "go" that it reads.
+"""
+import argparse
+import json
+import pathlib
+import resource
+import sys
+import time
+
+import numpy
+import torch
+from safetensors.torch import load_file
+
+GOLDEN = pathlib.Path(__file__).resolve().parents[2] / "tests" / "golden" / "digit_cnn.safetensors"
+LEAST_SECONDS = 0.4
+
+
+def arguments():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--answers", required=True)
+    parser.add_argument("--threads", type=int, required=True)
+    parser.add_argument("--quick", action="store_true", help="without torch.compile, which takes a minute to start")
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    torch.manual_seed(1)
+    return options, load_file(options.answers)
+
+
+def error(value, exact):
+    """The largest difference over the largest entry."""
+    exact = exact.double()
+    return float((value.double() - exact).abs().max() / exact.abs().max())
+
+
+def seconds_of(function):
+    """The mean of enough calls."""
+    function()
+    calls, spent = 0, 0.0
+    begin = time.perf_counter()
+    while spent < LEAST_SECONDS:
+        function()
+        calls += 1
+        spent = time.perf_counter() - begin
+    return spent / calls
+
+
+def serve(errors, cases, versions=None):
+    """errors: {what: {"ours": error, "theirs": error}}; cases: {case: {mode: function}}."""
+    for modes in cases.values():
+        for function in modes.values():
+            for _ in range(3):
+                function()
+    print(json.dumps({"errors": errors, "versions": {"torch": torch.__version__, **(versions or {})}}), flush=True)
+    for line in sys.stdin:
+        if line.strip() != "go":
+            break
+        times = {case: {mode: seconds_of(f) for mode, f in modes.items()} for case, modes in cases.items()}
+        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        print(json.dumps({"seconds": times, "memory": memory}), flush=True)

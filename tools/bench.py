@@ -1,0 +1,294 @@
+#!/usr/bin/env python3
+"""The benchmarks of ./dev bench: ours against other libraries, in turn in one run, answers compared first.
+
+usage: ./dev bench [NAMES...] [options]      all problems, or those whose name contains one of NAMES
+
+  --list          the problems and their contenders
+  --peers         install the other libraries (PyTorch and diffusers from PyPI) into build/peers-venv, and stop
+  --rounds N      how often ours and each peer take turns (default 5)
+  --threads N     threads of the peers (default: all cores, as ours use)
+  --quick         two rounds, and no torch.compile, which takes minutes to start
+  --alone         ours only
+  --compile       the time that headers take to compile, beside Eigen, xtensor and TBB
+  --write         put the results into docs/reference/benchmarks.md
+"""
+import argparse
+import json
+import os
+import pathlib
+import re
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+FOLDER = ROOT / "benchmarks"
+VENV = ROOT / "build" / "peers-venv"
+PAGE = ROOT / "docs" / "reference" / "benchmarks.md"
+# Both sides round differently; more than this is a mistake. Relative to the largest entry.
+MOST_ERROR = 1e-3
+
+
+def say(text=""):
+    print(text, flush=True)
+
+
+def problems():
+    return sorted(p.parent.name for p in FOLDER.glob("*/softscore.cpp"))
+
+
+def peers_of(problem):
+    return sorted(p for p in (FOLDER / problem).glob("*.py"))
+
+
+def cpu():
+    for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return line.split(":", 1)[1].strip()
+    return "unknown processor"
+
+
+def widest_vectors():
+    flags = pathlib.Path("/proc/cpuinfo").read_text()
+    return "AVX-512" if "avx512f" in flags else "AVX2" if "avx2" in flags else "no AVX2"
+
+
+def quantity(seconds):
+    for unit, factor in (("s", 1), ("ms", 1e3), ("us", 1e6)):
+        if seconds * factor >= 1 or unit == "us":
+            return f"{seconds * factor:.3g} {unit}"
+
+
+def table(head, rows):
+    widths = [max(len(str(row[i])) for row in [head, *rows]) for i in range(len(head))]
+    line = lambda row: "| " + " | ".join(str(c).ljust(w) for c, w in zip(row, widths)) + " |"
+    return "\n".join([line(head), "|" + "|".join("-" * (w + 2) for w in widths) + "|", *map(line, rows)])
+
+
+def run_ours(program, *arguments):
+    """Google Benchmark's JSON, and the peak memory of the process in bytes."""
+    with tempfile.TemporaryFile("w+") as out:
+        process = subprocess.Popen([str(program), "--benchmark_format=json", *arguments], stdout=out,
+                                   stderr=subprocess.DEVNULL)
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            raise SystemExit(f"bench: {program.parent.name} failed")
+        out.seek(0)
+        return json.loads(out.read()), usage.ru_maxrss * 1024
+
+
+class Peer:
+    """A running peer; it times one round whenever it is told to."""
+
+    def __init__(self, script, answers, threads, quick):
+        environment = dict(os.environ, OMP_NUM_THREADS=str(threads), OMP_WAIT_POLICY="PASSIVE")
+        command = [str(VENV / "bin" / "python"), str(script), "--answers", str(answers), "--threads", str(threads)]
+        self.name = script.stem
+        self.process = subprocess.Popen(command + ["--quick"] * quick, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        stderr=subprocess.PIPE if quick else subprocess.DEVNULL, text=True, env=environment)
+        self.start = self.read()
+
+    def read(self):
+        line = self.process.stdout.readline()
+        if not line:
+            trouble = self.process.stderr.read() if self.process.stderr else "run it with --quick to see why"
+            raise SystemExit(f"bench: the peer {self.name} failed: {trouble}")
+        return json.loads(line)
+
+    def round(self):
+        self.process.stdin.write("go\n")
+        self.process.stdin.flush()
+        return self.read()
+
+    def stop(self):
+        self.process.stdin.close()
+        self.process.wait()
+
+
+def case_of(benchmark):
+    return re.sub(r"/min_time:.*", "", benchmark["name"])
+
+
+def measure(problem, options, versions):
+    """Rows (case, ours, mode, theirs, ratio, least and most ratio), notes, and rates of ours."""
+    program = options.build / "benchmarks" / problem / "softscore"
+    if not program.exists():
+        raise SystemExit(f"bench: {program} is not built")
+    peers, notes = [], []
+    with tempfile.TemporaryDirectory() as folder:
+        if peers_of(problem) and not options.alone:
+            answers = pathlib.Path(folder) / "answers.safetensors"
+            subprocess.run([str(program), "--answer", str(answers)], check=True)
+            peers = [Peer(script, answers, options.threads, options.quick) for script in peers_of(problem)]
+        for peer in peers:
+            versions.update(peer.start["versions"])
+            worst = max(peer.start["errors"].items(), key=lambda item: item[1]["ours"])
+            wrong = [name for name, e in peer.start["errors"].items() if not e["ours"] <= MOST_ERROR]
+            if wrong:
+                raise SystemExit(f"bench: {problem} disagrees with float64: {wrong}: {peer.start['errors'][wrong[0]]}")
+            theirs = max(e["theirs"] for e in peer.start["errors"].values())
+            beaten = sum(e["ours"] <= e["theirs"] for e in peer.start["errors"].values())
+            notes.append(f"Errors against float64, relative to the largest entry: ours at most {worst[1]['ours']:.1e} "
+                         f"({worst[0]}), theirs at most {theirs:.1e}; ours is the smaller one or equal in {beaten} of "
+                         f"{len(peer.start['errors'])} results.")
+        ours, rates, memory, contexts = {}, {}, {}, None
+        theirs = {}
+        for number in range(options.rounds):
+            say(f"  {problem}: round {number + 1} of {options.rounds}")
+            result, used = run_ours(program)
+            contexts = result["context"]
+            memory["ours"] = max(memory.get("ours", 0), used)
+            for b in result["benchmarks"]:
+                ours.setdefault(case_of(b), []).append(b["real_time"] * 1e-6)
+                for unit in ("flops", "bytes"):
+                    if unit in b:
+                        rates.setdefault(case_of(b), (unit, []))[1].append(b[unit])
+            for peer in peers:
+                result = peer.round()
+                memory[peer.name] = max(memory.get(peer.name, 0), result["memory"])
+                for case, modes in result["seconds"].items():
+                    for mode, seconds in modes.items():
+                        theirs.setdefault((case, peer.name), {}).setdefault(mode, []).append(seconds)
+        for peer in peers:
+            peer.stop()
+    versions["compiler"], versions["lanes"] = contexts["compiler"], contexts["float lanes"]
+    rows = []
+    for case, seconds in ours.items():
+        row = (case, quantity(statistics.median(seconds)))
+        found = [(name, modes) for (of, name), modes in theirs.items() if of == case]
+        if not found:
+            rows.append((*row, "", "", "", ""))
+        for name, modes in found:
+            # In float32 and below separately, each at its best.
+            for low in (False, True):
+                of_kind = {m: s for m, s in modes.items() if m.startswith("bfloat16") == low}
+                if not of_kind:
+                    continue
+                mode = min(of_kind, key=lambda m: statistics.median(of_kind[m]))
+                ratios = [b / a for a, b in zip(seconds, of_kind[mode])]
+                rows.append((*row, f"{name}, {mode}", quantity(statistics.median(of_kind[mode])),
+                             f"{statistics.median(of_kind[mode]) / statistics.median(seconds):.2f}",
+                             f"{min(ratios):.2f} to {max(ratios):.2f}"))
+    for case in ours:
+        alone = case + ", one thread"
+        if alone in ours:
+            notes.append(f"{case}: {statistics.median(ours[alone]) / statistics.median(ours[case]):.2f} times as fast "
+                         f"on {os.cpu_count()} threads as on one.")
+    if peers:
+        notes.append("Peak memory of the processes: " +
+                     ", ".join(f"{name} {used / 2**20:.0f} MiB" for name, used in memory.items()) + ".")
+    return rows, notes, rates
+
+
+def rate_rows(rates):
+    """Each phase beside the machine's own peak of the same unit."""
+    peaks = {unit: statistics.median(values) for case, (unit, values) in rates.items() if case.startswith("peak")}
+    rows = []
+    for case, (unit, values) in rates.items():
+        value = statistics.median(values)
+        share = f"{100 * value / peaks[unit]:.0f} %" if unit in peaks else ""
+        rows.append((case, f"{value / 1e9:.1f} {'GFLOP/s' if unit == 'flops' else 'GB/s'}", share))
+    return rows
+
+
+def compile_times(options):
+    """User and system seconds of the compiler for one header, the least of some turns."""
+    include = ROOT / "include"
+    third_party = set()
+    for path in include.rglob("*.hpp"):
+        for line in path.read_text().splitlines():
+            found = re.match(r"\s*#\s*include <((?:Eigen|xtensor|oneapi)/[^>]+)>", line)
+            if found:
+                third_party.add(found[1])
+    cases = {"Eigen, xtensor and TBB alone": sorted(third_party),
+             "the umbrella softscore.hpp": ["softscore/softscore.hpp"],
+             "softscore/sampling.hpp": ["softscore/sampling.hpp"]}
+    for path in sorted(include.rglob("concept.hpp")):
+        name = str(path.relative_to(include))
+        cases[name] = [name]
+    times = {}
+    with tempfile.TemporaryDirectory() as folder:
+        source = pathlib.Path(folder) / "one.cpp"
+        for number in range(options.rounds):
+            say(f"  compile: round {number + 1} of {options.rounds}")
+            for case, headers in cases.items():
+                source.write_text("".join(f"#include <{h}>\n" for h in headers))
+                before = resource.getrusage(resource.RUSAGE_CHILDREN)
+                subprocess.run([options.compiler, "-std=c++20", "-O2", f"-I{include}", "-isystem",
+                                "/usr/include/eigen3", "-c", str(source), "-o", str(source.with_suffix(".o"))], check=True)
+                after = resource.getrusage(resource.RUSAGE_CHILDREN)
+                times.setdefault(case, []).append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    base = statistics.median(times["Eigen, xtensor and TBB alone"])
+    return [(case, f"{min(t):.2f} s", f"{statistics.median(t):.2f} s", f"{statistics.median(t) / base:.2f}")
+            for case, t in times.items()]
+
+
+def install_peers():
+    if not (VENV / "bin" / "python").exists():
+        subprocess.run(["/usr/bin/python3", "-m", "venv", str(VENV)], check=True)
+    subprocess.run([str(VENV / "bin" / "pip"), "install", "-q", "torch", "numpy", "safetensors", "diffusers"], check=True)
+    say(f"the peers are in {VENV.relative_to(ROOT)}")
+
+
+def main():
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument("names", nargs="*")
+    parser.add_argument("--rounds", type=int)
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build" / "release")
+    parser.add_argument("--compiler", default="g++")
+    for flag in ("help", "list", "peers", "quick", "alone", "compile", "write"):
+        parser.add_argument("--" + flag, action="store_true")
+    parser.add_argument("-h", dest="help", action="store_true")
+    options = parser.parse_args()
+    options.rounds = options.rounds or (2 if options.quick else 5)
+    if options.help:
+        return say(__doc__.rstrip())
+    if options.list:
+        for problem in problems():
+            say(f"{problem:16} softscore" + "".join(f", {p.stem}" for p in peers_of(problem)))
+        return
+    if options.peers:
+        return install_peers()
+    chosen = [p for p in problems() if not options.names or any(n in p for n in options.names)]
+    if not chosen and not options.compile:
+        raise SystemExit(f"bench: no problem is named {' or '.join(options.names)}; ./dev bench --list")
+    if not options.alone and any(peers_of(p) for p in chosen) and not (VENV / "bin" / "python").exists():
+        say("The peers are not installed (./dev bench --peers); ours run alone.")
+        options.alone = True
+    versions, sections = {}, []
+    began = time.strftime("%Y-%m-%d")
+    if options.compile:
+        head = ("what is included", "least", "median", "times Eigen, xtensor and TBB")
+        sections.append(("Compile time", table(head, compile_times(options)),
+                         ["Processor time of the compiler for one file that includes nothing else."]))
+    if not options.compile or options.names:
+        for problem in chosen:
+            rows, notes, rates = measure(problem, options, versions)
+            parts = []
+            if not rates or any(row[2] for row in rows):
+                parts.append(table(("case", "ours", "peer, its best mode", "theirs", "ratio", "of the rounds"), rows))
+            if rates:
+                parts.append(table(("case", "rate", "of the machine's peak"), rate_rows(rates)))
+            sections.append((problem.replace("_", " "), "\n\n".join(parts), notes))
+    # One place for the words, wherever they go.
+    machine = (f"Measured on {cpu()}, {os.cpu_count()} cores, {widest_vectors()}"
+               + (f"; {versions['compiler']}, {versions['lanes']} floats side by side" if "compiler" in versions else "")
+               + "".join(f"; {name} {versions[name]}" for name in ("torch", "diffusers") if name in versions)
+               + f"; {options.rounds} rounds in turn; {began}.")
+    text = machine + "\n"
+    for title, body, notes in sections:
+        text += f"\n## {title[0].upper() + title[1:]}\n\n{body}\n" + "".join(f"\n{note}\n" for note in notes)
+    say("\n" + text)
+    if options.write:
+        PAGE.write_text("# Benchmarks\n\nWritten by `./dev bench --write`. Ours and each peer take turns in one run; a "
+                        "figure is the median over the rounds, a ratio that of the medians, with the least and the most "
+                        "of the rounds beside it.\nRatios above 1 are in our favour.\n\n" + text)
+        say(f"written to {PAGE.relative_to(ROOT)}")
+
+
+main()
