@@ -29,6 +29,8 @@
 #include <softscore/operator/gathered.hpp>
 #include <softscore/operator/gaussian_blur.hpp>
 #include <softscore/operator/identity.hpp>
+#include <softscore/operator/measurement.hpp>
+#include <softscore/operator/observation.hpp>
 #include <softscore/operator/on_host.hpp>
 #include <softscore/operator/scaling.hpp>
 #include <softscore/sampler/cold.hpp>

@@ -11,7 +11,9 @@
 #include <softscore/data/loader.hpp>
 #include <softscore/data/stroke_digits.hpp>
 #include <softscore/denoiser/gaussian_denoiser.hpp>
+#include <softscore/denoiser/mixture_denoiser.hpp>
 #include <softscore/denoiser/network_denoiser.hpp>
+#include <softscore/denoiser/posterior_denoiser.hpp>
 #include <softscore/io/base64.hpp>
 #include <softscore/io/npy.hpp>
 #include <softscore/io/png.hpp>

@@ -43,7 +43,8 @@ concept CountsEvaluations = requires {
 };
 
 /// h(x_t, t), an estimate of E[x_0 given x_t]. Const: what an evaluation writes lives in its workspace. Models:
-/// residual_denoiser, epsilon_denoiser, clean_denoiser, velocity_denoiser, gaussian_denoiser.
+/// residual_denoiser, epsilon_denoiser, clean_denoiser, velocity_denoiser, gaussian_denoiser, mixture_denoiser,
+/// posterior_denoiser.
 template <class D, class Be, class T>
 concept Denoiser = HasWorkspace<D, Be, T> && EstimatesClean<D, Be, T> && CountsEvaluations<D>;
 
@@ -57,6 +58,12 @@ concept PullsBack = requires(const D d, Be& be, question q, view_of<Be, const T>
 /// Optional.
 template <class D>
 concept ChecksTimes = requires(const D d, diffusion_time t) { d.check(t); };
+
+/// `d.log_density(be, question, x, host, workspace)` writes log p_t(x) of each image, p_t being the density of x_t, to
+/// `host`. Optional: closed forms know it, and methods that accept or refuse a step need it.
+template <class D, class Be, class T>
+concept KnowsDensity = requires(const D d, Be& be, question q, view_of<Be, const T> x, double* host,
+                                workspace_of<D, Be, T>& ws) { d.log_density(be, q, x, host, ws); };
 
 template <class D, class Be, class T>
 concept DifferentiableDenoiser = Denoiser<D, Be, T> && PullsBack<D, Be, T>;

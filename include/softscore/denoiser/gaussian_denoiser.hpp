@@ -1,14 +1,16 @@
 #pragma once
 
 #include <cstddef>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
-#include <softscore/backend/serial/backend.hpp>
 #include <softscore/core/eigen.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/corruption/concept.hpp>
 #include <softscore/denoiser/concept.hpp>
+#include <softscore/denoiser/dense_signal.hpp>
+#include <softscore/denoiser/seen_mixture.hpp>
 
 namespace softscore {
 
@@ -37,13 +39,9 @@ class gaussian_denoiser {
 
   /// C_t as a d x d matrix.
   Eigen::MatrixXd signal_matrix(diffusion_time t) const {
-    const std::size_t d = image_.per_image();
-    serial_backend be;
-    auto units = be.make<double>(image_.with_images(d)), columns = be.make<double>(image_.with_images(d));
-    for (std::size_t i = 0; i < d; ++i) units.view()[i * d + i] = 1.0;
-    corruption_.signal(be, per_image<diffusion_time>{t}, units.view(), columns.view());
-    const auto n = static_cast<Eigen::Index>(d);
-    return Eigen::Map<const Eigen::MatrixXd>(&columns.view()[0], n, n);
+    return detail::dense_map(image_, [&](auto& be, auto units, auto columns) {
+      corruption_.signal(be, per_image<diffusion_time>{t}, units, columns);
+    });
   }
 
   /// The matrix J = S C^T (C S C^T + sigma^2 I)^-1, with h = m + J (x - C m).
@@ -64,10 +62,18 @@ class gaussian_denoiser {
     return {signal * mean_, covariance};
   }
 
+  /// log p_t(x), the natural logarithm of the density of x_t.
+  double log_density(diffusion_time t, const Eigen::VectorXd& x) const { return seen_at(t).log_share(x); }
+  /// The gradient of log p_t(x), from the density and not from the estimate (EQUATIONS P4).
+  Eigen::VectorXd score(diffusion_time t, const Eigen::VectorXd& x) const { return seen_at(t).score(x); }
+
   struct memory {
     // Of the last estimate, one per image or one for all: J, and C m.
     std::vector<Eigen::MatrixXd> gains;
     std::vector<Eigen::VectorXd> means;
+    // Of the last density.
+    std::vector<detail::seen_component> seen;
+    diffusion_time seen_at{-1.0};
   };
 
   template <Scalar T, class Be>
@@ -79,18 +85,31 @@ class gaussian_denoiser {
   void estimate(Be& be, const question& q, const_view<T, typename Be::space> x, view<T, typename Be::space> out,
                 memory& ws) const {
     prepare(q, x.extent().images, ws);
-    stage<Be, T>(be, x, out, [&](std::size_t i, const Eigen::VectorXd& each) -> Eigen::VectorXd {
+    detail::map_images_on_host<T>(be, image_, x, out, [&](std::size_t i, const Eigen::VectorXd& each) {
       const std::size_t at = q.times.shared() ? 0 : i;
-      return mean_ + ws.gains[at] * (each - ws.means[at]);
+      return Eigen::VectorXd{mean_ + ws.gains[at] * (each - ws.means[at])};
     });
   }
 
   template <class Be, Scalar T>
   void pullback(Be& be, const question& q, const_view<T, typename Be::space> v, view<T, typename Be::space> out,
                 memory& ws) const {
-    stage<Be, T>(be, v, out, [&](std::size_t i, const Eigen::VectorXd& each) -> Eigen::VectorXd {
-      return ws.gains[q.times.shared() ? 0 : i].transpose() * each;
+    detail::map_images_on_host<T>(be, image_, v, out, [&](std::size_t i, const Eigen::VectorXd& each) {
+      return Eigen::VectorXd{ws.gains[q.times.shared() ? 0 : i].transpose() * each};
     });
+  }
+
+  /// Writes log p_t(x) of every image of the batch to `host`.
+  template <class Be, class T>
+  void log_density(Be& be, const question& q, view<T, typename Be::space> x, double* host, memory& ws) const {
+    detail::each_image_on_host<std::remove_const_t<T>, Be>(be, image_, x,
+                                                           [&](std::size_t i, const Eigen::VectorXd& each) {
+                                                             if (ws.seen.empty() || ws.seen_at != q.times[i]) {
+                                                               ws.seen.assign(1, seen_at(q.times[i]));
+                                                               ws.seen_at = q.times[i];
+                                                             }
+                                                             host[i] = ws.seen.front().log_share(each);
+                                                           });
   }
 
  private:
@@ -103,19 +122,8 @@ class gaussian_denoiser {
     }
   }
 
-  template <class Be, class T, class F>
-  void stage(Be& be, view<const T, typename Be::space> in, view<T, typename Be::space> out, const F& f) const {
-    const std::size_t d = in.extent().per_image();
-    require(d == image_.per_image(), "elements of an image", d, "the length of the mean");
-    std::vector<T> host(in.size());
-    be.download(in, host.data());
-    Eigen::VectorXd each(static_cast<Eigen::Index>(d));
-    for (std::size_t i = 0; i < in.extent().images; ++i) {
-      for (std::size_t k = 0; k < d; ++k) each[static_cast<Eigen::Index>(k)] = static_cast<double>(host[i * d + k]);
-      const Eigen::VectorXd answer = f(i, each);
-      for (std::size_t k = 0; k < d; ++k) host[i * d + k] = static_cast<T>(answer[static_cast<Eigen::Index>(k)]);
-    }
-    be.upload(host.data(), out);
+  detail::seen_component seen_at(diffusion_time t) const {
+    return {gaussian_component{1.0, mean_, covariance_}, signal_matrix(t), corruption_.sigma(t)};
   }
 
   C corruption_;

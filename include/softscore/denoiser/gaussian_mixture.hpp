@@ -1,0 +1,53 @@
+#pragma once
+
+#include <cmath>
+#include <cstddef>
+#include <vector>
+
+#include <softscore/core/eigen.hpp>
+#include <softscore/core/error.hpp>
+
+namespace softscore {
+
+/// One normal law of a mixture, and its share.
+struct gaussian_component {
+  double weight{1.0};
+  Eigen::VectorXd mean;
+  Eigen::MatrixXd covariance;  ///< symmetric, no eigenvalue below 0
+};
+
+/// A law of images with d elements: the sum of weight times N(mean, covariance). A single component is a normal law.
+using gaussian_mixture = std::vector<gaussian_component>;
+
+/// Throws `error` unless the mixture has components, all of `elements` elements, with weights above 0 that sum to 1.
+inline void check_mixture(const gaussian_mixture& law, std::size_t elements) {
+  require(!law.empty(), "components of the mixture", law.size(), "at least 1");
+  double sum = 0.0;
+  for (const gaussian_component& c : law) {
+    require(c.mean.size() == eigen_index(elements), "length of the mean", c.mean.size(),
+            "the number of elements of an image");
+    require(c.covariance.rows() == c.mean.size() && c.covariance.cols() == c.mean.size(), "rows of the covariance",
+            c.covariance.rows(), "the length of the mean, and the columns as many");
+    require(c.weight > 0.0, "weight of a component", c.weight, "above 0");
+    sum += c.weight;
+  }
+  require(std::abs(sum - 1.0) < 1e-12, "sum of the weights of a mixture", sum, "1");
+}
+
+/// The mean of a mixture.
+inline Eigen::VectorXd mean_of(const gaussian_mixture& law) {
+  Eigen::VectorXd mean = Eigen::VectorXd::Zero(law.front().mean.size());
+  for (const gaussian_component& c : law) mean += c.weight * c.mean;
+  return mean;
+}
+
+/// The covariance of a mixture: the mean of the covariances and the covariance of the means.
+inline Eigen::MatrixXd covariance_of(const gaussian_mixture& law) {
+  const Eigen::VectorXd mean = mean_of(law);
+  Eigen::MatrixXd covariance = Eigen::MatrixXd::Zero(mean.size(), mean.size());
+  for (const gaussian_component& c : law)
+    covariance += c.weight * (c.covariance + (c.mean - mean) * (c.mean - mean).transpose());
+  return covariance;
+}
+
+}  // namespace softscore

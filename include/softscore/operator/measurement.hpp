@@ -1,0 +1,52 @@
+#pragma once
+
+#include <softscore/core/error.hpp>
+#include <softscore/operator/concept.hpp>
+
+namespace softscore {
+
+/// How an inverse problem is measured: y = A x_0 + sigma n, n standard normal, where A = C_w is an operator family
+/// frozen at the level `at` (EQUATIONS F10; 002). y has the shape of x_0: where A reduces, it is expand after reduce.
+template <class Op>
+struct measurement {
+  static_assert(LinearOperator<Op>, "softscore: this type is not a linear operator: it lacks apply or adjoint");
+
+  Op op;
+  level at{};
+  double sigma{};
+
+  /// Throws `error` for a negative level or sigma.
+  void check() const {
+    require(at.value >= 0.0, "level of the measurement", at.value, "at least 0");
+    require(sigma >= 0.0, "sigma of the measurement", sigma, "at least 0");
+  }
+
+  /// Stores A x into `out`.
+  template <class Be, Scalar T>
+  void apply(Be& be, const_view<T, typename Be::space> x, view<T, typename Be::space> out) const {
+    degradation<Op>::apply(op, be, per_image<level>{at}, x, out);
+  }
+
+  /// Stores the transpose of A times y into `out`.
+  template <class Be, Scalar T>
+  void adjoint(Be& be, const_view<T, typename Be::space> y, view<T, typename Be::space> out) const {
+    degradation<Op>::adjoint(op, be, per_image<level>{at}, y, out);
+  }
+
+  /// Measures `clean`: stores A clean + sigma n into `out`, n being the standard normal numbers of the key.
+  template <class Be, Scalar T>
+  void observe(Be& be, noise_key key, batch images, const_view<T, typename Be::space> clean,
+               view<T, typename Be::space> out) const {
+    apply<Be, T>(be, clean, out);
+    if (sigma == 0.0) return;
+    auto noise = be.template make<T>(out.extent());
+    be.normal(key, images, noise.view());
+    be.combine(out, term{1.0, out}, term{sigma, noise.view()});
+  }
+};
+template <class Op>
+measurement(Op, level, double) -> measurement<Op>;
+template <class Op>
+measurement(Op, level) -> measurement<Op>;
+
+}  // namespace softscore
