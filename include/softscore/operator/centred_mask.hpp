@@ -28,6 +28,6 @@ struct degradation<centred_mask> : diagonal<degradation<centred_mask>> {
     return taken < side && position >= taken / 2 && position < taken / 2 + (side - taken);
   }
 };
-static_assert(LinearOperator<centred_mask> && ComposesLevels<centred_mask>);
+static_assert(LinearOperator<centred_mask> && HasSvd<centred_mask> && ComposesLevels<centred_mask>);
 
 }  // namespace softscore

@@ -39,6 +39,13 @@ struct degradation {
   {
     return op.gain(w);
   }
+  static double gain_derivative(const Op& op, level w)
+    requires requires {
+      { op.gain_derivative(w) } -> std::same_as<double>;
+    }
+  {
+    return op.gain_derivative(w);
+  }
   template <class Be, Scalar T>
   static void derivative(const Op& op, Be& be, per_image<level> levels, const_view<T, typename Be::space> in,
                          view<T, typename Be::space> out)
@@ -79,6 +86,12 @@ concept LinearOperator = AppliesAtLevel<Op, Be, T> && HasAdjoint<Op, Be, T>;
 template <class Op>
 concept ScalarOperator = requires(const Op op, level w) {
   { degradation<Op>::gain(op, w) } -> std::same_as<double>;
+};
+
+/// `degradation<Op>::gain_derivative(op, w)` is the derivative of the gain in the level. Optional.
+template <class Op>
+concept DifferentiableGain = ScalarOperator<Op> && requires(const Op op, level w) {
+  { degradation<Op>::gain_derivative(op, w) } -> std::same_as<double>;
 };
 
 /// `degradation<Op>::derivative(op, be, levels, in, out)` stores (dC_w/dw) in: a family that is smooth in its level.

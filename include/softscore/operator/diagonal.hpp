@@ -3,9 +3,11 @@
 #include <concepts>
 #include <cstddef>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include <softscore/operator/concept.hpp>
+#include <softscore/operator/diagonal_svd.hpp>
 
 namespace softscore {
 
@@ -68,6 +70,23 @@ struct diagonal {
   static void derivative(const Op& op, Be& be, per_image<level> levels, const_view<T, typename Be::space> in,
                          view<T, typename Be::space> out) {
     multiply<detail::diagonal_derivative, T>(op, be, levels, in, out);
+  }
+  /// The modes are the pixels.
+  template <class Op>
+  static diagonal_svd svd(const Op& op, level w, const shape& image) {
+    if constexpr (requires { F::check(op, image); }) F::check(op, image);
+    std::vector<double> entries;
+    entries.reserve(image.per_image());
+    for (std::size_t c = 0; c < image.channels; ++c)
+      for (std::size_t y = 0; y < image.height; ++y)
+        for (std::size_t x = 0; x < image.width; ++x) {
+          const pixel p{c, y, x};
+          if constexpr (detail::HasTable<F, Op>)
+            entries.push_back(F::entry(F::parameters(op), w, image, p, F::table(op)->data()));
+          else
+            entries.push_back(F::entry(op, w, image, p));
+        }
+    return diagonal_svd{std::move(entries)};
   }
 
  private:

@@ -133,6 +133,6 @@ struct degradation<eraser> : diagonal<degradation<eraser>> {
     return table[severity * s.plane() + p.row * s.width + p.column];
   }
 };
-static_assert(LinearOperator<eraser>);
+static_assert(LinearOperator<eraser> && HasSvd<eraser>);
 
 }  // namespace softscore

@@ -28,6 +28,6 @@ struct degradation<fade> : diagonal<degradation<fade>> {
     return (twice < 0.0 ? -twice : twice) / static_cast<double>(side);
   }
 };
-static_assert(LinearOperator<fade> && DifferentiableInLevel<fade>);
+static_assert(LinearOperator<fade> && HasSvd<fade> && DifferentiableInLevel<fade>);
 
 }  // namespace softscore

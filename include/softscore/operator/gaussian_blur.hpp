@@ -2,8 +2,11 @@
 
 #include <cmath>
 #include <cstddef>
+#include <utility>
+#include <vector>
 
 #include <softscore/operator/concept.hpp>
+#include <softscore/operator/kronecker_svd.hpp>
 
 namespace softscore {
 
@@ -35,6 +38,25 @@ struct gaussian_blur {
     correlate<T>(be, levels, make_kernel(be, levels, images, moved{1.0}).view(), in, out);
     correlate<T>(be, levels, make_kernel(be, levels, images, moved{-1.0}).view(), in, subtracted.view());
     be.combine(out, term{1.0, out}, term{-1.0, subtracted.view()});
+  }
+  /// Of the matrices along rows and columns, which have the kernel around their diagonals.
+  kronecker_svd svd(level w, const shape& image) const {
+    const auto along = [&](std::size_t side) {
+      std::vector<double> taps(half_width + 1), matrix(side * side);
+      double sum = 0.0;
+      for (std::size_t i = 0; i <= half_width; ++i) {
+        taps[i] = weight{}(w, shape{}, pixel{.column = i}, 0, nullptr);
+        sum += (i == 0 ? 1.0 : 2.0) * taps[i];
+      }
+      for (std::size_t i = 0; i < side; ++i)
+        for (std::size_t k = 0; k < side; ++k) {
+          const std::size_t apart = i < k ? k - i : i - k;
+          matrix[i * side + k] = apart <= half_width ? taps[apart] / sum : 0.0;
+        }
+      return kronecker_svd::axis{detail::decompose(side, matrix)};
+    };
+    auto rows = along(image.height), columns = image.width == image.height ? rows : along(image.width);
+    return {image, {}, std::move(rows), std::move(columns)};
   }
 
  private:
@@ -121,6 +143,6 @@ struct gaussian_blur {
     }
   };
 };
-static_assert(LinearOperator<gaussian_blur> && DifferentiableInLevel<gaussian_blur>);
+static_assert(LinearOperator<gaussian_blur> && DifferentiableInLevel<gaussian_blur> && HasSvd<gaussian_blur>);
 
 }  // namespace softscore

@@ -1,8 +1,9 @@
 #pragma once
 
-#include <cmath>
+#include <vector>
 
 #include <softscore/operator/concept.hpp>
+#include <softscore/operator/diagonal_svd.hpp>
 
 namespace softscore {
 
@@ -25,9 +26,13 @@ struct identity {
     be.combine(out, term<T, typename Be::space>{0.0, in});
   }
   double gain(level) const { return 1.0; }
+  double gain_derivative(level) const { return 0.0; }
+  diagonal_svd svd(level, const shape& image) const {
+    return diagonal_svd{std::vector<double>(image.per_image(), 1.0)};
+  }
   level compose(level, level second) const { return second; }
 };
 static_assert(LinearOperator<identity> && ScalarOperator<identity> && ComposesLevels<identity>);
-static_assert(DifferentiableInLevel<identity>);
+static_assert(DifferentiableInLevel<identity> && HasSvd<identity>);
 
 }  // namespace softscore

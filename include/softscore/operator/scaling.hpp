@@ -5,6 +5,7 @@
 #include <vector>
 
 #include <softscore/operator/concept.hpp>
+#include <softscore/operator/diagonal_svd.hpp>
 
 namespace softscore {
 
@@ -28,6 +29,10 @@ struct scaling {
     multiply<T>(be, -1.0, levels, in, out);
   }
   double gain(level w) const { return std::exp(-w.value); }
+  double gain_derivative(level w) const { return -std::exp(-w.value); }
+  diagonal_svd svd(level w, const shape& image) const {
+    return diagonal_svd{std::vector<double>(image.per_image(), gain(w))};
+  }
   level compose(level first, level second) const { return {first.value + second.value}; }
 
  private:
@@ -49,6 +54,6 @@ struct scaling {
   };
 };
 static_assert(LinearOperator<scaling> && ScalarOperator<scaling> && ComposesLevels<scaling>);
-static_assert(DifferentiableInLevel<scaling>);
+static_assert(DifferentiableInLevel<scaling> && HasSvd<scaling>);
 
 }  // namespace softscore
