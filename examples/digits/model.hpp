@@ -14,6 +14,7 @@
 #include <softscore/core/xtensor.hpp>
 #include <softscore/corruption/start_law.hpp>
 #include <softscore/data/labelled_images.hpp>
+#include <softscore/denoiser/concept.hpp>
 #include <softscore/nn/digit_cnn.hpp>
 #include <softscore/train/train.hpp>
 
@@ -48,6 +49,15 @@ struct drawing {
   bool stopped{};
 };
 
+/// A model's denoiser behind one indirect call per batch, with a workspace of its own: h(x, t), and J^T v at the last
+/// x.
+struct estimator {
+  using images = softscore::view<const float, softscore::host_space>;
+  using result = softscore::view<float, softscore::host_space>;
+  std::function<void(const softscore::question&, images x, result out)> estimate;
+  std::function<void(const softscore::question&, images v, result out)> pullback;
+};
+
 /// A recipe with a network in it.
 class model {
  public:
@@ -70,6 +80,8 @@ class model {
   /// Throws `error` if there is no such sampler or it cannot serve this recipe.
   virtual void check_sampler(const std::string& sampler) const = 0;
   virtual drawing sample(softscore::tbb_backend& be, const sampling_plan& plan, const sampling_watch& watch) const = 0;
+  /// The denoiser, for batches of at most that shape; the model outlives it.
+  virtual estimator denoiser(softscore::tbb_backend& be, const softscore::shape& batch) const = 0;
   /// x_t of the given images in [0, 1], brought back to that range.
   virtual softscore::image_batch corrupted(softscore::tbb_backend& be, const softscore::image_batch& images,
                                            double time, std::uint64_t seed) const = 0;

@@ -67,6 +67,17 @@ class model_of final : public model {
     return result;
   }
 
+  estimator denoiser(softscore::tbb_backend& be, const softscore::shape& batch) const override {
+    using workspace = softscore::workspace_of<denoiser_type, softscore::tbb_backend, float>;
+    const auto ws = std::make_shared<workspace>(denoiser_.template workspace<float>(be, batch));
+    return {[this, &be, ws](const softscore::question& q, estimator::images x, estimator::result out) {
+              denoiser_.template estimate<softscore::tbb_backend, float>(be, q, x, out, *ws);
+            },
+            [this, &be, ws](const softscore::question& q, estimator::images v, estimator::result out) {
+              denoiser_.template pullback<softscore::tbb_backend, float>(be, q, v, out, *ws);
+            }};
+  }
+
   softscore::image_batch corrupted(softscore::tbb_backend& be, const softscore::image_batch& images, double time,
                                    std::uint64_t seed) const override {
     const softscore::shape extent = softscore::extent_of(images);

@@ -14,37 +14,65 @@ bool can_score(std::size_t images, const softscore::data_set& data) {
   return images >= 2 && data.test.extent().images >= 2 && images + 2 <= data.training.extent().images;
 }
 
+struct scorer::fitted {
+  softscore::principal_components components;
+  softscore::gaussian_moments tests;
+  softscore::shape images;
+  frechet_scores controls;
+
+  double distance(const softscore::image_batch& set) const {
+    return softscore::frechet_distance(softscore::moments_of(softscore::project(components, softscore::as_view(set))),
+                                       tests);
+  }
+};
+
+scorer::scorer(const softscore::data_set& data, std::size_t count) {
+  const softscore::shape all = data.training.extent();
+  softscore::require(
+      can_score(count, data), "the number of images to score", count,
+      "at least 2 and at most " + std::to_string(all.images - 2) + ", so that as many training images can be held out");
+  const std::size_t rest = all.images - count;
+  const auto fitted_on = first_images(data.training.pixels, rest),
+             held = first_images(data.training.pixels, count, rest);
+  auto made = std::make_shared<fitted>();
+  made->components = softscore::fit_principal_components(softscore::as_view(fitted_on),
+                                                         std::min({std::size_t{64}, rest - 1, all.per_image()}));
+  made->tests = softscore::moments_of(softscore::project(made->components, softscore::as_view(data.test.pixels)));
+  made->images = all.with_images(count);
+
+  auto noise = softscore::make_tensor(made->images);
+  for (std::size_t i = 0; i < noise.size(); ++i)
+    noise.data()[i] =
+        static_cast<float>(softscore::uniform({.seed = 0, .stream = softscore::noise_stream::user}, i / all.per_image(),
+                                              static_cast<std::uint32_t>(i % all.per_image())));
+  made->controls = {.held_out = made->distance(held),
+                    .noise = made->distance(noise),
+                    .count = count,
+                    .tests = data.test.extent().images,
+                    .components = made->components.count()};
+  fitted_ = std::move(made);
+}
+
+frechet_scores scorer::operator()(const softscore::image_batch& images) const {
+  const softscore::shape asked = softscore::extent_of(images), all = fitted_->images;
+  softscore::require(asked.with_images(all.images) == all, "the shape of the images to score", asked,
+                     "that of the data's images, " + std::to_string(all.channels) + " x " + std::to_string(all.height) +
+                         " x " + std::to_string(all.width));
+  softscore::require(asked.images == all.images, "the number of images to score", asked.images,
+                     "the " + std::to_string(all.images) + " that were announced");
+  auto clipped = images;
+  for (float& pixel : clipped) pixel = std::clamp(pixel, 0.0f, 1.0f);
+  auto scores = fitted_->controls;
+  scores.images = fitted_->distance(clipped);
+  return scores;
+}
+
 frechet_scores score_images(const softscore::image_batch& images, const softscore::data_set& data) {
   const softscore::shape all = data.training.extent(), asked = softscore::extent_of(images);
   softscore::require(asked.with_images(all.images) == all, "the shape of the images to score", asked,
                      "that of the data's images, " + std::to_string(all.channels) + " x " + std::to_string(all.height) +
                          " x " + std::to_string(all.width));
-  softscore::require(
-      can_score(asked.images, data), "the number of images to score", asked.images,
-      "at least 2 and at most " + std::to_string(all.images - 2) + ", so that as many training images can be held out");
-
-  const std::size_t rest = all.images - asked.images;
-  const auto fitted_on = first_images(data.training.pixels, rest),
-             held = first_images(data.training.pixels, asked.images, rest);
-  const auto components = softscore::fit_principal_components(softscore::as_view(fitted_on),
-                                                              std::min({std::size_t{64}, rest - 1, all.per_image()}));
-
-  auto clipped = images, noise = images;
-  for (float& pixel : clipped) pixel = std::clamp(pixel, 0.0f, 1.0f);
-  for (std::size_t i = 0; i < noise.size(); ++i)
-    noise.data()[i] =
-        static_cast<float>(softscore::uniform({.seed = 0, .stream = softscore::noise_stream::user}, i / all.per_image(),
-                                              static_cast<std::uint32_t>(i % all.per_image())));
-
-  const auto features = [&](const softscore::image_batch& set) {
-    return softscore::project(components, softscore::as_view(set));
-  };
-  const auto tests = softscore::moments_of(features(data.test.pixels));
-  const auto distance = [&](const softscore::image_batch& set) {
-    return softscore::frechet_distance(softscore::moments_of(features(set)), tests);
-  };
-  return {distance(clipped),         distance(held),    distance(noise), asked.images,
-          data.test.extent().images, components.count()};
+  return scorer{data, asked.images}(images);
 }
 
 }  // namespace digits

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 
 #include <softscore/core/xtensor.hpp>
 #include <softscore/data/labelled_images.hpp>
@@ -17,8 +18,22 @@ struct frechet_scores {
   std::size_t count{}, tests{}, components{};
 };
 
-/// Scores images in [0, 1]; what lies outside is clipped, as in a picture. Throws `error` if the images are of another
-/// shape than the data, fewer than two, or so many that not as many training images can be held out.
+/// Fits once what scoring sets of `count` images against the data needs. Throws `error` if there are fewer than two, or
+/// so many that not as many training images can be held out.
+class scorer {
+ public:
+  scorer(const softscore::data_set& data, std::size_t count);
+
+  /// Scores images in [0, 1]; what lies outside is clipped, as in a picture. Throws `error` if they are of another
+  /// shape than the data or not as many as was said.
+  frechet_scores operator()(const softscore::image_batch& images) const;
+
+ private:
+  struct fitted;
+  std::shared_ptr<const fitted> fitted_;  // keeps the linear algebra out of this header
+};
+
+/// The same for one set.
 frechet_scores score_images(const softscore::image_batch& images, const softscore::data_set& data);
 
 /// Whether there are enough images for `score_images`.
