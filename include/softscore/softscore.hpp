@@ -25,8 +25,10 @@
 #include <softscore/nn/digit_cnn.hpp>
 #include <softscore/objective/cold_loss.hpp>
 #include <softscore/objective/epsilon_score.hpp>
+#include <softscore/objective/learned_variance_score.hpp>
 #include <softscore/objective/naive_score.hpp>
 #include <softscore/objective/soft_score.hpp>
+#include <softscore/objective/weighted_score.hpp>
 #include <softscore/optim/ema.hpp>
 #include <softscore/sampler/sample.hpp>
 #include <softscore/sampling.hpp>

@@ -17,9 +17,9 @@ struct question {
   per_image<diffusion_time> times{diffusion_time{}};
 };
 
-/// What the output phi of a network stands for: the residual x_0 - x_t, the noise eps, the clean image x_0, or the
-/// velocity v = a eps - sigma x_0.
-enum class prediction { residual, epsilon, clean, velocity };
+/// What the output phi of a network stands for: the residual x_0 - x_t, the noise eps, the clean image x_0, the velocity
+/// v = a eps - sigma x_0, or the score -eps / sigma.
+enum class prediction { residual, epsilon, clean, velocity, score };
 
 /// `d.workspace<T>(be, shape)` makes all that an evaluation writes, for batches of at most that shape.
 template <class D, class Be, class T>

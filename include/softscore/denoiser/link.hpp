@@ -92,4 +92,30 @@ class velocity_link {
   C corruption_;
 };
 
+/// phi is the score, so h = (x_t + sigma_t^2 phi) / a_t, for C = a I (EQUATIONS P1).
+template <class C>
+class score_link {
+ public:
+  static constexpr prediction predicts = prediction::score;
+  explicit score_link(C corruption) : corruption_{std::move(corruption)} {
+    static_assert(
+        ScalarGaussianCorruption<C>,
+        "softscore: a prediction of the score needs normal noise and a signal that is a number times the image, "
+        "and this corruption lacks one of them");
+  }
+
+  /// Throws `error` where nothing is left of the signal, since the score then says nothing about x_0.
+  link_weights weights(diffusion_time t) const {
+    if constexpr (ScalarGaussianCorruption<C>) {
+      const double a = corruption_.signal_gain(t), sigma = corruption_.sigma(t);
+      require(a > 0.0, "the signal's gain under a score prediction", a, "above 0");
+      return {1.0 / a, sigma * sigma / a};
+    }
+    return {};
+  }
+
+ private:
+  C corruption_;
+};
+
 }  // namespace softscore

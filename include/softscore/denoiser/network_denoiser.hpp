@@ -120,6 +120,14 @@ class velocity_denoiser : public network_denoiser<Net, velocity_link<C>> {
       : network_denoiser<Net, velocity_link<C>>{std::move(network), velocity_link<C>{std::move(corruption)}} {}
 };
 
+/// The network predicts the score of a corruption with C = a I (EQUATIONS P1).
+template <class Net, class C>
+class score_denoiser : public network_denoiser<Net, score_link<C>> {
+ public:
+  score_denoiser(Net network, C corruption)
+      : network_denoiser<Net, score_link<C>>{std::move(network), score_link<C>{std::move(corruption)}} {}
+};
+
 /// A denoiser that training can change: it owns a network, and says how the network's output makes the estimate.
 template <class D>
 concept Trainable = requires(D d) {
