@@ -2,9 +2,11 @@
 #include "catch.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <memory>
 #include <span>
 #include <utility>
@@ -89,6 +91,25 @@ TEMPLATE_TEST_CASE("normal fills with the key's numbers, whatever the batch and 
       right = right && in_float[at] == wanted && in_double[at] == static_cast<double>(wanted);
     }
   CHECK(right);
+}
+
+TEST_CASE("tbb fills with the very bits of the one-by-one normals, whatever the length of an image", "[backend]") {
+  tbb_backend be;
+  // A whole number of vectors, a part of one, and blocks whose number, step and image use all their bits.
+  const noise_key key{.seed = 0xFEDCBA9876543210u, .stream = noise_stream::user, .step = 0xFFFFFFFFu, .draw = 255};
+  const std::uint64_t first = (std::uint64_t{0xABCD} << 32) | 0xFFFFFFFEu;
+  for (const std::size_t elements : std::initializer_list<std::size_t>{1, 3, 4, 16, 63, 64, 65, 130, 784, 40000}) {
+    auto out = be.make<float>({3, 1, 1, elements});
+    be.normal(key, batch{first, 3}, out.view());
+    std::size_t different = 0;
+    for (std::size_t i = 0; i < 3 * elements; ++i) {
+      const std::size_t at = i % elements;
+      const float wanted = normals(key, first + i / elements, static_cast<std::uint32_t>(at / 4))[at % 4];
+      different += std::bit_cast<std::uint32_t>(out.view()[i]) != std::bit_cast<std::uint32_t>(wanted);
+    }
+    CAPTURE(elements);
+    CHECK(different == 0);
+  }
 }
 
 TEMPLATE_TEST_CASE("combine is the sum of coefficient times array", "[backend]", serial_backend, tbb_backend,

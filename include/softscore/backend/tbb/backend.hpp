@@ -1,6 +1,8 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <thread>
 
@@ -14,6 +16,7 @@
 #include <softscore/backend/host_verbs.hpp>
 #include <softscore/backend/run_tasks.hpp>
 #include <softscore/backend/separable_lines.hpp>
+#include <softscore/backend/tbb/normals_simd.hpp>
 #include <softscore/core/error.hpp>
 
 namespace softscore {
@@ -45,6 +48,22 @@ class tbb_backend : public host_verbs<tbb_backend> {
           tbb::blocked_range<std::size_t>{0, count},
           [&](const tbb::blocked_range<std::size_t>& run) { detail::run_tasks(body, run.begin(), run.end()); },
           tbb::static_partitioner{});
+    });
+  }
+
+  /// Fills `out` with the numbers of the key, the same bits as on every backend, many at a time.
+  template <Scalar T>
+  void normal(noise_key key, batch images, view<T, host_space> out) {
+    constexpr std::size_t most = 4 * detail::native_lanes;
+    const std::size_t elements = out.extent().per_image();
+    parallel(images.count, [&](std::size_t image) {
+      T* z = raw(out) + image * elements;
+      for (std::size_t i = 0; i < elements; i += most) {
+        alignas(64) float numbers[most];
+        detail::normals_simd<detail::native_lanes>(key, images.first + image, static_cast<std::uint32_t>(i / 4),
+                                                   numbers);
+        std::copy_n(numbers, std::min(most, elements - i), z + i);
+      }
     });
   }
 

@@ -1,13 +1,18 @@
 #pragma once
 
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <type_traits>
 #include <utility>
+#if defined(__SSE2__)
+#include <immintrin.h>
+#endif
 
 // The one place that knows about vector registers: the vector types of GCC and clang, for any number of lanes. Loads
-// and stores need no alignment. a * b + c in one expression becomes a fused multiply-add where the machine has it.
+// and stores need no alignment. a * b + c in one expression becomes a fused multiply-add where the machine has it and
+// the compiler likes; `fused` is one always.
 
 /// For the small functions that must disappear into their callers: a vector that leaves registers costs more than all
 /// arithmetic done on it.
@@ -30,6 +35,8 @@ template <std::size_t W>
 struct vector_types {
   typedef float floats __attribute__((vector_size(4 * W)));
   typedef std::int32_t integers __attribute__((vector_size(4 * W)));
+  typedef std::uint32_t words __attribute__((vector_size(4 * W)));
+  typedef std::uint64_t long_words __attribute__((vector_size(8 * W)));
 };
 
 /// W floats, with the arithmetic operators of float.
@@ -37,6 +44,10 @@ template <std::size_t W>
 using simd = typename vector_types<W>::floats;
 template <std::size_t W>
 using simd_int = typename vector_types<W>::integers;
+template <std::size_t W>
+using simd_word = typename vector_types<W>::words;
+template <std::size_t W>
+using simd_long_word = typename vector_types<W>::long_words;
 
 template <std::size_t W>
 SOFTSCORE_INLINE simd<W> load(const float* from) {
@@ -67,6 +78,69 @@ SOFTSCORE_INLINE float sum_of_lanes(simd<W> v) {
     std::memcpy(&high, reinterpret_cast<const char*>(&v) + sizeof low, sizeof high);
     return sum_of_lanes<W / 2>(low + high);
   }
+}
+
+/// 0, 1, ... in the lanes of V.
+template <class V, std::size_t... Lane>
+SOFTSCORE_INLINE V counting(std::index_sequence<Lane...>) {
+  return V{Lane...};
+}
+
+/// The bits of `from` as those of another vector of the same size.
+template <class To, class From>
+SOFTSCORE_INLINE To same_bits(From from) {
+  static_assert(sizeof(To) == sizeof(From));
+  To to;
+  std::memcpy(&to, &from, sizeof to);
+  return to;
+}
+
+/// a * b + c, rounded once on every machine.
+template <std::size_t W>
+SOFTSCORE_INLINE simd<W> fused(simd<W> a, simd<W> b, simd<W> c) {
+#if defined(__AVX512F__)
+  if constexpr (W == 16) return simd<W>(_mm512_fmadd_ps(__m512(a), __m512(b), __m512(c)));
+#endif
+#if defined(__FMA__)
+  if constexpr (W == 8) return simd<W>(_mm256_fmadd_ps(__m256(a), __m256(b), __m256(c)));
+  if constexpr (W == 4) return simd<W>(_mm_fmadd_ps(__m128(a), __m128(b), __m128(c)));
+#endif
+  simd<W> sum;
+  for (std::size_t lane = 0; lane < W; ++lane) sum[lane] = std::fma(a[lane], b[lane], c[lane]);
+  return sum;
+}
+
+/// The low halves of a times the low halves of b; the high halves count for nothing.
+template <std::size_t W>
+SOFTSCORE_INLINE simd_long_word<W> product_of_low_halves(simd_long_word<W> a, simd_long_word<W> b) {
+#if defined(__AVX512F__)
+  // With a mask, as the plain form warns falsely under GCC 12; the compilers drop it.
+  if constexpr (W == 8) return simd_long_word<W>(_mm512_maskz_mul_epu32(0xFF, __m512i(a), __m512i(b)));
+#endif
+#if defined(__AVX2__)
+  if constexpr (W == 4) return simd_long_word<W>(_mm256_mul_epu32(__m256i(a), __m256i(b)));
+#endif
+#if defined(__SSE2__)
+  if constexpr (W == 2) return simd_long_word<W>(_mm_mul_epu32(__m128i(a), __m128i(b)));
+#endif
+  return (a & 0xFFFFFFFFu) * (b & 0xFFFFFFFFu);
+}
+
+/// The low halves of W long words, half of them in each argument.
+template <std::size_t W>
+SOFTSCORE_INLINE simd_word<W> low_halves(simd_long_word<W / 2> first, simd_long_word<W / 2> second) {
+  return [&]<std::size_t... i>(std::index_sequence<i...>) SOFTSCORE_INLINE_LAMBDA {
+    return __builtin_shufflevector(same_bits<simd_word<W>>(first), same_bits<simd_word<W>>(second), (2 * i)...);
+  }(std::make_index_sequence<W>{});
+}
+
+/// Runs of Run lanes of a and of b in turn: those of their first halves into `low`, the others into `high`.
+template <std::size_t Run, std::size_t W>
+SOFTSCORE_INLINE void interleave(simd<W> a, simd<W> b, simd<W>& low, simd<W>& high) {
+  [&]<std::size_t... i>(std::index_sequence<i...>) SOFTSCORE_INLINE_LAMBDA {
+    low = __builtin_shufflevector(a, b, (i / (2 * Run) * Run + i % Run + i / Run % 2 * W)...);
+    high = __builtin_shufflevector(a, b, (W / 2 + i / (2 * Run) * Run + i % Run + i / Run % 2 * W)...);
+  }(std::make_index_sequence<W>{});
 }
 
 /// Calls body(0), body(1), ... body(N - 1) with compile-time numbers: a loop that is certainly unrolled.
