@@ -33,6 +33,8 @@ class sampling_run {
   const C& corruption() const { return corruption_; }
   const D& denoiser() const { return denoiser_; }
   const shape& extent() const { return extent_; }
+  /// Which images of the run the batch holds.
+  const batch& images() const { return images_; }
 
   /// An array of the batch's shape, zero at first.
   auto make() { return backend_.template make<T>(extent_); }

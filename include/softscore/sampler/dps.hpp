@@ -1,0 +1,79 @@
+#pragma once
+
+#include <cmath>
+#include <cstddef>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include <softscore/core/error.hpp>
+#include <softscore/operator/identity.hpp>
+#include <softscore/sampler/ddpm.hpp>
+#include <softscore/sampler/inverse_problem.hpp>
+
+namespace softscore {
+
+/// How far `dps` goes along the gradient: a fixed zeta; zeta over the distance |y - A h| of each image, as its authors
+/// do; or zeta times what the score of N(y; A h, sigma_y^2 I) moves in the step.
+enum class dps_scale { constant, residual, likelihood };
+
+/// Diffusion posterior sampling (EQUATIONS R12; 002 Alg 1; Chung et al. 2023): steps by `rule`, then x_s -= zeta_t grad
+/// |y - A h(x_t)|^2, where the gradient in x_t is -2 J^T A^T (y - A h). It takes x_0 given x_t for a single point,
+/// therefore trusts y too much, and is biased even with an exact estimate. The last step returns h with the same
+/// correction.
+template <class Op, OneEvaluationRule Rule = ddpm>
+class dps {
+ public:
+  static constexpr int order = 1, evaluations_per_step = 1;
+  static constexpr bool needs_score = true, needs_scalar_signal = NeedsScalarSignal<Rule>, needs_pullback = true;
+
+  double zeta{1.0};
+  dps_scale scale{dps_scale::residual};
+
+  /// Throws `error` for a negative zeta, a measurement of a negative level or sigma, and for one without noise under
+  /// `dps_scale::likelihood`.
+  dps(measurement<Op> how, observation y, double length = 1.0, dps_scale which = dps_scale::residual, Rule rule = {})
+      : zeta{length}, scale{which}, how_{std::move(how)}, y_{std::move(y)}, rule_{std::move(rule)} {
+    how_.check();
+    require(zeta >= 0.0, "zeta", zeta, "at least 0");
+    require(scale != dps_scale::likelihood || how_.sigma > 0.0, "sigma of the measurement", how_.sigma,
+            "above 0 where the likelihood scales the step");
+  }
+
+  template <class R>
+  struct scratch {
+    detail::measured_state<R> measured;
+    typename Rule::template scratch<R> of_rule;
+    typename detail::measured_state<R>::array guidance;
+    std::vector<double> each;
+  };
+
+  template <class R>
+  scratch<R> start(R& run) const {
+    return {detail::start_measured(run, y_), rule_.start(run), run.make(), std::vector<double>(run.extent().images)};
+  }
+
+  template <class R>
+  void step(R& run, scratch<R>& memory, const step_at& at, view_in<R> x, view_in<R> h) const {
+    auto& be = run.on();
+    const auto rest = memory.measured.rest.view(), guidance = memory.guidance.view();
+    detail::compare(run, how_, h, memory.measured);
+    if (scale == dps_scale::residual) be.dot(rest, rest, memory.each.data());
+    how_.template adjoint<typename R::backend, typename R::value_type>(be, rest, guidance);
+    run.pullback(at.t, guidance, rest);
+    const double share = scale == dps_scale::likelihood
+                             ? zeta * detail::score_share(run.corruption(), rule_, at) / (how_.sigma * how_.sigma)
+                             : 2.0 * zeta;
+    for (double& e : memory.each) e = scale == dps_scale::residual ? (e > 0.0 ? share / std::sqrt(e) : 0.0) : share;
+    rule_.step(run, memory.of_rule, at, x, h);
+    be.combine(x, term{1.0, x}, term{per_image<double>{std::span<const double>{memory.each}}, rest});
+  }
+
+ private:
+  measurement<Op> how_;
+  observation y_;
+  Rule rule_;
+};
+static_assert(Sampler<dps<identity>, archetype_run>);
+
+}  // namespace softscore

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <cmath>
+#include <concepts>
+#include <cstddef>
+#include <utility>
+#include <vector>
+
+#include <softscore/operator/measurement.hpp>
+#include <softscore/operator/observation.hpp>
+#include <softscore/operator/regularised_inverse.hpp>
+#include <softscore/sampler/one_evaluation.hpp>
+
+namespace softscore {
+
+/// A sampler that is a rule for two numbers (one_evaluation.hpp): what methods for inverse problems step with.
+template <class S>
+concept OneEvaluationRule = std::derived_from<S, one_evaluation<S>>;
+
+namespace detail {
+
+// What every method for inverse problems carries: y of the run's images, and y - A h.
+template <class R>
+struct measured_state {
+  using array = decltype(std::declval<R&>().make());
+  array y, rest;
+};
+
+template <class R>
+measured_state<R> start_measured(R& run, const observation& y) {
+  measured_state<R> state{run.make(), run.make()};
+  y.put(run.on(), run.images(), state.y.view());
+  return state;
+}
+
+// rest = y - A h
+template <class R, class Op>
+void compare(R& run, const measurement<Op>& how, view_in<R> h, measured_state<R>& state) {
+  auto& be = run.on();
+  how.template apply<typename R::backend, typename R::value_type>(be, h, state.rest.view());
+  be.combine(state.rest.view(), term{1.0, state.y.view()}, term{-1.0, state.rest.view()});
+}
+
+// What a step by the rule does with an addition g to the score at (x_t, t), per unit of g. By Tweedie's formula the
+// estimate gains (sigma_t^2 / a_t) g, and x_s = a_s h + c (x_t - a_t h) + n z. Where C_t is no number only C_t h
+// follows from the score, and the part of C_s h that C_t h does not show stays as it was.
+template <class C, class Rule>
+double score_share(const C& corruption, const Rule& rule, const step_at& at) {
+  const double sigma = corruption.sigma(at.t), keep = at.last() ? 0.0 : rule.weights(corruption, at).keep;
+  double ratio = 1.0;
+  if constexpr (ScalarSignal<C>)
+    ratio = (at.last() ? 1.0 : corruption.signal_gain(at.s)) / corruption.signal_gain(at.t);
+  return (ratio - keep) * sigma * sigma;
+}
+
+}  // namespace detail
+
+}  // namespace softscore

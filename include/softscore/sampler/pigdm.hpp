@@ -1,0 +1,66 @@
+#pragma once
+
+#include <utility>
+
+#include <softscore/core/error.hpp>
+#include <softscore/operator/identity.hpp>
+#include <softscore/sampler/ddim.hpp>
+#include <softscore/sampler/inverse_problem.hpp>
+
+namespace softscore {
+
+/// Pseudoinverse guidance (Song, Vahdat, Mardani and Kautz, "Pseudoinverse-Guided Diffusion Models for Inverse
+/// Problems", 2023, Eq 7): takes x_0 given x_t for normal with covariance r^2 I about h, so that the score of y given
+/// x_t is J^T A^T (r^2 A A^T + sigma_y^2 I)^-1 (y - A h), and steps by `rule` along the sum of both scores. r^2 = v
+/// sigma^2 / (a^2 v + sigma^2) is that of data N(0, v I), for which the method is exact (EQUATIONS R12). For C = a I:
+/// else the score does not give h. The last step returns the guided estimate.
+template <class Op, OneEvaluationRule Rule = ddim>
+class pigdm {
+ public:
+  static constexpr int order = 1, evaluations_per_step = 1;
+  static constexpr bool needs_score = true, needs_scalar_signal = true, needs_pullback = true;
+
+  double data_variance{1.0};  ///< v
+
+  /// Throws `error` for a data variance that is not above 0 or a measurement of a negative level or sigma.
+  pigdm(measurement<Op> how, observation y, double variance = 1.0, Rule rule = {})
+      : data_variance{variance}, how_{std::move(how)}, y_{std::move(y)}, rule_{std::move(rule)} {
+    how_.check();
+    require(data_variance > 0.0, "data_variance", data_variance, "above 0");
+  }
+
+  template <class R>
+  struct scratch {
+    detail::measured_state<R> measured;
+    regularised_inverse<typename R::backend, typename R::value_type> inverse;
+    typename Rule::template scratch<R> of_rule;
+    typename detail::measured_state<R>::array guidance;
+  };
+
+  template <class R>
+  scratch<R> start(R& run) const {
+    return {detail::start_measured(run, y_), {run.on(), run.extent()}, rule_.start(run), run.make()};
+  }
+
+  template <class R>
+  void step(R& run, scratch<R>& memory, const step_at& at, view_in<R> x, view_in<R> h) const {
+    const auto rest = memory.measured.rest.view(), guidance = memory.guidance.view();
+    const double a = run.corruption().signal_gain(at.t), sigma = run.corruption().sigma(at.t);
+    const double unknown = data_variance * sigma * sigma / (a * a * data_variance + sigma * sigma);
+    detail::compare(run, how_, h, memory.measured);
+    // A^T (r^2 A A^T + sigma_y^2)^-1 = (A^T A + (sigma_y / r)^2)^-1 A^T / r^2
+    memory.inverse.solve(run.on(), how_, how_.sigma * how_.sigma / unknown, rest, rest);
+    run.pullback(at.t, rest, guidance);
+    const double share = detail::score_share(run.corruption(), rule_, at) / unknown;
+    rule_.step(run, memory.of_rule, at, x, h);
+    run.on().combine(x, term{1.0, x}, term{share, guidance});
+  }
+
+ private:
+  measurement<Op> how_;
+  observation y_;
+  Rule rule_;
+};
+static_assert(Sampler<pigdm<identity>, archetype_run>);
+
+}  // namespace softscore

@@ -1,0 +1,408 @@
+// Samplers for inverse problems: their numbers, the laws they keep, and the biases they cannot lose, pinned by the
+// differential equations of their limits.
+#include "catch.hpp"
+
+#include <cmath>
+#include <cstddef>
+#include <utility>
+#include <vector>
+
+#include <softscore/backend/serial/backend.hpp>
+#include <softscore/corruption/corruption.hpp>
+#include <softscore/corruption/variance_exploding.hpp>
+#include <softscore/corruption/variance_preserving.hpp>
+#include <softscore/denoiser/gaussian_denoiser.hpp>
+#include <softscore/denoiser/posterior_denoiser.hpp>
+#include <softscore/operator/diagonal.hpp>
+#include <softscore/operator/fade.hpp>
+#include <softscore/operator/gaussian_blur.hpp>
+#include <softscore/operator/identity.hpp>
+#include <softscore/operator/scaling.hpp>
+#include <softscore/sampler/diffpir.hpp>
+#include <softscore/sampler/dps.hpp>
+#include <softscore/sampler/momentum.hpp>
+#include <softscore/sampler/pigdm.hpp>
+#include <softscore/sampler/projection.hpp>
+#include <softscore/sampler/repaint.hpp>
+
+#include "affine_step.hpp"
+#include "heap.hpp"
+#include "refusal.hpp"
+#include "steady_denoiser.hpp"
+
+using namespace softscore;
+using Catch::Matchers::WithinAbs;
+
+namespace {
+
+// Keeps the first element of every image: a mask with one element seen.
+struct first_element {};
+
+// a^2 = .5 at time 1 and .8 at time .5, variance preserved.
+struct half_way {
+  level level_at(diffusion_time t) const { return level{-0.5 * std::log(square(t))}; }
+  double sigma_at(diffusion_time t) const { return std::sqrt(1 - square(t)); }
+  static double square(diffusion_time t) { return t.value == 1.0 ? 0.5 : t.value == 0.5 ? 0.8 : 1.0; }
+};
+
+}  // namespace
+
+template <>
+struct softscore::degradation<first_element> : softscore::diagonal<softscore::degradation<first_element>> {
+  static double entry(const first_element&, level, const shape&, pixel p) { return p.column == 0 ? 1.0 : 0.0; }
+};
+
+namespace {
+
+const shape one{1, 1, 1, 1}, pair{1, 1, 1, 2}, four{1, 1, 2, 2};
+const corruption<scaling, variance_preserving> preserving{scaling{},
+                                                          variance_preserving{.rate_first = 0.5, .rate_last = 3.0}};
+
+// The image after one step from t to s without noise.
+template <class S, class C, class D>
+std::vector<double> one_step(const S& sampler, const C& corruption, const D& denoiser, std::vector<double> x, double t,
+                             double s, const shape& image) {
+  given_noise_backend be;
+  start_point<given_noise_backend, double> from{be.make<double>(image), be.make<double>(image), {0, 1}};
+  be.upload(x.data(), from.x.view());
+  const auto end = drive(be, sampler, corruption, denoiser, time_grid{{t, s}}, std::move(from), 0);
+  be.download(end.x.view(), x.data());
+  return x;
+}
+
+template <class C>
+gaussian_denoiser<C> white(const C& corruption, const shape& image, double variance = 1.0) {
+  const auto d = static_cast<Eigen::Index>(image.per_image());
+  return {corruption, Eigen::VectorXd::Zero(d), variance * Eigen::MatrixXd::Identity(d, d), image};
+}
+
+}  // namespace
+
+TEST_CASE("DPS and pseudoinverse guidance have R12's scores", "[sampler]") {
+  // N(0,1) data, abar .5, x_t 1, y 2, sigma_y .5. What the guidance adds to x_s is its score times sigma_t^2 (a_s / a_t
+  // - c), with DDIM's c = sigma_s / sigma_t.
+  const corruption half{scaling{}, half_way{}};
+  const auto exact = white(half, one);
+  const measurement how{identity{}, level{}, 0.5};
+  const observation y{one, {2.0}};
+  const double a_t = std::sqrt(0.5), a_s = std::sqrt(0.8), c = std::sqrt(0.2 / 0.5), share = 0.5 * (a_s / a_t - c);
+  const double plain = one_step(ddim{}, half, exact, {1.0}, 1.0, 0.5, one)[0];
+  const auto score = [&](const auto& sampler) {
+    return (one_step(sampler, half, exact, {1.0}, 1.0, 0.5, one)[0] - plain) / share;
+  };
+  // Twelve printed digits.
+  CHECK_THAT(score(dps{how, y, 1.0, dps_scale::likelihood, ddim{}}), WithinAbs(3.65685424949, 5e-12));
+  CHECK_THAT(score(pigdm{how, y}), WithinAbs(1.21895141650, 5e-12));
+  // The formulas behind: J = a, h = a x.
+  CHECK_THAT(score(dps{how, y, 1.0, dps_scale::likelihood, ddim{}}), WithinAbs(a_t * (2 - a_t) / 0.25, 1e-12));
+  CHECK_THAT(score(pigdm{how, y}), WithinAbs(a_t * (2 - a_t) / 0.75, 1e-12));
+}
+
+TEST_CASE("DPS goes against the gradient of the squared distance", "[sampler]") {
+  // The gradient of |y - A h(x)|^2 by central differences, exact for a square but for rounding, 1e-16 / 1e-4.
+  const corruption half{scaling{}, half_way{}};
+  const gaussian_denoiser exact{half, Eigen::VectorXd::LinSpaced(4, -1, 1),
+                                Eigen::MatrixXd::Constant(4, 4, 0.3) + Eigen::MatrixXd::Identity(4, 4), four};
+  const measurement how{gaussian_blur{.half_width = 1}, level{0.7}, 0.1};
+  const std::vector<double> y{0.5, -1.0, 0.25, 2.0}, x{0.3, 0.8, -0.9, 0.1};
+  const Eigen::MatrixXd a = measurement_matrix(how, four), gain = exact.gain_matrix(diffusion_time{1.0});
+  const auto distance = [&](const std::vector<double>& at) {
+    const Eigen::VectorXd h =
+        exact.mean() + gain * (as_vector(std::span<const double>{at}) - std::sqrt(0.5) * exact.mean());
+    return (as_vector(std::span<const double>{y}) - a * h).squaredNorm();
+  };
+  const auto plain = one_step(ddpm{}, half, exact, x, 1.0, 0.5, four);
+  const auto fixed = one_step(dps{how, observation{four, y}, 0.3, dps_scale::constant}, half, exact, x, 1.0, 0.5, four);
+  const auto scaled = one_step(dps{how, observation{four, y}, 0.3}, half, exact, x, 1.0, 0.5, four);
+  const auto at_end =
+      one_step(dps{how, observation{four, y}, 0.3, dps_scale::constant}, half, exact, x, 1.0, 0.0, four);
+  const auto estimate = one_step(ddpm{}, half, exact, x, 1.0, 0.0, four);
+  for (std::size_t i = 0; i < 4; ++i) {
+    auto up = x, down = x;
+    up[i] += 1e-4;
+    down[i] -= 1e-4;
+    const double slope = (distance(up) - distance(down)) / 2e-4;
+    CHECK_THAT(fixed[i], WithinAbs(plain[i] - 0.3 * slope, 1e-10));
+    CHECK_THAT(scaled[i], WithinAbs(plain[i] - 0.3 * slope / std::sqrt(distance(x)), 1e-10));
+    CHECK_THAT(at_end[i], WithinAbs(estimate[i] - 0.3 * slope, 1e-10));
+  }
+}
+
+TEST_CASE("pseudoinverse guidance is exact for data N(0, v I), whatever the measurement", "[sampler]") {
+  // Then the guided estimate is E[x_0 given x_t, y], so each step is the rule's with that estimate.
+  const double v = 0.6;
+  const measurement how{gaussian_blur{.half_width = 2}, level{0.8}, 0.3};
+  const observation y{four, {0.4, -0.3, 0.8, 0.1}};
+  const gaussian_mixture prior{{1.0, Eigen::VectorXd::Zero(4), v * Eigen::MatrixXd::Identity(4, 4)}};
+  const posterior_denoiser exact{preserving, prior, how, y, four};
+  const auto check = [&](const auto& rule, double t, double s) {
+    const time_grid grid{{t, s}};
+    const affine_step guided =
+        measured_step(pigdm{how, y, v, rule}, preserving, white(preserving, four, v), four, grid);
+    const affine_step wanted = measured_step(rule, preserving, exact, four, grid);
+    // Conjugate gradients stop at 1e-13.
+    CHECK((guided.state - wanted.state).cwiseAbs().maxCoeff() < 1e-12);
+    CHECK((guided.constant - wanted.constant).cwiseAbs().maxCoeff() < 1e-12);
+    CHECK((guided.noise - wanted.noise).cwiseAbs().maxCoeff() < 1e-12);
+  };
+  for (const auto& [t, s] : {std::pair{1.0, 0.9}, {0.5, 0.2}, {0.1, 0.0}}) {
+    check(ddim{}, t, s);
+    check(ddim{1.0}, t, s);
+    check(ddpm{}, t, s);
+    check(momentum{}, t, s);
+  }
+  // It is not for other data.
+  const gaussian_mixture other{{1.0, Eigen::VectorXd::Zero(4), Eigen::MatrixXd::Constant(4, 4, 0.5)}};
+  const affine_step missed =
+      measured_step(pigdm{how, y}, preserving, gaussian_denoiser{preserving, other[0].mean, other[0].covariance, four},
+                    four, time_grid{{0.5, 0.2}});
+  const affine_step right = measured_step(ddim{}, preserving, posterior_denoiser{preserving, other, how, y, four}, four,
+                                          time_grid{{0.5, 0.2}});
+  CHECK((missed.state - right.state).cwiseAbs().maxCoeff() > 0.01);
+}
+
+TEST_CASE("projection ends at an image that agrees with the measurement", "[sampler]") {
+  const corruption fading{fade{}, variance_exploding{.sigma_min = 0.2, .sigma_max = 0.8, .level_max = 1.0}};
+  const observation y{pair, {0.7, 123.0}};  // the second element is not measured
+  const measurement how{first_element{}, level{}};
+  const auto check = [&](const auto& sampler, const auto& corruption) {
+    serial_backend be;
+    const auto grid = uniform_grid(9);
+    const auto end = drive(be, sampler, corruption, white(corruption, pair), grid,
+                           draw_start<double>(be, corruption, grid, pair, {0, 5}, 3), 3);
+    for (std::size_t i = 0; i < 5; ++i) {
+      CHECK_THAT(end.x.view()[2 * i], WithinAbs(0.7, 1e-15));
+      CHECK(std::abs(end.x.view()[2 * i + 1]) < 20.0);
+    }
+  };
+  check(projection{how, y}, fading);
+  check(projection{how, y, ddpm{}}, preserving);
+  // A blur, whose inverse is found to 1e-13 times its condition number, below 100.
+  serial_backend be;
+  const measurement blurred{gaussian_blur{.half_width = 2}, level{0.6}};
+  const observation seen{four, {0.4, -0.3, 0.8, 0.1}};
+  const auto grid = uniform_grid(9);
+  const auto end = drive(be, projection{blurred, seen}, fading, white(fading, four), grid,
+                         draw_start<double>(be, fading, grid, four, {0, 3}, 3), 3);
+  auto again = be.make<double>(four.with_images(3));
+  blurred.apply<serial_backend, double>(be, end.x.view(), again.view());
+  for (std::size_t i = 0; i < 12; ++i) CHECK_THAT(again.view()[i], WithinAbs(seen.of(0)[i % 4], 1e-11));
+}
+
+TEST_CASE("DiffPIR's estimate is the minimum of its proximal problem", "[sampler]") {
+  const measurement how{gaussian_blur{.half_width = 2}, level{0.8}, 0.3};
+  const observation y{four, {0.4, -0.3, 0.8, 0.1}};
+  const double lambda = 2.5, t = 0.6, s = 0.4, zeta = 0.4;
+  const auto exact = white(preserving, four);
+  const std::vector<double> x{0.3, 0.8, -0.9, 0.1};
+  const double a_t = preserving.signal_gain(diffusion_time{t}), sigma_t = preserving.sigma(diffusion_time{t});
+  const double a_s = preserving.signal_gain(diffusion_time{s}), sigma_s = preserving.sigma(diffusion_time{s});
+  const double rho = lambda * 0.09 * a_t * a_t / (sigma_t * sigma_t);
+  const Eigen::MatrixXd a = measurement_matrix(how, four);
+  const Eigen::VectorXd seen = as_vector(y.of(0)), state = as_vector(std::span<const double>{x}), h = a_t * state;
+  const Eigen::VectorXd wanted =
+      (a.transpose() * a + rho * Eigen::MatrixXd::Identity(4, 4)).ldlt().solve(a.transpose() * seen + rho * h);
+  const auto at_end = one_step(diffpir{how, y, lambda, zeta}, preserving, exact, x, t, 0.0, four);
+  const auto next = one_step(diffpir{how, y, lambda, zeta}, preserving, exact, x, t, s, four);
+  for (std::size_t i = 0; i < 4; ++i) {
+    const double best = wanted[static_cast<Eigen::Index>(i)];
+    CHECK_THAT(at_end[i], WithinAbs(best, 1e-12));
+    CHECK_THAT(next[i], WithinAbs(a_s * best + std::sqrt(1 - zeta) * sigma_s / sigma_t * (x[i] - a_t * best), 1e-12));
+  }
+}
+
+namespace {
+
+// What a linear equation along B, the integral of the rate, carries mean and variance to: Runge-Kutta's method from
+// `from` down to 0, dm/dB = -(slope m + constant), dv/dB = -(2 slope v + 1) with slope and constant functions of a =
+// exp(-B/2).
+struct moments {
+  double mean, variance;
+};
+template <class Slope, class Constant>
+moments carried(moments m, double from, Slope slope, Constant constant) {
+  constexpr int steps = 4000;
+  const double step = from / steps;
+  const auto rate = [&](moments at, double b) {
+    const double a = std::exp(-0.5 * b);
+    return moments{slope(a) * at.mean + constant(a), 2 * slope(a) * at.variance + 1};
+  };
+  const auto moved = [](moments at, moments by, double how_far) {
+    return moments{at.mean + how_far * by.mean, at.variance + how_far * by.variance};
+  };
+  for (int i = 0; i < steps; ++i) {
+    const double b = from - i * step;
+    const moments k1 = rate(m, b), k2 = rate(moved(m, k1, step / 2), b - step / 2);
+    const moments k3 = rate(moved(m, k2, step / 2), b - step / 2), k4 = rate(moved(m, k3, step), b - step);
+    m = {m.mean + step / 6 * (k1.mean + 2 * k2.mean + 2 * k3.mean + k4.mean),
+         m.variance + step / 6 * (k1.variance + 2 * k2.variance + 2 * k3.variance + k4.variance)};
+  }
+  return m;
+}
+
+// The law at the end for infinitely many steps, from those for N and 2N: the error falls like 1/N.
+template <class S, class D>
+normal_law limit_of(const S& sampler, const D& exact, const shape& image, const normal_law& start, std::size_t steps) {
+  const auto law = [&](std::size_t n) {
+    // Just before 0, where the last step would return the estimate.
+    return law_after(sampler, preserving, exact, image, uniform_grid(n, 1.0, 1e-9), start);
+  };
+  const normal_law rough = law(steps), fine = law(2 * steps);
+  return {2 * fine.mean - rough.mean, 2 * fine.covariance - rough.covariance};
+}
+
+// Of variance_preserving with rates .5 to 3.
+constexpr double whole_rate = 0.5 + 0.5 * 2.5;
+
+}  // namespace
+
+TEST_CASE("DPS keeps a bias at any number of steps", "[sampler]") {
+  // N(0, 1) data, y = x_0 + n with sigma_y = .5 and y = 2: the posterior is N(1.6, .2). With h = a x the reverse
+  // equation is dx = [x/2 - x + a (y - a x) / sigma_y^2] dB + dw.
+  const double noise = 0.25, y = 2.0;
+  const measurement how{identity{}, level{}, 0.5};
+  const normal_law start{Eigen::VectorXd::Zero(1), Eigen::MatrixXd::Identity(1, 1)};
+  const moments wanted = carried(
+      {0.0, 1.0}, whole_rate, [&](double a) { return -0.5 - a * a / noise; }, [&](double a) { return a * y / noise; });
+  const normal_law found =
+      limit_of(dps{how, observation{one, {y}}, 1.0, dps_scale::likelihood}, white(preserving, one), one, start, 2048);
+  // What the extrapolation leaves falls like 1/N^2; it is 1e-6 here.
+  CHECK_THAT(found.mean[0], WithinAbs(wanted.mean, 1e-5));
+  CHECK_THAT(found.covariance(0, 0), WithinAbs(wanted.variance, 1e-5));
+  // The bias itself: too near the measurement, and too sure.
+  CHECK_THAT(wanted.mean - 1.6, WithinAbs(0.3266, 0.00005));
+  CHECK_THAT(wanted.variance - 0.2, WithinAbs(-0.0749, 0.00005));
+}
+
+TEST_CASE("RePaint keeps a bias at any number of steps", "[sampler]") {
+  // Two elements of correlation .8, the first known to be 1: the second is N(.8, .36). RePaint draws the first afresh
+  // in every step, so that in the limit the second feels only its mean a y: dx = [x/2 - (x - a^3 rho y) / (1 - a^4
+  // rho^2)] dB + dw.
+  const double correlation = 0.8, y = 1.0;
+  Eigen::MatrixXd covariance(2, 2);
+  covariance << 1, correlation, correlation, 1;
+  const gaussian_denoiser exact{preserving, Eigen::VectorXd::Zero(2), covariance, pair};
+  const measurement how{first_element{}, level{}};
+  const observation seen{pair, {y, 0.0}};
+  const normal_law start{Eigen::VectorXd::Zero(2), Eigen::MatrixXd::Identity(2, 2)};
+  const auto left = [&](double a) { return 1 - a * a * a * a * correlation * correlation; };
+  const moments wanted = carried(
+      {0.0, 1.0}, whole_rate, [&](double a) { return 0.5 - 1 / left(a); },
+      [&](double a) { return a * a * a * correlation * y / left(a); });
+  const normal_law found = limit_of(repaint{how, seen, 1}, exact, pair, start, 2048);
+  CHECK_THAT(found.mean[1], WithinAbs(wanted.mean, 1e-5));
+  CHECK_THAT(found.covariance(1, 1), WithinAbs(wanted.variance, 1e-5));
+  CHECK_THAT(found.mean[0], WithinAbs(y, 1e-8));
+  // The bias itself: the second element hears too little of the first.
+  CHECK_THAT(wanted.mean - 0.8, WithinAbs(-0.3074, 0.00005));
+  CHECK_THAT(wanted.variance - 0.36, WithinAbs(0.1352, 0.00005));
+}
+
+TEST_CASE("a second round of RePaint draws what its formula says", "[sampler]") {
+  // One step of two rounds by hand, with the run's own noise.
+  serial_backend be;
+  const auto exact = white(preserving, pair, 0.5);
+  const measurement how{first_element{}, level{}};
+  const double t = 0.8, s = 0.5, y = 1.5;
+  const auto& c = preserving;
+  const double a_t = c.signal_gain(diffusion_time{t}), a_s = c.signal_gain(diffusion_time{s}),
+               sigma_t = c.sigma(diffusion_time{t}), sigma_s = c.sigma(diffusion_time{s});
+  const double alpha = a_t * a_t / (a_s * a_s), gain = a_t * 0.5 / (a_t * a_t * 0.5 + sigma_t * sigma_t);
+  const auto noise = [&](std::uint8_t draw) {
+    auto z = be.make<double>(pair);
+    be.normal(noise_key{7, noise_stream::sampling, 0, draw}, {0, 1}, z.view());
+    return std::pair{z.view()[0], z.view()[1]};
+  };
+  start_point<serial_backend, double> from{be.make<double>(pair), be.make<double>(pair), {0, 1}};
+  from.x.view()[0] = 0.4;
+  from.x.view()[1] = -1.1;
+  double first = 0.4, second = -1.1;
+  for (std::uint8_t round = 0; round < 2; ++round) {
+    if (round > 0) {
+      const auto back = noise(2);
+      first = std::sqrt(alpha) * first + std::sqrt(1 - alpha) * back.first;
+      second = std::sqrt(alpha) * second + std::sqrt(1 - alpha) * back.second;
+    }
+    const auto of_step = noise(static_cast<std::uint8_t>(3 * round)),
+               of_seen = noise(static_cast<std::uint8_t>(3 * round + 1));
+    // R1 in x_0 form: mean (a_s (1 - alpha) h + sqrt(alpha) sigma_s^2 x) / sigma_t^2, variance 1 - alpha.
+    const double h = gain * second;
+    second = (a_s * (1 - alpha) * h + std::sqrt(alpha) * sigma_s * sigma_s * second) / (sigma_t * sigma_t) +
+             std::sqrt(1 - alpha) * of_step.second;
+    first = a_s * y + sigma_s * of_seen.first;
+  }
+  const auto end =
+      drive(be, repaint{how, observation{pair, {y, 0.0}}, 2}, c, exact, time_grid{{t, s}}, std::move(from), 7);
+  CHECK(end.nfe == 2);
+  CHECK_THAT(end.x.view()[0], WithinAbs(first, 1e-14));
+  CHECK_THAT(end.x.view()[1], WithinAbs(second, 1e-14));
+}
+
+namespace {
+
+const observation many{shape{6, 1, 2, 2}, [] {
+                         std::vector<double> values(24);
+                         for (std::size_t i = 0; i < 24; ++i) values[i] = std::sin(1.0 + static_cast<double>(i));
+                         return values;
+                       }()};
+const measurement<gaussian_blur> blurred{gaussian_blur{.half_width = 2}, level{0.8}, 0.3};
+
+template <class Check>
+void for_every_method(const Check& check) {
+  check(projection{blurred, many});
+  check(diffpir{blurred, many});
+  check(pigdm{blurred, many});
+  check(dps{blurred, many});
+  check(dps{blurred, many, 0.5, dps_scale::likelihood, momentum{}});
+  check(repaint{measurement{first_element{}, level{}}, many, 3});
+}
+
+}  // namespace
+
+TEST_CASE("an image of an inverse problem does not depend on its batch", "[sampler]") {
+  serial_backend be;
+  for_every_method([&](const auto& sampler) {
+    const auto grid = uniform_grid(5);
+    const auto draw = [&](batch images) {
+      return drive(be, sampler, preserving, steady_denoiser{}, grid,
+                   draw_start<float>(be, preserving, grid, four, images, 3), 3);
+    };
+    const auto all = draw({0, 6}), rest = draw({4, 2});
+    for (std::size_t i = 0; i < 8; ++i) CHECK(all.x.view()[16 + i] == rest.x.view()[i]);
+    CHECK_REFUSED(draw({5, 2}), "number of the image is 6, but it must be below the number of observed images");
+  });
+}
+
+TEST_CASE("methods for inverse problems take nothing from the heap after the first step", "[sampler]") {
+  serial_backend be;
+  for_every_method([&](const auto& sampler) {
+    const auto grid = uniform_grid(8);
+    std::vector<std::size_t> taken;
+    taken.reserve(16);
+    const auto end = drive(be, sampler, preserving, steady_denoiser{}, grid,
+                           draw_start<float>(be, preserving, grid, four, {0, 6}, 3), 3,
+                           [&](const auto&) { taken.push_back(heap::taken.load()); });
+    REQUIRE(taken.size() == 8);
+    CHECK(taken.back() == taken[1]);
+    CHECK((end.nfe == 8 || end.nfe == 3 * 7 + 1));
+  });
+}
+
+TEST_CASE("methods for inverse problems refuse what cannot be", "[sampler]") {
+  const observation y{pair, {1.0, 2.0}};
+  CHECK_REFUSED((repaint{blurred, many, 0}), "rounds is 0, but it must be between 1 and 85");
+  CHECK_REFUSED((dps{blurred, many, -1.0}), "zeta is -1, but it must be at least 0");
+  CHECK_REFUSED((dps{measurement{identity{}, level{}}, y, 1.0, dps_scale::likelihood}),
+                "sigma of the measurement is 0, but it must be above 0 where the likelihood scales the step");
+  CHECK_REFUSED((pigdm{blurred, many, 0.0}), "data_variance is 0, but it must be above 0");
+  CHECK_REFUSED((diffpir{blurred, many, 1.0, 1.5}), "zeta is 1.5, but it must be between 0 and 1");
+  serial_backend be;
+  const auto grid = uniform_grid(3);
+  const auto draw = [&](const auto& sampler) {
+    drive(be, sampler, preserving, steady_denoiser{}, grid, draw_start<double>(be, preserving, grid, four, {0, 2}, 3),
+          3);
+  };
+  CHECK_REFUSED(draw(repaint{blurred, many}), "but it must be 0: RePaint takes A for a projection");
+  CHECK_REFUSED(draw(projection{measurement{identity{}, level{}}, y}),
+                "extent of the observation is 1 x 1 x 1 x 2, but it must be that of the images");
+}
