@@ -38,7 +38,9 @@ inline void place_digit(ink_pen& pen, ink_dice& dice, double side, double half_w
   }
   const double room = side - 2.5 * half_width - 2.6;
   const double scale = std::min({height, room / (bottom - top), room / std::max(right - left, 0.1)});
-  const double free_x = 0.5 * (room - scale * (right - left)), free_y = 0.5 * (room - scale * (bottom - top));
+  // A digit that fills the room has none to move in, but for rounding.
+  const double free_x = std::max(0.0, 0.5 * (room - scale * (right - left))),
+               free_y = std::max(0.0, 0.5 * (room - scale * (bottom - top)));
   const double x = 0.5 * side + std::clamp(shift_x, -free_x, free_x),
                y = 0.5 * side + std::clamp(shift_y, -free_y, free_y);
   for (auto& p : pen.points()) {
