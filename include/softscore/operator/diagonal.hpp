@@ -1,6 +1,5 @@
 #pragma once
 
-#include <concepts>
 #include <cstddef>
 #include <memory>
 #include <utility>
@@ -8,6 +7,7 @@
 
 #include <softscore/operator/concept.hpp>
 #include <softscore/operator/diagonal_svd.hpp>
+#include <softscore/operator/table.hpp>
 
 namespace softscore {
 
@@ -32,11 +32,6 @@ struct diagonal_derivative {
                             const Table*... table) const {
     return static_cast<T>(F::entry_derivative(op, w, s, p, table...)) * image[p.offset(s)];
   }
-};
-
-template <class F, class Op>
-concept HasTable = requires(const Op op) {
-  { F::table(op) } -> std::same_as<const std::shared_ptr<const std::vector<double>>&>;
 };
 
 template <class F, class Op>

@@ -40,6 +40,10 @@ class kronecker_svd {
           values_.push_back(of(axes_[0], c) * of(axes_[1], y) * of(axes_[2], x));
   }
 
+  /// The same vectors with values of their own, one per element of an image, where these are no products.
+  kronecker_svd(axis channels, axis rows, axis columns, std::vector<double> values)
+      : axes_{std::move(channels), std::move(rows), std::move(columns)}, values_{std::move(values)} {}
+
   std::span<const double> values() const { return values_; }
 
   template <class Be, Scalar T>

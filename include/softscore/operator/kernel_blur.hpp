@@ -1,0 +1,94 @@
+#pragma once
+
+#include <cmath>
+#include <cstddef>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include <softscore/core/error.hpp>
+#include <softscore/operator/gathered.hpp>
+
+namespace softscore {
+
+/// Convolution with a kernel of the user's own, zeros outside the image: a bright pixel becomes the kernel. Level w,
+/// from 0 to 1, mixes it in: C_w = (1 - w) I + w K, which is the identity at 0 and smooth in w for any kernel at all;
+/// to stretch a kernel with the level would mean to interpolate it.
+class kernel_blur {
+ public:
+  /// `weights` are height x width numbers, row by row, the middle one for the pixel itself. Throws `error` if a side is
+  /// even, if there are fewer or more weights than that, or if one is not finite.
+  kernel_blur(std::size_t height, std::size_t width, std::vector<double> weights) : sides_{height, width} {
+    require(height % 2 == 1, "height of the kernel", height, "odd");
+    require(width % 2 == 1, "width of the kernel", width, "odd");
+    require(weights.size() == height * width, "number of weights", weights.size(), "height times width");
+    for (const double v : weights) require(std::isfinite(v), "a weight of the kernel", v, "finite");
+    weights_ = std::make_shared<const std::vector<double>>(std::move(weights));
+  }
+
+ private:
+  friend struct degradation<kernel_blur>;
+
+  struct extent {
+    std::size_t height, width;
+  };
+  extent sides_;
+  std::shared_ptr<const std::vector<double>> weights_;
+};
+
+template <>
+struct degradation<kernel_blur> : gathered<degradation<kernel_blur>> {
+  using sides = kernel_blur::extent;
+  static sides parameters(const kernel_blur& op) { return op.sides_; }
+  static const std::shared_ptr<const std::vector<double>>& table(const kernel_blur& op) { return op.weights_; }
+
+  template <class T>
+  SOFTSCORE_HD static T apply_pixel(sides k, level w, const shape& s, pixel p, const T* image, const double* weights) {
+    return mixed(w, image[p.offset(s)], sum<true>(k, s, p, image, weights));
+  }
+  template <class T>
+  SOFTSCORE_HD static T adjoint_pixel(sides k, level w, const shape& s, pixel p, const T* image,
+                                      const double* weights) {
+    return mixed(w, image[p.offset(s)], sum<false>(k, s, p, image, weights));
+  }
+  template <class T>
+  SOFTSCORE_HD static T derivative_pixel(sides k, level, const shape& s, pixel p, const T* image,
+                                         const double* weights) {
+    return sum<true>(k, s, p, image, weights) - image[p.offset(s)];
+  }
+
+ private:
+  template <class T>
+  SOFTSCORE_HD static T mixed(level w, T own, T blurred) {
+    return static_cast<T>(1.0 - w.value) * own + static_cast<T>(w.value) * blurred;
+  }
+
+  // Offset d of the kernel sits at the pixel p - d for a convolution, at p + d for its transpose. Along one direction,
+  // offsets run from -half to half, those outside the image left out.
+  struct range {
+    std::ptrdiff_t first, last;
+  };
+  template <bool Mirrored>
+  SOFTSCORE_HD static range inside(std::size_t kernel, std::size_t position, std::size_t side) {
+    const auto half = static_cast<std::ptrdiff_t>(kernel / 2), at = static_cast<std::ptrdiff_t>(position);
+    const std::ptrdiff_t before = at, after = static_cast<std::ptrdiff_t>(side) - 1 - at;
+    const std::ptrdiff_t low = Mirrored ? after : before, high = Mirrored ? before : after;
+    return {-(low < half ? low : half), high < half ? high : half};
+  }
+  template <bool Mirrored, class T>
+  SOFTSCORE_HD static T sum(sides k, const shape& s, pixel p, const T* image, const double* weights) {
+    const range rows = inside<Mirrored>(k.height, p.row, s.height);
+    const range columns = inside<Mirrored>(k.width, p.column, s.width);
+    const std::ptrdiff_t width = static_cast<std::ptrdiff_t>(s.width), turn = Mirrored ? -1 : 1;
+    const T* centre = image + p.offset(s);
+    const double* middle = weights + (k.height * k.width) / 2;
+    T total{};
+    for (std::ptrdiff_t y = rows.first; y <= rows.last; ++y)
+      for (std::ptrdiff_t x = columns.first; x <= columns.last; ++x)
+        total += static_cast<T>(middle[y * static_cast<std::ptrdiff_t>(k.width) + x]) * centre[turn * (y * width + x)];
+    return total;
+  }
+};
+static_assert(LinearOperator<kernel_blur> && DifferentiableInLevel<kernel_blur>);
+
+}  // namespace softscore

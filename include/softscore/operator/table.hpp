@@ -1,0 +1,15 @@
+#pragma once
+
+#include <concepts>
+#include <memory>
+#include <vector>
+
+namespace softscore::detail {
+
+// `F::table(op)` are numbers that an operator looks up: the helpers hand their address to the functions of F.
+template <class F, class Op>
+concept HasTable = requires(const Op op) {
+  { F::table(op) } -> std::same_as<const std::shared_ptr<const std::vector<double>>&>;
+};
+
+}  // namespace softscore::detail
