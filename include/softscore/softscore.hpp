@@ -22,6 +22,8 @@
 #include <softscore/metric/frechet.hpp>
 #include <softscore/metric/nearest.hpp>
 #include <softscore/metric/pca.hpp>
+#include <softscore/metric/sinkhorn.hpp>
+#include <softscore/metric/sliced_wasserstein.hpp>
 #include <softscore/nn/digit_cnn.hpp>
 #include <softscore/objective/cold_loss.hpp>
 #include <softscore/objective/epsilon_score.hpp>

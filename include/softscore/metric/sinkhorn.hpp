@@ -1,0 +1,186 @@
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <limits>
+
+#include <softscore/core/eigen.hpp>
+#include <softscore/core/error.hpp>
+#include <softscore/metric/cost_matrix.hpp>
+
+namespace softscore {
+
+/// When `sinkhorn` is done.
+struct sinkhorn_options {
+  double regularisation{0.05};  ///< in units of the cost, or of its mean where `relative`
+  bool relative{true};
+  double tolerance{1e-5};     ///< largest sum of |column marginal - wanted|; the row marginals hold to rounding
+  std::size_t rounds{10000};  ///< most rounds
+
+  /// Throws `error` for values that cannot be right.
+  void check() const {
+    require(std::isfinite(regularisation) && regularisation > 0.0, "regularisation", regularisation,
+            "above 0 and finite");
+    require(tolerance > 0.0, "tolerance", tolerance, "above 0");
+    require(rounds >= 1, "rounds", rounds, "at least 1");
+  }
+};
+
+/// What `sinkhorn` found: the plan P = exp((f_i + g_j - C_ij) / regularisation) a_i b_j.
+struct sinkhorn_result {
+  double cost{};            ///< <P, C>
+  double value{};           ///< <P, C> + regularisation KL(P | a b^T), what P minimises
+  double regularisation{};  ///< in units of the cost
+  double marginal_error{};  ///< sum over columns of |marginal - wanted|
+  std::size_t rounds{};     ///< how many were made
+  bool converged{};         ///< whether the tolerance was met
+  Eigen::VectorXd f, g;     ///< the potentials
+};
+
+namespace detail {
+
+// Sinkhorn's rounds on a kernel into which the potentials f, g found so far are absorbed, K = exp((f + g - C) / reg) a
+// b^T, so that the factors u, v stay near 1 and nothing overflows however small the regularisation (Schmitzer:
+// "Stabilized Sparse Scaling Algorithms for Entropy Regularized Transport Problems", s3.1).
+template <class T>
+class sinkhorn_rounds {
+  using column = Eigen::Matrix<T, Eigen::Dynamic, 1>;
+
+ public:
+  sinkhorn_rounds(const row_matrix<T>& cost, const Eigen::VectorXd& a, const Eigen::VectorXd& b, double regularisation)
+      : cost_{cost}, a_{a}, b_{b}, regularisation_{regularisation}, f_{cost.rows()}, g_{cost.cols()} {
+    // First potentials for which every row and column of the kernel has an entry exp(0).
+    f_ = cost.rowwise().minCoeff().template cast<double>();
+    g_.setConstant(std::numeric_limits<double>::infinity());
+    for (Eigen::Index i = 0; i < cost.rows(); ++i)
+      g_ = g_.cwiseMin(cost.row(i).transpose().template cast<double>().array().matrix() -
+                       Eigen::VectorXd::Constant(cost.cols(), f_[i]));
+    absorb();
+  }
+
+  // One round: v so that the columns match, then u so that the rows do. The kernel passes through the cache once, for
+  // each row is used for its own factor and, with it, for the next sums over columns.
+  void round() {
+    v_ = columns_.array() / sums_.array();
+    update_rows();
+    if (strayed()) absorb();
+  }
+  // How far the columns are off; the rows match to rounding.
+  double error() const { return (v_.array() * sums_.array() - columns_.array()).abs().template cast<double>().sum(); }
+
+  // <P, C>, and the potentials with u and v in them.
+  void finish(sinkhorn_result& result) const {
+    double total = 0.0;
+    for (Eigen::Index i = 0; i < cost_.rows(); ++i)
+      total += static_cast<double>(u_[i]) *
+               static_cast<double>((kernel_.row(i).array() * v_.transpose().array() * cost_.row(i).array()).sum());
+    result.cost = total;
+    result.f = f_ + regularisation_ * u_.template cast<double>().array().log().matrix();
+    result.g = g_ + regularisation_ * v_.template cast<double>().array().log().matrix();
+    // KL(P | a b^T) is <P, (f + g - C) / reg>, and the rows of P sum to a, its columns to b but for the error.
+    const Eigen::VectorXd marginal = (v_.array() * sums_.array()).matrix().template cast<double>();
+    result.value = a_.dot(result.f) + marginal.dot(result.g);
+  }
+
+ private:
+  static constexpr T stray{1e8f};  // far from the range of either type
+
+  void update_rows() {
+    sums_.setZero(cost_.cols());
+    for (Eigen::Index i = 0; i < cost_.rows(); ++i) {
+      u_[i] = rows_[i] / kernel_.row(i).dot(v_.transpose());
+      sums_.noalias() += u_[i] * kernel_.row(i).transpose();
+    }
+  }
+  bool strayed() const {
+    return u_.maxCoeff() > stray || v_.maxCoeff() > stray || u_.minCoeff() < T{1} / stray ||
+           v_.minCoeff() < T{1} / stray;
+  }
+  // Takes u and v into the potentials and makes the kernel anew.
+  void absorb() {
+    if (u_.size() > 0) {
+      f_ += regularisation_ * u_.template cast<double>().array().log().matrix();
+      g_ += regularisation_ * v_.template cast<double>().array().log().matrix();
+    }
+    rows_ = a_.template cast<T>();
+    columns_ = b_.template cast<T>();
+    kernel_.resize(cost_.rows(), cost_.cols());
+    const auto scale = static_cast<T>(1.0 / regularisation_);
+    const column of_columns = g_.template cast<T>();
+    for (Eigen::Index i = 0; i < cost_.rows(); ++i)
+      kernel_.row(i) = ((of_columns.transpose().array() - cost_.row(i).array() + static_cast<T>(f_[i])) * scale).exp() *
+                       (rows_[i] * columns_.transpose().array());
+    u_ = column::Ones(cost_.rows());
+    v_ = column::Ones(cost_.cols());
+    update_rows();
+  }
+
+  const row_matrix<T>& cost_;
+  Eigen::VectorXd a_, b_;
+  double regularisation_;
+  Eigen::VectorXd f_, g_;
+  column rows_, columns_, u_, v_, sums_;
+  row_matrix<T> kernel_;
+};
+
+}  // namespace detail
+
+/// Entropy-regularised transport between the weights `a` of the rows and `b` of the columns, each summing to 1, at the
+/// given cost (EQUATIONS M5; 001 App. C; Cuturi: "Sinkhorn Distances"): P minimises <P, C> + reg KL(P | a b^T). It
+/// computes in T and keeps the potentials apart in double; a round reads the kernel once. Small regularisations are
+/// slow: `converged` tells whether the tolerance was met. Throws `error` for weights or costs that cannot be right.
+template <class T>
+sinkhorn_result sinkhorn(const row_matrix<T>& cost, const Eigen::VectorXd& a, const Eigen::VectorXd& b,
+                         const sinkhorn_options& options = {}) {
+  options.check();
+  require(cost.rows() >= 1 && a.size() == cost.rows(), "the number of row weights", a.size(),
+          "that of the cost's rows");
+  require(cost.cols() >= 1 && b.size() == cost.cols(), "the number of column weights", b.size(),
+          "that of the cost's columns");
+  require(a.minCoeff() > 0.0 && b.minCoeff() > 0.0, "the smallest weight", std::min(a.minCoeff(), b.minCoeff()),
+          "above 0");
+  require(std::abs(a.sum() - 1.0) < 1e-9 && std::abs(b.sum() - 1.0) < 1e-9, "the sum of the weights", a.sum(), "1");
+  require(cost.allFinite(), "the cost", "not finite", "finite everywhere");
+  sinkhorn_result result;
+  result.regularisation = options.regularisation;
+  if (options.relative) result.regularisation *= a.dot((cost.template cast<double>() * b).eval());
+  require(result.regularisation > 0.0, "the mean cost", 0.0, "above 0 where the regularisation is relative to it");
+  detail::sinkhorn_rounds<T> rounds{cost, a, b, result.regularisation};
+  while (result.rounds < options.rounds && !result.converged) {
+    rounds.round();
+    ++result.rounds;
+    result.marginal_error = rounds.error();
+    result.converged = result.marginal_error <= options.tolerance;
+  }
+  rounds.finish(result);
+  return result;
+}
+
+/// The same with equal weights.
+template <class T>
+sinkhorn_result sinkhorn(const row_matrix<T>& cost, const sinkhorn_options& options = {}) {
+  return sinkhorn(cost, Eigen::VectorXd::Constant(cost.rows(), 1.0 / static_cast<double>(cost.rows())).eval(),
+                  Eigen::VectorXd::Constant(cost.cols(), 1.0 / static_cast<double>(cost.cols())).eval(), options);
+}
+
+/// Regularised 2-Wasserstein distance between two clouds of points, one a row: sqrt(<P, C>) with C the squared
+/// distances (EQUATIONS M5, D8). Of a cloud and itself it is not 0. Throws `error` as `sinkhorn` does.
+template <class T>
+double sinkhorn_distance(const row_matrix<T>& x, const row_matrix<T>& y, const sinkhorn_options& options = {}) {
+  return std::sqrt(sinkhorn<T>(squared_distances<T>(x, y), options).cost);
+}
+
+/// The debiased divergence W(x, y) - (W(x, x) + W(y, y)) / 2 of the regularised values W = <P, C> + reg KL, which is 0
+/// between a cloud and itself (EQUATIONS M5; Feydy et al.: "Interpolating between Optimal Transport and MMD using
+/// Sinkhorn Divergences"). All three use the regularisation of the first.
+template <class T>
+double sinkhorn_divergence(const row_matrix<T>& x, const row_matrix<T>& y, sinkhorn_options options = {}) {
+  const auto between = sinkhorn<T>(squared_distances<T>(x, y), options);
+  options.relative = false;
+  options.regularisation = between.regularisation;
+  return between.value - 0.5 * (sinkhorn<T>(squared_distances<T>(x, x), options).value +
+                                sinkhorn<T>(squared_distances<T>(y, y), options).value);
+}
+
+}  // namespace softscore
