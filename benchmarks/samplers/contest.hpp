@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <concepts>
 #include <cstddef>
 #include <functional>
 #include <string>
@@ -12,6 +11,7 @@
 
 #include <softscore/sampler/sample.hpp>
 
+#include "any_denoiser.hpp"
 #include "model.hpp"
 #include "recipes.hpp"
 #include "samplers.hpp"
@@ -19,30 +19,6 @@
 // Samplers against each other on the recipes of the program digits. A sampler enters by one line in any file of this
 // folder: `const bool entered = enter("name", my_sampler{});`. Where its needs are not met it is left out.
 namespace contest {
-
-/// A model's denoiser as a type of its own, so that a new sampler compiles without the network.
-class any_denoiser {
- public:
-  static constexpr int evaluations = 1;
-  explicit any_denoiser(const digits::model& made) : model_{&made} {}
-
-  template <softscore::Scalar T>
-    requires std::same_as<T, float>
-  digits::estimator workspace(softscore::tbb_backend& be, softscore::shape batch) const {
-    return model_->denoiser(be, batch);
-  }
-  void estimate(softscore::tbb_backend&, const softscore::question& q, digits::estimator::images x,
-                digits::estimator::result out, digits::estimator& ws) const {
-    ws.estimate(q, x, out);
-  }
-  void pullback(softscore::tbb_backend&, const softscore::question& q, digits::estimator::images v,
-                digits::estimator::result out, digits::estimator& ws) const {
-    ws.pullback(q, v, out);
-  }
-
- private:
-  const digits::model* model_;
-};
 
 /// What to draw: as many steps as `evaluations` of the network pay for.
 struct task {
@@ -80,15 +56,16 @@ inline std::size_t steps_for(std::size_t evaluations, int per_step) {
 template <class Recipe, class S>
 void enter_recipe(const std::string& name, const S& sampler) {
   using corruption_type = decltype(Recipe::corruption(softscore::shape{}, softscore::fitted_start{}));
-  using run_type = softscore::sampling_run<softscore::tbb_backend, corruption_type, any_denoiser, float>;
+  using run_type = softscore::sampling_run<softscore::tbb_backend, corruption_type, digits::any_denoiser, float>;
   if constexpr (digits::what_is_missing<S, run_type>().empty())
     entrants().push_back({Recipe::name, name, S::order, S::evaluations_per_step, [sampler](const task& t) {
                             const std::size_t steps = steps_for(t.evaluations, S::evaluations_per_step);
                             const auto corruption = Recipe::corruption(t.image, t.model.start());
                             const auto began = std::chrono::steady_clock::now();
-                            auto drawn = softscore::sample(
-                                t.backend, sampler, corruption, any_denoiser{t.model}, softscore::uniform_grid(steps),
-                                t.image, {.images = t.count, .batch = std::min<std::size_t>(t.count, 128)});
+                            auto drawn =
+                                softscore::sample(t.backend, sampler, corruption, digits::any_denoiser{t.model},
+                                                  softscore::uniform_grid(steps), t.image,
+                                                  {.images = t.count, .batch = std::min<std::size_t>(t.count, 128)});
                             const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
                             return outcome{std::move(drawn.images), drawn.nfe, steps, took.count()};
                           }});
