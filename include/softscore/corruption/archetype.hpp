@@ -20,10 +20,15 @@ struct archetype_corruption {
   void draw_xi(Be&, noise_key, batch, view<T, typename Be::space>) const;
   template <class Be, Scalar T>
   void start(Be&, diffusion_time, std::uint64_t, batch, view<T, typename Be::space>, view<T, typename Be::space>) const;
+  template <class Be, Scalar T>
+  void signal_derivative(Be&, per_image<diffusion_time>, const_view<T, typename Be::space>,
+                         view<T, typename Be::space>) const;
   double sigma(diffusion_time) const;
+  double sigma_rate(diffusion_time) const;
   double signal_gain(diffusion_time) const;
+  double signal_gain_rate(diffusion_time) const;
 };
 static_assert(Corruption<archetype_corruption> && GaussianCorruption<archetype_corruption> &&
-              ScalarSignal<archetype_corruption>);
+              DifferentiableSignal<archetype_corruption> && DifferentiableScalarSignal<archetype_corruption>);
 
 }  // namespace softscore

@@ -32,6 +32,14 @@ concept NoiseSchedule = requires(const S s, diffusion_time t) {
   { s.sigma_at(t) } -> std::same_as<double>;
 };
 
+/// `schedule.level_rate_at(t)` and `schedule.sigma_rate_at(t)` are the derivatives of level and noise in time: a
+/// schedule that is smooth in time. Optional: methods that step in time itself need it.
+template <class S>
+concept DifferentiableSchedule = requires(const S s, diffusion_time t) {
+  { s.level_rate_at(t) } -> std::same_as<double>;
+  { s.sigma_rate_at(t) } -> std::same_as<double>;
+};
+
 /// Maps a time to a level and a noise. Models: linear_beta, variance_preserving, variance_exploding, two_stage.
 template <class S>
 concept Schedule = LevelSchedule<S> && NoiseSchedule<S>;
@@ -95,6 +103,21 @@ concept BackgroundCorruption = DeclaresLaw<C> && C::law::known_to_sampler;
 template <class C>
 concept ScalarSignal = requires(const C c, diffusion_time t) {
   { c.signal_gain(t) } -> std::same_as<double>;
+};
+
+/// `c.signal_derivative(be, times, x, out)` stores (dC_t/dt) x, and `c.sigma_rate(t)` is d sigma / dt: a corruption
+/// that is smooth in time. Optional.
+template <class C, class Be = archetype_backend, class T = float>
+concept DifferentiableSignal = requires(const C c, Be& be, per_image<diffusion_time> times, diffusion_time t,
+                                        view_of<Be, const T> x, view_of<Be, T> out) {
+  c.signal_derivative(be, times, x, out);
+  { c.sigma_rate(t) } -> std::same_as<double>;
+};
+
+/// `c.signal_gain_rate(t)` is d a_t / dt for C_t = a_t I. Optional.
+template <class C>
+concept DifferentiableScalarSignal = ScalarSignal<C> && requires(const C c, diffusion_time t) {
+  { c.signal_gain_rate(t) } -> std::same_as<double>;
 };
 
 }  // namespace softscore

@@ -46,6 +46,18 @@ class corruption {
   {
     return degradation<Op>::gain(operator_, schedule_.level_at(t));
   }
+  /// d a_t / dt, where operator and schedule know their derivatives.
+  double signal_gain_rate(diffusion_time t) const
+    requires DifferentiableGain<Op> && DifferentiableSchedule<S>
+  {
+    return degradation<Op>::gain_derivative(operator_, schedule_.level_at(t)) * schedule_.level_rate_at(t);
+  }
+  /// d sigma / dt.
+  double sigma_rate(diffusion_time t) const
+    requires DifferentiableSchedule<S>
+  {
+    return schedule_.sigma_rate_at(t);
+  }
   /// lambda_t = log(a_t^2 / sigma_t^2), infinite where there is no noise or no signal.
   double log_snr(diffusion_time t) const
     requires ScalarOperator<Op>
@@ -78,6 +90,21 @@ class corruption {
                       view<T, typename Be::space> out) const {
     thread_local std::vector<level> buffer;
     degradation<Op>::adjoint(operator_, be, levels(times, x.extent().images, buffer), x, out);
+  }
+
+  /// Stores (dC_t/dt) x, where operator and schedule know their derivatives: dC_w/dw at the image's level, times the
+  /// level's rate.
+  template <class Be, Scalar T>
+  void signal_derivative(Be& be, per_image<diffusion_time> times, const_view<T, typename Be::space> x,
+                         view<T, typename Be::space> out) const
+    requires DifferentiableInLevel<Op, Be, T> && DifferentiableSchedule<S>
+  {
+    thread_local std::vector<level> buffer;
+    thread_local std::vector<double> rates;
+    degradation<Op>::derivative(operator_, be, levels(times, x.extent().images, buffer), x, out);
+    const auto rate = detail::at_each_time<double>(times, out.extent().images, rates,
+                                                   [&](diffusion_time t) { return schedule_.level_rate_at(t); });
+    be.combine(out, term<T, typename Be::space>{rate, out});
   }
 
   template <class Be, Scalar T>

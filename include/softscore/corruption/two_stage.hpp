@@ -38,6 +38,16 @@ struct two_stage {
   double sigma_at(diffusion_time t) const {
     return t.value >= stage ? sigma_max : sigma_min * std::pow(sigma_max / sigma_min, t.value / stage);
   }
+  /// Level and noise have a kink at time `stage`, and the level a jump if `level_min` is not 0: there the rates are
+  /// those of stage 1. A method of high order keeps its order if the grid has that time.
+  double level_rate_at(diffusion_time t) const {
+    if (t.value <= stage) return 0.0;
+    return levels == spacing::linear ? (level_max - level_min) / (1.0 - stage)
+                                     : std::log(level_max / level_min) / (1.0 - stage) * level_at(t).value;
+  }
+  double sigma_rate_at(diffusion_time t) const {
+    return t.value > stage ? 0.0 : std::log(sigma_max / sigma_min) / stage * sigma_at(t);
+  }
 };
 static_assert(Schedule<two_stage>);
 

@@ -21,6 +21,8 @@ struct variance_exploding {
 
   level level_at(diffusion_time t) const { return level{level_max * t.value}; }
   double sigma_at(diffusion_time t) const { return sigma_min * std::pow(sigma_max / sigma_min, t.value); }
+  double level_rate_at(diffusion_time) const { return level_max; }
+  double sigma_rate_at(diffusion_time t) const { return std::log(sigma_max / sigma_min) * sigma_at(t); }
 };
 static_assert(Schedule<variance_exploding>);
 

@@ -14,8 +14,14 @@ struct variance_preserving {
 
   level level_at(diffusion_time t) const { return level{0.5 * integral(t.value)}; }
   double sigma_at(diffusion_time t) const { return std::sqrt(-std::expm1(-integral(t.value))); }
+  double level_rate_at(diffusion_time t) const { return 0.5 * rate(t.value); }
+  /// Infinite at time 0, where sigma grows like the root of the time.
+  double sigma_rate_at(diffusion_time t) const {
+    return 0.5 * rate(t.value) * std::exp(-integral(t.value)) / sigma_at(t);
+  }
 
  private:
+  double rate(double t) const { return rate_first + t * (rate_last - rate_first); }
   double integral(double t) const { return t * (rate_first + 0.5 * t * (rate_last - rate_first)); }
 };
 static_assert(Schedule<variance_preserving>);

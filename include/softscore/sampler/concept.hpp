@@ -24,6 +24,9 @@ concept HasScalarSignal = ScalarSignal<typename R::corruption_type>;
 template <class R>
 concept HasBackground = BackgroundCorruption<typename R::corruption_type>;
 template <class R>
+concept HasDerivative =
+    HasScore<R> && DifferentiableSignal<typename R::corruption_type, typename R::backend, typename R::value_type>;
+template <class R>
 concept CanPullBack = DifferentiableDenoiser<typename R::denoiser_type, typename R::backend, typename R::value_type>;
 
 /// What a sampler declares that it needs, each by a `static constexpr bool` of that name.
@@ -36,10 +39,14 @@ concept NeedsBackground = requires { requires S::needs_background; };
 template <class S>
 concept NeedsPullback = requires { requires S::needs_pullback; };
 
+template <class S>
+concept NeedsDerivative = requires { requires S::needs_derivative; };
+
 /// Everything that S needs, R offers. The driver says in one sentence which need is not met.
 template <class S, class R>
 concept NeedsAreMet = (!NeedsScore<S> || HasScore<R>) && (!NeedsScalarSignal<S> || HasScalarSignal<R>) &&
-                      (!NeedsBackground<S> || HasBackground<R>) && (!NeedsPullback<S> || CanPullBack<R>);
+                      (!NeedsBackground<S> || HasBackground<R>) && (!NeedsPullback<S> || CanPullBack<R>) &&
+                      (!NeedsDerivative<S> || HasDerivative<R>);
 
 /// `s.start(run)` makes the state that the sampler carries from step to step, scratch arrays included.
 template <class S, class R>
@@ -55,6 +62,10 @@ template <class S, class R>
 concept Steps = requires(const S s, R& run, state_of<S, R>& state, const step_at& at, view_in<R> x, view_in<R> h) {
   s.step(run, state, at, x, h);
 };
+
+/// `s.check(grid)` throws for a grid that the method cannot follow; the driver asks before the first step. Optional.
+template <class S>
+concept ChecksGrid = requires(const S s, const time_grid& grid) { s.check(grid); };
 
 /// `S::order`: the order of the error in the number of steps; `S::evaluations_per_step`: estimates per step, the
 /// driver's included.

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 #include <softscore/core/error.hpp>
 #include <softscore/core/time_grid.hpp>
@@ -55,13 +56,16 @@ bool goes_on(Observer& observer, const Progress& progress) {
 }
 
 // A noise that rises while time falls would ask for the root of a negative number in the middle of a run, and a level
-// that is no number would spread without a word.
-template <class C>
+// that is no number would spread without a word. A level may be infinite where that only means a signal of gain 0.
+template <class S, class C>
 void require_falling_noise(const C& corruption, const time_grid& grid) {
   if constexpr (requires { corruption.level_at(grid.start()).value; }) {
     for (std::size_t i = 0; i <= grid.steps(); ++i) {
-      const double at = corruption.level_at(i < grid.steps() ? grid[i].t : grid.end()).value;
-      require(std::isfinite(at), "level at a time of the grid", at, "finite");
+      const diffusion_time t = i < grid.steps() ? grid[i].t : grid.end();
+      const double at = corruption.level_at(t).value;
+      bool sound = std::isfinite(at);
+      if constexpr (ScalarSignal<C> && !NeedsDerivative<S>) sound = sound || std::isfinite(corruption.signal_gain(t));
+      require(sound, "level at a time of the grid", at, "finite");
     }
   }
   if constexpr (HasSigma<C>) {
@@ -72,11 +76,19 @@ void require_falling_noise(const C& corruption, const time_grid& grid) {
     }
   }
 }
+// Bad numbers in the start point would spread over whole images; the sum of squares of an image shows one.
+template <class Be, class T>
+void require_finite(Be& be, view_of<Be, const T> x) {
+  std::vector<double> squares(x.extent().images);
+  be.dot(x, x, squares.data());
+  for (const double square : squares) require(std::isfinite(square), "size of x in the start point", square, "finite");
+}
 }  // namespace detail
 
 /// Runs a sampler from `from` along the grid. T is the precision of the state. The result depends on the seed and on
 /// the numbers of the images, not on how they are batched. Throws `error` before the first step if the noise rises
-/// along the grid or the start point holds another number of images than it says.
+/// along the grid, or if the start point holds other images than it says or the denoiser takes, or numbers that are not
+/// finite.
 template <class Be, class S, class C, class D, class T, class Observer = no_observer>
 drawn<Be, T> drive(Be& be, const S& sampler, const C& corruption, const D& denoiser, const time_grid& grid,
                    start_point<Be, T> from, std::uint64_t seed, Observer&& observer = {}) {
@@ -93,15 +105,25 @@ drawn<Be, T> drive(Be& be, const S& sampler, const C& corruption, const D& denoi
                 "softscore: this sampler needs to know the background, and this corruption declares none");
   static_assert(!NeedsPullback<S> || CanPullBack<run_type>,
                 "softscore: this sampler needs the denoiser's pullback, and this denoiser has none");
+  static_assert(!NeedsDerivative<S> || HasDerivative<run_type>,
+                "softscore: this sampler needs the corruption's derivative in time, and its operator or its schedule "
+                "has none");
   if constexpr (Backend<Be, T> && Corruption<C, Be, T> && Denoiser<D, Be, T> && NeedsAreMet<S, run_type>) {
     static_assert(Sampler<S, run_type>, "softscore: this type is not a sampler: it lacks order, start or step");
     if constexpr (Sampler<S, run_type>) {
-      detail::require_falling_noise(corruption, grid);
+      detail::require_falling_noise<S>(corruption, grid);
+      if constexpr (ChecksGrid<S>) sampler.check(grid);
       if constexpr (ChecksTimes<D>)
         for (std::size_t i = 0; i < grid.steps(); ++i) denoiser.check(grid[i].t);
       const auto x = from.x.view();
       require(x.extent().images == from.images.count && from.xi.view().extent() == x.extent(),
               "images of the start point", from.images.count, "the images in its x and its xi");
+      if constexpr (requires {
+                      { denoiser.image() } -> std::convertible_to<shape>;
+                    })
+        require(x.extent().with_images(1) == denoiser.image().with_images(1), "shape of the start point's x",
+                x.extent(), "that of the denoiser's images");
+      detail::require_finite<Be, T>(be, x);
       run_type run{be, corruption, denoiser, x.extent(), seed, from.images, from.xi.view()};
       auto state = sampler.start(run);
       auto estimate = run.make();

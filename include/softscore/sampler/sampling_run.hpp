@@ -69,6 +69,13 @@ class sampling_run {
     corruption_.signal(backend_, times, x, out);
   }
 
+  /// Stores (dC_t/dt) x into `out`.
+  void signal_derivative(per_image<diffusion_time> times, view_of<Be, const T> x, view_of<Be, T> out)
+    requires DifferentiableSignal<C, Be, T>
+  {
+    corruption_.signal_derivative(backend_, times, x, out);
+  }
+
   /// The xi of the images, where the sampler may know it.
   view_of<Be, const T> background() const
     requires BackgroundCorruption<C>

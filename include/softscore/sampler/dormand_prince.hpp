@@ -1,0 +1,178 @@
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include <softscore/core/error.hpp>
+#include <softscore/sampler/flow_slope.hpp>
+
+namespace softscore {
+
+/// Dormand and Prince's method of order 5 with control of the error, on the probability-flow ODE in time (EQUATIONS R7;
+/// 001 App. B.1; Dormand and Prince 1980, RK5(4)7M). A step of the grid is divided until the estimated error of every
+/// part is below absolute + relative |x|, in the root mean square over an image. Each image divides for itself, so the
+/// result does not depend on how images are batched; the evaluations counted are those of the image that took most.
+/// The ODE ends above time 0: the step that ends at 0 returns h.
+struct dormand_prince {
+  static constexpr int order = 5, evaluations_per_step = 7;
+  static constexpr bool needs_score = true, needs_derivative = true;
+
+  double relative{1e-4}, absolute{1e-4};
+  double longest{0.1};  ///< no part is longer in time: the estimate may miss what happens inside a long one
+
+  dormand_prince() = default;
+  /// Throws `error` unless both tolerances and the longest part are above 0.
+  explicit dormand_prince(double relative_error, double absolute_error = 1e-4, double longest_part = 0.1)
+      : relative{relative_error}, absolute{absolute_error}, longest{longest_part} {
+    require(relative > 0.0, "relative", relative, "above 0");
+    require(absolute > 0.0, "absolute", absolute, "above 0");
+    require(longest > 0.0, "longest", longest, "above 0");
+  }
+
+  template <class R>
+  struct scratch {
+    detail::flow_slope<R> slope;
+    std::vector<decltype(std::declval<R&>().make())> slopes;
+    decltype(std::declval<R&>().make()) ahead, h_ahead, error;
+    std::vector<double> now, length, proposed, wrong, taken, left;
+    std::vector<diffusion_time> times;
+    std::array<std::vector<double>, 7> scaled;  // by stage
+    std::vector<per_image<double>> coefficients;
+  };
+
+  template <class R>
+  scratch<R> start(R& run) const {
+    const std::size_t n = run.extent().images;
+    const std::vector<double> none(n, 0.0);
+    scratch<R> memory{detail::flow_slope<R>{run},
+                      {},
+                      run.make(),
+                      run.make(),
+                      run.make(),
+                      none,
+                      none,
+                      std::vector<double>(n, longest),
+                      none,
+                      none,
+                      none,
+                      std::vector<diffusion_time>(n),
+                      {},
+                      {}};
+    memory.slopes.reserve(stages);
+    for (std::size_t j = 0; j < stages; ++j) memory.slopes.push_back(run.make());
+    for (auto& each : memory.scaled) each = none;
+    memory.coefficients.assign(stages, per_image<double>{0.0});
+    return memory;
+  }
+
+  /// Throws `error` where the error is not finite, or asks for parts too short for the numbers of the time.
+  template <class R>
+  void step(R& run, scratch<R>& memory, const step_at& at, view_in<R> x, view_in<R> h) const {
+    auto& be = run.on();
+    if (at.last()) {
+      be.combine(x, term{1.0, h});
+      return;
+    }
+    using one = term<typename R::value_type, typename R::backend::space>;
+    const std::size_t images = run.extent().images;
+    const double elements = static_cast<double>(run.extent().per_image());
+    const auto ahead = memory.ahead.view(), h_ahead = memory.h_ahead.view(), error = memory.error.view();
+    memory.slope(run, at.t, x, h, memory.slopes[0].view());
+    for (double& t : memory.now) t = at.t.value;
+    for (;;) {
+      bool all_there = true;
+      for (std::size_t i = 0; i < images; ++i) {
+        const double rest = memory.now[i] - at.s.value;
+        // An image that is there waits, with parts of length 0; one that is nearly there goes all the way.
+        memory.length[i] = memory.proposed[i] > 0.999 * rest ? rest : memory.proposed[i];
+        all_there = all_there && rest == 0.0;
+      }
+      if (all_there) return;
+      for (std::size_t j = 1; j < stages; ++j) {
+        weigh(memory, rows[j], j);
+        detail::add_up(run, ahead, x, std::span<const per_image<double>>{memory.coefficients}.first(j), memory.slopes);
+        for (std::size_t i = 0; i < images; ++i) {
+          const double t = memory.now[i] - nodes[j] * memory.length[i];
+          memory.times[i].value = nodes[j] == 1.0 && memory.length[i] == memory.now[i] - at.s.value ? at.s.value : t;
+        }
+        const per_image<diffusion_time> times{std::span<const diffusion_time>{memory.times}};
+        run.estimate(times, ahead, h_ahead);
+        memory.slope(run, times, ahead, h_ahead, memory.slopes[j].view());
+      }
+      // The last stage stands at the new x, so `ahead` is the step and its slope the first of the next part.
+      weigh(memory, difference, stages);
+      be.combine(error, one{0.0, x});
+      detail::add_up(run, error, error, std::span<const per_image<double>>{memory.coefficients}, memory.slopes);
+      be.for_each(in_units{absolute, relative}, error, const_view_in<R>{x}, const_view_in<R>{ahead});
+      be.dot(const_view_in<R>{error}, const_view_in<R>{error}, memory.wrong.data());
+      for (std::size_t i = 0; i < images; ++i) decide(memory, i, std::sqrt(memory.wrong[i] / elements), at);
+      const per_image<double> taken{std::span<const double>{memory.taken}}, left{std::span<const double>{memory.left}};
+      be.combine(x, one{left, x}, one{taken, ahead});
+      be.combine(memory.slopes[0].view(), one{left, memory.slopes[0].view()}, one{taken, memory.slopes[6].view()});
+    }
+  }
+
+ private:
+  static constexpr std::size_t stages = 7;
+  using row = std::array<double, stages>;
+  static constexpr row nodes{0.0, 1.0 / 5, 3.0 / 10, 4.0 / 5, 8.0 / 9, 1.0, 1.0};
+  static constexpr std::array<row, stages> rows{
+      {{},
+       {1.0 / 5},
+       {3.0 / 40, 9.0 / 40},
+       {44.0 / 45, -56.0 / 15, 32.0 / 9},
+       {19372.0 / 6561, -25360.0 / 2187, 64448.0 / 6561, -212.0 / 729},
+       {9017.0 / 3168, -355.0 / 33, 46732.0 / 5247, 49.0 / 176, -5103.0 / 18656},
+       {35.0 / 384, 0.0, 500.0 / 1113, 125.0 / 192, -2187.0 / 6784, 11.0 / 84}}};
+  // Fifth order less fourth.
+  static constexpr row difference{71.0 / 57600,      0.0,        -71.0 / 16695, 71.0 / 1920,
+                                  -17253.0 / 339200, 22.0 / 525, -1.0 / 40};
+
+  struct in_units {
+    double absolute, relative;
+    template <class T>
+    SOFTSCORE_HD void operator()(T& error, const T& from, const T& to) const {
+      const T a = from < 0 ? -from : from, b = to < 0 ? -to : to;
+      error /= static_cast<T>(absolute) + static_cast<T>(relative) * (a < b ? b : a);
+    }
+  };
+
+  // Time falls, so a part of length l adds -l times the slopes.
+  template <class M>
+  static void weigh(M& memory, const row& weights, std::size_t count) {
+    for (std::size_t k = 0; k < count; ++k) {
+      if (weights[k] == 0.0) {
+        memory.coefficients[k] = per_image<double>{0.0};
+        continue;
+      }
+      for (std::size_t i = 0; i < memory.length.size(); ++i) memory.scaled[k][i] = -memory.length[i] * weights[k];
+      memory.coefficients[k] = per_image<double>{std::span<const double>{memory.scaled[k]}};
+    }
+  }
+
+  // Takes the part or not, and proposes the next length from the error, which goes with its fifth power.
+  template <class M>
+  void decide(M& memory, std::size_t i, double wrong, const step_at& at) const {
+    require(std::isfinite(wrong), "error of a part of a step", wrong, "finite");
+    const bool take = wrong <= 1.0;
+    memory.taken[i] = take ? 1.0 : 0.0;
+    memory.left[i] = take ? 0.0 : 1.0;
+    if (memory.length[i] == 0.0) return;
+    const double factor = wrong == 0.0 ? 5.0 : std::clamp(0.9 * std::pow(wrong, -0.2), 0.2, take ? 5.0 : 1.0);
+    const bool arrives = memory.length[i] == memory.now[i] - at.s.value;
+    if (take) memory.now[i] = arrives ? at.s.value : memory.now[i] - memory.length[i];
+    // A part cut short by the end of the grid's step says little about the next one.
+    const double next = std::min(longest, factor * memory.length[i]);
+    memory.proposed[i] = take && arrives ? std::max(memory.proposed[i], next) : next;
+    require(memory.proposed[i] > 1e-12, "length of a part of a step", memory.proposed[i],
+            "above 1e-12; the tolerance cannot be met");
+  }
+};
+static_assert(Sampler<dormand_prince, archetype_run>);
+
+}  // namespace softscore

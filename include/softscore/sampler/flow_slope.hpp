@@ -1,0 +1,89 @@
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include <softscore/sampler/archetype.hpp>
+#include <softscore/sampler/concept.hpp>
+
+namespace softscore::detail {
+
+// The right-hand side of the probability-flow ODE in time (EQUATIONS R0, R7): dx/dt = C'_t h + (sigma'_t / sigma_t)(x -
+// C_t h), for images that may be at times of their own. Holds what it writes, so that a step does not allocate.
+template <class R>
+class flow_slope {
+ public:
+  explicit flow_slope(R& run) : now_{run.make()}, of_x_(run.extent().images), of_h_(run.extent().images) {}
+
+  void operator()(R& run, per_image<diffusion_time> times, const_view_in<R> x, const_view_in<R> h, view_in<R> out) {
+    auto& be = run.on();
+    const auto& c = run.corruption();
+    using one = term<typename R::value_type, typename R::backend::space>;
+    const std::size_t values = times.shared() ? 1 : of_x_.size();
+    for (std::size_t i = 0; i < values; ++i) of_x_[i] = shrinking(c, times[i]);
+    if constexpr (DifferentiableScalarSignal<typename R::corruption_type>) {
+      for (std::size_t i = 0; i < values; ++i)
+        of_h_[i] = c.signal_gain_rate(times[i]) - of_x_[i] * c.signal_gain(times[i]);
+      be.combine(out, one{each(of_h_, times.shared()), h}, one{each(of_x_, times.shared()), x});
+    } else {
+      for (std::size_t i = 0; i < values; ++i) of_h_[i] = -of_x_[i];
+      run.signal_derivative(times, h, out);
+      run.signal(times, h, now_.view());
+      be.combine(out, one{1.0, out}, one{each(of_x_, times.shared()), x},
+                 one{each(of_h_, times.shared()), now_.view()});
+    }
+  }
+
+ private:
+  // sigma' / sigma, which is 0 where there is no noise and none comes.
+  template <class C>
+  static double shrinking(const C& c, diffusion_time t) {
+    const double rate = c.sigma_rate(t);
+    return rate == 0.0 ? 0.0 : rate / c.sigma(t);
+  }
+  static per_image<double> each(const std::vector<double>& values, bool shared) {
+    return shared ? per_image<double>{values[0]} : per_image<double>{std::span<const double>{values}};
+  }
+
+  decltype(std::declval<R&>().make()) now_;
+  std::vector<double> of_x_, of_h_;
+};
+
+// out = x + the sum of coefficients[j] arrays[j], in passes of at most four terms; a coefficient that is 0 for the
+// whole batch is passed over.
+template <class R, class Arrays>
+void add_up(R& run, view_in<R> out, const_view_in<R> x, std::span<const per_image<double>> coefficients,
+            Arrays& arrays) {
+  using one = term<typename R::value_type, typename R::backend::space>;
+  auto& be = run.on();
+  one base{1.0, x};
+  std::size_t j = 0;
+  const auto more = [&] {
+    while (j < coefficients.size() && coefficients[j].shared() && coefficients[j][0] == 0.0) ++j;
+    return j < coefficients.size();
+  };
+  const auto take = [&] {
+    const one each{coefficients[j], arrays[j].view()};
+    ++j;
+    return each;
+  };
+  if (!more()) be.combine(out, base);
+  while (more()) {
+    const one a = take();
+    if (!more()) {
+      be.combine(out, base, a);
+      return;
+    }
+    const one b = take();
+    if (!more()) {
+      be.combine(out, base, a, b);
+      return;
+    }
+    be.combine(out, base, a, b, take());
+    base = one{1.0, out};
+  }
+}
+
+}  // namespace softscore::detail

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <span>
+
+#include <softscore/sampler/half_log_snr.hpp>
+
+namespace softscore::detail {
+
+// Weights w_j with sum_j w_j p(r_j) = integral_0^1 exp(-H (1 - v)) p(v) dv for every polynomial p of lower degree than
+// there are nodes r_j: multistep methods are this at the places where h or the slope is known. H = 0 is the plain
+// integral. At most four nodes, all different.
+inline std::array<double, 4> multistep_weights(double length, std::span<const double> nodes) {
+  std::array<double, 4> weights{};
+  for (std::size_t j = 0; j < nodes.size(); ++j) {
+    // The polynomial that is 1 at node j and 0 at the others, by its coefficients.
+    std::array<double, 4> basis{1.0};
+    for (std::size_t k = 0; k < nodes.size(); ++k) {
+      if (k == j) continue;
+      const double scale = 1.0 / (nodes[j] - nodes[k]);
+      for (std::size_t power = 3; power > 0; --power)
+        basis[power] = scale * (basis[power - 1] - nodes[k] * basis[power]);
+      basis[0] *= -scale * nodes[k];
+    }
+    for (std::size_t power = 0; power < nodes.size(); ++power)
+      weights[j] += basis[power] * exponential_moment(static_cast<int>(power), length);
+  }
+  return weights;
+}
+
+}  // namespace softscore::detail
