@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <concepts>
 #include <cstddef>
 #include <memory>
 #include <span>
@@ -29,6 +30,12 @@ class diagonal_svd {
   }
 
   std::span<const double> values() const { return values_; }
+  /// The diagonal.
+  std::vector<double> entries() const {
+    std::vector<double> all = values_;
+    for (std::size_t i = 0; i < all.size() && signs_ != nullptr; ++i) all[i] *= (*signs_)[i];
+    return all;
+  }
 
   template <class Be, Scalar T>
   void to_modes(Be& be, const_view<T, typename Be::space> in, view<T, typename Be::space> out) const {
@@ -62,5 +69,11 @@ class diagonal_svd {
   std::shared_ptr<const std::vector<double>> signs_;  // none where all are 1
 };
 static_assert(SingularValues<diagonal_svd, archetype_backend, float>);
+
+/// A family whose svd says that it is diagonal.
+template <class Op>
+concept IsDiagonal = requires(const Op op, level w, const shape& image) {
+  { degradation<Op>::svd(op, w, image) } -> std::same_as<diagonal_svd>;
+};
 
 }  // namespace softscore

@@ -1,0 +1,78 @@
+#pragma once
+
+#include <cmath>
+#include <cstddef>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include <softscore/core/error.hpp>
+#include <softscore/operator/concept.hpp>
+
+namespace softscore {
+
+/// An operator family that runs at another pace: its level is `pace` times the level it is given, so that operators
+/// with different units can share one level (`composed`, `side_by_side`). It offers what `Op` offers.
+template <class Op>
+class paced {
+  static_assert(LinearOperator<Op>, "softscore: this type is not a linear operator: it lacks apply or adjoint");
+
+ public:
+  static constexpr bool never_amplifies = NeverAmplifies<Op>;
+
+  /// Throws `error` if the pace is not above 0 and finite.
+  paced(Op op, double pace) : op_{std::move(op)}, pace_{pace} {
+    require(pace > 0.0 && std::isfinite(pace), "pace", pace, "above 0 and finite");
+  }
+
+  template <class Be, Scalar T>
+  void apply(Be& be, per_image<level> levels, const_view<T, typename Be::space> in,
+             view<T, typename Be::space> out) const {
+    thread_local std::vector<level> buffer;
+    degradation<Op>::apply(op_, be, own(levels, in.extent().images, buffer), in, out);
+  }
+  template <class Be, Scalar T>
+  void adjoint(Be& be, per_image<level> levels, const_view<T, typename Be::space> in,
+               view<T, typename Be::space> out) const {
+    thread_local std::vector<level> buffer;
+    degradation<Op>::adjoint(op_, be, own(levels, in.extent().images, buffer), in, out);
+  }
+  template <class Be, Scalar T>
+  void derivative(Be& be, per_image<level> levels, const_view<T, typename Be::space> in,
+                  view<T, typename Be::space> out) const
+    requires DifferentiableInLevel<Op, Be, T>
+  {
+    thread_local std::vector<level> buffer;
+    degradation<Op>::derivative(op_, be, own(levels, in.extent().images, buffer), in, out);
+    be.combine(out, term{pace_, out});
+  }
+  double gain(level w) const
+    requires ScalarOperator<Op>
+  {
+    return degradation<Op>::gain(op_, own(w));
+  }
+  level compose(level first, level second) const
+    requires ComposesLevels<Op>
+  {
+    return level{degradation<Op>::compose(op_, own(first), own(second)).value / pace_};
+  }
+  auto svd(level w, const shape& image) const
+    requires HasSvd<Op>
+  {
+    return degradation<Op>::svd(op_, own(w), image);
+  }
+
+ private:
+  level own(level w) const { return level{pace_ * w.value}; }
+  per_image<level> own(per_image<level> levels, std::size_t images, std::vector<level>& buffer) const {
+    if (levels.shared()) return own(levels[0]);
+    buffer.resize(images);
+    for (std::size_t i = 0; i < images; ++i) buffer[i] = own(levels[i]);
+    return per_image<level>{std::span<const level>{buffer}};
+  }
+
+  Op op_;
+  double pace_;
+};
+
+}  // namespace softscore
