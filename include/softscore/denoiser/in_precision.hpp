@@ -1,0 +1,85 @@
+#pragma once
+
+#include <concepts>
+#include <type_traits>
+#include <utility>
+
+#include <softscore/denoiser/archetype.hpp>
+#include <softscore/denoiser/concept.hpp>
+
+namespace softscore {
+
+/// A denoiser that computes in `Net` whatever the precision of the sampler's state: `sample<double>` with
+/// `in_precision<float>(denoiser)` keeps the state in double and evaluates the network in float. What it answers is
+/// the inner denoiser's answer to x rounded to `Net`. Where the state is `Net` already nothing is copied.
+template <Scalar Net, class D>
+class precision_denoiser {
+ public:
+  static constexpr int evaluations = D::evaluations;
+
+  explicit precision_denoiser(D denoiser) : denoiser_{std::move(denoiser)} {}
+
+  const D& inner() const { return denoiser_; }
+  /// Throws what the inner denoiser throws at a time that has no answer.
+  void check(diffusion_time t) const {
+    if constexpr (ChecksTimes<D>) denoiser_.check(t);
+  }
+  /// The shape of one image, where the inner denoiser knows it.
+  shape image() const
+    requires requires(const D d) {
+      { d.image() } -> std::convertible_to<shape>;
+    }
+  {
+    return denoiser_.image();
+  }
+
+  template <class Be>
+  struct memory {
+    workspace_of<D, Be, Net> inner;
+    array_of<Be, Net> in, out;
+  };
+
+  template <Scalar T, class Be>
+  memory<Be> workspace(Be& be, const shape& most) const {
+    const shape none = most.with_images(0), own = std::same_as<T, Net> ? none : most;
+    return {denoiser_.template workspace<Net>(be, most), be.template make<Net>(own), be.template make<Net>(own)};
+  }
+
+  template <class Be, Scalar T>
+  void estimate(Be& be, const question& q, const_view<T, typename Be::space> x, view<T, typename Be::space> out,
+                memory<Be>& ws) const {
+    through<Be, T>(be, x, out, ws, [&](auto in, auto to) { denoiser_.estimate(be, q, in, to, ws.inner); });
+  }
+
+  template <class Be, Scalar T>
+    requires PullsBack<D, Be, Net>
+  void pullback(Be& be, const question& q, const_view<T, typename Be::space> v, view<T, typename Be::space> out,
+                memory<Be>& ws) const {
+    through<Be, T>(be, v, out, ws, [&](auto in, auto to) { denoiser_.pullback(be, q, in, to, ws.inner); });
+  }
+
+ private:
+  template <class Be, class T, class Ask>
+  void through(Be& be, view_of<Be, const T> from, view_of<Be, T> to, memory<Be>& ws, Ask ask) const {
+    if constexpr (std::same_as<T, Net>) {
+      ask(from, to);
+    } else {
+      const std::size_t images = from.extent().images;
+      const auto in = ws.in.view().images(0, images), out = ws.out.view().images(0, images);
+      be.convert(from, in);
+      ask(view_of<Be, const Net>(in), out);
+      be.convert(view_of<Be, const Net>(out), to);
+    }
+  }
+
+  D denoiser_;
+};
+static_assert(Denoiser<precision_denoiser<float, archetype_denoiser>, archetype_backend, double>);
+
+/// Wraps a denoiser so that it computes in `Net`.
+template <Scalar Net, class D>
+precision_denoiser<Net, D> in_precision(D denoiser) {
+  return precision_denoiser<Net, D>{std::move(denoiser)};
+}
+
+}  // namespace softscore
