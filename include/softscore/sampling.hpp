@@ -21,7 +21,11 @@
 #include <softscore/corruption/variance_exploding.hpp>
 #include <softscore/corruption/variance_preserving.hpp>
 #include <softscore/denoiser/in_precision.hpp>
+#include <softscore/denoiser/classifier_free.hpp>
+#include <softscore/denoiser/classifier_guided.hpp>
+#include <softscore/denoiser/edm_denoiser.hpp>
 #include <softscore/denoiser/network_denoiser.hpp>
+#include <softscore/denoiser/thresholding.hpp>
 #include <softscore/operator/bicubic_downsampling.hpp>
 #include <softscore/operator/box_downsampling.hpp>
 #include <softscore/operator/centred_mask.hpp>
@@ -50,14 +54,18 @@
 #include <softscore/operator/spectral.hpp>
 #include <softscore/operator/stacked.hpp>
 #include <softscore/sampler/adams_bashforth.hpp>
+#include <softscore/sampler/alternating.hpp>
 #include <softscore/sampler/cold.hpp>
 #include <softscore/sampler/ddim.hpp>
 #include <softscore/sampler/ddpm.hpp>
 #include <softscore/sampler/diffpir.hpp>
 #include <softscore/sampler/dormand_prince.hpp>
+#include <softscore/sampler/dpm_solver.hpp>
 #include <softscore/sampler/dpm_solver_pp_2m.hpp>
+#include <softscore/sampler/dpm_solver_pp_3m.hpp>
 #include <softscore/sampler/dps.hpp>
 #include <softscore/sampler/drive.hpp>
+#include <softscore/sampler/edm_heun.hpp>
 #include <softscore/sampler/euler.hpp>
 #include <softscore/sampler/euler_maruyama.hpp>
 #include <softscore/sampler/heun.hpp>
@@ -69,3 +77,4 @@
 #include <softscore/sampler/projection.hpp>
 #include <softscore/sampler/repaint.hpp>
 #include <softscore/sampler/rk4.hpp>
+#include <softscore/sampler/unipc.hpp>

@@ -15,10 +15,18 @@
 #include <softscore/operator/gaussian_blur.hpp>
 #include <softscore/operator/identity.hpp>
 #include <softscore/operator/scaling.hpp>
+#include <softscore/sampler/alternating.hpp>
+#include <softscore/sampler/ddim.hpp>
+#include <softscore/sampler/ddpm.hpp>
+#include <softscore/sampler/dpm_solver.hpp>
 #include <softscore/sampler/dpm_solver_pp_2m.hpp>
+#include <softscore/sampler/dpm_solver_pp_3m.hpp>
+#include <softscore/sampler/edm_heun.hpp>
+#include <softscore/sampler/unipc.hpp>
 
 #include "gaussian_data.hpp"
 #include "measured_order.hpp"
+#include "refusal.hpp"
 
 using namespace softscore;
 
@@ -79,4 +87,137 @@ TEST_CASE("the SDE form of DPM-Solver++ 2M has order 2 in law", "[sampler]") {
   check_orders(dpm_solver_pp_2m_sde{}, preserving(), 32, 1);
   check_orders(dpm_solver_pp_2m_sde{}, blurring(), 32, 1);
   check_orders(dpm_solver_pp_2m_sde{}, fading(), 32, 1);
+}
+
+namespace {
+
+template <class C>
+void check_scalar(const C& corruption) {
+  SECTION("dpm_solver<1>") { check_orders(dpm_solver<1>{}, corruption); }
+  SECTION("dpm_solver<2>") { check_orders(dpm_solver<2>{}, corruption); }
+  SECTION("dpm_solver<3>") { check_orders(dpm_solver<3>{}, corruption, 16); }
+  SECTION("dpm_solver_pp_3m") { check_orders(dpm_solver_pp_3m{}, corruption); }
+  SECTION("unipc<1>") { check_orders(unipc<1>{}, corruption); }
+  SECTION("unipc<2>") { check_orders(unipc<2>{}, corruption); }
+  SECTION("unipc<3>") { check_orders(unipc<3>{}, corruption); }
+  SECTION("unipc<1>, corrector off") { check_orders(unipc<1, false>{}, corruption); }
+  SECTION("unipc<2>, corrector off") { check_orders(unipc<2, false>{}, corruption); }
+  SECTION("unipc<3>, corrector off") { check_orders(unipc<3, false>{}, corruption); }
+  SECTION("edm_heun") { check_orders(edm_heun{}, corruption); }
+  SECTION("alternating") { check_orders(alternating{}, corruption); }
+}
+
+}  // namespace
+
+TEST_CASE("under exploding noise the exponential methods have their order", "[sampler]") { check_scalar(exploding()); }
+TEST_CASE("under preserved variance the exponential methods have their order", "[sampler]") {
+  check_scalar(preserving());
+}
+
+TEST_CASE("alternating steps have order 1 under blur and fade too", "[sampler]") {
+  check_orders(alternating{}, blurring());
+  check_orders(alternating{}, fading());
+}
+
+namespace {
+
+// The largest difference between the maps of two samplers on a grid: of the image, the constant and the noise.
+template <class A, class B, class C>
+double gap(const A& a, const B& b, const C& corruption, const time_grid& grid) {
+  const gaussian_denoiser exact{corruption, gaussian_mean(), gaussian_covariance(), gaussian_image};
+  const affine_step first = measured_step(a, corruption, exact, gaussian_image, grid);
+  const affine_step second = measured_step(b, corruption, exact, gaussian_image, grid);
+  return std::max({(first.state - second.state).cwiseAbs().maxCoeff(),
+                   (first.constant - second.constant).cwiseAbs().maxCoeff(),
+                   (first.noise - second.noise).cwiseAbs().maxCoeff()});
+}
+
+}  // namespace
+
+TEST_CASE("the exponential methods of order 1 are DDIM", "[sampler]") {
+  // Different ways to the same numbers of size 1, over nine steps.
+  const time_grid grid{{1.0, 0.9, 0.7, 0.65, 0.5, 0.3, 0.2, 0.1, 0.05, 0.0}};
+  const auto check = [&](const auto& corruption) {
+    CHECK(gap(dpm_solver<1>{}, ddim{}, corruption, grid) < 1e-13);
+    CHECK(gap(unipc<1, false>{}, ddim{}, corruption, grid) < 1e-13);
+    // UniP-2 is DPM-Solver++ 2M, and UniP-3 is 3M from its third step on.
+    CHECK(gap(unipc<2, false>{}, dpm_solver_pp_2m{}, corruption, grid) < 1e-13);
+    // What starts with one step is DDIM, DPM-Solver++ in both forms too.
+    const time_grid once{{0.8, 0.6}};
+    CHECK(gap(dpm_solver_pp_2m{}, ddim{}, corruption, once) < 1e-14);
+    CHECK(gap(dpm_solver_pp_2m_sde{}, ddpm{ancestral_variance::small}, corruption, once) < 1e-13);
+    CHECK(gap(alternating{}, ddim{}, corruption, once) == 0.0);
+  };
+  check(exploding());
+  check(preserving());
+}
+
+TEST_CASE("half of the second-order term, as in public code, makes 3M a method of order 2", "[sampler]") {
+  // One element, variance .25, in steps of one length L in lambda with VE noise; the weights of three estimates are
+  // those of the polynomial, or with the last term halved.
+  const auto error = [](int steps, double share) {
+    const double first = std::log(2.0), last = std::log(0.1), length = (first - last) / steps;
+    const auto denoised = [](double x, double sigma) { return 0.25 / (0.25 + sigma * sigma) * x; };
+    const double psi0 = detail::exponential_moment(0, length), psi1 = detail::exponential_moment(1, length),
+                 psi2 = detail::exponential_moment(2, length);
+    const auto flow = [](double sigma) { return std::sqrt(0.25 + sigma * sigma); };
+    double x = flow(2.0), h[3] = {};
+    for (int i = 0; i < steps; ++i) {
+      const double sigma = std::exp(first - i * length), next = std::exp(first - (i + 1) * length);
+      h[2] = h[1], h[1] = h[0], h[0] = denoised(x, sigma);
+      if (i < 2) {  // the start is exact
+        x = flow(next);
+        continue;
+      }
+      const double change = h[0] - h[1], bend = 0.5 * (h[0] - 2 * h[1] + h[2]);
+      x = next / sigma * x + length * (psi0 * h[0] + psi1 * (change + bend) + share * psi2 * bend);
+    }
+    return std::abs(x - flow(0.1));
+  };
+  CHECK_THAT(std::log2(error(128, 1.0) / error(256, 1.0)), Catch::Matchers::WithinRel(3.0, 0.1));
+  CHECK_THAT(std::log2(error(128, 0.5) / error(256, 0.5)), Catch::Matchers::WithinRel(2.0, 0.1));
+}
+
+TEST_CASE("EDM's Heun ends where V6 says", "[sampler]") {
+  // Data of variance 1/4 in one element; Karras's times from 80 to .002 with exponent 7, then 0.
+  struct sigma_is_time {
+    level level_at(diffusion_time) const { return level{0.0}; }
+    double sigma_at(diffusion_time t) const { return 80.0 * t.value; }
+  };
+  const corruption noise{identity{}, sigma_is_time{}};
+  const shape one{1, 1, 1, 1};
+  const gaussian_denoiser exact{noise, Eigen::VectorXd::Zero(1), Eigen::MatrixXd::Constant(1, 1, 0.25), one};
+  const auto end = [&](int steps, double last) {
+    std::vector<double> times;
+    for (int i = 0; i < steps; ++i) {
+      const double high = std::pow(80.0, 1.0 / 7), low = std::pow(0.002, 1.0 / 7);
+      times.push_back(i == 0 ? 1.0 : std::pow(high + i / (steps - 1.0) * (low - high), 7.0) / 80.0);
+    }
+    if (last == 0.0) times.push_back(0.0);
+    given_noise_backend be;
+    start_point<given_noise_backend, double> from{be.make<double>(one), be.make<double>(one), {0, 1}};
+    from.x.view()[0] = 80.0;
+    const auto result = drive(be, edm_heun{}, noise, exact, time_grid{times}, std::move(from), 0);
+    return std::pair{result.x.view()[0], result.nfe};
+  };
+  const auto [x, nfe] = end(18, 0.0);
+  CHECK_THAT(x, Catch::Matchers::WithinAbs(0.527624637001, 1e-12));  // 12 printed decimals
+  CHECK(nfe == 35);
+  // The flow ends at 80 sqrt(.25 / (.25 + 6400)).
+  const double wanted = 80.0 * std::sqrt(0.25 / 6400.25);
+  CHECK_THAT(wanted, Catch::Matchers::WithinAbs(0.499990234661, 1e-12));
+  CHECK_THAT((end(72, 0.0).first - wanted) / (end(144, 0.0).first - wanted), Catch::Matchers::WithinAbs(4.1547, 5e-5));
+}
+
+TEST_CASE("churn raises the noise and keeps the law", "[sampler]") {
+  // With churn the noise goes up before it comes down; in the limit of many steps the marginals stay, for the noise
+  // added is exactly what belongs to the raised time. First order in the steps: gamma is churn / steps.
+  CHECK(gap(edm_heun{5.0}, edm_heun{}, preserving(), uniform_grid(8, 1.0, 0.05)) > 1e-3);
+  const auto error = [](std::size_t steps) { return law_error(edm_heun{5.0}, preserving(), steps, 1); };
+  const double coarse = error(64), fine = error(128);
+  CAPTURE(coarse, fine);
+  CHECK(fine < 0.6 * coarse);
+  CHECK_REFUSED(edm_heun{-1.0}, "churn is -1, but it must be at least 0");
+  CHECK_REFUSED((edm_heun{1.0, 2.0, 1.0}), "churn_to is 1, but it must be at least churn_from");
+  CHECK_REFUSED((edm_heun{1.0, 0.0, 1.0, -1.0}), "noise is -1, but it must be at least 0");
 }

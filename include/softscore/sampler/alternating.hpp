@@ -1,0 +1,19 @@
+#pragma once
+
+#include <softscore/sampler/ddim.hpp>
+#include <softscore/sampler/probability_flow.hpp>
+
+namespace softscore {
+
+/// Steps of `ddim` without noise and of `probability_flow` by turns, the first being one of `ddim` (EQUATIONS R18, D7;
+/// 001 F.3, which calls it a predictor-corrector; a step of the flow at one level would do nothing, so whole steps
+/// alternate).
+struct alternating : one_evaluation<alternating> {
+  template <class C>
+  step_weights weights(const C& c, const step_at& at) const {
+    return at.index % 2 == 0 ? ddim{}.weights(c, at) : probability_flow{}.weights(c, at);
+  }
+};
+static_assert(Sampler<alternating, archetype_run>);
+
+}  // namespace softscore
