@@ -17,9 +17,10 @@ struct question {
   per_image<diffusion_time> times{diffusion_time{}};
 };
 
-/// What the output phi of a network stands for: the residual x_0 - x_t, the noise eps, the clean image x_0, the velocity
-/// v = a eps - sigma x_0, or the score -eps / sigma.
-enum class prediction { residual, epsilon, clean, velocity, score };
+/// What the output phi of a network stands for: the residual x_0 - x_t, the noise eps, the clean image x_0, the
+/// velocity v = a eps - sigma x_0, the score -eps / sigma, or a mixture that a preconditioning chooses, which means
+/// something only through the estimate.
+enum class prediction { residual, epsilon, clean, velocity, score, preconditioned };
 
 /// `d.workspace<T>(be, shape)` makes all that an evaluation writes, for batches of at most that shape.
 template <class D, class Be, class T>
@@ -44,7 +45,7 @@ concept CountsEvaluations = requires {
 
 /// h(x_t, t), an estimate of E[x_0 given x_t]. Const: what an evaluation writes lives in its workspace. Models:
 /// residual_denoiser, epsilon_denoiser, clean_denoiser, velocity_denoiser, gaussian_denoiser, mixture_denoiser,
-/// posterior_denoiser.
+/// posterior_denoiser, edm_denoiser, classifier_free, classifier_guided, static_thresholding, dynamic_thresholding.
 template <class D, class Be, class T>
 concept Denoiser = HasWorkspace<D, Be, T> && EstimatesClean<D, Be, T> && CountsEvaluations<D>;
 

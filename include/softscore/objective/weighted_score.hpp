@@ -37,7 +37,9 @@ struct weighted_score {
                 view<T, typename Be::space> gradient, double* losses, M& memory) const {
     static_assert(ScalarSignal<C> || Weight::refers_to != prediction::velocity,
                   "softscore: a loss on the velocity needs a signal that is a number times the image");
-    if constexpr (ScalarSignal<C>) {
+    static_assert(D::predicts != prediction::preconditioned || Weight::refers_to != prediction::velocity,
+                  "softscore: a loss on the velocity needs a network whose output has a meaning of its own");
+    if constexpr (ScalarSignal<C> && D::predicts != prediction::preconditioned) {
       static_cast<void>(denoiser);
       static_cast<void>(denoiser_memory);
       in_units_of_output<Be, C, D, T>(be, corruption, batch, phi, gradient, losses, memory);

@@ -32,6 +32,7 @@ constexpr double error_scale(prediction what, double a, double sigma) {
       return a / (sigma * sigma);
     case prediction::residual:
     case prediction::clean:
+    case prediction::preconditioned:
       break;
   }
   return 1.0;

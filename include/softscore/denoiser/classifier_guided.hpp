@@ -1,0 +1,109 @@
+#pragma once
+
+#include <cstddef>
+#include <utility>
+#include <vector>
+
+#include <softscore/core/error.hpp>
+#include <softscore/corruption/archetype.hpp>
+#include <softscore/corruption/at_each_time.hpp>
+#include <softscore/denoiser/archetype.hpp>
+#include <softscore/denoiser/link.hpp>
+
+namespace softscore {
+
+/// `g.gradient(be, question, x, out, workspace)` stores the gradient in x of log p(c given x_t = x), c being what is
+/// asked for: a class, a caption, a measurement. `g.workspace<T>(be, shape)` makes what it writes.
+template <class G, class Be, class T>
+concept GivesLogProbabilityGradient =
+    HasWorkspace<G, Be, T> && requires(const G g, Be& be, question q, view_of<Be, const T> x, view_of<Be, T> out,
+                                       workspace_of<G, Be, T>& ws) { g.gradient(be, q, x, out, ws); };
+
+/// Classifier guidance (Dhariwal and Nichol, "Diffusion Models Beat GANs on Image Synthesis", 2021, Alg 2): adds scale
+/// times the gradient of log p(c given x_t) to the score, so that by Tweedie's formula h gains scale (sigma_t^2 / a_t)
+/// grad (EQUATIONS P1). With scale 1 and the exact gradient it is E[x_0 given x_t and c]. For C = a I, where the score
+/// gives h.
+template <class D, class C, class G>
+class classifier_guided {
+ public:
+  static constexpr int evaluations = D::evaluations;
+
+  classifier_guided(D denoiser, C corruption, G classifier, double scale = 1.0)
+      : denoiser_{std::move(denoiser)},
+        corruption_{std::move(corruption)},
+        classifier_{std::move(classifier)},
+        scale_{scale} {
+    static_assert(
+        ScalarGaussianCorruption<C>,
+        "softscore: classifier guidance needs normal noise and a signal that is a number times the image, and this "
+        "corruption lacks one of them");
+  }
+
+  /// Throws `error` where nothing is left of the signal, and where the denoiser has no answer.
+  void check(diffusion_time t) const {
+    if constexpr (ChecksTimes<D>) denoiser_.check(t);
+    static_cast<void>(gain(t));
+  }
+  /// The shape of one image.
+  shape image() const
+    requires requires(const D d) { d.image(); }
+  {
+    return denoiser_.image();
+  }
+
+  template <class OfDenoiser, class OfClassifier, class Array>
+  struct memory {
+    OfDenoiser denoiser;
+    OfClassifier classifier;
+    Array gradient;
+    std::vector<double> gains;  // per image, where images have times of their own
+  };
+
+  template <Scalar T, class Be>
+  auto workspace(Be& be, const shape& most) const {
+    using M = memory<workspace_of<D, Be, T>, workspace_of<G, Be, T>, array_of<Be, T>>;
+    return M{denoiser_.template workspace<T>(be, most), classifier_.template workspace<T>(be, most),
+             be.template make<T>(most), std::vector<double>(most.images)};
+  }
+
+  template <class Be, Scalar T, class M>
+  void estimate(Be& be, const question& q, const_view<T, typename Be::space> x, view<T, typename Be::space> out,
+                M& ws) const {
+    const std::size_t images = out.extent().images;
+    const auto gradient = ws.gradient.view().images(0, images);
+    classifier_.gradient(be, q, x, gradient, ws.classifier);
+    denoiser_.estimate(be, q, x, out, ws.denoiser);
+    const auto gains =
+        detail::at_each_time<double>(q.times, images, ws.gains, [&](diffusion_time t) { return gain(t); });
+    be.combine(out, term{1.0, out}, term<T, typename Be::space>{gains, gradient});
+  }
+
+ private:
+  double gain(diffusion_time t) const {
+    if constexpr (ScalarGaussianCorruption<C>) {
+      const double a = corruption_.signal_gain(t), sigma = corruption_.sigma(t);
+      require(a > 0.0, "the signal's gain under classifier guidance", a, "above 0");
+      return scale_ * sigma * sigma / a;
+    }
+    return 0.0;
+  }
+
+  D denoiser_;
+  C corruption_;
+  G classifier_;
+  double scale_;
+};
+
+namespace detail {
+struct archetype_classifier {
+  struct memory {};
+  template <Scalar T, class Be>
+  memory workspace(Be&, shape) const;
+  template <class Be, Scalar T>
+  void gradient(Be&, const question&, const_view<T, typename Be::space>, view<T, typename Be::space>, memory&) const;
+};
+}  // namespace detail
+static_assert(Denoiser<classifier_guided<archetype_denoiser, archetype_corruption, detail::archetype_classifier>,
+                       archetype_backend, float>);
+
+}  // namespace softscore

@@ -1,0 +1,160 @@
+#pragma once
+
+#include <cmath>
+#include <cstddef>
+#include <span>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include <softscore/core/error.hpp>
+#include <softscore/corruption/at_each_time.hpp>
+#include <softscore/denoiser/network_denoiser.hpp>
+
+namespace softscore {
+
+/// The numbers of EDM's preconditioning at noise s = sigma / a, for data of deviation d (Karras, Aittala, Aila and
+/// Laine, "Elucidating the Design Space of Diffusion-Based Generative Models", 2022, Table 1; EQUATIONS V5).
+struct edm_numbers {
+  double skip{};   ///< d^2 / (s^2 + d^2)
+  double out{};    ///< s d / sqrt(s^2 + d^2)
+  double in{};     ///< 1 / sqrt(s^2 + d^2)
+  double label{};  ///< ln(s) / 4, which the network sees for a time
+};
+inline edm_numbers edm_preconditioning(double noise, double data_deviation) {
+  require(noise > 0.0, "sigma / a under EDM's preconditioning", noise, "above 0");
+  const double sum = noise * noise + data_deviation * data_deviation, root = std::sqrt(sum);
+  return {data_deviation * data_deviation / sum, noise * data_deviation / root, 1.0 / root, 0.25 * std::log(noise)};
+}
+
+namespace detail {
+// sigma_t and a_t of a corruption with C = a I, as EDM counts them.
+template <class C>
+struct edm_scale {
+  C corruption;
+  double data_deviation;
+
+  edm_scale(C c, double d) : corruption{std::move(c)}, data_deviation{d} {
+    static_assert(ScalarGaussianCorruption<C>,
+                  "softscore: EDM's preconditioning needs normal noise and a signal that is a number times the image, "
+                  "and this corruption lacks one of them");
+    require(d > 0.0, "data_deviation", d, "above 0");
+  }
+  double gain(diffusion_time t) const {
+    const double a = corruption.signal_gain(t);
+    require(a > 0.0, "the signal's gain under EDM's preconditioning", a, "above 0");
+    return a;
+  }
+  edm_numbers numbers(diffusion_time t) const {
+    return edm_preconditioning(corruption.sigma(t) / gain(t), data_deviation);
+  }
+};
+}  // namespace detail
+
+/// phi is what the preconditioned network returns, so h = skip x_t / a_t + out phi.
+template <class C>
+class edm_link {
+ public:
+  static constexpr prediction predicts = prediction::preconditioned;
+  edm_link(C corruption, double data_deviation) : scale_{std::move(corruption), data_deviation} {}
+
+  /// Throws `error` where there is no noise or nothing is left of the signal.
+  link_weights weights(diffusion_time t) const {
+    const edm_numbers n = scale_.numbers(t);
+    return {n.skip / scale_.gain(t), n.out};
+  }
+
+ private:
+  detail::edm_scale<C> scale_;
+};
+
+/// A network that is shown in x / a instead of x and ln(sigma / a) / 4 instead of the time (EQUATIONS V5). It has the
+/// parameters, and all else, of the network it is made from.
+template <class Net, class C>
+class edm_network : public Net {
+ public:
+  edm_network(Net network, C corruption, double data_deviation)
+      : Net{std::move(network)}, scale_{std::move(corruption), data_deviation} {}
+
+  template <class Be, class T>
+  struct memory {
+    decltype(std::declval<const Net&>().template workspace<T>(std::declval<Be&>(), shape{})) network;
+    array_of<Be, T> shown;
+    std::vector<double> gains;  // of the last evaluation, one per image
+    std::vector<diffusion_time> labels;
+  };
+
+  template <class T, class Be>
+  memory<Be, T> workspace(Be& be, const shape& most) const {
+    return {Net::template workspace<T>(be, most), be.template make<T>(most), std::vector<double>(most.images),
+            std::vector<diffusion_time>(most.images)};
+  }
+
+  template <class Be, class T>
+  void evaluate(Be& be, per_image<diffusion_time> times, const_view<T, typename Be::space> x,
+                std::type_identity_t<view_of<Be, T>> out, memory<Be, T>& ws) const {
+    const auto labels = show<Be, T>(be, times, x, ws);
+    Net::evaluate(be, labels, shown<Be, T>(x, ws), out, ws.network);
+  }
+
+  template <class Be, class T>
+  void forward(Be& be, const_view<T, typename Be::space> parameters, per_image<diffusion_time> times,
+               const_view<T, typename Be::space> x, std::type_identity_t<view_of<Be, T>> out, memory<Be, T>& ws) const {
+    const auto labels = show<Be, T>(be, times, x, ws);
+    Net::template forward<Be, T>(be, parameters, labels, shown<Be, T>(x, ws), out, ws.network);
+  }
+
+  template <class Be, class T>
+  void backward(Be& be, const_view<T, typename Be::space> parameters, const_view<T, typename Be::space> dout,
+                std::type_identity_t<view_of<Be, T>> dx, std::type_identity_t<view_of<Be, T>> gradients,
+                memory<Be, T>& ws) const {
+    Net::template backward<Be, T>(be, parameters, dout, dx, gradients, ws.network);
+    if (!dx.empty()) be.combine(dx, term<T, typename Be::space>{gains(ws), dx});
+  }
+
+  template <class Be, class T>
+  void pullback(Be& be, const_view<T, typename Be::space> v, std::type_identity_t<view_of<Be, T>> out,
+                memory<Be, T>& ws) const {
+    Net::pullback(be, v, out, ws.network);
+    be.combine(out, term<T, typename Be::space>{gains(ws), out});
+  }
+
+ private:
+  // Puts in x / a into the workspace and returns what the network sees for times.
+  template <class Be, class T>
+  per_image<diffusion_time> show(Be& be, per_image<diffusion_time> times, view_of<Be, const T> x,
+                                 memory<Be, T>& ws) const {
+    const std::size_t images = x.extent().images;
+    for (std::size_t i = 0; i < images; ++i) {
+      const edm_numbers n = scale_.numbers(times[i]);
+      ws.gains[i] = n.in / scale_.gain(times[i]);
+      ws.labels[i] = diffusion_time{n.label};
+    }
+    be.combine(ws.shown.view().images(0, images), term<T, typename Be::space>{gains(ws), x});
+    return times.shared() ? per_image<diffusion_time>{ws.labels[0]}
+                          : per_image<diffusion_time>{std::span<const diffusion_time>{ws.labels}};
+  }
+  template <class Be, class T>
+  static view_of<Be, const T> shown(view_of<Be, const T> x, memory<Be, T>& ws) {
+    return ws.shown.view().images(0, x.extent().images);
+  }
+  template <class Be, class T>
+  static per_image<double> gains(const memory<Be, T>& ws) {
+    return per_image<double>{std::span<const double>{ws.gains}};
+  }
+
+  detail::edm_scale<C> scale_;
+};
+
+/// EDM's denoiser (Karras et al. 2022, Eq 7; EQUATIONS V5): h = skip x_t / a_t + out F(in x_t / a_t, ln(s) / 4) with s
+/// = sigma_t / a_t. Train it with `weighted_score<edm_weight>`, which gives every noise the same weight on F.
+template <class Net, class C>
+class edm_denoiser : public network_denoiser<edm_network<Net, C>, edm_link<C>> {
+ public:
+  edm_denoiser(Net network, C corruption, double data_deviation = 0.5)
+      : network_denoiser<edm_network<Net, C>, edm_link<C>>{
+            edm_network<Net, C>{std::move(network), corruption, data_deviation},
+            edm_link<C>{corruption, data_deviation}} {}
+};
+
+}  // namespace softscore

@@ -1,0 +1,188 @@
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <span>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include <softscore/core/error.hpp>
+#include <softscore/denoiser/archetype.hpp>
+#include <softscore/denoiser/concept.hpp>
+
+namespace softscore {
+
+/// The range of clean pixels, [-1, 1] or [0, 1].
+struct pixel_range {
+  double low{-1.0}, high{1.0};
+
+  /// Throws `error` unless low < high.
+  void check() const { require(low < high, "lower end of the pixels' range", low, "below the upper end"); }
+};
+
+/// Static thresholding (Saharia et al., "Photorealistic Text-to-Image Diffusion Models", 2022, s2.3): clips every
+/// estimate to the range of clean pixels. Where a pixel is clipped, the pullback lets nothing through.
+template <class D>
+class static_thresholding {
+ public:
+  static constexpr int evaluations = D::evaluations;
+
+  /// Throws `error` for an empty range.
+  explicit static_thresholding(D denoiser, pixel_range range = {}) : denoiser_{std::move(denoiser)}, range_{range} {
+    range_.check();
+  }
+
+  void check(diffusion_time t) const {
+    if constexpr (ChecksTimes<D>) denoiser_.check(t);
+  }
+  shape image() const
+    requires requires(const D d) { d.image(); }
+  {
+    return denoiser_.image();
+  }
+
+  template <class OfDenoiser, class Array>
+  struct memory {
+    OfDenoiser denoiser;
+    Array estimate, passed;  // before clipping; what of a vector passes
+  };
+
+  template <Scalar T, class Be>
+  auto workspace(Be& be, const shape& most) const {
+    return memory<workspace_of<D, Be, T>, array_of<Be, T>>{denoiser_.template workspace<T>(be, most),
+                                                           be.template make<T>(most), be.template make<T>(most)};
+  }
+
+  template <class Be, Scalar T, class M>
+  void estimate(Be& be, const question& q, const_view<T, typename Be::space> x, view<T, typename Be::space> out,
+                M& ws) const {
+    const auto whole = ws.estimate.view().images(0, out.extent().images);
+    denoiser_.estimate(be, q, x, whole, ws.denoiser);
+    be.for_each(clip{range_}, out, whole);
+  }
+
+  template <class Be, Scalar T, class M>
+  void pullback(Be& be, const question& q, const_view<T, typename Be::space> v, view<T, typename Be::space> out,
+                M& ws) const
+    requires PullsBack<D, Be, T>
+  {
+    const std::size_t images = out.extent().images;
+    const auto whole = ws.estimate.view().images(0, images), passed = ws.passed.view().images(0, images);
+    be.for_each(pass{range_}, passed, v, whole);
+    denoiser_.pullback(be, q, passed, out, ws.denoiser);
+  }
+
+ private:
+  struct clip {
+    pixel_range range;
+    template <class T>
+    SOFTSCORE_HD void operator()(T& out, const T& h) const {
+      const T low = static_cast<T>(range.low), high = static_cast<T>(range.high);
+      out = h < low ? low : h > high ? high : h;
+    }
+  };
+  struct pass {
+    pixel_range range;
+    template <class T>
+    SOFTSCORE_HD void operator()(T& out, const T& v, const T& h) const {
+      out = h < static_cast<T>(range.low) || h > static_cast<T>(range.high) ? T{} : v;
+    }
+  };
+
+  D denoiser_;
+  pixel_range range_;
+};
+static_assert(DifferentiableDenoiser<static_thresholding<archetype_denoiser>, archetype_backend, float>);
+
+/// Dynamic thresholding (Saharia et al. 2022, s2.3): with pixels brought to [-1, 1], s is the `percentile` of an
+/// image's |h|, at least 1; the image is clipped to [-s, s] and divided by s. The percentile interpolates linearly
+/// between the sorted values, as NumPy's does, and is each image's own. On a device the estimate passes through host
+/// memory.
+template <class D>
+class dynamic_thresholding {
+ public:
+  static constexpr int evaluations = D::evaluations;
+
+  /// Throws `error` unless 0 <= percentile <= 100, and for an empty range.
+  explicit dynamic_thresholding(D denoiser, double percentile = 99.5, pixel_range range = {})
+      : denoiser_{std::move(denoiser)}, percentile_{percentile}, range_{range} {
+    require(percentile_ >= 0.0 && percentile_ <= 100.0, "percentile", percentile_, "between 0 and 100");
+    range_.check();
+  }
+
+  void check(diffusion_time t) const {
+    if constexpr (ChecksTimes<D>) denoiser_.check(t);
+  }
+  shape image() const
+    requires requires(const D d) { d.image(); }
+  {
+    return denoiser_.image();
+  }
+
+  template <class OfDenoiser, class T>
+  struct memory {
+    OfDenoiser denoiser;
+    std::vector<T> host, sorted;  // the batch, and the sizes of one image's pixels
+    std::vector<double> shrink;   // 1 / s of each image
+  };
+
+  template <Scalar T, class Be>
+  auto workspace(Be& be, const shape& most) const {
+    return memory<workspace_of<D, Be, T>, T>{denoiser_.template workspace<T>(be, most), std::vector<T>(most.size()),
+                                             std::vector<T>(most.per_image()), std::vector<double>(most.images)};
+  }
+
+  template <class Be, Scalar T, class M>
+  void estimate(Be& be, const question& q, const_view<T, typename Be::space> x, view<T, typename Be::space> out,
+                M& ws) const {
+    denoiser_.estimate(be, q, x, out, ws.denoiser);
+    be.for_each(bring{range_}, out);
+    be.download(out, ws.host.data());
+    const std::size_t elements = out.extent().per_image();
+    for (std::size_t i = 0; i < out.extent().images; ++i) {
+      for (std::size_t k = 0; k < elements; ++k) ws.sorted[k] = std::abs(ws.host[i * elements + k]);
+      ws.shrink[i] = 1.0 / std::max(1.0, percentile_of(ws.sorted));
+    }
+    be.combine(out, term<T, typename Be::space>{per_image<double>{std::span<const double>{ws.shrink}}, out});
+    be.for_each(clip_and_return{range_}, out);
+  }
+
+ private:
+  struct bring {
+    pixel_range range;
+    template <class T>
+    SOFTSCORE_HD void operator()(T& h) const {
+      h = static_cast<T>((2.0 * static_cast<double>(h) - range.low - range.high) / (range.high - range.low));
+    }
+  };
+  struct clip_and_return {
+    pixel_range range;
+    template <class T>
+    SOFTSCORE_HD void operator()(T& h) const {
+      const double u = h < T{-1} ? -1.0 : h > T{1} ? 1.0 : static_cast<double>(h);
+      h = static_cast<T>(0.5 * (range.low + range.high) + 0.5 * (range.high - range.low) * u);
+    }
+  };
+
+  // The value at place percentile / 100 (n - 1) of the sorted ones; reorders them.
+  template <class T>
+  double percentile_of(std::vector<T>& values) const {
+    const double place = percentile_ / 100.0 * static_cast<double>(values.size() - 1);
+    const auto below = static_cast<std::size_t>(place);
+    const auto middle = values.begin() + static_cast<std::ptrdiff_t>(below);
+    std::nth_element(values.begin(), middle, values.end());
+    const auto low = static_cast<double>(*middle);
+    if (below + 1 == values.size()) return low;
+    const auto high = static_cast<double>(*std::min_element(middle + 1, values.end()));
+    return low + (place - static_cast<double>(below)) * (high - low);
+  }
+
+  D denoiser_;
+  double percentile_;
+  pixel_range range_;
+};
+static_assert(Denoiser<dynamic_thresholding<archetype_denoiser>, archetype_backend, float>);
+
+}  // namespace softscore
