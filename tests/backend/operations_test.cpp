@@ -6,11 +6,13 @@
 #include <cmath>
 #include <cstddef>
 #include <limits>
+#include <utility>
 #include <vector>
 
 #include <softscore/backend/serial.hpp>
 #include <softscore/backend/tbb.hpp>
 
+#include "refusal.hpp"
 #include "slope.hpp"
 
 using namespace softscore;
@@ -75,11 +77,8 @@ struct conv_result {
   friend bool operator==(const conv_result&, const conv_result&) = default;
 };
 
-template <class T, class Be>
-conv_result convolve(Be& be, const conv_case& c, std::size_t most_images) {
-  conv2d_shape planned = c.s;
-  planned.images = most_images;
-  auto plan = make_conv2d<T>(be, planned);
+template <class T, class Be, class Plan>
+conv_result convolve(Be& be, const conv_case& c, Plan plan) {
   const shape in = c.s.input(c.s.images), out = c.s.output(c.s.images), per_channel{1, c.s.out_channels, 1, 1};
   auto x = activation<T>(be, c.x, in), dy = activation<T>(be, c.dy, out);
   auto weight = holding<T>(be, c.weight, c.s.weight()), bias = holding<T>(be, c.bias, per_channel);
@@ -99,6 +98,13 @@ conv_result convolve(Be& be, const conv_case& c, std::size_t most_images) {
   CHECK(values_of<T>(be, dbias_alone.view()) == values_of<T>(be, dbias.view()));
   return {activation_values<T>(be, y.view()), activation_values<T>(be, dx.view()), values_of<T>(be, dweight.view()),
           values_of<T>(be, dbias.view())};
+}
+
+template <class T, class Be>
+conv_result convolve(Be& be, const conv_case& c, std::size_t most_images) {
+  conv2d_shape planned = c.s;
+  planned.images = most_images;
+  return convolve<T>(be, c, make_conv2d<T>(be, planned));
 }
 
 // The largest |a - b| over `scale`.
@@ -128,11 +134,35 @@ double bound(std::size_t products) { return (8 * std::sqrt(static_cast<double>(p
 
 const std::vector<conv2d_shape>& conv_sizes() {
   // images, in, out, height, width, kernel: plain, one block or more on either side, every kernel, odd images.
-  static const std::vector<conv2d_shape> sizes{
-      {1, 1, 16, 28, 28, 7}, {3, 16, 32, 28, 28, 7}, {17, 32, 16, 28, 28, 7}, {2, 16, 1, 28, 28, 3},
-      {3, 1, 1, 5, 4, 3},    {2, 3, 5, 7, 9, 5},     {1, 16, 16, 9, 13, 7},   {2, 16, 16, 32, 30, 5},
-      {2, 16, 48, 11, 8, 3}, {3, 3, 16, 10, 7, 5},   {2, 16, 3, 6, 11, 7},    {2, 16, 16, 5, 5, 1},
-      {1, 32, 16, 1, 3, 7},  {19, 1, 16, 8, 8, 3},   {1, 16, 16, 40, 33, 9},  {2, 64, 16, 12, 12, 7}};
+  static const std::vector<conv2d_shape> sizes{{1, 1, 16, 28, 28, 7},
+                                               {3, 16, 32, 28, 28, 7},
+                                               {17, 32, 16, 28, 28, 7},
+                                               {2, 16, 1, 28, 28, 3},
+                                               {3, 1, 1, 5, 4, 3},
+                                               {2, 3, 5, 7, 9, 5},
+                                               {1, 16, 16, 9, 13, 7},
+                                               {2, 16, 16, 32, 30, 5},
+                                               {2, 16, 48, 11, 8, 3},
+                                               {3, 3, 16, 10, 7, 5},
+                                               {2, 16, 3, 6, 11, 7},
+                                               {2, 16, 16, 5, 5, 1},
+                                               {1, 32, 16, 1, 3, 7},
+                                               {19, 1, 16, 8, 8, 3},
+                                               {1, 16, 16, 40, 33, 9},
+                                               {2, 64, 16, 12, 12, 7},
+                                               // Strides, also past the kernel and the image.
+                                               {2, 3, 5, 7, 9, 5, 2},
+                                               {2, 1, 16, 9, 6, 3, 2},
+                                               {3, 16, 32, 8, 8, 3, 2},
+                                               {2, 32, 16, 5, 11, 1, 2},
+                                               {2, 16, 3, 7, 7, 5, 3},
+                                               {1, 16, 16, 2, 3, 1, 5},
+                                               // 3 x 3 and 1 x 1, in tiles that do and do not fit the plane.
+                                               {2, 16, 32, 16, 16, 3},
+                                               {3, 48, 16, 9, 6, 3},
+                                               {17, 16, 16, 1, 2, 3},
+                                               {2, 32, 32, 5, 4, 3},
+                                               {18, 48, 32, 7, 31, 1}};
   return sizes;
 }
 
@@ -140,8 +170,9 @@ const std::vector<conv2d_shape>& conv_sizes() {
 
 TEMPLATE_TEST_CASE("the gradients of a convolution are its slopes", "[operations]", serial_backend, tbb_backend) {
   TestType be;
-  for (const conv2d_shape& s : {conv2d_shape{2, 2, 3, 5, 7, 3}, conv2d_shape{3, 1, 2, 6, 5, 7},
-                                conv2d_shape{1, 3, 1, 4, 4, 1}, conv2d_shape{17, 2, 2, 3, 6, 5}}) {
+  for (const conv2d_shape& s :
+       {conv2d_shape{2, 2, 3, 5, 7, 3}, conv2d_shape{3, 1, 2, 6, 5, 7}, conv2d_shape{1, 3, 1, 4, 4, 1},
+        conv2d_shape{17, 2, 2, 3, 6, 5}, conv2d_shape{2, 2, 3, 5, 6, 3, 2}, conv2d_shape{1, 2, 2, 7, 4, 1, 3}}) {
     const conv_case at{s};
     const conv_result result = convolve<double>(be, at, s.images);
     const auto loss = [&](const conv_case& c) { return sum_of_products(convolve<double>(be, c, s.images).y, c.dy); };
@@ -159,48 +190,179 @@ TEMPLATE_TEST_CASE("the gradients of a convolution are its slopes", "[operations
   }
 }
 
-TEST_CASE("tbb convolves in float as serial does in double", "[operations]") {
-  serial_backend serial;
-  for (const std::size_t threads : {std::size_t{1}, std::size_t{2}})
-    for (const conv2d_shape& s : conv_sizes()) {
-      tbb_backend tbb{threads};
-      const conv_case at{s};
-      const conv_result exact = convolve<double>(serial, at, s.images), fast = convolve<float>(tbb, at, s.images + 3);
-      CAPTURE(threads, s.images, s.in_channels, s.out_channels, s.height, s.width, s.kernel);
-      const std::size_t plane = s.height * s.width, taps = s.kernel * s.kernel;
-      // The greatest product of lengths over images and channels, times the number of channels that are added.
-      double of_x = 0, of_dy = 0, of_weight = 0;
-      for (std::size_t i = 0; i < at.x.size(); i += plane) of_x = std::max(of_x, length(at.x, i, plane));
-      for (std::size_t i = 0; i < at.dy.size(); i += plane) of_dy = std::max(of_dy, length(at.dy, i, plane));
-      for (std::size_t i = 0; i < at.weight.size(); i += taps)
-        of_weight = std::max(of_weight, length(at.weight, i, taps));
-      const double in = static_cast<double>(s.in_channels), out = static_cast<double>(s.out_channels);
-      CHECK(distance(fast.y, exact.y, in * of_x * of_weight) < bound(s.in_channels * taps));
-      CHECK(distance(fast.dx, exact.dx, out * of_dy * of_weight) < bound(s.out_channels * taps));
-      const double images = static_cast<double>(s.images);
-      CHECK(distance(fast.dweight, exact.dweight, images * of_x * of_dy) < bound(s.images * plane));
-      CHECK(distance(fast.dbias, exact.dbias, images * std::sqrt(static_cast<double>(plane)) * of_dy) <
-            bound(s.images * plane));
-    }
+namespace {
+
+// Every method that can do these sizes, and what the planner takes.
+std::vector<conv2d_method> methods_for(const conv2d_shape& s) {
+  std::vector<conv2d_method> methods;
+  for (std::size_t k = 1; k < detail::conv2d_methods; ++k)
+    if (detail::serves(static_cast<conv2d_method>(k), s)) methods.push_back(static_cast<conv2d_method>(k));
+  return methods;
 }
 
-TEST_CASE("a convolution has the same bits for any number of threads, and an image those of any batch",
+conv_result convolve_by(conv2d_method method, tbb_backend& be, const conv_case& c, std::size_t most_images) {
+  conv2d_shape planned = c.s;
+  planned.images = most_images;
+  auto plan = make_conv2d<float>(be, planned, {}, method);
+  CHECK(plan.chosen() == method);
+  return convolve<float>(be, c, std::move(plan));
+}
+
+// The matrix of one of Winograd's transforms, by rows.
+template <std::size_t Out, std::size_t In, class Transform>
+std::vector<numbers> matrix_of(const Transform& transform) {
+  std::vector<numbers> matrix(Out, numbers(In));
+  for (std::size_t k = 0; k < In; ++k) {
+    float unit[In] = {}, column[Out];
+    unit[k] = 1;
+    transform(unit, column);
+    for (std::size_t i = 0; i < Out; ++i) matrix[i][k] = static_cast<double>(column[i]);
+  }
+  return matrix;
+}
+
+// By how much Winograd's algorithm can magnify roundings. An output is the sum over points i of |last_ki| times the
+// product of two transforms, each at most as long as the row of its matrix times what it transforms; so a relative
+// rounding of every product grows to at most max_k sum_i |last_ki| |first_i| |second_i|, in each direction of the
+// plane.
+double magnification(const std::vector<numbers>& last, const std::vector<numbers>& first,
+                     const std::vector<numbers>& second) {
+  double most = 0;
+  for (const numbers& row : last) {
+    double sum = 0;
+    for (std::size_t i = 0; i < row.size(); ++i)
+      sum += std::abs(row[i]) * length(first[i], 0, first[i].size()) * length(second[i], 0, second[i].size());
+    most = std::max(most, sum);
+  }
+  return most * most;
+}
+
+struct magnifications {
+  double output, weights;
+
+  magnifications() {
+    using detail::winograd;
+    const auto data = matrix_of<6, 6>([](auto& in, auto& out) { winograd::data(in, out); });
+    const auto kernel = matrix_of<6, 3>([](auto& in, auto& out) { winograd::kernel(in, out); });
+    const auto last = matrix_of<4, 6>([](auto& in, auto& out) { winograd::output(in, out); });
+    const auto adjoint = matrix_of<6, 4>([](auto& in, auto& out) { winograd::output_adjoint(in, out); });
+    const auto collected = matrix_of<3, 6>([](auto& in, auto& out) { winograd::kernel_adjoint(in, out); });
+    output = magnification(last, kernel, data);
+    weights = magnification(collected, adjoint, data);
+  }
+};
+
+}  // namespace
+
+TEST_CASE("tbb convolves in float as serial does in double, by every method", "[operations]") {
+  serial_backend serial;
+  const magnifications winograd;
+  for (const conv2d_shape& s : conv_sizes()) {
+    const conv_case at{s};
+    const conv_result exact = convolve<double>(serial, at, s.images);
+    const std::size_t plane = s.height * s.width, places = s.out_height() * s.out_width(), taps = s.kernel * s.kernel;
+    // The greatest product of lengths over images and channels, times the number of channels that are added.
+    double of_x = 0, of_dy = 0, of_weight = 0;
+    for (std::size_t i = 0; i < at.x.size(); i += plane) of_x = std::max(of_x, length(at.x, i, plane));
+    for (std::size_t i = 0; i < at.dy.size(); i += places) of_dy = std::max(of_dy, length(at.dy, i, places));
+    for (std::size_t i = 0; i < at.weight.size(); i += taps)
+      of_weight = std::max(of_weight, length(at.weight, i, taps));
+    const double in = static_cast<double>(s.in_channels), out = static_cast<double>(s.out_channels);
+    const double images = static_cast<double>(s.images);
+    for (const conv2d_method method : methods_for(s))
+      for (const std::size_t threads : {std::size_t{1}, std::size_t{2}}) {
+        tbb_backend tbb{threads};
+        const conv_result fast = convolve_by(method, tbb, at, s.images + 3);
+        CAPTURE(threads, detail::name_of(method), s.images, s.in_channels, s.out_channels, s.height, s.width, s.kernel,
+                s.stride);
+        const bool by_tiles = method == conv2d_method::winograd;
+        const double of_output = by_tiles ? winograd.output : 1;
+        // Tiles of 6 x 6 inputs overlap: together they are 1.5 times as long as the plane.
+        const double of_weights = by_tiles ? 1.5 * winograd.weights : 1;
+        CHECK(distance(fast.y, exact.y, in * of_x * of_weight) < of_output * bound(s.in_channels * taps));
+        CHECK(distance(fast.dx, exact.dx, out * of_dy * of_weight) < of_output * bound(s.out_channels * taps));
+        CHECK(distance(fast.dweight, exact.dweight, images * of_x * of_dy) < of_weights * bound(s.images * places));
+        CHECK(distance(fast.dbias, exact.dbias, images * std::sqrt(static_cast<double>(places)) * of_dy) <
+              bound(s.images * places));
+      }
+  }
+}
+
+TEST_CASE("Winograd's transforms correlate four places with three taps, and back", "[operations]") {
+  using detail::winograd;
+  const numbers random = normal_numbers(13, 1);
+  float d[6], g[3], dy[4], v[6], u[6], m[6], y[4], dg[3];
+  for (std::size_t i = 0; i < 6; ++i) d[i] = static_cast<float>(random[i]);
+  for (std::size_t i = 0; i < 3; ++i) g[i] = static_cast<float>(random[6 + i]);
+  for (std::size_t i = 0; i < 4; ++i) dy[i] = static_cast<float>(random[9 + i]);
+  winograd::data(d, v);
+  winograd::kernel(g, u);
+  for (std::size_t i = 0; i < 6; ++i) m[i] = u[i] * v[i];
+  winograd::output(m, y);
+  // At most 30 roundings, of numbers that grow from the data by less than the root of the magnification, which is 10.
+  const double rounding = 30 * 10 * unit_roundoff * length(random, 0, 6);
+  for (std::size_t k = 0; k < 4; ++k) {
+    double exact = 0;
+    for (std::size_t i = 0; i < 3; ++i) exact += static_cast<double>(g[i]) * static_cast<double>(d[k + i]);
+    CHECK_THAT(static_cast<double>(y[k]), Catch::Matchers::WithinAbs(exact, rounding * length(random, 6, 3)));
+  }
+  winograd::output_adjoint(dy, m);
+  for (std::size_t i = 0; i < 6; ++i) m[i] *= v[i];
+  winograd::kernel_adjoint(m, dg);
+  for (std::size_t i = 0; i < 3; ++i) {
+    double exact = 0;
+    for (std::size_t k = 0; k < 4; ++k) exact += static_cast<double>(dy[k]) * static_cast<double>(d[k + i]);
+    CHECK_THAT(static_cast<double>(dg[i]), Catch::Matchers::WithinAbs(exact, rounding * length(random, 9, 4)));
+  }
+  // Far below what the usual points 1 and 2 give, 381.
+  CHECK(magnifications{}.output < 94);
+}
+
+TEST_CASE("a convolution has the same bits for any number of threads, and an image those of any batch, by every method",
           "[operations]") {
   for (const conv2d_shape& s : conv_sizes()) {
-    CAPTURE(s.images, s.in_channels, s.out_channels, s.height, s.width, s.kernel);
     const conv_case at{s};
-    tbb_backend one{1}, two{2}, three{3};
-    const conv_result result = convolve<float>(one, at, s.images);
-    CHECK(convolve<float>(two, at, s.images + 20) == result);
-    CHECK(convolve<float>(three, at, s.images) == result);
     conv_case first = at;  // the batch's first image alone
     first.s.images = 1;
     first.x.resize(s.input(1).size());
     first.dy.resize(s.output(1).size());
-    const conv_result alone = convolve<float>(two, first, 1);
-    CHECK(std::equal(alone.y.begin(), alone.y.end(), result.y.begin()));
-    CHECK(std::equal(alone.dx.begin(), alone.dx.end(), result.dx.begin()));
+    for (const conv2d_method method : methods_for(s)) {
+      CAPTURE(detail::name_of(method), s.images, s.in_channels, s.out_channels, s.height, s.width, s.kernel, s.stride);
+      tbb_backend one{1}, two{2}, three{3};
+      const conv_result result = convolve_by(method, one, at, s.images);
+      CHECK(convolve_by(method, two, at, s.images + 20) == result);
+      CHECK(convolve_by(method, three, at, s.images) == result);
+      const conv_result alone = convolve_by(method, two, first, 1);
+      CHECK(std::equal(alone.y.begin(), alone.y.end(), result.y.begin()));
+      CHECK(std::equal(alone.dx.begin(), alone.dx.end(), result.dx.begin()));
+    }
   }
+}
+
+TEST_CASE("the planner takes one method for every batch, which can be asked for and overridden", "[operations]") {
+  tbb_backend be;
+  // Wide enough for any register.
+  const conv2d_shape large{1, 32, 32, 28, 28, 7}, small{1, 64, 64, 32, 32, 3}, point{1, 64, 64, 16, 16, 1},
+      first{1, 1, 16, 28, 28, 7}, huge{1, 16, 16, 100, 100, 7}, strided{1, 16, 16, 28, 28, 3, 2}, odd{1, 3, 5, 8, 8, 3};
+  CHECK(make_conv2d<float>(be, large).chosen() == conv2d_method::transform_32);
+  CHECK(make_conv2d<float>(be, small).chosen() == conv2d_method::winograd);
+  CHECK(make_conv2d<float>(be, point).chosen() == conv2d_method::pointwise);
+  CHECK(make_conv2d<float>(be, first).chosen() == conv2d_method::direct);
+  CHECK(make_conv2d<float>(be, huge).chosen() == conv2d_method::direct);
+  CHECK(make_conv2d<float>(be, strided).chosen() == conv2d_method::direct);
+  CHECK(make_conv2d<float>(be, odd).chosen() == conv2d_method::plain);
+  CHECK(make_conv2d<double>(be, large).chosen() == conv2d_method::plain);
+  CHECK(make_conv2d<float>(be, large).describe() == "transform of length 32");
+  for (conv2d_shape s : conv_sizes()) {
+    const conv2d_method method = conv2d_plan(s);
+    for (const std::size_t images : {std::size_t{1}, std::size_t{7}, std::size_t{512}}) {
+      s.images = images;
+      CHECK(conv2d_plan(s) == method);
+    }
+  }
+  CHECK(make_conv2d<float>(be, large, {}, conv2d_method::direct).chosen() == conv2d_method::direct);
+  CHECK_REFUSED((make_conv2d<float>(be, strided, {}, conv2d_method::winograd)), "the method of a convolution");
+  CHECK_THROWS_AS(make_conv2d<double>(be, large, {}, conv2d_method::direct), error);
 }
 
 TEMPLATE_TEST_CASE("a convolution refuses sizes that it cannot have", "[operations]", serial_backend, tbb_backend) {
@@ -209,6 +371,7 @@ TEMPLATE_TEST_CASE("a convolution refuses sizes that it cannot have", "[operatio
   CHECK_THROWS_AS(make_conv2d<float>(be, {0, 1, 1, 4, 4, 3}), error);
   CHECK_THROWS_AS(make_conv2d<float>(be, {1, 0, 1, 4, 4, 3}), error);
   CHECK_THROWS_AS(make_conv2d<float>(be, {1, 1, 1, 0, 4, 3}), error);
+  CHECK_THROWS_AS(make_conv2d<float>(be, {1, 1, 1, 4, 4, 3, 0}), error);
 }
 
 namespace {

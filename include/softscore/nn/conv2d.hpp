@@ -29,7 +29,7 @@ struct conv2d_parameters {
   }
 };
 
-/// A 'same' convolution of stride 1 with bias. Flat arrays of parameters and gradients are those of the whole network.
+/// A 'same' convolution with bias. Flat arrays of parameters and gradients are those of the whole network.
 template <class Be, class T>
 class conv2d {
  public:
@@ -39,12 +39,12 @@ class conv2d {
   /// To be called after the parameters changed.
   void prepare(Be& be, view_of<Be, const T> flat) { conv2d_prepare(be, plan_, parameters_.weight_in(flat)); }
 
-  /// x (N,I,H,W) -> y (N,O,H,W).
+  /// x (N,I,H,W) -> y (N,O,H',W'), H' and W' being H and W over the stride, rounded up.
   void forward(Be& be, view_of<Be, const T> flat, view_of<Be, const T> x, view_of<Be, T> y) {
     conv2d_forward(be, plan_, x, parameters_.weight_in(flat), parameters_.bias_in(flat), y);
   }
 
-  /// dy (N,O,H,W) -> dx (N,I,H,W) and this layer's part of `gradients`; either may be empty.
+  /// dy (N,O,H',W') -> dx (N,I,H,W) and this layer's part of `gradients`; either may be empty.
   void backward(Be& be, view_of<Be, const T> flat, view_of<Be, const T> x, view_of<Be, const T> dy, view_of<Be, T> dx,
                 view_of<Be, T> gradients) {
     conv2d_backward(be, plan_, x, parameters_.weight_in(flat), dy, dx, parameters_.weight_in(gradients),

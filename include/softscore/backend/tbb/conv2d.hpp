@@ -1,42 +1,38 @@
 #pragma once
 
+#include <cstddef>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 #include <variant>
 
-#include <softscore/backend/tbb/conv2d_direct.hpp>
-#include <softscore/backend/tbb/conv2d_fft.hpp>
-#include <softscore/backend/tbb/conv2d_plain.hpp>
+#include <softscore/backend/tbb/conv2d_plan.hpp>
 #include <softscore/backend/tbb/layout.hpp>
 
 namespace softscore {
 
 namespace detail {
 
-// The ways to convolve; which of them a plan holds depends on its sizes.
+// What a plan holds: the method, in the order of `conv2d_method` without `automatic`.
 template <class T>
-struct conv2d_methods {
+struct conv2d_variant {
   using type = std::variant<plain_conv2d<T>>;
 };
 template <>
-struct conv2d_methods<float> {
-  using type = std::variant<plain_conv2d<float>, direct_conv2d<native_lanes>, fft_conv2d<16, native_lanes>,
-                            fft_conv2d<32, native_lanes>, fft_conv2d<64, native_lanes>>;
+struct conv2d_variant<float> {
+  using type = std::variant<plain_conv2d<float>, direct_conv2d<native_lanes>, pointwise_conv2d<native_lanes>,
+                            winograd_conv2d<native_lanes>, fft_conv2d<16, native_lanes>, fft_conv2d<32, native_lanes>,
+                            fft_conv2d<64, native_lanes>>;
 };
 
-template <class T>
-typename conv2d_methods<T>::type choose_conv2d(tbb_backend& be, const conv2d_shape& s, const tbb_scratch<T>& scratch) {
-  if constexpr (std::is_same_v<T, float>) {
-    // A transform costs as much as about ten taps, so small kernels are summed directly.
-    constexpr std::size_t smallest_fft_kernel = 5;
-    if (s.kernel >= smallest_fft_kernel) {
-      if (fft_conv2d<16, native_lanes>::serves(s)) return fft_conv2d<16, native_lanes>{be, s, scratch};
-      if (fft_conv2d<32, native_lanes>::serves(s)) return fft_conv2d<32, native_lanes>{be, s, scratch};
-      if (fft_conv2d<64, native_lanes>::serves(s)) return fft_conv2d<64, native_lanes>{be, s, scratch};
-    }
-    if (direct_conv2d<native_lanes>::serves(s)) return direct_conv2d<native_lanes>{be, s, scratch};
-  }
-  return plain_conv2d<T>{s, scratch};
+// The alternative that `method` names.
+template <class T, std::size_t I = 0>
+typename conv2d_variant<T>::type make_method(conv2d_method method, tbb_backend& be, const conv2d_shape& s,
+                                             const tbb_scratch<T>& scratch) {
+  using variant = typename conv2d_variant<T>::type;
+  if constexpr (I + 1 < std::variant_size_v<variant>)
+    if (static_cast<std::size_t>(method) != I + 1) return make_method<T, I + 1>(method, be, s, scratch);
+  return variant{std::in_place_index<I>, be, s, scratch};
 }
 
 }  // namespace detail
@@ -45,21 +41,27 @@ typename conv2d_methods<T>::type choose_conv2d(tbb_backend& be, const conv2d_sha
 template <class T>
 struct tbb_conv2d {
   conv2d_shape sizes;
-  typename detail::conv2d_methods<T>::type method;
+  typename detail::conv2d_variant<T>::type method;
 
   /// What was chosen, for people.
-  std::string_view describe() const {
-    constexpr std::string_view names[] = {"plain loops", "direct sum over blocks of channels", "transform of length 16",
-                                          "transform of length 32", "transform of length 64"};
-    return names[method.index()];
-  }
+  std::string_view describe() const { return detail::name_of(chosen()); }
+  conv2d_method chosen() const { return static_cast<conv2d_method>(method.index() + 1); }
 };
 
-/// Plans a convolution; throws `error` for sizes that no convolution has.
+/// Plans a convolution, by the method given where one is. Throws `error` for sizes that no convolution has, and for a
+/// method that cannot do these; in double there are only plain loops.
 template <class T>
-tbb_conv2d<T> make_conv2d(tbb_backend& be, const conv2d_shape& sizes, const tbb_scratch<T>& scratch = {}) {
+tbb_conv2d<T> make_conv2d(tbb_backend& be, const conv2d_shape& sizes, const tbb_scratch<T>& scratch = {},
+                          conv2d_method method = conv2d_method::automatic) {
   require_valid(sizes);
-  return {sizes, detail::choose_conv2d<T>(be, sizes, scratch)};
+  if constexpr (std::is_same_v<T, float>) {
+    method = conv2d_plan(sizes, method);
+  } else {
+    require(method == conv2d_method::automatic || method == conv2d_method::plain, "the method of a convolution",
+            detail::name_of(method), "plain loops in double");
+    method = conv2d_method::plain;
+  }
+  return {sizes, detail::make_method<T>(method, be, sizes, scratch)};
 }
 
 /// To be called after the weights changed and before the next forward or backward pass.
@@ -68,7 +70,7 @@ void conv2d_prepare(tbb_backend& be, tbb_conv2d<T>& plan, const_view<T, host_spa
   std::visit([&](auto& method) { method.prepare(be, raw(weight)); }, plan.method);
 }
 
-/// y (N,O,H,W) = weight (O,I,k,k) * x (N,I,H,W) + bias (O).
+/// y (N,O,H',W') = weight (O,I,k,k) * x (N,I,H,W) + bias (O); H' and W' are H and W over the stride, rounded up.
 template <class T>
 void conv2d_forward(tbb_backend& be, tbb_conv2d<T>& plan, const_view<T, host_space> x, const_view<T, host_space> weight,
                     const_view<T, host_space> bias, view<T, host_space> y) {

@@ -11,8 +11,8 @@
 
 namespace softscore::detail {
 
-// A 'same' convolution as the sum it is, with W channels in the lanes: for any kernel where the channels of at least
-// one side make whole blocks of W, such as the first and the last layer of an image network.
+// A 'same' convolution as the sum it is, with W channels in the lanes: for any kernel and stride where the channels of
+// at least one side make whole blocks of W, such as the first and the last layer of an image network.
 template <std::size_t W>
 class direct_conv2d {
  public:
@@ -43,7 +43,7 @@ class direct_conv2d {
     parallel_parts(be, images, [&](std::size_t part, std::size_t n) {
       const padded_image from = padded_input(part);
       from.fill(x + n * in);
-      correlate(from, forward_taps_, bias, sizes_.out_channels, y + n * out);
+      correlate(from, forward_places(), forward_taps_, bias, sizes_.out_channels, y + n * out);
     });
   }
 
@@ -61,15 +61,15 @@ class direct_conv2d {
           const padded_image from = padded_input(part);
           from.fill(x + n * in);
           if (blocked(sizes_.out_channels))
-            correlate_gradient_to_blocks<W>(from, sizes_.kernel, dy + n * out, sizes_.out_channels / W, sum);
+            correlate_gradient_to_blocks<W>(from, forward_places(), dy + n * out, sizes_.out_channels / W, sum);
           else
-            correlate_gradient_to_plain<W>(from, sizes_.kernel, dy + n * out, sizes_.out_channels, sum);
+            correlate_gradient_to_plain<W>(from, forward_places(), dy + n * out, sizes_.out_channels, sum);
           add_bias_gradient(dy + n * out, sum + sizes_.weight().size());
         }
         if (dx != nullptr) {
           const padded_image from = padded_output(part);
-          from.fill(dy + n * out);
-          correlate(from, backward_taps_, nullptr, sizes_.in_channels, dx + n * in);
+          from.spread(dy + n * out, sizes_.stride);
+          correlate(from, backward_places(), backward_taps_, nullptr, sizes_.in_channels, dx + n * in);
         }
       }
     });
@@ -90,6 +90,12 @@ class direct_conv2d {
   }
 
  private:
+  correlation_places forward_places() const {
+    return {sizes_.kernel, sizes_.stride, sizes_.out_height(), sizes_.out_width()};
+  }
+  // From dy, spread out to the size of x.
+  correlation_places backward_places() const { return {sizes_.kernel, 1, sizes_.height, sizes_.width}; }
+
   static bool blocked(std::size_t channels) { return channels % W == 0; }
 
   // Where the tap from source channel `from` to destination channel `to` lies: the lanes are the destination's channels
@@ -101,16 +107,16 @@ class direct_conv2d {
     return ((to * (from_channels / W) + from / W) * k2 + tap) * W + from % W;
   }
 
-  void correlate(const padded_image& from, const host_array<float>& taps, const float* bias, std::size_t to_channels,
-                 float* to) const {
+  void correlate(const padded_image& from, const correlation_places& places, const host_array<float>& taps,
+                 const float* bias, std::size_t to_channels, float* to) const {
     if (blocked(to_channels))
-      correlate_to_blocks<W>(from, sizes_.kernel, raw(taps.view()), bias, to_channels / W, to);
+      correlate_to_blocks<W>(from, places, raw(taps.view()), bias, to_channels / W, to);
     else
-      correlate_to_plain<W>(from, sizes_.kernel, raw(taps.view()), bias, to_channels, to);
+      correlate_to_plain<W>(from, places, raw(taps.view()), bias, to_channels, to);
   }
 
   void add_bias_gradient(const float* dy, float* sums) const {
-    const std::size_t pixels = sizes_.height * sizes_.width;
+    const std::size_t pixels = sizes_.output(1).plane();
     if (blocked(sizes_.out_channels)) {
       for (std::size_t block = 0; block < sizes_.out_channels / W; ++block) {
         simd<W> sum = load<W>(sums + block * W);

@@ -28,7 +28,7 @@ class fft_conv2d {
   using plane = plane_fft<N, W>;
 
   static bool serves(const conv2d_shape& s) {
-    return s.in_channels % W == 0 && s.out_channels % W == 0 && s.kernel <= N &&
+    return s.in_channels % W == 0 && s.out_channels % W == 0 && s.stride == 1 && s.kernel <= N &&
            std::max(s.height, s.width) + s.radius() <= N;
   }
 

@@ -14,7 +14,8 @@ namespace softscore::detail {
 template <class T>
 class plain_conv2d {
  public:
-  plain_conv2d(const conv2d_shape& sizes, const tbb_scratch<T>& scratch) : sizes_{sizes}, scratch_{scratch} {
+  plain_conv2d(const tbb_backend&, const conv2d_shape& sizes, const tbb_scratch<T>& scratch)
+      : sizes_{sizes}, scratch_{scratch} {
     scratch_.reserve(batch_slots{sizes.images}.count() * slot_size());
   }
 

@@ -1,0 +1,98 @@
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+
+#include <softscore/backend/conv2d_shape.hpp>
+#include <softscore/backend/tbb/scratch.hpp>
+#include <softscore/backend/tbb/slots.hpp>
+#include <softscore/backend/tbb/tile_products.hpp>
+#include <softscore/core/host_array.hpp>
+
+namespace softscore::detail {
+
+// A 1 x 1 convolution: at each pixel a product of the weights, as a matrix, with the pixel's channels. Both channel
+// counts are multiples of W, and activations are in blocks of W channels: (N, C/W, H, W', W).
+template <std::size_t W>
+class pointwise_conv2d {
+ public:
+  static bool serves(const conv2d_shape& s) {
+    return s.kernel == 1 && s.stride == 1 && s.in_channels % W == 0 && s.out_channels % W == 0;
+  }
+
+  pointwise_conv2d(const tbb_backend&, const conv2d_shape& sizes, const tbb_scratch<float>& scratch)
+      : sizes_{sizes},
+        forward_weights_{shape{1, 1, 1, sizes.weight().size()}},
+        backward_weights_{shape{1, 1, 1, sizes.weight().size()}},
+        scratch_{scratch} {
+    scratch_.reserve(batch_slots{sizes.images}.count() * slot_size());
+  }
+
+  void prepare(tbb_backend&, const float* weight) {
+    for (std::size_t o = 0; o < sizes_.out_channels; ++o)
+      for (std::size_t i = 0; i < sizes_.in_channels; ++i) {
+        const float w = weight[o * sizes_.in_channels + i];
+        raw(forward_weights_.view())[(o / W * sizes_.in_channels + i) * W + o % W] = w;
+        raw(backward_weights_.view())[(i / W * sizes_.out_channels + o) * W + i % W] = w;
+      }
+  }
+
+  void forward(tbb_backend& be, std::size_t images, const float* x, const float*, const float* bias, float* y) {
+    multiply(be, images, forward_weights_, x, sizes_.in_channels, bias, y, sizes_.out_channels);
+  }
+
+  // dx, and dweight together with dbias, may be null.
+  void backward(tbb_backend& be, std::size_t images, const float* x, const float*, const float* dy, float* dx,
+                float* dweight, float* dbias) {
+    if (dx != nullptr)
+      multiply(be, images, backward_weights_, dy, sizes_.out_channels, nullptr, dx, sizes_.in_channels);
+    if (dweight == nullptr) return;
+    const batch_slots slots{images};
+    float* sums = scratch_.data();  // per slot: (O, I), then (O)
+    const std::size_t weights = sizes_.weight().size(), block = pixels() * W;
+    be.parallel(slots.count(), [&](std::size_t slot) {
+      float* sum = sums + slot * slot_size();
+      std::fill_n(sum + weights, sizes_.out_channels, 0.0f);
+      const typename tile_products<W>::correlation product{
+          sizes_.out_channels, sizes_.in_channels / W, W, block, W, block};
+      for (std::size_t n = slots.first(slot); n < slots.last(slot); ++n) {
+        const float* of_dy = dy + n * sizes_.out_channels * pixels();
+        for (std::size_t p = 0; p < pixels(); p += run)
+          tile_products<W>::correlate(product, sum, of_dy + p * W, x + n * sizes_.in_channels * pixels() + p * W,
+                                      std::min(run, pixels() - p), n != slots.first(slot) || p > 0);
+        for (std::size_t b = 0; b < sizes_.out_channels / W; ++b) {
+          simd<W> total = load<W>(sum + weights + b * W);
+          for (std::size_t p = 0; p < pixels(); ++p) total += load<W>(of_dy + b * block + p * W);
+          store(sum + weights + b * W, total);
+        }
+      }
+    });
+    add_slots(be, sums, slot_size(), slots.count(), dweight, weights);
+    add_slots(be, sums + weights, slot_size(), slots.count(), dbias, sizes_.out_channels);
+  }
+
+ private:
+  static constexpr std::size_t run = 192;  // pixels whose channels stay in the caches while all weights pass
+
+  std::size_t pixels() const { return sizes_.height * sizes_.width; }
+  std::size_t slot_size() const { return sizes_.weight().size() + sizes_.out_channels; }
+
+  void multiply(tbb_backend& be, std::size_t images, const host_array<float>& weights, const float* from,
+                std::size_t from_channels, const float* bias, float* to, std::size_t to_channels) const {
+    const std::size_t block = pixels() * W, runs = (pixels() + run - 1) / run;
+    const typename tile_products<W>::multiplication product{
+        raw(weights.view()), from_channels, to_channels / W, W, block, W, block, bias};
+    be.parallel(images * runs, [&](std::size_t task) {
+      const std::size_t image = task / runs, first = task % runs * run;
+      tile_products<W>::multiply(product, from + image * from_channels * pixels() + first * W,
+                                 to + image * to_channels * pixels() + first * W, std::min(run, pixels() - first));
+    });
+  }
+
+  conv2d_shape sizes_;
+  host_array<float> forward_weights_;   // (output block, input channel, W)
+  host_array<float> backward_weights_;  // (input block, output channel, W)
+  tbb_scratch<float> scratch_;          // per slot the sums of dweight and dbias
+};
+
+}  // namespace softscore::detail

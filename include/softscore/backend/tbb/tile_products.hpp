@@ -1,0 +1,108 @@
+#pragma once
+
+#include <cstddef>
+
+#include <softscore/backend/tbb/simd.hpp>
+
+namespace softscore::detail {
+
+// Products of matrices whose columns are channels in blocks of W: the sums over channels and over places that every
+// convolution ends in. Sums stay in registers, in tiles sized for 32 registers where W is 16 and for 16 elsewhere. Each
+// sum runs in one order, whatever tile it falls into.
+template <std::size_t W>
+struct tile_products {
+  static constexpr bool many_registers = W == 16;
+
+  // y[n][b] (set) = start[b] + sum over c of h[b][c] * x[n][c], for `count` places n, `channels` numbers c of x and
+  // `blocks` blocks b of W numbers of y. h: (blocks, channels, W); x, y: one place after the other, x_step and y_step
+  // apart; channel c of a place is at c / W * x_block + c % W, block b at b * y_block. start: (blocks * W) or null.
+  struct multiplication {
+    const float* h;
+    std::size_t channels, blocks;
+    std::size_t x_step, x_block, y_step, y_block;
+    const float* start;
+  };
+  static void multiply(const multiplication& m, const float* x, float* y, std::size_t count) {
+    std::size_t b = 0;
+    for (; b + 2 <= m.blocks; b += 2) multiply_blocks<2>(m, b, x, y, count);
+    for (; b < m.blocks; ++b) multiply_blocks<1>(m, b, x, y, count);
+  }
+
+  // d[o][b] = (d[o][b] where `add`) + sum over places n of y[n][o] * x[n][b], for `channels` numbers o of y (whole
+  // blocks of W) and `blocks` blocks b of x. d: (channels, blocks, W); places as above.
+  struct correlation {
+    std::size_t channels, blocks;
+    std::size_t y_step, y_block, x_step, x_block;
+  };
+  static void correlate(const correlation& m, float* d, const float* y, const float* x, std::size_t count, bool add) {
+    constexpr std::size_t rows = many_registers ? 8 : 4;  // divides W or is W
+    for (std::size_t o = 0; o < m.channels; o += rows) {
+      const float* of_y = y + o / W * m.y_block + o % W;
+      std::size_t b = 0;
+      for (; b + 2 <= m.blocks; b += 2)
+        correlate_tile<rows, 2>(m, d + (o * m.blocks + b) * W, of_y, x + b * m.x_block, count, add);
+      for (; b < m.blocks; ++b)
+        correlate_tile<rows, 1>(m, d + (o * m.blocks + b) * W, of_y, x + b * m.x_block, count, add);
+    }
+  }
+
+ private:
+  template <std::size_t Blocks>
+  static void multiply_blocks(const multiplication& m, std::size_t block, const float* x, float* y, std::size_t count) {
+    constexpr std::size_t most = many_registers ? 12 : 6;
+    std::size_t n = 0;
+    const auto tiles_of = [&](auto size) SOFTSCORE_INLINE_LAMBDA {
+      for (; n + size <= count; n += size) multiply_tile<Blocks, size>(m, block, x + n * m.x_step, y + n * m.y_step);
+    };
+    tiles_of(std::integral_constant<std::size_t, most>{});
+    tiles_of(std::integral_constant<std::size_t, 4>{});
+    tiles_of(std::integral_constant<std::size_t, 1>{});
+  }
+
+  template <std::size_t Blocks, std::size_t Places>
+  static void multiply_tile(const multiplication& m, std::size_t block, const float* x, float* y) {
+    simd<W> sum[Places][Blocks];
+    unrolled<Blocks>([&](auto b) SOFTSCORE_INLINE_LAMBDA {
+      const simd<W> start = m.start == nullptr ? simd<W>{} : load<W>(m.start + (block + b) * W);
+      unrolled<Places>([&](auto n) SOFTSCORE_INLINE_LAMBDA { sum[n][b] = start; });
+    });
+    const float* h = m.h + block * m.channels * W;
+    for (std::size_t c = 0; c < m.channels; c += W) {
+      const float* of_x = x + c / W * m.x_block;
+      for (std::size_t lane = 0; lane < W; ++lane, h += W) {
+        simd<W> of_h[Blocks];
+        unrolled<Blocks>([&](auto b) SOFTSCORE_INLINE_LAMBDA { of_h[b] = load<W>(h + b * m.channels * W); });
+        unrolled<Places>([&](auto n) SOFTSCORE_INLINE_LAMBDA {
+          const float one = of_x[n * m.x_step + lane];
+          unrolled<Blocks>([&](auto b) SOFTSCORE_INLINE_LAMBDA { sum[n][b] += of_h[b] * one; });
+        });
+      }
+    }
+    unrolled<Places>([&](auto n) SOFTSCORE_INLINE_LAMBDA {
+      unrolled<Blocks>([&](auto b)
+                           SOFTSCORE_INLINE_LAMBDA { store(y + n * m.y_step + (block + b) * m.y_block, sum[n][b]); });
+    });
+  }
+
+  template <std::size_t Rows, std::size_t Blocks>
+  static void correlate_tile(const correlation& m, float* d, const float* y, const float* x, std::size_t count,
+                             bool add) {
+    simd<W> sum[Rows][Blocks];
+    unrolled<Rows>([&](auto o) SOFTSCORE_INLINE_LAMBDA {
+      unrolled<Blocks>(
+          [&](auto b) SOFTSCORE_INLINE_LAMBDA { sum[o][b] = add ? load<W>(d + (o * m.blocks + b) * W) : simd<W>{}; });
+    });
+    for (std::size_t n = 0; n < count; ++n, x += m.x_step, y += m.y_step) {
+      simd<W> of_x[Blocks];
+      unrolled<Blocks>([&](auto b) SOFTSCORE_INLINE_LAMBDA { of_x[b] = load<W>(x + b * m.x_block); });
+      unrolled<Rows>([&](auto o) SOFTSCORE_INLINE_LAMBDA {
+        unrolled<Blocks>([&](auto b) SOFTSCORE_INLINE_LAMBDA { sum[o][b] += of_x[b] * y[o]; });
+      });
+    }
+    unrolled<Rows>([&](auto o) SOFTSCORE_INLINE_LAMBDA {
+      unrolled<Blocks>([&](auto b) SOFTSCORE_INLINE_LAMBDA { store(d + (o * m.blocks + b) * W, sum[o][b]); });
+    });
+  }
+};
+
+}  // namespace softscore::detail
