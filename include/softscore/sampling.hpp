@@ -17,6 +17,7 @@
 #include <softscore/corruption/simultaneous.hpp>
 #include <softscore/corruption/spacing.hpp>
 #include <softscore/corruption/sub_variance_preserving.hpp>
+#include <softscore/corruption/tabulated.hpp>
 #include <softscore/corruption/two_stage.hpp>
 #include <softscore/corruption/variance_exploding.hpp>
 #include <softscore/corruption/variance_preserving.hpp>

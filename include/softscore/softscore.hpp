@@ -34,6 +34,9 @@
 #include <softscore/optim/ema.hpp>
 #include <softscore/sampler/sample.hpp>
 #include <softscore/sampling.hpp>
+#include <softscore/schedule/matched_mse.hpp>
+#include <softscore/schedule/schedule_file.hpp>
+#include <softscore/schedule/wasserstein_search.hpp>
 #include <softscore/train/checkpoint.hpp>
 #include <softscore/train/fit_colour_start.hpp>
 #include <softscore/train/fit_start.hpp>

@@ -10,11 +10,13 @@
 #include <string>
 
 #include <softscore/sampler/drive.hpp>
+#include <softscore/schedule/search_progress.hpp>
 #include <softscore/train/train.hpp>
 
 namespace softscore {
 
-/// A bar on standard error for training (step, loss, images per second, time left) and sampling. On a terminal it is
+/// A bar on standard error for training (step, loss, images per second, time left), sampling and the search of a
+/// schedule. On a terminal it is
 /// redrawn in place ten times a second; elsewhere it writes a line every ten seconds and at the end of an epoch.
 class progress_bar {
  public:
@@ -34,6 +36,13 @@ class progress_bar {
     std::snprintf(text, sizeof text, "sampling %zu images  step %zu/%zu  %zu evaluations", p.x.extent().images,
                   p.at.index + 1, p.at.count, p.nfe);
     draw(text, static_cast<double>(p.at.index + 1) / static_cast<double>(p.at.count), p.at.index + 1 == p.at.count);
+  }
+
+  void operator()(const search_progress& p) {
+    char text[160];
+    std::snprintf(text, sizeof text, "E %.4g  %zu nodes  %zu pairs  candidate %zu/%zu  %s", p.longest, p.nodes, p.pairs,
+                  p.candidate + 1, p.candidates, clock(p.seconds).c_str());
+    draw(text, static_cast<double>(p.candidate + 1) / static_cast<double>(p.candidates), p.finished);
   }
 
  private:

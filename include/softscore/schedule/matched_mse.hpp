@@ -1,0 +1,65 @@
+#pragma once
+
+#include <cmath>
+#include <cstddef>
+#include <vector>
+
+#include <softscore/backend/concept.hpp>
+#include <softscore/core/error.hpp>
+#include <softscore/corruption/tabulated.hpp>
+#include <softscore/corruption/variance_exploding.hpp>
+#include <softscore/operator/concept.hpp>
+
+namespace softscore {
+
+/// The mean over images of |(I - C_w) x|^2 at each level.
+template <HostBackend Be, LinearOperator Op>
+std::vector<double> damages_of(Be& be, const Op& op, view<const float, host_space> images,
+                               const std::vector<double>& levels) {
+  require(images.extent().images >= 1, "number of images", images.extent().images, "at least 1");
+  auto clean = be.template make<float>(images.extent()), lost = be.template make<float>(images.extent());
+  be.combine(clean.view(), term<float, host_space>{1.0, images});
+  std::vector<double> damages, squares(images.extent().images);
+  for (const double w : levels) {
+    degradation<Op>::apply(op, be, per_image<level>{level{w}}, view<const float, host_space>(clean.view()),
+                           lost.view());
+    be.combine(lost.view(), term{1.0, clean.view()}, term{-1.0, lost.view()});
+    be.dot(lost.view(), lost.view(), squares.data());
+    double sum = 0.0;
+    for (const double s : squares) sum += s;
+    damages.push_back(sum / static_cast<double>(squares.size()));
+  }
+  return damages;
+}
+
+/// The baseline that a schedule search is compared with (EQUATIONS S6; 001 Eq 55): the level rises so that the mean
+/// squared error of x_t keeps pace with the noise of a reference that only adds noise, [E|(I - C_w) x_0|^2 + d sigma^2]
+/// / [same at time 1] = sigma'_t^2 / sigma'_1^2. Solved for the time of each level, where it is exact; between them
+/// lines. Where the noise alone is already too much the level is the first. `sigma` is the constant noise of the
+/// result. Throws `error` unless levels rise from the first to a last one that does damage.
+template <HostBackend Be, LinearOperator Op>
+tabulated matched_mse(Be& be, const Op& op, view<const float, host_space> images, const std::vector<double>& levels,
+                      double sigma, const variance_exploding& reference) {
+  reference.check();
+  require(levels.size() >= 2, "number of levels", levels.size(), "at least 2");
+  require(sigma >= 0.0 && std::isfinite(sigma), "sigma", sigma, "at least 0 and finite");
+  require(reference.sigma_min < reference.sigma_max, "sigma_min of the reference", reference.sigma_min,
+          "below sigma_max");
+  const auto damages = damages_of(be, op, images, levels);
+  const double noise = static_cast<double>(images.extent().per_image()) * sigma * sigma;
+  const double last = damages.back() + noise;
+  require(damages.back() > damages.front(), "damage at the last level", damages.back(), "above that at the first");
+  std::vector<schedule_point> points{{0.0, levels.front(), sigma}};
+  // sigma'_t^2 / sigma'_1^2 = ratio at t = 1 + log(ratio) / (2 log(sigma'_max / sigma'_min)).
+  const double span = 2.0 * std::log(reference.sigma_max / reference.sigma_min);
+  for (std::size_t k = 0; k < levels.size(); ++k) {
+    const double time = k + 1 == levels.size() ? 1.0 : 1.0 + std::log((damages[k] + noise) / last) / span;
+    if (time > points.back().time)
+      points.push_back({time, levels[k], sigma});
+    else if (time == points.back().time && time > 0.0)
+      points.back().level = levels[k];  // a level that does no more damage than the one before it
+  }
+  return tabulated{std::move(points)};
+}
+
+}  // namespace softscore

@@ -1,0 +1,76 @@
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include <softscore/core/error.hpp>
+#include <softscore/corruption/tabulated.hpp>
+#include <softscore/io/atomic_file.hpp>
+#include <softscore/io/file_error.hpp>
+#include <softscore/io/read_file.hpp>
+
+namespace softscore {
+
+/// A schedule and what is known of it, as text by name: the operator it is for, how it was found.
+struct schedule_file {
+  tabulated schedule;
+  std::map<std::string, std::string> about{};
+};
+
+/// Writes a schedule as JSON: {"format": "softscore schedule 1", "about": {...}, "points": [[t, level, sigma], ...]},
+/// with as many digits as give the same numbers back. The file appears whole or not at all.
+inline void write_schedule(const std::filesystem::path& path, const schedule_file& file) {
+  nlohmann::ordered_json json;
+  json["format"] = "softscore schedule 1";
+  json["about"] = file.about;
+  std::string text = json.dump(2);
+  // One point a line, which a library that indents every number would not do.
+  text.erase(text.rfind("\n}"));
+  text += ",\n  \"points\": [";
+  const auto& points = file.schedule.points();
+  for (std::size_t i = 0; i < points.size(); ++i)
+    text += (i == 0 ? "\n    " : ",\n    ") +
+            nlohmann::json::array({points[i].time, points[i].level, points[i].sigma}).dump();
+  text += "\n  ]\n}\n";
+  write_file(path, text);
+}
+
+/// Reads it back. Throws `error` naming the file when it is no such file, or its points are no schedule.
+inline schedule_file read_schedule(const std::filesystem::path& path) {
+  const std::string name = detail::printable(path.string());
+  const auto bytes = read_file(path, std::size_t{1} << 24);
+  const auto json = nlohmann::json::parse(bytes.begin(), bytes.end(), nullptr, false);
+  const auto need = [&](bool holds, const char* what, const char* found, const char* rule) {
+    require(holds, name + ": " + what, found, rule);
+  };
+  need(!json.is_discarded() && json.is_object(), "the text", "not that", "a JSON object");
+  need(json.value("format", nlohmann::json{}) == "softscore schedule 1", "the entry \"format\"", "something else",
+       "\"softscore schedule 1\"");
+  const auto points = json.value("points", nlohmann::json{}), about = json.value("about", nlohmann::json::object());
+  need(points.is_array(), "the entry \"points\"", "missing or no list", "a list of [time, level, sigma]");
+  need(about.is_object(), "the entry \"about\"", "no object", "an object of texts");
+  std::vector<schedule_point> rows;
+  for (const auto& point : points) {
+    need(point.is_array() && point.size() == 3 && point[0].is_number() && point[1].is_number() && point[2].is_number(),
+         "a point", "something else", "[time, level, sigma], three numbers");
+    rows.push_back({point[0].get<double>(), point[1].get<double>(), point[2].get<double>()});
+  }
+  std::map<std::string, std::string> texts;
+  for (const auto& [key, value] : about.items()) {
+    need(value.is_string(), "an entry of \"about\"", "no text", "a text");
+    texts[key] = value.get<std::string>();
+  }
+  try {
+    return {tabulated{std::move(rows)}, std::move(texts)};
+  } catch (const error& refused) {
+    throw error(name + ": " + refused.what());
+  }
+}
+
+}  // namespace softscore

@@ -1,0 +1,18 @@
+#pragma once
+
+#include <cstddef>
+
+namespace softscore {
+
+/// What an observer of the search sees after every chunk of pairs and after every path.
+struct search_progress {
+  std::size_t pairs{}, width{};  ///< distances evaluated, and the largest difference of index among them
+  std::size_t candidate{};       ///< where the search is
+  std::size_t candidates{};
+  double longest{};     ///< E
+  std::size_t nodes{};  ///< of the last path; 0 while there is none
+  double seconds{};
+  bool finished{};  ///< true once, at the end
+};
+
+}  // namespace softscore

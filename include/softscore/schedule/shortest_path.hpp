@@ -1,0 +1,156 @@
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <limits>
+#include <utility>
+#include <vector>
+
+#include <softscore/core/error.hpp>
+
+namespace softscore {
+
+/// Distances between nodes 0 < 1 < ... < n - 1 that are expensive and evaluated only when asked for: for each node
+/// those to the next few, a band. `Row` is called as row(k, first, count, out) and writes d(k, first), ..., d(k, first
+/// + count - 1) to `out`.
+template <class Row>
+class distance_band {
+ public:
+  /// `chunk` distances are evaluated at once. A row is searched no further than to the first distance above `slack`
+  /// times the one asked for: with 1 that is right where distances grow with the index, with infinity always.
+  distance_band(std::size_t nodes, Row row, std::size_t chunk = 8, double slack = 1.1)
+      : row_{std::move(row)}, known_(nodes), chunk_{chunk}, slack_{slack} {
+    require(nodes >= 2, "number of nodes", nodes, "at least 2");
+    require(chunk >= 1, "chunk", chunk, "at least 1");
+    require(slack >= 1.0, "slack", slack, "at least 1");
+  }
+
+  std::size_t nodes() const { return known_.size(); }
+  /// The distances from node k to k + 1, k + 2, ... that are known, at least all those up to `longest`.
+  const std::vector<double>& from(std::size_t k, double longest) {
+    auto& known = known_[k];
+    std::size_t searched = 0;
+    const double limit = slack_ * longest;
+    for (;;) {
+      for (; searched < known.size(); ++searched)
+        if (known[searched] > limit) return known;
+      const std::size_t first = k + 1 + known.size(), count = std::min(chunk_, nodes() - first);
+      if (first >= nodes() || count == 0) return known;
+      known.resize(known.size() + count);
+      row_(k, first, count, known.data() + (first - k - 1));
+      pairs_ += count;
+      width_ = std::max(width_, known.size());
+    }
+  }
+
+  /// How many distances were evaluated.
+  std::size_t pairs() const { return pairs_; }
+  /// The largest difference of index among them.
+  std::size_t width() const { return width_; }
+
+ private:
+  Row row_;
+  std::vector<std::vector<double>> known_;
+  std::size_t chunk_;
+  double slack_;
+  std::size_t pairs_{}, width_{};
+};
+
+/// Nodes from the first to the last, and the sum of the distances; empty where there is no path.
+struct node_path {
+  std::vector<std::size_t> nodes;
+  double length{};
+};
+
+namespace detail {
+struct way_to_last {
+  double length{std::numeric_limits<double>::infinity()};
+  std::size_t edges{}, next{};
+};
+}  // namespace detail
+
+/// The shortest rising path from the first to the last node whose edges are at most `longest` (EQUATIONS S5 (5)). Of
+/// paths that are equally long to within a part in 1e9 it takes one of the fewest edges, and of those the one whose
+/// next node is the lowest at every step. Empty if there is none.
+template <class Row>
+node_path shortest_path(distance_band<Row>& distances, double longest) {
+  const std::size_t last = distances.nodes() - 1;
+  const double infinite = std::numeric_limits<double>::infinity();
+  // Rows that no path from the first node reaches are not evaluated.
+  std::vector<bool> reached(last + 1, false);
+  reached[0] = true;
+  for (std::size_t k = 0; k < last; ++k) {
+    if (!reached[k]) continue;
+    const auto& row = distances.from(k, longest);
+    for (std::size_t j = 0; j < row.size(); ++j)
+      if (row[j] <= longest) reached[k + 1 + j] = true;
+  }
+  node_path path;
+  if (!reached[last]) return path;
+
+  std::vector<detail::way_to_last> to_last(last + 1);
+  to_last[last].length = 0.0;
+  for (std::size_t k = last; k-- > 0;) {
+    if (!reached[k]) continue;
+    const auto& row = distances.from(k, longest);
+    double least = infinite;
+    const auto through = [&](std::size_t j) {
+      return row[j] <= longest ? row[j] + to_last[k + 1 + j].length : infinite;
+    };
+    for (std::size_t j = 0; j < row.size(); ++j) least = std::min(least, through(j));
+    if (least == infinite) continue;
+    for (std::size_t j = 0; j < row.size(); ++j) {
+      const std::size_t edges = to_last[k + 1 + j].edges + 1;
+      if (through(j) <= least * (1.0 + 1e-9) && (to_last[k].length == infinite || edges < to_last[k].edges))
+        to_last[k] = {through(j), edges, k + 1 + j};
+    }
+  }
+  path.nodes.push_back(0);
+  while (path.nodes.back() != last) path.nodes.push_back(to_last[path.nodes.back()].next);
+  path.length = to_last[0].length;
+  return path;
+}
+
+/// What `path_of_nodes` found: the path, and the largest edge that was allowed.
+struct tuned_path {
+  node_path path;
+  double longest{};
+};
+
+/// Finds the smallest largest edge E whose shortest path has `nodes` nodes, ends included (EQUATIONS S5 (6)). The
+/// number of nodes is not monotone in E, so E is scanned upwards, by a hundredth at a time, from the least that so many
+/// edges could have; where the number jumps over `nodes` the last stretch is scanned again in finer steps, and then the
+/// nearest number is taken. `watch(E, path)` sees every path. Throws `error` unless 2 <= nodes <= the number of nodes.
+template <class Row, class Watch>
+tuned_path path_of_nodes(distance_band<Row>& distances, std::size_t nodes, double direct, const Watch& watch) {
+  require(nodes >= 2 && nodes <= distances.nodes(), "number of nodes of the path", nodes,
+          "at least 2 and at most the number of candidates");
+  require(direct > 0.0 && std::isfinite(direct), "distance of the ends", direct, "above 0 and finite");
+  const auto wanted = static_cast<double>(nodes);
+  tuned_path nearest;
+  double nearest_miss = std::numeric_limits<double>::infinity(), step = 1.01;
+  double at = direct / (wanted - 1.0), before = at / step;
+  for (int refinements = 0; refinements < 3;) {
+    auto path = shortest_path(distances, at);
+    watch(at, path);
+    const auto count = static_cast<double>(path.nodes.size());
+    if (!path.nodes.empty() && std::abs(count - wanted) < nearest_miss) {
+      nearest_miss = std::abs(count - wanted);
+      nearest = {path, at};
+    }
+    if (nearest_miss == 0.0) break;
+    if (path.nodes.empty() || count > wanted) {
+      before = at;
+      at *= step;
+    } else {
+      // Jumped over: once more from the last E that gave too many nodes, or none.
+      step = 1.0 + (step - 1.0) / 16.0;
+      at = before * step;
+      ++refinements;
+    }
+  }
+  return nearest;
+}
+
+}  // namespace softscore

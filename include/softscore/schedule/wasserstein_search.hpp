@@ -1,0 +1,107 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include <softscore/schedule/corrupted_clouds.hpp>
+#include <softscore/schedule/search_progress.hpp>
+#include <softscore/schedule/shortest_path.hpp>
+
+namespace softscore {
+
+/// What `search_levels` may be told. The defaults are EQUATIONS D8's.
+struct search_options {
+  std::size_t nodes{32};  ///< distributions on the path, ends included
+  double sigma{0.1};      ///< noise in every cloud
+  sinkhorn_options transport{.regularisation = 0.05, .relative = true, .tolerance = 1e-3, .rounds = 2000};
+  std::uint64_t seed{0};   ///< of the noise
+  double slack{1.1};       ///< a row of pairs is left at the first distance above `slack` E
+  std::size_t chunk{8};    ///< pairs evaluated at once
+  std::size_t clouds{96};  ///< clouds kept in memory, each as large as the images
+};
+
+/// What the search found.
+struct searched_levels {
+  std::vector<double> levels;        ///< of the path, rising
+  std::vector<std::size_t> indices;  ///< of these among the candidates
+  std::vector<double> edges;         ///< their distances, one fewer than levels
+  double longest{};                  ///< E
+  std::size_t pairs{}, width{}, clouds{}, unfinished{};
+  double seconds{};
+};
+
+/// The Wasserstein schedule of an operator on images (EQUATIONS S5, D8; 001 Eq 20, App. C): among the candidate levels,
+/// the shortest path from the first to the last in the regularised 2-Wasserstein distance of the corrupted clouds, with
+/// edges at most E, E being tuned until the path has `nodes` levels. Where levels are discrete the number may be out of
+/// reach; then the nearest is taken. `watch(search_progress)` sees it happen. Spread the levels over time with
+/// `after_noise`. Throws `error` for options, images or candidates that cannot be right.
+template <HostBackend Be, LinearOperator Op, class Watch>
+searched_levels search_levels(Be& be, const Op& op, view<const float, host_space> images,
+                              const std::vector<double>& candidates, const search_options& options,
+                              const Watch& watch) {
+  require(candidates.size() >= 2, "number of candidate levels", candidates.size(), "at least 2");
+  const auto start = std::chrono::steady_clock::now();
+  corrupted_clouds<Be, Op> clouds{
+      be, op, images, candidates, options.sigma, options.transport, options.seed, options.clouds};
+  search_progress progress{.candidates = candidates.size()};
+  const auto report = [&] {
+    progress.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    watch(progress);
+  };
+  double direct = 0.0;
+  clouds(0, candidates.size() - 1, 1, &direct);
+  progress.pairs = 1;
+  report();
+  const auto row = [&](std::size_t k, std::size_t first, std::size_t count, double* out) {
+    clouds(k, first, count, out);
+    progress.pairs += count;
+    progress.width = std::max(progress.width, first + count - 1 - k);
+    progress.candidate = k;
+    report();
+  };
+  distance_band distances{candidates.size(), row, options.chunk, options.slack};
+  const auto tuned = path_of_nodes(distances, options.nodes, direct, [&](double longest, const node_path& path) {
+    progress.longest = longest;
+    progress.nodes = path.nodes.size();
+    report();
+  });
+  progress.finished = true;
+  report();
+  searched_levels found;
+  found.indices = tuned.path.nodes;
+  for (const std::size_t i : found.indices) found.levels.push_back(candidates[i]);
+  for (std::size_t i = 1; i < found.indices.size(); ++i) {
+    const std::size_t from = found.indices[i - 1];
+    found.edges.push_back(distances.from(from, tuned.longest)[found.indices[i] - from - 1]);
+  }
+  found.longest = tuned.longest;
+  found.pairs = progress.pairs;
+  found.width = distances.width();
+  found.clouds = clouds.clouds_made();
+  found.unfinished = clouds.unfinished();
+  found.seconds = progress.seconds;
+  return found;
+}
+template <HostBackend Be, LinearOperator Op>
+searched_levels search_levels(Be& be, const Op& op, view<const float, host_space> images,
+                              const std::vector<double>& candidates, const search_options& options = {}) {
+  return search_levels(be, op, images, candidates, options, [](const search_progress&) {});
+}
+
+/// `count` candidate levels from `first` to `last`, evenly spaced (EQUATIONS S5 (1), D8). Throws `error` unless count
+/// >= 2 and 0 <= first <= last.
+inline std::vector<double> even_levels(std::size_t count, double first, double last) {
+  require(count >= 2, "number of candidate levels", count, "at least 2");
+  require(first >= 0.0 && first <= last && std::isfinite(last), "first candidate level", first,
+          "at least 0 and at most the last, which is finite");
+  std::vector<double> levels(count);
+  for (std::size_t i = 0; i < count; ++i)
+    levels[i] =
+        i + 1 == count ? last : first + (last - first) * static_cast<double>(i) / static_cast<double>(count - 1);
+  return levels;
+}
+
+}  // namespace softscore
