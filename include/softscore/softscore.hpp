@@ -31,6 +31,7 @@
 #include <softscore/objective/naive_score.hpp>
 #include <softscore/objective/soft_score.hpp>
 #include <softscore/objective/weighted_score.hpp>
+#include <softscore/operator/dense_svd.hpp>
 #include <softscore/optim/ema.hpp>
 #include <softscore/sampler/sample.hpp>
 #include <softscore/sampling.hpp>

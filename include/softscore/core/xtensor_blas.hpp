@@ -1,0 +1,17 @@
+#pragma once
+
+#include <softscore/core/xtensor.hpp>
+
+// xtensor's products through a BLAS; a program that includes this links one. Its own warnings are not ours to fix.
+#if defined(__GNUC__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wconversion"
+#pragma GCC diagnostic ignored "-Wsign-conversion"
+#pragma GCC diagnostic ignored "-Wshadow"
+#pragma GCC diagnostic ignored "-Wpedantic"
+#pragma GCC diagnostic ignored "-Wunused-parameter"
+#endif
+#include <xtensor-blas/xlinalg.hpp>
+#if defined(__GNUC__)
+#pragma GCC diagnostic pop
+#endif
