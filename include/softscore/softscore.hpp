@@ -19,7 +19,9 @@
 #include <softscore/io/png.hpp>
 #include <softscore/io/safetensors.hpp>
 #include <softscore/io/tiled.hpp>
+#include <softscore/metric/elbo.hpp>
 #include <softscore/metric/frechet.hpp>
+#include <softscore/metric/gaussian_kl.hpp>
 #include <softscore/metric/nearest.hpp>
 #include <softscore/metric/pca.hpp>
 #include <softscore/metric/sinkhorn.hpp>

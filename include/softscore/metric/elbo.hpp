@@ -1,0 +1,103 @@
+#pragma once
+
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <numbers>
+#include <vector>
+
+#include <softscore/core/error.hpp>
+#include <softscore/core/time_grid.hpp>
+#include <softscore/corruption/concept.hpp>
+#include <softscore/denoiser/concept.hpp>
+#include <softscore/sampler/ddpm.hpp>
+
+namespace softscore {
+
+/// Nats of a whole image as bits per element.
+inline double bits_per_dimension(double nats, std::size_t elements) {
+  return nats / (static_cast<double>(elements) * std::numbers::ln2);
+}
+
+/// The three terms of the negative evidence lower bound of every image, in nats (EQUATIONS E1).
+struct elbo_terms {
+  std::vector<double> prior;           ///< KL(q(x_T given x_0) || p(x_T))
+  std::vector<double> transitions;     ///< the sum of KL(q(x_s given x_t, x_0) || p(x_s given x_t)) over steps to s > 0
+  std::vector<double> reconstruction;  ///< -log p(x_0 given x_1)
+
+  /// -ELBO of image i: in expectation at least the negative log density of x_0 under the model.
+  double total(std::size_t i) const { return prior[i] + transitions[i] + reconstruction[i]; }
+};
+
+/// What `elbo` may be told.
+struct elbo_options {
+  /// The variance of the model's steps: beta, or beta tilde. The step to time 0 has beta under both.
+  ancestral_variance variance{ancestral_variance::large};
+  /// p(x_T) is N(0, prior_variance I). 1 suits preserved variance, sigma_T^2 exploding noise.
+  double prior_variance{1.0};
+  std::uint64_t seed{0};   ///< of the one z that stands for the expectation, in every step of every image
+  std::uint64_t first{0};  ///< number of the first image
+};
+
+/// The negative evidence lower bound of the chain that `grid` makes of the corruption, for the images `clean`
+/// (EQUATIONS E1 to E4; 002, 003 App. A, 004 Eq 28-31): the model's steps have the mean of the posterior q(x_s given
+/// x_t, x_0 = h) (E2). One z is drawn per image and step, so the sum is an unbiased estimate. It is that of the density
+/// of the images as they are given; for pixels of 256 values spread over a width r, bits of a pixel are
+/// bits_per_dimension + log2(256 / r). Throws `error` unless the grid ends at time 0 and the prior variance is above 0,
+/// and if the noise does not grow in a step.
+template <class Be, class C, class D, class T>
+elbo_terms elbo(Be& be, const C& corruption, const D& denoiser, const time_grid& grid,
+                view<T, typename Be::space> clean, const elbo_options& options = {}) {
+  static_assert(GaussianCorruption<C> && ScalarSignal<C>,
+                "softscore: the bound needs normal noise and a signal that is a number times the image, and this "
+                "corruption lacks one of them");
+  using value = std::remove_const_t<T>;
+  require(grid.end().value == 0.0, "last time of the grid", grid.end().value, "0");
+  require(options.prior_variance > 0.0, "prior_variance", options.prior_variance, "above 0");
+  if constexpr (ChecksTimes<D>)
+    for (std::size_t i = 0; i < grid.steps(); ++i) denoiser.check(grid[i].t);
+  const shape extent = clean.extent();
+  const batch images{options.first, extent.images};
+  const auto d = static_cast<double>(extent.per_image());
+  auto noise = be.template make<value>(extent), noisy = be.template make<value>(extent),
+       h = be.template make<value>(extent);
+  auto workspace = denoiser.template workspace<value>(be, extent);
+  std::vector<double> square(extent.images);
+  elbo_terms terms{std::vector<double>(extent.images), std::vector<double>(extent.images),
+                   std::vector<double>(extent.images)};
+
+  const double a_last = corruption.signal_gain(grid.start()), sigma_last = corruption.sigma(grid.start());
+  require(sigma_last > 0.0, "sigma at the grid's start", sigma_last, "above 0");
+  be.dot(clean, clean, square.data());
+  for (std::size_t i = 0; i < extent.images; ++i)
+    terms.prior[i] = 0.5 * ((a_last * a_last * square[i] + d * sigma_last * sigma_last) / options.prior_variance - d +
+                            d * std::log(options.prior_variance / (sigma_last * sigma_last)));
+
+  for (std::size_t k = 0; k < grid.steps(); ++k) {
+    const step_at at = grid[k];
+    const double a_t = corruption.signal_gain(at.t), sigma_t = corruption.sigma(at.t);
+    be.normal(noise_key{options.seed, noise_stream::test, static_cast<std::uint32_t>(k)}, images, noise.view());
+    corruption.corrupt(be, per_image<diffusion_time>{at.t}, clean, noise.view(), noisy.view());
+    denoiser.estimate(be, question{images, at.t}, noisy.view(), h.view(), workspace);
+    be.combine(h.view(), term<value, typename Be::space>{1.0, clean}, term{-1.0, h.view()});
+    be.dot(h.view(), h.view(), square.data());
+    if (at.last()) {
+      // x_0 itself: C_0 = I without noise, whatever the schedule says of time 0.
+      const double variance = sigma_t * sigma_t;
+      for (std::size_t i = 0; i < extent.images; ++i)
+        terms.reconstruction[i] = 0.5 * (square[i] / variance + d * std::log(2.0 * std::numbers::pi * variance));
+      continue;
+    }
+    const double a_s = corruption.signal_gain(at.s), sigma_s = corruption.sigma(at.s), g = a_t / a_s;
+    const double beta = (sigma_t - g * sigma_s) * (sigma_t + g * sigma_s);
+    require(beta > 0.0 && sigma_s > 0.0, "noise added between two times of the grid", beta, "above 0, as sigma");
+    const double tilde = beta * (sigma_s / sigma_t) * (sigma_s / sigma_t), of_clean = a_s * beta / (sigma_t * sigma_t);
+    const double variance = options.variance == ancestral_variance::large ? beta : tilde;
+    for (std::size_t i = 0; i < extent.images; ++i)
+      terms.transitions[i] +=
+          0.5 * ((of_clean * of_clean * square[i] + d * tilde) / variance - d + d * std::log(variance / tilde));
+  }
+  return terms;
+}
+
+}  // namespace softscore
