@@ -13,10 +13,14 @@
 #include <softscore/data/stroke_digits.hpp>
 #include <softscore/io/png.hpp>
 #include <softscore/io/tiled.hpp>
+#include <softscore/operator/box_downsampling.hpp>
 #include <softscore/operator/centred_mask.hpp>
+#include <softscore/operator/dct_blur.hpp>
 #include <softscore/operator/eraser.hpp>
 #include <softscore/operator/fade.hpp>
 #include <softscore/operator/gaussian_blur.hpp>
+#include <softscore/operator/motion_blur.hpp>
+#include <softscore/operator/random_mask.hpp>
 #include <softscore/operator/scaling.hpp>
 
 using namespace softscore;
@@ -78,7 +82,14 @@ int main(int count, char** arguments) try {
        strip(corruption{fade{}, two_stage{.level_min = 0.0, .level_max = 1.0, .levels = spacing::linear}}, three));
   save("corruption_eraser", strip(background_corruption{eraser{28, 28, 100}, severity{100.0}}, three, -0.5f));
   // end corruptions
-  std::cout << "six pictures in " << folder.string() << '\n';
+  const auto rising = [](double level) {
+    return two_stage{.level_min = 0.0, .level_max = level, .levels = spacing::linear};
+  };
+  save("corruption_heat", strip(corruption{dct_blur{}, two_stage{}}, three));
+  save("corruption_motion", strip(corruption{motion_blur{.degrees = 30.0}, rising(24.0)}, three));
+  save("corruption_random_mask", strip(corruption{random_mask{}, rising(1.0)}, three));
+  save("corruption_box", strip(corruption{box_downsampling{}, rising(9.0)}, three));
+  std::cout << "ten pictures in " << folder.string() << '\n';
 } catch (const softscore::error& problem) {
   std::cerr << problem.what() << '\n';
   return 2;
