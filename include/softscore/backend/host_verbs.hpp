@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <softscore/backend/concept.hpp>
+#include <softscore/backend/run_tasks.hpp>
 #include <softscore/core/host_array.hpp>
 
 namespace softscore {
@@ -41,7 +42,7 @@ class host_verbs {
   template <Scalar T>
   void normal(noise_key key, batch images, view<T, host_space> out) {
     const std::size_t elements = out.extent().per_image();
-    self().parallel(images.count, [&](std::size_t image) {
+    share(images.count, 8 * elements, [&](std::size_t image) {
       T* z = raw(out) + image * elements;
       for (std::size_t i = 0; i < elements; i += 4) {
         const auto four = normals(key, images.first + image, static_cast<std::uint32_t>(i / 4));
@@ -53,7 +54,7 @@ class host_verbs {
   template <Scalar T, class... Terms>
   void combine(view<T, host_space> out, const Terms&... terms) {
     const std::size_t elements = out.extent().per_image();
-    self().parallel(out.extent().images, [&](std::size_t image) {
+    share(out.extent().images, elements, [&](std::size_t image) {
       combine_image(raw(out) + image * elements, elements, static_cast<T>(terms.coefficient[image])...,
                     (raw(terms.array) + image * elements)...);
     });
@@ -62,7 +63,7 @@ class host_verbs {
   template <class Body, class First, class... Rest>
   void for_each(Body body, First first, Rest... rest) {
     const std::size_t size = first.size(), blocks = (size + block - 1) / block;
-    self().parallel(blocks, [&](std::size_t b) {
+    share(blocks, std::min(size, block), [&](std::size_t b) {
       for_each_in(body, b * block, std::min(size, (b + 1) * block), raw(first), raw(rest)...);
     });
   }
@@ -71,7 +72,7 @@ class host_verbs {
   void each_pixel(Body body, per_image<level> levels, const_view<T, host_space> in, view<T, host_space> out,
                   Tables... tables) {
     const shape extent = out.extent();
-    self().parallel(extent.images, [&](std::size_t image) {
+    share(extent.images, 8 * extent.per_image(), [&](std::size_t image) {
       const T* source = raw(in) + image * extent.per_image();
       T* target = raw(out) + image * extent.per_image();
       const level at = levels[image];
@@ -89,7 +90,7 @@ class host_verbs {
   template <class T>
   void dot(view<T, host_space> a, view<T, host_space> b, double* host) {
     const std::size_t elements = a.extent().per_image();
-    self().parallel(a.extent().images, [&](std::size_t image) {
+    share(a.extent().images, elements, [&](std::size_t image) {
       const auto* p = raw(a) + image * elements;
       const auto* q = raw(b) + image * elements;
       // Eight running sums, so that the adds do not wait for each other; the order is fixed by the length alone.
@@ -106,6 +107,18 @@ class host_verbs {
   template <class From, class To>
   void convert(view<From, host_space> from, view<To, host_space> to) {
     for_each([](To& t, const auto& f) { t = static_cast<To>(f); }, to, from);
+  }
+
+ protected:
+  /// Runs `count` tasks, on the caller's thread alone where waking another would take longer than all of them. `work`
+  /// is what one task does, in elements added.
+  template <class Body>
+  void share(std::size_t count, std::size_t work, const Body& body) {
+    constexpr std::size_t least = 16384;
+    if (count * work < least)
+      detail::run_tasks(body, 0, count);
+    else
+      self().parallel(count, body);
   }
 
  private:

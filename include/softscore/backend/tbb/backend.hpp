@@ -36,19 +36,21 @@ class tbb_backend : public host_verbs<tbb_backend> {
 
   std::size_t threads() const { return threads_; }
 
-  /// Calls `body(i)` for i = 0 .. count - 1 on the backend's threads, each thread a run of neighbours.
+  /// Calls `body(i)` for i = 0 .. count - 1 on the backend's threads, each thread a run of neighbours. A caller inside
+  /// an arena of their own that is smaller keeps to it.
   template <class Body>
   void parallel(std::size_t count, const Body& body) {
-    if (count <= 1 || threads_ == 1) {
-      detail::run_tasks(body, 0, count);
-      return;
-    }
-    arena_.execute([&] {
+    if (count <= 1 || threads_ == 1) return detail::run_tasks(body, 0, count);
+    const auto spread = [&] {
       tbb::parallel_for(
           tbb::blocked_range<std::size_t>{0, count},
           [&](const tbb::blocked_range<std::size_t>& run) { detail::run_tasks(body, run.begin(), run.end()); },
           tbb::static_partitioner{});
-    });
+    };
+    if (inside_a_smaller_arena())
+      spread();
+    else
+      arena_.execute(spread);
   }
 
   /// Fills `out` with the numbers of the key, the same bits as on every backend, many at a time.
@@ -56,7 +58,7 @@ class tbb_backend : public host_verbs<tbb_backend> {
   void normal(noise_key key, batch images, view<T, host_space> out) {
     constexpr std::size_t most = 4 * detail::native_lanes;
     const std::size_t elements = out.extent().per_image();
-    parallel(images.count, [&](std::size_t image) {
+    share(images.count, 2 * elements, [&](std::size_t image) {
       T* z = raw(out) + image * elements;
       for (std::size_t i = 0; i < elements; i += most) {
         alignas(64) float numbers[most];
@@ -86,6 +88,13 @@ class tbb_backend : public host_verbs<tbb_backend> {
   static int checked(std::size_t threads) {
     require(threads >= 1 && threads <= 4096, "threads", threads, "between 1 and 4096");
     return static_cast<int>(threads);
+  }
+
+  bool inside_a_smaller_arena() const {
+    if (tbb::this_task_arena::current_thread_index() == tbb::task_arena::not_initialized) return false;
+    // Where no arena was made, the limit is the number of cores, which is no wish of the caller's.
+    const std::size_t limit = std::min<std::size_t>(threads_, std::thread::hardware_concurrency());
+    return static_cast<std::size_t>(tbb::this_task_arena::max_concurrency()) < limit;
   }
 
   std::size_t threads_;
