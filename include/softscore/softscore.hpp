@@ -22,6 +22,7 @@
 #include <softscore/metric/elbo.hpp>
 #include <softscore/metric/frechet.hpp>
 #include <softscore/metric/gaussian_kl.hpp>
+#include <softscore/metric/log_likelihood.hpp>
 #include <softscore/metric/nearest.hpp>
 #include <softscore/metric/pca.hpp>
 #include <softscore/metric/sinkhorn.hpp>

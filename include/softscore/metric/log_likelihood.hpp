@@ -1,0 +1,195 @@
+#pragma once
+
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <numbers>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include <softscore/core/error.hpp>
+#include <softscore/core/time_grid.hpp>
+#include <softscore/corruption/concept.hpp>
+#include <softscore/denoiser/concept.hpp>
+
+namespace softscore {
+
+/// How the trace of the flow's Jacobian is found: exactly, by one pullback for each element of an image; or by
+/// Hutchinson's estimate, v^T J v for random signs v, one pullback for each probe.
+enum class trace_by { elements, probes };
+
+/// What `log_likelihood` may be told.
+struct likelihood_options {
+  trace_by trace{trace_by::elements};
+  std::size_t probes{1};   ///< per image; they stay the same along the whole path, which keeps the estimate unbiased
+  std::uint64_t seed{0};   ///< of the probes
+  std::uint64_t first{0};  ///< number of the first image
+};
+
+/// The log density of every image, in nats, and the evaluations and pullbacks spent on each.
+struct likelihood_result {
+  std::vector<double> log_density;
+  std::size_t nfe{}, pullbacks{};
+};
+
+/// The log density of N(0, variance I), for the law at the grid's first time: `density(be, x, host)`.
+struct white_density {
+  double variance{1.0};
+
+  template <class Be, class T>
+  void operator()(Be& be, view<T, typename Be::space> x, double* host) const {
+    be.dot(x, x, host);
+    const auto d = static_cast<double>(x.extent().per_image());
+    for (std::size_t i = 0; i < x.extent().images; ++i)
+      host[i] = -0.5 * (host[i] / variance + d * std::log(2.0 * std::numbers::pi * variance));
+  }
+};
+
+namespace detail {
+
+// The flow in u = x / sigma: du/dt = M h / sigma with M = C' - (sigma' / sigma) C, and the log determinant of its map
+// grows by tr(M J). The part of the flow that is linear in x is in the change of variables, exactly.
+template <class Be, class C, class D, class T>
+class likelihood_flow {
+ public:
+  likelihood_flow(Be& be, const C& corruption, const D& denoiser, const shape& extent,
+                  const likelihood_options& options)
+      : be_{be},
+        corruption_{corruption},
+        denoiser_{denoiser},
+        options_{options},
+        images_{options.first, extent.images},
+        x_{be.template make<T>(extent)},
+        h_{be.template make<T>(extent)},
+        probe_{be.template make<T>(extent)},
+        pulled_{be.template make<T>(extent)},
+        moved_{be.template make<T>(extent)},
+        spare_{be.template make<T>(extent)},
+        each_(extent.images),
+        workspace_{denoiser.template workspace<T>(be, extent)} {}
+
+  // Stores du/dt at (t, u) and writes the rate of the log determinant of each image.
+  void slope(diffusion_time t, view_of<Be, const T> u, view_of<Be, T> out, std::vector<double>& rates) {
+    const auto x = x_.view(), h = h_.view(), probe = probe_.view(), pulled = pulled_.view(), moved = moved_.view();
+    const double sigma = corruption_.sigma(t);
+    const question q{images_, t};
+    be_.combine(x, one{sigma, u});
+    denoiser_.estimate(be_, q, x, h, workspace_);
+    nfe += static_cast<std::size_t>(D::evaluations);
+    move(t, h, out);
+    be_.combine(out, one{1.0 / sigma, out});
+    const bool exactly = options_.trace == trace_by::elements;
+    const std::size_t count = exactly ? x.extent().per_image() : options_.probes;
+    rates.assign(images_.count, 0.0);
+    for (std::size_t i = 0; i < count; ++i) {
+      if (exactly) {
+        be_.each_pixel(unit{i}, per_image<level>{level{}}, x, probe);
+      } else {
+        be_.normal(noise_key{options_.seed, noise_stream::test, static_cast<std::uint32_t>(i)}, images_, probe);
+        be_.for_each(sign{}, probe);
+      }
+      denoiser_.pullback(be_, q, probe, pulled, workspace_);
+      move(t, probe, moved);
+      be_.dot(pulled, moved, each_.data());
+      for (std::size_t k = 0; k < rates.size(); ++k)
+        rates[k] += each_[k] / (exactly ? 1.0 : static_cast<double>(count));
+    }
+    pullbacks += count;
+  }
+
+  std::size_t nfe{}, pullbacks{};
+
+ private:
+  using one = term<T, typename Be::space>;
+  struct unit {
+    std::size_t place;
+    SOFTSCORE_HD T operator()(level, const shape& s, pixel p, std::size_t, const T*) const {
+      return p.offset(s) == place ? T{1} : T{0};
+    }
+  };
+  struct sign {
+    SOFTSCORE_HD void operator()(T& v) const { v = v < T{} ? T{-1} : T{1}; }
+  };
+
+  // out = M in
+  void move(diffusion_time t, view_of<Be, const T> in, view_of<Be, T> out) {
+    const double shrinking = corruption_.sigma_rate(t) / corruption_.sigma(t);
+    if constexpr (DifferentiableScalarSignal<C>) {
+      be_.combine(out, one{corruption_.signal_gain_rate(t) - shrinking * corruption_.signal_gain(t), in});
+    } else {
+      corruption_.signal_derivative(be_, per_image<diffusion_time>{t}, in, out);
+      corruption_.signal(be_, per_image<diffusion_time>{t}, in, spare_.view());
+      be_.combine(out, one{1.0, out}, one{-shrinking, spare_.view()});
+    }
+  }
+
+  Be& be_;
+  const C& corruption_;
+  const D& denoiser_;
+  likelihood_options options_;
+  batch images_;
+  array_of<Be, T> x_, h_, probe_, pulled_, moved_, spare_;
+  std::vector<double> each_;
+  workspace_of<D, Be, T> workspace_;
+};
+
+}  // namespace detail
+
+/// The log density at `x` of what the probability flow draws when its start has the density `base` (EQUATIONS E5; 004
+/// Eq 4, 001 Eq 19): log p(x_0) = log base(x_1) + the integral of the flow's divergence along its path, which starts
+/// from `x` at the grid's last time and is followed up to its first by Runge-Kutta's method of order 4, a step for each
+/// of the grid's. With the exact estimate and the density of x_1 it is the log density of x at the grid's last time.
+/// The part of the flow that is linear in x is integrated exactly. For any corruption with a score and a derivative in
+/// time; the denoiser pulls back. Throws `error` if there is no noise at a time of the grid or there are no probes.
+template <class Be, class C, class D, class T, class Base>
+likelihood_result log_likelihood(Be& be, const C& corruption, const D& denoiser, const time_grid& grid,
+                                 view<T, typename Be::space> x, const Base& base,
+                                 const likelihood_options& options = {}) {
+  using value = std::remove_const_t<T>;
+  using one = term<value, typename Be::space>;
+  static_assert(GaussianCorruption<C>, "softscore: the likelihood needs a score, and this corruption has none");
+  static_assert(DifferentiableSignal<C, Be, value>,
+                "softscore: the likelihood needs the corruption's derivative in time, and its operator or its schedule "
+                "has none");
+  static_assert(DifferentiableDenoiser<D, Be, value>,
+                "softscore: the likelihood needs the denoiser's pullback, and this denoiser has none");
+  require(options.probes >= 1, "probes", options.probes, "at least 1");
+  const std::size_t steps = grid.steps();
+  for (std::size_t i = 0; i <= steps; ++i) {
+    const diffusion_time t = i < steps ? grid[i].t : grid.end();
+    require(corruption.sigma(t) > 0.0, "sigma at a time of the grid", corruption.sigma(t), "above 0");
+    if constexpr (ChecksTimes<D>) denoiser.check(t);
+  }
+  const shape extent = x.extent();
+  detail::likelihood_flow<Be, C, D, value> flow{be, corruption, denoiser, extent, options};
+  auto u = be.template make<value>(extent), stage = be.template make<value>(extent);
+  auto k1 = be.template make<value>(extent), k2 = be.template make<value>(extent), k3 = be.template make<value>(extent),
+       k4 = be.template make<value>(extent);
+  std::vector<double> l1, l2, l3, l4, grown(extent.images);
+  const double sigma_first = corruption.sigma(grid.end()), sigma_last = corruption.sigma(grid.start());
+  be.combine(u.view(), one{1.0 / sigma_first, x});
+  for (std::size_t i = steps; i-- > 0;) {
+    const double from = grid[i].s.value, width = grid[i].t.value - from;
+    const diffusion_time middle{from + 0.5 * width};
+    flow.slope(grid[i].s, u.view(), k1.view(), l1);
+    be.combine(stage.view(), one{1.0, u.view()}, one{0.5 * width, k1.view()});
+    flow.slope(middle, stage.view(), k2.view(), l2);
+    be.combine(stage.view(), one{1.0, u.view()}, one{0.5 * width, k2.view()});
+    flow.slope(middle, stage.view(), k3.view(), l3);
+    be.combine(stage.view(), one{1.0, u.view()}, one{width, k3.view()});
+    flow.slope(grid[i].t, stage.view(), k4.view(), l4);
+    be.combine(stage.view(), one{width / 3.0, k2.view()}, one{width / 3.0, k3.view()}, one{width / 6.0, k4.view()});
+    be.combine(u.view(), one{1.0, u.view()}, one{width / 6.0, k1.view()}, one{1.0, stage.view()});
+    for (std::size_t k = 0; k < grown.size(); ++k)
+      grown[k] += width / 6.0 * (l1[k] + 2.0 * l2[k] + 2.0 * l3[k] + l4[k]);
+  }
+  be.combine(u.view(), one{sigma_last, u.view()});
+  likelihood_result result{std::vector<double>(extent.images), flow.nfe, flow.pullbacks};
+  base(be, u.view(), result.log_density.data());
+  const double linear = static_cast<double>(extent.per_image()) * std::log(sigma_last / sigma_first);
+  for (std::size_t k = 0; k < grown.size(); ++k) result.log_density[k] += grown[k] + linear;
+  return result;
+}
+
+}  // namespace softscore
