@@ -70,12 +70,17 @@
 #include <softscore/sampler/euler.hpp>
 #include <softscore/sampler/euler_maruyama.hpp>
 #include <softscore/sampler/heun.hpp>
+#include <softscore/sampler/langevin.hpp>
+#include <softscore/sampler/learned_ddpm.hpp>
+#include <softscore/sampler/mala.hpp>
 #include <softscore/sampler/midpoint.hpp>
 #include <softscore/sampler/momentum.hpp>
 #include <softscore/sampler/naive.hpp>
 #include <softscore/sampler/pigdm.hpp>
+#include <softscore/sampler/predictor_corrector.hpp>
 #include <softscore/sampler/probability_flow.hpp>
 #include <softscore/sampler/projection.hpp>
 #include <softscore/sampler/repaint.hpp>
+#include <softscore/sampler/reverse_diffusion.hpp>
 #include <softscore/sampler/rk4.hpp>
 #include <softscore/sampler/unipc.hpp>

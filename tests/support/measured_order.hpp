@@ -17,15 +17,23 @@
 
 inline constexpr double first_time = 1.0, last_time = 0.05;
 
-/// The largest error of mean and covariance at the end of a uniform grid of as many steps.
+/// In place of a number of draws: a sampler that remembers nothing from step to step, whose steps can be measured one
+/// by one.
+inline constexpr std::size_t no_memory = static_cast<std::size_t>(-1);
+
+/// The largest error of mean and covariance at the end of a uniform grid of as many steps, for a sampler that draws
+/// `draws` times in a step.
 template <class S, class C>
 double law_error(const S& sampler, const C& corruption, std::size_t steps, std::size_t draws) {
   using namespace softscore;
   const gaussian_denoiser<C> exact{corruption, gaussian_mean(), gaussian_covariance(), gaussian_image};
   const auto [mean, covariance] = exact.marginal(diffusion_time{first_time});
   const auto [wanted_mean, wanted_covariance] = exact.marginal(diffusion_time{last_time});
-  const normal_law found = law_of_run(sampler, corruption, exact, gaussian_image,
-                                      uniform_grid(steps, first_time, last_time), {mean, covariance}, draws);
+  const time_grid grid = uniform_grid(steps, first_time, last_time);
+  const normal_law start{mean, covariance};
+  const normal_law found = draws == no_memory
+                               ? law_after(sampler, corruption, exact, gaussian_image, grid, start)
+                               : law_of_run(sampler, corruption, exact, gaussian_image, grid, start, draws);
   return std::max((found.mean - wanted_mean).cwiseAbs().maxCoeff(),
                   (found.covariance - wanted_covariance).cwiseAbs().maxCoeff());
 }

@@ -27,6 +27,8 @@ template <class R>
 concept HasDerivative =
     HasScore<R> && DifferentiableSignal<typename R::corruption_type, typename R::backend, typename R::value_type>;
 template <class R>
+concept HasDensity = KnowsDensity<typename R::denoiser_type, typename R::backend, typename R::value_type>;
+template <class R>
 concept CanPullBack = DifferentiableDenoiser<typename R::denoiser_type, typename R::backend, typename R::value_type>;
 
 /// What a sampler declares that it needs, each by a `static constexpr bool` of that name.
@@ -42,11 +44,14 @@ concept NeedsPullback = requires { requires S::needs_pullback; };
 template <class S>
 concept NeedsDerivative = requires { requires S::needs_derivative; };
 
+template <class S>
+concept NeedsDensity = requires { requires S::needs_density; };
+
 /// Everything that S needs, R offers. The driver says in one sentence which need is not met.
 template <class S, class R>
 concept NeedsAreMet = (!NeedsScore<S> || HasScore<R>) && (!NeedsScalarSignal<S> || HasScalarSignal<R>) &&
                       (!NeedsBackground<S> || HasBackground<R>) && (!NeedsPullback<S> || CanPullBack<R>) &&
-                      (!NeedsDerivative<S> || HasDerivative<R>);
+                      (!NeedsDerivative<S> || HasDerivative<R>) && (!NeedsDensity<S> || HasDensity<R>);
 
 /// `s.start(run)` makes the state that the sampler carries from step to step, scratch arrays included.
 template <class S, class R>

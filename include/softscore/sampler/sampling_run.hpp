@@ -52,6 +52,13 @@ class sampling_run {
     denoiser_.pullback(backend_, question{images_, t}, v, out, workspace_);
   }
 
+  /// Writes log p_t(x) of each image to `host`, p_t being the density of x_t.
+  void log_density(diffusion_time t, view_of<Be, const T> x, double* host)
+    requires KnowsDensity<D, Be, T>
+  {
+    denoiser_.log_density(backend_, question{images_, t}, x, host, workspace_);
+  }
+
   /// Stores the standard normal numbers of a step into `out`; a step that draws several times numbers its draws.
   void normal(const step_at& at, view_of<Be, T> out, std::uint8_t draw = 0) {
     backend_.normal(noise_key{seed_, noise_stream::sampling, static_cast<std::uint32_t>(at.index), draw}, images_, out);

@@ -1,0 +1,71 @@
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <concepts>
+#include <type_traits>
+#include <utility>
+
+#include <softscore/sampler/ddpm.hpp>
+
+namespace softscore {
+
+/// DDPM's ancestral sampler with a variance between its two, for C = a I (EQUATIONS C4, R1; Nichol and Dhariwal 2021,
+/// Improved DDPM, Eq 15): log variance = u log beta + (1 - u) log btilde, u in [0, 1]. `interpolation` is a function of
+/// the time that returns u, or one that is called with (backend, time, x, h, out) and stores a u for every element into
+/// `out`, such as a network's.
+template <class Interpolation>
+struct learned_ddpm {
+  static constexpr int order = 1, evaluations_per_step = 1;
+  static constexpr bool needs_score = true, needs_scalar_signal = true;
+
+  Interpolation interpolation;
+
+  explicit learned_ddpm(Interpolation u) : interpolation{std::move(u)} {}
+
+  template <class R>
+  struct scratch {
+    decltype(std::declval<R&>().make()) u, noise;
+  };
+
+  template <class R>
+  scratch<R> start(R& run) const {
+    return {run.make(), run.make()};
+  }
+
+  template <class R>
+  void step(R& run, scratch<R>& memory, const step_at& at, view_in<R> x, view_in<R> h) const {
+    auto& be = run.on();
+    if (at.last()) {
+      be.combine(x, term{1.0, h});
+      return;
+    }
+    const auto& c = run.corruption();
+    const double large = ddpm{ancestral_variance::large}.weights(c, at).add;
+    const auto [keep, small] = ddpm{ancestral_variance::small}.weights(c, at);
+    const double of_h = c.signal_gain(at.s) - keep * c.signal_gain(at.t);
+    const auto noise = memory.noise.view();
+    run.normal(at, noise);
+    if constexpr (std::is_invocable_r_v<double, const Interpolation&, diffusion_time>) {
+      const double u = interpolation(at.t);
+      require(u >= 0.0 && u <= 1.0, "interpolation of the variance", u, "between 0 and 1");
+      be.combine(x, term{of_h, h}, term{keep, x}, term{std::pow(large, u) * std::pow(small, 1.0 - u), noise});
+    } else {
+      interpolation(be, at.t, const_view_in<R>{x}, const_view_in<R>{h}, memory.u.view());
+      be.for_each(spread{large, large > 0.0 ? std::log(small / large) : 0.0}, noise, const_view_in<R>{memory.u.view()});
+      be.combine(x, term{of_h, h}, term{keep, x}, term{1.0, noise});
+    }
+  }
+
+ private:
+  // Multiplies a normal number by the deviation large^u small^(1 - u).
+  struct spread {
+    double large, log_ratio;
+    template <class T>
+    SOFTSCORE_HD void operator()(T& z, const T& u) const {
+      z *= static_cast<T>(large * std::exp((1.0 - static_cast<double>(u)) * log_ratio));
+    }
+  };
+};
+
+}  // namespace softscore
