@@ -34,6 +34,7 @@ struct layer {
     pack<float>(be, plain_.view(), x_.view());
     be.upload(dy.data(), plain_.view());
     pack<float>(be, plain_.view(), dy_.view());
+    conv2d_prepare<float>(be, plan_, weight_.view());
   }
 
   void forward() {
@@ -102,10 +103,10 @@ int main(int argc, char** argv) {
   };
   return bench::run(argc, argv, answer, [] {
     each_layer([](const std::string& name, std::size_t channels, std::size_t side) {
-      const auto l = std::make_shared<layer>(channels, side);
       const double flops = 2.0 * 32 * static_cast<double>(channels * channels * side * side * 9);
-      bench::add(name + " forward", [l] { l->forward(); }, flops);
-      bench::add(name + " backward", [l] { l->backward(); }, 2 * flops);
+      const auto make = [channels, side] { return std::make_shared<layer>(channels, side); };
+      bench::add(name + " forward", [make] { return [l = make()] { l->forward(); }; }, flops);
+      bench::add(name + " backward", [make] { return [l = make()] { l->backward(); }; }, 2 * flops);
     });
   });
 }

@@ -49,8 +49,11 @@ int main(int argc, char** argv) {
         file, {{"x", {images, 1, 28, 28}, all.x}, {"t", {images}, t}, {"ours/output", {images, 1, 28, 28}, out}});
   };
   return run(argc, argv, answer, [] {
+    const auto with = [](std::size_t threads, std::size_t images, const std::string& name) {
+      add(name, [threads, images] { return [e = std::make_shared<evaluation>(threads, images)] { (*e)(); }; });
+    };
     for (const std::size_t images : {std::size_t{128}, std::size_t{16}, std::size_t{1}})
-      add("batch " + std::to_string(images), [e = std::make_shared<evaluation>(cores(), images)] { (*e)(); });
-    if (cores() > 1) add("batch 1, one thread", [e = std::make_shared<evaluation>(1, 1)] { (*e)(); });
+      with(cores(), images, "batch " + std::to_string(images));
+    if (cores() > 1) with(1, 1, "batch 1, one thread");
   });
 }

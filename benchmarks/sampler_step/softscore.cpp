@@ -103,13 +103,15 @@ int main(int argc, char** argv) {
                              {"ours/ddim", all, of_second}});
   };
   return bench::run(argc, argv, answer, [] {
-    const auto with = [](const std::string& name, auto s) {
-      bench::add(name, [s, i = std::size_t{0}]() mutable {
-        s->step(i);
-        i = (i + 1) % 99;  // the last step only copies
+    const auto with = []<class Sampler>(const std::string& name, Sampler) {
+      bench::add(name, [] {
+        return [s = std::make_shared<stepping<Sampler>>(), i = std::size_t{0}]() mutable {
+          s->step(i);
+          i = (i + 1) % 99;  // the last step only copies
+        };
       });
     };
-    with("DDPM", std::make_shared<stepping<ddpm>>());
-    with("DDIM", std::make_shared<stepping<ddim>>());
+    with("DDPM", ddpm{});
+    with("DDIM", ddim{});
   });
 }

@@ -59,6 +59,7 @@ int main(int argc, char** argv) {
                              {"ours/drawn", {images, 1, 28, 28}, drawn}});
   };
   return bench::run(argc, argv, answer, [] {
-    bench::add("64 images, 100 steps", [s = std::make_shared<sampling>()] { benchmark::DoNotOptimize(s->draw(64)); });
+    bench::add("64 images, 100 steps",
+               [] { return [s = std::make_shared<sampling>()] { benchmark::DoNotOptimize(s->draw(64)); }; });
   });
 }

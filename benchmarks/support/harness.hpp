@@ -34,12 +34,13 @@ inline std::vector<float> normal_numbers(std::size_t count, std::uint64_t seed) 
   return z;
 }
 
-/// Times `body` under `name`. `work` is what one call does, in floating-point operations or bytes; 0 if that says
-/// nothing.
-template <class Body>
-void add(const std::string& name, Body body, double flops = 0, double bytes = 0) {
+/// Times what `make()` returns, under `name`; it is made for the timing and thrown away after it. `flops` and `bytes`
+/// say what one call does, 0 where that is of no interest.
+template <class Make>
+void add(const std::string& name, Make make, double flops = 0, double bytes = 0) {
   benchmark::RegisterBenchmark(name.c_str(),
-                               [body, flops, bytes](benchmark::State& state) mutable {
+                               [make, flops, bytes](benchmark::State& state) {
+                                 auto body = make();
                                  body();  // caches, pages and pools are warm
                                  for (auto _ : state) body();
                                  const auto rate = [](double each) {

@@ -24,11 +24,12 @@ int main(int argc, char** argv) {
   };
   return run(argc, argv, answer, [] {
     const auto with = [](std::size_t threads, const std::string& name) {
-      const auto step = std::make_shared<training_step>(threads, 128);
-      add(name, [step] {
-        step->forward();
-        benchmark::DoNotOptimize(step->backward());
-        step->update();
+      add(name, [threads] {
+        return [step = std::make_shared<training_step>(threads, 128)] {
+          step->forward();
+          benchmark::DoNotOptimize(step->backward());
+          step->update();
+        };
       });
     };
     with(cores(), "batch 128");
