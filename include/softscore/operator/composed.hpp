@@ -54,6 +54,12 @@ class composed {
   {
     return degradation<A>::gain(second_, w) * degradation<B>::gain(first_, w);
   }
+  double gain_derivative(level w) const
+    requires(DifferentiableGain<A> && DifferentiableGain<B>)
+  {
+    return degradation<A>::gain_derivative(second_, w) * degradation<B>::gain(first_, w) +
+           degradation<A>::gain(second_, w) * degradation<B>::gain_derivative(first_, w);
+  }
   auto svd(level w, const shape& image) const
     requires((ScalarOperator<A> && HasSvd<B>) || (ScalarOperator<B> && HasSvd<A>) || (IsDiagonal<A> && IsDiagonal<B>))
   {

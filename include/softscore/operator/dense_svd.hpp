@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <memory>
 #include <span>
@@ -23,15 +24,23 @@ class dense_svd {
   explicit dense_svd(const Eigen::MatrixXd& matrix) {
     require(matrix.rows() == matrix.cols(), "columns of the matrix", matrix.cols(), "as many as its rows");
     require(matrix.allFinite(), "an element of the matrix", "not finite", "finite");
-    // Eigen's own solvers for singular values take half a minute to compile. The eigenvectors of A^T A are V but for
-    // small values, whose squares are lost; Jacobi rotations of A V mend these and have little to do for the others.
-    const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> close{matrix.transpose() * matrix};
-    const row_matrix<double> turned = matrix * close.eigenvectors();
+    // The eigenvectors of A^T A are V but for small values, whose squares are lost; Jacobi rotations of A V mend these
+    // and have little to do for the others. Every product is of plain matrices, to compile one kind of product only.
+    const Eigen::MatrixXd transposed = matrix.transpose();
+    const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> close{Eigen::MatrixXd{transposed * matrix}};
+    const Eigen::MatrixXd turned = matrix * close.eigenvectors();
     const auto d = static_cast<std::size_t>(matrix.rows());
-    auto parts = detail::decompose(d, std::vector<double>(turned.data(), turned.data() + turned.size()));
-    values_ = std::move(parts.values);
-    u_ = std::make_shared<const Eigen::MatrixXd>(as_matrix(parts.u.data(), d, d));
-    v_ = std::make_shared<const Eigen::MatrixXd>(close.eigenvectors() * as_matrix(parts.v.data(), d, d));
+    std::vector<double> rows(d * d);
+    as_matrix(rows.data(), d, d) = turned;
+    const auto parts = detail::decompose(d, rows);
+    values_ = parts.values;
+    const Eigen::MatrixXd u = as_matrix(parts.u.data(), d, d), rest = as_matrix(parts.v.data(), d, d);
+    auto found = std::make_shared<vectors>();
+    found->u = u;
+    found->v = close.eigenvectors() * rest;
+    found->u_transposed = found->u.transpose();
+    found->v_transposed = found->v.transpose();
+    vectors_ = std::move(found);
   }
 
   /// C_w of any family, found by applying it to unit images.
@@ -50,37 +59,44 @@ class dense_svd {
 
   template <class Be, Scalar T>
   void to_modes(Be& be, const_view<T, typename Be::space> in, view<T, typename Be::space> out) const {
-    turn<T>(be, *v_, in, out);
+    turn<T>(be, vectors_->v_transposed, in, out);
   }
   template <class Be, Scalar T>
   void from_modes(Be& be, const_view<T, typename Be::space> in, view<T, typename Be::space> out) const {
-    turn<T>(be, v_->transpose(), in, out);
+    turn<T>(be, vectors_->v, in, out);
   }
   template <class Be, Scalar T>
   void measurement_to_modes(Be& be, const_view<T, typename Be::space> in, view<T, typename Be::space> out) const {
-    turn<T>(be, *u_, in, out);
+    turn<T>(be, vectors_->u_transposed, in, out);
   }
   template <class Be, Scalar T>
   void measurement_from_modes(Be& be, const_view<T, typename Be::space> in, view<T, typename Be::space> out) const {
-    turn<T>(be, u_->transpose(), in, out);
+    turn<T>(be, vectors_->u, in, out);
   }
 
  private:
-  // Images are rows, so a matrix times each is all of them times its transpose.
-  template <Scalar T, class Be, class Matrix>
-  void turn(Be& be, const Matrix& transposed, view_of<Be, const T> in, view_of<Be, T> out) const {
+  struct vectors {
+    Eigen::MatrixXd u, v, u_transposed, v_transposed;
+  };
+
+  // Images are the columns of a matrix in Eigen's own order.
+  template <Scalar T, class Be>
+  void turn(Be& be, const Eigen::MatrixXd& matrix, view_of<Be, const T> in, view_of<Be, T> out) const {
     const std::size_t d = in.extent().per_image();
     require(d == values_.size(), "elements of an image", d, "the rows of the decomposed matrix");
     std::vector<T> host(in.size());
     be.download(in, host.data());
-    auto rows = as_matrix(host.data(), in.extent().images, d);
-    const Eigen::MatrixXd turned = rows.template cast<double>() * transposed;
-    rows = turned.template cast<T>();
+    const Eigen::Index n = eigen_index(d), images = eigen_index(in.extent().images);
+    Eigen::MatrixXd columns(n, images);
+    std::copy(host.begin(), host.end(), columns.data());
+    const Eigen::MatrixXd turned = matrix * columns;
+    std::transform(turned.data(), turned.data() + turned.size(), host.begin(),
+                   [](double v) { return static_cast<T>(v); });
     be.upload(host.data(), out);
   }
 
   std::vector<double> values_;
-  std::shared_ptr<const Eigen::MatrixXd> u_, v_;
+  std::shared_ptr<const vectors> vectors_;
 };
 static_assert(SingularValues<dense_svd, archetype_backend, float>);
 

@@ -51,6 +51,11 @@ class paced {
   {
     return degradation<Op>::gain(op_, own(w));
   }
+  double gain_derivative(level w) const
+    requires DifferentiableGain<Op>
+  {
+    return pace_ * degradation<Op>::gain_derivative(op_, own(w));
+  }
   level compose(level first, level second) const
     requires ComposesLevels<Op>
   {

@@ -38,6 +38,7 @@ using blurred_scaling = composed<scaling, paced<dct_blur>>;
 static_assert(LinearOperator<blurred_scaling> && DifferentiableInLevel<blurred_scaling> && HasSvd<blurred_scaling>);
 static_assert(NeverAmplifies<blurred_scaling> && !ScalarOperator<blurred_scaling> && !ComposesLevels<blurred_scaling>);
 static_assert(ScalarOperator<composed<scaling, scaling>>);
+static_assert(DifferentiableGain<composed<scaling, paced<scaling>>>);
 static_assert(IsDiagonal<composed<fade, random_mask>> && !DifferentiableInLevel<composed<fade, random_mask>>);
 static_assert(!HasSvd<composed<kernel_blur, fade>> && !NeverAmplifies<composed<kernel_blur, fade>>);
 static_assert(ComposesLevels<paced<dct_blur>> && ScalarOperator<paced<scaling>> && !HasSvd<paced<kernel_blur>>);
@@ -66,6 +67,13 @@ TEST_CASE("a product acts from the right", "[operator]") {
   CHECK((applied(lopsided * fade{}, w, x.view()) != applied(fade{} * lopsided, w, x.view())));
   CHECK((applied(paced{scaling{}, 3.0}, w, x.view()) == applied(scaling{}, level{3.0 * 0.7}, x.view())));
   CHECK_REFUSED((paced{scaling{}, 0.0}), "pace is 0, but it must be above 0 and finite");
+}
+
+TEST_CASE("the gain of a product of numbers has the slope of its product", "[operator]") {
+  // exp(-w) exp(-3 w), whose slope is -4 of it.
+  const auto both = scaling{} * paced{scaling{}, 3.0};
+  CHECK_THAT(both.gain(level{0.3}), Catch::Matchers::WithinAbs(std::exp(-1.2), 1e-15));
+  CHECK_THAT(both.gain_derivative(level{0.3}), Catch::Matchers::WithinAbs(-4.0 * std::exp(-1.2), 4e-15));
 }
 
 TEST_CASE("channels go to the operator that they belong to", "[operator]") {
