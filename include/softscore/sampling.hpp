@@ -26,6 +26,7 @@
 #include <softscore/denoiser/classifier_guided.hpp>
 #include <softscore/denoiser/edm_denoiser.hpp>
 #include <softscore/denoiser/network_denoiser.hpp>
+#include <softscore/denoiser/spectral_denoiser.hpp>
 #include <softscore/denoiser/thresholding.hpp>
 #include <softscore/operator/bicubic_downsampling.hpp>
 #include <softscore/operator/box_downsampling.hpp>
@@ -59,6 +60,7 @@
 #include <softscore/sampler/cold.hpp>
 #include <softscore/sampler/ddim.hpp>
 #include <softscore/sampler/ddpm.hpp>
+#include <softscore/sampler/ddrm.hpp>
 #include <softscore/sampler/diffpir.hpp>
 #include <softscore/sampler/dormand_prince.hpp>
 #include <softscore/sampler/dpm_solver.hpp>

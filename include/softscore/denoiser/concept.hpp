@@ -45,7 +45,8 @@ concept CountsEvaluations = requires {
 
 /// h(x_t, t), an estimate of E[x_0 given x_t]. Const: what an evaluation writes lives in its workspace. Models:
 /// residual_denoiser, epsilon_denoiser, clean_denoiser, velocity_denoiser, gaussian_denoiser, mixture_denoiser,
-/// posterior_denoiser, edm_denoiser, classifier_free, classifier_guided, static_thresholding, dynamic_thresholding.
+/// posterior_denoiser, spectral_denoiser, edm_denoiser, classifier_free, classifier_guided, static_thresholding,
+/// dynamic_thresholding.
 template <class D, class Be, class T>
 concept Denoiser = HasWorkspace<D, Be, T> && EstimatesClean<D, Be, T> && CountsEvaluations<D>;
 

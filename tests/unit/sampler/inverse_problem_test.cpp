@@ -13,11 +13,14 @@
 #include <softscore/corruption/variance_preserving.hpp>
 #include <softscore/denoiser/gaussian_denoiser.hpp>
 #include <softscore/denoiser/posterior_denoiser.hpp>
+#include <softscore/operator/box_downsampling.hpp>
+#include <softscore/operator/dct_blur.hpp>
 #include <softscore/operator/diagonal.hpp>
 #include <softscore/operator/fade.hpp>
 #include <softscore/operator/gaussian_blur.hpp>
 #include <softscore/operator/identity.hpp>
 #include <softscore/operator/scaling.hpp>
+#include <softscore/sampler/ddrm.hpp>
 #include <softscore/sampler/diffpir.hpp>
 #include <softscore/sampler/dps.hpp>
 #include <softscore/sampler/momentum.hpp>
@@ -211,6 +214,96 @@ TEST_CASE("DiffPIR's estimate is the minimum of its proximal problem", "[sampler
   }
 }
 
+TEST_CASE("without noise DDRM returns the measurement, in every mode that is measured", "[sampler]") {
+  const shape square{1, 1, 4, 4};
+  const auto check = [&](const auto& how, double condition) {
+    serial_backend be;
+    auto truth = be.make<double>(square), seen = be.make<double>(square),
+         again = be.make<double>(square.with_images(3));
+    for (std::size_t i = 0; i < 16; ++i) truth.view()[i] = std::sin(3.0 + 2.0 * static_cast<double>(i));
+    how.template apply<serial_backend, double>(be, truth.view(), seen.view());
+    const auto grid = uniform_grid(7);
+    auto end = drive(be, ddrm{how, observation::from(be, seen.view())}, preserving, white(preserving, square), grid,
+                     draw_start<double>(be, preserving, grid, square, {0, 3}, 3), 3);
+    how.template apply<serial_backend, double>(be, end.x.view(), again.view());
+    for (std::size_t i = 0; i < 48; ++i) CHECK_THAT(again.view()[i], WithinAbs(seen.view()[i % 16], 1e-14 * condition));
+    // The images themselves differ where A does not see them.
+    return std::abs(end.x.view()[1] - end.x.view()[17]);
+  };
+  CHECK(check(measurement{box_downsampling{}, level{1.0}}, 10) > 0.01);
+  CHECK(check(measurement{first_element{}, level{}}, 10) > 0.01);
+  CHECK(check(measurement{dct_blur{}, level{0.8}}, 100) < 1e-11);  // every mode is seen
+}
+
+TEST_CASE("DDRM takes the step of each case of its rule", "[sampler]") {
+  // One step, first element measured with sigma_y, second not; x / a is the variable.
+  const double t = 0.8, s = 0.5, eta = 0.6, eta_b = 0.9, y = 1.5;
+  const auto exact = white(preserving, pair, 0.5);
+  const double a_t = preserving.signal_gain(diffusion_time{t}), a_s = preserving.signal_gain(diffusion_time{s});
+  const double before = preserving.sigma(diffusion_time{t}) / a_t, after = preserving.sigma(diffusion_time{s}) / a_s;
+  const double gain = a_t * 0.5 / (a_t * a_t * 0.5 + std::pow(preserving.sigma(diffusion_time{t}), 2));
+  const double h = gain * 0.4, other = gain * -1.1, kept = std::sqrt(1 - eta * eta);
+  given_noise_backend be;
+  be.noise = {0.3, -0.7};
+  const auto step = [&](double sigma_y) {
+    start_point<given_noise_backend, double> from{be.make<double>(pair), be.make<double>(pair), {0, 1}};
+    from.x.view()[0] = 0.4;
+    from.x.view()[1] = -1.1;
+    auto end = drive(be, ddrm{measurement{first_element{}, level{}, sigma_y}, observation{pair, {y, 0.0}}, eta, eta_b},
+                     preserving, exact, time_grid{{t, s}}, std::move(from), 0);
+    return std::pair{end.x.view()[0], end.x.view()[1]};
+  };
+  const double free = a_s * (other + kept * after / before * (-1.1 / a_t - other) + eta * after * -0.7);
+  REQUIRE(after > 0.2);
+  const auto sure = step(0.2);
+  const double spread = std::sqrt(after * after - eta_b * eta_b * 0.04);
+  CHECK_THAT(sure.first, WithinAbs(a_s * ((1 - eta_b) * h + eta_b * y + spread * 0.3), 1e-14));
+  CHECK_THAT(sure.second, WithinAbs(free, 1e-14));
+  REQUIRE(after < 2.0);
+  const auto unsure = step(2.0);
+  CHECK_THAT(unsure.first, WithinAbs(a_s * (h + kept * after * (y - h) / 2.0 + eta * after * 0.3), 1e-14));
+  CHECK_THAT(unsure.second, WithinAbs(free, 1e-14));
+}
+
+TEST_CASE("with noise DDRM tends to the measurement itself as the steps grow", "[sampler]") {
+  // N(0, 1) data, y = x_0 + n with sigma_y = .5, y = 2: the posterior is N(1.6, .2). Once sigma is below sigma_y a step
+  // keeps h(x) and adds a part of y - h, so the more steps, the nearer to y, and the less spread.
+  const measurement how{identity{}, level{}, 0.5};
+  const observation y{one, {2.0}};
+  const corruption exploding{identity{}, variance_exploding{.sigma_min = 0.01, .sigma_max = 20.0}};
+  const double eta = 0.85;
+  double last = 1;
+  for (const std::size_t steps : {20u, 80u, 320u, 1280u}) {
+    const auto grid = uniform_grid(steps);
+    const normal_law found = law_after(ddrm{how, y, eta}, exploding, white(exploding, one), one, grid,
+                                       {Eigen::VectorXd::Zero(1), Eigen::MatrixXd::Constant(1, 1, 401.0)});
+    // The same by a recursion for mean and variance.
+    double mean = 0, variance = 401;
+    for (std::size_t i = 0; i < steps; ++i) {
+      const double sigma_t = exploding.sigma(grid[i].t), sigma_s = grid[i].last() ? 0 : exploding.sigma(grid[i].s);
+      const double gain = 1 / (1 + sigma_t * sigma_t);
+      const double to_y = sigma_s >= 0.5 ? 1.0 : std::sqrt(1 - eta * eta) * sigma_s / 0.5;
+      mean = (1 - to_y) * gain * mean + to_y * 2.0;
+      variance = std::pow((1 - to_y) * gain, 2) * variance +
+                 (sigma_s >= 0.5 ? sigma_s * sigma_s - 0.25 : eta * eta * sigma_s * sigma_s);
+    }
+    CAPTURE(steps, mean, variance);
+    CHECK_THAT(found.mean[0], WithinAbs(mean, 1e-12));
+    CHECK_THAT(found.covariance(0, 0), WithinAbs(variance, 1e-12));
+    CHECK(std::abs(mean - 2.0) < last);
+    last = std::abs(mean - 2.0);
+    // The bias itself.
+    if (steps == 20) {
+      CHECK_THAT(mean - 1.6, WithinAbs(0.0457, 0.00005));
+      CHECK_THAT(variance - 0.2, WithinAbs(-0.1518, 0.00005));
+    }
+    if (steps == 1280) {
+      CHECK_THAT(mean - 1.6, WithinAbs(0.3710, 0.00005));
+      CHECK_THAT(variance - 0.2, WithinAbs(-0.1956, 0.00005));
+    }
+  }
+}
+
 namespace {
 
 // What a linear equation along B, the integral of the rate, carries mean and variance to: Runge-Kutta's method from
@@ -350,6 +443,7 @@ const measurement<gaussian_blur> blurred{gaussian_blur{.half_width = 2}, level{0
 template <class Check>
 void for_every_method(const Check& check) {
   check(projection{blurred, many});
+  check(ddrm{blurred, many});
   check(diffpir{blurred, many});
   check(pigdm{blurred, many});
   check(dps{blurred, many});
@@ -395,6 +489,7 @@ TEST_CASE("methods for inverse problems refuse what cannot be", "[sampler]") {
   CHECK_REFUSED((dps{measurement{identity{}, level{}}, y, 1.0, dps_scale::likelihood}),
                 "sigma of the measurement is 0, but it must be above 0 where the likelihood scales the step");
   CHECK_REFUSED((pigdm{blurred, many, 0.0}), "data_variance is 0, but it must be above 0");
+  CHECK_REFUSED((ddrm{blurred, many, 2.0}), "eta is 2, but it must be between 0 and 1");
   CHECK_REFUSED((diffpir{blurred, many, 1.0, 1.5}), "zeta is 1.5, but it must be between 0 and 1");
   serial_backend be;
   const auto grid = uniform_grid(3);

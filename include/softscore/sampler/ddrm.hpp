@@ -1,0 +1,121 @@
+#pragma once
+
+#include <cmath>
+#include <cstddef>
+#include <limits>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include <softscore/core/error.hpp>
+#include <softscore/operator/identity.hpp>
+#include <softscore/sampler/inverse_problem.hpp>
+
+namespace softscore {
+
+/// DDRM (Kawar, Elad, Ermon and Song, "Denoising Diffusion Restoration Models", 2022, Eq 7 and 8; the measurement is
+/// EQUATIONS F10): steps each singular mode of A = U diag(s) V^T by itself. With s the noise of the mode's measurement
+/// y = (U^T y) / s is sigma_y / s. At noise sigma = sigma_s / a_s above it a mode is drawn from the measurement, (1 -
+/// eta_b) h + eta_b y; below it, from the estimate and the measurement's error, h + sqrt(1 - eta^2) sigma (y - h) s /
+/// sigma_y; and a mode that is not measured takes DDIM's step with the share eta of fresh noise. Without noise the last
+/// step returns y in every measured mode, otherwise h. For C = a I; sampling starts from the corruption's law, not from
+/// y. Modes whose singular value is within the rounding of the largest count as not measured.
+template <class Op>
+class ddrm {
+  static_assert(HasSvd<Op>, "softscore: DDRM needs the measurement's singular values, and its operator has none");
+
+ public:
+  static constexpr int order = 1, evaluations_per_step = 1;
+  static constexpr bool needs_score = true, needs_scalar_signal = true;
+
+  double eta{0.85};   ///< the share of fresh noise
+  double eta_b{1.0};  ///< how far a mode goes to its measurement where the measurement is the surer
+
+  /// Throws `error` for shares outside [0, 1] and for a measurement of a negative level or sigma.
+  ddrm(measurement<Op> how, observation y, double share = 0.85, double to_measurement = 1.0)
+      : eta{share}, eta_b{to_measurement}, how_{std::move(how)}, y_{std::move(y)} {
+    how_.check();
+    require(eta >= 0.0 && eta <= 1.0, "eta", eta, "between 0 and 1");
+    require(eta_b >= 0.0 && eta_b <= 1.0, "eta_b", eta_b, "between 0 and 1");
+  }
+
+  template <class R>
+  struct scratch {
+    using array = decltype(std::declval<R&>().make());
+    decltype(degradation<Op>::svd(std::declval<const Op&>(), level{}, shape{})) parts;
+    array values, y, h, x, noise;  // in modes, but h, which serves both
+  };
+
+  template <class R>
+  scratch<R> start(R& run) const {
+    using T = typename R::value_type;
+    auto& be = run.on();
+    scratch<R> memory{degradation<Op>::svd(how_.op, how_.at, run.extent()),
+                      run.make(),
+                      run.make(),
+                      run.make(),
+                      run.make(),
+                      run.make()};
+    const std::span<const double> singular = memory.parts.values();
+    double largest = 0.0;
+    for (const double s : singular) largest = s > largest ? s : largest;
+    const double rounding = 16.0 * static_cast<double>(std::numeric_limits<T>::epsilon()) * largest;
+    std::vector<T> values;
+    values.reserve(run.extent().size());
+    for (std::size_t i = 0; i < run.extent().images; ++i)
+      for (const double s : singular) values.push_back(s > rounding ? static_cast<T>(s) : T{});
+    be.upload(values.data(), memory.values.view());
+    y_.put(be, run.images(), memory.h.view());
+    memory.parts.measurement_to_modes(be, memory.h.view(), memory.y.view());
+    be.for_each(divide{}, memory.y.view(), memory.values.view());
+    return memory;
+  }
+
+  template <class R>
+  void step(R& run, scratch<R>& memory, const step_at& at, view_in<R> x, view_in<R> h) const {
+    auto& be = run.on();
+    const auto& c = run.corruption();
+    const double a_t = c.signal_gain(at.t), a_s = at.last() ? 1.0 : c.signal_gain(at.s);
+    const double before = c.sigma(at.t) / a_t, after = at.last() ? 0.0 : c.sigma(at.s) / a_s;
+    const double kept = std::sqrt(1.0 - eta * eta);
+    const mode_step rule{how_.sigma,   after,       before > 0.0 ? kept * after / before : 0.0,
+                         kept * after, eta * after, eta_b};
+    be.combine(memory.noise.view(), term{1.0 / a_t, x});
+    memory.parts.to_modes(be, memory.noise.view(), memory.x.view());
+    memory.parts.to_modes(be, h, memory.h.view());
+    run.normal(at, memory.noise.view());
+    be.for_each(rule, memory.x.view(), memory.h.view(), memory.y.view(), memory.noise.view(), memory.values.view());
+    memory.parts.from_modes(be, memory.x.view(), x);
+    if (a_s != 1.0) be.combine(x, term{a_s, x});
+  }
+
+ private:
+  struct divide {
+    template <class T>
+    SOFTSCORE_HD void operator()(T& y, const T& s) const {
+      y = s > T{} ? y / s : T{};
+    }
+  };
+  // One mode of x / a, from its values at t to those at s.
+  struct mode_step {
+    double sigma_y, after, of_rest, of_distance, fresh, eta_b;
+    template <class T>
+    SOFTSCORE_HD void operator()(T& x, const T& h, const T& y, const T& z, const T& s) const {
+      const double of_h = static_cast<double>(h), of_y = static_cast<double>(y), value = static_cast<double>(s);
+      const double noise = value > 0.0 ? sigma_y / value : 0.0;
+      const double from_estimate = of_h + of_rest * (static_cast<double>(x) - of_h);
+      const double between = of_h + (noise > 0.0 ? of_distance / noise * (of_y - of_h) : 0.0);
+      const double near = (1.0 - eta_b) * of_h + eta_b * of_y, left = after * after - eta_b * eta_b * noise * noise;
+      const bool sure = value > 0.0 && after >= noise;
+      const double mean = value > 0.0 ? (sure ? near : between) : from_estimate;
+      const double spread = sure ? std::sqrt(left > 0.0 ? left : 0.0) : fresh;
+      x = static_cast<T>(mean + spread * static_cast<double>(z));
+    }
+  };
+
+  measurement<Op> how_;
+  observation y_;
+};
+static_assert(Sampler<ddrm<identity>, archetype_run>);
+
+}  // namespace softscore
