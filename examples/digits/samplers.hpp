@@ -51,6 +51,8 @@ constexpr std::string_view what_is_missing() {
     return "it needs a signal that is a number times the image, and this corruption's is not";
   else if constexpr (NeedsBackground<S> && !HasBackground<R>)
     return "it needs to know the background, and this corruption declares none";
+  else if constexpr (NeedsDerivative<S> && !HasDerivative<R>)
+    return "it needs the corruption's derivative in time, and this operator or schedule has none";
   else
     return "it needs the denoiser's pullback, and this one has none";
 }
