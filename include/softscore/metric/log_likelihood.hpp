@@ -72,10 +72,11 @@ class likelihood_flow {
   // Stores du/dt at (t, u) and writes the rate of the log determinant of each image.
   void slope(diffusion_time t, view_of<Be, const T> u, view_of<Be, T> out, std::vector<double>& rates) {
     const auto x = x_.view(), h = h_.view(), probe = probe_.view(), pulled = pulled_.view(), moved = moved_.view();
+    const view_of<Be, const T> seen = x, pulls = probe;
     const double sigma = corruption_.sigma(t);
     const question q{images_, t};
     be_.combine(x, one{sigma, u});
-    denoiser_.estimate(be_, q, x, h, workspace_);
+    denoiser_.estimate(be_, q, seen, h, workspace_);
     nfe += static_cast<std::size_t>(D::evaluations);
     move(t, h, out);
     be_.combine(out, one{1.0 / sigma, out});
@@ -84,12 +85,12 @@ class likelihood_flow {
     rates.assign(images_.count, 0.0);
     for (std::size_t i = 0; i < count; ++i) {
       if (exactly) {
-        be_.each_pixel(unit{i}, per_image<level>{level{}}, x, probe);
+        be_.each_pixel(unit{i}, per_image<level>{level{}}, seen, probe);
       } else {
         be_.normal(noise_key{options_.seed, noise_stream::test, static_cast<std::uint32_t>(i)}, images_, probe);
         be_.for_each(sign{}, probe);
       }
-      denoiser_.pullback(be_, q, probe, pulled, workspace_);
+      denoiser_.pullback(be_, q, pulls, pulled, workspace_);
       move(t, probe, moved);
       be_.dot(pulled, moved, each_.data());
       for (std::size_t k = 0; k < rates.size(); ++k)
