@@ -112,32 +112,49 @@ SOFTSCORE_INLINE void dft(simd_complex<W>* x) {
 }
 
 // Cooley and Tukey's split of N = inner * outer: `outer` transforms of every outer-th number, twiddles, then `inner`
-// transforms across. number(n) gives number n, frequency(k, value) takes frequency k. The short transforms are unrolled
-// into registers, the loops around them are not, which keeps the code small.
-template <fft_sign Sign, std::size_t N, std::size_t W, class Number, class Frequency>
-SOFTSCORE_INLINE void fft(const Number& number, const Frequency& frequency) {
+// transforms across, each of which gives a group of frequencies. The short transforms are unrolled into registers, the
+// loops around them are not, which keeps the code small.
+template <fft_sign Sign, std::size_t N, std::size_t W>
+struct split_fft {
   using table = twiddle_table<Sign, N>;
-  constexpr std::size_t inner = table::inner, outer = table::outer;
-  constexpr const table& roots = twiddles<Sign, N>;
+  static constexpr std::size_t inner = table::inner, outer = table::outer;
   simd_complex<W> middle[N];  // [inner][outer]
+
+  // The first stage; number(n) gives number n.
+  template <class Number>
+  SOFTSCORE_INLINE explicit split_fft(const Number& number) {
+    constexpr const table& roots = twiddles<Sign, N>;
 #pragma GCC unroll 1
-  for (std::size_t j = 0; j < outer; ++j) {
-    simd_complex<W> x[inner];
-    unrolled<inner>([&](auto i) SOFTSCORE_INLINE_LAMBDA { x[i] = number(i * outer + j); });
-    dft<inner, Sign>(x);
-    middle[j] = x[0];
-    unrolled<inner - 1>([&](auto i) SOFTSCORE_INLINE_LAMBDA {
-      constexpr std::size_t k = i + 1;
-      const float c = roots.cosine[j][k], s = roots.sine[j][k];
-      middle[k * outer + j] = {x[k].re * c - x[k].im * s, x[k].im * c + x[k].re * s};
-    });
+    for (std::size_t j = 0; j < outer; ++j) {
+      simd_complex<W> x[inner];
+      unrolled<inner>([&](auto i) SOFTSCORE_INLINE_LAMBDA { x[i] = number(i * outer + j); });
+      dft<inner, Sign>(x);
+      middle[j] = x[0];
+      unrolled<inner - 1>([&](auto i) SOFTSCORE_INLINE_LAMBDA {
+        constexpr std::size_t k = i + 1;
+        const float c = roots.cosine[j][k], s = roots.sine[j][k];
+        middle[k * outer + j] = {x[k].re * c - x[k].im * s, x[k].im * c + x[k].re * s};
+      });
+    }
   }
-#pragma GCC unroll 1
-  for (std::size_t k = 0; k < inner; ++k) {
-    simd_complex<W> x[outer];
+
+  // Group k: frequencies k, k + inner, k + 2 inner, ...
+  SOFTSCORE_INLINE void group(std::size_t k, simd_complex<W> (&x)[outer]) const {
     unrolled<outer>([&](auto j) SOFTSCORE_INLINE_LAMBDA { x[j] = middle[k * outer + j]; });
     dft<outer, Sign>(x);
-    unrolled<outer>([&](auto j) SOFTSCORE_INLINE_LAMBDA { frequency(k + j * inner, x[j]); });
+  }
+};
+
+// All of it: number(n) gives number n, frequency(k, value) takes frequency k.
+template <fft_sign Sign, std::size_t N, std::size_t W, class Number, class Frequency>
+SOFTSCORE_INLINE void fft(const Number& number, const Frequency& frequency) {
+  using split = split_fft<Sign, N, W>;
+  const split half{number};
+#pragma GCC unroll 1
+  for (std::size_t k = 0; k < split::inner; ++k) {
+    simd_complex<W> x[split::outer];
+    half.group(k, x);
+    unrolled<split::outer>([&](auto j) SOFTSCORE_INLINE_LAMBDA { frequency(k + j * split::inner, x[j]); });
   }
 }
 

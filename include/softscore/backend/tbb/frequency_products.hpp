@@ -2,12 +2,17 @@
 
 #include <cstddef>
 
+#include <softscore/backend/tbb/fft.hpp>
 #include <softscore/backend/tbb/simd.hpp>
 
 namespace softscore::detail {
 
 // Products of spectra at one frequency. Channels lie in blocks: W real parts, then W imaginary parts. Every loop below
 // keeps its sums in registers, so the tiles are sized for 32 registers where W is 16 and for 16 elsewhere.
+//
+// With 32 registers a complex product takes three products of numbers (Gauss): (a + ib)(c + id) is ac - bd and
+// (a + b)(c + d) - ac - bd. The sums go to other units of the machine than the products, and are shared by a tile.
+// Rounding grows with |a + b| |c + d| <= 2 |a + ib| |c + id|, so no more than twice.
 template <std::size_t W>
 struct frequency_products {
   static constexpr bool many_registers = W == 16;
@@ -54,28 +59,22 @@ struct frequency_products {
   template <std::size_t Blocks, std::size_t Images>
   static void multiply_tile(const float* h, const float* x, float* y, std::size_t channels, std::size_t x_step,
                             std::size_t y_step) {
-    simd<W> re[Images][Blocks] = {}, im[Images][Blocks] = {};
+    sums<Images, Blocks> sum;
     for (std::size_t c = 0; c < channels; ++c) {
       const float* of_x = x + c / W * 2 * W + c % W;
-      simd<W> h_re[Blocks], h_im[Blocks];
+      factor<Blocks> of_h;
       unrolled<Blocks>([&](auto b) SOFTSCORE_INLINE_LAMBDA {
-        h_re[b] = load<W>(h + (b * channels + c) * 2 * W);
-        h_im[b] = load<W>(h + (b * channels + c) * 2 * W + W);
+        of_h.set(b, load<W>(h + (b * channels + c) * 2 * W), load<W>(h + (b * channels + c) * 2 * W + W));
       });
       unrolled<Images>([&](auto n) SOFTSCORE_INLINE_LAMBDA {
-        const float x_re = of_x[n * x_step], x_im = of_x[n * x_step + W];
-        unrolled<Blocks>([&](auto b) SOFTSCORE_INLINE_LAMBDA {
-          re[n][b] += h_re[b] * x_re;
-          re[n][b] -= h_im[b] * x_im;
-          im[n][b] += h_re[b] * x_im;
-          im[n][b] += h_im[b] * x_re;
-        });
+        sum.template add<n, 1>(of_h, of_x[n * x_step], of_x[n * x_step + W]);
       });
     }
     unrolled<Images>([&](auto n) SOFTSCORE_INLINE_LAMBDA {
       unrolled<Blocks>([&](auto b) SOFTSCORE_INLINE_LAMBDA {
-        store(y + n * y_step + b * 2 * W, re[n][b]);
-        store(y + n * y_step + b * 2 * W + W, im[n][b]);
+        const simd_complex<W> total = sum.template total<n, b, 1>();
+        store(y + n * y_step + b * 2 * W, total.re);
+        store(y + n * y_step + b * 2 * W + W, total.im);
       });
     });
   }
@@ -84,31 +83,81 @@ struct frequency_products {
   static void correlate_tile(float* d, std::size_t d_blocks, const float* y, const float* x, std::size_t images,
                              std::size_t y_step, std::size_t x_step, bool add) {
     const std::size_t d_step = d_blocks * 2 * W;
-    simd<W> re[Rows][Blocks] = {}, im[Rows][Blocks] = {};
+    sums<Rows, Blocks> sum;
     for (std::size_t n = 0; n < images; ++n) {
-      simd<W> x_re[Blocks], x_im[Blocks];
+      factor<Blocks, -1> of_x;  // conjugated
       unrolled<Blocks>([&](auto b) SOFTSCORE_INLINE_LAMBDA {
-        x_re[b] = load<W>(x + n * x_step + b * 2 * W);
-        x_im[b] = load<W>(x + n * x_step + b * 2 * W + W);
+        of_x.set(b, load<W>(x + n * x_step + b * 2 * W), load<W>(x + n * x_step + b * 2 * W + W));
       });
       unrolled<Rows>([&](auto o) SOFTSCORE_INLINE_LAMBDA {
-        const float y_re = y[n * y_step + o], y_im = y[n * y_step + o + W];
-        unrolled<Blocks>([&](auto b) SOFTSCORE_INLINE_LAMBDA {
-          re[o][b] += x_re[b] * y_re;
-          re[o][b] += x_im[b] * y_im;
-          im[o][b] += x_re[b] * y_im;
-          im[o][b] -= x_im[b] * y_re;
-        });
+        sum.template add<o, -1>(of_x, y[n * y_step + o], y[n * y_step + o + W]);
       });
     }
     unrolled<Rows>([&](auto o) SOFTSCORE_INLINE_LAMBDA {
       unrolled<Blocks>([&](auto b) SOFTSCORE_INLINE_LAMBDA {
+        const simd_complex<W> total = sum.template total<o, b, -1>();
         float* at = d + o * d_step + b * 2 * W;
-        store(at, add ? load<W>(at) + re[o][b] : re[o][b]);
-        store(at + W, add ? load<W>(at + W) + im[o][b] : im[o][b]);
+        store(at, add ? load<W>(at) + total.re : total.re);
+        store(at + W, add ? load<W>(at + W) + total.im : total.im);
       });
     });
   }
+
+  // Numbers a + i Sign b, for which b is kept, with their sums where three products do.
+  template <std::size_t Blocks, int Sign = 1>
+  struct factor {
+    simd<W> re[Blocks], im[Blocks], sum[many_registers ? Blocks : 1];
+
+    SOFTSCORE_INLINE void set(std::size_t b, simd<W> real, simd<W> imaginary) {
+      re[b] = real;
+      im[b] = imaginary;
+      if constexpr (many_registers) sum[b] = Sign > 0 ? real + imaginary : real - imaginary;
+    }
+  };
+
+  // Sums of complex products, Rows by Blocks, kept as sums of products of numbers.
+  template <std::size_t Rows, std::size_t Blocks>
+  struct sums {
+    static constexpr std::size_t parts = many_registers ? 3 : 2;
+    simd<W> part[Rows][Blocks][parts] = {};
+
+    // Row r += the factors times c + i d.
+    template <std::size_t R, int Sign>
+    SOFTSCORE_INLINE void add(const factor<Blocks, Sign>& f, const float& c, const float& d) {
+      if constexpr (many_registers) {
+        const simd<W> real = as_vector(broadcast<W>(c)), imaginary = as_vector(broadcast<W>(d));
+        const simd<W> both = real + imaginary;
+        unrolled<Blocks>([&](auto b) SOFTSCORE_INLINE_LAMBDA {
+          part[R][b][0] += f.re[b] * real;
+          part[R][b][1] += f.im[b] * imaginary;
+          part[R][b][2] += f.sum[b] * both;
+        });
+      } else {
+        unrolled<Blocks>([&](auto b) SOFTSCORE_INLINE_LAMBDA {
+          part[R][b][0] += f.re[b] * c;
+          part[R][b][1] += f.re[b] * d;
+          if constexpr (Sign > 0) {
+            part[R][b][0] -= f.im[b] * d;
+            part[R][b][1] += f.im[b] * c;
+          } else {
+            part[R][b][0] += f.im[b] * d;
+            part[R][b][1] -= f.im[b] * c;
+          }
+        });
+      }
+    }
+
+    template <std::size_t R, std::size_t B, int Sign>
+    SOFTSCORE_INLINE simd_complex<W> total() const {
+      const auto& of = part[R][B];
+      if constexpr (!many_registers)
+        return {of[0], of[1]};
+      else if constexpr (Sign > 0)
+        return {of[0] - of[1], of[2] - (of[0] + of[1])};
+      else
+        return {of[0] + of[1], of[2] - (of[0] - of[1])};
+    }
+  };
 };
 
 }  // namespace softscore::detail

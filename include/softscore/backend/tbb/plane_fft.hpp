@@ -44,18 +44,34 @@ class plane_fft {
     simd_complex<W> at[N / 2][N + 1];
   };
 
-  // Rows `first` and `second` of the plane; number(n) gives their n-th numbers as real and imaginary part.
+  // Rows `first` and `second` of the plane; number(n) gives their n-th numbers as real and imaginary part. Frequencies
+  // k and N - k together are the two rows', so groups of them are taken in pairs, without a stop in memory.
   template <class Number>
   SOFTSCORE_INLINE static void forward_rows(half_way& work, std::size_t first, std::size_t second,
                                             const Number& number) {
-    simd_complex<W> z[N];
-    fft<fft_sign::forward, N, W>(number, [&](std::size_t k, simd_complex<W> v) SOFTSCORE_INLINE_LAMBDA { z[k] = v; });
-    work.at[0][first] = {z[0].re, z[N / 2].re};
-    work.at[0][second] = {z[0].im, z[N / 2].im};
-    for (std::size_t k = 1; k < N / 2; ++k) {
-      const simd_complex<W> u = z[k], v = z[N - k];
+    using split = split_fft<fft_sign::forward, N, W>;
+    constexpr std::size_t inner = split::inner, outer = split::outer;
+    const split half{number};
+    // Frequency k < N / 2 and its mirror image.
+    const auto part = [&](std::size_t k, simd_complex<W> u, simd_complex<W> v) SOFTSCORE_INLINE_LAMBDA {
       work.at[k][first] = {u.re + v.re, u.im - v.im};
       work.at[k][second] = {u.im + v.im, v.re - u.re};
+    };
+    simd_complex<W> x[outer], y[outer];
+    half.group(0, x);  // mirrored in itself, but for frequencies 0 and N / 2, which are real
+    work.at[0][first] = {x[0].re, x[outer / 2].re};
+    work.at[0][second] = {x[0].im, x[outer / 2].im};
+    unrolled<outer / 2 - 1>([&](auto j) SOFTSCORE_INLINE_LAMBDA { part((j + 1) * inner, x[j + 1], x[outer - 1 - j]); });
+    half.group(inner / 2, x);
+    unrolled<outer / 2>([&](auto j) SOFTSCORE_INLINE_LAMBDA { part(inner / 2 + j * inner, x[j], x[outer - 1 - j]); });
+#pragma GCC unroll 1
+    for (std::size_t k = 1; k < inner / 2; ++k) {
+      half.group(k, x);
+      half.group(inner - k, y);
+      unrolled<outer / 2>([&](auto j) SOFTSCORE_INLINE_LAMBDA {
+        part(k + j * inner, x[j], y[outer - 1 - j]);
+        part(inner - k + j * inner, y[j], x[outer - 1 - j]);
+      });
     }
   }
 
@@ -104,15 +120,16 @@ class plane_fft {
   template <class Put>
   SOFTSCORE_INLINE static void inverse_rows(const half_way& work, std::size_t first, std::size_t second,
                                             const Put& put) {
-    simd_complex<W> z[N];
-    z[0] = {work.at[0][first].re, work.at[0][second].re};
-    z[N / 2] = {work.at[0][first].im, work.at[0][second].im};
-    for (std::size_t k = 1; k < N / 2; ++k) {
-      const simd_complex<W> a = work.at[k][first], b = work.at[k][second];
-      z[k] = {a.re - b.im, a.im + b.re};
-      z[N - k] = {a.re + b.im, b.re - a.im};
-    }
-    fft<fft_sign::inverse, N, W>([&](std::size_t k) SOFTSCORE_INLINE_LAMBDA { return z[k]; }, put);
+    fft<fft_sign::inverse, N, W>(
+        [&](std::size_t k) SOFTSCORE_INLINE_LAMBDA {
+          if (k % (N / 2) == 0) {
+            const simd_complex<W> a = work.at[0][first], b = work.at[0][second];
+            return k == 0 ? simd_complex<W>{a.re, b.re} : simd_complex<W>{a.im, b.im};
+          }
+          const simd_complex<W> a = work.at[k < N / 2 ? k : N - k][first], b = work.at[k < N / 2 ? k : N - k][second];
+          return k < N / 2 ? simd_complex<W>{a.re - b.im, a.im + b.re} : simd_complex<W>{a.re + b.im, b.re - a.im};
+        },
+        put);
   }
 
  private:

@@ -67,6 +67,16 @@ SOFTSCORE_INLINE simd<W> broadcast(float x) {
   return x - simd<W>{};  // exact, and compilers know it
 }
 
+/// v, which the compiler must then have as a vector: a number loaded into every lane is not loaded once and copied,
+/// which takes a multiplier's turn.
+template <class V>
+SOFTSCORE_INLINE V as_vector(V v) {
+#if defined(__AVX512F__)
+  asm("" : "+v"(v));
+#endif
+  return v;
+}
+
 /// The sum of the lanes, always in the same order.
 template <std::size_t W>
 SOFTSCORE_INLINE float sum_of_lanes(simd<W> v) {
