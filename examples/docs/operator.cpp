@@ -1,12 +1,10 @@
-// Three ways to make a linear operator family of one's own, each checked by the adjoint identity <C x, y> = <x, C^T y>.
-#include <algorithm>
+// Three ways to make a linear operator family of one's own, each held to its laws.
 #include <cmath>
 #include <cstddef>
 #include <iostream>
 #include <span>
-#include <vector>
 
-#include <softscore/backend/serial/backend.hpp>
+#include <softscore/operator/check_laws.hpp>
 #include <softscore/operator/diagonal.hpp>
 #include <softscore/operator/gathered.hpp>
 #include <softscore/operator/on_host.hpp>
@@ -76,38 +74,12 @@ struct softscore::degradation<column_mean> : softscore::on_host<softscore::degra
 static_assert(softscore::LinearOperator<column_mean>);
 // end on_host
 
-namespace {
-
-// begin adjoint
-// |<C x, y> - <x, C^T y>| over |y|^2, the largest over five images, each at a level of its own.
-template <class Op>
-double adjoint_gap(const Op& op, double level_max) {
-  using namespace softscore;
-  serial_backend be;
-  const shape odd{5, 3, 7, 9};
-  auto x = be.make<double>(odd), y = be.make<double>(odd), forth = be.make<double>(odd), back = be.make<double>(odd);
-  be.normal(noise_key{.seed = 1}, {0, 5}, x.view());
-  be.normal(noise_key{.seed = 2}, {0, 5}, y.view());
-  std::vector<level> levels;
-  for (int i = 0; i < 5; ++i) levels.push_back(level{level_max * i / 4});
-  const per_image<level> each{std::span<const level>{levels}};
-  degradation<Op>::template apply<Op, serial_backend, double>(op, be, each, x.view(), forth.view());
-  degradation<Op>::template adjoint<Op, serial_backend, double>(op, be, each, y.view(), back.view());
-  double left[5], right[5], size[5], gap = 0.0;
-  be.dot(forth.view(), y.view(), left);
-  be.dot(x.view(), back.view(), right);
-  be.dot(y.view(), y.view(), size);
-  for (int i = 0; i < 5; ++i) gap = std::max(gap, std::abs(left[i] - right[i]) / size[i]);
-  return gap;
-}
-// end adjoint
-
-}  // namespace
-
 int main() {
-  const double gaps[] = {adjoint_gap(dusk{}, 2.0), adjoint_gap(ghost{}, 1.0), adjoint_gap(column_mean{}, 1.0)};
-  for (const double gap : gaps) {
-    std::cout << gap << '\n';
-    if (!(gap < 1e-12)) return 1;
+  // begin laws
+  for (const softscore::law_report& report : {softscore::check_laws(dusk{}, {.level_max = 2.0}),
+                                              softscore::check_laws(ghost{}), softscore::check_laws(column_mean{})}) {
+    std::cout << report << '\n';
+    if (!report.holds()) return 1;
   }
+  // end laws
 }

@@ -261,6 +261,14 @@ class law_checker {
                 term<T, typename Be::space>{per_image<double>{std::span<const double>{gains}}, x.view()});
     auto cx = bench.mapped(applied(per_image<level>{std::span<const level>{levels}}), x);
     found("Cx = gain x", distance(bench, cx, expected, scale), rounding);
+    if constexpr (DifferentiableGain<Op> && DifferentiableInLevel<Op, Be, T>) {
+      for (std::size_t i = 0; i < gains.size(); ++i) gains[i] = degradation<Op>::gain_derivative(op_, levels[i]);
+      be_.combine(expected.view(),
+                  term<T, typename Be::space>{per_image<double>{std::span<const double>{gains}}, x.view()});
+      degradation<Op>::derivative(op_, be_, per_image<level>{std::span<const level>{levels}}, in_view(x.view()),
+                                  cx.view());
+      found("dC/dw x = gain' x", distance(bench, cx, expected, scale), rounding);
+    }
   }
 
   void check_compose(const bench_type& bench, const std::vector<level>& levels, double norm, double rounding) {

@@ -36,6 +36,10 @@ struct amplifies {
 struct wrong_gain {
   double gain(level w) const { return 1.0 - w.value; }
 };
+struct wrong_gain_slope {
+  double gain(level w) const { return 1.0 - w.value; }
+  double gain_derivative(level) const { return 1.0; }
+};
 struct wrong_slope {};
 struct wrong_sum {
   level compose(level a, level b) const { return level{a.value + b.value}; }
@@ -59,6 +63,12 @@ SOFTSCORE_BROKEN(amplifies, 1.0 + w.value)
 ;
 SOFTSCORE_BROKEN(wrong_gain, std::exp(-w.value))
 static double gain(const broken::wrong_gain& op, level w) { return op.gain(w); }
+}
+;
+SOFTSCORE_BROKEN(wrong_gain_slope, 1.0 - w.value)
+static double entry_derivative(const broken::wrong_gain_slope&, level, const shape&, pixel) { return -1.0; }
+static double gain(const broken::wrong_gain_slope& op, level w) { return op.gain(w); }
+static double gain_derivative(const broken::wrong_gain_slope& op, level w) { return op.gain_derivative(w); }
 }
 ;
 SOFTSCORE_BROKEN(wrong_slope, 1.0 - w.value * w.value)
@@ -164,6 +174,7 @@ TEST_CASE("each broken law is found, and no other", "[operator]") {
   blames(check_laws(broken::last_for_all{}), "a level per image");
   blames(check_laws(broken::amplifies{}), "|C| <= 1");
   blames(check_laws(broken::wrong_gain{}), "Cx = gain x");
+  blames(check_laws(broken::wrong_gain_slope{}), "dC/dw x = gain' x");
   blames(check_laws(broken::wrong_slope{}), "dC/dw");
   blames(check_laws(broken::wrong_sum{}), "C_b C_a");
   blames(check_laws(broken::wrong_values{}), "C = U S V'");
