@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <iterator>
 #include <map>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -46,34 +47,64 @@ class corrupted_clouds {
     transport.check();
     be.combine(clean_.view(), term<float, host_space>{1.0, images});
     be.normal(noise_key{.seed = seed, .stream = noise_stream::user}, batch{0, images.extent().images}, noise_.view());
+    find_equals();
   }
 
   const std::vector<double>& levels() const { return levels_; }
   /// Clouds made so far; one that was dropped and made again counts twice.
   std::size_t clouds_made() const { return made_; }
+  /// Transports computed. Levels between which the operator does not change, as a mask's, make one cloud.
+  std::size_t pairs() const { return pairs_.size(); }
   /// Pairs whose transport stopped before the tolerance was met.
   std::size_t unfinished() const { return unfinished_; }
 
   /// Writes the distances from level k to `count` levels from `first` on to `out`.
   void operator()(std::size_t k, std::size_t first, std::size_t count, double* out) {
-    for (std::size_t done = 0; done < count;) {
-      const std::size_t part = std::min(count - done, kept_ - 1);
-      drop_for(k, first + done, part);
-      const auto& from = cloud(k);
-      std::vector<const row_matrix<float>*> to;
-      for (std::size_t j = 0; j < part; ++j) to.push_back(&cloud(first + done + j));
-      std::vector<sinkhorn_result> found(part);
-      be_->parallel(
-          part, [&](std::size_t j) { found[j] = sinkhorn<float>(squared_distances<float>(from, *to[j]), transport_); });
-      for (std::size_t j = 0; j < part; ++j) {
-        out[done + j] = std::sqrt(found[j].cost);
-        if (!found[j].converged) ++unfinished_;
-      }
+    const std::size_t from = equal_[k];
+    std::vector<std::size_t> missing;
+    for (std::size_t l = first; l < first + count; ++l) {
+      const std::size_t to = equal_[l];
+      if (!pairs_.contains({from, to}) && (missing.empty() || missing.back() != to)) missing.push_back(to);
+    }
+    for (std::size_t done = 0; done < missing.size();) {
+      const std::size_t part = std::min(missing.size() - done, kept_ - 1);
+      transport(from, std::span{missing}.subspan(done, part));
       done += part;
     }
+    for (std::size_t j = 0; j < count; ++j) out[j] = pairs_.at({from, equal_[first + j]});
   }
 
  private:
+  // For every level the first one with the same operator: a random image tells any two linear maps apart.
+  void find_equals() {
+    const shape one = clean_.view().extent().with_images(1);
+    auto random = be_->template make<float>(one), now = be_->template make<float>(one);
+    be_->normal(noise_key{.seed = 1, .stream = noise_stream::user}, batch{0, 1}, random.view());
+    std::vector<float> before(one.size()), after(one.size());
+    for (std::size_t k = 0; k < levels_.size(); ++k) {
+      degradation<Op>::apply(operator_, *be_, per_image<level>{level{levels_[k]}},
+                             view<const float, host_space>(random.view()), now.view());
+      be_->download(view<const float, host_space>(now.view()), after.data());
+      equal_.push_back(k > 0 && after == before ? equal_.back() : k);
+      std::swap(before, after);
+    }
+  }
+
+  void transport(std::size_t k, std::span<const std::size_t> levels) {
+    drop_for(k, levels);
+    const auto& from = cloud(k);
+    std::vector<const row_matrix<float>*> to;
+    for (const std::size_t l : levels) to.push_back(&cloud(l));
+    std::vector<sinkhorn_result> found(levels.size());
+    be_->parallel(levels.size(), [&](std::size_t j) {
+      found[j] = sinkhorn<float>(squared_distances<float>(from, *to[j]), transport_);
+    });
+    for (std::size_t j = 0; j < levels.size(); ++j) {
+      pairs_[{k, levels[j]}] = std::sqrt(found[j].cost);
+      if (!found[j].converged) ++unfinished_;
+    }
+  }
+
   const row_matrix<float>& cloud(std::size_t k) {
     const auto known = clouds_.find(k);
     if (known != clouds_.end()) return known->second;
@@ -83,13 +114,12 @@ class corrupted_clouds {
     ++made_;
     return clouds_.emplace(k, as_matrix(noisy_.view())).first->second;
   }
-  // Makes room for the clouds k and first .. first + count - 1: those of lower levels, which a rising search leaves
-  // behind, go first.
-  void drop_for(std::size_t k, std::size_t first, std::size_t count) {
-    const auto needed = [&](std::size_t i) { return i == k || (i >= first && i < first + count); };
-    std::size_t wanted = clouds_.contains(k) ? 0u : 1u;
-    for (std::size_t i = first; i < first + count; ++i)
-      if (!clouds_.contains(i)) ++wanted;
+  // Makes room for the clouds of these levels: those of lower levels, which a rising search leaves behind, go first.
+  void drop_for(std::size_t k, std::span<const std::size_t> levels) {
+    const auto needed = [&](std::size_t i) { return i == k || std::ranges::find(levels, i) != levels.end(); };
+    std::size_t wanted = k != levels.front() && !clouds_.contains(k) ? 1u : 0u;
+    for (const std::size_t l : levels)
+      if (!clouds_.contains(l)) ++wanted;
     for (auto at = clouds_.begin(); at != clouds_.end() && clouds_.size() + wanted > kept_;)
       at = needed(at->first) ? std::next(at) : clouds_.erase(at);
   }
@@ -101,7 +131,9 @@ class corrupted_clouds {
   sinkhorn_options transport_;
   std::size_t kept_;
   array_of<Be, float> clean_, noise_, noisy_;
-  std::map<std::size_t, row_matrix<float>> clouds_;
+  std::vector<std::size_t> equal_{};
+  std::map<std::size_t, row_matrix<float>> clouds_{};
+  std::map<std::pair<std::size_t, std::size_t>, double> pairs_{};
   std::size_t made_{}, unfinished_{};
 };
 

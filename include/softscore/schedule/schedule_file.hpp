@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <map>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -23,9 +24,9 @@ struct schedule_file {
   std::map<std::string, std::string> about{};
 };
 
-/// Writes a schedule as JSON: {"format": "softscore schedule 1", "about": {...}, "points": [[t, level, sigma], ...]},
-/// with as many digits as give the same numbers back. The file appears whole or not at all.
-inline void write_schedule(const std::filesystem::path& path, const schedule_file& file) {
+/// A schedule as JSON: {"format": "softscore schedule 1", "about": {...}, "points": [[t, level, sigma], ...]}, with as
+/// many digits as give the same numbers back.
+inline std::string schedule_text(const schedule_file& file) {
   nlohmann::ordered_json json;
   json["format"] = "softscore schedule 1";
   json["about"] = file.about;
@@ -38,14 +39,12 @@ inline void write_schedule(const std::filesystem::path& path, const schedule_fil
     text += (i == 0 ? "\n    " : ",\n    ") +
             nlohmann::json::array({points[i].time, points[i].level, points[i].sigma}).dump();
   text += "\n  ]\n}\n";
-  write_file(path, text);
+  return text;
 }
 
-/// Reads it back. Throws `error` naming the file when it is no such file, or its points are no schedule.
-inline schedule_file read_schedule(const std::filesystem::path& path) {
-  const std::string name = detail::printable(path.string());
-  const auto bytes = read_file(path, std::size_t{1} << 24);
-  const auto json = nlohmann::json::parse(bytes.begin(), bytes.end(), nullptr, false);
+/// Reads that text back. Throws `error` beginning with `name` when it is no such text, or its points are no schedule.
+inline schedule_file parse_schedule(std::string_view text, const std::string& name) {
+  const auto json = nlohmann::json::parse(text.begin(), text.end(), nullptr, false);
   const auto need = [&](bool holds, const char* what, const char* found, const char* rule) {
     require(holds, name + ": " + what, found, rule);
   };
@@ -71,6 +70,17 @@ inline schedule_file read_schedule(const std::filesystem::path& path) {
   } catch (const error& refused) {
     throw error(name + ": " + refused.what());
   }
+}
+
+/// Writes a schedule to a file, which appears whole or not at all.
+inline void write_schedule(const std::filesystem::path& path, const schedule_file& file) {
+  write_file(path, schedule_text(file));
+}
+
+/// Reads it back. Throws `error` naming the file when it cannot be read, is no such file, or holds no schedule.
+inline schedule_file read_schedule(const std::filesystem::path& path) {
+  const auto bytes = read_file(path, std::size_t{1} << 24);
+  return parse_schedule(std::string(bytes.begin(), bytes.end()), detail::printable(path.string()));
 }
 
 }  // namespace softscore

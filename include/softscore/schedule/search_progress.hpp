@@ -6,8 +6,9 @@ namespace softscore {
 
 /// What an observer of the search sees after every chunk of pairs and after every path.
 struct search_progress {
-  std::size_t pairs{}, width{};  ///< distances evaluated, and the largest difference of index among them
-  std::size_t candidate{};       ///< where the search is
+  std::size_t pairs{};      ///< transports computed
+  std::size_t width{};      ///< the largest difference of index among pairs looked at
+  std::size_t candidate{};  ///< where the search is
   std::size_t candidates{};
   double longest{};     ///< E
   std::size_t nodes{};  ///< of the last path; 0 while there is none

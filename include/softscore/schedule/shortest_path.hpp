@@ -112,10 +112,11 @@ node_path shortest_path(distance_band<Row>& distances, double longest) {
   return path;
 }
 
-/// What `path_of_nodes` found: the path, and the largest edge that was allowed.
+/// What `path_of_nodes` found: the path, the largest edge E that was allowed, and the largest E tried that left no path
+/// at all (0 if there was none): edges longer than that cannot be avoided.
 struct tuned_path {
   node_path path;
-  double longest{};
+  double longest{}, blocked{};
 };
 
 /// Finds the smallest largest edge E whose shortest path has `nodes` nodes, ends included (EQUATIONS S5 (6)). The
@@ -129,15 +130,16 @@ tuned_path path_of_nodes(distance_band<Row>& distances, std::size_t nodes, doubl
   require(direct > 0.0 && std::isfinite(direct), "distance of the ends", direct, "above 0 and finite");
   const auto wanted = static_cast<double>(nodes);
   tuned_path nearest;
-  double nearest_miss = std::numeric_limits<double>::infinity(), step = 1.01;
+  double blocked = 0.0, nearest_miss = std::numeric_limits<double>::infinity(), step = 1.01;
   double at = direct / (wanted - 1.0), before = at / step;
   for (int refinements = 0; refinements < 3;) {
     auto path = shortest_path(distances, at);
     watch(at, path);
     const auto count = static_cast<double>(path.nodes.size());
+    if (path.nodes.empty()) blocked = std::max(blocked, at);
     if (!path.nodes.empty() && std::abs(count - wanted) < nearest_miss) {
       nearest_miss = std::abs(count - wanted);
-      nearest = {path, at};
+      nearest = {path, at, 0.0};
     }
     if (nearest_miss == 0.0) break;
     if (path.nodes.empty() || count > wanted) {
@@ -150,6 +152,7 @@ tuned_path path_of_nodes(distance_band<Row>& distances, std::size_t nodes, doubl
       ++refinements;
     }
   }
+  nearest.blocked = blocked;
   return nearest;
 }
 

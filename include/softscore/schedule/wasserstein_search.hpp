@@ -29,6 +29,7 @@ struct searched_levels {
   std::vector<std::size_t> indices;  ///< of these among the candidates
   std::vector<double> edges;         ///< their distances, one fewer than levels
   double longest{};                  ///< E
+  double blocked{};                  ///< the largest E tried that left no path; 0 if there was none
   std::size_t pairs{}, width{}, clouds{}, unfinished{};
   double seconds{};
 };
@@ -53,11 +54,11 @@ searched_levels search_levels(Be& be, const Op& op, view<const float, host_space
   };
   double direct = 0.0;
   clouds(0, candidates.size() - 1, 1, &direct);
-  progress.pairs = 1;
+  progress.pairs = clouds.pairs();
   report();
   const auto row = [&](std::size_t k, std::size_t first, std::size_t count, double* out) {
     clouds(k, first, count, out);
-    progress.pairs += count;
+    progress.pairs = clouds.pairs();
     progress.width = std::max(progress.width, first + count - 1 - k);
     progress.candidate = k;
     report();
@@ -78,6 +79,7 @@ searched_levels search_levels(Be& be, const Op& op, view<const float, host_space
     found.edges.push_back(distances.from(from, tuned.longest)[found.indices[i] - from - 1]);
   }
   found.longest = tuned.longest;
+  found.blocked = tuned.blocked;
   found.pairs = progress.pairs;
   found.width = distances.width();
   found.clouds = clouds.clouds_made();
@@ -101,6 +103,18 @@ inline std::vector<double> even_levels(std::size_t count, double first, double l
   for (std::size_t i = 0; i < count; ++i)
     levels[i] =
         i + 1 == count ? last : first + (last - first) * static_cast<double>(i) / static_cast<double>(count - 1);
+  return levels;
+}
+
+/// `count` candidate levels from `first` to `last` in a constant ratio: for a family whose damage starts fast, such as
+/// a blur, of which even levels leave too few at the beginning. Throws `error` unless count >= 2 and 0 < first <= last.
+inline std::vector<double> geometric_levels(std::size_t count, double first, double last) {
+  require(count >= 2, "number of candidate levels", count, "at least 2");
+  require(first > 0.0 && first <= last && std::isfinite(last), "first candidate level", first,
+          "above 0 and at most the last, which is finite");
+  std::vector<double> levels(count, last);
+  for (std::size_t i = 0; i + 1 < count; ++i)
+    levels[i] = first * std::pow(last / first, static_cast<double>(i) / static_cast<double>(count - 1));
   return levels;
 }
 

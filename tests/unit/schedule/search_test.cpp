@@ -95,11 +95,33 @@ TEST_CASE("the search takes the shortest path between the clouds themselves", "[
   CHECK_REFUSED(search_levels(be, fade{}, images.view(), levels, few_nodes(13)), "number of nodes of the path is 13");
 }
 
-TEST_CASE("candidates are even", "[schedule]") {
+TEST_CASE("levels between which a mask does not change make one cloud", "[schedule]") {
+  serial_backend be;
+  const auto images = random_batch<float>(be, extent, 3);
+  // Twenty candidates, but a mask of 5 rows keeps 5, 4, 3, 2, 1 or none of them (and 6 columns take one more level).
+  const auto levels = even_levels(20, 0.0, 6.0);
+  const auto found = search_levels(be, centred_mask{}, images.view(), levels, few_nodes(4));
+  CHECK(found.pairs <= 7 * 6 / 2 + 7);  // of seven clouds, with themselves too
+  CHECK(found.indices.size() == 4);
+  for (std::size_t i = 1; i < 4; ++i) {
+    CHECK(std::round(found.levels[i]) > std::round(found.levels[i - 1]));
+    // Among levels of one cloud all distances tie, and the lowest is taken.
+    const std::size_t k = found.indices[i];
+    CHECK((k == 19 || std::round(levels[k - 1]) < std::round(levels[k])));
+  }
+}
+
+TEST_CASE("candidates are even, or in a constant ratio", "[schedule]") {
   const auto levels = even_levels(256, 0.0, 14.0);
   CHECK(levels.front() == 0.0);
   CHECK(levels.back() == 14.0);
   for (std::size_t i = 1; i < 256; ++i) CHECK_THAT(levels[i] - levels[i - 1], WithinAbs(14.0 / 255, 1e-14));
+  const auto steep = geometric_levels(256, 0.2, 14.0);
+  CHECK(steep.front() == 0.2);
+  CHECK(steep.back() == 14.0);
+  for (std::size_t i = 1; i < 256; ++i)
+    CHECK_THAT(steep[i] / steep[i - 1], WithinRel(std::pow(70.0, 1.0 / 255), 1e-12));
+  CHECK_REFUSED(geometric_levels(5, 0, 1), "first candidate level is 0, but it must be above 0");
   CHECK_REFUSED(even_levels(1, 0, 1), "number of candidate levels is 1");
   CHECK_REFUSED(even_levels(5, 2, 1), "first candidate level is 2");
 }

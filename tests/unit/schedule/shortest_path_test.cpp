@@ -151,6 +151,14 @@ TEST_CASE("the largest edge is tuned to a number of nodes", "[schedule]") {
   CHECK(path_of_nodes(modes, 5, v8_distance(0, 16), watch).path.nodes.size() == 5);
   auto three = band_of(3, [](std::size_t k, std::size_t l) { return l - k == 2 ? 2.0 : 1.5; });
   CHECK(path_of_nodes(three, 2, 2.0, watch).path.nodes.size() == 2);
+  // One edge of 3 that every path must cross: E below it is blocked, and nine nodes are out of reach.
+  auto gap = band_of(10, [](std::size_t k, std::size_t l) {
+    return 0.1 * static_cast<double>(l - k) + (k < 5 && l >= 5 ? 2.9 : 0.0);
+  });
+  const auto beyond = path_of_nodes(gap, 9, 3.8, watch);
+  CHECK(beyond.blocked < 3.0);
+  CHECK(beyond.longest >= 3.0);
+  CHECK((beyond.path.nodes == indices{0, 4, 5, 9}));
   auto short_cut = band_of(3, [](std::size_t k, std::size_t l) { return l - k == 2 ? 1.0 : 1.5; });
   CHECK((path_of_nodes(short_cut, 3, 1.0, watch).path.nodes == indices{0, 2}));
   CHECK_REFUSED(path_of_nodes(modes, 1, 1.0, watch), "number of nodes of the path is 1");
