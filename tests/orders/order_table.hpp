@@ -1,0 +1,31 @@
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+// The orders of the samplers, measured: from time 1 to time 0.05 on Gaussian data with the exact denoiser, mean and
+// covariance are propagated through the sampler's own steps, so that there is no sampling error.
+
+/// One sampler under one corruption.
+struct order_row {
+  /// The largest error of mean and covariance after as many steps, and the evaluations that they cost.
+  struct point {
+    std::size_t steps{}, nfe{};
+    double error{};
+  };
+
+  std::string sampler, schedule, family;
+  int stated{};        ///< the order that the sampler states; 0 if it tends to another law
+  std::string reason;  ///< why, then
+  double limit{};      ///< the error of that law
+  std::vector<point> fine, coarse;
+
+  /// The slope of the straight line through log error against log steps, by least squares over `fine`.
+  double order() const;
+};
+
+/// All samplers whose steps are linear in the image and the noise, under the corruptions whose schedule and operator
+/// family contain these names.
+std::vector<order_row> order_table(std::string_view schedule = {}, std::string_view family = {});

@@ -1,0 +1,38 @@
+// Part of the table that ./dev orders writes: the measured orders are the stated ones, and what tends to another law
+// tends to the one that was worked out.
+#include "catch.hpp"
+
+#include <cmath>
+#include <string>
+
+#include "order_table.hpp"
+
+namespace {
+
+std::size_t check_rows(const char* schedule, const char* family) {
+  const auto rows = order_table(schedule, family);
+  for (const order_row& row : rows) {
+    CAPTURE(row.sampler, row.schedule, row.family, row.order(), row.limit);
+    REQUIRE(row.fine.size() == 4);
+    if (row.stated > 0) {
+      CHECK_THAT(row.order(), Catch::Matchers::WithinRel(static_cast<double>(row.stated), 0.1));
+      for (std::size_t i = 1; i < 4; ++i) CHECK(row.fine[i].error < row.fine[i - 1].error);
+    } else {
+      // More steps do not help: a hundredth of the data's variance, about 1, or more stays.
+      CHECK(row.limit > 0.01);
+      CHECK(row.fine[3].error > 0.01);
+    }
+    if (row.sampler == "naive") CHECK_THAT(row.fine[3].error, Catch::Matchers::WithinRel(row.limit, 2e-3));
+  }
+  return rows.size();
+}
+
+}  // namespace
+
+TEST_CASE("cosine schedule, noise alone: every sampler has its order", "[sampler]") {
+  CHECK(check_rows("cosine", "identity") == 36);
+}
+TEST_CASE("VP with a fade: every sampler has its order", "[sampler]") { CHECK(check_rows("VP", "fade") == 21); }
+TEST_CASE("a mask that grows leaves an error at any number of steps", "[sampler]") {
+  CHECK(check_rows("VE", "mask") == 5);
+}
