@@ -150,6 +150,10 @@ const std::vector<conv2d_shape>& conv_sizes() {
                                                {19, 1, 16, 8, 8, 3},
                                                {1, 16, 16, 40, 33, 9},
                                                {2, 64, 16, 12, 12, 7},
+                                               // Batches that are summed in several slots and groups of them.
+                                               {70, 16, 16, 5, 4, 5},
+                                               {150, 16, 16, 3, 3, 5},
+                                               {70, 16, 32, 3, 5, 3},
                                                // Strides, also past the kernel and the image.
                                                {2, 3, 5, 7, 9, 5, 2},
                                                {2, 1, 16, 9, 6, 3, 2},

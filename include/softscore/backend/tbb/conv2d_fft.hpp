@@ -37,7 +37,7 @@ class fft_conv2d {
         forward_weights_{shape{1, 1, 1, plane::bins * weight_step()}},
         backward_weights_{shape{1, 1, 1, plane::bins * weight_step()}},
         scratch_{scratch} {
-    scratch_.reserve(be.threads() * part_size() + batch_slots{sizes.images}.count() * slot_size());
+    scratch_.reserve(be.threads() * part_size() + sum_groups{be, sizes.images}.buffers() * slot_size());
   }
 
   void prepare(tbb_backend& be, const float* weight) {
@@ -66,16 +66,16 @@ class fft_conv2d {
   void backward(tbb_backend& be, std::size_t images, const float* x, const float*, const float* dy, float* dx,
                 float* dweight, float* dbias) {
     if (dweight == nullptr) return convolve(be, images, backward_weights_, dy, out_blocks(), nullptr, dx, in_blocks());
-    const batch_slots slots{images};
+    const sum_groups groups{be, images};
     float* sums = scratch_.data() + be.threads() * part_size();
-    parallel_parts(be, slots.count(), [&](std::size_t part, std::size_t slot) {
+    parallel_parts(be, groups.buffers(), [&](std::size_t part, std::size_t buffer) {
       const spectra of_x{scratch_.data() + part * part_size(), in_blocks(), backward_chunk};
       const spectra of_dx{of_x.data + of_x.size(), in_blocks(), backward_chunk};
       const spectra of_dy{of_dx.data + of_dx.size(), out_blocks(), backward_chunk};
-      float* sum = sums + slot * slot_size();
-      for (std::size_t first = slots.first(slot); first < slots.last(slot); first += backward_chunk) {
-        const std::size_t count = std::min(backward_chunk, slots.last(slot) - first);
-        const bool add = first != slots.first(slot);
+      float* sum = sums + buffer * slot_size();
+      for (std::size_t first = groups.first(buffer); first < groups.last(buffer); first += backward_chunk) {
+        const std::size_t count = std::min(backward_chunk, groups.last(buffer) - first);
+        const bool add = first != groups.first(buffer);
         transform(x, first, count, of_x);
         transform(dy, first, count, of_dy);
         for (std::size_t bin = 0; bin < plane::bins; ++bin)
@@ -89,14 +89,53 @@ class fft_conv2d {
       }
     });
     be.parallel(sizes_.out_channels * in_blocks(), [&](std::size_t task) {
-      collect_taps(sums + task * 2 * W, slots.count(), dweight, task / in_blocks(), task % in_blocks());
+      collect_taps(sums + task * 2 * W, groups, dweight, task / in_blocks(), task % in_blocks());
     });
-    add_slots(be, sums + plane::bins * sum_step(), slot_size(), slots.count(), dbias, sizes_.out_channels);
+    for (std::size_t b = 0; b < out_blocks(); ++b)
+      store(dbias + b * W, groups.template total<W>(sums + plane::bins * sum_step() + b * W, slot_size()));
   }
 
  private:
   // Images whose spectra one thread holds at a time: enough to use each weight often, few enough for the caches.
   static constexpr std::size_t forward_chunk = 8, backward_chunk = 16;
+
+  // How the sums over a batch are shared out. Sums of spectra are large, and two threads do better with one buffer each
+  // than with one per slot; so where a slot is one chunk, runs of four slots form a group that one thread may sum in
+  // place. Kept apart or not, the sums are added in the same order: within each group, then over the groups.
+  class sum_groups {
+   public:
+    sum_groups(const tbb_backend& be, std::size_t images)
+        : slots_{images},
+          grouped_{slots_.last(0) - slots_.first(0) <= backward_chunk},
+          merged_{grouped_ && be.threads() <= groups()} {}
+
+    std::size_t buffers() const { return merged_ ? groups() : slots_.count(); }
+    std::size_t first(std::size_t buffer) const { return slots_.first(merged_ ? buffer * run : buffer); }
+    std::size_t last(std::size_t buffer) const {
+      return slots_.last(merged_ ? std::min((buffer + 1) * run, slots_.count()) - 1 : buffer);
+    }
+
+    // The sum of all buffers, which are `step` apart.
+    template <std::size_t Lanes>
+    SOFTSCORE_INLINE simd<Lanes> total(const float* buffer, std::size_t step) const {
+      const std::size_t together = grouped_ && !merged_ ? run : 1, count = buffers();
+      simd<Lanes> sum{};
+      for (std::size_t first = 0; first < count; first += together) {
+        simd<Lanes> of_group = load<Lanes>(buffer + first * step);
+        for (std::size_t k = first + 1; k < std::min(first + together, count); ++k)
+          of_group += load<Lanes>(buffer + k * step);
+        sum += of_group;
+      }
+      return sum;
+    }
+
+   private:
+    static constexpr std::size_t run = 4;
+    std::size_t groups() const { return (slots_.count() + run - 1) / run; }
+
+    batch_slots slots_;
+    bool grouped_, merged_;
+  };
 
   // Spectra of some images at once: (bin, image, block, 2 W). Bins are an odd number of blocks apart, so that the
   // columns of a plane do not fall on the same lines of the cache.
@@ -247,20 +286,17 @@ class fft_conv2d {
     plane::forward_columns(work, N, {out, weight_step()});
   }
 
-  // The gradient of the kernels from block `block` of the input to output channel `channel`, from the slots' sums.
-  [[gnu::noinline]] void collect_taps(const float* sums, std::size_t slots, float* dweight, std::size_t channel,
+  // The gradient of the kernels from block `block` of the input to output channel `channel`, from the sums of spectra.
+  [[gnu::noinline]] void collect_taps(const float* sums, const sum_groups& groups, float* dweight, std::size_t channel,
                                       std::size_t block) const {
     const std::size_t k = sizes_.kernel;
     alignas(plane::cache_line) float sum[plane::bins * 2 * W];
     for (std::size_t bin = 0; bin < plane::bins; ++bin)
       for (std::size_t half = 0; half < 2 * W; half += W) {
-        simd<W> of_bin{};
-        for (std::size_t slot = 0; slot < slots; ++slot) {
-          const float* at = sums + slot * slot_size() + bin * sum_step() + half;
-          __builtin_prefetch(at + ahead * sum_step(), 0, 2);
-          of_bin += load<W>(at);
-        }
-        store(sum + bin * 2 * W + half, of_bin);
+        const float* at = sums + bin * sum_step() + half;
+        for (std::size_t buffer = 0; buffer < groups.buffers(); ++buffer)
+          __builtin_prefetch(at + buffer * slot_size() + ahead * sum_step(), 0, 2);
+        store(sum + bin * 2 * W + half, groups.template total<W>(at, slot_size()));
       }
     typename plane::half_way work;
     plane::inverse_columns({sum, 2 * W}, N, work);
@@ -282,9 +318,9 @@ class fft_conv2d {
   // The sum of a plane is half the real part of its spectrum at frequency 0: (channels) (+)= the images' sums.
   void add_constants(const spectra& of_dy, std::size_t count, float* sums, bool add) const {
     for (std::size_t b = 0; b < out_blocks(); ++b) {
-      simd<W> sum = add ? load<W>(sums + b * W) : simd<W>{};
+      simd<W> sum{};
       for (std::size_t n = 0; n < count; ++n) sum += of_dy.of(n, b).get(0).re * 0.5f;
-      store(sums + b * W, sum);
+      store(sums + b * W, add ? load<W>(sums + b * W) + sum : sum);
     }
   }
 

@@ -23,10 +23,17 @@ struct padded_image {
   }
 
   void fill(const float* image) const {
-    std::fill_n(data, size(), 0.0f);
-    for (std::size_t block = 0; block < channels / lanes; ++block)
-      for (std::size_t row = 0; row < height; ++row, image += width * lanes)
-        std::copy_n(image, width * lanes, data + block * block_step() + (row + radius) * row_step() + radius * lanes);
+    float* to = data;
+    const auto zeros = [&](std::size_t count) { to = std::fill_n(to, count, 0.0f); };
+    const std::size_t side = radius * lanes;
+    for (std::size_t block = 0; block < channels / lanes; ++block) {
+      zeros(radius * row_step() + side);
+      for (std::size_t row = 0; row < height; ++row, image += width * lanes) {
+        to = std::copy_n(image, width * lanes, to);
+        zeros(row + 1 < height ? 2 * side : side);  // the end of this row and the beginning of the next
+      }
+      zeros(radius * row_step());
+    }
   }
   // The same of an image whose pixels go to every `stride`-th row and column, with zeros between.
   void spread(const float* image, std::size_t stride) const {
