@@ -16,6 +16,7 @@
 #include <softscore/io/tiled.hpp>
 #include <softscore/operator/box_downsampling.hpp>
 #include <softscore/operator/free_form_mask.hpp>
+#include <softscore/sampler/ddrm.hpp>
 #include <softscore/sampler/diffpir.hpp>
 #include <softscore/sampler/dps.hpp>
 #include <softscore/sampler/pigdm.hpp>
@@ -74,6 +75,7 @@ std::vector<row> restore(tbb_backend& be, const digits::model& model, const imag
     rows.push_back({name, std::move(drawn.images)});
   };
   solve("projection", projection{how, seen}, chosen.steps);
+  solve("ddrm", ddrm{how, seen}, chosen.steps);
   solve("diffpir", diffpir{how, seen}, chosen.steps);
   // Its guidance passes through the network's Jacobian over a_t, whose error is all there is while a_t is small.
   solve("pigdm", pigdm{how, seen, 0.1}, chosen.steps, 0.5);

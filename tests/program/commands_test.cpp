@@ -101,6 +101,20 @@ TEST_CASE("A quick demo on IDX files, plain or packed") {
   CHECK(std::filesystem::exists(folder / "demo/checkpoint.safetensors"));
 }
 
+TEST_CASE("A model of noise restores holes and coarse pixels by every method") {
+  const temporary_folder folder;
+  REQUIRE(digits(small_run("ddpm", folder)).code == 0);
+  const auto restored = run_program({RESTORE_PROGRAM, (folder / "checkpoint.safetensors").string(), "--count", "2",
+                                     "--steps", "6", "--out", (folder / "restored").string()});
+  INFO(restored.err);
+  REQUIRE(restored.code == 0);
+  for (const std::string method : {"projection", "ddrm", "diffpir", "pigdm", "dps", "repaint"})
+    CHECK_THAT(restored.out, ContainsSubstring(method));
+  CHECK(restored.out.find("nan") == std::string::npos);
+  CHECK(std::filesystem::exists(folder / "restored/in-painting.png"));
+  CHECK(std::filesystem::exists(folder / "restored/super-resolution.png"));
+}
+
 TEST_CASE("Help explains every command") {
   const auto all = digits({"--help"});
   CHECK(all.code == 0);
