@@ -1,6 +1,9 @@
 #pragma once
 
 #include <cmath>
+#include <cstddef>
+#include <span>
+#include <vector>
 
 #include <softscore/denoiser/concept.hpp>
 
@@ -17,7 +20,15 @@ struct steady_denoiser {
   template <class Be, class T, class Space>
   void estimate(Be& be, const softscore::question& q, softscore::view<const T, Space> x, softscore::view<T, Space> out,
                 nothing&) const {
-    be.for_each(body{std::cos(q.times[0].value)}, out, x);
+    if (q.times.shared()) {
+      be.for_each(body{std::cos(q.times[0].value)}, out, x);
+      return;
+    }
+    thread_local std::vector<softscore::level> times;
+    times.resize(x.extent().images);
+    for (std::size_t i = 0; i < times.size(); ++i) times[i].value = q.times[i].value;
+    be.each_pixel(timed_body{}, softscore::per_image<softscore::level>{std::span<const softscore::level>{times}}, x,
+                  out);
   }
   template <class Be, class T, class Space>
   void pullback(Be& be, const softscore::question&, softscore::view<const T, Space> v, softscore::view<T, Space> out,
@@ -31,6 +42,16 @@ struct steady_denoiser {
     template <class T>
     void operator()(T& h, const T& x) const {
       h = static_cast<T>(0.6) * x + static_cast<T>(0.2 * factor) * std::tanh(x);
+    }
+  };
+  // Takes each image's time in the place of a level.
+  struct timed_body {
+    template <class T>
+    T operator()(softscore::level time, const softscore::shape& s, softscore::pixel p, std::size_t,
+                 const T* image) const {
+      T h{};
+      body{std::cos(time.value)}(h, image[p.offset(s)]);
+      return h;
     }
   };
 };

@@ -21,6 +21,7 @@ template <int Order = 2>
 struct adams_bashforth {
   static_assert(Order >= 1 && Order <= 4, "softscore: the order of adams_bashforth is 1, 2, 3 or 4");
   static constexpr int order = Order, evaluations_per_step = 1;
+  static constexpr std::size_t least_steps = Order < 3 ? 1 : Order;
   static constexpr bool needs_score = true, needs_derivative = true;
 
   template <class R>

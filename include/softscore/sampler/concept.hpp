@@ -1,6 +1,7 @@
 #pragma once
 
 #include <concepts>
+#include <cstddef>
 #include <utility>
 
 #include <softscore/core/time_grid.hpp>
@@ -71,6 +72,13 @@ concept Steps = requires(const S s, R& run, state_of<S, R>& state, const step_at
 /// `s.check(grid)` throws for a grid that the method cannot follow; the driver asks before the first step. Optional.
 template <class S>
 concept ChecksGrid = requires(const S s, const time_grid& grid) { s.check(grid); };
+
+/// `S::least_steps`: a grid of fewer steps would leave nothing of the method but its start; the driver refuses it.
+/// Optional.
+template <class S>
+concept StatesLeastSteps = requires {
+  { S::least_steps } -> std::convertible_to<std::size_t>;
+};
 
 /// `S::order`: the order of the error in the number of steps; `S::evaluations_per_step`: estimates per step, the
 /// driver's included.

@@ -34,6 +34,12 @@ struct dormand_prince {
     require(longest > 0.0, "longest", longest, "above 0");
   }
 
+  /// Throws `error` for a grid of one step down to time 0: that step would return h and leave nothing to integrate.
+  void check(const time_grid& grid) const {
+    require(grid.steps() > 1 || grid.end().value > 0.0, "number of steps", grid.steps(),
+            "at least 2 for dormand_prince where the grid ends at time 0");
+  }
+
   template <class R>
   struct scratch {
     detail::flow_slope<R> slope;

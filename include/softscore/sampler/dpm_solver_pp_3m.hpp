@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cmath>
+#include <cstddef>
 
 #include <softscore/sampler/dpm_solver.hpp>
 #include <softscore/sampler/estimate_history.hpp>
@@ -14,6 +15,7 @@ namespace softscore {
 /// `dpm_solver<2>`, with one more evaluation, and the second goes through two estimates.
 struct dpm_solver_pp_3m {
   static constexpr int order = 3, evaluations_per_step = 1;
+  static constexpr std::size_t least_steps = 3;
   static constexpr bool needs_score = true, needs_scalar_signal = true;
 
   template <class R>

@@ -4,6 +4,7 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -87,8 +88,8 @@ void require_finite(Be& be, view_of<Be, const T> x) {
 
 /// Runs a sampler from `from` along the grid. T is the precision of the state. The result depends on the seed and on
 /// the numbers of the images, not on how they are batched. Throws `error` before the first step if the noise rises
-/// along the grid, or if the start point holds other images than it says or the denoiser takes, or numbers that are not
-/// finite.
+/// along the grid, if the grid is too short for the sampler, or if the start point holds other images than it says or
+/// the denoiser takes, or numbers that are not finite.
 template <class Be, class S, class C, class D, class T, class Observer = no_observer>
 drawn<Be, T> drive(Be& be, const S& sampler, const C& corruption, const D& denoiser, const time_grid& grid,
                    start_point<Be, T> from, std::uint64_t seed, Observer&& observer = {}) {
@@ -115,6 +116,9 @@ drawn<Be, T> drive(Be& be, const S& sampler, const C& corruption, const D& denoi
     static_assert(Sampler<S, run_type>, "softscore: this type is not a sampler: it lacks order, start or step");
     if constexpr (Sampler<S, run_type>) {
       detail::require_falling_noise<S>(corruption, grid);
+      if constexpr (StatesLeastSteps<S>)
+        require(grid.steps() >= S::least_steps, "number of steps", grid.steps(),
+                "at least " + std::to_string(S::least_steps) + " for this sampler");
       if constexpr (ChecksGrid<S>) sampler.check(grid);
       if constexpr (ChecksTimes<D>)
         for (std::size_t i = 0; i < grid.steps(); ++i) denoiser.check(grid[i].t);

@@ -22,6 +22,7 @@ template <int Order = 2, bool Corrects = true>
 struct unipc {
   static_assert(Order >= 1 && Order <= 3, "softscore: the order of unipc is 1, 2 or 3");
   static constexpr int order = Corrects ? Order + 1 : Order, evaluations_per_step = 1;
+  static constexpr std::size_t least_steps = Order < 3 ? 1 : 3;
   static constexpr bool needs_score = true, needs_scalar_signal = true;
 
   template <class R>

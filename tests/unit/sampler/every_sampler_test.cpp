@@ -1,0 +1,192 @@
+// What every sampler owes the driver: what it spends, its last step, the same bits in any batches and threads, no
+// memory from step to step, one sentence for a grid that it cannot follow.
+#include "catch.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <softscore/backend/serial/backend.hpp>
+#include <softscore/corruption/corruption.hpp>
+#include <softscore/corruption/variance_exploding.hpp>
+#include <softscore/corruption/variance_preserving.hpp>
+#include <softscore/operator/fade.hpp>
+#include <softscore/operator/scaling.hpp>
+#include <softscore/sampler/adams_bashforth.hpp>
+#include <softscore/sampler/alternating.hpp>
+#include <softscore/sampler/dormand_prince.hpp>
+#include <softscore/sampler/dpm_solver.hpp>
+#include <softscore/sampler/dpm_solver_pp_2m.hpp>
+#include <softscore/sampler/dpm_solver_pp_3m.hpp>
+#include <softscore/sampler/drive.hpp>
+#include <softscore/sampler/edm_heun.hpp>
+#include <softscore/sampler/euler.hpp>
+#include <softscore/sampler/euler_maruyama.hpp>
+#include <softscore/sampler/langevin.hpp>
+#include <softscore/sampler/learned_ddpm.hpp>
+#include <softscore/sampler/midpoint.hpp>
+#include <softscore/sampler/predictor_corrector.hpp>
+#include <softscore/sampler/reverse_diffusion.hpp>
+#include <softscore/sampler/rk4.hpp>
+#include <softscore/sampler/unipc.hpp>
+
+#include "heap.hpp"
+#include "refusal.hpp"
+#include "steady_denoiser.hpp"
+
+using namespace softscore;
+
+namespace {
+
+const shape image{1, 2, 5, 4};
+
+auto fading() { return corruption{fade{}, variance_exploding{.sigma_min = 0.1, .sigma_max = 2.0, .level_max = 1.0}}; }
+auto preserving() { return corruption{scaling{}, variance_preserving{.rate_first = 0.5, .rate_last = 3.0}}; }
+double third(diffusion_time) { return 1.0 / 3; }
+
+// Calls check(sampler, corruption, more), where a grid of N steps that ends above 0 takes N evaluations_per_step + more
+// evaluations, for every sampler that drive_test.cpp does not look at.
+template <class Check>
+void for_every_sampler(const Check& check) {
+  check(euler{}, fading(), 0);
+  check(midpoint{}, preserving(), 0);
+  check(rk4{}, fading(), 0);
+  check(adams_bashforth<1>{}, fading(), 0);
+  check(adams_bashforth<2>{}, preserving(), 0);
+  check(adams_bashforth<3>{}, fading(), 6);
+  check(adams_bashforth<4>{}, preserving(), 9);
+  check(euler_maruyama{}, fading(), 0);
+  check(euler_maruyama{}, preserving(), 0);
+  check(alternating{}, fading(), 0);
+  check(dpm_solver<1>{}, preserving(), 0);
+  check(dpm_solver<2>{}, preserving(), 0);
+  check(dpm_solver<3>{}, preserving(), 0);
+  check(dpm_solver_pp_2m{}, fading(), 0);
+  check(dpm_solver_pp_2m{}, preserving(), 0);
+  check(dpm_solver_pp_2m_sde{}, fading(), 0);
+  check(dpm_solver_pp_3m{}, preserving(), 1);
+  check(unipc<1>{}, preserving(), 0);
+  check(unipc<2>{}, preserving(), 0);
+  check(unipc<3>{}, preserving(), 2);
+  check(unipc<3, false>{}, preserving(), 2);
+  check(edm_heun{}, preserving(), 0);
+  check(reverse_diffusion{}, preserving(), 0);
+  check(learned_ddpm{third}, preserving(), 0);
+  check(predictor_corrector<>{}, fading(), 0);
+  check(predictor_corrector<reverse_diffusion, fixed_length, 2>{reverse_diffusion{}, fixed_length{1e-3}}, preserving(),
+        0);
+  check(annealed_langevin<3>{}, fading(), 0);
+  check(ula{1e-3}, fading(), 0);
+}
+
+template <class T, class S, class C, class Observer = no_observer>
+drawn<serial_backend, T> draw(const S& sampler, const C& corruption, const time_grid& grid, batch images,
+                              Observer&& observer = {}) {
+  serial_backend be;
+  return drive(be, sampler, corruption, steady_denoiser{}, grid, draw_start<T>(be, corruption, grid, image, images, 3),
+               3, observer);
+}
+
+template <class T>
+std::vector<T> values_of(const drawn<serial_backend, T>& result) {
+  const auto x = result.x.view();
+  std::vector<T> values(x.size());
+  for (std::size_t i = 0; i < x.size(); ++i) values[i] = x[i];
+  return values;
+}
+
+// Only the answer is printed: the lists are long.
+template <class T>
+bool same(const std::vector<T>& a, const std::vector<T>& b) {
+  return a == b;
+}
+
+}  // namespace
+
+TEST_CASE("a run spends what its sampler and its start say", "[sampler]") {
+  for_every_sampler([](const auto& sampler, const auto& corruption, std::size_t more) {
+    const auto each = static_cast<std::size_t>(sampler.evaluations_per_step);
+    CHECK(draw<float>(sampler, corruption, uniform_grid(9, 1.0, 0.1), {0, 2}).nfe == 9 * each + more);
+    // The last step to time 0 takes the driver's evaluation alone.
+    CHECK(draw<float>(sampler, corruption, uniform_grid(9), {0, 2}).nfe == 8 * each + 1 + more);
+  });
+  // With churn the estimate is made anew, but at time 1 there is nowhere to go.
+  CHECK(draw<float>(edm_heun{3.0}, preserving(), uniform_grid(9, 1.0, 0.1), {0, 2}).nfe == 2 + 8 * 3);
+}
+
+TEST_CASE("the last step of every sampler returns the estimate", "[sampler]") {
+  const auto check = [](const auto& sampler, const auto& corruption, std::size_t) {
+    std::vector<double> estimate;
+    const auto result = draw<double>(sampler, corruption, uniform_grid(4), {0, 2}, [&](const auto& seen) {
+      if (!seen.at.last()) return;
+      for (std::size_t i = 0; i < seen.h.size(); ++i) estimate.push_back(seen.h[i]);
+    });
+    CHECK(same(values_of(result), estimate));
+  };
+  for_every_sampler(check);
+  check(dormand_prince{}, fading(), 0);
+  check(edm_heun{3.0}, preserving(), 0);
+}
+
+TEST_CASE("every sampler gives the same bits in batches of 1, 7 and 64, and on four threads at once", "[sampler]") {
+  const auto check = [](const auto& sampler, const auto& corruption, std::size_t) {
+    const auto grid = uniform_grid(6, 1.0, 0.1);
+    const auto part = [&](std::size_t first, std::size_t count) {
+      return values_of(draw<float>(sampler, corruption, grid, {first, count}));
+    };
+    const auto in_batches = [&](std::size_t size) {
+      std::vector<float> all;
+      for (std::size_t first = 0; first < 64; first += size) {
+        const auto some = part(first, std::min<std::size_t>(size, 64 - first));
+        all.insert(all.end(), some.begin(), some.end());
+      }
+      return all;
+    };
+    const auto all = in_batches(64);
+    CHECK(std::all_of(all.begin(), all.end(), [](float a) { return std::isfinite(a); }));
+    CHECK(same(in_batches(1), all));
+    CHECK(same(in_batches(7), all));
+    // One const sampler, four threads, a quarter of the images each.
+    std::vector<std::vector<float>> quarters(4);
+    std::vector<std::thread> threads;
+    for (std::size_t i = 0; i < 4; ++i) threads.emplace_back([&, i] { quarters[i] = part(16 * i, 16); });
+    for (auto& each : threads) each.join();
+    std::vector<float> together;
+    for (const auto& each : quarters) together.insert(together.end(), each.begin(), each.end());
+    CHECK(same(together, all));
+  };
+  for_every_sampler(check);
+  check(dormand_prince{1e-5, 1e-5}, fading(), 0);
+  check(dormand_prince{1e-5, 1e-5}, preserving(), 0);
+  check(edm_heun{3.0}, preserving(), 0);
+}
+
+TEST_CASE("no step of any sampler after its start takes memory from the heap", "[sampler]") {
+  const auto check = [](const auto& sampler, const auto& corruption, std::size_t) {
+    std::vector<std::size_t> taken;
+    taken.reserve(16);
+    draw<float>(sampler, corruption, uniform_grid(12), {0, 9},
+                [&](const auto&) { taken.push_back(heap::taken.load()); });
+    REQUIRE(taken.size() == 12);
+    // Observed before every step. The methods of highest order take their start of three steps first.
+    CHECK(taken.back() == taken[4]);
+  };
+  for_every_sampler(check);
+  check(dormand_prince{1e-5, 1e-5}, fading(), 0);
+  check(edm_heun{3.0}, preserving(), 0);
+}
+
+TEST_CASE("a grid of fewer steps than a method needs is refused", "[sampler]") {
+  const auto steps = [](const auto& sampler, std::size_t count) {
+    return draw<float>(sampler, preserving(), uniform_grid(count), {0, 1});
+  };
+  CHECK_REFUSED(steps(adams_bashforth<4>{}, 3), "number of steps is 3, but it must be at least 4 for this sampler");
+  CHECK_REFUSED(steps(dpm_solver_pp_3m{}, 2), "number of steps is 2, but it must be at least 3 for this sampler");
+  CHECK_REFUSED(steps(unipc<3>{}, 1), "number of steps is 1, but it must be at least 3 for this sampler");
+  CHECK_REFUSED(steps(dormand_prince{}, 1), "number of steps is 1, but it must be at least 2 for dormand_prince");
+  CHECK(draw<float>(dormand_prince{}, preserving(), uniform_grid(1, 1.0, 0.1), {0, 1}).nfe > 6);
+  CHECK(steps(adams_bashforth<4>{}, 4).nfe > 4);
+}
