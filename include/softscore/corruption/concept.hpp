@@ -40,7 +40,9 @@ concept DifferentiableSchedule = requires(const S s, diffusion_time t) {
   { s.sigma_rate_at(t) } -> std::same_as<double>;
 };
 
-/// Maps a time to a level and a noise. Models: linear_beta, variance_preserving, variance_exploding, two_stage.
+/// Maps a time to a level and a noise. Models: beta_table and its kinds, cosine, sigmoid_gain, log_snr_schedule,
+/// variance_preserving, sub_variance_preserving, interpolant, variance_exploding, karras_sigma, two_stage,
+/// simultaneous, tabulated.
 template <class S>
 concept Schedule = LevelSchedule<S> && NoiseSchedule<S>;
 
