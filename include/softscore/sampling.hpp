@@ -71,6 +71,7 @@
 #include <softscore/sampler/edm_heun.hpp>
 #include <softscore/sampler/euler.hpp>
 #include <softscore/sampler/euler_maruyama.hpp>
+#include <softscore/sampler/exponential_integrator.hpp>
 #include <softscore/sampler/heun.hpp>
 #include <softscore/sampler/langevin.hpp>
 #include <softscore/sampler/learned_ddpm.hpp>

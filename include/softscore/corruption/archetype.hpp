@@ -1,6 +1,7 @@
 #pragma once
 
 #include <softscore/corruption/concept.hpp>
+#include <softscore/operator/identity.hpp>
 
 namespace softscore {
 
@@ -8,6 +9,9 @@ namespace softscore {
 /// stands in where a `static_assert` checks a denoiser, an objective or a sampler.
 struct archetype_corruption {
   using law = standard_normal;
+  using operator_type = identity;
+  const identity& linear_operator() const;
+  level level_at(diffusion_time) const;
   template <class Be, Scalar T>
   void signal(Be&, per_image<diffusion_time>, const_view<T, typename Be::space>, view<T, typename Be::space>) const;
   template <class Be, Scalar T>

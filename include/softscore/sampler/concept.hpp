@@ -7,6 +7,7 @@
 #include <softscore/core/time_grid.hpp>
 #include <softscore/corruption/concept.hpp>
 #include <softscore/denoiser/concept.hpp>
+#include <softscore/operator/concept.hpp>
 
 namespace softscore {
 
@@ -28,6 +29,12 @@ template <class R>
 concept HasDerivative =
     HasScore<R> && DifferentiableSignal<typename R::corruption_type, typename R::backend, typename R::value_type>;
 template <class R>
+concept HasModes = requires(const typename R::corruption_type c, diffusion_time t) {
+  typename R::corruption_type::operator_type;
+  c.linear_operator();
+  { c.level_at(t) } -> std::same_as<level>;
+} && HasSvd<typename R::corruption_type::operator_type, typename R::backend, typename R::value_type>;
+template <class R>
 concept HasDensity = KnowsDensity<typename R::denoiser_type, typename R::backend, typename R::value_type>;
 template <class R>
 concept CanPullBack = DifferentiableDenoiser<typename R::denoiser_type, typename R::backend, typename R::value_type>;
@@ -48,11 +55,15 @@ concept NeedsDerivative = requires { requires S::needs_derivative; };
 template <class S>
 concept NeedsDensity = requires { requires S::needs_density; };
 
+template <class S>
+concept NeedsSvd = requires { requires S::needs_svd; };
+
 /// Everything that S needs, R offers. The driver says in one sentence which need is not met.
 template <class S, class R>
-concept NeedsAreMet = (!NeedsScore<S> || HasScore<R>) && (!NeedsScalarSignal<S> || HasScalarSignal<R>) &&
-                      (!NeedsBackground<S> || HasBackground<R>) && (!NeedsPullback<S> || CanPullBack<R>) &&
-                      (!NeedsDerivative<S> || HasDerivative<R>) && (!NeedsDensity<S> || HasDensity<R>);
+concept NeedsAreMet =
+    (!NeedsScore<S> || HasScore<R>) && (!NeedsScalarSignal<S> || HasScalarSignal<R>) &&
+    (!NeedsBackground<S> || HasBackground<R>) && (!NeedsPullback<S> || CanPullBack<R>) &&
+    (!NeedsDerivative<S> || HasDerivative<R>) && (!NeedsDensity<S> || HasDensity<R>) && (!NeedsSvd<S> || HasModes<R>);
 
 /// `s.start(run)` makes the state that the sampler carries from step to step, scratch arrays included.
 template <class S, class R>
@@ -88,8 +99,8 @@ concept StatesOrder = requires {
   { S::evaluations_per_step } -> std::convertible_to<int>;
 };
 
-/// A const value that steps from time t to an earlier time s. Models: ddpm, ddim, soft_ddim, naive, momentum,
-/// probability_flow, heun, cold.
+/// A const value that steps from time t to an earlier time s. Models: ddpm, ddim, momentum, heun, rk4, dpm_solver,
+/// unipc and the others of docs/reference/samplers.md.
 template <class S, class R>
 concept Sampler = StatesOrder<S> && NeedsAreMet<S, R> && StartsState<S, R> && Steps<S, R>;
 

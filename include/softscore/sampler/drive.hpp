@@ -112,6 +112,8 @@ drawn<Be, T> drive(Be& be, const S& sampler, const C& corruption, const D& denoi
   static_assert(
       !NeedsDensity<S> || HasDensity<run_type>,
       "softscore: this sampler needs the density of the corrupted images, and this denoiser does not know it");
+  static_assert(!NeedsSvd<S> || HasModes<run_type>,
+                "softscore: this sampler needs the singular values of the corruption's operator, and it has none");
   if constexpr (Backend<Be, T> && Corruption<C, Be, T> && Denoiser<D, Be, T> && NeedsAreMet<S, run_type>) {
     static_assert(Sampler<S, run_type>, "softscore: this type is not a sampler: it lacks order, start or step");
     if constexpr (Sampler<S, run_type>) {
