@@ -22,17 +22,24 @@ struct fill_modes {
 template <class F, class Op>
 struct mode_change {
   Op op;
-  template <class T>
-  SOFTSCORE_HD T operator()(level w, const shape& s, pixel p, std::size_t, const T* modes) const {
-    return static_cast<T>(F::mode_gain(op, w, s, p) - 1.0) * modes[p.offset(s)];
+  SOFTSCORE_HD double operator()(level w, const shape& s, pixel p, std::size_t, const double*) const {
+    return F::mode_gain(op, w, s, p) - 1.0;
   }
 };
 template <class F, class Op>
 struct mode_change_derivative {
   Op op;
+  SOFTSCORE_HD double operator()(level w, const shape& s, pixel p, std::size_t, const double*) const {
+    return F::mode_gain_derivative(op, w, s, p);
+  }
+};
+// Modes times a table of numbers, `each` further on for each image.
+struct scale_modes {
+  std::size_t each;
   template <class T>
-  SOFTSCORE_HD T operator()(level w, const shape& s, pixel p, std::size_t, const T* modes) const {
-    return static_cast<T>(F::mode_gain_derivative(op, w, s, p)) * modes[p.offset(s)];
+  SOFTSCORE_HD T operator()(level, const shape& s, pixel p, std::size_t image, const T* modes,
+                            const double* table) const {
+    return static_cast<T>(table[image * each + p.offset(s)]) * modes[p.offset(s)];
   }
 };
 template <class F, class Op>
@@ -91,7 +98,11 @@ struct spectral {
     const view_of<Be, T> other = scratch.view();
     detail::transform_axis<true, T>(be, detail::image_axis::rows, down, 0, in, other);
     detail::transform_axis<true, T>(be, detail::image_axis::columns, across, 0, other, out);
-    be.each_pixel(body, levels, view_of<Be, const T>(out), other);
+    // One table for a shared level, as a sampler's is: exponentials are dear.
+    auto changes = be.template make<double>(s.with_images(levels.shared() ? 1 : s.images));
+    be.each_pixel(body, levels, view_of<Be, const double>(changes.view()), changes.view());
+    be.each_pixel(detail::scale_modes{levels.shared() ? 0 : s.per_image()}, levels, view_of<Be, const T>(out), other,
+                  view_of<Be, const double>(changes.view()));
     detail::transform_axis<false, T>(be, detail::image_axis::columns, across, 0, other, out);
     be.combine(other, term{1.0, out});
     detail::transform_axis<false, T>(be, detail::image_axis::rows, down, 0, other, out);
