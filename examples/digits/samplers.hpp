@@ -53,6 +53,8 @@ constexpr std::string_view what_is_missing() {
     return "it needs to know the background, and this corruption declares none";
   else if constexpr (NeedsDerivative<S> && !HasDerivative<R>)
     return "it needs the corruption's derivative in time, and this operator or schedule has none";
+  else if constexpr (NeedsSvd<S> && !HasModes<R>)
+    return "it needs the operator's singular values, and this one has none";
   else
     return "it needs the denoiser's pullback, and this one has none";
 }
