@@ -37,7 +37,7 @@ softscore::fitted_start read_start(const softscore::safetensors_file& file, cons
 }  // namespace
 
 std::unique_ptr<model> make_model(const run_settings& settings, const softscore::shape& image) {
-  return find_recipe(settings.recipe).make(softscore::digit_cnn{settings.widths, image});
+  return find_recipe(settings.recipe).make(softscore::digit_cnn{settings.widths, image}, settings.schedule);
 }
 
 loaded_model load_checkpoint(const std::filesystem::path& path) {
@@ -50,6 +50,8 @@ loaded_model load_checkpoint(const std::filesystem::path& path) {
   softscore::detail::require_file(entry != recipes.end(), file.path(), "the setting recipe",
                                   softscore::detail::printable(loaded.about.settings.recipe, 80),
                                   "a recipe of this program");
+  softscore::detail::require_file(entry->takes_schedule || !loaded.about.settings.schedule, file.path(),
+                                  "the setting schedule", "there", "left out for this recipe");
   check_size(file, loaded.about);
   const auto usual = entry->training();
   loaded.about.settings.training.times = usual.times;

@@ -10,6 +10,7 @@
 #include <CLI/CLI.hpp>
 
 #include <softscore/core/error.hpp>
+#include <softscore/schedule/schedule_file.hpp>
 
 #include "chart.hpp"
 #include "commands.hpp"
@@ -101,7 +102,7 @@ struct train_choices {
   std::optional<std::size_t> steps{};
   std::uint64_t seed{};
   std::string network{"small"};
-  std::filesystem::path out{}, checkpoint{};
+  std::filesystem::path out{}, checkpoint{}, schedule{};
 };
 
 train_command complete(train_command command, const train_choices& chosen) {
@@ -112,6 +113,11 @@ train_command complete(train_command command, const train_choices& chosen) {
   softscore::require(!chosen.ahead || entry.looks_ahead, "--ahead", chosen.ahead.value_or(0.0),
                      "left out, for the loss of the recipe " + s.recipe + " does not look ahead");
   s.ahead = chosen.ahead.value_or(entry.ahead);
+  if (!chosen.schedule.empty()) {
+    softscore::require(entry.takes_schedule, "--schedule", chosen.schedule.string(),
+                       "left out, for the recipe " + s.recipe + " has a schedule of its own");
+    s.schedule = softscore::read_schedule(chosen.schedule).schedule;
+  }
   s.training.seed = chosen.seed;
   s.training.epochs = chosen.epochs.value_or(s.training.epochs);
   s.training.batch = chosen.batch.value_or(s.training.batch);
@@ -148,6 +154,8 @@ int run_command_line(int count, char** arguments) {
   train.whole("--warm-up", chosen.warm_up, "steps over which the rate grows from 0 (the recipe's)", 0);
   train.zero_or_above("--ahead", chosen.ahead,
                       "blur and mask: the loss compares images as they are so much earlier than time t (the recipe's)");
+  train.word("--schedule", "FILE", chosen.schedule,
+             "blur and mask: a schedule that schedule_search wrote, for images of this size (the recipe's)");
   train.whole("--seed", chosen.seed, "of weights, order, times, noise and samples (0)", 0,
               std::numeric_limits<std::size_t>::max());
   train.threads(training.threads);

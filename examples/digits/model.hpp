@@ -13,6 +13,7 @@
 #include <softscore/core/time_grid.hpp>
 #include <softscore/core/xtensor.hpp>
 #include <softscore/corruption/start_law.hpp>
+#include <softscore/corruption/tabulated.hpp>
 #include <softscore/data/labelled_images.hpp>
 #include <softscore/denoiser/concept.hpp>
 #include <softscore/nn/digit_cnn.hpp>
@@ -97,8 +98,9 @@ struct recipe_entry {
   bool looks_ahead{};        ///< whether its loss is the soft score's
   double ahead{};            ///< how much earlier the soft score's loss compares; 0 for the others
   bool fits_start{};         ///< whether sampling starts from a law fitted to the training images
+  bool takes_schedule{};     ///< whether a file may give its schedule
   softscore::training_options (*training)();
-  std::unique_ptr<model> (*make)(softscore::digit_cnn network);
+  std::unique_ptr<model> (*make)(softscore::digit_cnn network, std::optional<softscore::tabulated> searched);
 };
 
 std::span<const recipe_entry> all_recipes();

@@ -3,6 +3,7 @@
 #include <concepts>
 #include <cstdio>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -24,9 +25,10 @@ class model_of final : public model {
   using run_type = softscore::sampling_run<softscore::tbb_backend, corruption_type, denoiser_type, float>;
 
  public:
-  explicit model_of(softscore::digit_cnn network)
+  model_of(softscore::digit_cnn network, std::optional<softscore::tabulated> searched)
       : image_{network.image()},
-        corruption_{Recipe::corruption(image_, start_)},
+        searched_{std::move(searched)},
+        corruption_{Recipe::corruption(image_, start_, searched_)},
         denoiser_{Recipe::denoiser(std::move(network), corruption_)} {}
 
   softscore::digit_cnn& network() override { return denoiser_.network(); }
@@ -35,7 +37,7 @@ class model_of final : public model {
   const softscore::fitted_start& start() const override { return start_; }
   void set_start(softscore::fitted_start start) override {
     start_ = std::move(start);
-    corruption_ = Recipe::corruption(image_, start_);
+    corruption_ = Recipe::corruption(image_, start_, searched_);
   }
   void fit_start(softscore::tbb_backend& be, const softscore::image_batch& images) override {
     if constexpr (Recipe::fits_start)
@@ -110,6 +112,7 @@ class model_of final : public model {
   }
 
   softscore::shape image_;
+  std::optional<softscore::tabulated> searched_;
   softscore::fitted_start start_{};
   corruption_type corruption_;
   denoiser_type denoiser_;
@@ -124,9 +127,10 @@ recipe_entry entry_of() {
           std::same_as<decltype(Recipe::objective(0.0)), softscore::soft_score>,
           Recipe::ahead,
           Recipe::fits_start,
+          Recipe::takes_schedule,
           &Recipe::training,
-          [](softscore::digit_cnn network) -> std::unique_ptr<model> {
-            return std::make_unique<model_of<Recipe>>(std::move(network));
+          [](softscore::digit_cnn network, std::optional<softscore::tabulated> searched) -> std::unique_ptr<model> {
+            return std::make_unique<model_of<Recipe>>(std::move(network), std::move(searched));
           }};
 }
 

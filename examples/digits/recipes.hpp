@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string_view>
 #include <utility>
 
@@ -8,6 +9,7 @@
 #include <softscore/corruption/corruption.hpp>
 #include <softscore/corruption/linear_beta.hpp>
 #include <softscore/corruption/severity.hpp>
+#include <softscore/corruption/tabulated.hpp>
 #include <softscore/corruption/two_stage.hpp>
 #include <softscore/denoiser/network_denoiser.hpp>
 #include <softscore/nn/digit_cnn.hpp>
@@ -25,15 +27,27 @@
 // (decision 8); an image of another side than MNIST's 28 scales what is in pixels.
 namespace digits {
 
+/// The schedule of the soft recipes: their own, or one that a search found and a file holds.
+struct soft_schedule {
+  softscore::two_stage usual{};
+  std::optional<softscore::tabulated> searched{};
+
+  softscore::level level_at(softscore::diffusion_time t) const {
+    return searched ? searched->level_at(t) : usual.level_at(t);
+  }
+  double sigma_at(softscore::diffusion_time t) const { return searched ? searched->sigma_at(t) : usual.sigma_at(t); }
+};
+
 /// Noise alone, as in DDPM (EQUATIONS S1, L4, T1, R1).
 struct ddpm_recipe {
   static constexpr std::string_view name = "ddpm", about = "noise alone, predicted by the network";
   static constexpr std::string_view sampler = "ddpm";
   static constexpr std::size_t steps = 1000;
   static constexpr double ahead = 0.0;
-  static constexpr bool fits_start = false;
+  static constexpr bool fits_start = false, takes_schedule = false;
 
-  static auto corruption(const softscore::shape&, const softscore::fitted_start&) {
+  static auto corruption(const softscore::shape&, const softscore::fitted_start&,
+                         const std::optional<softscore::tabulated>& = {}) {
     return softscore::corruption{softscore::scaling{}, softscore::linear_beta{1000}};
   }
   template <class C>
@@ -50,9 +64,10 @@ struct eraser_recipe {
   static constexpr std::string_view sampler = "cold";
   static constexpr std::size_t steps = 100;
   static constexpr double ahead = 0.0;
-  static constexpr bool fits_start = false;
+  static constexpr bool fits_start = false, takes_schedule = false;
 
-  static auto corruption(const softscore::shape& image, const softscore::fitted_start&) {
+  static auto corruption(const softscore::shape& image, const softscore::fitted_start&,
+                         const std::optional<softscore::tabulated>& = {}) {
     return softscore::background_corruption{softscore::eraser{image.height, image.width, 100},
                                             softscore::severity{100}};
   }
@@ -69,6 +84,7 @@ struct soft_recipe {
   static constexpr std::string_view sampler = "momentum";
   static constexpr std::size_t steps = 200;
   static constexpr double ahead = 0.0;
+  static constexpr bool takes_schedule = true;
 
   template <class C>
   static auto denoiser(softscore::digit_cnn network, const C&) {
@@ -84,8 +100,9 @@ struct blur_recipe : soft_recipe {
   static constexpr std::string_view name = "blur", about = "a little noise, then blur until nothing is left to see";
   static constexpr bool fits_start = true;
 
-  static auto corruption(const softscore::shape& image, const softscore::fitted_start& start) {
-    const softscore::two_stage schedule{.level_max = 0.5 * static_cast<double>(image.width)};
+  static auto corruption(const softscore::shape& image, const softscore::fitted_start& start,
+                         const std::optional<softscore::tabulated>& searched = {}) {
+    const soft_schedule schedule{{.level_max = 0.5 * static_cast<double>(image.width)}, searched};
     return softscore::corruption{softscore::gaussian_blur{.half_width = image.width}, schedule, start};
   }
 };
@@ -95,9 +112,11 @@ struct mask_recipe : soft_recipe {
   static constexpr std::string_view name = "mask", about = "a little noise, then a square window that closes";
   static constexpr bool fits_start = false;
 
-  static auto corruption(const softscore::shape& image, const softscore::fitted_start&) {
-    const softscore::two_stage schedule{
-        .level_min = 0.0, .level_max = static_cast<double>(image.width), .levels = softscore::spacing::linear};
+  static auto corruption(const softscore::shape& image, const softscore::fitted_start&,
+                         const std::optional<softscore::tabulated>& searched = {}) {
+    const soft_schedule schedule{
+        {.level_min = 0.0, .level_max = static_cast<double>(image.width), .levels = softscore::spacing::linear},
+        searched};
     return softscore::corruption{softscore::centred_mask{}, schedule};
   }
   // A step of 1/50 opens the window by less than what 1/20 does: the loss sees the rim that the steps reveal.

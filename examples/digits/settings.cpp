@@ -7,6 +7,7 @@
 
 #include <softscore/core/error.hpp>
 #include <softscore/io/file_error.hpp>
+#include <softscore/schedule/schedule_file.hpp>
 
 namespace digits {
 namespace {
@@ -68,24 +69,26 @@ std::string widths_text(const std::vector<std::size_t>& widths) {
 softscore::checkpoint_settings to_metadata(const run_settings& settings, const softscore::shape& image,
                                            const std::string& fingerprint) {
   const auto& o = settings.training;
-  return {{"format", std::string{format}},
-          {"recipe", settings.recipe},
-          {"data", settings.data},
-          {"data_fingerprint", fingerprint},
-          {"images", std::to_string(settings.images)},
-          {"channels", std::to_string(image.channels)},
-          {"height", std::to_string(image.height)},
-          {"width", std::to_string(image.width)},
-          {"network", widths_text(settings.widths)},
-          {"epochs", std::to_string(o.epochs)},
-          {"batch", std::to_string(o.batch)},
-          {"seed", std::to_string(o.seed)},
-          {"rate", exactly(o.rate)},
-          {"clip_norm", exactly(o.clip_norm)},
-          {"warm_up", std::to_string(o.warm_up)},
-          {"average", exactly(o.average)},
-          {"ahead", exactly(settings.ahead)},
-          {"checkpoint_every", std::to_string(o.checkpoint_every)}};
+  softscore::checkpoint_settings all{{"format", std::string{format}},
+                                     {"recipe", settings.recipe},
+                                     {"data", settings.data},
+                                     {"data_fingerprint", fingerprint},
+                                     {"images", std::to_string(settings.images)},
+                                     {"channels", std::to_string(image.channels)},
+                                     {"height", std::to_string(image.height)},
+                                     {"width", std::to_string(image.width)},
+                                     {"network", widths_text(settings.widths)},
+                                     {"epochs", std::to_string(o.epochs)},
+                                     {"batch", std::to_string(o.batch)},
+                                     {"seed", std::to_string(o.seed)},
+                                     {"rate", exactly(o.rate)},
+                                     {"clip_norm", exactly(o.clip_norm)},
+                                     {"warm_up", std::to_string(o.warm_up)},
+                                     {"average", exactly(o.average)},
+                                     {"ahead", exactly(settings.ahead)},
+                                     {"checkpoint_every", std::to_string(o.checkpoint_every)}};
+  if (settings.schedule) all["schedule"] = softscore::schedule_text({*settings.schedule, {}});
+  return all;
 }
 
 read_settings from_metadata(const softscore::safetensors_file& file) {
@@ -109,6 +112,8 @@ read_settings from_metadata(const softscore::safetensors_file& file) {
   s.side = read.image.width;
   s.widths = parse_widths(where("network"), file.metadata("network"));
   s.ahead = real("ahead", 0.0);
+  if (const auto text = file.find_metadata("schedule"))
+    s.schedule = softscore::parse_schedule(*text, where("schedule")).schedule;
   auto& o = s.training;
   o.epochs = whole("epochs", 1);
   o.batch = whole("batch", 1);

@@ -2,11 +2,13 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include <softscore/core/shape.hpp>
+#include <softscore/corruption/tabulated.hpp>
 #include <softscore/io/safetensors.hpp>
 #include <softscore/train/checkpoint.hpp>
 #include <softscore/train/options.hpp>
@@ -21,7 +23,8 @@ struct run_settings {
   std::size_t images{};  ///< how many of them to train on; 0 for all
   std::size_t side{28};  ///< of the stroke digits, in pixels
   std::vector<std::size_t> widths{16, 32, 32, 16};
-  double ahead{};  ///< how much earlier than at t the soft score's loss compares
+  double ahead{};                                  ///< how much earlier than at t the soft score's loss compares
+  std::optional<softscore::tabulated> schedule{};  ///< of a soft recipe, if not its own
   softscore::training_options training{};
 };
 

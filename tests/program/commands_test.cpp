@@ -125,3 +125,35 @@ TEST_CASE("Help explains every command") {
     CHECK_THAT(one.out, ContainsSubstring("--"));
   }
 }
+
+TEST_CASE("A searched schedule is trained under, and the checkpoint carries it along") {
+  const temporary_folder folder, straight, usual;
+  const std::string file =
+      folder
+          .put("schedule.json",
+               "{\"format\": \"softscore schedule 1\", \"points\": [[0, 0, 0.01], [0.2, 0.25, 0.1], "
+               "[1, 3.125, 0.1]]}")
+          .string();
+  REQUIRE(digits(small_run("blur", usual)).code == 0);
+  REQUIRE(digits(small_run("blur", straight, {"--schedule", file})).code == 0);
+  REQUIRE(digits(small_run("blur", folder, {"--schedule", file, "--epochs", "1"})).code == 0);
+  // The file is needed only once.
+  std::filesystem::remove(file);
+  const std::string checkpoint = (folder / "checkpoint.safetensors").string();
+  const auto shown = digits({"show", "--checkpoint", checkpoint});
+  CHECK_THAT(shown.out, ContainsSubstring("level 3.12, noise 0.1"));
+  REQUIRE(digits({"resume", "--checkpoint", checkpoint, "--epochs", "2", "--count", "4", "--steps", "5"}).code == 0);
+  CHECK((content_of(folder / "samples.npy") == content_of(straight / "samples.npy")));
+  CHECK((content_of(folder / "samples.npy") != content_of(usual / "samples.npy")));
+
+  const auto refused = [&](const std::string& recipe, const std::string& text, const char* sentence) {
+    const std::string name = folder.put("other.json", text).string();
+    const auto end = digits(small_run(recipe, folder, {"--schedule", name}));
+    CHECK(end.code == 2);
+    CHECK_THAT(end.err, ContainsSubstring(sentence));
+  };
+  refused("ddpm", "", "other.json, but it must be left out, for the recipe ddpm has a schedule of its own");
+  refused("mask", "", "other.json: the text is not that, but it must be a JSON object");
+  refused("mask", "{\"format\": \"softscore schedule 1\", \"points\": [[0, 1, 0.1], [1, 0, 0.1]]}",
+          "level of the schedule is 0, but it must be finite, at least 0 and at least the level before it");
+}
