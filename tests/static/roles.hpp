@@ -131,7 +131,7 @@ using schedules = list<role<"two_stage", two_stage, slope>,                     
 template <class Op, class S>
 struct under_noise {
   using type = corruption<typename Op::type, typename S::type>;
-  static constexpr unsigned has = score | (Op::has & scalar) | (Op::has & S::has & slope);
+  static constexpr unsigned has = score | (Op::has & (scalar | modes)) | (Op::has & S::has & slope);
 };
 template <class Op, class S>
 struct over_background {
@@ -142,36 +142,38 @@ struct over_background {
 // Every operator under one schedule that knows its slope and one that does not, and every schedule with one operator.
 using noisy =
     decltype(product<under_noise>(operators{}, list<role<"", two_stage, slope>, role<"", elsewhere::steps, none>>{}) +
-             product<under_noise>(list<role<"", scaling, scalar | slope>>{}, schedules{}));
+             product<under_noise>(list<role<"", scaling, scalar | slope | modes>>{}, schedules{}));
 using cold_ones = decltype(product<over_background>(operators{}, list<role<"severity", severity, none>>{}));
 
 // One of each kind, for the tables along other directions.
-using kinds = decltype(product<under_noise>(list<role<"", scaling, scalar | slope>, role<"", gaussian_blur, slope>,
-                                                 role<"", centred_mask, none>>{},
-                                            list<role<"", two_stage, slope>>{}) +
-                       product<over_background>(list<role<"", eraser, none>>{}, list<role<"", severity, none>>{}));
+using kinds =
+    decltype(product<under_noise>(list<role<"", scaling, scalar | slope | modes>,
+                                       role<"", gaussian_blur, slope | modes>, role<"", centred_mask, modes>>{},
+                                  list<role<"", two_stage, slope>>{}) +
+             product<over_background>(list<role<"", eraser, none>>{}, list<role<"", severity, none>>{}));
 
 struct half_way {
   double operator()(diffusion_time) const { return 0.5; }
 };
 
-using samplers = list<role<"ddpm", ddpm, score | scalar>,                                    //
-                      role<"learned_ddpm", learned_ddpm<half_way>, score | scalar>,          //
-                      role<"ddim", ddim, score>,                                             //
-                      role<"soft_ddim", soft_ddim, score>,                                   //
-                      role<"naive", naive, score>,                                           //
-                      role<"momentum", momentum, score>,                                     //
-                      role<"probability_flow", probability_flow, score>,                     //
-                      role<"alternating", alternating, score>,                               //
-                      role<"heun", heun, score>,                                             //
-                      role<"edm_heun", edm_heun, score | scalar>,                            //
-                      role<"dpm_solver<1>", dpm_solver<1>, score | scalar>,                  //
-                      role<"dpm_solver<2>", dpm_solver<2>, score | scalar>,                  //
-                      role<"dpm_solver<3>", dpm_solver<3>, score | scalar>,                  //
-                      role<"dpm_solver_pp_2m", dpm_solver_pp_2m, score>,                     //
-                      role<"dpm_solver_pp_2m_sde", dpm_solver_pp_2m_sde, score>,             //
-                      role<"dpm_solver_pp_3m", dpm_solver_pp_3m, score | scalar>,            //
-                      role<"unipc<2>", unipc<2>, score | scalar>,                            //
+using samplers = list<role<"ddpm", ddpm, score | scalar>,                            //
+                      role<"learned_ddpm", learned_ddpm<half_way>, score | scalar>,  //
+                      role<"ddim", ddim, score>,                                     //
+                      role<"soft_ddim", soft_ddim, score>,                           //
+                      role<"naive", naive, score>,                                   //
+                      role<"momentum", momentum, score>,                             //
+                      role<"probability_flow", probability_flow, score>,             //
+                      role<"alternating", alternating, score>,                       //
+                      role<"heun", heun, score>,                                     //
+                      role<"edm_heun", edm_heun, score | scalar>,                    //
+                      role<"dpm_solver<1>", dpm_solver<1>, score | scalar>,          //
+                      role<"dpm_solver<2>", dpm_solver<2>, score | scalar>,          //
+                      role<"dpm_solver<3>", dpm_solver<3>, score | scalar>,          //
+                      role<"dpm_solver_pp_2m", dpm_solver_pp_2m, score>,             //
+                      role<"dpm_solver_pp_2m_sde", dpm_solver_pp_2m_sde, score>,     //
+                      role<"dpm_solver_pp_3m", dpm_solver_pp_3m, score | scalar>,    //
+                      role<"unipc<2>", unipc<2>, score | scalar>,                    //
+                      role<"exponential_integrator<2>", exponential_integrator<2>, score | modes>,
                       role<"euler", euler, score | slope>,                                   //
                       role<"midpoint", midpoint, score | slope>,                             //
                       role<"rk4", rk4, score | slope>,                                       //
