@@ -232,14 +232,14 @@ using exact = list<denoiser_role<"gaussian_denoiser", gaussian_on, score, pullba
                    denoiser_role<"spectral_denoiser", spectral_on, score, pullback | density>>;
 using denoisers = decltype(list<plain>{} + networks{} + exact{});
 
-using objectives = list<role<"soft_score", soft_score, score>,                                                 //
-                        role<"naive_score", naive_score, none>,                                                //
-                        role<"cold_loss", cold_loss, none>,                                                    //
-                        role<"epsilon_score", epsilon_score, score | noise_output>,                            //
-                        role<"learned_variance_score", learned_variance_score, score | noise_output>,          //
-                        role<"weighted_score", weighted_score<unit_weight<prediction::epsilon>>, score>,       //
-                        role<"weighted_score on x_0", weighted_score<unit_weight<prediction::clean>>, score>,  //
-                        role<"weighted_score, min-SNR", weighted_score<min_snr_weight>, score>>;
+using objectives = list<role<"soft_score", soft_score, score>,                                                  //
+                        role<"naive_score", naive_score, none>,                                                 //
+                        role<"cold_loss", cold_loss, none>,                                                     //
+                        role<"epsilon_score", epsilon_score, score | noise_output>,                             //
+                        role<"learned_variance_score", learned_variance_score, score | scalar | noise_output>,  //
+                        role<"weighted_score", weighted_score<unit_weight<prediction::epsilon>>, score>,        //
+                        role<"weighted_score on x_0", weighted_score<unit_weight<prediction::clean>>, score>,   //
+                        role<"weighted_score, min-SNR", weighted_score<min_snr_weight>, score | scalar>>;
 
 template <class Be, class T, class C, class S, class D>
 concept Samples = Backend<Be, T> && Corruption<C, Be, T> && Denoiser<D, Be, T> && Sampler<S, sampling_run<Be, C, D, T>>;

@@ -38,10 +38,13 @@ template <class O>
 concept NeedsNormalNoise = requires { requires O::needs_normal_noise; };
 template <class O>
 concept NeedsEpsilonPrediction = requires { requires O::needs_epsilon_prediction; };
+/// `needs_scalar_signal`, as a sampler's: a loss that uses a_t.
+template <class O>
+concept WeighsByGain = requires { requires O::needs_scalar_signal; };
 
 template <class O, class C, class D>
-concept ObjectiveNeedsAreMet =
-    (!NeedsNormalNoise<O> || HasNormalNoise<C>) && (!NeedsEpsilonPrediction<O> || (D::predicts == prediction::epsilon));
+concept ObjectiveNeedsAreMet = (!NeedsNormalNoise<O> || HasNormalNoise<C>) && (!WeighsByGain<O> || ScalarSignal<C>) &&
+                               (!NeedsEpsilonPrediction<O> || (D::predicts == prediction::epsilon));
 
 /// What training minimises for denoiser D under corruption C. Models: soft_score, naive_score, epsilon_score,
 /// weighted_score, learned_variance_score, cold_loss.

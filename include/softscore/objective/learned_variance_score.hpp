@@ -39,7 +39,7 @@ struct variance_range {
 /// mean over elements of the KL divergence, in nats, between the chain's posterior and the step of the model (at the
 /// last step the negative logarithm of its density); no gradient runs through eps_hat in it. Times are i / `steps`.
 struct learned_variance_score {
-  static constexpr bool needs_normal_noise = true, needs_epsilon_prediction = true;
+  static constexpr bool needs_normal_noise = true, needs_scalar_signal = true, needs_epsilon_prediction = true;
   std::size_t steps{1000};
   double share{0.001};
 
@@ -60,7 +60,6 @@ struct learned_variance_score {
   void evaluate(Be& be, const C& corruption, const D&, DM&, const corrupted_batch<Be, T>& batch,
                 const_view<T, typename Be::space> phi, view<T, typename Be::space> gradient, double* losses,
                 M& memory) const {
-    static_assert(ScalarSignal<C>, "softscore: a learned variance needs a signal that is a number times the image");
     using one = term<T, typename Be::space>;
     const shape image = batch.clean.extent().with_images(1);
     const std::size_t images = batch.clean.extent().images, d = image.per_image();

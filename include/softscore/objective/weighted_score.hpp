@@ -16,7 +16,8 @@ namespace softscore {
 /// Under another C_t the errors of eps and of the score are C_t (h - x_0) over sigma and sigma^2, and there is no v.
 template <class Weight = unit_weight<prediction::epsilon>>
 struct weighted_score {
-  static constexpr bool needs_normal_noise = true;
+  static constexpr bool needs_normal_noise = true,
+                        needs_scalar_signal = NeedsGain<Weight> || Weight::refers_to == prediction::velocity;
   Weight weight{};
 
   template <class A>
@@ -35,8 +36,6 @@ struct weighted_score {
   void evaluate(Be& be, const C& corruption, const D& denoiser, DM& denoiser_memory,
                 const corrupted_batch<Be, T>& batch, const_view<T, typename Be::space> phi,
                 view<T, typename Be::space> gradient, double* losses, M& memory) const {
-    static_assert(ScalarSignal<C> || Weight::refers_to != prediction::velocity,
-                  "softscore: a loss on the velocity needs a signal that is a number times the image");
     static_assert(D::predicts != prediction::preconditioned || Weight::refers_to != prediction::velocity,
                   "softscore: a loss on the velocity needs a network whose output has a meaning of its own");
     if constexpr (ScalarSignal<C> && D::predicts != prediction::preconditioned) {

@@ -45,6 +45,10 @@ constexpr double weight_on(prediction to, prediction from, double weight, double
   return weight * ratio * ratio;
 }
 
+/// A weight that asks the corruption for its gain a_t says so by `static constexpr bool needs_gain`.
+template <class W>
+concept NeedsGain = requires { requires W::needs_gain; };
+
 namespace detail {
 template <class C>
 double snr_of(const C& c, diffusion_time t) {
@@ -76,6 +80,7 @@ struct inverse_variance_weight {
 /// SNR = a^2 / sigma^2 on x_0, which is 1 on eps (EQUATIONS L8; Salimans, Ho, Appendix).
 struct snr_weight {
   static constexpr prediction refers_to = prediction::clean;
+  static constexpr bool needs_gain = true;
   template <ScalarSignal C>
   double operator()(const C& c, diffusion_time t) const {
     return detail::snr_of(c, t);
@@ -85,6 +90,7 @@ struct snr_weight {
 /// max(SNR, 1) on x_0 (EQUATIONS L8; Salimans, Ho: "Progressive Distillation", s4).
 struct truncated_snr_weight {
   static constexpr prediction refers_to = prediction::clean;
+  static constexpr bool needs_gain = true;
   template <ScalarSignal C>
   double operator()(const C& c, diffusion_time t) const {
     return std::max(1.0, detail::snr_of(c, t));
@@ -94,6 +100,7 @@ struct truncated_snr_weight {
 /// min(SNR, `most`) on x_0 (EQUATIONS L8; Hang et al.: "Efficient Diffusion Training via Min-SNR Weighting Strategy").
 struct min_snr_weight {
   static constexpr prediction refers_to = prediction::clean;
+  static constexpr bool needs_gain = true;
   double most{5.0};
   template <ScalarSignal C>
   double operator()(const C& c, diffusion_time t) const {
@@ -105,6 +112,7 @@ struct min_snr_weight {
 /// Models", Eq 8, called P2 there).
 struct p2_weight {
   static constexpr prediction refers_to = prediction::epsilon;
+  static constexpr bool needs_gain = true;
   double shift{1.0}, power{1.0};
   template <ScalarSignal C>
   double operator()(const C& c, diffusion_time t) const {
@@ -116,6 +124,7 @@ struct p2_weight {
 /// "Elucidating the Design Space", Table 1).
 struct edm_weight {
   static constexpr prediction refers_to = prediction::clean;
+  static constexpr bool needs_gain = true;
   double data_deviation{0.5};
   template <ScalarSignal C>
   double operator()(const C& c, diffusion_time t) const {
@@ -127,6 +136,7 @@ struct edm_weight {
 /// abar)) (EQUATIONS L7; 003 App. A, 004 Eq 41). t is taken for the end of a step that begins at t - 1 / steps.
 struct elbo_weight {
   static constexpr prediction refers_to = prediction::epsilon;
+  static constexpr bool needs_gain = true;
   double steps{1000.0};
   template <ScalarSignal C>
   double operator()(const C& c, diffusion_time t) const {

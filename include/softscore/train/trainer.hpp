@@ -64,6 +64,9 @@ class trainer {
         objective_memory_{objective_.template workspace<float>(be, extent_)} {
     static_assert(!NeedsNormalNoise<O> || HasNormalNoise<C>,
                   "softscore: this objective needs standard normal noise, and this corruption's xi has another law");
+    static_assert(
+        !WeighsByGain<O> || ScalarSignal<C>,
+        "softscore: this objective needs a signal that is a number times the image, and this corruption's is not");
     static_assert(!NeedsEpsilonPrediction<O> || D::predicts == prediction::epsilon,
                   "softscore: this objective trains a network that predicts the noise, and this denoiser's does not");
     const auto given = denoiser.network().parameters();
