@@ -9,6 +9,11 @@
 
 namespace softscore {
 
+/// How far `pigdm` goes along the gradient: as the score moves a step of its rule; or, as public implementations do
+/// with trained networks, a_s a_t r^2 times the score of y (a_s = 1 in the last step). The Jacobian of a network that
+/// predicts the noise has an error over a_t, which the second keeps small where a_t is; it is exact for no data.
+enum class pigdm_scale { score, gain };
+
 /// Pseudoinverse guidance (Song, Vahdat, Mardani and Kautz, "Pseudoinverse-Guided Diffusion Models for Inverse
 /// Problems", 2023, Eq 7): takes x_0 given x_t for normal with covariance r^2 I about h, so that the score of y given
 /// x_t is J^T A^T (r^2 A A^T + sigma_y^2 I)^-1 (y - A h), and steps by `rule` along the sum of both scores. r^2 = v
@@ -21,10 +26,12 @@ class pigdm {
   static constexpr bool needs_score = true, needs_scalar_signal = true, needs_pullback = true;
 
   double data_variance{1.0};  ///< v
+  pigdm_scale scale{pigdm_scale::score};
 
   /// Throws `error` for a data variance that is not above 0 or a measurement of a negative level or sigma.
-  pigdm(measurement<Op> how, observation y, double variance = 1.0, Rule rule = {})
-      : data_variance{variance}, how_{std::move(how)}, y_{std::move(y)}, rule_{std::move(rule)} {
+  pigdm(measurement<Op> how, observation y, double variance = 1.0, Rule rule = {},
+        pigdm_scale which = pigdm_scale::score)
+      : data_variance{variance}, scale{which}, how_{std::move(how)}, y_{std::move(y)}, rule_{std::move(rule)} {
     how_.check();
     require(data_variance > 0.0, "data_variance", data_variance, "above 0");
   }
@@ -51,7 +58,8 @@ class pigdm {
     // A^T (r^2 A A^T + sigma_y^2)^-1 = (A^T A + (sigma_y / r)^2)^-1 A^T / r^2
     memory.inverse.solve(run.on(), how_, how_.sigma * how_.sigma / unknown, rest, rest);
     run.pullback(at.t, rest, guidance);
-    const double share = detail::score_share(run.corruption(), rule_, at) / unknown;
+    const double share = scale == pigdm_scale::score ? detail::score_share(run.corruption(), rule_, at) / unknown
+                                                     : a * (at.last() ? 1.0 : run.corruption().signal_gain(at.s));
     rule_.step(run, memory.of_rule, at, x, h);
     run.on().combine(x, term{1.0, x}, term{share, guidance});
   }

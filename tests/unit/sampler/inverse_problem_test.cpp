@@ -98,6 +98,10 @@ TEST_CASE("DPS and pseudoinverse guidance have R12's scores", "[sampler]") {
   // Twelve printed digits.
   CHECK_THAT(score(dps{how, y, 1.0, dps_scale::likelihood, ddim{}}), WithinAbs(3.65685424949, 5e-12));
   CHECK_THAT(score(pigdm{how, y}), WithinAbs(1.21895141650, 5e-12));
+  // By the gains instead of the score's share: a_s a_t r^2 times it, r^2 = sigma_t^2 here.
+  const double gentle =
+      one_step(pigdm{how, y, 1.0, ddim{}, pigdm_scale::gain}, half, exact, {1.0}, 1.0, 0.5, one)[0] - plain;
+  CHECK_THAT(gentle, WithinAbs(a_s * a_t * 0.5 * 1.21895141650, 5e-12));
   // The formulas behind: J = a, h = a x.
   CHECK_THAT(score(dps{how, y, 1.0, dps_scale::likelihood, ddim{}}), WithinAbs(a_t * (2 - a_t) / 0.25, 1e-12));
   CHECK_THAT(score(pigdm{how, y}), WithinAbs(a_t * (2 - a_t) / 0.75, 1e-12));
