@@ -49,6 +49,7 @@
 #include <softscore/operator/observation.hpp>
 #include <softscore/operator/on_host.hpp>
 #include <softscore/operator/paced.hpp>
+#include <softscore/operator/periodic_blur.hpp>
 #include <softscore/operator/random_mask.hpp>
 #include <softscore/operator/regularised_inverse.hpp>
 #include <softscore/operator/scaling.hpp>

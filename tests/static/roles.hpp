@@ -94,6 +94,7 @@ using operators = list<role<"identity", identity, scalar | slope | modes>,      
                        role<"fft_blur", fft_blur, slope | modes>,                               //
                        role<"motion_blur", motion_blur, none>,                                  //
                        role<"kernel_blur", kernel_blur, slope>,                                 //
+                       role<"periodic_blur", periodic_blur, slope | modes>,                     //
                        role<"centred_mask", centred_mask, modes>,                               //
                        role<"random_mask", random_mask, modes>,                                 //
                        role<"free_form_mask", free_form_mask, modes>,                           //

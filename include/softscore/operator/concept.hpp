@@ -78,8 +78,8 @@ concept HasAdjoint = requires(const Op op, Be& be, per_image<level> levels, view
                               view_of<Be, T> out) { degradation<Op>::adjoint(op, be, levels, in, out); };
 
 /// A linear operator family that runs on backend `Be` for elements `T`. Models: identity, scaling, gaussian_blur,
-/// dct_blur, fft_blur, motion_blur, kernel_blur, centred_mask, random_mask, free_form_mask, fade, eraser,
-/// box_downsampling, bicubic_downsampling, colour_removal.
+/// dct_blur, fft_blur, motion_blur, kernel_blur, periodic_blur, centred_mask, random_mask, free_form_mask, fade,
+/// eraser, box_downsampling, bicubic_downsampling, colour_removal.
 template <class Op, class Be = archetype_backend, class T = float>
 concept LinearOperator = AppliesAtLevel<Op, Be, T> && HasAdjoint<Op, Be, T>;
 

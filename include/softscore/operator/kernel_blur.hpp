@@ -11,14 +11,13 @@
 
 namespace softscore {
 
-/// Convolution with a kernel of the user's own, zeros outside the image: a bright pixel becomes the kernel. Level w,
-/// from 0 to 1, mixes it in: C_w = (1 - w) I + w K, which is the identity at 0 and smooth in w for any kernel at all;
-/// to stretch a kernel with the level would mean to interpolate it.
-class kernel_blur {
+namespace detail {
+// The numbers of a kernel, shared by copies.
+class kernel_weights {
  public:
   /// `weights` are height x width numbers, row by row, the middle one for the pixel itself. Throws `error` if a side is
   /// even, if there are fewer or more weights than that, or if one is not finite.
-  kernel_blur(std::size_t height, std::size_t width, std::vector<double> weights) : sides_{height, width} {
+  kernel_weights(std::size_t height, std::size_t width, std::vector<double> weights) : sides_{height, width} {
     require(height % 2 == 1, "height of the kernel", height, "odd");
     require(width % 2 == 1, "width of the kernel", width, "odd");
     require(weights.size() == height * width, "number of weights", weights.size(), "height times width");
@@ -26,21 +25,31 @@ class kernel_blur {
     weights_ = std::make_shared<const std::vector<double>>(std::move(weights));
   }
 
- private:
-  friend struct degradation<kernel_blur>;
-
   struct extent {
     std::size_t height, width;
   };
+  const extent& sides() const { return sides_; }
+  const std::shared_ptr<const std::vector<double>>& weights() const { return weights_; }
+
+ private:
   extent sides_;
   std::shared_ptr<const std::vector<double>> weights_;
+};
+}  // namespace detail
+
+/// Convolution with a kernel of the user's own, zeros outside the image: a bright pixel becomes the kernel. Level w,
+/// from 0 to 1, mixes it in: C_w = (1 - w) I + w K, which is the identity at 0 and smooth in w for any kernel at all;
+/// to stretch a kernel with the level would mean to interpolate it.
+class kernel_blur : public detail::kernel_weights {
+ public:
+  using kernel_weights::kernel_weights;
 };
 
 template <>
 struct degradation<kernel_blur> : gathered<degradation<kernel_blur>> {
-  using sides = kernel_blur::extent;
-  static sides parameters(const kernel_blur& op) { return op.sides_; }
-  static const std::shared_ptr<const std::vector<double>>& table(const kernel_blur& op) { return op.weights_; }
+  using sides = detail::kernel_weights::extent;
+  static sides parameters(const kernel_blur& op) { return op.sides(); }
+  static const std::shared_ptr<const std::vector<double>>& table(const kernel_blur& op) { return op.weights(); }
 
   template <class T>
   SOFTSCORE_HD static T apply_pixel(sides k, level w, const shape& s, pixel p, const T* image, const double* weights) {

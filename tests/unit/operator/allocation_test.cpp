@@ -43,6 +43,7 @@ TEST_CASE("operators take nothing from the heap after their first call", "[opera
   CHECK(taken_by(fft_blur{}, extent) == 0);
   CHECK(taken_by(motion_blur{30.0}, extent) == 0);
   CHECK(taken_by(kernel_blur{3, 3, std::vector<double>(9, 0.1)}, extent) == 0);
+  CHECK(taken_by(periodic_blur{3, 3, std::vector<double>(9, 0.1)}, extent) == 0);
   CHECK(taken_by(centred_mask{}, extent) == 0);
   CHECK(taken_by(random_mask{}, extent) == 0);
   CHECK(taken_by(free_form_mask{6, 8, std::vector<double>(48, 1.0)}, extent) == 0);

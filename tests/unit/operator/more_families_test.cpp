@@ -18,6 +18,7 @@
 #include <softscore/operator/free_form_mask.hpp>
 #include <softscore/operator/kernel_blur.hpp>
 #include <softscore/operator/motion_blur.hpp>
+#include <softscore/operator/periodic_blur.hpp>
 #include <softscore/operator/random_mask.hpp>
 
 #include "random_batch.hpp"
@@ -148,6 +149,30 @@ TEST_CASE("a bright pixel becomes the kernel", "[operator]") {
   CHECK_REFUSED((kernel_blur{3, 4, std::vector<double>(12)}), "width of the kernel is 4, but it must be odd");
   CHECK_REFUSED((kernel_blur{3, 3, std::vector<double>(8)}), "number of weights is 8");
   CHECK_REFUSED((kernel_blur{1, 1, {std::nan("")}}), "a weight of the kernel is nan, but it must be finite");
+}
+
+TEST_CASE("on a torus the kernel comes back on the other side, and waves keep their shape", "[operator]") {
+  const shape image{1, 1, 5, 6};
+  const periodic_blur op{3, 3, {1, 2, 3, 4, 5, 6, 7, 8, 9}};
+  const auto bump = [](std::size_t, std::size_t y, std::size_t x) { return y == 0 && x == 5 ? 1.0 : 0.0; };
+  const auto blurred = applied(op, 1.0, image, bump);
+  for (std::size_t y = 0; y < 5; ++y)
+    for (std::size_t x = 0; x < 6; ++x) {
+      // Distances to the bump, around the torus, plus 1.
+      const std::size_t down = (y + 1) % 5, across = (x + 2) % 6;
+      CHECK(blurred[y * 6 + x] == (down < 3 && across < 3 ? static_cast<double>(3 * down + across + 1) : 0.0));
+    }
+  // A shift by one pixel to the right turns phases only: all singular values are 1.
+  const periodic_blur shift{1, 3, {0, 0, 1}};
+  const auto parts = degradation<periodic_blur>::svd(shift, level{1.0}, image);
+  for (const double v : parts.values()) CHECK_THAT(v, WithinAbs(1.0, 1e-15));
+  // The mean of a pixel and its right neighbour removes the wave that alternates along the rows, and cos(pi f) is left
+  // of one with f periods per pixel.
+  const periodic_blur pair{1, 3, {0, 0.5, 0.5}};
+  const auto cosines = degradation<periodic_blur>::svd(pair, level{1.0}, shape{1, 1, 1, 6});
+  const double wanted[6] = {1.0, std::sqrt(0.75), std::sqrt(0.75), 0.5, 0.5, 0.0};
+  for (std::size_t k = 0; k < 6; ++k) CHECK_THAT(cosines.values()[k], WithinAbs(wanted[k], 1e-15));
+  CHECK(cosines.values()[5] == 0.0);
 }
 
 TEST_CASE("a random mask hides its share, the same for every image and channel, and more at every level",

@@ -13,6 +13,7 @@
 #include <softscore/operator/free_form_mask.hpp>
 #include <softscore/operator/kernel_blur.hpp>
 #include <softscore/operator/motion_blur.hpp>
+#include <softscore/operator/periodic_blur.hpp>
 #include <softscore/operator/random_mask.hpp>
 
 #include "obeys.hpp"
@@ -43,6 +44,9 @@ TEST_CASE("blurs by kernels obey the laws", "[operator]") {
   obeys(kernel_blur{5, 3, uniform_numbers(15, 1)}, {});
   obeys(kernel_blur{1, 19, uniform_numbers(19, 2)}, {});
   obeys(kernel_blur{1, 1, {0.25}}, {});
+  obeys(periodic_blur{5, 3, uniform_numbers(15, 1)}, {});
+  obeys(periodic_blur{3, 21, uniform_numbers(63, 2)},
+        {.extents = {{5, 3, 7, 9}, {4, 1, 8, 6}, {2, 2, 1, 5}, {2, 1, 2, 2}}});
 }
 
 TEST_CASE("masks obey the laws", "[operator]") {

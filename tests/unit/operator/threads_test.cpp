@@ -40,6 +40,7 @@ TEST_CASE("operators obey the laws with threads, to the same bits", "[operator]"
   alike(fft_blur{}, 5.0);
   alike(motion_blur{30.0}, 5.0);
   alike(kernel_blur{3, 3, {1, 2, 3, 4, 5, 6, 7, 8, 9}}, 1.0);
+  alike(periodic_blur{3, 3, {1, 2, 3, 4, 5, 6, 7, 8, 9}}, 1.0);
   alike(random_mask{}, 1.0);
   alike(free_form_mask{7, 9, std::vector<double>(63, 0.5)}, 1.0);
   alike(box_downsampling{}, 6.0);
