@@ -52,6 +52,12 @@ class beta_table {
       return below == steps() ? std::numeric_limits<double>::infinity() : count / (1.0 - part);
     return 0.5 * count * (log_abar_[from] - log_abar_[from + 1]);
   }
+  /// d exp(-w) / dt, likewise; finite where the signal ends.
+  double gain_rate_at(diffusion_time t) const {
+    const std::size_t below = place_of(t).below, from = below == steps() ? below - 1 : below;
+    if (!std::isfinite(log_abar_[from + 1])) return -static_cast<double>(steps()) * std::exp(0.5 * log_abar_[from]);
+    return -level_rate_at(t) * std::exp(0.5 * log_abar_at(t));
+  }
   /// d sigma / dt, by sigma^2 = 1 - exp(-2 w); infinite at time 0, where sigma is 0.
   double sigma_rate_at(diffusion_time t) const {
     const double left = std::exp(log_abar_at(t));

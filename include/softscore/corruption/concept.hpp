@@ -40,6 +40,13 @@ concept DifferentiableSchedule = requires(const S s, diffusion_time t) {
   { s.sigma_rate_at(t) } -> std::same_as<double>;
 };
 
+/// `schedule.gain_rate_at(t)` is the derivative of exp(-level) in time, finite also where the level is infinite because
+/// the signal ends there. Optional, for schedules of the operator `scaling`.
+template <class S>
+concept GivesGainRate = requires(const S s, diffusion_time t) {
+  { s.gain_rate_at(t) } -> std::same_as<double>;
+};
+
 /// Maps a time to a level and a noise. Models: beta_table and its kinds, cosine, sigmoid_gain, log_snr_schedule,
 /// variance_preserving, sub_variance_preserving, interpolant, variance_exploding, karras_sigma, two_stage,
 /// simultaneous, tabulated.

@@ -50,7 +50,10 @@ class corruption {
   double signal_gain_rate(diffusion_time t) const
     requires DifferentiableGain<Op> && DifferentiableSchedule<S>
   {
-    return degradation<Op>::gain_derivative(operator_, schedule_.level_at(t)) * schedule_.level_rate_at(t);
+    if constexpr (GivesGainRate<S> && requires { requires Op::exponential_gain; })
+      return schedule_.gain_rate_at(t);
+    else
+      return degradation<Op>::gain_derivative(operator_, schedule_.level_at(t)) * schedule_.level_rate_at(t);
   }
   /// d sigma / dt.
   double sigma_rate(diffusion_time t) const

@@ -36,6 +36,9 @@ struct cosine {
   double level_rate_at(diffusion_time t) const {
     return horizon * turn() / std::tan(turn() * (1.0 - horizon * t.value));
   }
+  double gain_rate_at(diffusion_time t) const {
+    return -horizon * turn() * std::cos(turn() * (1.0 - horizon * t.value)) / std::cos(turn() * offset);
+  }
   double sigma_rate_at(diffusion_time t) const {
     return detail::preserving_sigma_rate(level_at(t).value, level_rate_at(t));
   }

@@ -15,6 +15,7 @@ struct interpolant {
   constexpr double sigma_at(diffusion_time t) const { return t.value; }
   constexpr double level_rate_at(diffusion_time t) const { return 1.0 / (1.0 - t.value); }
   constexpr double sigma_rate_at(diffusion_time) const { return 1.0; }
+  constexpr double gain_rate_at(diffusion_time) const { return -1.0; }
 };
 static_assert(Schedule<interpolant>);
 // a / sigma falls, and so does log-SNR; the ends are the image alone and the noise alone.

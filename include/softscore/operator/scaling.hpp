@@ -12,6 +12,8 @@ namespace softscore {
 /// C_w = exp(-w) I: the shrinking signal of variance-preserving diffusion, whose a_t is level -log a_t.
 struct scaling {
   static constexpr bool never_amplifies = true;
+  /// The gain is exp(-w): a schedule may know its rate better than the chain rule does where w is infinite.
+  static constexpr bool exponential_gain = true;
 
   template <class Be, Scalar T>
   void apply(Be& be, per_image<level> levels, const_view<T, typename Be::space> in,

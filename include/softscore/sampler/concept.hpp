@@ -51,6 +51,9 @@ concept NeedsPullback = requires { requires S::needs_pullback; };
 
 template <class S>
 concept NeedsDerivative = requires { requires S::needs_derivative; };
+/// `divides_by_gain`: a sampler that needs the derivative, and takes it relative to a signal that must not be gone.
+template <class S>
+concept DividesByGain = requires { requires S::divides_by_gain; };
 
 template <class S>
 concept NeedsDensity = requires { requires S::needs_density; };

@@ -57,7 +57,8 @@ bool goes_on(Observer& observer, const Progress& progress) {
 }
 
 // A noise that rises while time falls would ask for the root of a negative number in the middle of a run, and a level
-// that is no number would spread without a word. A level may be infinite where that only means a signal of gain 0.
+// that is no number would spread without a word. A level may be infinite where that only means a signal of gain 0, and
+// the sampler either asks for no slope or for one that is finite, without dividing by the gain.
 template <class S, class C>
 void require_falling_noise(const C& corruption, const time_grid& grid) {
   if constexpr (requires { corruption.level_at(grid.start()).value; }) {
@@ -65,7 +66,10 @@ void require_falling_noise(const C& corruption, const time_grid& grid) {
       const diffusion_time t = i < grid.steps() ? grid[i].t : grid.end();
       const double at = corruption.level_at(t).value;
       bool sound = std::isfinite(at);
-      if constexpr (ScalarSignal<C> && !NeedsDerivative<S>) sound = sound || std::isfinite(corruption.signal_gain(t));
+      if constexpr (ScalarSignal<C> && !NeedsDerivative<S>)
+        sound = sound || std::isfinite(corruption.signal_gain(t));
+      else if constexpr (DifferentiableScalarSignal<C> && !DividesByGain<S>)
+        sound = sound || std::isfinite(corruption.signal_gain_rate(t));
       require(sound, "level at a time of the grid", at, "finite");
     }
   }

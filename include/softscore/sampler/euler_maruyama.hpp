@@ -13,6 +13,8 @@ namespace softscore {
 struct euler_maruyama {
   static constexpr int order = 1, evaluations_per_step = 1;
   static constexpr bool needs_score = true, needs_derivative = true;
+  /// Its stochastic part follows a'_t / a_t, which has no value where nothing is left of the signal.
+  static constexpr bool divides_by_gain = true;
 
   template <class R>
   struct scratch {

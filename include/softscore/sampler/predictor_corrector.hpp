@@ -48,7 +48,7 @@ struct predictor_corrector {
   static_assert(Correctors >= 1, "softscore: predictor_corrector takes at least one corrector");
   static constexpr int order = Predictor::order, evaluations_per_step = Predictor::evaluations_per_step + Correctors;
   static constexpr bool needs_score = true, needs_scalar_signal = NeedsScalarSignal<Predictor>,
-                        needs_derivative = NeedsDerivative<Predictor>;
+                        needs_derivative = NeedsDerivative<Predictor>, divides_by_gain = DividesByGain<Predictor>;
 
   Predictor predictor{};
   Length length{};

@@ -56,6 +56,19 @@ void check_rates(const S& s) {
   }
 }
 
+// The same for d a / dt, of smaller numbers, and at the end, where the level may be infinite, against a difference to
+// one side: error h/2 of the second derivative, below 10 here.
+template <class S>
+void check_gain_rate(const S& s) {
+  const corruption shrinking{scaling{}, s};
+  const double h = 1e-5;
+  for (const double t : {0.1037, 0.5003, 0.8999})
+    CHECK_THAT(shrinking.signal_gain_rate(diffusion_time{t}),
+               WithinAbs((gain_of(s, t + h) - gain_of(s, t - h)) / (2 * h), 3e-6));
+  CHECK_THAT(shrinking.signal_gain_rate(diffusion_time{1.0}),
+             WithinAbs((gain_of(s, 1.0) - gain_of(s, 1.0 - h)) / h, 1e-4));
+}
+
 // sigma / a rises on 1000 steps, which is log-SNR falling, and a^2 + sigma^2 = 1 to rounding.
 template <class S>
 void check_preserves_and_rises(const S& s) {
@@ -98,6 +111,8 @@ TEST_CASE("the cosine schedule has S8's and V1's numbers", "[schedule]") {
   check_preserves_and_rises(continuous);
   check_rates(continuous);
   check_rates(cosine{.horizon = 0.9946});
+  check_gain_rate(continuous);
+  check_gain_rate(cosine{.horizon = 0.9946});
   CHECK_REFUSED((corruption{scaling{}, cosine{.horizon = 1.5}}),
                 "horizon is 1.5, but it must be above 0 and at most 1");
   CHECK_REFUSED(cosine_beta(1000, 1.0), "cap is 1, but it must be between 0 and 1");
@@ -116,6 +131,9 @@ TEST_CASE("zero terminal SNR keeps the first signal and ends without one", "[sch
   // Half-way to the last index half of a is left.
   CHECK_THAT(gain_of(rescaled, 0.9995), WithinRel(0.5 * gain_of(rescaled, 0.999), 1e-11));
   CHECK(rescaled.sigma_rate_at(diffusion_time{1.0}) == 0.0);
+  check_gain_rate(rescaled);
+  check_gain_rate(linear_beta{});
+  check_gain_rate(variance_preserving{});
   CHECK_REFUSED(zero_terminal_snr(linear_beta{1}),
                 "steps is 1, but it must be at least 2 where the last signal is moved to 0");
 }
@@ -266,5 +284,6 @@ TEST_CASE("the interpolant is a straight line", "[schedule]") {
     CHECK_THAT(gain_of(line, t) + line.sigma_at(diffusion_time{t}), WithinAbs(1.0, 1e-15));
   }
   CHECK(gain_of(line, 1.0) == 0.0);
+  check_gain_rate(line);
   check_rates(line);
 }

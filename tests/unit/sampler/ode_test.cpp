@@ -85,6 +85,8 @@ TEST_CASE("on a straight line from image to noise, Euler's step in time is DDIM'
   const corruption line{scaling{}, interpolant{}};
   CHECK(gap(euler{}, ddim{}, line, uniform_grid(8, 0.99, 0.1)) < 1e-13);
   CHECK(gap(euler{}, ddim{}, line, uniform_grid(8, 0.99)) < 1e-13);
+  // From noise alone, where the level is infinite and the slope of a is still -1.
+  CHECK(gap(euler{}, ddim{}, line, uniform_grid(8)) < 1e-13);
   const gaussian_denoiser exact{line, gaussian_mean(), gaussian_covariance(), gaussian_image};
   const double t = 0.8, s = 0.7;
   const affine_step step = measured_step(euler{}, line, exact, gaussian_image, time_grid{{t, s}});
@@ -211,14 +213,16 @@ TEST_CASE("a start point that cannot be right is refused before the first step",
   };
   CHECK_REFUSED(begin(gaussian_image, std::nan("")), "size of x in the start point is nan, but it must be finite");
   CHECK_REFUSED(begin(gaussian_image, HUGE_VAL), "size of x in the start point is inf, but it must be finite");
-  // A signal that is gone has an infinite level: fine for a step by differences, not for a slope.
+  // A signal that is gone has an infinite level: fine for a step by differences and for a finite slope, not for a rate
+  // of the signal relative to itself.
   const softscore::corruption line{scaling{}, interpolant{}};
   const gaussian_denoiser of_line{line, gaussian_mean(), gaussian_covariance(), gaussian_image};
   const auto from_noise = [&](const auto& sampler) {
     return drive(be, sampler, line, of_line, uniform_grid(4),
                  draw_start<double>(be, line, uniform_grid(4), gaussian_image, {0, 1}, 1), 1);
   };
-  CHECK_REFUSED(from_noise(euler{}), "level at a time of the grid is inf, but it must be finite");
+  CHECK_REFUSED(from_noise(euler_maruyama{}), "level at a time of the grid is inf, but it must be finite");
+  CHECK(std::isfinite(from_noise(euler{}).x.view()[0]));
   CHECK(std::isfinite(from_noise(ddim{}).x.view()[0]));
   CHECK(seen == 0);
 }
