@@ -15,8 +15,8 @@ double half_log_snr(const C& c, diffusion_time t) {
   return std::log(c.signal_gain(t) / c.sigma(t));
 }
 
-// The time between `late` and `early` at which lambda is `wanted`, by the schedule's own inverse where it has one and
-// by bisection to the last bit elsewhere: lambda falls with time.
+// The time between `late` and `early` at which lambda, which falls with time, is `wanted`: by bisection to the last
+// bit.
 template <class C>
 diffusion_time time_of_half_log_snr(const C& c, double wanted, diffusion_time late, diffusion_time early) {
   double low = early.value, high = late.value;
