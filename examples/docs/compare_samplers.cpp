@@ -12,11 +12,15 @@
 #include <softscore/operator/identity.hpp>
 #include <softscore/sampler/ddim.hpp>
 #include <softscore/sampler/ddpm.hpp>
+#include <softscore/sampler/dpm_solver_pp_2m.hpp>
 #include <softscore/sampler/drive.hpp>
+#include <softscore/sampler/edm_heun.hpp>
 #include <softscore/sampler/heun.hpp>
 #include <softscore/sampler/momentum.hpp>
 #include <softscore/sampler/naive.hpp>
 #include <softscore/sampler/probability_flow.hpp>
+#include <softscore/sampler/rk4.hpp>
+#include <softscore/sampler/unipc.hpp>
 
 #include "grey_pixels.hpp"
 
@@ -61,6 +65,11 @@ int main() {
                              row("momentum", softscore::momentum{}, {135.4, 49.5, 21.5, 9.6, 4.7}),
                              row("probability_flow", softscore::probability_flow{}, {834.1, 227.3, 82.7, 35.3, 16.4}),
                              row("heun", softscore::heun{}, {92421.7, -98.4, -44.1, -11.5, -2.8}),
+                             row("dpm_solver_pp_2m", softscore::dpm_solver_pp_2m{}, {4.8, 1.7, 0.4, 0.1, 0.0}),
+                             row("..., SDE", softscore::dpm_solver_pp_2m_sde{}, {7.8, 4.0, 1.0, -0.2, -0.1}),
+                             row("edm_heun", softscore::edm_heun{}, {103.0, 18.3, 4.0, 0.9, 0.2}),
+                             row("unipc<2>", softscore::unipc<2>{}, {5.6, 0.8, 0.1, 0.0, 0.0}),
+                             row("rk4", softscore::rk4{}, {22991.9, 86.5, 2.4, 0.1, 0.0}),
                              row("naive", softscore::naive{}, {-64.0, -58.2, -54.7, -52.9, -51.2})};
   return std::all_of(std::begin(as_printed), std::end(as_printed), [](bool yes) { return yes; }) ? 0 : 1;
 }
