@@ -5,6 +5,8 @@
 #include <cmath>
 #include <cstddef>
 #include <limits>
+#include <random>
+#include <span>
 #include <vector>
 
 #include <softscore/operator/dense_svd.hpp>
