@@ -21,10 +21,10 @@
 #include <softscore/corruption/two_stage.hpp>
 #include <softscore/corruption/variance_exploding.hpp>
 #include <softscore/corruption/variance_preserving.hpp>
-#include <softscore/denoiser/in_precision.hpp>
 #include <softscore/denoiser/classifier_free.hpp>
 #include <softscore/denoiser/classifier_guided.hpp>
 #include <softscore/denoiser/edm_denoiser.hpp>
+#include <softscore/denoiser/in_precision.hpp>
 #include <softscore/denoiser/network_denoiser.hpp>
 #include <softscore/denoiser/spectral_denoiser.hpp>
 #include <softscore/denoiser/thresholding.hpp>
