@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include <softscore/denoiser/thresholding.hpp>
 #include <softscore/sampler/sample.hpp>
 
 #include "any_denoiser.hpp"
@@ -19,6 +20,14 @@
 // Samplers against each other on the recipes of the program digits. A sampler enters by one line in any file of this
 // folder: `const bool entered = enter("name", my_sampler{});`. Where its needs are not met it is left out.
 namespace contest {
+
+/// Every estimate is clipped to the range of the images, as the field does: where little is left of an image, an
+/// estimate from predicted noise is its error divided by a_t.
+using clipped_denoiser = softscore::static_thresholding<digits::any_denoiser>;
+inline clipped_denoiser clipped(const digits::model& model) {
+  const auto scale = model.pixels();
+  return clipped_denoiser{digits::any_denoiser{model}, {scale.offset, scale.offset + scale.gain}};
+}
 
 /// What to draw: as many steps as `evaluations` of the network pay for.
 struct task {
@@ -56,7 +65,7 @@ inline std::size_t steps_for(std::size_t evaluations, int per_step) {
 template <class Recipe, class S>
 void enter_recipe(const std::string& name, const S& sampler) {
   using corruption_type = decltype(Recipe::corruption(softscore::shape{}, softscore::fitted_start{}));
-  using run_type = softscore::sampling_run<softscore::tbb_backend, corruption_type, digits::any_denoiser, float>;
+  using run_type = softscore::sampling_run<softscore::tbb_backend, corruption_type, clipped_denoiser, float>;
   if constexpr (digits::what_is_missing<S, run_type>().empty())
     entrants().push_back({Recipe::name, name, S::order, S::evaluations_per_step, [sampler](const task& t) {
                             const std::size_t steps = steps_for(t.evaluations, S::evaluations_per_step);

@@ -40,7 +40,13 @@ struct contender {
 void run_one(benchmark::State& state, const contest::entrant& e, contender& c, std::size_t evaluations,
              const options& chosen, softscore::tbb_backend& be) {
   for (auto _ : state) {
-    auto drawn = e.draw({be, *c.loaded.made, c.data.training.extent().with_images(1), evaluations, chosen.images});
+    contest::outcome drawn;
+    try {
+      drawn = e.draw({be, *c.loaded.made, c.data.training.extent().with_images(1), evaluations, chosen.images});
+    } catch (const softscore::error& refusal) {
+      state.SkipWithError(refusal.what());  // a budget or a corruption that the method cannot take
+      return;
+    }
     state.SetIterationTime(drawn.seconds / static_cast<double>(drawn.steps));
     const auto scale = c.loaded.made->pixels();
     bool finite = true;
@@ -58,7 +64,7 @@ void run_one(benchmark::State& state, const contest::entrant& e, contender& c, s
     c.results.images = scores.count;
     state.counters["nfe"] = static_cast<double>(drawn.nfe);
     state.counters["frechet"] = scores.images;
-    c.results.entries.push_back({std::string{e.recipe}, e.sampler, e.order, drawn.nfe, drawn.steps,
+    c.results.entries.push_back({std::string{e.recipe}, e.sampler, e.order, evaluations, drawn.nfe, drawn.steps,
                                  1e3 * drawn.seconds / static_cast<double>(drawn.steps), scores.images,
                                  digits::first_images(drawn.images, chosen.shown)});
   }

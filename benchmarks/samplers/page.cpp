@@ -66,7 +66,7 @@ std::string quality_chart(const recipe_results& r) {
   }
   std::vector<std::size_t> marks;
   for (const auto& e : r.entries)
-    if (std::find(marks.begin(), marks.end(), e.nfe) == marks.end() && e.nfe % 10 == 0) marks.push_back(e.nfe);
+    if (std::find(marks.begin(), marks.end(), e.budget) == marks.end()) marks.push_back(e.budget);
   for (const std::size_t nfe : marks)
     svg += formatted("<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\" fill=\"#555555\">%zu</text>",
                      across(static_cast<double>(nfe)), height - bottom + 18, nfe);
@@ -113,7 +113,9 @@ softscore::image_batch rows_of(const std::vector<std::vector<const entry*>>& lin
   std::vector<const entry*> chosen;
   for (const auto& line : lines)
     chosen.push_back(*std::min_element(line.begin(), line.end(), [&](const entry* a, const entry* b) {
-      const auto off = [&](const entry* e) { return e->nfe > shown_at ? e->nfe - shown_at : shown_at - e->nfe; };
+      const auto off = [&](const entry* e) {
+        return e->budget > shown_at ? e->budget - shown_at : shown_at - e->budget;
+      };
       return off(a) < off(b);
     }));
   const softscore::shape row = softscore::extent_of(chosen.front()->shown);
@@ -138,7 +140,9 @@ void write_page(const std::filesystem::path& folder, const std::vector<recipe_re
             formatted("%zu images; held-out images %.2f, uniform noise %.2f.\n\n", r.images, r.held_out, r.noise) +
             "![distance against evaluations](" + r.recipe + ".svg)\n\n| sampler | order |";
     std::vector<std::size_t> budgets;
-    for (const entry* e : lines.front()) budgets.push_back(e->nfe);
+    for (const auto& e : r.entries)
+      if (std::find(budgets.begin(), budgets.end(), e.budget) == budgets.end()) budgets.push_back(e.budget);
+    std::sort(budgets.begin(), budgets.end());
     for (const std::size_t b : budgets) page += formatted(" %zu |", b);
     page += " ms a step |\n|---|---|";
     for (std::size_t i = 0; i <= budgets.size(); ++i) page += "---|";
@@ -146,11 +150,17 @@ void write_page(const std::filesystem::path& folder, const std::vector<recipe_re
     for (const auto& line : lines) {
       page += "| " + line.front()->sampler + formatted(" | %d |", line.front()->order);
       double fastest = line.front()->milliseconds_per_step;
-      for (const entry* e : line) {
-        page += formatted(" %.2f |", e->frechet);
-        fastest = std::min(fastest, e->milliseconds_per_step);
-        csv += r.recipe + "," + e->sampler +
-               formatted(",%d,%zu,%zu,%.4f,%.6g\n", e->order, e->nfe, e->steps, e->milliseconds_per_step, e->frechet);
+      for (const std::size_t b : budgets) {
+        const auto at = std::find_if(line.begin(), line.end(), [&](const entry* e) { return e->budget == b; });
+        if (at == line.end()) {
+          page += " - |";
+          continue;
+        }
+        const entry& e = **at;
+        page += e.nfe <= b ? formatted(" %.2f |", e.frechet) : formatted(" %.2f (%zu) |", e.frechet, e.nfe);
+        fastest = std::min(fastest, e.milliseconds_per_step);
+        csv += r.recipe + "," + e.sampler +
+               formatted(",%d,%zu,%zu,%.4f,%.6g\n", e.order, e.nfe, e.steps, e.milliseconds_per_step, e.frechet);
       }
       page += formatted(" %.2f |\n", fastest);
     }

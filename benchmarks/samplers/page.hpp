@@ -13,7 +13,8 @@ namespace contest {
 struct entry {
   std::string recipe, sampler;
   int order{};
-  std::size_t nfe{}, steps{};
+  std::size_t budget{};            ///< the evaluations that were allowed
+  std::size_t nfe{}, steps{};      ///< those that were spent: a method may have a dearer start
   double milliseconds_per_step{};  ///< for all images, the network's time included
   double frechet{};
   softscore::image_batch shown{};  ///< a row of images, in [0, 1]
