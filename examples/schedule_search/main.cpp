@@ -66,6 +66,8 @@ void search(const settings& s, const Op& op, const std::vector<double>& levels, 
                    {"pairs", std::to_string(found.pairs)}}});
   // end search
   const tabulated baseline = matched_mse(be, op, images, levels, options.sigma, {.sigma_min = 0.01, .sigma_max = 50.0});
+  write_schedule(s.out + "-baseline.json",
+                 {baseline, {{"recipe", s.recipe}, {"found by", "matching the mean squared error of noise to 50"}}});
   const std::size_t rows = std::min<std::size_t>(4, s.images), columns = 24;
   write_png(s.out + ".png",
             schedule_search::picture(schedule, baseline, s.stage,
@@ -88,10 +90,12 @@ void search(const settings& s, const Op& op, const std::vector<double>& levels, 
 
 int main(int count, char** arguments) try {
   settings s;
-  CLI::App app{"Searches a Wasserstein schedule (001, App. C) and writes FILE.json and FILE.png."};
+  CLI::App app{
+      "Searches a Wasserstein schedule (001, App. C) and writes FILE.json, FILE.png and the baseline's\n"
+      "FILE-baseline.json."};
   app.add_option("--recipe", s.recipe, "blur or mask (blur)");
   app.add_option("--data", s.data, "folder of MNIST's four IDX files (built-in stroke digits)");
-  app.add_option("--out", s.out, "files to write, without .json and .png (schedule)");
+  app.add_option("--out", s.out, "files to write, without their endings (schedule)");
   app.add_option("--images", s.images, "images in every cloud (1000)");
   app.add_option("--candidates", s.candidates, "levels to choose from (256)");
   app.add_option("--nodes", s.nodes, "levels on the path, both ends included (32)");
