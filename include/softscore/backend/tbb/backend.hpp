@@ -1,10 +1,12 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <thread>
+#include <type_traits>
 
 #include <oneapi/tbb/blocked_range.h>
 #include <oneapi/tbb/global_control.h>
@@ -56,17 +58,37 @@ class tbb_backend : public host_verbs<tbb_backend> {
   /// Fills `out` with the numbers of the key, the same bits as on every backend, many at a time.
   template <Scalar T>
   void normal(noise_key key, batch images, view<T, host_space> out) {
-    constexpr std::size_t most = 4 * detail::native_lanes;
+    constexpr std::size_t lanes = detail::native_lanes, group = 4 * lanes;
     const std::size_t elements = out.extent().per_image();
     share(images.count, 2 * elements, [&](std::size_t image) {
       T* z = raw(out) + image * elements;
-      for (std::size_t i = 0; i < elements; i += most) {
-        alignas(64) float numbers[most];
-        detail::normals_simd<detail::native_lanes>(key, images.first + image, static_cast<std::uint32_t>(i / 4),
-                                                   numbers);
-        std::copy_n(numbers, std::min(most, elements - i), z + i);
+      alignas(64) float numbers[2 * group];
+      for (std::size_t i = 0; i < elements;) {
+        const std::size_t count = std::min(2 * group, elements - i);
+        const auto first = static_cast<std::uint32_t>(i / 4);
+        if (count > group)
+          detail::normals_simd<lanes, 2>(key, images.first + image, first, numbers);
+        else
+          detail::normals_simd<lanes, 1>(key, images.first + image, first, numbers);
+        std::copy_n(numbers, count, z + i);
+        i += count;
       }
     });
+  }
+
+  /// Stores the sum of coefficient times array, in one pass and by vectors whatever the compiler is told.
+  template <Scalar T, class... Terms>
+  void combine(view<T, host_space> out, const Terms&... terms) {
+    if constexpr (std::is_same_v<T, float>) {
+      const std::size_t elements = out.extent().per_image();
+      share(out.extent().images, elements, [&](std::size_t image) {
+        combine_vectors(raw(out) + image * elements, elements,
+                        std::array{static_cast<float>(terms.coefficient[image])...},
+                        std::array{static_cast<const float*>(raw(terms.array) + image * elements)...});
+      });
+    } else {
+      host_verbs::combine(out, terms...);
+    }
   }
 
   /// Stores each image of `in`, correlated along rows and columns with its own symmetric kernel (images x half kernel,
@@ -85,6 +107,24 @@ class tbb_backend : public host_verbs<tbb_backend> {
   }
 
  private:
+  template <std::size_t Terms>
+  static void combine_vectors(float* out, std::size_t count, const std::array<float, Terms>& factor,
+                              const std::array<const float*, Terms>& from) {
+    constexpr std::size_t lanes = detail::native_lanes;
+    std::size_t i = 0;
+    for (; i + lanes <= count; i += lanes) {
+      detail::simd<lanes> sum = detail::load<lanes>(from[0] + i) * factor[0];
+      detail::unrolled<Terms - 1>(
+          [&](auto k) SOFTSCORE_INLINE_LAMBDA { sum += detail::load<lanes>(from[k + 1] + i) * factor[k + 1]; });
+      detail::store(out + i, sum);
+    }
+    for (; i < count; ++i) {
+      float sum = from[0][i] * factor[0];
+      for (std::size_t k = 1; k < Terms; ++k) sum += from[k][i] * factor[k];
+      out[i] = sum;
+    }
+  }
+
   static int checked(std::size_t threads) {
     require(threads >= 1 && threads <= 4096, "threads", threads, "between 1 and 4096");
     return static_cast<int>(threads);

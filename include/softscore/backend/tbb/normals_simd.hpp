@@ -1,6 +1,5 @@
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 
@@ -12,18 +11,18 @@ namespace softscore::detail {
 // The functions of core/philox.hpp and core/noise.hpp for W blocks of four numbers at once, with the same operations in
 // the same order and so the same bits.
 
-// Words 0 to 3 of W neighbouring blocks, one vector a word. A counter's word has 64 bits to itself, as the product of
-// 32-bit words does, and the upper ones are never looked at; so a round needs no shuffling.
-template <std::size_t W>
-SOFTSCORE_INLINE std::array<simd_word<W>, 4> random_words_simd(const noise_key& key, std::uint64_t image,
-                                                               std::uint32_t first_block) {
+// Words 0 to 3 of Groups times W neighbouring blocks, one vector a word and group. A counter's word has 64 bits to
+// itself, as the product of 32-bit words does, and the upper ones are never looked at; so a round needs no shuffling.
+template <std::size_t W, std::size_t Groups>
+SOFTSCORE_INLINE void random_words_simd(const noise_key& key, std::uint64_t image, std::uint32_t first_block,
+                                        simd_word<W> (&words)[Groups][4]) {
   using state = simd_long_word<W / 2>;
   const auto purpose = (static_cast<std::uint32_t>(key.stream) << 24) | (static_cast<std::uint32_t>(key.draw) << 16) |
                        static_cast<std::uint32_t>((image >> 32) & 0xFFFFu);
   const state lane = counting<state>(std::make_index_sequence<W / 2>{}), zero{};
   const state p_factor = zero + 0xD2511F53u, q_factor = zero + 0xCD9E8D57u;
-  state c[2][4];
-  unrolled<2>([&](auto half) SOFTSCORE_INLINE_LAMBDA {
+  state c[2 * Groups][4];
+  unrolled<2 * Groups>([&](auto half) SOFTSCORE_INLINE_LAMBDA {
     c[half][0] = lane + (first_block + half * (W / 2));
     c[half][1] = zero + key.step;
     c[half][2] = zero + static_cast<std::uint32_t>(image);
@@ -32,7 +31,7 @@ SOFTSCORE_INLINE std::array<simd_word<W>, 4> random_words_simd(const noise_key& 
   auto k0 = static_cast<std::uint32_t>(key.seed), k1 = static_cast<std::uint32_t>(key.seed >> 32);
 #pragma GCC unroll 1
   for (int round = 0; round < 10; ++round) {
-    unrolled<2>([&](auto half) SOFTSCORE_INLINE_LAMBDA {
+    unrolled<2 * Groups>([&](auto half) SOFTSCORE_INLINE_LAMBDA {
       const state p = product_of_low_halves<W / 2>(c[half][0], p_factor),
                   q = product_of_low_halves<W / 2>(c[half][2], q_factor);
       c[half][0] = (q >> 32) ^ c[half][1] ^ k0;
@@ -43,8 +42,9 @@ SOFTSCORE_INLINE std::array<simd_word<W>, 4> random_words_simd(const noise_key& 
     k0 += 0x9E3779B9u;
     k1 += 0xBB67AE85u;
   }
-  return {low_halves<W>(c[0][0], c[1][0]), low_halves<W>(c[0][1], c[1][1]), low_halves<W>(c[0][2], c[1][2]),
-          low_halves<W>(c[0][3], c[1][3])};
+  unrolled<Groups>([&](auto g) SOFTSCORE_INLINE_LAMBDA {
+    unrolled<4>([&](auto k) SOFTSCORE_INLINE_LAMBDA { words[g][k] = low_halves<W>(c[2 * g][k], c[2 * g + 1][k]); });
+  });
 }
 
 template <std::size_t W>
@@ -100,27 +100,31 @@ SOFTSCORE_INLINE void circle_simd(simd_word<W> word, simd<W>& sine, simd<W>& cos
   cosine = same_bits<simd<W>>(of_cosine ^ (((quarter + 1u) & 2u) << 30));
 }
 
-// The 4 W normal numbers of blocks `first_block` to `first_block` + W - 1 of an image (`normals` in core/noise.hpp).
-template <std::size_t W>
+// The 4 W Groups normal numbers of the blocks from `first_block` on of an image (`normals` in core/noise.hpp). Two
+// groups at once are faster than one after the other, since the rounds of one wait for each other.
+template <std::size_t W, std::size_t Groups>
 SOFTSCORE_INLINE void normals_simd(const noise_key& key, std::uint64_t image, std::uint32_t first_block, float* z) {
-  const auto words = random_words_simd<W>(key, image, first_block);
-  simd<W> of_word[4];
-  unrolled<2>([&](auto pair) SOFTSCORE_INLINE_LAMBDA {
-    const simd<W> u =
-        fused<W>(__builtin_convertvector(words[2 * pair], simd<W>), broadcast<W>(0x1p-32f), broadcast<W>(0x1p-33f));
-    const simd<W> radius = root_simd<W>(minus_two_log_simd<W>(u));
-    simd<W> sine, cosine;
-    circle_simd<W>(words[2 * pair + 1], sine, cosine);
-    of_word[2 * pair] = radius * cosine;
-    of_word[2 * pair + 1] = radius * sine;
+  simd_word<W> words[Groups][4];
+  random_words_simd<W>(key, image, first_block, words);
+  unrolled<Groups>([&](auto group) SOFTSCORE_INLINE_LAMBDA {
+    simd<W> of_word[4];
+    unrolled<2>([&](auto pair) SOFTSCORE_INLINE_LAMBDA {
+      const simd<W> u = fused<W>(__builtin_convertvector(words[group][2 * pair], simd<W>), broadcast<W>(0x1p-32f),
+                                 broadcast<W>(0x1p-33f));
+      const simd<W> radius = root_simd<W>(minus_two_log_simd<W>(u));
+      simd<W> sine, cosine;
+      circle_simd<W>(words[group][2 * pair + 1], sine, cosine);
+      of_word[2 * pair] = radius * cosine;
+      of_word[2 * pair + 1] = radius * sine;
+    });
+    // From one vector a word to one block after the other.
+    simd<W> first[2], second[2], out[4];
+    interleave<1, W>(of_word[0], of_word[1], first[0], first[1]);
+    interleave<1, W>(of_word[2], of_word[3], second[0], second[1]);
+    interleave<2, W>(first[0], second[0], out[0], out[1]);
+    interleave<2, W>(first[1], second[1], out[2], out[3]);
+    unrolled<4>([&](auto k) SOFTSCORE_INLINE_LAMBDA { store(z + (group * 4 + k) * W, out[k]); });
   });
-  // From one vector a word to one block after the other.
-  simd<W> first[2], second[2], out[4];
-  interleave<1, W>(of_word[0], of_word[1], first[0], first[1]);
-  interleave<1, W>(of_word[2], of_word[3], second[0], second[1]);
-  interleave<2, W>(first[0], second[0], out[0], out[1]);
-  interleave<2, W>(first[1], second[1], out[2], out[3]);
-  unrolled<4>([&](auto k) SOFTSCORE_INLINE_LAMBDA { store(z + k * W, out[k]); });
 }
 
 }  // namespace softscore::detail
