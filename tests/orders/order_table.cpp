@@ -150,7 +150,13 @@ class any_scalar_corruption : public any_corruption {
 static_assert(ScalarSignal<any_scalar_corruption> && !ScalarSignal<any_corruption>);
 
 constexpr double first_time = 1.0, last_time = 0.05;
-constexpr std::size_t remembers_nothing = static_cast<std::size_t>(-1);
+
+// How often a sampler draws in a step, and whether it remembers earlier ones: a run that does is measured as a whole.
+struct drawing {
+  std::size_t draws{};
+  bool remembers{true};
+};
+constexpr drawing no_noise{}, fresh_noise{1, false}, fresh_noise_twice{2, false}, noise_and_memory{1, true};
 
 // Numbers of steps in the range where the highest power decides and rounding does not: the higher the order the fewer.
 // A blur of a fraction of a pixel is the identity but for exp(-1 / (2 w^2)), whose derivatives of high order are large
@@ -194,12 +200,12 @@ auto exact_denoiser(const C& corruption) {
 }
 
 template <class S, class C>
-order_row measure(std::string name, const S& sampler, const place& where, const C& corruption, std::size_t draws,
+order_row measure(std::string name, const S& sampler, const place& where, const C& corruption, drawing noise,
                   const other_law& other = {}) {
   const bool keeps = other.reason.empty();
   order_row row{std::move(name), where.schedule, where.family, keeps ? S::order : 0, other.reason, 0.0, {}, {}};
   std::vector<std::size_t> steps = steps_for(S::order, where.family == "blur");
-  if (draws > 0 && draws != remembers_nothing) steps = {96, 192, 384, 768};
+  if (noise.draws > 0 && noise.remembers) steps = {96, 192, 384, 768};
   if (!keeps) steps = {32, 256, 2048, 16384};
   const auto exact = exact_denoiser(corruption);
   const auto law_at = [&](double t) {
@@ -209,9 +215,9 @@ order_row measure(std::string name, const S& sampler, const place& where, const 
   const normal_law from = law_at(first_time), wanted = law_at(last_time);
   const auto take = [&](std::size_t number) {
     const time_grid grid = uniform_grid(number, first_time, last_time);
-    const normal_law found = draws == remembers_nothing
-                                 ? law_after(sampler, corruption, exact, gaussian_image, grid, from)
-                                 : law_of_run(sampler, corruption, exact, gaussian_image, grid, from, draws);
+    const normal_law found =
+        noise.remembers ? law_of_run(sampler, corruption, exact, gaussian_image, grid, from, noise.draws)
+                        : law_step_by_step(sampler, corruption, exact, gaussian_image, grid, from, noise.draws);
     given_noise_backend be;
     start_point<given_noise_backend, double> one{
         be.make<double>(gaussian_image), be.make<double>(gaussian_image), {0, 1}};
@@ -235,71 +241,71 @@ const std::string jumps = "C_t jumps: what the mask reveals lacks the spread tha
 
 template <class C>
 void add_any(std::vector<order_row>& rows, const place& where, const C& c) {
-  const auto add = [&](const char* name, const auto& sampler, std::size_t draws, const other_law& other = {}) {
-    rows.push_back(measure(name, sampler, where, c, draws, other));
+  const auto add = [&](const char* name, const auto& sampler, drawing noise, const other_law& other = {}) {
+    rows.push_back(measure(name, sampler, where, c, noise, other));
   };
-  add("ddim{}", ddim{}, 0);
-  add("ddim{0.5}", ddim{0.5}, remembers_nothing);
-  add("ddim{1}", ddim{1.0}, remembers_nothing);
-  add("momentum", momentum{}, remembers_nothing);
-  add("probability_flow", probability_flow{}, 0);
-  add("alternating", alternating{}, 0);
-  add("euler", euler{}, 0);
-  add("euler_maruyama", euler_maruyama{}, remembers_nothing);
-  add("heun", heun{}, 0);
-  add("midpoint", midpoint{}, 0);
-  add("dpm_solver_pp_2m", dpm_solver_pp_2m{}, 0);
-  add("dpm_solver_pp_2m_sde", dpm_solver_pp_2m_sde{}, 1);
-  add("adams_bashforth<2>", adams_bashforth<2>{}, 0);
-  add("adams_bashforth<3>", adams_bashforth<3>{}, 0);
-  add("adams_bashforth<4>", adams_bashforth<4>{}, 0);
-  add("rk4", rk4{}, 0);
-  add("dormand_prince, no control", dormand_prince{1e9, 1e9, 1.0}, 0);
+  add("ddim{}", ddim{}, no_noise);
+  add("ddim{0.5}", ddim{0.5}, fresh_noise);
+  add("ddim{1}", ddim{1.0}, fresh_noise);
+  add("momentum", momentum{}, fresh_noise);
+  add("probability_flow", probability_flow{}, no_noise);
+  add("alternating", alternating{}, no_noise);
+  add("euler", euler{}, no_noise);
+  add("euler_maruyama", euler_maruyama{}, fresh_noise);
+  add("heun", heun{}, no_noise);
+  add("midpoint", midpoint{}, no_noise);
+  add("dpm_solver_pp_2m", dpm_solver_pp_2m{}, no_noise);
+  add("dpm_solver_pp_2m_sde", dpm_solver_pp_2m_sde{}, noise_and_memory);
+  add("adams_bashforth<2>", adams_bashforth<2>{}, no_noise);
+  add("adams_bashforth<3>", adams_bashforth<3>{}, no_noise);
+  add("adams_bashforth<4>", adams_bashforth<4>{}, no_noise);
+  add("rk4", rk4{}, no_noise);
+  add("dormand_prince, no control", dormand_prince{1e9, 1e9, 1.0}, no_noise);
   const auto exact = exact_denoiser(c);
   const diffusion_time end{last_time};
   const double sigma = c.sigma(end), k = 0.5 * sigma, q = 0.02;
   const Eigen::MatrixXd one = Eigen::MatrixXd::Identity(6, 6),
                         clean = exact.signal_matrix(end) * exact.gain_matrix(end);
   // c = 0 and n = sigma; c = sqrt(sigma^2 - k^2) / sigma and n = k; a Langevin step, x - q V^-1 x and n^2 = 2 q.
-  add("naive", naive{}, remembers_nothing, {fixed_noise, standing_covariance(clean, sigma)});
-  add("soft_ddim, k = half of the last sigma", soft_ddim{k}, remembers_nothing,
+  add("naive", naive{}, fresh_noise, {fixed_noise, standing_covariance(clean, sigma)});
+  add("soft_ddim, k = half of the last sigma", soft_ddim{k}, fresh_noise,
       {fixed_noise, standing_covariance(clean + std::sqrt(0.75) * (one - clean), k)});
   add("predictor_corrector, q = 0.02", predictor_corrector<momentum, fixed_length>{momentum{}, fixed_length{q}},
-      remembers_nothing,
+      fresh_noise_twice,
       {langevin_bias, standing_covariance(one - q * exact.marginal(end).second.inverse(), std::sqrt(2 * q))});
-  add("cold", cold{}, remembers_nothing, {first_noise});
+  add("cold", cold{}, fresh_noise, {first_noise});
 }
 
 void add_scalar(std::vector<order_row>& rows, const place& where, const any_scalar_corruption& c) {
-  const auto add = [&](const char* name, const auto& sampler, std::size_t draws) {
-    rows.push_back(measure(name, sampler, where, c, draws));
+  const auto add = [&](const char* name, const auto& sampler, drawing noise) {
+    rows.push_back(measure(name, sampler, where, c, noise));
   };
-  add("ddpm, large variance", ddpm{}, remembers_nothing);
-  add("ddpm, small variance", ddpm{ancestral_variance::small}, remembers_nothing);
-  add("learned_ddpm, u = 0.5", learned_ddpm{[](diffusion_time) { return 0.5; }}, remembers_nothing);
-  add("reverse_diffusion", reverse_diffusion{}, remembers_nothing);
-  add("edm_heun{}", edm_heun{}, 0);
-  add("dpm_solver<1>", dpm_solver<1>{}, 0);
-  add("dpm_solver<2>", dpm_solver<2>{}, 0);
-  add("dpm_solver<3>", dpm_solver<3>{}, 0);
-  add("dpm_solver_pp_3m", dpm_solver_pp_3m{}, 0);
-  add("unipc<1, false>", unipc<1, false>{}, 0);
-  add("unipc<2, false>", unipc<2, false>{}, 0);
-  add("unipc<3, false>", unipc<3, false>{}, 0);
-  add("unipc<1>", unipc<1>{}, 0);
-  add("unipc<2>", unipc<2>{}, 0);
-  add("unipc<3>", unipc<3>{}, 0);
+  add("ddpm, large variance", ddpm{}, fresh_noise);
+  add("ddpm, small variance", ddpm{ancestral_variance::small}, fresh_noise);
+  add("learned_ddpm, u = 0.5", learned_ddpm{[](diffusion_time) { return 0.5; }}, fresh_noise);
+  add("reverse_diffusion", reverse_diffusion{}, fresh_noise);
+  add("edm_heun{}", edm_heun{}, no_noise);
+  add("dpm_solver<1>", dpm_solver<1>{}, no_noise);
+  add("dpm_solver<2>", dpm_solver<2>{}, no_noise);
+  add("dpm_solver<3>", dpm_solver<3>{}, no_noise);
+  add("dpm_solver_pp_3m", dpm_solver_pp_3m{}, no_noise);
+  add("unipc<1, false>", unipc<1, false>{}, no_noise);
+  add("unipc<2, false>", unipc<2, false>{}, no_noise);
+  add("unipc<3, false>", unipc<3, false>{}, no_noise);
+  add("unipc<1>", unipc<1>{}, no_noise);
+  add("unipc<2>", unipc<2>{}, no_noise);
+  add("unipc<3>", unipc<3>{}, no_noise);
 }
 
 void add_mask(std::vector<order_row>& rows, const place& where, const any_corruption& c) {
-  const auto add = [&](const char* name, const auto& sampler, std::size_t draws) {
-    rows.push_back(measure(name, sampler, where, c, draws, {jumps}));
+  const auto add = [&](const char* name, const auto& sampler, drawing noise) {
+    rows.push_back(measure(name, sampler, where, c, noise, {jumps}));
   };
-  add("ddim{}", ddim{}, 0);
-  add("momentum", momentum{}, remembers_nothing);
-  add("probability_flow", probability_flow{}, 0);
-  add("heun", heun{}, 0);
-  add("dpm_solver_pp_2m", dpm_solver_pp_2m{}, 0);
+  add("ddim{}", ddim{}, no_noise);
+  add("momentum", momentum{}, fresh_noise);
+  add("probability_flow", probability_flow{}, no_noise);
+  add("heun", heun{}, no_noise);
+  add("dpm_solver_pp_2m", dpm_solver_pp_2m{}, no_noise);
 }
 
 }  // namespace

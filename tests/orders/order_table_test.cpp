@@ -22,7 +22,9 @@ std::size_t check_rows(const char* schedule, const char* family) {
       CHECK(row.limit > 0.01);
       CHECK(row.fine[3].error > 0.01);
     }
-    if (row.sampler == "naive") CHECK_THAT(row.fine[3].error, Catch::Matchers::WithinRel(row.limit, 2e-3));
+    // The laws that are worked out, to what 16,384 steps leave; soft_ddim's is a long way off.
+    if (row.sampler == "naive" || row.sampler.starts_with("predictor_corrector"))
+      CHECK_THAT(row.fine[3].error, Catch::Matchers::WithinRel(row.limit, 2e-3));
   }
   return rows.size();
 }

@@ -56,3 +56,14 @@ normal_law law_of_run(const S& sampler, const C& corruption, const D& denoiser, 
   return {state.transpose() * law.mean + constant.transpose(),
           state.transpose() * law.covariance * state + noise.transpose() * noise};
 }
+
+/// The same for a sampler that remembers nothing from step to step: each step is measured by itself, which costs less
+/// where it draws.
+template <class S, class C, class D>
+normal_law law_step_by_step(const S& sampler, const C& corruption, const D& denoiser, softscore::shape image,
+                            const softscore::time_grid& grid, normal_law law, std::size_t draws) {
+  for (std::size_t i = 0; i < grid.steps(); ++i)
+    law = law_of_run(sampler, corruption, denoiser, image, softscore::time_grid{{grid[i].t.value, grid[i].s.value}},
+                     law, draws);
+  return law;
+}

@@ -45,7 +45,8 @@ affine_step measured_step(const S& sampler, const C& corruption, const D& denois
 }
 
 /// The law of the images at the end of the grid when they have the law `law` at its start and every step's noise is
-/// fresh: no sampling error.
+/// fresh: no sampling error. For samplers that draw once in a step and remember nothing (affine_run.hpp has the
+/// others).
 template <class S, class C, class D>
 normal_law law_after(const S& sampler, const C& corruption, const D& denoiser, softscore::shape image,
                      const softscore::time_grid& grid, normal_law law) {

@@ -78,7 +78,7 @@ TEST_CASE("the Langevin step of length q leads to the variance v / (1 - q / 2v)"
     }
 }
 
-TEST_CASE("annealed Langevin ends with the bias of its last length", "[sampler]") {
+TEST_CASE("annealed Langevin and a corrector end with the bias of their last length", "[sampler]") {
   // Data of variance 1, noise from 2 to 1: v = 2 at the end, where q = share.
   const corruption falling{identity{}, variance_exploding{.sigma_min = 1.0, .sigma_max = 2.0}};
   const gaussian_denoiser exact{falling, Eigen::VectorXd::Zero(1), Eigen::MatrixXd::Identity(1, 1), one};
@@ -94,6 +94,11 @@ TEST_CASE("annealed Langevin ends with the bias of its last length", "[sampler]"
     CAPTURE(share, lag);
     CHECK_THAT(found, Catch::Matchers::WithinAbs(wanted, 2 * lag));
     CHECK(std::abs(wanted - v) > 50 * lag);
+    // A predictor carries the law along, so that the corrector's bias alone is left.
+    const auto corrected = law_step_by_step(predictor_corrector{momentum{}, fixed_length{share}}, falling, exact, one,
+                                            uniform_grid(20000, 1.0, 1e-9), {mean, covariance}, 2)
+                               .covariance(0, 0);
+    CHECK_THAT(corrected, Catch::Matchers::WithinAbs(wanted, 1e-4));
   }
 }
 
