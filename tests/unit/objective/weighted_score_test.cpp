@@ -27,6 +27,7 @@
 #include <softscore/operator/identity.hpp>
 #include <softscore/operator/scaling.hpp>
 
+#include "opaque_backend.hpp"
 #include "random_batch.hpp"
 #include "refusal.hpp"
 #include "scripted_network.hpp"
@@ -52,22 +53,22 @@ struct losses_and_gradient {
 };
 
 // An objective at a network's output on one corrupted batch; the output may have more channels than the images.
-template <class O, class C, class D>
+template <class Be = serial_backend, class O, class C, class D>
 losses_and_gradient evaluated(const O& objective, const C& corruption, const D& denoiser,
                               const std::vector<double>& phi, per_image<diffusion_time> at = each) {
-  serial_backend be;
+  Be be;
   const auto clean = random_batch<double>(be, extent, 11), xi = random_batch<double>(be, extent, 12);
-  auto noisy = be.make<double>(extent);
+  auto noisy = be.template make<double>(extent);
   shape wide = extent;
   wide.channels = extent.channels * phi.size() / extent.size();
-  auto output = be.make<double>(wide);
-  corruption.template corrupt<serial_backend, double>(be, at, clean.view(), xi.view(), noisy.view());
+  auto output = be.template make<double>(wide);
+  corruption.template corrupt<Be, double>(be, at, clean.view(), xi.view(), noisy.view());
   be.upload(phi.data(), output.view());
   auto denoiser_memory = denoiser.template workspace<double>(be, extent);
   auto memory = objective.template workspace<double>(be, extent);
   losses_and_gradient result{std::vector<double>(extent.images), {}};
-  const corrupted_batch<serial_backend, double> batch{at, clean.view(), xi.view(), noisy.view()};
-  objective.evaluate(be, corruption, denoiser, denoiser_memory, batch, view<const double, host_space>(output.view()),
+  const corrupted_batch<Be, double> batch{at, clean.view(), xi.view(), noisy.view()};
+  objective.evaluate(be, corruption, denoiser, denoiser_memory, batch, view_of<Be, const double>(output.view()),
                      output.view(), result.losses.data(), memory);
   result.gradient = values_of(be, output.view());
   return result;
@@ -157,6 +158,23 @@ TEST_CASE("the gradient of weighted score matching is its slope", "[objective]")
   any(blurring, weighted_score<inverse_variance_weight>{});
   any(fading, score_matching{});
   any(fading, weighted_score<unit_weight<prediction::clean>>{});
+}
+
+TEST_CASE("weighted losses have the same bits where the host cannot touch the arrays", "[objective]") {
+  const auto same = [](const auto& objective, const auto& corruption, const auto& denoiser,
+                       const std::vector<double>& phi) {
+    const auto here = evaluated(objective, corruption, denoiser, phi);
+    const auto there = evaluated<opaque_backend>(objective, corruption, denoiser, phi);
+    CHECK((there.losses == here.losses));
+    CHECK((there.gradient == here.gradient));
+  };
+  const auto phi = normal_numbers(extent.size(), 19);
+  const velocity_denoiser velocity{scripted_network{extent}, preserving};
+  same(weighted_score<min_snr_weight>{}, preserving, velocity, phi);
+  const corruption blurring{gaussian_blur{.half_width = 4}, two_stage{.level_max = 2.0}};
+  same(score_matching{}, blurring, residual_denoiser{scripted_network{extent}}, phi);
+  same(learned_variance_score{.steps = 20}, preserving, epsilon_denoiser{scripted_network{extent}, preserving},
+       normal_numbers(2 * extent.size(), 20));
 }
 
 TEST_CASE("plain weights are the objectives that have names of their own", "[objective]") {
