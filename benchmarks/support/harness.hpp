@@ -11,6 +11,10 @@
 #include <thread>
 #include <vector>
 
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
+
 #include <benchmark/benchmark.h>
 
 #include <softscore/backend/tbb/simd.hpp>
@@ -57,6 +61,10 @@ void add(const std::string& name, Make make, double flops = 0, double bytes = 0)
 /// usage: PROGRAM [--answer FILE] [options of Google Benchmark]
 template <class Answer, class Cases>
 int run(int argc, char** argv, Answer answer, Cases cases) try {
+#if defined(__GLIBC__)
+  // Cases come one after the other; the memory of one must not be counted as the next one's.
+  mallopt(M_MMAP_THRESHOLD, 1 << 20);
+#endif
   if (argc == 3 && std::strcmp(argv[1], "--answer") == 0) {
     answer(std::string{argv[2]});
     return 0;
