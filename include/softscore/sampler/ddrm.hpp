@@ -13,6 +13,29 @@
 
 namespace softscore {
 
+namespace detail {
+
+// Stands in for what an operator lacks, so that the compiler says our sentence and no other.
+struct no_singular_values {
+  std::span<const double> values() const { return {}; }
+  template <class Be, class In, class Out>
+  void to_modes(Be&, const In&, const Out&) const {}
+  template <class Be, class In, class Out>
+  void from_modes(Be&, const In&, const Out&) const {}
+  template <class Be, class In, class Out>
+  void measurement_to_modes(Be&, const In&, const Out&) const {}
+};
+
+template <class Op>
+auto singular_parts(const Op& op, level at, const shape& image) {
+  if constexpr (HasSvd<Op>)
+    return degradation<Op>::svd(op, at, image);
+  else
+    return no_singular_values{};
+}
+
+}  // namespace detail
+
 /// DDRM (Kawar, Elad, Ermon and Song, "Denoising Diffusion Restoration Models", 2022, Eq 7 and 8; the measurement is
 /// EQUATIONS F10): steps each singular mode of A = U diag(s) V^T by itself. With s the noise of the mode's measurement
 /// y = (U^T y) / s is sigma_y / s. At noise sigma = sigma_s / a_s above it a mode is drawn from the measurement, (1 -
@@ -42,7 +65,7 @@ class ddrm {
   template <class R>
   struct scratch {
     using array = decltype(std::declval<R&>().make());
-    decltype(degradation<Op>::svd(std::declval<const Op&>(), level{}, shape{})) parts;
+    decltype(detail::singular_parts(std::declval<const Op&>(), level{}, shape{})) parts;
     array values, y, h, x, noise;  // in modes, but h, which serves both
   };
 
@@ -50,7 +73,7 @@ class ddrm {
   scratch<R> start(R& run) const {
     using T = typename R::value_type;
     auto& be = run.on();
-    scratch<R> memory{degradation<Op>::svd(how_.op, how_.at, run.extent()),
+    scratch<R> memory{detail::singular_parts(how_.op, how_.at, run.extent()),
                       run.make(),
                       run.make(),
                       run.make(),
