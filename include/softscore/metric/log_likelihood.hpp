@@ -90,7 +90,8 @@ class likelihood_flow {
         be_.normal(noise_key{options_.seed, noise_stream::test, static_cast<std::uint32_t>(i)}, images_, probe);
         be_.for_each(sign{}, probe);
       }
-      denoiser_.pullback(be_, q, pulls, pulled, workspace_);
+      // Where it is missing that is said below, and nothing else.
+      if constexpr (PullsBack<D, Be, T>) denoiser_.pullback(be_, q, pulls, pulled, workspace_);
       move(t, probe, moved);
       be_.dot(pulled, moved, each_.data());
       for (std::size_t k = 0; k < rates.size(); ++k)

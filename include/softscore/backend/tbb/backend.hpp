@@ -112,17 +112,23 @@ class tbb_backend : public host_verbs<tbb_backend> {
                               const std::array<const float*, Terms>& from) {
     constexpr std::size_t lanes = detail::native_lanes;
     std::size_t i = 0;
-    for (; i + lanes <= count; i += lanes) {
-      detail::simd<lanes> sum = detail::load<lanes>(from[0] + i) * factor[0];
-      detail::unrolled<Terms - 1>(
-          [&](auto k) SOFTSCORE_INLINE_LAMBDA { sum += detail::load<lanes>(from[k + 1] + i) * factor[k + 1]; });
-      detail::store(out + i, sum);
-    }
-    for (; i < count; ++i) {
-      float sum = from[0][i] * factor[0];
-      for (std::size_t k = 1; k < Terms; ++k) sum += from[k][i] * factor[k];
-      out[i] = sum;
-    }
+    for (; i + lanes <= count; i += lanes)
+      detail::store(out + i, weighted(factor, [&](std::size_t k) { return detail::load<lanes>(from[k] + i); }));
+    for (; i < count; ++i) out[i] = weighted(factor, [&](std::size_t k) { return from[k][i]; });
+  }
+
+  // One expression, as the serial backend's: where a compiler joins a product and a sum depends on how they are
+  // written.
+  template <std::size_t Terms, class Of>
+  static auto weighted(const std::array<float, Terms>& f, Of of) {
+    if constexpr (Terms == 1)
+      return f[0] * of(0);
+    else if constexpr (Terms == 2)
+      return f[0] * of(0) + f[1] * of(1);
+    else if constexpr (Terms == 3)
+      return f[0] * of(0) + f[1] * of(1) + f[2] * of(2);
+    else
+      return f[0] * of(0) + f[1] * of(1) + f[2] * of(2) + f[3] * of(3);
   }
 
   static int checked(std::size_t threads) {
