@@ -78,6 +78,7 @@ int run(int count, char** arguments) {
   app.add_option("--data", chosen.data, "folder of the images that they were trained on (the checkpoint's)");
   app.add_option("--evaluations", chosen.evaluations, "budgets, in network evaluations per image (10 20 50 100 250)");
   app.add_option("--images", chosen.images, "images per sampler and budget (256)")->check(CLI::Range(2, 100000));
+  app.add_option("--shown", chosen.shown, "images shown of each sampler (16)")->check(CLI::Range(1, 64));
   app.add_option("--shown-at", chosen.shown_at, "the budget whose images are shown (50)");
   app.add_option("--threads", chosen.threads, "threads to compute with (all)");
   app.add_option("--out", chosen.out, "folder for pictures, results.csv and page.md (out/samplers)");
