@@ -99,7 +99,8 @@ TEST_CASE("the bound of N(0, 1) data is tight for every number of steps", "[metr
                  WithinAbs(0.5 * std::log(2 * std::numbers::pi) + 0.5 * x * x, 1e-12));
 }
 
-TEST_CASE("the negative ELBO of normal data is at least the entropy, and the gap closes as the steps grow", "[metric]") {
+TEST_CASE("the negative ELBO of normal data is at least the entropy, and the gap closes as the steps grow",
+          "[metric]") {
   const corruption preserving{scaling{}, variance_preserving{}};
   const double a = preserving.signal_gain(diffusion_time{1.0}), sigma = preserving.sigma(diffusion_time{1.0});
   for (const double v : {0.25, 4.0}) {
