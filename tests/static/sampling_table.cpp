@@ -38,13 +38,16 @@ constexpr bool with_denoisers(roles::list<Ds...>) {
   return (with_corruptions<Be, T, Ds>(Corruptions{}) && ...);
 }
 
-// Every corruption, with one denoiser; every denoiser, with one corruption of each kind; every backend, with both.
+// Every corruption, with one denoiser; every denoiser, with one corruption of each kind and every backend.
 static_assert(with_corruptions<archetype_backend, float, roles::plain>(roles::noisy{}));
 static_assert(with_corruptions<archetype_backend, float, roles::plain>(roles::cold_ones{}));
 static_assert(with_denoisers<archetype_backend, float, roles::kinds>(roles::denoisers{}));
-static_assert(with_corruptions<serial_backend, double, roles::plain>(roles::kinds{}));
-static_assert(with_corruptions<tbb_backend, float, roles::plain>(roles::kinds{}));
-static_assert(with_corruptions<opaque_backend, float, roles::plain>(roles::kinds{}));
+static_assert(with_denoisers<serial_backend, float, roles::kinds>(roles::denoisers{}));
+static_assert(with_denoisers<serial_backend, double, roles::kinds>(roles::denoisers{}));
+static_assert(with_denoisers<tbb_backend, float, roles::kinds>(roles::denoisers{}));
+static_assert(with_denoisers<tbb_backend, double, roles::kinds>(roles::denoisers{}));
+static_assert(with_denoisers<opaque_backend, float, roles::kinds>(roles::denoisers{}));
+static_assert(with_corruptions<opaque_backend, double, roles::plain>(roles::kinds{}));
 
 // What the lists say of operators and corruptions.
 template <class Op>

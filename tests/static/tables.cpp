@@ -12,19 +12,33 @@ using namespace softscore;
 namespace {
 
 using exploding = corruption<identity, variance_exploding>;
+using preserving = corruption<scaling, variance_preserving>;
 using chain = corruption<scaling, linear_beta>;
 using blurring = corruption<gaussian_blur, two_stage>;
+using masking = corruption<centred_mask, two_stage>;
 using fading = corruption<fade, two_stage, fitted_start>;
+using crumpling = corruption<elsewhere::crumpled, two_stage>;
 using erasing = background_corruption<eraser, severity>;
+using washing = background_corruption<gaussian_blur, severity>;
 using residual = residual_denoiser<digit_cnn>;
 using direct = clean_denoiser<digit_cnn>;
 
-static_assert(GaussianCorruption<fading> && !GaussianCorruption<erasing>);
+static_assert(GaussianCorruption<exploding> && GaussianCorruption<preserving> && GaussianCorruption<chain>);
+static_assert(GaussianCorruption<blurring> && GaussianCorruption<masking> && GaussianCorruption<fading> &&
+              GaussianCorruption<crumpling>);
+static_assert(!GaussianCorruption<erasing> && !GaussianCorruption<washing>);
+static_assert(ScalarSignal<exploding> && ScalarSignal<preserving> && ScalarSignal<chain>);
+static_assert(!ScalarSignal<blurring> && !ScalarSignal<masking> && !ScalarSignal<fading> && !ScalarSignal<crumpling>);
+static_assert(!ScalarSignal<erasing> && !ScalarSignal<washing>);
+static_assert(BackgroundCorruption<erasing> && BackgroundCorruption<washing>);
+static_assert(!BackgroundCorruption<exploding> && !BackgroundCorruption<blurring>);
 template <class C>
 concept HasExactDenoiser = requires { typename gaussian_denoiser<C>; };
-static_assert(HasExactDenoiser<blurring> && HasExactDenoiser<chain> && !HasExactDenoiser<erasing>);
+static_assert(HasExactDenoiser<blurring> && HasExactDenoiser<chain> && !HasExactDenoiser<erasing> &&
+              !HasExactDenoiser<washing>);
 static_assert(ScalarGaussianCorruption<chain> && ScalarGaussianCorruption<exploding>);
-static_assert(!ScalarGaussianCorruption<blurring> && !ScalarGaussianCorruption<erasing>);
+static_assert(!ScalarGaussianCorruption<blurring> && !ScalarGaussianCorruption<masking> &&
+              !ScalarGaussianCorruption<erasing>);
 
 // What networks run on, and what the host may touch.
 static_assert(Network<digit_cnn, serial_backend, float> && Network<digit_cnn, serial_backend, double>);
