@@ -46,6 +46,9 @@ struct map_probe {
     a = b;
   }
 };
+struct task_probe {
+  void operator()(std::size_t) const {}
+};
 struct gather_probe {
   template <class T>
   SOFTSCORE_HD T operator()(level, const shape&, pixel, std::size_t, const T* image, const double* table) const {
@@ -129,6 +132,6 @@ concept CorrelatesSeparably = requires(Be& be, view_of<Be, const double> kernels
 /// A backend whose arrays the host may touch; it also offers `be.parallel(count, body)`, which calls `body(i)` for
 /// i = 0 .. count - 1, in any order, on its threads.
 template <class Be>
-concept HostBackend = Be::space::host && requires(Be& be) { be.parallel(std::size_t{}, [](std::size_t) {}); };
+concept HostBackend = Be::space::host && requires(Be& be) { be.parallel(std::size_t{}, detail::task_probe{}); };
 
 }  // namespace softscore

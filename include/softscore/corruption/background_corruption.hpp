@@ -79,7 +79,7 @@ class background_corruption {
     corrupt<Be, T>(be, t, nothing.view(), xi, x);
   }
 
- private:
+ public:  // for kernels, which are made of public types only
   struct one {
     template <class T>
     SOFTSCORE_HD void operator()(T& x) const {
@@ -87,6 +87,7 @@ class background_corruption {
     }
   };
 
+ private:
   per_image<level> levels(per_image<diffusion_time> times, std::size_t images, std::vector<level>& buffer) const {
     return detail::at_each_time<level>(times, images, buffer, [&](diffusion_time t) { return schedule_.level_at(t); });
   }

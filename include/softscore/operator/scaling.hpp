@@ -47,6 +47,7 @@ struct scaling {
     }
   }
 
+ public:  // for kernels, which are made of public types only
   struct body {
     double sign;
     template <class T>
