@@ -129,6 +129,11 @@ template <class Be, class T>
 concept CorrelatesSeparably = requires(Be& be, view_of<Be, const double> kernels, view_of<Be, const T> in,
                                        view_of<Be, T> out) { be.correlate_separably(kernels, in, out); };
 
+/// `be.flush()` starts what was asked for so far, without waiting. Optional, for a backend that gathers work: the loops
+/// call it at the end of a step.
+template <class Be>
+concept GathersWork = requires(Be& be) { be.flush(); };
+
 /// A backend whose arrays the host may touch; it also offers `be.parallel(count, body)`, which calls `body(i)` for
 /// i = 0 .. count - 1, in any order, on its threads.
 template <class Be>

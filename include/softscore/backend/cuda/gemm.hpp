@@ -26,6 +26,7 @@ template <class Number, std::size_t Columns>
 struct multiply_task {
   static constexpr std::size_t rows = 64, depth = 16, micro = 4;
   static constexpr std::size_t threads = rows / micro * (Columns / micro);
+  static constexpr unsigned most_threads = threads;
   static constexpr std::size_t pad = 1;  // keeps neighbours in a column of the tile out of one bank
 
   strided<const Number> a, b;
