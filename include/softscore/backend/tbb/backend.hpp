@@ -58,6 +58,9 @@ class tbb_backend : public host_verbs<tbb_backend> {
   /// Fills `out` with the numbers of the key, the same bits as on every backend, many at a time.
   template <Scalar T>
   void normal(noise_key key, batch images, view<T, host_space> out) {
+#if defined(__CUDACC__)  // nvcc's front end cannot compile the vectors of the other form, whose bits are the same
+    host_verbs::normal(key, images, out);
+#else
     constexpr std::size_t lanes = detail::native_lanes, group = 4 * lanes;
     const std::size_t elements = out.extent().per_image();
     share(images.count, 2 * elements, [&](std::size_t image) {
@@ -74,6 +77,7 @@ class tbb_backend : public host_verbs<tbb_backend> {
         i += count;
       }
     });
+#endif
   }
 
   /// Stores the sum of coefficient times array, in one pass and by vectors whatever the compiler is told.

@@ -1,0 +1,26 @@
+# The CUDA backend's own programs: only where a CUDA compiler is at hand.
+include(CheckLanguage)
+check_language(CUDA)
+if(CMAKE_CUDA_COMPILER)
+  set(softscore_has_cuda ON)
+else()
+  set(softscore_has_cuda OFF)
+endif()
+option(SOFTSCORE_BUILD_CUDA "Build the tests of the CUDA backend" ${softscore_has_cuda})
+
+include("${CMAKE_CURRENT_LIST_DIR}/softscore-cuda.cmake")
+if(SOFTSCORE_BUILD_CUDA)
+  if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES)
+    set(CMAKE_CUDA_ARCHITECTURES 80 90)
+  endif()
+  enable_language(CUDA)
+  set(CMAKE_CUDA_EXTENSIONS OFF)
+  add_library(softscore_own_cuda INTERFACE)
+  target_link_libraries(softscore_own_cuda INTERFACE softscore::cuda)
+  target_compile_options(softscore_own_cuda INTERFACE
+    "$<$<COMPILE_LANG_AND_ID:CUDA,NVIDIA>:-Xcompiler=-Wall,-Wextra,-Wshadow>")
+  if(SOFTSCORE_WERROR)
+    target_compile_options(softscore_own_cuda INTERFACE
+      "$<$<COMPILE_LANG_AND_ID:CUDA,NVIDIA>:-Werror=all-warnings;-Xcompiler=-Werror>")
+  endif()
+endif()
