@@ -80,11 +80,7 @@ class emulated_device {
         task(group, numbers);
       }
     };
-    if (capturing_)
-      captured_.push_back(run);
-    else
-      run();
-    ++launches;
+    run_or_capture(run);
   }
   void begin_capture() {
     capturing_ = true;
@@ -103,6 +99,16 @@ class emulated_device {
   void finish() {}
 
   std::size_t launches{}, allocations{};
+
+ protected:
+  template <class Run>
+  void run_or_capture(const Run& run) {
+    if (capturing_)
+      captured_.push_back(run);
+    else
+      run();
+    ++launches;
+  }
 
  private:
   std::size_t room_;

@@ -134,6 +134,17 @@ concept CorrelatesSeparably = requires(Be& be, view_of<Be, const double> kernels
 template <class Be>
 concept GathersWork = requires(Be& be) { be.flush(); };
 
+/// `be.rank()` of `be.ranks()` backends that train one network together, each with its share of every batch;
+/// `be.average(array)` replaces the array of every rank by their mean, and `be.average(number)` returns the mean of the
+/// numbers, with the same bits everywhere. Optional.
+template <class Be>
+concept TrainsTogether = requires(Be& be, view_of<Be, float> array, double number) {
+  { be.rank() } -> std::same_as<std::size_t>;
+  { be.ranks() } -> std::same_as<std::size_t>;
+  be.average(array);
+  { be.average(number) } -> std::same_as<double>;
+};
+
 /// A backend whose arrays the host may touch; it also offers `be.parallel(count, body)`, which calls `body(i)` for
 /// i = 0 .. count - 1, in any order, on its threads.
 template <class Be>

@@ -47,10 +47,10 @@ class trainer {
         loader_{images.extent().images, options.batch, options.seed},
         optimiser_{.rate = options.rate},
         clip_{options.clip_norm, denoiser.network().parameter_count()},
-        extent_{images.extent().with_images(options.batch)},
+        extent_{images.extent().with_images(share_of_batch())},
         staged_{extent_},
-        times_(options.batch),
-        losses_(options.batch),
+        times_(extent_.images),
+        losses_(extent_.images),
         parameters_{be.template make<float>(flat())},
         gradient_{be.template make<float>(flat())},
         average_{be.template make<float>(flat())},
@@ -91,12 +91,15 @@ class trainer {
   /// they were, if the loss or the gradient is not finite.
   double step() {
     const std::size_t number = done();
-    gather(images_, loader_.indices(number), options_.pixels, staged_.view());
-    const double loss = forward(parameters_.view(), staged_.view(), static_cast<std::uint32_t>(number), 0,
-                                noise_stream::training, noise_stream::times);
+    const std::size_t first = first_of_share();
+    gather(images_, loader_.indices(number).subspan(first, extent_.images), options_.pixels, staged_.view());
+    double loss = forward(parameters_.view(), staged_.view(), static_cast<std::uint32_t>(number), first,
+                          noise_stream::training, noise_stream::times);
+    if constexpr (TrainsTogether<Be>) loss = backend_.average(loss);  // so that all of them go on, or none
     if (!std::isfinite(loss)) refuse("loss", loss, number);
     denoiser_.network().template backward<Be, float>(backend_, parameters_.view(), output_.view(), {}, gradient_.view(),
                                                      denoiser_memory_.network);
+    if constexpr (TrainsTogether<Be>) backend_.average(gradient_.view());
     const double factor = clip_.template factor<Be, float>(backend_, gradient_.view());
     if (!std::isfinite(clip_.norm())) refuse("norm of the gradient", clip_.norm(), number);
     const std::uint64_t count = number + 1;
@@ -119,8 +122,8 @@ class trainer {
   double test(view<const float, host_space> images) {
     const std::size_t count = images.extent().images;
     double sum = 0.0;
-    for (std::size_t first = 0; first < count; first += options_.batch) {
-      const std::size_t part = std::min(options_.batch, count - first);
+    for (std::size_t first = 0; first < count; first += extent_.images) {
+      const std::size_t part = std::min(extent_.images, count - first);
       const auto staged = staged_.view().images(0, part);
       for (std::size_t i = 0; i < staged.size(); ++i)
         staged[i] = options_.pixels.gain * images.images(first, part)[i] + options_.pixels.offset;
@@ -186,6 +189,19 @@ class trainer {
   static training_options checked(const training_options& options) {
     options.check();
     return options;
+  }
+
+  // How many images of a batch are this backend's, and where they begin: all, unless it trains with others.
+  std::size_t share_of_batch() const {
+    if constexpr (TrainsTogether<Be>) {
+      require(options_.batch % backend_.ranks() == 0, "batch", options_.batch, "a multiple of the number of ranks");
+      return options_.batch / backend_.ranks();
+    }
+    return options_.batch;
+  }
+  std::size_t first_of_share() const {
+    if constexpr (TrainsTogether<Be>) return backend_.rank() * extent_.images;
+    return 0;
   }
 
   shape flat() const { return {.images = 1, .width = denoiser_.network().parameter_count()}; }

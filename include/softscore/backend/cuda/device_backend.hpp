@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <concepts>
 #include <cstddef>
 #include <cstring>
 #include <limits>
@@ -45,7 +46,7 @@ class device_backend {
   device_array<T, Device> make_unset(shape extent) {
     require(extent.per_image() <= std::numeric_limits<std::uint32_t>::max(), "the extent of an array", extent,
             "below 2^32 elements per image");
-    return {extent, pool_};
+    return {extent, pool_, [this] { flush(); }};
   }
 
   template <Scalar T>
@@ -74,6 +75,7 @@ class device_backend {
   }
 
   template <Scalar T, class... Terms>
+    requires(std::same_as<Terms, term<T, cuda_space>> && ...)
   void combine(view<T, cuda_space> out, const Terms&... terms) {
     constexpr std::size_t count = sizeof...(Terms);
     const std::size_t images = out.extent().images;
@@ -104,7 +106,7 @@ class device_backend {
     note(detail::for_each_task<Body, T...>{{static_cast<const void*>(raw(views))...}, first_size(views...)}, body);
   }
 
-  template <class Body, Scalar T, class... Tables>
+  template <class Body, Scalar T, std::convertible_to<view<const double, cuda_space>>... Tables>
   void each_pixel(Body body, per_image<level> levels, const_view<T, cuda_space> in, view<T, cuda_space> out,
                   Tables... tables) {
     static_assert(std::is_trivially_copyable_v<Body>, "softscore: a body that goes to a device holds plain values");
@@ -174,6 +176,7 @@ class device_backend {
   /// How many lists of work were started as graphs so far.
   std::size_t replays() const { return tape_->replays(); }
   Device& device() { return *device_; }
+  const Device& device() const { return *device_; }
 
   /// Notes a task, with the numbers it reads. For the operations of this backend.
   template <class Task>
