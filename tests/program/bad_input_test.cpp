@@ -143,6 +143,10 @@ TEST_CASE("A checkpoint that is none, or not this program's, is refused") {
   with(good + "x", "the data is");
   with(replaced(good, "softscore digits 1", "softscore digits 9"), "is no checkpoint of this program");
   with(replaced(good, "\"recipe\":\"blur\"", "\"recipe\":\"soup\""), "the setting recipe is soup");
+  with(replaced(good, "\"objective\":\"soft\"", "\"objective\":\"best\""),
+       "the setting objective is best, but it must be soft or naive");
+  with(replaced(good, "\"recipe\":\"blur\"", "\"recipe\":\"ddpm\""),
+       "the setting objective is soft, but it must be left out for this recipe");
   with(replaced(good, "\"network\":\"16\"", "\"network\":\"17\""), "param/");
   with(replaced(good, "\"network\":\"16\"", "\"network\":\"99\""), "is [16, 1, 7, 7], but it must be [99, 1, 7, 7]");
   with(replaced(good, "\"height\":\"12\"", "\"height\":\"13\""), "bad.safetensors");
