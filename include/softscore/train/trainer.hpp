@@ -12,6 +12,7 @@
 #include <softscore/core/host_array.hpp>
 #include <softscore/data/loader.hpp>
 #include <softscore/denoiser/network_denoiser.hpp>
+#include <softscore/nn/concept.hpp>
 #include <softscore/objective/concept.hpp>
 #include <softscore/optim/adam.hpp>
 #include <softscore/optim/clip.hpp>
@@ -35,7 +36,8 @@ template <class Be, class C, Trainable D, class O>
 class trainer {
  public:
   /// A network whose parameters are all 0 is initialised from the seed. Throws `error` for options that cannot be right
-  /// and for images of another shape than the network's.
+  /// for images of another shape than the network's,
+  /// and for a network whose output is not what the objective takes.
   trainer(Be& be, const C& corruption, D& denoiser, O objective, view<const float, host_space> images,
           const training_options& options)
       : backend_{be},
@@ -59,7 +61,7 @@ class trainer {
         clean_{be.template make<float>(extent_)},
         xi_{be.template make<float>(extent_)},
         noisy_{be.template make<float>(extent_)},
-        output_{be.template make<float>(extent_)},
+        output_{be.template make<float>(checked_output())},
         denoiser_memory_{denoiser.template workspace<float>(be, extent_)},
         objective_memory_{objective_.template workspace<float>(be, extent_)} {
     static_assert(!NeedsNormalNoise<O> || HasNormalNoise<C>,
@@ -187,6 +189,16 @@ class trainer {
     return options;
   }
 
+  // What the network gives for a batch, which must be what the objective takes.
+  shape checked_output() const {
+    const shape output = output_extent(denoiser_.network(), extent_);
+    require(output.channels == outputs_of<O>() * extent_.channels, "channels of the network's output", output.channels,
+            outputs_of<O>() == 1
+                ? "as many as the images', for this objective"
+                : "as many times the images' as this objective says, " + std::to_string(outputs_of<O>()));
+    return output;
+  }
+
   shape flat() const { return {.images = 1, .width = denoiser_.network().parameter_count()}; }
   bool averages() const { return options_.average > 0.0; }
 
@@ -239,7 +251,8 @@ class trainer {
   std::vector<diffusion_time> times_;
   std::vector<double> losses_;
   array_of<Be, float> parameters_, gradient_, average_, first_moment_, second_moment_;  // flat
-  array_of<Be, float> clean_, xi_, noisy_, output_;                                     // batch x image
+  array_of<Be, float> clean_, xi_, noisy_;                                              // batch x image
+  array_of<Be, float> output_;                                                          // batch x the network's output
   workspace_of<D, Be, float> denoiser_memory_;
   objective_memory<O, Be, float> objective_memory_;
   training_state history_;  // losses and test losses only; the arrays above hold the rest
