@@ -77,7 +77,19 @@ class sampling_run {
 
   /// Stores the standard normal numbers of a step into `out`; a step that draws several times numbers its draws.
   void normal(const step_at& at, view_of<Be, T> out, std::uint8_t draw = 0) {
-    backend_.normal(noise_key{seed_, noise_stream::sampling, static_cast<std::uint32_t>(at.index), draw}, images_, out);
+    backend_.normal(key_of(at, draw), images_, out);
+  }
+  /// Stores the sum of the terms, at most three, and of `factor` times the numbers of a step into `out`, in one pass
+  /// where the backend can; `noise` is memory for the numbers.
+  template <class... Terms>
+  void combine_with_normal(const step_at& at, double factor, view_of<Be, T> noise, view_of<Be, T> out,
+                           const Terms&... terms) {
+    if constexpr (CombinesWithNormal<Be, T>) {
+      backend_.combine_with_normal(key_of(at, 0), images_, factor, out, terms...);
+    } else {
+      normal(at, noise);
+      backend_.combine(out, terms..., term{factor, noise});
+    }
   }
 
   /// Writes a uniform number in [0, 1) for each image of the batch to `host`, of another stream than `normal`'s
@@ -110,6 +122,10 @@ class sampling_run {
   std::size_t nfe() const { return nfe_; }
 
  private:
+  noise_key key_of(const step_at& at, std::uint8_t draw) const {
+    return {seed_, noise_stream::sampling, static_cast<std::uint32_t>(at.index), draw};
+  }
+
   Be& backend_;
   const C& corruption_;
   const D& denoiser_;

@@ -10,7 +10,7 @@
 
 #include <softscore/core/error.hpp>
 #include <softscore/core/host_array.hpp>
-#include <softscore/data/loader.hpp>
+#include <softscore/data/staged_batches.hpp>
 #include <softscore/denoiser/network_denoiser.hpp>
 #include <softscore/nn/concept.hpp>
 #include <softscore/objective/concept.hpp>
@@ -44,13 +44,11 @@ class trainer {
         corruption_{corruption},
         denoiser_{denoiser},
         objective_{std::move(objective)},
-        images_{images},
         options_{checked(options)},
-        loader_{images.extent().images, options.batch, options.seed},
+        batches_{images, options.batch, options.seed, options.pixels},
         optimiser_{.rate = options.rate},
         clip_{options.clip_norm, denoiser.network().parameter_count()},
         extent_{images.extent().with_images(options.batch)},
-        staged_{extent_},
         times_(options.batch),
         losses_(options.batch),
         parameters_{be.template make<float>(flat())},
@@ -82,7 +80,7 @@ class trainer {
   }
 
   const training_options& options() const { return options_; }
-  std::size_t steps_per_epoch() const { return loader_.steps_per_epoch(); }
+  std::size_t steps_per_epoch() const { return batches_.steps_per_epoch(); }
   std::size_t steps() const { return options_.epochs * steps_per_epoch(); }
   /// Steps done so far.
   std::size_t done() const { return history_.losses.size(); }
@@ -93,12 +91,13 @@ class trainer {
   /// they were, if the loss or the gradient is not finite.
   double step() {
     const std::size_t number = done();
-    gather(images_, loader_.indices(number), options_.pixels, staged_.view());
-    const double loss = forward(parameters_.view(), staged_.view(), static_cast<std::uint32_t>(number), 0,
+    const double loss = forward(parameters_.view(), batches_.of(number), static_cast<std::uint32_t>(number), 0,
                                 noise_stream::training, noise_stream::times);
     if (!std::isfinite(loss)) refuse("loss", loss, number);
     denoiser_.network().template backward<Be, float>(backend_, parameters_.view(), output_.view(), {}, gradient_.view(),
                                                      denoiser_memory_.network);
+    // Here, for a device is now at work and the next line waits for it.
+    if (number + 1 < steps()) batches_.prepare(number + 1);
     const double factor = clip_.template factor<Be, float>(backend_, gradient_.view());
     if (!std::isfinite(clip_.norm())) refuse("norm of the gradient", clip_.norm(), number);
     const std::uint64_t count = number + 1;
@@ -122,7 +121,7 @@ class trainer {
     double sum = 0.0;
     for (std::size_t first = 0; first < count; first += options_.batch) {
       const std::size_t part = std::min(options_.batch, count - first);
-      const auto staged = staged_.view().images(0, part);
+      const auto staged = batches_.borrow(part);
       for (std::size_t i = 0; i < staged.size(); ++i)
         staged[i] = options_.pixels.gain * images.images(first, part)[i] + options_.pixels.offset;
       sum += static_cast<double>(part) * forward(averages() ? average_.view() : parameters_.view(), staged, 0, first,
@@ -241,13 +240,11 @@ class trainer {
   const C& corruption_;
   D& denoiser_;
   O objective_;
-  view<const float, host_space> images_;
   training_options options_;
-  shuffling_loader loader_;
+  staged_batches batches_;
   adam optimiser_;
   clip clip_;
   shape extent_;
-  host_array<float> staged_;
   std::vector<diffusion_time> times_;
   std::vector<double> losses_;
   array_of<Be, float> parameters_, gradient_, average_, first_moment_, second_moment_;  // flat
