@@ -35,7 +35,8 @@ def sources():
 
 
 def headers():
-    return [h for h in tracked("include/softscore/*.hpp") if "cuda" not in h.relative_to(INCLUDE).parts]
+    return [h for h in tracked("include/softscore/*.hpp")
+            if "cuda" not in h.relative_to(INCLUDE).parts and h.name != "cuda.hpp"]
 
 
 def short(path):

@@ -12,6 +12,7 @@
 #include <softscore/backend/serial.hpp>
 #include <softscore/backend/tbb.hpp>
 
+#include "device_under_test.hpp"
 #include "refusal.hpp"
 #include "slope.hpp"
 
@@ -172,7 +173,8 @@ const std::vector<conv2d_shape>& conv_sizes() {
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("the gradients of a convolution are its slopes", "[operations]", serial_backend, tbb_backend) {
+TEMPLATE_TEST_CASE("the gradients of a convolution are its slopes", "[operations]", serial_backend, tbb_backend,
+                   device_under_test) {
   TestType be;
   for (const conv2d_shape& s :
        {conv2d_shape{2, 2, 3, 5, 7, 3}, conv2d_shape{3, 1, 2, 6, 5, 7}, conv2d_shape{1, 3, 1, 4, 4, 1},
@@ -292,6 +294,43 @@ TEST_CASE("tbb convolves in float as serial does in double, by every method", "[
   }
 }
 
+TEST_CASE("a device convolves in float as serial does in double, and to the same bits again", "[operations]") {
+  serial_backend serial;
+  device_under_test device;
+  for (const conv2d_shape& s : conv_sizes()) {
+    const conv_case at{s};
+    const conv_result exact = convolve<double>(serial, at, s.images);
+    const std::size_t plane = s.height * s.width, places = s.out_height() * s.out_width(), taps = s.kernel * s.kernel;
+    double of_x = 0, of_dy = 0, of_weight = 0;
+    for (std::size_t i = 0; i < at.x.size(); i += plane) of_x = std::max(of_x, length(at.x, i, plane));
+    for (std::size_t i = 0; i < at.dy.size(); i += places) of_dy = std::max(of_dy, length(at.dy, i, places));
+    for (std::size_t i = 0; i < at.weight.size(); i += taps)
+      of_weight = std::max(of_weight, length(at.weight, i, taps));
+    const double in = static_cast<double>(s.in_channels), out = static_cast<double>(s.out_channels);
+    const double images = static_cast<double>(s.images);
+    const conv_result fast = convolve<float>(device, at, s.images + 3);
+    CAPTURE(s.images, s.in_channels, s.out_channels, s.height, s.width, s.kernel, s.stride);
+    CHECK(distance(fast.y, exact.y, in * of_x * of_weight) < bound(s.in_channels * taps));
+    CHECK(distance(fast.dx, exact.dx, out * of_dy * of_weight) < bound(s.out_channels * taps));
+    CHECK(distance(fast.dweight, exact.dweight, images * of_x * of_dy) < bound(s.images * places));
+    CHECK(distance(fast.dbias, exact.dbias, images * std::sqrt(static_cast<double>(places)) * of_dy) <
+          bound(s.images * places));
+    CHECK(convolve<float>(device, at, s.images) == fast);
+  }
+}
+
+TEST_CASE("a device convolves batches of more images than it transforms at once", "[operations]") {
+  serial_backend serial;
+  device_under_test device;
+  const conv_case at{conv2d_shape{300, 2, 3, 3, 4, 5}};
+  const conv_result exact = convolve<double>(serial, at, at.s.images), same = convolve<double>(device, at, at.s.images);
+  // Sums of at most 300 x 12 products of normal numbers, in double.
+  CHECK(distance(same.y, exact.y, 1) < 1e-12);
+  CHECK(distance(same.dx, exact.dx, 1) < 1e-12);
+  CHECK(distance(same.dweight, exact.dweight, 1) < 1e-10);
+  CHECK(distance(same.dbias, exact.dbias, 1) < 1e-10);
+}
+
 TEST_CASE("Winograd's transforms correlate four places with three taps, and back", "[operations]") {
   using detail::winograd;
   const numbers random = normal_numbers(13, 1);
@@ -369,7 +408,8 @@ TEST_CASE("the planner takes one method for every batch, which can be asked for 
   CHECK_THROWS_AS(make_conv2d<double>(be, large, {}, conv2d_method::direct), error);
 }
 
-TEMPLATE_TEST_CASE("a convolution refuses sizes that it cannot have", "[operations]", serial_backend, tbb_backend) {
+TEMPLATE_TEST_CASE("a convolution refuses sizes that it cannot have", "[operations]", serial_backend, tbb_backend,
+                   device_under_test) {
   TestType be;
   CHECK_THROWS_AS(make_conv2d<float>(be, {1, 1, 1, 4, 4, 2}), error);
   CHECK_THROWS_AS(make_conv2d<float>(be, {0, 1, 1, 4, 4, 3}), error);
@@ -439,7 +479,8 @@ const std::vector<shape>& norm_sizes() {
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("the gradients of layer norm and GELU are its slopes", "[operations]", serial_backend, tbb_backend) {
+TEMPLATE_TEST_CASE("the gradients of layer norm and GELU are its slopes", "[operations]", serial_backend, tbb_backend,
+                   device_under_test) {
   TestType be;
   for (const shape& s : {shape{2, 3, 4, 5}, shape{17, 1, 3, 3}, shape{1, 16, 2, 3}}) {
     const norm_case at{s};
@@ -459,12 +500,15 @@ TEMPLATE_TEST_CASE("the gradients of layer norm and GELU are its slopes", "[oper
   }
 }
 
-TEST_CASE("tbb normalises in float as serial does in double", "[operations]") {
+namespace {
+
+// The float results of a backend against the serial ones in double.
+template <class Be>
+void check_normalising(Be& be) {
   serial_backend serial;
   for (const shape& s : norm_sizes()) {
-    tbb_backend tbb{2};
     const norm_case at{s};
-    const norm_result exact = normalise<double>(serial, at, s.images), fast = normalise<float>(tbb, at, s.images + 1);
+    const norm_result exact = normalise<double>(serial, at, s.images), fast = normalise<float>(be, at, s.images + 1);
     CAPTURE(s);
     // Element by element a chain of at most 20 roundings, of numbers below 6 times 6 (x and gain within 6 deviations);
     // dx and the sums add those over an image or over the batch.
@@ -475,6 +519,18 @@ TEST_CASE("tbb normalises in float as serial does in double", "[operations]") {
     CHECK(distance(fast.dbias, exact.dbias, 36 * static_cast<double>(s.images)) < bound(s.images));
     CHECK(distance(fast.dshift, exact.dshift, 6 * elements / static_cast<double>(s.channels)) < bound(s.plane()));
   }
+}
+
+}  // namespace
+
+TEST_CASE("tbb normalises in float as serial does in double", "[operations]") {
+  tbb_backend tbb{2};
+  check_normalising(tbb);
+}
+
+TEST_CASE("a device normalises in float as serial does in double", "[operations]") {
+  device_under_test device;
+  check_normalising(device);
 }
 
 TEST_CASE("layer norm and GELU have the same bits for any number of threads", "[operations]") {
@@ -488,7 +544,8 @@ TEST_CASE("layer norm and GELU have the same bits for any number of threads", "[
   }
 }
 
-TEMPLATE_TEST_CASE("GELU is exact where float can be, far out too", "[operations]", serial_backend, tbb_backend) {
+TEMPLATE_TEST_CASE("GELU is exact where float can be, far out too", "[operations]", serial_backend, tbb_backend,
+                   device_under_test) {
   TestType be;
   // Every 1/64 from -14 to 14; GELU(-14) is below the smallest normal float.
   numbers z, dy;
@@ -545,7 +602,8 @@ dense_result multiply(Be& be, const dense_case& c) {
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("the gradients of a dense layer are its slopes", "[operations]", serial_backend, tbb_backend) {
+TEMPLATE_TEST_CASE("the gradients of a dense layer are its slopes", "[operations]", serial_backend, tbb_backend,
+                   device_under_test) {
   TestType be;
   for (const dense_case& at : {dense_case{3, 5, 4}, dense_case{1, 32, 7}, dense_case{17, 1, 1}}) {
     const dense_result result = multiply<double>(be, at);
@@ -578,5 +636,23 @@ TEST_CASE("tbb multiplies in float as serial does in double, with the same bits 
     CHECK(distance(fast.dbias, exact.dbias, 25 * n) < bound(at.images));
     CHECK(multiply<float>(one, at) == fast);
     CHECK(multiply<float>(three, at) == fast);
+  }
+}
+
+TEST_CASE("a device multiplies in float as serial does in double", "[operations]") {
+  serial_backend serial;
+  device_under_test device;
+  for (const dense_case& at :
+       {dense_case{3, 5, 4}, dense_case{128, 128, 128}, dense_case{17, 32, 16}, dense_case{1, 128, 3}}) {
+    const dense_result exact = multiply<double>(serial, at), fast = multiply<float>(device, at);
+    CAPTURE(at.images, at.inputs, at.outputs);
+    const double i = static_cast<double>(at.inputs), o = static_cast<double>(at.outputs),
+                 n = static_cast<double>(at.images);
+    // Products of normal numbers: below 25 each.
+    CHECK(distance(fast.y, exact.y, 25 * i) < bound(at.inputs));
+    CHECK(distance(fast.dx, exact.dx, 25 * o) < bound(at.outputs));
+    CHECK(distance(fast.dweight, exact.dweight, 25 * n) < bound(at.images));
+    CHECK(distance(fast.dbias, exact.dbias, 25 * n) < bound(at.images));
+    CHECK(multiply<float>(device, at) == fast);
   }
 }

@@ -43,6 +43,7 @@
 #include <softscore/sampler/probability_flow.hpp>
 #include <softscore/train/trainer.hpp>
 
+#include "device_under_test.hpp"
 #include "heap.hpp"
 #include "opaque_backend.hpp"
 #include "random_batch.hpp"
@@ -71,12 +72,12 @@ struct softscore::degradation<turned> : softscore::on_host<softscore::degradatio
 template <>
 struct softscore::degradation<dragged> : softscore::gathered<softscore::degradation<dragged>> {
   template <class T>
-  static T apply_pixel(const dragged&, level w, const shape& s, pixel p, const T* image) {
+  SOFTSCORE_HD static T apply_pixel(const dragged&, level w, const shape& s, pixel p, const T* image) {
     const std::size_t at = p.offset(s);
     return static_cast<T>(1 - w.value) * image[at] + (p.row > 0 ? static_cast<T>(w.value) * image[at - s.width] : T{});
   }
   template <class T>
-  static T adjoint_pixel(const dragged&, level w, const shape& s, pixel p, const T* image) {
+  SOFTSCORE_HD static T adjoint_pixel(const dragged&, level w, const shape& s, pixel p, const T* image) {
     const std::size_t at = p.offset(s);
     return static_cast<T>(1 - w.value) * image[at] +
            (p.row + 1 < s.height ? static_cast<T>(w.value) * image[at + s.width] : T{});
@@ -188,6 +189,77 @@ TEST_CASE("every recipe trains and samples where the host cannot reach, with the
         CHECK(all_finite(drawn_here));
         CHECK(same(draw(device, sampler, corruption, denoiser, uniform_grid(4), image, {0, 5}), drawn_here));
       });
+}
+
+namespace {
+
+double root_mean_square_difference(const std::vector<float>& a, const std::vector<float>& b) {
+  REQUIRE(a.size() == b.size());
+  double sum = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    const double d = static_cast<double>(a[i]) - static_cast<double>(b[i]);
+    sum += d * d;
+  }
+  return std::sqrt(sum / static_cast<double>(a.size()));
+}
+
+}  // namespace
+
+TEST_CASE("every sampler draws on a device what it draws on the host, but for roundings", "[recipes]") {
+  serial_backend serial;
+  device_under_test device;
+  for_every_pair([&](const auto& sampler, const auto& corruption) {
+    const auto here = draw(serial, sampler, corruption, steady_denoiser{}, uniform_grid(6), image, {5, 4});
+    const auto there = draw(device, sampler, corruption, steady_denoiser{}, uniform_grid(6), image, {5, 4});
+    // Six steps, each some tens of roundings of numbers of the size of the noise, 1 or less, which no step magnifies.
+    CHECK(root_mean_square_difference(here, there) < 6 * 50 * 6e-8);
+    CHECK(same(draw(device, sampler, corruption, steady_denoiser{}, uniform_grid(6), image, {5, 4}), there));
+  });
+}
+
+TEST_CASE("every recipe trains and samples on a device as on the host, but for roundings", "[recipes]") {
+  serial_backend serial;
+  device_under_test device;
+  for_every_recipe(
+      image, {3, 2},
+      [&](const std::string& name, const auto& corruption, auto denoiser, const auto& objective, const auto& sampler) {
+        CAPTURE(name);
+        const auto here = trained(serial, corruption, denoiser, objective);
+        const auto there = trained(device, corruption, denoiser, objective);
+        // Adam's first steps move every parameter by rate times the sign of its gradient, so where a gradient is near 0
+        // one parameter may go its own way, by 2e-4 a step; few do.
+        CHECK(root_mean_square_difference(here, there) < 2e-5);
+        CHECK(same(trained(device, corruption, denoiser, objective), there));
+        denoiser.network().initialise(1);
+        const auto drawn_here = draw(serial, sampler, corruption, denoiser, uniform_grid(4), image, {0, 5});
+        const auto drawn_there = draw(device, sampler, corruption, denoiser, uniform_grid(4), image, {0, 5});
+        CHECK(root_mean_square_difference(drawn_here, drawn_there) < 4 * 200 * 6e-8);
+      });
+}
+
+TEST_CASE("a step that is replayed as a graph leaves the bits of one whose kernels are launched one by one",
+          "[recipes]") {
+  auto replaying = device_with_graphs(64), few = device_with_graphs(2), launching = device_with_graphs(0);
+  for_every_recipe(
+      image, {3, 2},
+      [&](const std::string& name, const auto& corruption, auto denoiser, const auto& objective, const auto& sampler) {
+        CAPTURE(name);
+        const auto steps = [&](auto& be) {
+          auto all = trained(be, corruption, denoiser, objective);
+          auto net = denoiser;
+          net.network().initialise(1);
+          const auto drawn = draw(be, sampler, corruption, net, uniform_grid(8), image, {0, 5});
+          all.insert(all.end(), drawn.begin(), drawn.end());
+          return all;
+        };
+        const std::size_t before = replaying.replays();
+        const auto by_graphs = steps(replaying);
+        CHECK(same(steps(launching), by_graphs));
+        CHECK(same(steps(few), by_graphs));
+        // At least the third training step, and the steps of the sampler from the third but for the last.
+        CHECK(replaying.replays() >= before + 1 + 5);
+      });
+  CHECK(launching.replays() == 0);
 }
 
 TEST_CASE("every recipe trains to the same bits on 1, 2 and 3 threads", "[recipes]") {

@@ -15,6 +15,7 @@
 #include <softscore/backend/serial.hpp>
 #include <softscore/backend/tbb.hpp>
 
+#include "device_under_test.hpp"
 #include "given_noise_backend.hpp"
 #include "opaque_backend.hpp"
 #include "random_batch.hpp"
@@ -37,13 +38,14 @@ double product_of(const std::vector<T>& a, const std::vector<T>& b, std::size_t 
 
 struct weighted_sum {
   template <class T>
-  void operator()(T& a, const T& b, const T& c) const {
+  SOFTSCORE_HD void operator()(T& a, const T& b, const T& c) const {
     a = a + T{2} * b - c;
   }
 };
 struct everything_it_is_told {
   template <class T>
-  T operator()(level w, const shape& s, pixel p, std::size_t image, const T* in, const double* table) const {
+  SOFTSCORE_HD T operator()(level w, const shape& s, pixel p, std::size_t image, const T* in,
+                            const double* table) const {
     return static_cast<T>(w.value + 10.0 * static_cast<double>(p.channel) + 100.0 * static_cast<double>(p.row) +
                           1e4 * static_cast<double>(p.column) + 1e6 * static_cast<double>(image) + table[p.row]) +
            in[p.offset(s)];
@@ -53,7 +55,7 @@ struct everything_it_is_told {
 }  // namespace
 
 TEMPLATE_TEST_CASE("make gives zeros, and what goes up comes down", "[backend]", serial_backend, tbb_backend,
-                   opaque_backend) {
+                   opaque_backend, device_under_test) {
   TestType be;
   const auto check = [&]<class T>(T) {
     auto array = be.template make<T>(extent);
@@ -74,7 +76,7 @@ TEMPLATE_TEST_CASE("make gives zeros, and what goes up comes down", "[backend]",
 }
 
 TEMPLATE_TEST_CASE("normal fills with the key's numbers, whatever the batch and the precision", "[backend]",
-                   serial_backend, tbb_backend, opaque_backend) {
+                   serial_backend, tbb_backend, opaque_backend, device_under_test) {
   TestType be;
   const noise_key key{.seed = 9, .stream = noise_stream::sampling, .step = 4, .draw = 2};
   auto rough = be.template make<float>(extent);
@@ -140,7 +142,7 @@ TEST_CASE("tbb combines with fresh noise to the bits of noise first and combinat
 }
 
 TEMPLATE_TEST_CASE("combine is the sum of coefficient times array", "[backend]", serial_backend, tbb_backend,
-                   opaque_backend) {
+                   opaque_backend, device_under_test) {
   TestType be;
   auto a = random_batch<double>(be, extent, 1), b = random_batch<double>(be, extent, 2);
   auto c = random_batch<double>(be, extent, 3), d = random_batch<double>(be, extent, 4);
@@ -167,7 +169,8 @@ TEMPLATE_TEST_CASE("combine is the sum of coefficient times array", "[backend]",
   check(values_of(be, a.view()), [&](std::size_t i, double k) { return 0.5 * x[i] + k * y[i] - 3 * z[i] + 2 * w[i]; });
 }
 
-TEMPLATE_TEST_CASE("for_each reaches every element once", "[backend]", serial_backend, tbb_backend, opaque_backend) {
+TEMPLATE_TEST_CASE("for_each reaches every element once", "[backend]", serial_backend, tbb_backend, opaque_backend,
+                   device_under_test) {
   TestType be;
   auto a = random_batch<float>(be, extent, 1);
   const auto b = random_batch<float>(be, extent, 2), c = random_batch<float>(be, extent, 3);
@@ -180,7 +183,8 @@ TEMPLATE_TEST_CASE("for_each reaches every element once", "[backend]", serial_ba
   CHECK(worst < 20 * 1.2e-7);  // contracted or not
 }
 
-TEMPLATE_TEST_CASE("each_pixel tells the body where it is", "[backend]", serial_backend, tbb_backend, opaque_backend) {
+TEMPLATE_TEST_CASE("each_pixel tells the body where it is", "[backend]", serial_backend, tbb_backend, opaque_backend,
+                   device_under_test) {
   TestType be;
   const shape small{3, 2, 5, 4};
   const auto in = random_batch<double>(be, small, 1);
@@ -202,7 +206,8 @@ TEMPLATE_TEST_CASE("each_pixel tells the body where it is", "[backend]", serial_
   CHECK(worst < 1e-8);  // five roundings of numbers of 2e6
 }
 
-TEMPLATE_TEST_CASE("dot is one sum in double per image", "[backend]", serial_backend, tbb_backend, opaque_backend) {
+TEMPLATE_TEST_CASE("dot is one sum in double per image", "[backend]", serial_backend, tbb_backend, opaque_backend,
+                   device_under_test) {
   TestType be;
   for (const shape& s : {extent, shape{4, 1, 1, 7}, shape{2, 1, 1, 8}}) {
     const auto a = random_batch<float>(be, s, 1), b = random_batch<float>(be, s, 2);
@@ -219,7 +224,7 @@ TEMPLATE_TEST_CASE("dot is one sum in double per image", "[backend]", serial_bac
 }
 
 TEMPLATE_TEST_CASE("convert rounds to float and widens to double", "[backend]", serial_backend, tbb_backend,
-                   opaque_backend) {
+                   opaque_backend, device_under_test) {
   TestType be;
   const auto fine = random_batch<double>(be, extent, 1);
   auto rough = be.template make<float>(extent);

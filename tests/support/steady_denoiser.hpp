@@ -5,6 +5,7 @@
 #include <span>
 #include <vector>
 
+#include <softscore/core/config.hpp>
 #include <softscore/denoiser/concept.hpp>
 
 /// A denoiser of fixed memory for tests of samplers: h = 0.6 x + 0.2 tanh(x) cos(t), element by element.
@@ -36,19 +37,19 @@ struct steady_denoiser {
     be.combine(out, softscore::term<T, Space>{0.6, v});
   }
 
- private:
+ public:  // for kernels, which are made of public types only
   struct body {
     double factor;
     template <class T>
-    void operator()(T& h, const T& x) const {
+    SOFTSCORE_HD void operator()(T& h, const T& x) const {
       h = static_cast<T>(0.6) * x + static_cast<T>(0.2 * factor) * std::tanh(x);
     }
   };
   // Takes each image's time in the place of a level.
   struct timed_body {
     template <class T>
-    T operator()(softscore::level time, const softscore::shape& s, softscore::pixel p, std::size_t,
-                 const T* image) const {
+    SOFTSCORE_HD T operator()(softscore::level time, const softscore::shape& s, softscore::pixel p, std::size_t,
+                              const T* image) const {
       T h{};
       body{std::cos(time.value)}(h, image[p.offset(s)]);
       return h;

@@ -46,6 +46,9 @@ struct map_probe {
     a = b;
   }
 };
+struct task_probe {
+  void operator()(std::size_t) const {}
+};
 struct gather_probe {
   template <class T>
   SOFTSCORE_HD T operator()(level, const shape&, pixel, std::size_t, const T* image, const double* table) const {
@@ -136,9 +139,14 @@ concept CombinesWithNormal =
       be.combine_with_normal(key, images, 1.0, out, one, one, one);
     };
 
+/// `be.flush()` starts what was asked for so far, without waiting. Optional, for a backend that gathers work: the loops
+/// call it at the end of a step.
+template <class Be>
+concept GathersWork = requires(Be& be) { be.flush(); };
+
 /// A backend whose arrays the host may touch; it also offers `be.parallel(count, body)`, which calls `body(i)` for
 /// i = 0 .. count - 1, in any order, on its threads.
 template <class Be>
-concept HostBackend = Be::space::host && requires(Be& be) { be.parallel(std::size_t{}, [](std::size_t) {}); };
+concept HostBackend = Be::space::host && requires(Be& be) { be.parallel(std::size_t{}, detail::task_probe{}); };
 
 }  // namespace softscore

@@ -18,6 +18,10 @@
 #pragma GCC diagnostic ignored "-Waggressive-loop-optimizations"
 #endif
 #endif
+// Eigen's decompositions stay on the host; told so, it marks none of their functions for a device.
+#if defined(__CUDACC__) && !defined(EIGEN_NO_CUDA)
+#define EIGEN_NO_CUDA
+#endif
 #include <Eigen/Dense>
 #if defined(__GNUC__)
 #pragma GCC diagnostic pop

@@ -58,7 +58,7 @@ class background_corruption : public scheduled_operator<Op, S> {
     corrupt<Be, T>(be, t, nothing.view(), xi, x);
   }
 
- private:
+ public:  // for kernels, which are made of public types only
   struct one {
     template <class T>
     SOFTSCORE_HD void operator()(T& x) const {
@@ -66,6 +66,7 @@ class background_corruption : public scheduled_operator<Op, S> {
     }
   };
 
+ private:
   double range_, grain_;
 };
 

@@ -122,7 +122,7 @@ class spectral_denoiser {
     for (std::size_t i = 0; i < images; ++i) host[i] = ws.log_factors[ws.parts.size() == 1 ? 0 : i] - 0.5 * host[i];
   }
 
- private:
+ public:  // for kernels, which are made of public types only
   struct affine {
     template <class T>
     SOFTSCORE_HD void operator()(T& x, const T& gain, const T& offset) const {
@@ -136,6 +136,7 @@ class spectral_denoiser {
     }
   };
 
+ private:
   auto svd_at(diffusion_time t) const {
     return degradation<typename C::operator_type>::svd(corruption_.linear_operator(), corruption_.level_at(t), image_);
   }

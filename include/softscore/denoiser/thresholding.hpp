@@ -74,7 +74,7 @@ class static_thresholding {
     denoiser_.pullback(be, q, passed, out, ws.denoiser);
   }
 
- private:
+ public:  // for kernels, which are made of public types only
   struct clip {
     pixel_range range;
     template <class T>
@@ -91,6 +91,7 @@ class static_thresholding {
     }
   };
 
+ private:
   D denoiser_;
   pixel_range range_;
 };
@@ -149,7 +150,7 @@ class dynamic_thresholding {
     be.for_each(clip_and_return{range_}, out);
   }
 
- private:
+ public:  // for kernels, which are made of public types only
   struct bring {
     pixel_range range;
     template <class T>
@@ -166,6 +167,7 @@ class dynamic_thresholding {
     }
   };
 
+ private:
   // The value at place percentile / 100 (n - 1) of the sorted ones; reorders them.
   template <class T>
   double percentile_of(std::vector<T>& values) const {

@@ -104,6 +104,8 @@ class likelihood_flow {
 
  private:
   using one = term<T, typename Be::space>;
+
+ public:  // for kernels, which are made of public types only
   struct unit {
     std::size_t place;
     SOFTSCORE_HD T operator()(level, const shape& s, pixel p, std::size_t, const T*) const {
@@ -114,6 +116,7 @@ class likelihood_flow {
     SOFTSCORE_HD void operator()(T& v) const { v = v < T{} ? T{-1} : T{1}; }
   };
 
+ private:
   // out = M in
   void move(diffusion_time t, view_of<Be, const T> in, view_of<Be, T> out) {
     const double shrinking = corruption_.sigma_rate(t) / corruption_.sigma(t);

@@ -101,6 +101,8 @@ struct learned_variance_score {
       return (tilde + square * e * e) * std::exp(-log_variance(u));
     }
   };
+
+ public:  // for kernels, which are made of public types only
   struct set_one {
     template <class T>
     SOFTSCORE_HD void operator()(T& x) const {

@@ -67,6 +67,7 @@ struct bicubic_downsampling {
     }
   };
 
+ public:  // for kernels, which are made of public types only
   // Row j, column k of R, n x n with rows of zeros below those of the small image.
   struct reduce {
     SOFTSCORE_HD double operator()(level w, const shape& s, pixel p, std::size_t, const double*) const {
@@ -88,6 +89,7 @@ struct bicubic_downsampling {
     }
   };
 
+ private:
   // E R for images of side n, one per level.
   template <class Be>
   static array_of<Be, double> matrices(Be& be, per_image<level> levels, std::size_t images, std::size_t n) {

@@ -57,7 +57,7 @@ class diagonal_svd {
     measurement_to_modes<Be, T>(be, in, out);
   }
 
- private:
+ public:  // for kernels, which are made of public types only
   struct turn {
     template <class T>
     SOFTSCORE_HD T operator()(level, const shape& s, pixel p, std::size_t, const T* image, const double* signs) const {
@@ -65,6 +65,7 @@ class diagonal_svd {
     }
   };
 
+ private:
   std::vector<double> values_;
   std::shared_ptr<const std::vector<double>> signs_;  // none where all are 1
 };

@@ -135,6 +135,8 @@ class fourier_svd {
    private:
     std::vector<double> numbers_;
   };
+
+ public:  // for kernels, which are made of public types only
   struct mix {
     template <class T>
     SOFTSCORE_HD T operator()(level, const shape& s, pixel p, std::size_t, const T* modes, const double* table) const {
@@ -144,6 +146,7 @@ class fourier_svd {
     }
   };
 
+ private:
   kronecker_svd products_;
   std::shared_ptr<const std::vector<double>> waves_, waves_back_, shifts_, shifts_back_;
   std::vector<double> values_;

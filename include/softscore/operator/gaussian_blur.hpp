@@ -82,6 +82,7 @@ struct gaussian_blur {
     }
   }
 
+ public:  // for kernels, which are made of public types only
   // Tap i of an image's half kernel, before and after division by the sum of all 2 half_width + 1.
   struct weight {
     SOFTSCORE_HD double operator()(level w, const shape&, pixel p, std::size_t, const double*) const {
@@ -115,6 +116,7 @@ struct gaussian_blur {
     SOFTSCORE_HD static double square(double x) { return x * x; }
   };
 
+ private:
   // The sum over a line of `length` elements, `stride` apart, around `position`.
   template <class T>
   SOFTSCORE_HD static T line(const T* first, std::size_t position, std::size_t length, std::size_t stride,
@@ -126,6 +128,8 @@ struct gaussian_blur {
       sum += static_cast<T>(kernel[i]) * first[(position + i) * stride];
     return sum;
   }
+
+ public:  // for kernels, which are made of public types only
   struct along_rows {
     std::size_t half;
     template <class T>

@@ -112,7 +112,7 @@ class ddrm {
     if (a_s != 1.0) be.combine(x, term{a_s, x});
   }
 
- private:
+ public:  // for kernels, which are made of public types only
   struct divide {
     template <class T>
     SOFTSCORE_HD void operator()(T& y, const T& s) const {
@@ -136,6 +136,7 @@ class ddrm {
     }
   };
 
+ private:
   measurement<Op> how_;
   observation y_;
 };

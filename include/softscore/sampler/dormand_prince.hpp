@@ -139,6 +139,7 @@ struct dormand_prince {
   static constexpr row difference{71.0 / 57600,      0.0,        -71.0 / 16695, 71.0 / 1920,
                                   -17253.0 / 339200, 22.0 / 525, -1.0 / 40};
 
+ public:  // for kernels, which are made of public types only
   struct in_units {
     double absolute, relative;
     template <class T>
@@ -148,6 +149,7 @@ struct dormand_prince {
     }
   };
 
+ private:
   // Time falls, so a part of length l adds -l times the slopes.
   template <class M>
   static void weigh(M& memory, const row& weights, std::size_t count) {

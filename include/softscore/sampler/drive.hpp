@@ -149,6 +149,7 @@ drawn<Be, T> drive(Be& be, const S& sampler, const C& corruption, const D& denoi
         if (!detail::goes_on(observer, sampling_progress<Be, T>{be, at, x, h, run.nfe()}))
           return {std::move(from.x), run.nfe(), true};
         sampler.step(run, state, at, x, h);
+        if constexpr (GathersWork<Be>) be.flush();
       }
       return {std::move(from.x), run.nfe(), false};
     }

@@ -98,7 +98,7 @@ struct exponential_integrator {
     }
   }
 
- private:
+ public:  // for kernels, which are made of public types only
   struct multiply {
     template <class T>
     SOFTSCORE_HD T operator()(level, const shape& s, pixel p, std::size_t, const T* modes, const double* weight) const {
@@ -106,6 +106,7 @@ struct exponential_integrator {
     }
   };
 
+ private:
   template <class R>
   static parts_in<R> parts_at(R& run, diffusion_time t) {
     using operator_type = typename R::corruption_type::operator_type;

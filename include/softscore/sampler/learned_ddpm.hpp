@@ -66,7 +66,7 @@ struct learned_ddpm {
     }
   }
 
- private:
+ public:  // for kernels, which are made of public types only
   // Multiplies a normal number by the deviation large^u small^(1 - u).
   struct spread {
     double large, log_ratio;

@@ -110,6 +110,7 @@ class trainer {
       optimiser_.template step<Be, float>(backend_, count, parameters_.view(), first_moment_.view(),
                                           second_moment_.view(), gradient_.view(), rate_factor, factor);
     }
+    if constexpr (GathersWork<Be>) backend_.flush();
     history_.losses.push_back(static_cast<float>(loss));
     return loss;
   }

@@ -59,12 +59,16 @@ class tbb_backend : public host_verbs<tbb_backend> {
   /// Fills `out` with the numbers of the key, the same bits as on every backend, many at a time.
   template <Scalar T>
   void normal(noise_key key, batch images, view<T, host_space> out) {
+#if defined(__CUDACC__)  // nvcc's front end cannot compile the vectors of the other form, whose bits are the same
+    host_verbs::normal(key, images, out);
+#else
     const std::size_t elements = out.extent().per_image();
     share(images.count, 2 * elements, [&](std::size_t image) {
       T* z = raw(out) + image * elements;
       each_normals(key, images.first + image, elements,
                    [&](std::size_t i, std::size_t count, const float* numbers) { std::copy_n(numbers, count, z + i); });
     });
+#endif
   }
 
   /// Stores the sum of coefficient times array, in one pass and by vectors whatever the compiler is told.
@@ -82,6 +86,7 @@ class tbb_backend : public host_verbs<tbb_backend> {
     }
   }
 
+#if !defined(__CUDACC__)
   /// Stores the sum of coefficient times array and of `factor` times the numbers of the key into `out`, to the bits of
   /// `normal` and `combine`, without an array of the numbers.
   template <std::same_as<float> T, class... Terms>
@@ -96,6 +101,7 @@ class tbb_backend : public host_verbs<tbb_backend> {
       });
     });
   }
+#endif
 
   /// Stores each image of `in`, correlated along rows and columns with its own symmetric kernel (images x half kernel,
   /// the centre first; zero padding), into `out`. A refinement of `each_pixel` for separable operators.
@@ -113,6 +119,7 @@ class tbb_backend : public host_verbs<tbb_backend> {
   }
 
  private:
+#if !defined(__CUDACC__)
   // Calls body(i, count, z) with the normal numbers z of the elements i .. i + count - 1 of an image, one run after the
   // other.
   template <class Body>
@@ -129,6 +136,7 @@ class tbb_backend : public host_verbs<tbb_backend> {
       body(i, i + group <= elements ? group : elements % group, numbers);
     }
   }
+#endif
 
   template <std::size_t Terms>
   static void combine_vectors(float* out, std::size_t count, const std::array<float, Terms>& factor,

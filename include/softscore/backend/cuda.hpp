@@ -1,0 +1,19 @@
+#pragma once
+
+// The CUDA backend with all its operations: the only header to take it from, so that no operation can be missing. It is
+// for files that nvcc compiles (softscore::cuda).
+#if !defined(__CUDACC__)
+#error "softscore: softscore/backend/cuda.hpp is for files that a CUDA compiler compiles"
+#endif
+
+#include <softscore/backend/cuda/backend.cuh>
+#include <softscore/backend/cuda/conv2d.hpp>
+#include <softscore/backend/cuda/layer_norm_gelu.hpp>
+#include <softscore/backend/cuda/linear.hpp>
+#include <softscore/backend/operations.hpp>
+
+namespace softscore {
+
+static_assert(NetworkBackend<cuda_backend, float> && NetworkBackend<cuda_backend, double>);
+
+}  // namespace softscore

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <cstddef>
+#include <memory>
+
+#include <softscore/backend/cuda/device.cuh>
+#include <softscore/backend/cuda/device_backend.hpp>
+
+namespace softscore {
+
+/// What `cuda_backend` may be told.
+struct cuda_options {
+  int device{0};           ///< which of the machine's devices
+  std::size_t graphs{64};  ///< lists of work that are kept as CUDA graphs; with 0 every kernel is launched on its own
+};
+
+/// An NVIDIA GPU. Each backend has a stream of its own, so two on one device work side by side. Sums have a fixed
+/// order: the bits are the same from run to run. Throws `error` if there is no such device.
+class cuda_backend : public device_backend<cuda_device> {
+ public:
+  explicit cuda_backend(const cuda_options& options = {})
+      : device_backend{std::make_shared<cuda_device>(options.device), options.graphs} {}
+};
+static_assert(Backend<cuda_backend, float> && Backend<cuda_backend, double> && !HostBackend<cuda_backend>);
+
+}  // namespace softscore

@@ -1,0 +1,170 @@
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <memory>
+#include <type_traits>
+#include <utility>
+
+#include <softscore/backend/conv2d_shape.hpp>
+#include <softscore/backend/cuda/conv2d_direct.hpp>
+#include <softscore/backend/cuda/device_backend.hpp>
+#include <softscore/backend/cuda/fft.hpp>
+#include <softscore/backend/cuda/gemm.hpp>
+
+namespace softscore {
+
+namespace detail {
+// The length of the transform for such a convolution, or 0 where it goes tap by tap. With N at least side + radius the
+// cyclic convolution of the plane is the one wanted in the image and nothing comes around; and the kernel has to fit.
+inline std::size_t transform_length(const conv2d_shape& s) {
+  if (s.stride != 1 || s.kernel < 5) return 0;
+  const std::size_t needed = std::max(std::max(s.height, s.width) + s.radius(), s.kernel);
+  for (const std::size_t n : {std::size_t{8}, std::size_t{16}, std::size_t{32}, std::size_t{64}})
+    if (needed <= n) return n;
+  return 0;
+}
+
+template <class F>
+void with_transform_length(std::size_t n, const F& f) {
+  if (n == 8) f(std::integral_constant<std::size_t, 8>{});
+  if (n == 16) f(std::integral_constant<std::size_t, 16>{});
+  if (n == 32) f(std::integral_constant<std::size_t, 32>{});
+  if (n == 64) f(std::integral_constant<std::size_t, 64>{});
+}
+}  // namespace detail
+
+/// Arrays that convolutions use one after the other: the spectra of inputs, of outputs, and of the gradient of weights.
+template <class T, class Device>
+struct device_scratch {
+  using number = detail::complex_number<T>;
+  device_array<number, Device> input, output, weight;
+
+  void reserve(device_backend<Device>& be, device_array<number, Device>& which, std::size_t size) {
+    if (which.extent().size() < size) which = be.template make_unset<number>({size, 1, 1, 1});
+  }
+};
+template <class T, class Device>
+std::shared_ptr<device_scratch<T, Device>> make_scratch(device_backend<Device>&) {
+  return std::make_shared<device_scratch<T, Device>>();
+}
+
+/// What a convolution on a device keeps between calls. Kernels of 5 x 5 and more on planes that fit go through Fourier
+/// transforms: a plane's is made in the memory of a block, and bin by bin the channels are mixed by a product of
+/// matrices. The others go tap by tap.
+template <class T, class Device>
+struct device_conv2d {
+  conv2d_shape sizes;
+  std::size_t length;  // of the transforms, 0 for tap by tap
+  std::shared_ptr<device_scratch<T, Device>> scratch;
+  device_array<detail::complex_number<T>, Device> weight;  // bins x out x in
+
+  /// Images that are transformed at once.
+  static constexpr std::size_t most_images = 256;
+};
+
+/// Plans a convolution; throws `error` for sizes that no convolution has.
+template <class T, class Device>
+device_conv2d<T, Device> make_conv2d(device_backend<Device>& be, const conv2d_shape& sizes,
+                                     std::shared_ptr<device_scratch<T, Device>> scratch = nullptr) {
+  require_valid(sizes);
+  if (scratch == nullptr) scratch = make_scratch<T>(be);
+  device_conv2d<T, Device> plan{sizes, detail::transform_length(sizes), std::move(scratch), {}};
+  if (plan.length > 0) {
+    const std::size_t bins = plan.length * (plan.length / 2 + 1), images = std::min(sizes.images, plan.most_images);
+    auto& work = *plan.scratch;
+    work.reserve(be, work.input, bins * images * sizes.in_channels);
+    work.reserve(be, work.output, bins * images * sizes.out_channels);
+    work.reserve(be, work.weight, bins * sizes.in_channels * sizes.out_channels);
+    plan.weight = be.template make_unset<detail::complex_number<T>>({bins, 1, sizes.out_channels, sizes.in_channels});
+  }
+  return plan;
+}
+
+/// To be called after the weights changed and before the next forward or backward pass.
+template <class Device, Scalar T>
+void conv2d_prepare(device_backend<Device>& be, device_conv2d<T, Device>& plan,
+                    const_view<T, cuda_space> weight /*(O,I,k,k)*/) {
+  const conv2d_shape& s = plan.sizes;
+  detail::with_transform_length(plan.length, [&](auto n) {
+    be.note(detail::to_spectrum_task<T, n>{raw(weight), raw(plan.weight.view()), s.out_channels * s.in_channels,
+                                           s.kernel, s.kernel, s.radius()});
+  });
+}
+
+/// y (N,O,H',W') = weight (O,I,k,k) * x (N,I,H,W) + bias (O); H' and W' are H and W over the stride, rounded up.
+template <class Device, Scalar T>
+void conv2d_forward(device_backend<Device>& be, device_conv2d<T, Device>& plan, const_view<T, cuda_space> x,
+                    const_view<T, cuda_space> weight, const_view<T, cuda_space> bias, view<T, cuda_space> y) {
+  using number = detail::complex_number<T>;
+  conv2d_shape s = plan.sizes;
+  const std::size_t all = x.extent().images, in = s.in_channels, out = s.out_channels;
+  if (plan.length == 0) {
+    s.images = all;
+    be.note(detail::direct_forward_task<T>{raw(x), raw(weight), raw(bias), raw(y), s});
+    return;
+  }
+  number* const of_x = raw(plan.scratch->input.view());
+  number* const of_y = raw(plan.scratch->output.view());
+  const number* const of_weight = raw(plan.weight.view());
+  detail::with_transform_length(plan.length, [&](auto n) {
+    for (std::size_t first = 0; first < all; first += plan.most_images) {
+      const std::size_t images = std::min(plan.most_images, all - first);
+      be.note(detail::to_spectrum_task<T, n>{raw(x.images(first, images)), of_x, images * in, s.height, s.width, 0});
+      // Y(n,o) = sum over i of X(n,i) conj(W(o,i)), in every bin.
+      detail::multiply<device_backend<Device>, number>(be, {of_x, in, 1, images * in}, {of_weight, 1, in, out * in},
+                                                       {of_y, out, 1, images * out}, nullptr, images, out, in,
+                                                       detail::plane_layout<T, n>::bins, {.conjugate_b = 1});
+      be.note(detail::from_spectrum_task<T, n>{of_y, raw(y.images(first, images)), raw(bias), images * out, out,
+                                               s.height, s.width, 0});
+    }
+  });
+}
+
+/// The gradients of a loss with respect to x, weight and bias, from dy, that with respect to y. They are set, not added
+/// to; dx, or dweight together with dbias, may be empty and is then skipped.
+template <class Device, Scalar T>
+void conv2d_backward(device_backend<Device>& be, device_conv2d<T, Device>& plan, const_view<T, cuda_space> x,
+                     const_view<T, cuda_space> weight, const_view<T, cuda_space> dy, view<T, cuda_space> dx,
+                     view<T, cuda_space> dweight, view<T, cuda_space> dbias) {
+  using number = detail::complex_number<T>;
+  conv2d_shape s = plan.sizes;
+  const std::size_t all = dy.extent().images, in = s.in_channels, out = s.out_channels;
+  if (!dweight.empty()) be.note(detail::sum_task<T>{raw(dy), raw(dbias), all, out, s.out_height() * s.out_width()});
+  if (plan.length == 0) {
+    s.images = all;
+    if (!dx.empty()) be.note(detail::direct_input_gradient_task<T>{raw(weight), raw(dy), raw(dx), s});
+    if (!dweight.empty()) be.note(detail::direct_weight_gradient_task<T>{raw(x), raw(dy), raw(dweight), s});
+    return;
+  }
+  number* const of_x = raw(plan.scratch->input.view());
+  number* const of_y = raw(plan.scratch->output.view());
+  number* const of_dweight = raw(plan.scratch->weight.view());
+  const number* const of_weight = raw(plan.weight.view());
+  detail::with_transform_length(plan.length, [&](auto n) {
+    constexpr std::size_t bins = detail::plane_layout<T, n>::bins;
+    for (std::size_t first = 0; first < all; first += plan.most_images) {
+      const std::size_t images = std::min(plan.most_images, all - first);
+      be.note(detail::to_spectrum_task<T, n>{raw(dy.images(first, images)), of_y, images * out, s.height, s.width, 0});
+      if (!dweight.empty()) {
+        be.note(detail::to_spectrum_task<T, n>{raw(x.images(first, images)), of_x, images * in, s.height, s.width, 0});
+        // dW(o,i) = sum over n of conj(dY(n,o)) X(n,i).
+        detail::multiply<device_backend<Device>, number>(be, {of_y, 1, out, images * out}, {of_x, in, 1, images * in},
+                                                         {of_dweight, in, 1, out * in}, nullptr, out, in, images, bins,
+                                                         {.conjugate_a = 1, .accumulate = first > 0 ? 1u : 0u});
+      }
+      if (!dx.empty()) {
+        // dX(n,i) = sum over o of dY(n,o) W(o,i); the spectrum of x is no longer needed.
+        detail::multiply<device_backend<Device>, number>(be, {of_y, out, 1, images * out}, {of_weight, in, 1, out * in},
+                                                         {of_x, in, 1, images * in}, nullptr, images, in, out, bins);
+        be.note(detail::from_spectrum_task<T, n>{of_x, raw(dx.images(first, images)), nullptr, images * in, in,
+                                                 s.height, s.width, 0});
+      }
+    }
+    if (!dweight.empty())
+      be.note(detail::from_spectrum_task<T, n>{of_dweight, raw(dweight), nullptr, out * in, 1, s.kernel, s.kernel,
+                                               s.radius()});
+  });
+}
+
+}  // namespace softscore

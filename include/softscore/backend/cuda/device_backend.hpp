@@ -1,0 +1,214 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstring>
+#include <limits>
+#include <map>
+#include <memory>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include <softscore/backend/archetype.hpp>
+#include <softscore/backend/cuda/pool.hpp>
+#include <softscore/backend/cuda/separable.hpp>
+#include <softscore/backend/cuda/tape.hpp>
+#include <softscore/backend/cuda/tasks.hpp>
+#include <softscore/core/error.hpp>
+
+namespace softscore {
+
+/// The verbs on a device: every one of them notes a kernel on a tape, which hands them over when a result is asked for,
+/// when `flush` is called, or when it is full. `Device` is what launches, copies and waits: `cuda_device` in
+/// `cuda_backend`; the tests have one that runs kernels on the host, thread by thread.
+template <class Device>
+class device_backend {
+ public:
+  using space = cuda_space;
+  using device_type = Device;
+
+  device_backend(std::shared_ptr<Device> device, std::size_t most_graphs)
+      : device_{std::move(device)},
+        pool_{std::make_shared<detail::device_pool<Device>>(device_)},
+        tape_{std::make_unique<detail::tape<Device>>(device_, most_graphs)} {}
+
+  template <Scalar T>
+  device_array<T, Device> make(shape extent) {
+    auto array = make_unset<T>(extent);
+    note(detail::zero_task<T>{raw(array.view()), extent.size()});
+    return array;
+  }
+
+  /// The same with any content, for what is written before it is read.
+  template <class T>
+  device_array<T, Device> make_unset(shape extent) {
+    require(extent.per_image() <= std::numeric_limits<std::uint32_t>::max(), "the extent of an array", extent,
+            "below 2^32 elements per image");
+    return {extent, pool_};
+  }
+
+  template <Scalar T>
+  void upload(const T* host, view<T, cuda_space> device) {
+    const std::size_t bytes = device.size() * sizeof(T);
+    if (bytes > most_noted) {
+      flush();
+      device_->copy_to_device(raw(device), host, bytes);
+    } else {
+      tape_->note(detail::upload_task<T>{raw(device), device.size()}, bytes,
+                  [&](std::byte* numbers) { std::memcpy(numbers, host, bytes); });
+    }
+  }
+
+  /// Waits until all that was asked for is done.
+  template <class T>
+  void download(view<T, cuda_space> device, std::remove_const_t<T>* host) {
+    flush();
+    device_->copy_to_host(host, raw(device), device.size() * sizeof(T));
+  }
+
+  template <Scalar T>
+  void normal(noise_key key, batch images, view<T, cuda_space> out) {
+    const detail::normal_numbers_of numbers{key, images.first};
+    note(detail::normal_task<T>{raw(out), images.count, out.extent().per_image()}, numbers);
+  }
+
+  template <Scalar T, class... Terms>
+  void combine(view<T, cuda_space> out, const Terms&... terms) {
+    constexpr std::size_t count = sizeof...(Terms);
+    const std::size_t images = out.extent().images;
+    detail::combine_task<T, count> task{
+        raw(out), {static_cast<const T*>(raw(terms.array))...}, {}, {}, images, out.extent().per_image()};
+    std::size_t all = 0;
+    for_each_term(
+        [&](std::size_t k, const auto& term) {
+          task.first[k] = all;
+          task.each[k] = term.coefficient.shared() ? 0 : 1;
+          all += term.coefficient.shared() ? 1 : images;
+        },
+        terms...);
+    tape_->note(task, all * sizeof(T), [&](std::byte* numbers) {
+      T* to = reinterpret_cast<T*>(numbers);
+      for_each_term(
+          [&](std::size_t, const auto& term) {
+            const std::size_t n = term.coefficient.shared() ? 1 : images;
+            for (std::size_t i = 0; i < n; ++i) *to++ = static_cast<T>(term.coefficient[i]);
+          },
+          terms...);
+    });
+  }
+
+  template <class Body, class... T>
+  void for_each(Body body, view<T, cuda_space>... views) {
+    static_assert(std::is_trivially_copyable_v<Body>, "softscore: a body that goes to a device holds plain values");
+    note(detail::for_each_task<Body, T...>{{static_cast<const void*>(raw(views))...}, first_size(views...)}, body);
+  }
+
+  template <class Body, Scalar T, class... Tables>
+  void each_pixel(Body body, per_image<level> levels, const_view<T, cuda_space> in, view<T, cuda_space> out,
+                  Tables... tables) {
+    static_assert(std::is_trivially_copyable_v<Body>, "softscore: a body that goes to a device holds plain values");
+    const std::size_t count = levels.shared() ? 1 : out.extent().images;
+    const detail::each_pixel_task<Body, T, sizeof...(Tables)> task{
+        raw(in), raw(out), {static_cast<const double*>(raw(tables))...}, out.extent(), levels.shared() ? 0u : 1u};
+    tape_->note(task, detail::aligned(sizeof(Body)) + count * sizeof(level), [&](std::byte* numbers) {
+      std::memcpy(numbers, static_cast<const void*>(&body), sizeof(Body));
+      for (std::size_t i = 0; i < count; ++i) {
+        const level at = levels[i];
+        std::memcpy(numbers + detail::aligned(sizeof(Body)) + i * sizeof(level), &at, sizeof(level));
+      }
+    });
+  }
+
+  view<const double, cuda_space> constant(const std::shared_ptr<const std::vector<double>>& table) {
+    auto found = tables_.find(table.get());
+    if (found == tables_.end() || found->second.of.expired()) {
+      std::erase_if(tables_, [](const auto& kept) { return kept.second.of.expired(); });
+      kept_table made{table, make_unset<double>({.images = 1, .width = table->size()})};
+      upload(table->data(), made.copy.view());
+      found = tables_.insert_or_assign(table.get(), std::move(made)).first;
+    }
+    return found->second.copy.view();
+  }
+
+  /// Waits for the result.
+  template <class A, class B>
+  void dot(view<A, cuda_space> a, view<B, cuda_space> b, double* host) {
+    const std::size_t images = a.extent().images;
+    auto sums = make_unset<double>({images, 1, 1, 1});
+    note(detail::dot_task<std::remove_const_t<A>, std::remove_const_t<B>>{raw(a), raw(b), raw(sums.view()), images,
+                                                                          a.extent().per_image()});
+    download(sums.view(), host);
+  }
+
+  template <class From, class To>
+  void convert(view<From, cuda_space> from, view<To, cuda_space> to) {
+    for_each(detail::convert_body<To>{}, to, view<const From, cuda_space>{raw(from), from.extent()});
+  }
+
+  /// Correlates each image with its own symmetric kernel along rows and columns, in one pass where a plane fits into
+  /// the memory of a block.
+  template <Scalar T>
+  void correlate_separably(view<const double, cuda_space> kernels, const_view<T, cuda_space> in,
+                           view<T, cuda_space> out) {
+    const shape s = out.extent();
+    const std::size_t taps = kernels.extent().per_image();
+    if (detail::correlate_plane_task<T>::fits(s, taps)) {
+      note(detail::correlate_plane_task<T>{raw(kernels), raw(in), raw(out), taps, s.images * s.channels, s.channels,
+                                           s.height, s.width});
+    } else {
+      auto rows_done = make_unset<T>(s);
+      note(detail::correlate_lines_task<T>{raw(kernels), raw(in), raw(rows_done.view()), s, taps, 0});
+      note(detail::correlate_lines_task<T>{raw(kernels), raw(rows_done.view()), raw(out), s, taps, 1});
+    }
+  }
+
+  /// Starts what has been asked for so far, without waiting for it. Loops call it at the end of a step.
+  void flush() { tape_->flush(); }
+  /// Waits until all that was asked for is done.
+  void finish() {
+    flush();
+    device_->finish();
+  }
+
+  /// How many lists of work were started as graphs so far.
+  std::size_t replays() const { return tape_->replays(); }
+  Device& device() { return *device_; }
+
+  /// Notes a task, with the numbers it reads. For the operations of this backend.
+  template <class Task>
+  void note(const Task& task) {
+    tape_->note(task);
+  }
+  template <class Task, class Numbers>
+  void note(const Task& task, const Numbers& numbers) {
+    static_assert(std::is_trivially_copyable_v<Numbers>);
+    tape_->note(task, sizeof(Numbers),
+                [&](std::byte* to) { std::memcpy(to, static_cast<const void*>(&numbers), sizeof(Numbers)); });
+  }
+
+ private:
+  static constexpr std::size_t most_noted = std::size_t{1} << 20;
+
+  struct kept_table {
+    std::weak_ptr<const std::vector<double>> of;
+    device_array<double, Device> copy;
+  };
+
+  template <class F, class... Terms>
+  static void for_each_term(const F& f, const Terms&... terms) {
+    std::size_t k = 0;
+    (f(k++, terms), ...);
+  }
+  template <class First, class... Rest>
+  static std::size_t first_size(const First& first, const Rest&...) {
+    return first.size();
+  }
+
+  std::shared_ptr<Device> device_;
+  std::shared_ptr<detail::device_pool<Device>> pool_;
+  std::unique_ptr<detail::tape<Device>> tape_;
+  std::map<const std::vector<double>*, kept_table> tables_;
+};
+
+}  // namespace softscore

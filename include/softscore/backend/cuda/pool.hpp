@@ -1,0 +1,96 @@
+#pragma once
+
+#include <cstddef>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <utility>
+#include <vector>
+
+#include <softscore/core/shape.hpp>
+#include <softscore/core/view.hpp>
+
+namespace softscore {
+
+/// Memory of a device, which the host may not touch.
+struct cuda_space {
+  static constexpr bool host = false;
+};
+
+namespace detail {
+
+// Blocks of a device's memory that arrays gave back, for the next array of that size. All work of a backend is in one
+// order, so a block may be handed out while the device still works on what it held before.
+template <class Device>
+class device_pool {
+ public:
+  explicit device_pool(std::shared_ptr<Device> device) : device_{std::move(device)} {}
+  device_pool(const device_pool&) = delete;
+  device_pool& operator=(const device_pool&) = delete;
+  ~device_pool() { trim(); }
+
+  void* take(std::size_t bytes) {
+    const std::lock_guard guard{mutex_};
+    auto& blocks = free_[rounded(bytes)];
+    if (!blocks.empty()) {
+      void* block = blocks.back();
+      blocks.pop_back();
+      return block;
+    }
+    void* block = device_->try_allocate(rounded(bytes));
+    if (block == nullptr) {
+      trim();
+      block = device_->allocate(rounded(bytes));  // or throws
+    }
+    blocks.reserve(++made_[rounded(bytes)]);
+    return block;
+  }
+  void give_back(void* block, std::size_t bytes) {
+    const std::lock_guard guard{mutex_};
+    free_[rounded(bytes)].push_back(block);
+  }
+
+ private:
+  static constexpr std::size_t unit = 512;
+  static std::size_t rounded(std::size_t bytes) { return (bytes + unit - 1) / unit * unit; }
+  void trim() {
+    for (auto& [bytes, blocks] : free_) {
+      for (void* block : blocks) device_->release(block);
+      made_[bytes] -= blocks.size();
+      blocks.clear();
+    }
+  }
+
+  std::shared_ptr<Device> device_;
+  std::mutex mutex_;
+  std::map<std::size_t, std::vector<void*>> free_;
+  std::map<std::size_t, std::size_t> made_;
+};
+
+}  // namespace detail
+
+/// An owning batch in a device's memory. It moves but does not copy, and its memory returns to the backend's pool.
+template <class T, class Device>
+class device_array {
+ public:
+  device_array() = default;
+  device_array(shape extent, std::shared_ptr<detail::device_pool<Device>> pool)
+      : memory_{nullptr, release{std::move(pool), extent.size() * sizeof(T)}}, extent_{extent} {
+    if (extent.size() > 0) memory_.reset(static_cast<T*>(memory_.get_deleter().pool->take(extent.size() * sizeof(T))));
+  }
+
+  softscore::view<T, cuda_space> view() { return {memory_.get(), extent_}; }
+  softscore::view<const T, cuda_space> view() const { return {memory_.get(), extent_}; }
+  const shape& extent() const { return extent_; }
+
+ private:
+  struct release {
+    std::shared_ptr<detail::device_pool<Device>> pool{};
+    std::size_t bytes{};
+    void operator()(T* data) const { pool->give_back(data, bytes); }
+  };
+  std::unique_ptr<T[], release> memory_;
+  shape extent_{0, 0, 0, 0};
+};
+
+}  // namespace softscore
