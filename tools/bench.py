@@ -131,10 +131,12 @@ def measure(problem, options, versions):
             if wrong:
                 raise SystemExit(f"bench: {problem} disagrees with float64: {wrong}: {peer.start['errors'][wrong[0]]}")
             theirs = max(e["theirs"] for e in peer.start["errors"].values())
-            beaten = sum(e["ours"] <= e["theirs"] for e in peer.start["errors"].values())
+            worse = {name: e for name, e in peer.start["errors"].items() if e["ours"] > e["theirs"]}
             notes.append(f"Errors against float64, relative to the largest entry: ours at most {worst[1]['ours']:.1e} "
-                         f"({worst[0]}), theirs at most {theirs:.1e}; ours is the smaller one or equal in {beaten} of "
-                         f"{len(peer.start['errors'])} results.")
+                         f"({worst[0]}), theirs at most {theirs:.1e}; ours is the smaller one or equal in "
+                         f"{len(peer.start['errors']) - len(worse)} of {len(peer.start['errors'])} results"
+                         + "".join(f"{', but' if i == 0 else ','} {name} {e['ours']:.1e} against {e['theirs']:.1e}"
+                                   for i, (name, e) in enumerate(worse.items())) + ".")
         ours, rates, memory, contexts = {}, {}, {}, None
         theirs = {}
         for number in range(options.rounds):
@@ -178,7 +180,7 @@ def measure(problem, options, versions):
         if alone in ours:
             notes.append(f"{case}: {statistics.median(ours[alone]) / statistics.median(ours[case]):.2f} times as fast "
                          f"on {os.cpu_count()} threads as on one.")
-    if peers:
+    if peers_of(problem):
         notes.append("Peak memory of the processes: " +
                      ", ".join(f"{name} {used / 2**20:.0f} MiB" for name, used in memory.items()) + ".")
     return rows, notes, rates

@@ -1,9 +1,14 @@
 // What the parts of a training step reach, in floating-point operations or bytes per second, beside what this machine
 // can do at all. Batch 128 of the digit CNN's sizes; all cores.
 #include <memory>
-#include <numeric>
+#include <utility>
 
-#include <softscore/data/loader.hpp>
+#include <softscore/corruption/corruption.hpp>
+#include <softscore/corruption/linear_beta.hpp>
+#include <softscore/corruption/two_stage.hpp>
+#include <softscore/data/staged_batches.hpp>
+#include <softscore/operator/gaussian_blur.hpp>
+#include <softscore/operator/scaling.hpp>
 
 #include "digit_network.hpp"
 
@@ -174,14 +179,33 @@ struct noise {
 struct loading {
   static constexpr std::size_t size = 60000;
   static double bytes() { return 2.0 * 4 * images * side * side; }
-  void operator()() {
-    const auto chosen = batches.indices(count++);
-    gather(all.view(), chosen, pixel_scale{}, staged.view());
-  }
+  void operator()() { batches.prepare(++count % batches.steps_per_epoch()); }
   tbb_backend be;
   std::size_t count{};
-  host_array<float> all{be.make<float>({size, 1, side, side})}, staged{be.make<float>({images, 1, side, side})};
-  shuffling_loader batches{size, images, 1};
+  host_array<float> all{be.make<float>({size, 1, side, side})};
+  staged_batches batches{all.view(), images, 1, pixel_scale{}};
+};
+
+// The rest of what comes before the network: xi is drawn and the images are corrupted, each at a time of its own.
+template <class C>
+struct corrupting {
+  explicit corrupting(C corruption) : way{std::move(corruption)} {
+    for (std::size_t i = 0; i < images; ++i) times.push_back({(static_cast<double>(i) + 0.5) / images});
+  }
+  // The clean image and xi read, xi and the corrupted image written.
+  static double bytes() { return 4.0 * 4 * images * side * side; }
+  void operator()() {
+    const noise_key key{.seed = 1, .stream = noise_stream::training, .step = ++count};
+    way.draw_xi(be, key, batch{0, images}, xi.view());
+    way.template corrupt<tbb_backend, float>(be, per_image<diffusion_time>{std::span<const diffusion_time>{times}},
+                                             clean.view(), xi.view(), noisy.view());
+  }
+  tbb_backend be;
+  C way;
+  std::uint32_t count{};
+  std::vector<diffusion_time> times;
+  host_array<float> clean{be.make<float>({images, 1, side, side})}, xi{be.make<float>({images, 1, side, side})};
+  host_array<float> noisy{be.make<float>({images, 1, side, side})};
 };
 
 template <class T, class... Arguments>
@@ -220,5 +244,12 @@ int main(int argc, char** argv) {
     bench::add("Adam", called(&flat::operator()), 0, flat::bytes());
     bench::add("normal numbers", called(&noise::operator()), 0, noise::bytes());
     bench::add("loader", called(&loading::operator()), 0, loading::bytes());
+    const auto corrupted = [](const std::string& name, const auto& way) {
+      using each = corrupting<std::remove_cvref_t<decltype(way)>>;
+      bench::add(
+          "corruption, " + name, [way] { return [c = std::make_shared<each>(way)] { (*c)(); }; }, 0, each::bytes());
+    };
+    corrupted("noise", corruption{scaling{}, linear_beta{}});
+    corrupted("blur", corruption{gaussian_blur{.half_width = side}, two_stage{}});
   });
 }

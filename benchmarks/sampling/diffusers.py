@@ -32,7 +32,7 @@ def main():
     errors = {"drawn": {"ours": error(ours["ours/drawn"], exact), "theirs": error(theirs, exact)}}
 
     def drawing(memory_format, compiled, low):
-        network, chosen = prepared(memory_format, compiled), scheduler("ddpm")
+        network, chosen = prepared(golden_network, memory_format, compiled), scheduler("ddpm")
         start = torch.randn(64, 1, 28, 28).to(memory_format=memory_format)
         generator = torch.Generator().manual_seed(1)
 

@@ -1,9 +1,12 @@
 #pragma once
 
-// The digit CNN with the weights of the golden file, and what one training step needs.
+// The digit CNN with the weights of the golden file and a wide one, a training step and an evaluation of either, and
+// what a peer compares them by.
 #include <cstddef>
+#include <memory>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <softscore/backend/tbb.hpp>
@@ -27,11 +30,19 @@ inline digit_cnn golden_network() {
   return net;
 }
 
+/// 542,161 parameters, drawn from a seed.
+inline digit_cnn wide_network() {
+  digit_cnn net{{16, 32, 64, 32, 16}};
+  net.initialise(1);
+  return net;
+}
+
 /// Forward, mean squared error, backward and Adam on one batch.
 class training_step {
  public:
-  training_step(std::size_t threads, std::size_t images)
+  training_step(std::size_t threads, std::size_t images, digit_cnn network)
       : be{threads},
+        net{std::move(network)},
         batch_{images, 1, 28, 28},
         x{normal_numbers(batch_.size(), 1)},
         target{normal_numbers(batch_.size(), 2)},
@@ -77,7 +88,7 @@ class training_step {
   std::vector<float> gradients() { return values(gradients_); }
 
   tbb_backend be;
-  digit_cnn net{golden_network()};
+  digit_cnn net;
 
  private:
   std::vector<float> values(array_of<tbb_backend, float>& array) {
@@ -104,6 +115,80 @@ inline std::vector<float> numbers_of(const std::vector<diffusion_time>& times) {
   std::vector<float> t;
   for (const diffusion_time time : times) t.push_back(static_cast<float>(time.value));
   return t;
+}
+
+/// The network with its own weights, as in sampling.
+class evaluation {
+ public:
+  static constexpr double time = 0.4;
+
+  evaluation(std::size_t threads, std::size_t images, digit_cnn network)
+      : x{normal_numbers(images * network.image().size(), 1)},
+        be_{threads},
+        net_{std::move(network)},
+        batch_{net_.image().with_images(images)},
+        x_{be_.make<float>(batch_)},
+        out_{be_.make<float>(batch_)},
+        ws_{net_.workspace<float>(be_, batch_)} {
+    be_.upload(x.data(), x_.view());
+  }
+
+  void operator()() { net_.evaluate<tbb_backend, float>(be_, diffusion_time{time}, x_.view(), out_.view(), ws_); }
+  std::vector<float> output() {
+    std::vector<float> host(batch_.size());
+    be_.download(out_.view(), host.data());
+    return host;
+  }
+
+  std::vector<float> x;
+
+ private:
+  tbb_backend be_;
+  digit_cnn net_;
+  shape batch_;
+  array_of<tbb_backend, float> x_, out_;
+  digit_cnn_workspace<tbb_backend, float> ws_;
+};
+
+/// What a peer compares: a step's input, output, loss and gradients, and an evaluation of the same input at one time.
+/// `weights`, if any, are handed over too.
+inline void write_answer(const std::string& file, const digit_cnn& network, std::span<const float> weights = {}) {
+  constexpr std::size_t images = 128;
+  const std::vector<std::size_t> all{images, 1, 28, 28};
+  training_step step{cores(), images, network};
+  step.forward();
+  const std::vector<float> losses{static_cast<float>(step.backward())};
+  evaluation forward{cores(), images, network};
+  forward();
+  const auto t = numbers_of(step.times), out = step.output(), gradients = step.gradients(),
+             evaluated = forward.output();
+  std::vector<named_tensor> tensors{{"x", all, step.x},           {"t", {images}, t},
+                                    {"target", all, step.target}, {"ours/output", all, out},
+                                    {"ours/loss", {1}, losses},   {"ours/evaluated", all, evaluated}};
+  for (const parameter& p : step.net.layout()) {
+    const auto of = [&](std::span<const float> values) { return values.subspan(p.offset, p.size()); };
+    tensors.emplace_back("ours/grad/" + p.name, p.sizes, of(gradients));
+    if (!weights.empty()) tensors.emplace_back("param/" + p.name, p.sizes, of(weights));
+  }
+  write_safetensors(file, tensors);
+}
+
+/// Times a training step of 128 images, and of `network()` anew each time.
+template <class Network>
+void add_training_step(const std::string& name, std::size_t threads, Network network) {
+  add(name, [=] {
+    return [step = std::make_shared<training_step>(threads, 128, network())] {
+      step->forward();
+      benchmark::DoNotOptimize(step->backward());
+      step->update();
+    };
+  });
+}
+
+/// Times an evaluation.
+template <class Network>
+void add_evaluation(const std::string& name, std::size_t threads, std::size_t images, Network network) {
+  add(name, [=] { return [e = std::make_shared<evaluation>(threads, images, network())] { (*e)(); }; });
 }
 
 }  // namespace bench

@@ -1,11 +1,13 @@
-"""The digit CNN in PyTorch, with the weights of the golden file."""
+"""The digit CNN in PyTorch: with which weights, how it is compared with ours, and in which ways it is timed."""
 import math
 
 import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from peer import GOLDEN
+from peer import GOLDEN, error
+
+TIME = 0.4  # of an evaluation
 
 
 class Block(nn.Module):
@@ -41,11 +43,15 @@ class DigitCNN(nn.Module):
         return self.final(x)
 
 
-def golden_network(dtype=torch.float32):
-    network = DigitCNN()
-    weights = {n.removeprefix("param/"): v for n, v in load_file(GOLDEN).items() if n.startswith("param/")}
-    network.load_state_dict(weights)
+def network_of(tensors, dtype=torch.float32, **arguments):
+    """The network with the tensors named param/..."""
+    network = DigitCNN(**arguments)
+    network.load_state_dict({n.removeprefix("param/"): v for n, v in tensors.items() if n.startswith("param/")})
     return network.to(dtype)
+
+
+def golden_network(dtype=torch.float32):
+    return network_of(load_file(GOLDEN), dtype)
 
 
 def gradients_of(network, x, t, target):
@@ -68,6 +74,58 @@ def modes(quick):
         yield "bfloat16 compile", torch.contiguous_format, True, True
 
 
-def prepared(memory_format, compiled):
-    network = golden_network().to(memory_format=memory_format)
+def evaluated(network, x):
+    with torch.inference_mode():
+        return network(x, torch.full((len(x),), TIME, dtype=torch.float64))
+
+
+def training_errors(ours, make):
+    """Of output, loss and all gradients, ours and theirs; make(dtype) gives the network."""
+    x, t, target = ours["x"], ours["t"], ours["target"]
+    exact = gradients_of(make(torch.float64), x.double(), t, target.double())
+    theirs = gradients_of(make(), x, t, target)
+    return {name: {"ours": error(ours["ours/" + name], exact[name]), "theirs": error(theirs[name], exact[name])}
+            for name in exact}
+
+
+def forward_errors(ours, make):
+    exact = evaluated(make(torch.float64), ours["x"].double())
+    return {"evaluation": {"ours": error(ours["ours/evaluated"], exact),
+                           "theirs": error(evaluated(make(), ours["x"]), exact)}}
+
+
+def prepared(make, memory_format, compiled):
+    network = make().to(memory_format=memory_format)
     return torch.compile(network) if compiled else network
+
+
+def training_modes(ours, make, quick):
+    """Ways to do a training step: {mode: function}."""
+    def stepper(memory_format, compiled, low):
+        network = prepared(make, memory_format, compiled)
+        optimiser = torch.optim.Adam(network.parameters(), lr=2e-4, fused=True)
+        images, t, target = ours["x"].to(memory_format=memory_format), ours["t"], ours["target"]
+
+        def step():
+            optimiser.zero_grad(set_to_none=True)
+            with torch.autocast("cpu", torch.bfloat16, enabled=low):
+                loss = torch.nn.functional.mse_loss(network(images, t), target)
+            loss.backward()
+            optimiser.step()
+        return step
+
+    return {name: stepper(f, c, low) for name, f, c, low in modes(quick)}
+
+
+def forward_modes(ours, make, count, quick):
+    """Ways to evaluate `count` images."""
+    def evaluation(memory_format, compiled, low):
+        network = prepared(make, memory_format, compiled)
+        images, times = ours["x"][:count].to(memory_format=memory_format), torch.full((count,), TIME, dtype=torch.float64)
+
+        def evaluate():
+            with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=low):
+                network(images, times)
+        return evaluate
+
+    return {name: evaluation(f, c, low) for name, f, c, low in modes(quick)}

@@ -52,6 +52,8 @@ loaded_model load_checkpoint(const std::filesystem::path& path) {
                                   "a recipe of this program");
   softscore::detail::require_file(entry->takes_schedule || !loaded.about.settings.schedule, file.path(),
                                   "the setting schedule", "there", "left out for this recipe");
+  softscore::detail::require_file(entry->looks_ahead || loaded.about.settings.objective.empty(), file.path(),
+                                  "the setting objective", loaded.about.settings.objective, "left out for this recipe");
   check_size(file, loaded.about);
   const auto usual = entry->training();
   loaded.about.settings.training.times = usual.times;

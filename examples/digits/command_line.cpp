@@ -98,7 +98,7 @@ void data_flags(flags& f, run_settings& settings) {
 struct train_choices {
   std::optional<std::size_t> epochs{}, batch{}, every{}, warm_up{};
   std::optional<double> rate{}, ahead{};
-  std::optional<std::string> sampler{};
+  std::optional<std::string> sampler{}, objective{};
   std::optional<std::size_t> steps{};
   std::uint64_t seed{};
   std::string network{"small"};
@@ -112,7 +112,12 @@ train_command complete(train_command command, const train_choices& chosen) {
   s.training = entry.training();
   softscore::require(!chosen.ahead || entry.looks_ahead, "--ahead", chosen.ahead.value_or(0.0),
                      "left out, for the loss of the recipe " + s.recipe + " does not look ahead");
-  s.ahead = chosen.ahead.value_or(entry.ahead);
+  softscore::require(!chosen.objective || entry.looks_ahead, "--objective", chosen.objective.value_or(""),
+                     "left out, for the recipe " + s.recipe + " has a loss of its own");
+  if (entry.looks_ahead) s.objective = parse_objective("--objective", chosen.objective.value_or("soft"));
+  softscore::require(!chosen.ahead || s.objective != "naive", "--ahead", chosen.ahead.value_or(0.0),
+                     "left out, for the naive loss does not look ahead");
+  s.ahead = s.objective == "naive" ? 0.0 : chosen.ahead.value_or(entry.ahead);
   if (!chosen.schedule.empty()) {
     softscore::require(entry.takes_schedule, "--schedule", chosen.schedule.string(),
                        "left out, for the recipe " + s.recipe + " has a schedule of its own");
@@ -154,6 +159,8 @@ int run_command_line(int count, char** arguments) {
   train.whole("--warm-up", chosen.warm_up, "steps over which the rate grows from 0 (the recipe's)", 0);
   train.zero_or_above("--ahead", chosen.ahead,
                       "blur and mask: the loss compares images as they are so much earlier than time t (the recipe's)");
+  train.word("--objective", "NAME", chosen.objective,
+             "blur and mask: soft compares images under the corruption, naive as they are, the baseline (soft)");
   train.word("--schedule", "FILE", chosen.schedule,
              "blur and mask: a schedule that schedule_search wrote, for images of this size (the recipe's)");
   train.whole("--seed", chosen.seed, "of weights, order, times, noise and samples (0)", 0,

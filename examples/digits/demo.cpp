@@ -55,6 +55,7 @@ void run(const demo_command& command) {
   s.widths = demo.widths;
   const auto& entry = find_recipe(s.recipe);
   s.ahead = demo.ahead;
+  s.objective = "soft";
   s.training = entry.training();
   s.training.epochs = command.data.empty() ? demo.epochs : demo.epochs_on_files;
   s.training.batch = demo.batch;

@@ -43,6 +43,12 @@ struct sampling_view {
 using training_watch = std::function<bool(const softscore::training_progress&)>;
 using sampling_watch = std::function<bool(const sampling_view&)>;
 
+/// What is left open of the loss of a recipe.
+struct loss_choice {
+  double ahead{};  ///< how much earlier the soft score's loss compares
+  bool naive{};    ///< the naive loss in its place
+};
+
 /// Images in [0, 1] (not clipped), and what they cost.
 struct drawing {
   softscore::image_batch images;
@@ -74,7 +80,7 @@ class model {
   virtual void fit_start(softscore::tbb_backend& be, const softscore::image_batch& images) = 0;
 
   virtual softscore::training_result train(softscore::tbb_backend& be, const softscore::data_set& data,
-                                           const softscore::training_options& options, double ahead,
+                                           const softscore::training_options& options, const loss_choice& loss,
                                            const training_watch& watch,
                                            const std::optional<softscore::training_state>& from,
                                            const softscore::checkpoint_extras& extras) = 0;
@@ -95,7 +101,7 @@ struct recipe_entry {
   std::string_view name, about;
   std::string_view sampler;  ///< its usual one
   std::size_t steps{};       ///< and how many of its steps
-  bool looks_ahead{};        ///< whether its loss is the soft score's
+  bool looks_ahead{};        ///< whether its loss is the soft score's, or the naive one in its place
   double ahead{};            ///< how much earlier the soft score's loss compares; 0 for the others
   bool fits_start{};         ///< whether sampling starts from a law fitted to the training images
   bool takes_schedule{};     ///< whether a file may give its schedule

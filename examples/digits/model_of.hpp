@@ -45,10 +45,10 @@ class model_of final : public model {
   }
 
   softscore::training_result train(softscore::tbb_backend& be, const softscore::data_set& data,
-                                   const softscore::training_options& options, double ahead,
+                                   const softscore::training_options& options, const loss_choice& loss,
                                    const training_watch& watch, const std::optional<softscore::training_state>& from,
                                    const softscore::checkpoint_extras& extras) override {
-    return softscore::train(be, denoiser_, corruption_, Recipe::objective(ahead), data, options, watch, from, extras);
+    return softscore::train(be, denoiser_, corruption_, Recipe::objective(loss), data, options, watch, from, extras);
   }
 
   void check_sampler(const std::string& sampler) const override {
@@ -124,7 +124,7 @@ recipe_entry entry_of() {
           Recipe::about,
           Recipe::sampler,
           Recipe::steps,
-          std::same_as<decltype(Recipe::objective(0.0)), softscore::soft_score>,
+          std::same_as<decltype(Recipe::objective(loss_choice{})), soft_or_naive>,
           Recipe::ahead,
           Recipe::fits_start,
           Recipe::takes_schedule,

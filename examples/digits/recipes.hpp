@@ -15,12 +15,15 @@
 #include <softscore/nn/digit_cnn.hpp>
 #include <softscore/objective/cold_loss.hpp>
 #include <softscore/objective/epsilon_score.hpp>
+#include <softscore/objective/naive_score.hpp>
 #include <softscore/objective/soft_score.hpp>
 #include <softscore/operator/centred_mask.hpp>
 #include <softscore/operator/eraser.hpp>
 #include <softscore/operator/gaussian_blur.hpp>
 #include <softscore/operator/scaling.hpp>
 #include <softscore/train/options.hpp>
+
+#include "model.hpp"
 
 // A recipe is four choices: a corruption, what the network predicts, what training minimises, and how one samples.
 // The numbers are those of EQUATIONS.md, but for the steps of the soft recipes' samplers and the mask's `ahead`
@@ -36,6 +39,29 @@ struct soft_schedule {
     return searched ? searched->level_at(t) : usual.level_at(t);
   }
   double sigma_at(softscore::diffusion_time t) const { return searched ? searched->sigma_at(t) : usual.sigma_at(t); }
+};
+
+/// The losses of the soft recipes, chosen by the command line: one type, so that training is compiled once.
+struct soft_or_naive {
+  static constexpr bool needs_normal_noise = true;
+
+  softscore::soft_score soft{};
+  bool naive{};
+
+  template <softscore::Scalar T, class Be>
+  auto workspace(Be& be, const softscore::shape& most) const {
+    return soft.workspace<T>(be, most);
+  }
+  template <class Be, class C, class D, class DM, class T, class M>
+  void evaluate(Be& be, const C& corruption, const D& denoiser, DM& denoiser_memory,
+                const softscore::corrupted_batch<Be, T>& batch, softscore::const_view<T, typename Be::space> phi,
+                softscore::view<T, typename Be::space> gradient, double* losses, M& memory) const {
+    if (naive)
+      softscore::naive_score{}.evaluate(be, corruption, denoiser, denoiser_memory, batch, phi, gradient, losses,
+                                        memory);
+    else
+      soft.evaluate(be, corruption, denoiser, denoiser_memory, batch, phi, gradient, losses, memory);
+  }
 };
 
 /// Noise alone, as in DDPM (EQUATIONS S1, L4, T1, R1).
@@ -54,7 +80,7 @@ struct ddpm_recipe {
   static auto denoiser(softscore::digit_cnn network, const C& corruption) {
     return softscore::epsilon_denoiser{std::move(network), corruption};
   }
-  static auto objective(double) { return softscore::epsilon_score{}; }
+  static auto objective(const loss_choice&) { return softscore::epsilon_score{}; }
   static softscore::training_options training() { return {.times = {1000}, .pixels = {1.0f, -0.5f}}; }
 };
 
@@ -75,7 +101,7 @@ struct eraser_recipe {
   static auto denoiser(softscore::digit_cnn network, const C&) {
     return softscore::clean_denoiser{std::move(network)};
   }
-  static auto objective(double) { return softscore::cold_loss{}; }
+  static auto objective(const loss_choice&) { return softscore::cold_loss{}; }
   static softscore::training_options training() { return {.times = {100}, .pixels = {1.0f, -0.5f}}; }
 };
 
@@ -90,7 +116,9 @@ struct soft_recipe {
   static auto denoiser(softscore::digit_cnn network, const C&) {
     return softscore::residual_denoiser{std::move(network)};
   }
-  static auto objective(double ahead_by) { return softscore::soft_score{.ahead = ahead_by}; }
+  static auto objective(const loss_choice& choice) {
+    return soft_or_naive{softscore::soft_score{.ahead = choice.ahead}, choice.naive};
+  }
   static softscore::training_options training() { return {.clip_norm = 1.0, .warm_up = 500, .average = 0.999}; }
 };
 

@@ -78,6 +78,7 @@ rows settings_rows(const run_settings& s, const results_plan& plan, const findin
            {"learning rate",
             short_number(o.rate) + (o.warm_up > 0 ? ", reached after " + std::to_string(o.warm_up) + " steps" : "")},
            {"seed", std::to_string(o.seed)}};
+  if (!s.objective.empty()) all.emplace_back("objective", s.objective);
   if (s.ahead > 0.0) all.emplace_back("loss compares at", "time t - " + short_number(s.ahead));
   if (o.average > 0.0) all.emplace_back("average of the parameters", "keeps " + short_number(o.average) + " at a step");
   if (o.clip_norm < 1e300) all.emplace_back("gradient's norm", "clipped at " + short_number(o.clip_norm));

@@ -66,6 +66,12 @@ std::string widths_text(const std::vector<std::size_t>& widths) {
   return text;
 }
 
+std::string parse_objective(std::string_view where, const std::string& text) {
+  softscore::require(text == "soft" || text == "naive", where,
+                     text.empty() ? "empty" : softscore::detail::printable(text, 80), "soft or naive");
+  return text;
+}
+
 softscore::checkpoint_settings to_metadata(const run_settings& settings, const softscore::shape& image,
                                            const std::string& fingerprint) {
   const auto& o = settings.training;
@@ -87,6 +93,7 @@ softscore::checkpoint_settings to_metadata(const run_settings& settings, const s
                                      {"average", exactly(o.average)},
                                      {"ahead", exactly(settings.ahead)},
                                      {"checkpoint_every", std::to_string(o.checkpoint_every)}};
+  if (!settings.objective.empty()) all["objective"] = settings.objective;
   if (settings.schedule) all["schedule"] = softscore::schedule_text({*settings.schedule, {}});
   return all;
 }
@@ -112,6 +119,7 @@ read_settings from_metadata(const softscore::safetensors_file& file) {
   s.side = read.image.width;
   s.widths = parse_widths(where("network"), file.metadata("network"));
   s.ahead = real("ahead", 0.0);
+  if (const auto text = file.find_metadata("objective")) s.objective = parse_objective(where("objective"), *text);
   if (const auto text = file.find_metadata("schedule"))
     s.schedule = softscore::parse_schedule(*text, where("schedule")).schedule;
   auto& o = s.training;

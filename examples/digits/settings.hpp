@@ -24,9 +24,13 @@ struct run_settings {
   std::size_t side{28};  ///< of the stroke digits, in pixels
   std::vector<std::size_t> widths{16, 32, 32, 16};
   double ahead{};                                  ///< how much earlier than at t the soft score's loss compares
+  std::string objective{};                         ///< of a soft recipe: "soft" or "naive"; empty for the others
   std::optional<softscore::tabulated> schedule{};  ///< of a soft recipe, if not its own
   softscore::training_options training{};
 };
+
+/// The loss of a soft recipe. Throws `error` in which `where` names the flag or file unless it is "soft" or "naive".
+std::string parse_objective(std::string_view where, const std::string& text);
 
 /// Channels of the blocks of a network: "small" and "large" are EQUATIONS N1's, and "8,16,8" gives them one by one.
 /// `where` names the flag or file in the sentence of the `error` that it throws.

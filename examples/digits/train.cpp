@@ -33,7 +33,8 @@ void train_and_show(model& m, run_settings settings, const results_plan& plan, c
     out_of_time = minutes && p.seconds >= 60.0 * *minutes;
     return !interrupted() && !out_of_time;
   };
-  const auto result = m.train(backend, data, settings.training, settings.ahead, watch, from, extras);
+  const auto result =
+      m.train(backend, data, settings.training, {settings.ahead, settings.objective == "naive"}, watch, from, extras);
   if (result.stopped && !out_of_time) {
     throw stopped_by_user{"stopped after step " + std::to_string(steps_done) +
                           "; go on with: digits resume --checkpoint " + plan.checkpoint.string()};

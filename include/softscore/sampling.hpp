@@ -25,6 +25,7 @@
 #include <softscore/denoiser/classifier_guided.hpp>
 #include <softscore/denoiser/edm_denoiser.hpp>
 #include <softscore/denoiser/in_precision.hpp>
+#include <softscore/denoiser/learned_variance_denoiser.hpp>
 #include <softscore/denoiser/network_denoiser.hpp>
 #include <softscore/denoiser/spectral_denoiser.hpp>
 #include <softscore/denoiser/thresholding.hpp>

@@ -9,6 +9,7 @@
 #include <softscore/data/idx.hpp>
 #include <softscore/data/image_folder.hpp>
 #include <softscore/data/loader.hpp>
+#include <softscore/data/staged_batches.hpp>
 #include <softscore/data/stroke_digits.hpp>
 #include <softscore/denoiser/gaussian_denoiser.hpp>
 #include <softscore/denoiser/mixture_denoiser.hpp>

@@ -113,6 +113,33 @@ TEST_CASE("tbb fills with the very bits of the one-by-one normals, whatever the 
     CHECK(different == 0);
   }
 }
+
+TEST_CASE("tbb combines with fresh noise to the bits of noise first and combination after", "[backend]") {
+  tbb_backend be;
+  const noise_key key{.seed = 9, .stream = noise_stream::sampling, .step = 4};
+  const std::vector<double> each{2.0, -1.0, 0.3};
+  for (const std::size_t elements : std::initializer_list<std::size_t>{1, 7, 63, 64, 130, 784, 40000}) {
+    const shape sizes{3, 1, 1, elements};
+    auto z = be.make<float>(sizes), a = be.make<float>(sizes), b = be.make<float>(sizes), c = be.make<float>(sizes);
+    auto out = be.make<float>(sizes);
+    be.normal(noise_key{.seed = 1}, batch{0, 3}, a.view());
+    be.normal(noise_key{.seed = 2}, batch{0, 3}, b.view());
+    be.normal(noise_key{.seed = 3}, batch{0, 3}, c.view());
+    be.normal(key, batch{5, 3}, z.view());
+    const term first{per_image<double>{std::span<const double>{each}}, a.view()}, second{0.7, b.view()},
+        third{-0.1, c.view()};
+    CAPTURE(elements);
+    be.combine(out.view(), first, second, third, term{1.3, z.view()});
+    auto wanted = values_of(be, out.view());
+    be.combine_with_normal(key, batch{5, 3}, 1.3, out.view(), first, second, third);
+    CHECK(values_of(be, out.view()) == wanted);
+    be.combine(out.view(), first, second, term{1.3, z.view()});
+    wanted = values_of(be, out.view());
+    // The result may take the place of a term.
+    be.combine_with_normal(key, batch{5, 3}, 1.3, b.view(), first, second);
+    CHECK(values_of(be, b.view()) == wanted);
+  }
+}
 #endif
 
 TEMPLATE_TEST_CASE("combine is the sum of coefficient times array", "[backend]", HOST_BACKENDS, opaque_backend,

@@ -77,6 +77,13 @@ TEST_CASE("Wrong words and values are answered by one sentence") {
       {{"train", "--steps", "0"}, "--steps is 0, but it must be"},
       {{"train", "--minutes", "-1"}, "--minutes is -1, but it must be a number above 0"},
       {{"train", "--recipe", "soup"}, "--recipe is soup, but it must be one of ddpm, eraser, blur, mask"},
+      {{"train", "--objective", "best"}, "--objective is best, but it must be soft or naive"},
+      {{"train", "--recipe", "ddpm", "--objective", "soft"},
+       "--objective is soft, but it must be left out, for the recipe ddpm has a loss of its own"},
+      {{"train", "--recipe", "eraser", "--objective", "naive"},
+       "--objective is naive, but it must be left out, for the recipe eraser has a loss of its own"},
+      {{"train", "--recipe", "mask", "--objective", "naive", "--ahead", "0.1"},
+       "--ahead is 0.1, but it must be left out, for the naive loss does not look ahead"},
       {{"train", "--network", "huge"}, "--network is huge, but it must be small, large or up to 16 widths"},
       {{"train", "--network", "8,,8"}, "--network is 8,,8, but it must be"},
       {{"train", "--network", "8,0"}, "--network is 8,0, but it must be"},
@@ -136,6 +143,10 @@ TEST_CASE("A checkpoint that is none, or not this program's, is refused") {
   with(good + "x", "the data is");
   with(replaced(good, "softscore digits 1", "softscore digits 9"), "is no checkpoint of this program");
   with(replaced(good, "\"recipe\":\"blur\"", "\"recipe\":\"soup\""), "the setting recipe is soup");
+  with(replaced(good, "\"objective\":\"soft\"", "\"objective\":\"best\""),
+       "the setting objective is best, but it must be soft or naive");
+  with(replaced(good, "\"recipe\":\"blur\"", "\"recipe\":\"ddpm\""),
+       "the setting objective is soft, but it must be left out for this recipe");
   with(replaced(good, "\"network\":\"16\"", "\"network\":\"17\""), "param/");
   with(replaced(good, "\"network\":\"16\"", "\"network\":\"99\""), "is [16, 1, 7, 7], but it must be [99, 1, 7, 7]");
   with(replaced(good, "\"height\":\"12\"", "\"height\":\"13\""), "bad.safetensors");

@@ -126,6 +126,22 @@ TEST_CASE("Help explains every command") {
   }
 }
 
+TEST_CASE("A soft recipe trains by the naive loss where asked, and its checkpoint goes on so") {
+  const std::string recipe = GENERATE("blur", "mask");
+  const temporary_folder usual, soft, naive, folder;
+  REQUIRE(digits(small_run(recipe, usual)).code == 0);
+  REQUIRE(digits(small_run(recipe, soft, {"--objective", "soft"})).code == 0);
+  REQUIRE(digits(small_run(recipe, naive, {"--objective", "naive"})).code == 0);
+  REQUIRE(digits(small_run(recipe, folder, {"--objective", "naive", "--epochs", "1"})).code == 0);
+  CHECK((content_of(soft / "samples.npy") == content_of(usual / "samples.npy")));
+  CHECK((content_of(naive / "samples.npy") != content_of(usual / "samples.npy")));
+  const std::string checkpoint = (folder / "checkpoint.safetensors").string();
+  REQUIRE(digits({"resume", "--checkpoint", checkpoint, "--epochs", "2", "--count", "4", "--steps", "5"}).code == 0);
+  CHECK((content_of(folder / "samples.npy") == content_of(naive / "samples.npy")));
+  CHECK_THAT(digits({"show", "--checkpoint", checkpoint}).out, ContainsSubstring("naive"));
+  CHECK_THAT(digits({"train", "--help"}).out, ContainsSubstring("--objective"));
+}
+
 TEST_CASE("A searched schedule is trained under, and the checkpoint carries it along") {
   const temporary_folder folder, straight, usual;
   const std::string file =

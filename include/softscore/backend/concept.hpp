@@ -129,6 +129,16 @@ template <class Be, class T>
 concept CorrelatesSeparably = requires(Be& be, view_of<Be, const double> kernels, view_of<Be, const T> in,
                                        view_of<Be, T> out) { be.correlate_separably(kernels, in, out); };
 
+/// `be.combine_with_normal(key, images, factor, out, terms...)`: what `normal` into an array and `combine` of up to
+/// three terms with that array, times `factor`, as the last one would store, in one pass and to the same bits.
+/// Optional.
+template <class Be, class T>
+concept CombinesWithNormal =
+    requires(Be& be, noise_key key, batch images, view_of<Be, T> out, term<T, typename Be::space> one) {
+      be.combine_with_normal(key, images, 1.0, out, one);
+      be.combine_with_normal(key, images, 1.0, out, one, one, one);
+    };
+
 /// `be.flush()` starts what was asked for so far, without waiting. Optional, for a backend that gathers work: the loops
 /// call it at the end of a step.
 template <class Be>

@@ -5,8 +5,8 @@
 #include <utility>
 #include <vector>
 
-#include <softscore/corruption/at_each_time.hpp>
 #include <softscore/corruption/concept.hpp>
+#include <softscore/corruption/scheduled_operator.hpp>
 #include <softscore/operator/concept.hpp>
 
 namespace softscore {
@@ -15,35 +15,14 @@ namespace softscore {
 /// (EQUATIONS F8, F9; 000 s2a). b = c + `grain` z with one number c per image, uniform in [-`range`, `range`], and z
 /// standard normal.
 template <class Op, class S>
-class background_corruption {
-  static_assert(LinearOperator<Op>, "softscore: this type is not a linear operator: it lacks apply or adjoint");
+class background_corruption : public scheduled_operator<Op, S> {
   static_assert(LevelSchedule<S>, "softscore: this schedule lacks the level at a time");
 
  public:
   using law = fixed_background;
-  using operator_type = Op;
 
   background_corruption(Op op, S schedule, double range = 0.5, double grain = 0.05)
-      : operator_{std::move(op)}, schedule_{std::move(schedule)}, range_{range}, grain_{grain} {}
-
-  const Op& linear_operator() const { return operator_; }
-  const S& schedule() const { return schedule_; }
-
-  level level_at(diffusion_time t) const { return schedule_.level_at(t); }
-
-  template <class Be, Scalar T>
-  void signal(Be& be, per_image<diffusion_time> times, const_view<T, typename Be::space> x,
-              view<T, typename Be::space> out) const {
-    thread_local std::vector<level> buffer;
-    degradation<Op>::apply(operator_, be, levels(times, x.extent().images, buffer), x, out);
-  }
-
-  template <class Be, Scalar T>
-  void signal_adjoint(Be& be, per_image<diffusion_time> times, const_view<T, typename Be::space> x,
-                      view<T, typename Be::space> out) const {
-    thread_local std::vector<level> buffer;
-    degradation<Op>::adjoint(operator_, be, levels(times, x.extent().images, buffer), x, out);
-  }
+      : scheduled_operator<Op, S>{std::move(op), std::move(schedule)}, range_{range}, grain_{grain} {}
 
   /// x_t as b + C_t (x_0 - b): one application of the operator.
   template <class Be, Scalar T>
@@ -51,7 +30,7 @@ class background_corruption {
                const_view<T, typename Be::space> xi, view<T, typename Be::space> out) const {
     auto difference = be.template make<T>(out.extent());
     be.combine(difference.view(), term<T, typename Be::space>{1.0, clean}, term<T, typename Be::space>{-1.0, xi});
-    signal<Be, T>(be, times, difference.view(), out);
+    this->template signal<Be, T>(be, times, difference.view(), out);
     be.combine(out, term{1.0, out}, term<T, typename Be::space>{1.0, xi});
   }
 
@@ -88,12 +67,6 @@ class background_corruption {
   };
 
  private:
-  per_image<level> levels(per_image<diffusion_time> times, std::size_t images, std::vector<level>& buffer) const {
-    return detail::at_each_time<level>(times, images, buffer, [&](diffusion_time t) { return schedule_.level_at(t); });
-  }
-
-  Op operator_;
-  S schedule_;
   double range_, grain_;
 };
 

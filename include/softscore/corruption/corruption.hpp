@@ -9,6 +9,7 @@
 #include <softscore/core/error.hpp>
 #include <softscore/corruption/at_each_time.hpp>
 #include <softscore/corruption/concept.hpp>
+#include <softscore/corruption/scheduled_operator.hpp>
 #include <softscore/corruption/start_law.hpp>
 #include <softscore/operator/concept.hpp>
 
@@ -18,48 +19,45 @@ namespace softscore {
 /// the noise its deviation sigma at every time, and the law of what is left at the start of sampling (EQUATIONS F1,
 /// F11; 001 Eq 4).
 template <class Op, class S, StartLaw Start = nothing_left>
-class corruption {
-  static_assert(LinearOperator<Op>, "softscore: this type is not a linear operator: it lacks apply or adjoint");
+class corruption : public scheduled_operator<Op, S> {
   static_assert(
       Schedule<S>,
       "softscore: this schedule lacks the level or the noise at a time; background_corruption needs no noise");
 
+  using base = scheduled_operator<Op, S>;
+
  public:
   using law = standard_normal;
-  using operator_type = Op;
 
   /// Throws what the schedule's `check` throws.
-  corruption(Op op, S schedule, Start start = {})
-      : operator_{std::move(op)}, schedule_{std::move(schedule)}, start_{std::move(start)} {
-    if constexpr (ChecksParameters<S>) schedule_.check();
+  corruption(Op op, S path, Start start = {}) : base{std::move(op), std::move(path)}, start_{std::move(start)} {
+    if constexpr (ChecksParameters<S>) schedule().check();
   }
 
-  const Op& linear_operator() const { return operator_; }
-  const S& schedule() const { return schedule_; }
+  using base::level_at, base::linear_operator, base::schedule;
   const Start& start_law() const { return start_; }
 
-  level level_at(diffusion_time t) const { return schedule_.level_at(t); }
-  double sigma(diffusion_time t) const { return schedule_.sigma_at(t); }
+  double sigma(diffusion_time t) const { return schedule().sigma_at(t); }
   /// a_t, for an operator that is a number times the identity.
   double signal_gain(diffusion_time t) const
     requires ScalarOperator<Op>
   {
-    return degradation<Op>::gain(operator_, schedule_.level_at(t));
+    return degradation<Op>::gain(linear_operator(), schedule().level_at(t));
   }
   /// d a_t / dt, where operator and schedule know their derivatives.
   double signal_gain_rate(diffusion_time t) const
     requires DifferentiableGain<Op> && DifferentiableSchedule<S>
   {
     if constexpr (GivesGainRate<S> && requires { requires Op::exponential_gain; })
-      return schedule_.gain_rate_at(t);
+      return schedule().gain_rate_at(t);
     else
-      return degradation<Op>::gain_derivative(operator_, schedule_.level_at(t)) * schedule_.level_rate_at(t);
+      return degradation<Op>::gain_derivative(linear_operator(), schedule().level_at(t)) * schedule().level_rate_at(t);
   }
   /// d sigma / dt.
   double sigma_rate(diffusion_time t) const
     requires DifferentiableSchedule<S>
   {
-    return schedule_.sigma_rate_at(t);
+    return schedule().sigma_rate_at(t);
   }
   /// lambda_t = log(a_t^2 / sigma_t^2), infinite where there is no noise or no signal.
   double log_snr(diffusion_time t) const
@@ -81,20 +79,6 @@ class corruption {
     return diffusion_time{late};
   }
 
-  template <class Be, Scalar T>
-  void signal(Be& be, per_image<diffusion_time> times, const_view<T, typename Be::space> x,
-              view<T, typename Be::space> out) const {
-    thread_local std::vector<level> buffer;
-    degradation<Op>::apply(operator_, be, levels(times, x.extent().images, buffer), x, out);
-  }
-
-  template <class Be, Scalar T>
-  void signal_adjoint(Be& be, per_image<diffusion_time> times, const_view<T, typename Be::space> x,
-                      view<T, typename Be::space> out) const {
-    thread_local std::vector<level> buffer;
-    degradation<Op>::adjoint(operator_, be, levels(times, x.extent().images, buffer), x, out);
-  }
-
   /// Stores (dC_t/dt) x, where operator and schedule know their derivatives: dC_w/dw at the image's level, times the
   /// level's rate.
   template <class Be, Scalar T>
@@ -104,9 +88,9 @@ class corruption {
   {
     thread_local std::vector<level> buffer;
     thread_local std::vector<double> rates;
-    degradation<Op>::derivative(operator_, be, levels(times, x.extent().images, buffer), x, out);
+    degradation<Op>::derivative(linear_operator(), be, this->levels(times, x.extent().images, buffer), x, out);
     const auto rate = detail::at_each_time<double>(times, out.extent().images, rates,
-                                                   [&](diffusion_time t) { return schedule_.level_rate_at(t); });
+                                                   [&](diffusion_time t) { return schedule().level_rate_at(t); });
     be.combine(out, term<T, typename Be::space>{rate, out});
   }
 
@@ -114,9 +98,9 @@ class corruption {
   void corrupt(Be& be, per_image<diffusion_time> times, const_view<T, typename Be::space> clean,
                const_view<T, typename Be::space> xi, view<T, typename Be::space> out) const {
     thread_local std::vector<double> buffer;
-    signal(be, times, clean, out);
+    this->signal(be, times, clean, out);
     const auto sigmas = detail::at_each_time<double>(times, out.extent().images, buffer,
-                                                     [&](diffusion_time t) { return schedule_.sigma_at(t); });
+                                                     [&](diffusion_time t) { return schedule().sigma_at(t); });
     be.combine(out, term{1.0, out}, term<T, typename Be::space>{sigmas, xi});
   }
 
@@ -145,12 +129,6 @@ class corruption {
   }
 
  private:
-  per_image<level> levels(per_image<diffusion_time> times, std::size_t images, std::vector<level>& buffer) const {
-    return detail::at_each_time<level>(times, images, buffer, [&](diffusion_time t) { return schedule_.level_at(t); });
-  }
-
-  Op operator_;
-  S schedule_;
   Start start_;
 };
 

@@ -18,8 +18,11 @@ struct archetype_denoiser {
   void pullback(Be&, const question&, const_view<T, typename Be::space>, view<T, typename Be::space>, memory&) const;
   template <class Be, Scalar T>
   void log_density(Be&, const question&, view<const T, typename Be::space>, double*, memory&) const;
+  template <class Be, Scalar T>
+  void variance_share(Be&, const question&, view<T, typename Be::space>, memory&) const;
 };
 static_assert(KnowsDensity<archetype_denoiser, archetype_backend, float>);
+static_assert(LearnsVariance<archetype_denoiser, archetype_backend, float>);
 static_assert(DifferentiableDenoiser<archetype_denoiser, archetype_backend, float>);
 
 }  // namespace softscore

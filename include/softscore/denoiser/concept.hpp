@@ -44,9 +44,9 @@ concept CountsEvaluations = requires {
 };
 
 /// h(x_t, t), an estimate of E[x_0 given x_t]. Const: what an evaluation writes lives in its workspace. Models:
-/// residual_denoiser, epsilon_denoiser, clean_denoiser, velocity_denoiser, gaussian_denoiser, mixture_denoiser,
-/// posterior_denoiser, spectral_denoiser, edm_denoiser, classifier_free, classifier_guided, static_thresholding,
-/// dynamic_thresholding.
+/// residual_denoiser, epsilon_denoiser, learned_variance_denoiser, clean_denoiser, velocity_denoiser,
+/// gaussian_denoiser, mixture_denoiser, posterior_denoiser, spectral_denoiser, edm_denoiser, classifier_free,
+/// classifier_guided, static_thresholding, dynamic_thresholding.
 template <class D, class Be, class T>
 concept Denoiser = HasWorkspace<D, Be, T> && EstimatesClean<D, Be, T> && CountsEvaluations<D>;
 
@@ -66,6 +66,14 @@ concept ChecksTimes = requires(const D d, diffusion_time t) { d.check(t); };
 template <class D, class Be, class T>
 concept KnowsDensity = requires(const D d, Be& be, question q, view_of<Be, const T> x, double* host,
                                 workspace_of<D, Be, T>& ws) { d.log_density(be, q, x, host, ws); };
+
+/// `d.variance_share(be, question, out, workspace)` stores, for every element of the workspace's last estimate, the
+/// share u of log beta in the logarithm of an ancestral step's variance; that of log beta tilde is 1 - u (EQUATIONS
+/// C4). Optional: `learned_ddpm` asks for it.
+template <class D, class Be, class T>
+concept LearnsVariance = requires(const D d, Be& be, question q, view_of<Be, T> out, workspace_of<D, Be, T>& ws) {
+  d.variance_share(be, q, out, ws);
+};
 
 template <class D, class Be, class T>
 concept DifferentiableDenoiser = Denoiser<D, Be, T> && PullsBack<D, Be, T>;

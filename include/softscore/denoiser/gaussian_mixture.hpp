@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cmath>
+#include <concepts>
 #include <cstddef>
 #include <vector>
 
@@ -35,16 +36,18 @@ inline void check_mixture(const gaussian_mixture& law, std::size_t elements) {
 }
 
 /// The mean of a mixture.
-inline Eigen::VectorXd mean_of(const gaussian_mixture& law) {
-  Eigen::VectorXd mean = Eigen::VectorXd::Zero(law.front().mean.size());
+template <std::floating_point Real = double>
+Eigen::VectorX<Real> mean_of(const gaussian_mixture& law) {
+  Eigen::VectorX<Real> mean = Eigen::VectorX<Real>::Zero(law.front().mean.size());
   for (const gaussian_component& c : law) mean += c.weight * c.mean;
   return mean;
 }
 
 /// The covariance of a mixture: the mean of the covariances and the covariance of the means.
-inline Eigen::MatrixXd covariance_of(const gaussian_mixture& law) {
-  const Eigen::VectorXd mean = mean_of(law);
-  Eigen::MatrixXd covariance = Eigen::MatrixXd::Zero(mean.size(), mean.size());
+template <std::floating_point Real = double>
+Eigen::MatrixX<Real> covariance_of(const gaussian_mixture& law) {
+  const Eigen::VectorX<Real> mean = mean_of<Real>(law);
+  Eigen::MatrixX<Real> covariance = Eigen::MatrixX<Real>::Zero(mean.size(), mean.size());
   for (const gaussian_component& c : law)
     covariance += c.weight * (c.covariance + (c.mean - mean) * (c.mean - mean).transpose());
   return covariance;

@@ -40,82 +40,79 @@ static_assert(Link<clean_link>);
 template <class C>
 concept ScalarGaussianCorruption = GaussianCorruption<C> && ScalarSignal<C>;
 
-/// phi is the noise eps, so h = (x_t - sigma_t phi) / a_t, for C = a I.
+namespace detail {
+
+// What the three links below share: the corruption, and a sentence for one that they cannot serve.
 template <class C>
-class epsilon_link {
- public:
-  static constexpr prediction predicts = prediction::epsilon;
-  explicit epsilon_link(C corruption) : corruption_{std::move(corruption)} {
-    static_assert(
-        ScalarGaussianCorruption<C>,
-        "softscore: a prediction of the noise needs normal noise and a signal that is a number times the image, "
-        "and this corruption lacks one of them");
+class link_under {
+ protected:
+  // The sentence stands here and not in the class, whose failure would make a compiler say more than it.
+  explicit link_under(C corruption) : corruption_{std::move(corruption)} {
+    static_assert(ScalarGaussianCorruption<C>,
+                  "softscore: a prediction of the noise, the velocity or the score needs normal noise and a signal "
+                  "that is a number times the image, and this corruption lacks one of them");
   }
 
-  /// Throws `error` where nothing is left of the signal, since eps then says nothing about x_0.
-  link_weights weights(diffusion_time t) const {
-    if constexpr (ScalarGaussianCorruption<C>) {
-      const double a = corruption_.signal_gain(t);
-      require(a > 0.0, "the signal's gain under an epsilon prediction", a, "above 0");
-      return {1.0 / a, -corruption_.sigma(t) / a};
-    }
-    return {};
+  // rule(a_t, sigma_t).
+  template <class Rule>
+  link_weights weights_by(diffusion_time t, Rule rule) const {
+    if constexpr (ScalarGaussianCorruption<C>) return rule(corruption_.signal_gain(t), corruption_.sigma(t));
+    return {};  // the sentence above is all that a compiler should say
   }
 
  private:
   C corruption_;
+};
+
+}  // namespace detail
+
+/// phi is the noise eps, so h = (x_t - sigma_t phi) / a_t, for C = a I.
+template <class C>
+class epsilon_link : detail::link_under<C> {
+ public:
+  static constexpr prediction predicts = prediction::epsilon;
+  explicit epsilon_link(C corruption) : detail::link_under<C>{std::move(corruption)} {}
+
+  /// Throws `error` where nothing is left of the signal, since eps then says nothing about x_0.
+  link_weights weights(diffusion_time t) const {
+    return this->weights_by(t, [](double a, double sigma) {
+      require(a > 0.0, "the signal's gain under an epsilon prediction", a, "above 0");
+      return link_weights{1.0 / a, -sigma / a};
+    });
+  }
 };
 
 /// phi is the velocity v = a eps - sigma x_0, so h = a_t x_t - sigma_t phi, for C = a I with a^2 + sigma^2 = 1.
 template <class C>
-class velocity_link {
+class velocity_link : detail::link_under<C> {
  public:
   static constexpr prediction predicts = prediction::velocity;
-  explicit velocity_link(C corruption) : corruption_{std::move(corruption)} {
-    static_assert(
-        ScalarGaussianCorruption<C>,
-        "softscore: a prediction of the velocity needs normal noise and a signal that is a number times the image, "
-        "and this corruption lacks one of them");
-  }
+  explicit velocity_link(C corruption) : detail::link_under<C>{std::move(corruption)} {}
 
   /// Throws `error` where a^2 + sigma^2 is not 1.
   link_weights weights(diffusion_time t) const {
-    if constexpr (ScalarGaussianCorruption<C>) {
-      const double a = corruption_.signal_gain(t), sigma = corruption_.sigma(t), sum = a * a + sigma * sigma;
+    return this->weights_by(t, [](double a, double sigma) {
+      const double sum = a * a + sigma * sigma;
       require(sum > 1.0 - 1e-9 && sum < 1.0 + 1e-9, "a^2 + sigma^2 under a velocity prediction", sum, "1");
-      return {a, -sigma};
-    }
-    return {};
+      return link_weights{a, -sigma};
+    });
   }
-
- private:
-  C corruption_;
 };
 
 /// phi is the score, so h = (x_t + sigma_t^2 phi) / a_t, for C = a I (EQUATIONS P1).
 template <class C>
-class score_link {
+class score_link : detail::link_under<C> {
  public:
   static constexpr prediction predicts = prediction::score;
-  explicit score_link(C corruption) : corruption_{std::move(corruption)} {
-    static_assert(
-        ScalarGaussianCorruption<C>,
-        "softscore: a prediction of the score needs normal noise and a signal that is a number times the image, "
-        "and this corruption lacks one of them");
-  }
+  explicit score_link(C corruption) : detail::link_under<C>{std::move(corruption)} {}
 
   /// Throws `error` where nothing is left of the signal, since the score then says nothing about x_0.
   link_weights weights(diffusion_time t) const {
-    if constexpr (ScalarGaussianCorruption<C>) {
-      const double a = corruption_.signal_gain(t), sigma = corruption_.sigma(t);
+    return this->weights_by(t, [](double a, double sigma) {
       require(a > 0.0, "the signal's gain under a score prediction", a, "above 0");
-      return {1.0 / a, sigma * sigma / a};
-    }
-    return {};
+      return link_weights{1.0 / a, sigma * sigma / a};
+    });
   }
-
- private:
-  C corruption_;
 };
 
 }  // namespace softscore

@@ -74,7 +74,7 @@ class network_denoiser {
                one{of_input(q.times, out.extent().images, ws), v});
   }
 
- private:
+ protected:
   template <class M>
   per_image<double> of_input(per_image<diffusion_time> times, std::size_t images, M& ws) const {
     return detail::at_each_time<double>(times, images, ws.of_input,
@@ -86,6 +86,7 @@ class network_denoiser {
                                         [&](diffusion_time t) { return link_.weights(t).of_output; });
   }
 
+ private:
   Net network_;
   L link_;
 };

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <concepts>
 #include <cstddef>
 #include <utility>
 #include <vector>
@@ -21,16 +22,17 @@ Eigen::MatrixXd measurement_matrix(const measurement<Op>& how, const shape& imag
 /// The law of x_0 given y = A x_0 + sigma n, for x_0 of the law `prior` (Bayes' rule for normal laws): each component
 /// has the mean m + G (y - A m) and the covariance S - G A S with G = S A^T (A S A^T + sigma^2 I)^-1, and its weight is
 /// multiplied by its density at y. With sigma = 0, y must be a value that A can take.
-inline gaussian_mixture posterior_law(const gaussian_mixture& prior, const Eigen::MatrixXd& a, double sigma,
-                                      const Eigen::VectorXd& y) {
-  const detail::seen_mixture seen{prior, a, sigma};
-  const Eigen::VectorXd share = seen.responsibilities(y);
+template <std::floating_point Real = double>
+gaussian_mixture posterior_law(const gaussian_mixture& prior, const Eigen::MatrixXd& a, double sigma,
+                               const Eigen::VectorXd& y) {
+  const detail::basic_seen_mixture<Real> seen{prior, a, sigma};
+  const Eigen::VectorX<Real> share = seen.responsibilities(y);
   gaussian_mixture law;
   for (std::size_t k = 0; k < prior.size(); ++k) {
     if (share[eigen_index(k)] == 0.0) continue;  // underflowed: no double can weigh it
-    const detail::seen_component& part = seen.parts()[k];
+    const auto& part = seen.parts()[k];
     const Eigen::MatrixXd& s = prior[k].covariance;
-    Eigen::MatrixXd covariance = s - part.gain * a * s;
+    Eigen::MatrixX<Real> covariance = s - part.gain * a * s;
     covariance = (0.5 * (covariance + covariance.transpose())).eval();
     law.push_back({share[eigen_index(k)], part.estimate(y), std::move(covariance)});
   }

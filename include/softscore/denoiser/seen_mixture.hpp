@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <concepts>
 #include <cstddef>
 #include <limits>
 #include <numbers>
@@ -11,27 +12,29 @@
 
 namespace softscore::detail {
 
+// Templates here, and wherever else a decomposition stands, so that only the programs that use it compile Eigen's code.
 // N(m, S) seen through y = A x + sigma n: what the law of y and that of x given y need. K = A S A^T + sigma^2 I is the
 // covariance of y. Where K is singular, which needs sigma = 0, its pseudo-inverse serves: y then lies in its range.
-struct seen_component {
+template <std::floating_point Real>
+struct basic_seen_component {
   double weight{};
-  Eigen::VectorXd clean_mean, mean;  // m and A m
-  Eigen::MatrixXd gain, precision;   // S A^T K^-1 and K^-1
-  double log_factor{};               // of the density of y, weight included
+  Eigen::VectorX<Real> clean_mean, mean;  // m and A m
+  Eigen::MatrixX<Real> gain, precision;   // S A^T K^-1 and K^-1
+  double log_factor{};                    // of the density of y, weight included
 
-  seen_component(const gaussian_component& law, const Eigen::MatrixXd& a, double sigma)
+  basic_seen_component(const gaussian_component& law, const Eigen::MatrixXd& a, double sigma)
       : weight{law.weight}, clean_mean{law.mean}, mean{a * law.mean} {
     const Eigen::Index d = law.mean.size();
-    Eigen::MatrixXd k = a * law.covariance * a.transpose();
+    Eigen::MatrixX<Real> k = a * law.covariance * a.transpose();
     k.diagonal().array() += sigma * sigma;
     double log_determinant = 0.0;
     auto rank = static_cast<double>(d);
     if (sigma > 0.0) {
-      const Eigen::LDLT<Eigen::MatrixXd> solved{k};
-      precision = solved.solve(Eigen::MatrixXd::Identity(d, d));
+      const Eigen::LDLT<Eigen::MatrixX<Real>> solved{k};
+      precision = solved.solve(Eigen::MatrixX<Real>::Identity(d, d));
       log_determinant = solved.vectorD().array().log().sum();
     } else {
-      const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solved{k};
+      const Eigen::SelfAdjointEigenSolver<Eigen::MatrixX<Real>> solved{k};
       const double rounding =
           static_cast<double>(d) * std::numeric_limits<double>::epsilon() * solved.eigenvalues().cwiseAbs().maxCoeff();
       const auto inverse = [&](double value) { return value > rounding ? 1.0 / value : 0.0; };
@@ -47,48 +50,51 @@ struct seen_component {
     log_factor = std::log(weight) - 0.5 * (rank * std::log(2.0 * std::numbers::pi) + log_determinant);
   }
 
-  Eigen::VectorXd score(const Eigen::VectorXd& y) const { return precision * (mean - y); }
-  Eigen::VectorXd estimate(const Eigen::VectorXd& y) const { return clean_mean + gain * (y - mean); }
-  double log_share(const Eigen::VectorXd& y) const {
-    const Eigen::VectorXd rest = y - mean;
+  Eigen::VectorX<Real> score(const Eigen::VectorX<Real>& y) const { return precision * (mean - y); }
+  Eigen::VectorX<Real> estimate(const Eigen::VectorX<Real>& y) const { return clean_mean + gain * (y - mean); }
+  double log_share(const Eigen::VectorX<Real>& y) const {
+    const Eigen::VectorX<Real> rest = y - mean;
     return log_factor - 0.5 * rest.dot(precision * rest);
   }
 };
 
+using seen_component = basic_seen_component<double>;
+
 // A mixture seen through y = A x + sigma n.
-class seen_mixture {
+template <std::floating_point Real>
+class basic_seen_mixture {
  public:
-  seen_mixture(const gaussian_mixture& law, const Eigen::MatrixXd& a, double sigma) {
+  basic_seen_mixture(const gaussian_mixture& law, const Eigen::MatrixXd& a, double sigma) {
     parts_.reserve(law.size());
     for (const gaussian_component& c : law) parts_.emplace_back(c, a, sigma);
   }
 
-  const std::vector<seen_component>& parts() const { return parts_; }
+  const std::vector<basic_seen_component<Real>>& parts() const { return parts_; }
 
   // log p(y), by log-sum-exp: no density underflows.
-  double log_density(const Eigen::VectorXd& y) const { return shares(y).log_sum; }
+  double log_density(const Eigen::VectorX<Real>& y) const { return shares(y).log_sum; }
 
   // P(component given y).
-  Eigen::VectorXd responsibilities(const Eigen::VectorXd& y) const { return shares(y).each; }
+  Eigen::VectorX<Real> responsibilities(const Eigen::VectorX<Real>& y) const { return shares(y).each; }
 
-  Eigen::VectorXd estimate(const Eigen::VectorXd& y) const {
-    const Eigen::VectorXd share = responsibilities(y);
-    Eigen::VectorXd h = Eigen::VectorXd::Zero(y.size());
+  Eigen::VectorX<Real> estimate(const Eigen::VectorX<Real>& y) const {
+    const Eigen::VectorX<Real> share = responsibilities(y);
+    Eigen::VectorX<Real> h = Eigen::VectorX<Real>::Zero(y.size());
     for (std::size_t k = 0; k < parts_.size(); ++k) h += share[eigen_index(k)] * parts_[k].estimate(y);
     return h;
   }
 
-  Eigen::VectorXd score(const Eigen::VectorXd& y) const {
-    const Eigen::VectorXd share = responsibilities(y);
-    Eigen::VectorXd sum = Eigen::VectorXd::Zero(y.size());
+  Eigen::VectorX<Real> score(const Eigen::VectorX<Real>& y) const {
+    const Eigen::VectorX<Real> share = responsibilities(y);
+    Eigen::VectorX<Real> sum = Eigen::VectorX<Real>::Zero(y.size());
     for (std::size_t k = 0; k < parts_.size(); ++k) sum += share[eigen_index(k)] * parts_[k].score(y);
     return sum;
   }
 
   // J^T v, with h = sum_k share_k h_k and grad share_k = share_k (score_k - score).
-  Eigen::VectorXd pullback(const Eigen::VectorXd& y, const Eigen::VectorXd& v) const {
-    const Eigen::VectorXd share = responsibilities(y), all = score(y);
-    Eigen::VectorXd pulled = Eigen::VectorXd::Zero(y.size());
+  Eigen::VectorX<Real> pullback(const Eigen::VectorX<Real>& y, const Eigen::VectorX<Real>& v) const {
+    const Eigen::VectorX<Real> share = responsibilities(y), all = score(y);
+    Eigen::VectorX<Real> pulled = Eigen::VectorX<Real>::Zero(y.size());
     for (std::size_t k = 0; k < parts_.size(); ++k)
       pulled += share[eigen_index(k)] *
                 (parts_[k].gain.transpose() * v + parts_[k].estimate(y).dot(v) * (parts_[k].score(y) - all));
@@ -97,20 +103,21 @@ class seen_mixture {
 
  private:
   struct shared_out {
-    Eigen::VectorXd each;
+    Eigen::VectorX<Real> each;
     double log_sum;
   };
-  shared_out shares(const Eigen::VectorXd& y) const {
-    Eigen::VectorXd logs(eigen_index(parts_.size()));
+  shared_out shares(const Eigen::VectorX<Real>& y) const {
+    Eigen::VectorX<Real> logs(eigen_index(parts_.size()));
     for (std::size_t k = 0; k < parts_.size(); ++k) logs[eigen_index(k)] = parts_[k].log_share(y);
     const double most = logs.maxCoeff();
-    Eigen::VectorXd each = (logs.array() - most).exp();
+    Eigen::VectorX<Real> each = (logs.array() - most).exp();
     const double sum = each.sum();
     each /= sum;
     return {std::move(each), most + std::log(sum)};
   }
 
-  std::vector<seen_component> parts_;
+  std::vector<basic_seen_component<Real>> parts_;
 };
+using seen_mixture = basic_seen_mixture<double>;
 
 }  // namespace softscore::detail

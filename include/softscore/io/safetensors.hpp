@@ -90,8 +90,10 @@ struct safetensors_header {
 };
 
 // Reads the header's JSON event by event: nothing outside the one form the format knows is ever stored, and a name
-// that comes twice is seen (a parsed document would keep the last one only).
-class safetensors_header_reader : public nlohmann::json_sax<nlohmann::json> {
+// that comes twice is seen (a parsed document would keep the last one only). A template, as is all that meets JSON
+// here: only programs that read or write files compile it.
+template <class Json>
+class safetensors_header_reader : public nlohmann::json_sax<Json> {
  public:
   safetensors_header_reader(std::string_view path, safetensors_header& into) : path_{path}, header_{into} {}
 
@@ -121,7 +123,7 @@ class safetensors_header_reader : public nlohmann::json_sax<nlohmann::json> {
     place_ = place_ == place::top ? place::finished : place::top;
     return true;
   }
-  bool key(string_t& text) override {
+  bool key(std::string& text) override {
     switch (place_) {
       case place::top:
         name_ = text;
@@ -144,7 +146,7 @@ class safetensors_header_reader : public nlohmann::json_sax<nlohmann::json> {
         return misplaced("a key");
     }
   }
-  bool string(string_t& text) override {
+  bool string(std::string& text) override {
     if (place_ == place::metadata_value) {
       header_.metadata.emplace(field_, text);
       place_ = place::metadata;
@@ -165,7 +167,7 @@ class safetensors_header_reader : public nlohmann::json_sax<nlohmann::json> {
     place_ = place::tensor;
     return true;
   }
-  bool number_unsigned(number_unsigned_t number) override {
+  bool number_unsigned(std::uint64_t number) override {
     if (place_ != place::list) return misplaced("a number");
     auto& list = field_ == "shape" ? entry_.extent : offsets_;
     const std::size_t longest = field_ == "shape" ? 32 : 2;
@@ -174,11 +176,11 @@ class safetensors_header_reader : public nlohmann::json_sax<nlohmann::json> {
     list.push_back(number);
     return true;
   }
-  bool number_integer(number_integer_t) override { return misplaced("a negative number"); }
-  bool number_float(number_float_t, const string_t&) override { return misplaced("a fraction"); }
+  bool number_integer(std::int64_t) override { return misplaced("a negative number"); }
+  bool number_float(double, const std::string&) override { return misplaced("a fraction"); }
   bool boolean(bool) override { return misplaced("a boolean"); }
   bool null() override { return misplaced("null"); }
-  bool binary(binary_t&) override { return misplaced("binary data"); }
+  bool binary(typename Json::binary_t&) override { return misplaced("binary data"); }
   bool parse_error(std::size_t at, const std::string&, const nlohmann::detail::exception&) override {
     throw error(printable(path_) + ": the header is broken at byte " + std::to_string(at) +
                 ", but it must be one JSON object in UTF-8");
@@ -246,6 +248,7 @@ class safetensors_file {
   /// Reads and checks a whole file. Throws `error` naming the file and the broken rule: the length of the header
   /// (8 bytes, at most 100 MB, inside the file), its JSON, double names, types, shapes, and byte ranges that must
   /// cover the data exactly once.
+  template <class Json = nlohmann::json>
   explicit safetensors_file(const std::filesystem::path& path) : path_{path.string()}, bytes_{read_file(path)} {
     constexpr std::size_t longest_header = 100'000'000;
     detail::require_file(bytes_.size() >= 8, path_, "the size", bytes_.size(), "at least 8 bytes");
@@ -256,8 +259,8 @@ class safetensors_file {
     data_at_ = 8 + static_cast<std::size_t>(length);
     const std::span<const std::uint8_t> text{bytes_.data() + 8, static_cast<std::size_t>(length)};
     detail::require_file(!text.empty() && text[0] == '{', path_, "the header", "not JSON", "one that begins with '{'");
-    detail::safetensors_header_reader reader{path_, header_};
-    nlohmann::json::sax_parse(text.begin(), text.end(), &reader);
+    detail::safetensors_header_reader<Json> reader{path_, header_};
+    Json::sax_parse(text.begin(), text.end(), &reader);
     detail::check_tensor_ranges(path_, header_, bytes_.size() - data_at_);
   }
 
@@ -353,7 +356,10 @@ class safetensors_file {
 };
 
 /// Reads a safetensors file; the same as its constructor.
-inline safetensors_file read_safetensors(const std::filesystem::path& path) { return safetensors_file{path}; }
+template <class Json = nlohmann::json>
+safetensors_file read_safetensors(const std::filesystem::path& path) {
+  return safetensors_file{path};
+}
 
 /// One array to write. It refers to the elements and does not own them.
 struct named_tensor {
@@ -379,14 +385,15 @@ struct named_tensor {
 /// Writes a safetensors file: wider types first, else in the order given, so every tensor is aligned and the bytes
 /// depend on the arguments alone. The file appears whole or not at all (`atomic_file`). Throws `error` when a name
 /// comes twice, when text is not UTF-8, or when the file cannot be written.
-inline void write_safetensors(const std::filesystem::path& path, std::span<const named_tensor> tensors,
-                              const std::map<std::string, std::string>& metadata = {}) {
+template <class Json = nlohmann::ordered_json>
+void write_safetensors(const std::filesystem::path& path, std::span<const named_tensor> tensors,
+                       const std::map<std::string, std::string>& metadata = {}) {
   std::vector<const named_tensor*> order;
   for (const auto& tensor : tensors) order.push_back(&tensor);
   std::ranges::stable_sort(order, std::greater{},
                            [](const named_tensor* t) { return *detail::tensor_type_size(t->type); });
 
-  nlohmann::ordered_json header = nlohmann::ordered_json::object();
+  Json header = Json::object();
   if (!metadata.empty()) header["__metadata__"] = metadata;
   std::set<std::string_view> names{"__metadata__"};
   std::size_t at = 0;
@@ -400,7 +407,7 @@ inline void write_safetensors(const std::filesystem::path& path, std::span<const
   std::string text;
   try {
     text = header.dump();
-  } catch (const nlohmann::json::exception&) {
+  } catch (const typename Json::exception&) {
     throw error(detail::printable(path.string()) + " cannot be written: its names and metadata must be UTF-8");
   }
   text.append((8 - text.size() % 8) % 8, ' ');
@@ -411,9 +418,10 @@ inline void write_safetensors(const std::filesystem::path& path, std::span<const
   for (const auto* tensor : order) file.write(tensor->bytes);
   file.commit();
 }
-inline void write_safetensors(const std::filesystem::path& path, std::initializer_list<named_tensor> tensors,
-                              const std::map<std::string, std::string>& metadata = {}) {
-  write_safetensors(path, std::span{tensors.begin(), tensors.size()}, metadata);
+template <class Json = nlohmann::ordered_json>
+void write_safetensors(const std::filesystem::path& path, std::initializer_list<named_tensor> tensors,
+                       const std::map<std::string, std::string>& metadata = {}) {
+  write_safetensors<Json>(path, std::span{tensors.begin(), tensors.size()}, metadata);
 }
 
 }  // namespace softscore

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -10,6 +11,7 @@
 #include <softscore/core/error.hpp>
 #include <softscore/core/time_grid.hpp>
 #include <softscore/corruption/concept.hpp>
+#include <softscore/data/loader.hpp>
 #include <softscore/denoiser/concept.hpp>
 #include <softscore/sampler/ddpm.hpp>
 
@@ -99,6 +101,58 @@ elbo_terms elbo(Be& be, const C& corruption, const D& denoiser, const time_grid&
           0.5 * ((of_clean * of_clean * square[i] + d * tilde) / variance - d + d * std::log(variance / tilde));
   }
   return terms;
+}
+
+/// The negative evidence lower bound in bits per element, the mean over a set of images, and what it cost each.
+struct elbo_bits {
+  double prior{}, transitions{}, reconstruction{};
+  std::size_t nfe{};
+
+  double total() const { return prior + transitions + reconstruction; }
+};
+
+/// What `elbo_in_bits` may be told.
+struct elbo_bits_options {
+  elbo_options chain{};
+  pixel_scale pixels{};   ///< from the range of the images to that which the denoiser was trained in
+  std::size_t batch{64};  ///< images that go through the denoiser together; the result does not depend on it
+};
+
+/// Bits per dimension of images under any denoiser, a trained network's for instance: `elbo` over batches of images
+/// that lie on the host, in their own type of number. It is the bound for the density of the images as they are given,
+/// before `pixels` scales them; pixels of 256 values in [0, 1] have 8 bits more. Throws `error` as `elbo` does, and for
+/// no images, a batch of 0 and a scale that is not above 0.
+template <class Be, class C, class D, class T>
+elbo_bits elbo_in_bits(Be& be, const C& corruption, const D& denoiser, const time_grid& grid,
+                       view<T, host_space> images, const elbo_bits_options& options = {}) {
+  using value = std::remove_const_t<T>;
+  const shape extent = images.extent();
+  require(extent.images >= 1, "images", extent.images, "at least 1");
+  require(options.batch >= 1, "batch", options.batch, "at least 1");
+  require(options.pixels.gain > 0.0f, "gain of the pixels' scale", options.pixels.gain, "above 0");
+  const auto gain = static_cast<value>(options.pixels.gain), offset = static_cast<value>(options.pixels.offset);
+  const std::size_t most = std::min(options.batch, extent.images), d = extent.per_image();
+  std::vector<value> host(most * d);
+  auto clean = be.template make<value>(extent.with_images(most));
+  elbo_bits sum;
+  for (std::size_t first = 0; first < extent.images; first += most) {
+    const std::size_t count = std::min(most, extent.images - first);
+    for (std::size_t k = 0; k < count * d; ++k) host[k] = gain * images[first * d + k] + offset;
+    const auto part = clean.view().images(0, count);
+    be.upload(host.data(), part);
+    elbo_options chain = options.chain;
+    chain.first += first;
+    const elbo_terms terms = elbo(be, corruption, denoiser, grid, part, chain);
+    for (std::size_t i = 0; i < count; ++i) {
+      sum.prior += terms.prior[i];
+      sum.transitions += terms.transitions[i];
+      sum.reconstruction += terms.reconstruction[i];
+    }
+  }
+  const auto in_bits = [&](double nats) { return bits_per_dimension(nats, d) / static_cast<double>(extent.images); };
+  return {in_bits(sum.prior), in_bits(sum.transitions),
+          in_bits(sum.reconstruction) - std::log2(static_cast<double>(options.pixels.gain)),
+          grid.steps() * static_cast<std::size_t>(D::evaluations)};
 }
 
 }  // namespace softscore

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <concepts>
 #include <cstddef>
 #include <vector>
 
@@ -23,41 +24,43 @@ struct principal_components {
   std::size_t count() const { return deviations.size(); }
 };
 
+// What computes with Eigen here is a template of its precision, so that only its users compile it.
 namespace detail {
 
 /// Mean of the rows, and the sum over rows of (row - mean)(row - mean)^T, in double. The blocks are of fixed length, so
 /// the bits do not depend on anything but the rows.
-template <class T>
+template <class T, std::floating_point Real>
 struct row_moments {
-  Eigen::VectorXd mean;
-  Eigen::MatrixXd scatter;
+  Eigen::VectorX<Real> mean;
+  Eigen::MatrixX<Real> scatter;
 
   explicit row_moments(view<T, host_space> images) {
     const auto rows = as_matrix(images);
     constexpr Eigen::Index block = 256;
-    mean = Eigen::VectorXd::Zero(rows.cols());
+    mean = Eigen::VectorX<Real>::Zero(rows.cols());
     for (Eigen::Index r = 0; r < rows.rows(); r += block) {
-      mean += rows.middleRows(r, std::min(block, rows.rows() - r)).template cast<double>().colwise().sum().transpose();
+      mean += rows.middleRows(r, std::min(block, rows.rows() - r)).template cast<Real>().colwise().sum().transpose();
     }
     mean /= static_cast<double>(rows.rows());
-    scatter = Eigen::MatrixXd::Zero(rows.cols(), rows.cols());
-    row_matrix<double> centred;
+    scatter = Eigen::MatrixX<Real>::Zero(rows.cols(), rows.cols());
+    row_matrix<Real> centred;
     for (Eigen::Index r = 0; r < rows.rows(); r += block) {
-      centred = rows.middleRows(r, std::min(block, rows.rows() - r)).template cast<double>();
+      centred = rows.middleRows(r, std::min(block, rows.rows() - r)).template cast<Real>();
       centred.rowwise() -= mean.transpose();
-      scatter.selfadjointView<Eigen::Lower>().rankUpdate(centred.transpose());
+      scatter.template selfadjointView<Eigen::Lower>().rankUpdate(centred.transpose());
     }
-    scatter.triangularView<Eigen::StrictlyUpper>() = scatter.transpose();
+    scatter.template triangularView<Eigen::StrictlyUpper>() = scatter.transpose();
   }
 };
 
 /// The rows less their mean, in double, and that mean.
+template <std::floating_point Real>
 struct centred_rows {
-  row_matrix<double> rows;
-  Eigen::VectorXd mean;
+  row_matrix<Real> rows;
+  Eigen::VectorX<Real> mean;
 
   template <class T>
-  explicit centred_rows(view<T, host_space> images) : rows{as_matrix(images).template cast<double>()} {
+  explicit centred_rows(view<T, host_space> images) : rows{as_matrix(images).template cast<Real>()} {
     mean = rows.colwise().mean();
     rows.rowwise() -= mean.transpose();
   }
@@ -68,7 +71,7 @@ struct centred_rows {
 /// The first `count` principal components of a batch of images, by the eigenvectors of their covariance (divisor
 /// n - 1); of the n x n Gram matrix where there are fewer images than elements. Throws `error` unless
 /// 1 <= count <= min(n - 1, d).
-template <class T>
+template <class T, std::floating_point Real = double>
 principal_components fit_principal_components(view<T, host_space> images, std::size_t count) {
   const std::size_t n = images.extent().images, d = images.extent().per_image();
   require(n >= 2, "the number of images to fit components to", n, "at least 2");
@@ -78,28 +81,28 @@ principal_components fit_principal_components(view<T, host_space> images, std::s
   result.modes.resize(count * d);
   result.deviations.resize(count);
   auto modes = as_matrix(result.modes.data(), count, d);
-  const auto divisor = static_cast<double>(n - 1);
-  const auto deviation = [&](double eigenvalue) { return std::sqrt(std::max(eigenvalue, 0.0) / divisor); };
-  const auto keep_mean = [&](const Eigen::VectorXd& mean) {
+  const auto divisor = static_cast<Real>(n - 1);
+  const auto deviation = [&](Real eigenvalue) { return std::sqrt(std::max(eigenvalue, Real{0}) / divisor); };
+  const auto keep_mean = [&](const Eigen::VectorX<Real>& mean) {
     result.mean.assign(mean.data(), mean.data() + mean.size());
   };
 
   if (n > d) {
-    const detail::row_moments moments{images};
+    const detail::row_moments<T, Real> moments{images};
     keep_mean(moments.mean);
     result.total_variance = moments.scatter.trace() / divisor;
-    const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solved{moments.scatter};
+    const Eigen::SelfAdjointEigenSolver<Eigen::MatrixX<Real>> solved{moments.scatter};
     for (std::size_t k = 0; k < count; ++k) {
       const auto from = eigen_index(d - 1 - k);
       modes.row(eigen_index(k)) = solved.eigenvectors().col(from).transpose();
       result.deviations[k] = deviation(solved.eigenvalues()(from));
     }
   } else {
-    const detail::centred_rows centred{images};
+    const detail::centred_rows<Real> centred{images};
     keep_mean(centred.mean);
-    const Eigen::MatrixXd gram = centred.rows * centred.rows.transpose();
+    const Eigen::MatrixX<Real> gram = centred.rows * centred.rows.transpose();
     result.total_variance = gram.trace() / divisor;
-    const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solved{gram};
+    const Eigen::SelfAdjointEigenSolver<Eigen::MatrixX<Real>> solved{gram};
     for (std::size_t k = 0; k < count; ++k) {
       const auto from = eigen_index(n - 1 - k);
       auto mode = modes.row(eigen_index(k));
@@ -122,19 +125,19 @@ principal_components fit_principal_components(view<T, host_space> images, std::s
 }
 
 /// Coordinates of images along the modes, less those of the mean: n x k, one image a row.
-template <class T>
-row_matrix<double> project(const principal_components& components, view<T, host_space> images) {
+template <class T, std::floating_point Real = double>
+row_matrix<Real> project(const principal_components& components, view<T, host_space> images) {
   const std::size_t n = images.extent().images, d = images.extent().per_image();
   require(d == components.dimension(), "the number of pixels of an image", d, "that of the principal components");
-  const auto modes = as_matrix(components.modes.data(), components.count(), d);
-  const auto mean = as_matrix(components.mean.data(), 1, d).row(0);
+  const row_matrix<Real> modes = as_matrix(components.modes.data(), components.count(), d);
+  const Eigen::RowVectorX<Real> mean = as_matrix(components.mean.data(), 1, d).row(0);
   const auto rows = as_matrix(images);
-  row_matrix<double> coordinates(eigen_index(n), eigen_index(components.count()));
+  row_matrix<Real> coordinates(eigen_index(n), eigen_index(components.count()));
   constexpr Eigen::Index block = 256;
-  row_matrix<double> centred;
+  row_matrix<Real> centred;
   for (Eigen::Index r = 0; r < rows.rows(); r += block) {
     const auto length = std::min(block, rows.rows() - r);
-    centred = rows.middleRows(r, length).template cast<double>();
+    centred = rows.middleRows(r, length).template cast<Real>();
     centred.rowwise() -= mean;
     coordinates.middleRows(r, length) = centred * modes.transpose();
   }

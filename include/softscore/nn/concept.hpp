@@ -51,7 +51,20 @@ concept Trains = HasNetworkWorkspace<N, Be, T> &&
                    net.pullback(be, in, out, ws);
                  };
 
-/// A map from (x, t) to an image of the same shape, with parameters and a hand-written gradient.
+/// `net.output_channels()`: the channels of the output, where they are not those of the image. Optional.
+template <class N>
+concept StatesOutput = requires(const N net) {
+  { net.output_channels() } -> std::convertible_to<std::size_t>;
+};
+
+/// The shape of a network's output for a batch of that shape.
+template <class N>
+shape output_extent(const N& net, shape images) {
+  if constexpr (StatesOutput<N>) images.channels = net.output_channels();
+  return images;
+}
+
+/// A map from (x, t) to an image of the same height and width, with parameters and a hand-written gradient.
 template <class N, class Be, class T>
 concept Network = HasParameters<N> && Evaluates<N, Be, T> && Trains<N, Be, T>;
 

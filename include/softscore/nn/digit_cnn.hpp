@@ -31,7 +31,8 @@ struct digit_cnn_layers {
   std::vector<conv2d_parameters> final;  // one
   std::vector<time_parameters> time;     // one
 
-  digit_cnn_layers(const std::vector<std::size_t>& widths, const shape& image) {
+  /// `outputs` is how many times the image's channels come out.
+  digit_cnn_layers(const std::vector<std::size_t>& widths, const shape& image, std::size_t outputs = 1) {
     std::size_t in = image.channels;
     for (std::size_t k = 0; k < widths.size(); ++k) {
       const std::string prefix = "blocks." + std::to_string(k);
@@ -40,7 +41,7 @@ struct digit_cnn_layers {
       blocks.push_back({conv, layer_norm_parameters{layout, prefix + ".norm", sizes.output(1)}});
       in = widths[k];
     }
-    final.emplace_back(layout, "final", conv2d_shape{1, in, image.channels, image.height, image.width, 3});
+    final.emplace_back(layout, "final", conv2d_shape{1, in, outputs * image.channels, image.height, image.width, 3});
     time.emplace_back(layout, "time", widths.front());
   }
 };
@@ -56,7 +57,7 @@ class digit_cnn_workspace {
         scratch_{make_scratch<T>(be)},
         time_{be, layers.time.front(), most.images},
         input_{be.template make<T>(most)},
-        output_{be.template make<T>(most)},
+        output_{be.template make<T>(layers.final.front().sizes.output(most.images))},
         final_{be, layers.final.front(), most.images, scratch_} {
     std::size_t widest = most.channels;
     for (const auto& [conv, norm] : layers.blocks) {
@@ -94,30 +95,35 @@ class digit_cnn_workspace {
   scratch_of<Be, T> scratch_;
   time_embedding<Be, T> time_;
   array_of<Be, T> input_;   // (N,c,H,W), in activation order
-  array_of<Be, T> output_;  // (N,c,H,W), in activation order
+  array_of<Be, T> output_;  // (N,o,H,W), in activation order
   std::vector<block> blocks_;
   conv2d<Be, T> final_;
   std::vector<array_of<Be, T>> gradients_;
 };
 
 /// The convolutional network of EQUATIONS N1: blocks of 7x7 convolution, layer norm over (C,H,W) and GELU, with an
-/// embedding of time added per channel after the first block, then a 3x3 convolution back to the image's channels.
-/// Widths 16,32,32,16 on 1 x 28 x 28 give 291,217 parameters, widths 16,32,64,32,16 give 542,161.
+/// embedding of time added per channel after the first block, then a 3x3 convolution back to the image's channels, or
+/// to `outputs` times as many: two, where the variance is learned too (EQUATIONS C4). Widths 16,32,32,16 on 1 x 28 x 28
+/// give 291,217 parameters, widths 16,32,64,32,16 give 542,161.
 class digit_cnn {
  public:
-  static constexpr std::size_t most_width = 4096, most_side = 4096;
+  static constexpr std::size_t most_width = 4096, most_side = 4096, most_outputs = 16;
 
   /// `image` is the shape of what it maps, whatever its number of images. Parameters are 0 until they are set or
   /// initialised. Throws `error` for an empty list of widths and for sizes out of range.
-  explicit digit_cnn(std::vector<std::size_t> widths = {16, 32, 32, 16}, const shape& image = {1, 1, 28, 28})
-      : widths_{checked(std::move(widths), image)},
+  explicit digit_cnn(std::vector<std::size_t> widths = {16, 32, 32, 16}, const shape& image = {1, 1, 28, 28},
+                     std::size_t outputs = 1)
+      : widths_{checked(std::move(widths), image, outputs)},
         image_{image.with_images(1)},
-        layers_{widths_, image_},
+        outputs_{outputs},
+        layers_{widths_, image_, outputs_},
         parameters_(layers_.layout.count()) {}
 
   const std::vector<std::size_t>& widths() const { return widths_; }
   /// The shape of one image.
   const shape& image() const { return image_; }
+  /// The channels of what it gives: a multiple of the image's.
+  std::size_t output_channels() const { return outputs_ * image_.channels; }
   std::size_t parameter_count() const { return layers_.layout.count(); }
   /// Names, shapes and offsets of the parameters, as PyTorch has them.
   const parameter_layout& layout() const { return layers_.layout; }
@@ -146,8 +152,8 @@ class digit_cnn {
     return {be, layers_, most};
   }
 
-  /// out = phi(x, t) with the network's own parameters, which reach the backend when their stamp has changed. x and out
-  /// are (N,c,H,W) in plain order; N may be less than the workspace's.
+  /// out = phi(x, t) with the network's own parameters, which reach the backend when their stamp has changed. x is
+  /// (N,c,H,W) and out (N,o,H,W) in plain order, o being the output's channels; N may be less than the workspace's.
   template <class Be, class T>
   void evaluate(Be& be, per_image<diffusion_time> times, const_view<T, typename Be::space> x,
                 std::type_identity_t<view_of<Be, T>> out, digit_cnn_workspace<Be, T>& ws) const {
@@ -172,7 +178,7 @@ class digit_cnn {
     run<Be, T>(be, times, x, out, x.extent().images, ws);
   }
 
-  /// After `forward` with the same parameters: from dout (N,c,H,W), the gradient of a loss with respect to out, sets
+  /// After `forward` with the same parameters: from dout (N,o,H,W), the gradient of a loss with respect to out, sets
   /// that with respect to x and that with respect to the parameters. Either may be empty and is then skipped.
   template <class Be, class T>
   void backward(Be& be, const_view<T, typename Be::space> params, const_view<T, typename Be::space> dout,
@@ -209,7 +215,8 @@ class digit_cnn {
   }
 
  private:
-  static std::vector<std::size_t> checked(std::vector<std::size_t> widths, const shape& image) {
+  static std::vector<std::size_t> checked(std::vector<std::size_t> widths, const shape& image, std::size_t outputs) {
+    require(outputs >= 1 && outputs <= most_outputs, "the number of outputs", outputs, "between 1 and 16");
     require(!widths.empty() && widths.size() <= 64, "the number of widths", widths.size(), "between 1 and 64");
     for (const std::size_t width : widths)
       require(width >= 1 && width <= most_width, "a width", width, "between 1 and 4096");
@@ -236,7 +243,8 @@ class digit_cnn {
     const std::size_t images = x.extent().images;
     require(images > 0 && images <= ws.most_.images && x.extent().with_images(1) == image_, "the network's input",
             x.extent(), "images of the network's shape, no more than the workspace was made for");
-    require(out.extent() == x.extent(), "the network's output", out.extent(), "as large as its input");
+    require(out.extent() == output_extent(*this, x.extent()), "the network's output", out.extent(),
+            outputs_ == 1 ? "as large as its input" : "of as many images as its input, and of the network's channels");
     ws.images_ = images;
     pack(be, x, ws.input_.view().images(0, images));
     view_of<Be, const T> h = ws.input_.view().images(0, images);
@@ -255,6 +263,7 @@ class digit_cnn {
 
   std::vector<std::size_t> widths_;
   shape image_;
+  std::size_t outputs_;
   digit_cnn_layers layers_;
   std::vector<float> parameters_;
   std::uint64_t stamp_{next_stamp()};

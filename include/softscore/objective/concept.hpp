@@ -1,6 +1,7 @@
 #pragma once
 
 #include <concepts>
+#include <cstddef>
 #include <utility>
 
 #include <softscore/corruption/concept.hpp>
@@ -41,6 +42,13 @@ concept NeedsEpsilonPrediction = requires { requires O::needs_epsilon_prediction
 /// `needs_scalar_signal`, as a sampler's: a loss that uses a_t.
 template <class O>
 concept WeighsByGain = requires { requires O::needs_scalar_signal; };
+
+/// `O::outputs`: how many times the image's channels the network's output must have; 1 where it is not stated.
+template <class O>
+constexpr std::size_t outputs_of() {
+  if constexpr (requires { std::size_t{O::outputs}; }) return O::outputs;
+  return 1;
+}
 
 template <class O, class C, class D>
 concept ObjectiveNeedsAreMet = (!NeedsNormalNoise<O> || HasNormalNoise<C>) && (!WeighsByGain<O> || ScalarSignal<C>) &&

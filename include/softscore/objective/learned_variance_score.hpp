@@ -40,6 +40,7 @@ struct variance_range {
 /// last step the negative logarithm of its density); no gradient runs through eps_hat in it. Times are i / `steps`.
 struct learned_variance_score {
   static constexpr bool needs_normal_noise = true, needs_scalar_signal = true, needs_epsilon_prediction = true;
+  static constexpr std::size_t outputs = 2;
   std::size_t steps{1000};
   double share{0.001};
 

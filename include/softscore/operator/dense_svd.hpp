@@ -20,13 +20,15 @@ namespace softscore {
 /// host; copies share the matrices.
 class dense_svd {
  public:
-  /// Throws `error` if the matrix is not square or not finite.
-  explicit dense_svd(const Eigen::MatrixXd& matrix) {
+  /// Of a matrix or an expression of one. Throws `error` if it is not square or not finite.
+  template <class Expression>
+  explicit dense_svd(const Eigen::MatrixBase<Expression>& given) {
+    const Eigen::MatrixX<typename Expression::Scalar> matrix = given;
     require(matrix.rows() == matrix.cols(), "columns of the matrix", matrix.cols(), "as many as its rows");
     require(matrix.allFinite(), "an element of the matrix", "not finite", "finite");
     // The eigenvectors of A^T A are V but for small values, whose squares are lost; Jacobi rotations of A V mend these
     // and have little to do for the others. Every product is of plain matrices, to compile one kind of product only.
-    const Eigen::MatrixXd transposed = matrix.transpose();
+    const decltype(matrix) transposed = matrix.transpose();
     const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> close{Eigen::MatrixXd{transposed * matrix}};
     const Eigen::MatrixXd turned = matrix * close.eigenvectors();
     const auto d = static_cast<std::size_t>(matrix.rows());

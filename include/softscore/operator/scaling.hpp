@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <cstddef>
+#include <span>
 #include <vector>
 
 #include <softscore/operator/concept.hpp>
@@ -40,21 +41,16 @@ struct scaling {
  private:
   template <Scalar T, class Be>
   void multiply(Be& be, double sign, per_image<level> levels, view_of<Be, const T> in, view_of<Be, T> out) const {
+    using one = term<T, typename Be::space>;
     if (levels.shared()) {
-      be.combine(out, term<T, typename Be::space>{sign * gain(levels[0]), in});
+      be.combine(out, one{sign * gain(levels[0]), in});
     } else {
-      be.each_pixel(body{sign}, levels, in, out);
+      thread_local std::vector<double> gains;
+      gains.resize(in.extent().images);
+      for (std::size_t i = 0; i < gains.size(); ++i) gains[i] = sign * gain(levels[i]);
+      be.combine(out, one{per_image<double>{std::span<const double>{gains}}, in});
     }
   }
-
- public:  // for kernels, which are made of public types only
-  struct body {
-    double sign;
-    template <class T>
-    SOFTSCORE_HD T operator()(level w, const shape& s, pixel p, std::size_t, const T* image) const {
-      return static_cast<T>(sign * std::exp(-w.value)) * image[p.offset(s)];
-    }
-  };
 };
 static_assert(LinearOperator<scaling> && ScalarOperator<scaling> && ComposesLevels<scaling>);
 static_assert(DifferentiableInLevel<scaling> && HasSvd<scaling>);

@@ -37,6 +37,8 @@ concept HasModes = requires(const typename R::corruption_type c, diffusion_time 
 template <class R>
 concept HasDensity = KnowsDensity<typename R::denoiser_type, typename R::backend, typename R::value_type>;
 template <class R>
+concept HasLearnedVariance = LearnsVariance<typename R::denoiser_type, typename R::backend, typename R::value_type>;
+template <class R>
 concept CanPullBack = DifferentiableDenoiser<typename R::denoiser_type, typename R::backend, typename R::value_type>;
 
 /// What a sampler declares that it needs, each by a `static constexpr bool` of that name.
@@ -59,14 +61,17 @@ template <class S>
 concept NeedsDensity = requires { requires S::needs_density; };
 
 template <class S>
+concept NeedsLearnedVariance = requires { requires S::needs_learned_variance; };
+
+template <class S>
 concept NeedsSvd = requires { requires S::needs_svd; };
 
 /// Everything that S needs, R offers. The driver says in one sentence which need is not met.
 template <class S, class R>
-concept NeedsAreMet =
-    (!NeedsScore<S> || HasScore<R>) && (!NeedsScalarSignal<S> || HasScalarSignal<R>) &&
-    (!NeedsBackground<S> || HasBackground<R>) && (!NeedsPullback<S> || CanPullBack<R>) &&
-    (!NeedsDerivative<S> || HasDerivative<R>) && (!NeedsDensity<S> || HasDensity<R>) && (!NeedsSvd<S> || HasModes<R>);
+concept NeedsAreMet = (!NeedsScore<S> || HasScore<R>) && (!NeedsScalarSignal<S> || HasScalarSignal<R>) &&
+                      (!NeedsBackground<S> || HasBackground<R>) && (!NeedsPullback<S> || CanPullBack<R>) &&
+                      (!NeedsDerivative<S> || HasDerivative<R>) && (!NeedsDensity<S> || HasDensity<R>) &&
+                      (!NeedsSvd<S> || HasModes<R>) && (!NeedsLearnedVariance<S> || HasLearnedVariance<R>);
 
 /// `s.start(run)` makes the state that the sampler carries from step to step, scratch arrays included.
 template <class S, class R>

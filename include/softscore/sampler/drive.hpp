@@ -118,6 +118,8 @@ drawn<Be, T> drive(Be& be, const S& sampler, const C& corruption, const D& denoi
       "softscore: this sampler needs the density of the corrupted images, and this denoiser does not know it");
   static_assert(!NeedsSvd<S> || HasModes<run_type>,
                 "softscore: this sampler needs the singular values of the corruption's operator, and it has none");
+  static_assert(!NeedsLearnedVariance<S> || HasLearnedVariance<run_type>,
+                "softscore: this sampler needs a denoiser that learned the variance of a step, and this one did not");
   if constexpr (Backend<Be, T> && Corruption<C, Be, T> && Denoiser<D, Be, T> && NeedsAreMet<S, run_type>) {
     static_assert(Sampler<S, run_type>, "softscore: this type is not a sampler: it lacks order, start or step");
     if constexpr (Sampler<S, run_type>) {
@@ -137,7 +139,7 @@ drawn<Be, T> drive(Be& be, const S& sampler, const C& corruption, const D& denoi
         require(x.extent().with_images(1) == denoiser.image().with_images(1), "shape of the start point's x",
                 x.extent(), "that of the denoiser's images");
       detail::require_finite<Be, T>(be, x);
-      run_type run{be, corruption, denoiser, x.extent(), seed, from.images, from.xi.view()};
+      run_type run{be, corruption, denoiser, x.extent(), seed, from.images, from.xi.view(), &grid};
       auto state = sampler.start(run);
       auto estimate = run.make();
       const auto h = estimate.view();

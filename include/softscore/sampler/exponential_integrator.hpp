@@ -19,7 +19,9 @@ namespace softscore {
 /// + c_i integral_0^H exp(u - H) p(u) du, with p the polynomial in it through the last `Order` estimates. What
 /// `dpm_solver_pp_3m` is for C = a I (EQUATIONS R17; Lu et al. 2022, DPM-Solver++) this is for blurs by DCT and FFT,
 /// fades and every diagonal family, masks included, without a derivative in time. Order 1 is `ddim`. One evaluation a
-/// step; order 3 takes one more in its first. Each step asks the operator for its singular values, which takes memory.
+/// step; order 3 takes one more in its first. The start asks the operator for the singular values at all times of the
+/// grid and keeps them, a number per element and time; no step takes memory (but under a dense matrix, whose products
+/// do).
 template <int Order = 2>
 struct exponential_integrator {
   static_assert(Order >= 1 && Order <= 3, "softscore: the order of exponential_integrator is 1, 2 or 3");
@@ -28,14 +30,20 @@ struct exponential_integrator {
   static constexpr bool needs_score = true, needs_svd = true;
 
   template <class R>
+  using parts_in = decltype(degradation<typename R::corruption_type::operator_type>::svd(
+      std::declval<const R&>().corruption().linear_operator(), level{}, shape{}));
+
+  template <class R>
   struct scratch {
     using array = decltype(std::declval<R&>().make());
+    parts_in<R> parts;          // at the grid's start; their modes are those of every time
+    std::vector<double> gains;  // c_i at every time of the grid, time by time
     std::array<array, 3> past;  // modes of the last estimates, the newest first
     array modes, weighted, ahead, h_ahead;
     array_of<typename R::backend, double> weight;  // of one image
     std::array<std::vector<double>, 3> lambda;     // by mode, where those estimates were made
     std::array<std::vector<double>, 3> host;       // weights by mode
-    std::vector<double> gains;                     // c_i at the end of the step
+    std::span<const double> next{};                // c_i at the end of the step
     std::size_t known{};
   };
 
@@ -45,7 +53,9 @@ struct exponential_integrator {
     require_standing_modes(run);
     const std::size_t d = run.extent().per_image();
     const std::vector<double> none(d);
-    return {{run.make(), run.make(), run.make()},
+    return {parts_at(run, run.grid().start()),
+            gains_along(run),
+            {run.make(), run.make(), run.make()},
             run.make(),
             run.make(),
             run.make(),
@@ -53,7 +63,7 @@ struct exponential_integrator {
             run.on().template make<double>(run.extent().with_images(1)),
             {none, none, none},
             {none, none, none},
-            none,
+            {},
             0};
   }
 
@@ -67,25 +77,24 @@ struct exponential_integrator {
     const auto& c = run.corruption();
     std::rotate(memory.past.begin(), memory.past.begin() + 2, memory.past.end());
     std::rotate(memory.lambda.begin(), memory.lambda.begin() + 2, memory.lambda.end());
-    const auto now = parts_at(run, at.t), next = parts_at(run, at.s);
+    const std::size_t d = memory.lambda[0].size();
+    const std::span<const double> gains{memory.gains};
+    const auto now = gains.subspan(at.index * d, d);
+    memory.next = gains.subspan((at.index + 1) * d, d);
     const double sigma_t = c.sigma(at.t), sigma_s = c.sigma(at.s);
-    const std::size_t d = memory.gains.size();
-    for (std::size_t i = 0; i < d; ++i) {
-      memory.lambda[0][i] = std::log(now.values()[i] / sigma_t);
-      memory.gains[i] = next.values()[i];
-    }
-    now.to_modes(be, const_view_in<R>{h}, memory.past[0].view());
+    for (std::size_t i = 0; i < d; ++i) memory.lambda[0][i] = std::log(now[i] / sigma_t);
+    memory.parts.to_modes(be, const_view_in<R>{h}, memory.past[0].view());
     memory.known = std::min<std::size_t>(memory.known + 1, Order);
 
     const double keep = sigma_s == sigma_t ? 1.0 : sigma_s / sigma_t;
     if (Order == 3 && memory.known == 1) {
       // The first step again, through the estimate at its end too, which is kept in the place of the oldest.
-      advance(run, memory, keep, sigma_s, 1, false, next, x, memory.ahead.view());
+      advance(run, memory, keep, sigma_s, 1, false, x, memory.ahead.view());
       run.estimate(at.s, memory.ahead.view(), memory.h_ahead.view());
-      next.to_modes(be, const_view_in<R>{memory.h_ahead.view()}, memory.past[1].view());
-      advance(run, memory, keep, sigma_s, 2, true, next, x, x);
+      memory.parts.to_modes(be, const_view_in<R>{memory.h_ahead.view()}, memory.past[1].view());
+      advance(run, memory, keep, sigma_s, 2, true, x, x);
     } else {
-      advance(run, memory, keep, sigma_s, memory.known, false, next, x, x);
+      advance(run, memory, keep, sigma_s, memory.known, false, x, x);
     }
   }
 
@@ -99,17 +108,31 @@ struct exponential_integrator {
 
  private:
   template <class R>
-  static auto parts_at(R& run, diffusion_time t) {
+  static parts_in<R> parts_at(R& run, diffusion_time t) {
     using operator_type = typename R::corruption_type::operator_type;
     return degradation<operator_type>::svd(run.corruption().linear_operator(), run.corruption().level_at(t),
                                            run.extent());
+  }
+
+  // c_i at the time at which each step begins, then at the grid's end; nothing there if the last step returns h.
+  template <class R>
+  static std::vector<double> gains_along(R& run) {
+    const time_grid& grid = run.grid();
+    std::vector<double> all;
+    all.reserve((grid.steps() + 1) * run.extent().per_image());
+    for (std::size_t i = 0; i <= grid.steps(); ++i) {
+      if (i == grid.steps() && grid.end().value == 0.0) break;
+      const auto parts = parts_at(run, i < grid.steps() ? grid[i].t : grid.end());
+      all.insert(all.end(), parts.values().begin(), parts.values().end());
+    }
+    return all;
   }
 
   // Writes the weights of the estimates in mode i: the newest `count`, or the newest and that at the end of the step.
   template <class R>
   static void weigh(scratch<R>& memory, std::size_t i, double sigma_s, std::size_t count, bool to_end) {
     for (auto& each : memory.host) each[i] = 0.0;
-    const double gain = memory.gains[i], start = memory.lambda[0][i], length = std::log(gain / sigma_s) - start;
+    const double gain = memory.next[i], start = memory.lambda[0][i], length = std::log(gain / sigma_s) - start;
     if (gain == 0.0 || length == 0.0) return;
     if (!std::isfinite(length)) {  // no signal at the start, or no noise at the end: the estimate alone
       memory.host[0][i] = gain;
@@ -130,21 +153,21 @@ struct exponential_integrator {
     for (std::size_t j = 0; j < used; ++j) memory.host[j][i] = gain * length * weights[j];
   }
 
-  template <class R, class Parts>
+  template <class R>
   static void advance(R& run, scratch<R>& memory, double keep, double sigma_s, std::size_t count, bool to_end,
-                      const Parts& parts, const_view_in<R> x, view_in<R> out) {
+                      const_view_in<R> x, view_in<R> out) {
     using one = term<typename R::value_type, typename R::backend::space>;
     auto& be = run.on();
     const auto modes = memory.modes.view(), weighted = memory.weighted.view();
-    for (std::size_t i = 0; i < memory.gains.size(); ++i) weigh<R>(memory, i, sigma_s, count, to_end);
-    parts.to_modes(be, x, modes);
+    for (std::size_t i = 0; i < memory.next.size(); ++i) weigh<R>(memory, i, sigma_s, count, to_end);
+    memory.parts.to_modes(be, x, modes);
     for (std::size_t j = 0; j < count; ++j) {
       be.upload(memory.host[j].data(), memory.weight.view());
       be.each_pixel(multiply{}, level{}, const_view_in<R>{memory.past[j].view()}, weighted,
                     view_of<typename R::backend, const double>{memory.weight.view()});
       be.combine(modes, one{j == 0 ? keep : 1.0, modes}, one{1.0, weighted});
     }
-    parts.from_modes(be, const_view_in<R>{modes}, out);
+    memory.parts.from_modes(be, const_view_in<R>{modes}, out);
   }
 
   template <class R>

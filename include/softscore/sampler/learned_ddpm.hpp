@@ -10,17 +10,23 @@
 
 namespace softscore {
 
+/// In place of a function: u is what the denoiser says. A network's is held to no range, in training and here alike.
+struct learned_share {};
+
 /// DDPM's ancestral sampler with a variance between its two, for C = a I (EQUATIONS C4, R1; Nichol and Dhariwal 2021,
 /// Improved DDPM, Eq 15): log variance = u log beta + (1 - u) log btilde, u in [0, 1]. `interpolation` is a function of
 /// the time that returns u, or one that is called with (backend, time, x, h, out) and stores a u for every element into
 /// `out`, such as a network's.
-template <class Interpolation>
+/// `learned_ddpm{}` takes the u that the denoiser's network learned (`learned_variance_denoiser`).
+template <class Interpolation = learned_share>
 struct learned_ddpm {
   static constexpr int order = 1, evaluations_per_step = 1;
-  static constexpr bool needs_score = true, needs_scalar_signal = true;
+  static constexpr bool needs_score = true, needs_scalar_signal = true,
+                        needs_learned_variance = std::same_as<Interpolation, learned_share>;
 
   Interpolation interpolation;
 
+  learned_ddpm() = default;
   explicit learned_ddpm(Interpolation u) : interpolation{std::move(u)} {}
 
   template <class R>
@@ -51,7 +57,10 @@ struct learned_ddpm {
       require(u >= 0.0 && u <= 1.0, "interpolation of the variance", u, "between 0 and 1");
       be.combine(x, term{of_h, h}, term{keep, x}, term{std::pow(large, u) * std::pow(small, 1.0 - u), noise});
     } else {
-      interpolation(be, at.t, const_view_in<R>{x}, const_view_in<R>{h}, memory.u.view());
+      if constexpr (needs_learned_variance)
+        run.variance_share(at.t, memory.u.view());
+      else
+        interpolation(be, at.t, const_view_in<R>{x}, const_view_in<R>{h}, memory.u.view());
       be.for_each(spread{large, large > 0.0 ? std::log(small / large) : 0.0}, noise, const_view_in<R>{memory.u.view()});
       be.combine(x, term{of_h, h}, term{keep, x}, term{1.0, noise});
     }
@@ -67,5 +76,6 @@ struct learned_ddpm {
     }
   };
 };
+static_assert(Sampler<learned_ddpm<>, archetype_run>);
 
 }  // namespace softscore

@@ -41,11 +41,11 @@ struct one_evaluation {
       return;
     }
     const auto [keep, add] = static_cast<const Rule&>(*this).weights(run.corruption(), at);
-    if (add != 0.0) run.normal(at, memory.noise.view());
+    const auto noise = memory.noise.view();
     if constexpr (HasScalarSignal<R>) {
       const double of_h = run.corruption().signal_gain(at.s) - keep * run.corruption().signal_gain(at.t);
       if (add != 0.0)
-        be.combine(x, term{of_h, h}, term{keep, x}, term{add, memory.noise.view()});
+        run.combine_with_normal(at, add, noise, x, term{of_h, h}, term{keep, x});
       else
         be.combine(x, term{of_h, h}, term{keep, x});
     } else {
@@ -53,7 +53,7 @@ struct one_evaluation {
       run.signal(at.s, h, next);
       if (keep != 0.0) run.signal(at.t, h, now);
       if (add != 0.0)
-        be.combine(x, term{1.0, next}, term{keep, x}, term{-keep, now}, term{add, memory.noise.view()});
+        run.combine_with_normal(at, add, noise, x, term{1.0, next}, term{keep, x}, term{-keep, now});
       else
         be.combine(x, term{1.0, next}, term{keep, x}, term{-keep, now});
     }

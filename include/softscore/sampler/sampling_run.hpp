@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include <softscore/core/error.hpp>
 #include <softscore/core/time_grid.hpp>
 #include <softscore/sampler/concept.hpp>
 
@@ -18,8 +19,9 @@ class sampling_run {
   using denoiser_type = D;
   using value_type = T;
 
+  /// `grid` is what the run goes along; a sampler that prepares for all its times asks for it.
   sampling_run(Be& be, const C& corruption, const D& denoiser, shape extent, std::uint64_t seed, batch images,
-               view_of<Be, const T> xi)
+               view_of<Be, const T> xi, const time_grid* grid = nullptr)
       : backend_{be},
         corruption_{corruption},
         denoiser_{denoiser},
@@ -27,6 +29,7 @@ class sampling_run {
         seed_{seed},
         images_{images},
         xi_{xi},
+        grid_{grid},
         workspace_{denoiser.template workspace<T>(be, extent)} {}
 
   Be& on() { return backend_; }
@@ -35,6 +38,11 @@ class sampling_run {
   const shape& extent() const { return extent_; }
   /// Which images of the run the batch holds.
   const batch& images() const { return images_; }
+  /// The times that the run goes along. Throws `error` if it was made without.
+  const time_grid& grid() const {
+    if (grid_ == nullptr) reject("the grid of the run", "missing", "given to a run of this sampler");
+    return *grid_;
+  }
 
   /// An array of the batch's shape, zero at first.
   auto make() { return backend_.template make<T>(extent_); }
@@ -52,6 +60,14 @@ class sampling_run {
     denoiser_.pullback(backend_, question{images_, t}, v, out, workspace_);
   }
 
+  /// Stores where the variance of an ancestral step lies between its two, for every element, as the denoiser's last
+  /// estimate said.
+  void variance_share(diffusion_time t, view_of<Be, T> out)
+    requires LearnsVariance<D, Be, T>
+  {
+    denoiser_.variance_share(backend_, question{images_, t}, out, workspace_);
+  }
+
   /// Writes log p_t(x) of each image to `host`, p_t being the density of x_t.
   void log_density(diffusion_time t, view_of<Be, const T> x, double* host)
     requires KnowsDensity<D, Be, T>
@@ -61,7 +77,19 @@ class sampling_run {
 
   /// Stores the standard normal numbers of a step into `out`; a step that draws several times numbers its draws.
   void normal(const step_at& at, view_of<Be, T> out, std::uint8_t draw = 0) {
-    backend_.normal(noise_key{seed_, noise_stream::sampling, static_cast<std::uint32_t>(at.index), draw}, images_, out);
+    backend_.normal(key_of(at, draw), images_, out);
+  }
+  /// Stores the sum of the terms, at most three, and of `factor` times the numbers of a step into `out`, in one pass
+  /// where the backend can; `noise` is memory for the numbers.
+  template <class... Terms>
+  void combine_with_normal(const step_at& at, double factor, view_of<Be, T> noise, view_of<Be, T> out,
+                           const Terms&... terms) {
+    if constexpr (CombinesWithNormal<Be, T>) {
+      backend_.combine_with_normal(key_of(at, 0), images_, factor, out, terms...);
+    } else {
+      normal(at, noise);
+      backend_.combine(out, terms..., term{factor, noise});
+    }
   }
 
   /// Writes a uniform number in [0, 1) for each image of the batch to `host`, of another stream than `normal`'s
@@ -94,6 +122,10 @@ class sampling_run {
   std::size_t nfe() const { return nfe_; }
 
  private:
+  noise_key key_of(const step_at& at, std::uint8_t draw) const {
+    return {seed_, noise_stream::sampling, static_cast<std::uint32_t>(at.index), draw};
+  }
+
   Be& backend_;
   const C& corruption_;
   const D& denoiser_;
@@ -101,6 +133,7 @@ class sampling_run {
   std::uint64_t seed_;
   batch images_;
   view_of<Be, const T> xi_;
+  const time_grid* grid_;
   workspace_of<D, Be, T> workspace_;
   std::size_t nfe_{};
 };

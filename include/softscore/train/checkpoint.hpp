@@ -37,9 +37,9 @@ inline std::vector<float> read_named(const safetensors_file& file, const std::st
 /// Writes a state of training as a safetensors file: param/<name>, average/<name>, first_moment/<name> and
 /// second_moment/<name> by PyTorch's names and shapes, the losses of all steps and epochs, `more` arrays, and the
 /// settings as metadata. The file appears whole or not at all. Throws `error` naming the file if it cannot be written.
-inline void write_checkpoint(const std::filesystem::path& path, const parameter_layout& layout,
-                             const training_state& state, const checkpoint_settings& settings,
-                             std::span<const named_tensor> more = {}) {
+template <class Json = nlohmann::ordered_json>
+void write_checkpoint(const std::filesystem::path& path, const parameter_layout& layout, const training_state& state,
+                      const checkpoint_settings& settings, std::span<const named_tensor> more = {}) {
   std::vector<named_tensor> tensors{more.begin(), more.end()};
   detail::add_named(tensors, "param", layout, state.parameters);
   if (!state.average.empty()) detail::add_named(tensors, "average", layout, state.average);
@@ -48,7 +48,7 @@ inline void write_checkpoint(const std::filesystem::path& path, const parameter_
   tensors.emplace_back("losses", std::vector{state.losses.size()}, std::span<const float>{state.losses});
   tensors.emplace_back("test_losses", std::vector{state.test_losses.size()},
                        std::span<const double>{state.test_losses});
-  write_safetensors(path, tensors, settings);
+  write_safetensors<Json>(path, tensors, settings);
 }
 
 /// The state of training in a checkpoint. Throws `error` naming the file and the array if one is missing or has another

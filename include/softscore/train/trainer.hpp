@@ -10,8 +10,9 @@
 
 #include <softscore/core/error.hpp>
 #include <softscore/core/host_array.hpp>
-#include <softscore/data/loader.hpp>
+#include <softscore/data/staged_batches.hpp>
 #include <softscore/denoiser/network_denoiser.hpp>
+#include <softscore/nn/concept.hpp>
 #include <softscore/objective/concept.hpp>
 #include <softscore/optim/adam.hpp>
 #include <softscore/optim/clip.hpp>
@@ -35,20 +36,19 @@ template <class Be, class C, Trainable D, class O>
 class trainer {
  public:
   /// A network whose parameters are all 0 is initialised from the seed. Throws `error` for options that cannot be right
-  /// and for images of another shape than the network's.
+  /// for images of another shape than the network's,
+  /// and for a network whose output is not what the objective takes.
   trainer(Be& be, const C& corruption, D& denoiser, O objective, view<const float, host_space> images,
           const training_options& options)
       : backend_{be},
         corruption_{corruption},
         denoiser_{denoiser},
         objective_{std::move(objective)},
-        images_{images},
         options_{checked(options)},
-        loader_{images.extent().images, options.batch, options.seed},
+        batches_{images, options.batch, options.seed, options.pixels},
         optimiser_{.rate = options.rate},
         clip_{options.clip_norm, denoiser.network().parameter_count()},
         extent_{images.extent().with_images(share_of_batch())},
-        staged_{extent_},
         times_(extent_.images),
         losses_(extent_.images),
         parameters_{be.template make<float>(flat())},
@@ -59,7 +59,7 @@ class trainer {
         clean_{be.template make<float>(extent_)},
         xi_{be.template make<float>(extent_)},
         noisy_{be.template make<float>(extent_)},
-        output_{be.template make<float>(extent_)},
+        output_{be.template make<float>(checked_output())},
         denoiser_memory_{denoiser.template workspace<float>(be, extent_)},
         objective_memory_{objective_.template workspace<float>(be, extent_)} {
     static_assert(!NeedsNormalNoise<O> || HasNormalNoise<C>,
@@ -80,7 +80,7 @@ class trainer {
   }
 
   const training_options& options() const { return options_; }
-  std::size_t steps_per_epoch() const { return loader_.steps_per_epoch(); }
+  std::size_t steps_per_epoch() const { return batches_.steps_per_epoch(); }
   std::size_t steps() const { return options_.epochs * steps_per_epoch(); }
   /// Steps done so far.
   std::size_t done() const { return history_.losses.size(); }
@@ -92,14 +92,16 @@ class trainer {
   double step() {
     const std::size_t number = done();
     const std::size_t first = first_of_share();
-    gather(images_, loader_.indices(number).subspan(first, extent_.images), options_.pixels, staged_.view());
-    double loss = forward(parameters_.view(), staged_.view(), static_cast<std::uint32_t>(number), first,
-                          noise_stream::training, noise_stream::times);
+    double loss = forward(parameters_.view(), batches_.of(number).images(first, extent_.images),
+                          static_cast<std::uint32_t>(number), first, noise_stream::training, noise_stream::times);
     if constexpr (TrainsTogether<Be>) loss = backend_.average(loss);  // so that all of them go on, or none
     if (!std::isfinite(loss)) refuse("loss", loss, number);
     denoiser_.network().template backward<Be, float>(backend_, parameters_.view(), output_.view(), {}, gradient_.view(),
                                                      denoiser_memory_.network);
     if constexpr (TrainsTogether<Be>) backend_.average(gradient_.view());
+    if constexpr (GathersWork<Be>) backend_.flush();
+    // Here, for a device is now at work and the next line waits for it.
+    if (number + 1 < steps()) batches_.prepare(number + 1);
     const double factor = clip_.template factor<Be, float>(backend_, gradient_.view());
     if (!std::isfinite(clip_.norm())) refuse("norm of the gradient", clip_.norm(), number);
     const std::uint64_t count = number + 1;
@@ -124,7 +126,7 @@ class trainer {
     double sum = 0.0;
     for (std::size_t first = 0; first < count; first += extent_.images) {
       const std::size_t part = std::min(extent_.images, count - first);
-      const auto staged = staged_.view().images(0, part);
+      const auto staged = batches_.borrow(part);
       for (std::size_t i = 0; i < staged.size(); ++i)
         staged[i] = options_.pixels.gain * images.images(first, part)[i] + options_.pixels.offset;
       sum += static_cast<double>(part) * forward(averages() ? average_.view() : parameters_.view(), staged, 0, first,
@@ -204,6 +206,16 @@ class trainer {
     return 0;
   }
 
+  // What the network gives for a batch, which must be what the objective takes.
+  shape checked_output() const {
+    const shape output = output_extent(denoiser_.network(), extent_);
+    require(output.channels == outputs_of<O>() * extent_.channels, "channels of the network's output", output.channels,
+            outputs_of<O>() == 1
+                ? "as many as the images', for this objective"
+                : "as many times the images' as this objective says, " + std::to_string(outputs_of<O>()));
+    return output;
+  }
+
   shape flat() const { return {.images = 1, .width = denoiser_.network().parameter_count()}; }
   bool averages() const { return options_.average > 0.0; }
 
@@ -246,17 +258,16 @@ class trainer {
   const C& corruption_;
   D& denoiser_;
   O objective_;
-  view<const float, host_space> images_;
   training_options options_;
-  shuffling_loader loader_;
+  staged_batches batches_;
   adam optimiser_;
   clip clip_;
   shape extent_;
-  host_array<float> staged_;
   std::vector<diffusion_time> times_;
   std::vector<double> losses_;
   array_of<Be, float> parameters_, gradient_, average_, first_moment_, second_moment_;  // flat
-  array_of<Be, float> clean_, xi_, noisy_, output_;                                     // batch x image
+  array_of<Be, float> clean_, xi_, noisy_;                                              // batch x image
+  array_of<Be, float> output_;                                                          // batch x the network's output
   workspace_of<D, Be, float> denoiser_memory_;
   objective_memory<O, Be, float> objective_memory_;
   training_state history_;  // losses and test losses only; the arrays above hold the rest

@@ -1,4 +1,5 @@
 #include <softscore/data/loader.hpp>
+#include <softscore/data/staged_batches.hpp>
 
 #include <array>
 #include <cmath>
@@ -81,6 +82,33 @@ TEST_CASE("gather copies and rescales the images asked for") {
       CHECK(out.data()[18 * i + j] == 2.0f * images.data()[18 * numbers[i] + j] - 0.5f);
     }
   }
+}
+
+TEST_CASE("a staged batch is that of its step, whatever was prepared, borrowed or asked for before") {
+  auto images = softscore::make_tensor({10, 1, 2, 3});
+  for (std::size_t i = 0; i < images.size(); ++i) images.data()[i] = static_cast<float>(i);
+  const softscore::pixel_scale scale{0.5f, 1.0f};
+  softscore::staged_batches batches{softscore::as_view(images), 4, 7, scale};
+  REQUIRE(batches.steps_per_epoch() == 2);
+  const auto check = [&](std::size_t step) {
+    auto expected = softscore::make_tensor({4, 1, 2, 3});
+    shuffling_loader loader{10, 4, 7};
+    softscore::gather(softscore::as_view(images), loader.indices(step), scale, softscore::as_view(expected));
+    const auto batch = batches.of(step);
+    REQUIRE(batch.extent() == softscore::shape{4, 1, 2, 3});
+    for (std::size_t i = 0; i < batch.size(); ++i) CHECK(batch[i] == expected.data()[i]);
+  };
+  check(0);
+  batches.prepare(1);
+  check(1);
+  batches.prepare(2);  // of the next epoch
+  check(2);
+  check(1);
+  batches.prepare(3);
+  const auto memory = batches.borrow(3);
+  REQUIRE(memory.extent() == softscore::shape{3, 1, 2, 3});
+  for (std::size_t i = 0; i < memory.size(); ++i) memory[i] = -1.0f;
+  check(3);
 }
 
 TEST_CASE("loaders and batches that cannot be are refused") {

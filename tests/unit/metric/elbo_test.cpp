@@ -151,6 +151,31 @@ TEST_CASE("bits per dimension are nats over d ln 2", "[metric]") {
   CHECK_THAT(bits_per_dimension(12 * std::numbers::ln2, 4), WithinAbs(3.0, 1e-15));
 }
 
+TEST_CASE("bits per dimension of a set of images are those of the tight case, in any batches and in any scale",
+          "[metric]") {
+  const exact_white exact{chain, 1.0};
+  // E4's two numbers, each image under z = +1 and z = -1.
+  const auto bits = [&](std::vector<double> x, const elbo_bits_options& options) {
+    given_noise_backend be;
+    be.noise = {1.0, -1.0, 1.0, -1.0};
+    return elbo_in_bits(be, chain, exact, uniform_grid(1000), view<const double, host_space>{x.data(), {x.size()}},
+                        options);
+  };
+  const auto all = bits({0.7, 0.7, -0.7, -0.7}, {});
+  CHECK_THAT(all.total() * std::numbers::ln2, WithinAbs(1.16393853320, 5e-12));
+  CHECK_THAT(all.prior * std::numbers::ln2, WithinAbs(9.88819013416e-6, 5e-18));
+  CHECK(all.nfe == 1000);
+  const elbo_bits_options small{.chain = {.variance = ancestral_variance::small}};
+  CHECK_THAT(bits({0.7, 0.7}, small).total() * std::numbers::ln2, WithinAbs(1.62647633148, 5e-12));
+  for (const std::size_t batch : {1u, 3u}) CHECK(bits({0.7, 0.7, -0.7, -0.7}, {.batch = batch}).total() == all.total());
+  // y = (x + 1) / 2 has twice the density of x: one bit less; x is reached but for a rounding.
+  CHECK_THAT(bits({0.85, 0.85}, {.pixels = {2.0f, -1.0f}}).total(), WithinAbs(all.total() - 1.0, 1e-12));
+
+  CHECK_REFUSED(bits({}, {}), "images is 0, but it must be at least 1");
+  CHECK_REFUSED(bits({0.7}, {.batch = 0}), "batch is 0, but it must be at least 1");
+  CHECK_REFUSED(bits({0.7}, {.pixels = {0.0f, 0.0f}}), "gain of the pixels' scale is 0, but it must be above 0");
+}
+
 TEST_CASE("the bound refuses grids and priors that make none", "[metric]") {
   const exact_white exact{chain, 1.0};
   CHECK_REFUSED(expected(chain, exact, uniform_grid(10, 1.0, 0.1), {0.7}),

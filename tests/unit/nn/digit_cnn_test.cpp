@@ -32,14 +32,15 @@ struct trial {
   array_of<Be, T> params, x, dout, out, dx, gradients;
   digit_cnn_workspace<Be, T> ws;
 
-  trial(Be& backend, const std::vector<std::size_t>& widths, const shape& s, std::size_t most_images)
+  trial(Be& backend, const std::vector<std::size_t>& widths, const shape& s, std::size_t most_images,
+        std::size_t outputs = 1)
       : be{backend},
-        net{widths, s},
+        net{widths, s, outputs},
         extent{s},
         params{be.template make<T>({1, 1, 1, net.parameter_count()})},
         x{be.template make<T>(s)},
-        dout{be.template make<T>(s)},
-        out{be.template make<T>(s)},
+        dout{be.template make<T>(output_extent(net, s))},
+        out{be.template make<T>(output_extent(net, s))},
         dx{be.template make<T>(s)},
         gradients{be.template make<T>({1, 1, 1, net.parameter_count()})},
         ws{net.template workspace<T>(be, s.with_images(most_images))} {
@@ -52,7 +53,7 @@ struct trial {
           changing[p.offset + i] += static_cast<float>(0.1 * moves[p.offset + i]);
     set(params, {net.parameters().begin(), net.parameters().end()});
     set(x, normal_numbers(s.size(), 12));
-    set(dout, normal_numbers(s.size(), 13));
+    set(dout, normal_numbers(dout.view().size(), 13));
     for (std::size_t n = 0; n < s.images; ++n)
       times.push_back({(static_cast<double>(n) + 0.3) / static_cast<double>(s.images)});
   }
@@ -99,6 +100,12 @@ TEST_CASE("the digit CNN has the published numbers of parameters and PyTorch's n
   CHECK(net.layout().at("time.6.weight").sizes == std::vector<std::size_t>{16, 128});
   CHECK(net.layout().at("final.weight").sizes == std::vector<std::size_t>{1, 16, 3, 3});
   CHECK_THROWS_AS(net.layout().at("blocks.4.conv.weight"), error);
+  // Twice the channels: the last layer's weights and biases double, and all that lies before them stays where it was.
+  const digit_cnn twice{{16, 32, 32, 16}, {1, 1, 28, 28}, 2};
+  CHECK(twice.parameter_count() == 291217 + 16 * 9 + 1);
+  CHECK(twice.output_channels() == 2);
+  CHECK(twice.layout().at("final.weight").sizes == std::vector<std::size_t>{2, 16, 3, 3});
+  CHECK(twice.layout().at("final.weight").offset == net.layout().at("final.weight").offset);
 }
 
 TEST_CASE("initial weights follow PyTorch's law and the seed alone", "[nn]") {
@@ -140,15 +147,18 @@ TEST_CASE("the time features are those of the equation", "[nn]") {
 
 TEMPLATE_TEST_CASE("the gradients of the digit CNN are its slopes", "[nn]", serial_backend, tbb_backend) {
   TestType be;
-  // High, wide and odd images, one channel and three, one image and many, one block and several.
+  // High, wide and odd images, one channel and three, one image and many, one block and several, an output of the
+  // image's channels and of twice as many.
   struct net_case {
     std::vector<std::size_t> widths;
     shape extent;
+    std::size_t outputs{1};
   };
   for (const net_case& c :
-       {net_case{{4, 3}, {2, 1, 9, 7}}, net_case{{2}, {1, 3, 5, 8}}, net_case{{3, 2, 4}, {17, 1, 4, 4}}}) {
-    CAPTURE(c.extent);
-    trial<double, TestType> at{be, c.widths, c.extent, c.extent.images + 1};
+       {net_case{{4, 3}, {2, 1, 9, 7}}, net_case{{2}, {1, 3, 5, 8}}, net_case{{3, 2, 4}, {17, 1, 4, 4}},
+        net_case{{3, 2}, {2, 1, 5, 6}, 2}, net_case{{2}, {3, 3, 4, 5}, 2}}) {
+    CAPTURE(c.extent, c.outputs);
+    trial<double, TestType> at{be, c.widths, c.extent, c.extent.images + 1, c.outputs};
     at.loss();
     at.backward();
     const auto start = at.get(at.params), gradient = at.get(at.gradients), point = at.get(at.x), dx = at.get(at.dx);
@@ -242,6 +252,7 @@ TEMPLATE_TEST_CASE("after its workspace is made, no pass of the digit CNN takes 
 TEST_CASE("the digit CNN refuses what it cannot be or map", "[nn]") {
   CHECK_THROWS_AS(digit_cnn{{}}, error);
   CHECK_THROWS_AS((digit_cnn{{16, 0}}), error);
+  CHECK_THROWS_AS((digit_cnn{{16}, {1, 1, 28, 28}, 0}), error);
   CHECK_THROWS_AS((digit_cnn{{16}, {1, 1, 0, 28}}), error);
   digit_cnn net{{2}, {1, 1, 4, 4}};
   CHECK_THROWS_AS(net.set_parameters(std::vector<float>(3)), error);

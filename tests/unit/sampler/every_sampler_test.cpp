@@ -13,7 +13,10 @@
 #include <softscore/corruption/corruption.hpp>
 #include <softscore/corruption/variance_exploding.hpp>
 #include <softscore/corruption/variance_preserving.hpp>
+#include <softscore/operator/centred_mask.hpp>
+#include <softscore/operator/dct_blur.hpp>
 #include <softscore/operator/fade.hpp>
+#include <softscore/operator/fft_blur.hpp>
 #include <softscore/operator/scaling.hpp>
 #include <softscore/sampler/adams_bashforth.hpp>
 #include <softscore/sampler/alternating.hpp>
@@ -25,6 +28,7 @@
 #include <softscore/sampler/edm_heun.hpp>
 #include <softscore/sampler/euler.hpp>
 #include <softscore/sampler/euler_maruyama.hpp>
+#include <softscore/sampler/exponential_integrator.hpp>
 #include <softscore/sampler/langevin.hpp>
 #include <softscore/sampler/learned_ddpm.hpp>
 #include <softscore/sampler/midpoint.hpp>
@@ -45,6 +49,13 @@ const shape image{1, 2, 5, 4};
 
 auto fading() { return corruption{fade{}, variance_exploding{.sigma_min = 0.1, .sigma_max = 2.0, .level_max = 1.0}}; }
 auto preserving() { return corruption{scaling{}, variance_preserving{.rate_first = 0.5, .rate_last = 3.0}}; }
+template <class Blur>
+auto heating() {
+  return corruption{Blur{}, variance_exploding{.sigma_min = 0.1, .sigma_max = 2.0, .level_max = 1.0}};
+}
+auto masking() {
+  return corruption{centred_mask{}, variance_exploding{.sigma_min = 0.1, .sigma_max = 2.0, .level_max = 4.0}};
+}
 double third(diffusion_time) { return 1.0 / 3; }
 
 // Calls check(sampler, corruption, more), where a grid of N steps that ends above 0 takes N evaluations_per_step + more
@@ -72,6 +83,11 @@ void for_every_sampler(const Check& check) {
   check(unipc<2>{}, preserving(), 0);
   check(unipc<3>{}, preserving(), 2);
   check(unipc<3, false>{}, preserving(), 2);
+  check(exponential_integrator<1>{}, fading(), 0);
+  check(exponential_integrator<2>{}, heating<dct_blur>(), 0);
+  check(exponential_integrator<2>{}, heating<fft_blur>(), 0);
+  check(exponential_integrator<2>{}, masking(), 0);
+  check(exponential_integrator<3>{}, heating<dct_blur>(), 1);
   check(edm_heun{}, preserving(), 0);
   check(reverse_diffusion{}, preserving(), 0);
   check(learned_ddpm{third}, preserving(), 0);

@@ -48,6 +48,22 @@ TEST_CASE("A state continues a run to the same bits, whatever step it was taken 
   }
 }
 
+TEST_CASE("A test between two steps leaves no trace in training") {
+  serial_backend be;
+  const auto run = [&](bool tests) {
+    auto denoiser = small();
+    trainer work{be, blurring, denoiser, soft_score{}, as_view(few_digits().training.pixels), options()};
+    while (work.done() < work.steps()) {
+      work.step();
+      if (tests) work.test(as_view(few_digits().test.pixels));
+    }
+    return work.state();
+  };
+  const auto with = run(true), without = run(false);
+  CHECK(with.parameters == without.parameters);
+  CHECK(with.losses == without.losses);
+}
+
 TEST_CASE("Training on the serial and on the tbb backend with any number of threads is one run") {
   // The tbb backend sums in another order than the serial one, but in the same for any number of threads.
   std::vector<std::vector<float>> trained;
@@ -106,16 +122,17 @@ TEST_CASE("A loss that is not finite names step and batch and leaves the last go
   auto saved = options();
   saved.checkpoint = folder / "c.safetensors";
   std::size_t steps = 0;
-  // The images are the caller's, so one can go wrong in the middle of a run: in the second epoch here.
+  // The images are the caller's, so one can go wrong in the middle of a run: in the second epoch here. The batch of
+  // the next step is gathered by then, so the one after it is the first to show it.
   const auto spoil = [&](const training_progress& p) {
     steps = p.step;
     if (p.step == 5) broken.training.pixels.fill(std::nanf(""));
   };
   auto denoiser = small();
   CHECK_REFUSED(train(be, denoiser, blurring, soft_score{}, broken, saved, spoil),
-                "the loss of step 6 (batch 2 of epoch 2) is nan, but it must be finite; the last good checkpoint is " +
+                "the loss of step 7 (batch 3 of epoch 2) is nan, but it must be finite; the last good checkpoint is " +
                     saved.checkpoint.string());
-  CHECK(steps == 5);
+  CHECK(steps == 6);
   const auto kept = read_checkpoint(safetensors_file{saved.checkpoint}, denoiser.network().layout());
   CHECK(kept.losses.size() == 4);
   for (const float p : kept.parameters) REQUIRE(std::isfinite(p));

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -61,21 +62,11 @@ class tbb_backend : public host_verbs<tbb_backend> {
 #if defined(__CUDACC__)  // nvcc's front end cannot compile the vectors of the other form, whose bits are the same
     host_verbs::normal(key, images, out);
 #else
-    constexpr std::size_t lanes = detail::native_lanes, group = 4 * lanes;
     const std::size_t elements = out.extent().per_image();
     share(images.count, 2 * elements, [&](std::size_t image) {
       T* z = raw(out) + image * elements;
-      alignas(64) float numbers[2 * group];
-      for (std::size_t i = 0; i < elements;) {
-        const std::size_t count = std::min(2 * group, elements - i);
-        const auto first = static_cast<std::uint32_t>(i / 4);
-        if (count > group)
-          detail::normals_simd<lanes, 2>(key, images.first + image, first, numbers);
-        else
-          detail::normals_simd<lanes, 1>(key, images.first + image, first, numbers);
-        std::copy_n(numbers, count, z + i);
-        i += count;
-      }
+      each_normals(key, images.first + image, elements,
+                   [&](std::size_t i, std::size_t count, const float* numbers) { std::copy_n(numbers, count, z + i); });
     });
 #endif
   }
@@ -95,6 +86,23 @@ class tbb_backend : public host_verbs<tbb_backend> {
     }
   }
 
+#if !defined(__CUDACC__)
+  /// Stores the sum of coefficient times array and of `factor` times the numbers of the key into `out`, to the bits of
+  /// `normal` and `combine`, without an array of the numbers.
+  template <std::same_as<float> T, class... Terms>
+  void combine_with_normal(noise_key key, batch images, double factor, view<T, host_space> out, const Terms&... terms) {
+    const std::size_t elements = out.extent().per_image();
+    share(images.count, 3 * elements, [&](std::size_t image) {
+      const std::size_t start = image * elements;
+      const std::array factors{static_cast<float>(terms.coefficient[image])..., static_cast<float>(factor)};
+      each_normals(key, images.first + image, elements, [&](std::size_t i, std::size_t count, const float* numbers) {
+        combine_vectors(raw(out) + start + i, count, factors,
+                        std::array{static_cast<const float*>(raw(terms.array) + start + i)..., numbers});
+      });
+    });
+  }
+#endif
+
   /// Stores each image of `in`, correlated along rows and columns with its own symmetric kernel (images x half kernel,
   /// the centre first; zero padding), into `out`. A refinement of `each_pixel` for separable operators.
   template <Scalar T>
@@ -111,14 +119,33 @@ class tbb_backend : public host_verbs<tbb_backend> {
   }
 
  private:
+#if !defined(__CUDACC__)
+  // Calls body(i, count, z) with the normal numbers z of the elements i .. i + count - 1 of an image, one run after the
+  // other.
+  template <class Body>
+  static void each_normals(const noise_key& key, std::uint64_t image, std::size_t elements, const Body& body) {
+    constexpr std::size_t lanes = detail::native_lanes, group = 4 * lanes;
+    alignas(64) float numbers[2 * group];
+    std::size_t i = 0;
+    for (; i + 2 * group <= elements; i += 2 * group) {
+      detail::normals_simd<lanes, 2>(key, image, static_cast<std::uint32_t>(i / 4), numbers);
+      body(i, 2 * group, numbers);
+    }
+    for (; i < elements; i += group) {
+      detail::normals_simd<lanes, 1>(key, image, static_cast<std::uint32_t>(i / 4), numbers);
+      body(i, i + group <= elements ? group : elements % group, numbers);
+    }
+  }
+#endif
+
   template <std::size_t Terms>
   static void combine_vectors(float* out, std::size_t count, const std::array<float, Terms>& factor,
                               const std::array<const float*, Terms>& from) {
     constexpr std::size_t lanes = detail::native_lanes;
-    std::size_t i = 0;
-    for (; i + lanes <= count; i += lanes)
+    const std::size_t whole = count - count % lanes;
+    for (std::size_t i = 0; i < whole; i += lanes)
       detail::store(out + i, weighted(factor, [&](std::size_t k) { return detail::load<lanes>(from[k] + i); }));
-    for (; i < count; ++i) out[i] = weighted(factor, [&](std::size_t k) { return from[k][i]; });
+    for (std::size_t i = whole; i < count; ++i) out[i] = weighted(factor, [&](std::size_t k) { return from[k][i]; });
   }
 
   // One expression, as the serial backend's: where a compiler joins a product and a sum depends on how they are

@@ -120,6 +120,23 @@ SOFTSCORE_INLINE simd<W> fused(simd<W> a, simd<W> b, simd<W> c) {
   return sum;
 }
 
+/// The square root of every lane, correctly rounded.
+template <std::size_t W>
+SOFTSCORE_INLINE simd<W> square_root(simd<W> x) {
+#if defined(__AVX512F__)
+  if constexpr (W == 16) return simd<W>(_mm512_maskz_sqrt_ps(0xFFFF, __m512(x)));  // with a mask as below
+#endif
+#if defined(__AVX__)
+  if constexpr (W == 8) return simd<W>(_mm256_sqrt_ps(__m256(x)));
+#endif
+#if defined(__SSE2__)
+  if constexpr (W == 4) return simd<W>(_mm_sqrt_ps(__m128(x)));
+#endif
+  simd<W> root;
+  for (std::size_t lane = 0; lane < W; ++lane) root[lane] = std::sqrt(x[lane]);
+  return root;
+}
+
 /// The low halves of a times the low halves of b; the high halves count for nothing.
 template <std::size_t W>
 SOFTSCORE_INLINE simd_long_word<W> product_of_low_halves(simd_long_word<W> a, simd_long_word<W> b) {

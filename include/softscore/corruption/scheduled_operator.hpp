@@ -1,0 +1,53 @@
+#pragma once
+
+#include <utility>
+#include <vector>
+
+#include <softscore/corruption/at_each_time.hpp>
+#include <softscore/corruption/concept.hpp>
+#include <softscore/operator/concept.hpp>
+
+namespace softscore {
+
+/// An operator family at the level that a schedule gives it at every time: the signal C_{w(t)} x_0 of a corruption,
+/// whatever is added to it (EQUATIONS F1). The base of `corruption` and `background_corruption`.
+template <class Op, class S>
+class scheduled_operator {
+  static_assert(LinearOperator<Op>, "softscore: this type is not a linear operator: it lacks apply or adjoint");
+
+ public:
+  using operator_type = Op;
+
+  const Op& linear_operator() const { return operator_; }
+  const S& schedule() const { return schedule_; }
+  level level_at(diffusion_time t) const { return schedule_.level_at(t); }
+
+  /// Stores C_t x.
+  template <class Be, Scalar T>
+  void signal(Be& be, per_image<diffusion_time> times, const_view<T, typename Be::space> x,
+              view<T, typename Be::space> out) const {
+    thread_local std::vector<level> buffer;
+    degradation<Op>::apply(operator_, be, levels(times, x.extent().images, buffer), x, out);
+  }
+
+  /// Stores C_t^T x.
+  template <class Be, Scalar T>
+  void signal_adjoint(Be& be, per_image<diffusion_time> times, const_view<T, typename Be::space> x,
+                      view<T, typename Be::space> out) const {
+    thread_local std::vector<level> buffer;
+    degradation<Op>::adjoint(operator_, be, levels(times, x.extent().images, buffer), x, out);
+  }
+
+ protected:
+  scheduled_operator(Op op, S schedule) : operator_{std::move(op)}, schedule_{std::move(schedule)} {}
+
+  per_image<level> levels(per_image<diffusion_time> times, std::size_t images, std::vector<level>& buffer) const {
+    return detail::at_each_time<level>(times, images, buffer, [&](diffusion_time t) { return schedule_.level_at(t); });
+  }
+
+ private:
+  Op operator_;
+  S schedule_;
+};
+
+}  // namespace softscore
