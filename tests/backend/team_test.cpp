@@ -96,6 +96,54 @@ TEST_CASE("a team of devices trains as one device does, and its ranks stay the s
   check_team(blurring, residual_denoiser{network}, soft_score{});
 }
 
+namespace {
+
+// The loss of DDPM, whose gradient is infinite at one evaluation.
+struct exploding_score : epsilon_score {
+  int* evaluations_left;
+
+  template <class Be, class C, class D, class DM, class T, class M>
+  void evaluate(Be& be, const C& c, const D& d, DM& dm, const corrupted_batch<Be, T>& batch,
+                const_view<T, typename Be::space> phi, view<T, typename Be::space> gradient, double* losses,
+                M& memory) const {
+    epsilon_score::evaluate<Be, C, D, DM, T, M>(be, c, d, dm, batch, phi, gradient, losses, memory);
+    if (--*evaluations_left == 0) be.combine(gradient, term{1e300, gradient});
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a gradient that is not finite changes nothing on a device, and the next step says so", "[team]") {
+  serial_backend host;
+  const auto images = random_batch<float>(host, image.with_images(24), 5);
+  const corruption chain{scaling{}, linear_beta{}};
+  epsilon_denoiser denoiser{digit_cnn{{3, 2}, image}, chain};
+  using C = std::remove_const_t<decltype(chain)>;
+  emulated_backend be;
+  int left = 4;
+  const auto sentence = std::string{"the norm of the gradient of step 4 (batch 2 of epoch 2) is "};
+  trainer<emulated_backend, C, decltype(denoiser), exploding_score> work{
+      be, chain, denoiser, exploding_score{{}, &left}, images.view(), options_of(12)};
+  for (int i = 0; i < 3; ++i) work.step();
+  const training_state before = work.state();
+  work.step();
+  CHECK_THAT(refusal([&] { work.step(); }), Catch::Matchers::ContainsSubstring(sentence));
+  CHECK(work.done() == 3);
+  const training_state after = work.state();
+  CHECK((after.parameters == before.parameters));
+  CHECK((after.average == before.average));
+  CHECK((after.first_moment == before.first_moment));
+  CHECK((after.second_moment == before.second_moment));
+  // And so does the check before a checkpoint.
+  left = 1;
+  work.step();
+  CHECK_THAT(refusal([&] { work.require_finite(); }), Catch::Matchers::ContainsSubstring(sentence));
+  // From here on it goes on.
+  work.step();
+  work.require_finite();
+  CHECK((work.state().parameters != before.parameters));
+}
+
 TEST_CASE("a team refuses a batch that it cannot share", "[team]") {
   serial_backend host;
   const auto images = random_batch<float>(host, image.with_images(24), 5);

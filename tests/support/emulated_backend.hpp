@@ -67,6 +67,9 @@ class emulated_device {
     std::free(address);
   }
 
+  void* share(std::size_t bytes) { return std::calloc(1, bytes); }
+  void unshare(void* address) { std::free(address); }
+
   void wait(staging&) {}
   void send(staging& from, std::byte* to, std::size_t bytes) {
     if (bytes > 0) std::memcpy(to, from.host(), bytes);
