@@ -76,10 +76,10 @@ class emulated_device {
   }
   template <class Task>
   void launch(const Task& task, const std::byte* numbers) {
-    const auto run = [task, numbers] {
+    const auto run = [task, numbers, reversed = backwards] {
       const detail::grid g = task.launch();
-      for (std::size_t block = 0; block < g.blocks; ++block) {
-        detail::host_group group{block, g.threads, g.shared_bytes};
+      for (std::size_t i = 0; i < g.blocks; ++i) {
+        detail::host_group group{reversed ? g.blocks - 1 - i : i, g.threads, g.shared_bytes, reversed};
         task(group, numbers);
       }
     };
@@ -102,6 +102,7 @@ class emulated_device {
   void finish() {}
 
   std::size_t launches{}, allocations{};
+  bool backwards{};  // blocks, and the threads of a block between two barriers, run from the last to the first
 
  protected:
   template <class Run>
