@@ -8,4 +8,14 @@ if(CUDAToolkit_FOUND AND NOT TARGET softscore::cuda)
   # that nvcc has something to say about.
   target_compile_options(softscore::cuda INTERFACE
     "$<$<COMPILE_LANG_AND_ID:CUDA,NVIDIA>:-std=c++20;--expt-relaxed-constexpr;-diag-suppress=1675,20012>")
+
+  # softscore::nccl, for training on several devices, where NCCL is.
+  find_path(softscore_nccl_headers nccl.h HINTS ${CUDAToolkit_INCLUDE_DIRS})
+  find_library(softscore_nccl_library nccl HINTS ${CUDAToolkit_LIBRARY_DIR})
+  mark_as_advanced(softscore_nccl_headers softscore_nccl_library)
+  if(softscore_nccl_headers AND softscore_nccl_library)
+    add_library(softscore::nccl INTERFACE IMPORTED GLOBAL)
+    target_link_libraries(softscore::nccl INTERFACE softscore::cuda "${softscore_nccl_library}")
+    target_include_directories(softscore::nccl SYSTEM INTERFACE "${softscore_nccl_headers}")
+  endif()
 endif()

@@ -35,7 +35,7 @@ def quoted(file, part):
 
 def sources():
     """All that the repository's programs and scripts say, with broken string literals joined."""
-    listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard", "*.?pp", "*.txt", "*.cmake", "*.json", "*.py",
+    listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard", "*.?pp", "*.cu*", "*.txt", "*.cmake", "*.json", "*.py",
                              "dev"], cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True).stdout.split()
     text = "\n".join((ROOT / name).read_text(errors="replace") for name in listed if (ROOT / name).is_file())
     return re.sub(r'"\s*\n\s*"', "", text)

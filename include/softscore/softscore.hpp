@@ -47,3 +47,8 @@
 #include <softscore/train/fit_start.hpp>
 #include <softscore/train/progress_bar.hpp>
 #include <softscore/train/train.hpp>
+
+// For files that a CUDA compiler compiles.
+#if defined(__CUDACC__)
+#include <softscore/backend/cuda.hpp>
+#endif

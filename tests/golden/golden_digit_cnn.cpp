@@ -10,11 +10,11 @@
 #include <string_view>
 #include <vector>
 
-#include <softscore/backend/serial.hpp>
-#include <softscore/backend/tbb.hpp>
 #include <softscore/io/safetensors.hpp>
 #include <softscore/nn/digit_cnn.hpp>
 #include <softscore/optim/adam.hpp>
+
+#include "device_under_test.hpp"
 
 namespace {
 
@@ -178,10 +178,21 @@ int main(int argc, char** argv) try {
   }
   const softscore::safetensors_file file{argv[1]};
   comparison result;
+#if defined(__CUDACC__)
+  try {
+    const softscore::cuda_device probe{0};
+  } catch (const softscore::error& reason) {
+    std::printf("skipped: no device (%s)\n", reason.what());
+    return 77;
+  }
+#else
   softscore::serial_backend serial;
   compare("serial", serial, file, result);
   softscore::tbb_backend tbb;
   compare("tbb", tbb, file, result);
+#endif
+  device_under_test device;
+  compare("device", device, file, result);
   return result.good ? 0 : 1;
 } catch (const std::exception& e) {
   std::fprintf(stderr, "%s\n", e.what());

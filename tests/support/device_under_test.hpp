@@ -7,8 +7,11 @@
 #include <cstddef>
 
 #include <softscore/backend/cuda.hpp>
+#include <softscore/backend/serial.hpp>
 
 using device_under_test = softscore::cuda_backend;
+// The backends of the host that the compiler at hand can compile.
+#define HOST_BACKENDS softscore::serial_backend
 
 /// A device that keeps so many lists of work as graphs.
 inline device_under_test device_with_graphs(std::size_t graphs) {
@@ -19,9 +22,13 @@ inline device_under_test device_with_graphs(std::size_t graphs) {
 
 #include <cstddef>
 
+#include <softscore/backend/serial.hpp>
+#include <softscore/backend/tbb.hpp>
+
 #include "emulated_backend.hpp"
 
 using device_under_test = softscore::emulated_backend;
+#define HOST_BACKENDS softscore::serial_backend, softscore::tbb_backend
 
 inline device_under_test device_with_graphs(std::size_t graphs) { return device_under_test{graphs}; }
 

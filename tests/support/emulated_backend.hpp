@@ -67,24 +67,23 @@ class emulated_device {
     std::free(address);
   }
 
+  void* share(std::size_t bytes) { return std::calloc(1, bytes); }
+  void unshare(void* address) { std::free(address); }
+
   void wait(staging&) {}
   void send(staging& from, std::byte* to, std::size_t bytes) {
     if (bytes > 0) std::memcpy(to, from.host(), bytes);
   }
   template <class Task>
   void launch(const Task& task, const std::byte* numbers) {
-    const auto run = [task, numbers] {
+    const auto run = [task, numbers, reversed = backwards] {
       const detail::grid g = task.launch();
-      for (std::size_t block = 0; block < g.blocks; ++block) {
-        detail::host_group group{block, g.threads, g.shared_bytes};
+      for (std::size_t i = 0; i < g.blocks; ++i) {
+        detail::host_group group{reversed ? g.blocks - 1 - i : i, g.threads, g.shared_bytes, reversed};
         task(group, numbers);
       }
     };
-    if (capturing_)
-      captured_.push_back(run);
-    else
-      run();
-    ++launches;
+    run_or_capture(run);
   }
   void begin_capture() {
     capturing_ = true;
@@ -103,6 +102,17 @@ class emulated_device {
   void finish() {}
 
   std::size_t launches{}, allocations{};
+  bool backwards{};  // blocks, and the threads of a block between two barriers, run from the last to the first
+
+ protected:
+  template <class Run>
+  void run_or_capture(const Run& run) {
+    if (capturing_)
+      captured_.push_back(run);
+    else
+      run();
+    ++launches;
+  }
 
  private:
   std::size_t room_;

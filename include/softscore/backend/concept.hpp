@@ -117,7 +117,7 @@ concept KeepsTables = requires(Be& be, const std::shared_ptr<const std::vector<d
 };
 
 /// Where arrays live and how arithmetic is done: the verbs that every corruption, objective and sampler is written in.
-/// Models: serial_backend, tbb_backend.
+/// Models: serial_backend, tbb_backend, cuda_backend.
 template <class Be, class T>
 concept Backend = AllocatesArrays<Be, T> && AllocatesArrays<Be, double> && CopiesToHost<Be, T> && FillsNoise<Be, T> &&
                   CombinesLinearly<Be, T> && MapsElements<Be, T> && GathersPixels<Be, T> && ReducesPerImage<Be, T> &&
@@ -143,6 +143,27 @@ concept CombinesWithNormal =
 /// call it at the end of a step.
 template <class Be>
 concept GathersWork = requires(Be& be) { be.flush(); };
+
+/// `be.measure_norm(array, most)` finds the norm of a flat array and the factor min(1, most / (norm + 1e-6)), and
+/// `be.for_each_clipped(body, a, b...)` is `for_each` with `body.clipped(factor)`, which changes nothing where the norm
+/// is not finite; neither waits. `be.measured_norm()` is that norm once a later result has been waited for. Optional,
+/// for a backend where to wait costs time.
+template <class Be>
+concept ClipsWithoutWaiting = requires(Be& be, view_of<Be, const float> array, double most) {
+  be.measure_norm(array, most);
+  { be.measured_norm() } -> std::same_as<double>;
+};
+
+/// `be.rank()` of `be.ranks()` backends that train one network together, each with its share of every batch;
+/// `be.average(array)` replaces the array of every rank by their mean, and `be.average(number)` returns the mean of the
+/// numbers, with the same bits everywhere. Optional.
+template <class Be>
+concept TrainsTogether = requires(Be& be, view_of<Be, float> array, double number) {
+  { be.rank() } -> std::same_as<std::size_t>;
+  { be.ranks() } -> std::same_as<std::size_t>;
+  be.average(array);
+  { be.average(number) } -> std::same_as<double>;
+};
 
 /// A backend whose arrays the host may touch; it also offers `be.parallel(count, body)`, which calls `body(i)` for
 /// i = 0 .. count - 1, in any order, on its threads.

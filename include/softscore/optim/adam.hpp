@@ -17,6 +17,13 @@ struct adam_body {
   double root_of_correction;  // sqrt(1 - beta2^k)
   double gradient_factor;     // what the gradient is multiplied by first (clipping)
 
+  /// The same with a factor that is found out later.
+  SOFTSCORE_HD adam_body clipped(double factor) const {
+    adam_body body = *this;
+    body.gradient_factor = factor;
+    return body;
+  }
+
   template <class T>
   SOFTSCORE_HD void operator()(T& theta, T& m, T& v, const T& gradient) const {
     const T g = gradient * static_cast<T>(gradient_factor);
@@ -31,6 +38,8 @@ struct adam_body {
 struct adam_ema_body {
   adam_body update;
   double keep;  // the share of the old average
+
+  SOFTSCORE_HD adam_ema_body clipped(double factor) const { return {update.clipped(factor), keep}; }
 
   template <class T>
   SOFTSCORE_HD void operator()(T& theta, T& m, T& v, T& average, const T& gradient) const {

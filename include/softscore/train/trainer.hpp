@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <softscore/core/error.hpp>
@@ -48,9 +49,9 @@ class trainer {
         batches_{images, options.batch, options.seed, options.pixels},
         optimiser_{.rate = options.rate},
         clip_{options.clip_norm, denoiser.network().parameter_count()},
-        extent_{images.extent().with_images(options.batch)},
-        times_(options.batch),
-        losses_(options.batch),
+        extent_{images.extent().with_images(share_of_batch())},
+        times_(extent_.images),
+        losses_(extent_.images),
         parameters_{be.template make<float>(flat())},
         gradient_{be.template make<float>(flat())},
         average_{be.template make<float>(flat())},
@@ -88,29 +89,39 @@ class trainer {
   std::span<const double> test_losses() const { return history_.test_losses; }
 
   /// The next step; returns the batch's mean loss. Throws `error` naming step and batch, and leaves the parameters as
-  /// they were, if the loss or the gradient is not finite.
+  /// they were, if the loss or the gradient is not finite; where a device clips, a step learns of its gradient from the
+  /// next one, or from `require_finite`.
   double step() {
     const std::size_t number = done();
-    const double loss = forward(parameters_.view(), batches_.of(number), static_cast<std::uint32_t>(number), 0,
-                                noise_stream::training, noise_stream::times);
+    const std::size_t first = first_of_share();
+    double loss = forward(parameters_.view(), batches_.of(number).images(first, extent_.images),
+                          static_cast<std::uint32_t>(number), first, noise_stream::training, noise_stream::times);
+    if constexpr (TrainsTogether<Be>) loss = backend_.average(loss);  // so that all of them go on, or none
+    require_finite_norm();
     if (!std::isfinite(loss)) refuse("loss", loss, number);
     denoiser_.network().template backward<Be, float>(backend_, parameters_.view(), output_.view(), {}, gradient_.view(),
                                                      denoiser_memory_.network);
-    // Here, for a device is now at work and the next line waits for it.
-    if (number + 1 < steps()) batches_.prepare(number + 1);
-    const double factor = clip_.template factor<Be, float>(backend_, gradient_.view());
-    if (!std::isfinite(clip_.norm())) refuse("norm of the gradient", clip_.norm(), number);
+    if constexpr (TrainsTogether<Be>) backend_.average(gradient_.view());
     const std::uint64_t count = number + 1;
     const double rate_factor = warm_up{options_.warm_up}.factor(count);
-    if (averages()) {
-      optimiser_.template step_with_average<Be, float>(backend_, count, parameters_.view(), first_moment_.view(),
-                                                       second_moment_.view(), average_.view(), gradient_.view(),
-                                                       average_keep(count), rate_factor, factor);
+    if constexpr (ClipsWithoutWaiting<Be>) {
+      update_on_device(count, rate_factor);
+      backend_.flush();
+      if (count < steps()) batches_.prepare(count);  // while the device is at work
     } else {
-      optimiser_.template step<Be, float>(backend_, count, parameters_.view(), first_moment_.view(),
-                                          second_moment_.view(), gradient_.view(), rate_factor, factor);
+      // Here, for a device is now at work and the next line waits for it.
+      if (count < steps()) batches_.prepare(count);
+      const double factor = clip_.template factor<Be, float>(backend_, gradient_.view());
+      if (!std::isfinite(clip_.norm())) refuse("norm of the gradient", clip_.norm(), number);
+      if (averages()) {
+        optimiser_.template step_with_average<Be, float>(backend_, count, parameters_.view(), first_moment_.view(),
+                                                         second_moment_.view(), average_.view(), gradient_.view(),
+                                                         average_keep(count), rate_factor, factor);
+      } else {
+        optimiser_.template step<Be, float>(backend_, count, parameters_.view(), first_moment_.view(),
+                                            second_moment_.view(), gradient_.view(), rate_factor, factor);
+      }
     }
-    if constexpr (GathersWork<Be>) backend_.flush();
     history_.losses.push_back(static_cast<float>(loss));
     return loss;
   }
@@ -120,8 +131,8 @@ class trainer {
   double test(view<const float, host_space> images) {
     const std::size_t count = images.extent().images;
     double sum = 0.0;
-    for (std::size_t first = 0; first < count; first += options_.batch) {
-      const std::size_t part = std::min(options_.batch, count - first);
+    for (std::size_t first = 0; first < count; first += extent_.images) {
+      const std::size_t part = std::min(extent_.images, count - first);
       const auto staged = batches_.borrow(part);
       for (std::size_t i = 0; i < staged.size(); ++i)
         staged[i] = options_.pixels.gain * images.images(first, part)[i] + options_.pixels.offset;
@@ -136,6 +147,7 @@ class trainer {
     double square = 0.0;
     const view_of<Be, const float> parameters = parameters_.view();
     backend_.dot(parameters, parameters, &square);
+    require_finite_norm();
     if (!std::isfinite(square)) refuse("squared norm of the parameters", square, done() - 1);
   }
 
@@ -187,6 +199,43 @@ class trainer {
   static training_options checked(const training_options& options) {
     options.check();
     return options;
+  }
+
+  // Adam with clipping, of which nothing is waited for.
+  void update_on_device(std::uint64_t count, double rate_factor)
+    requires ClipsWithoutWaiting<Be>
+  {
+    const view_of<Be, const float> gradient = gradient_.view();
+    backend_.measure_norm(gradient, options_.clip_norm);
+    const adam_body update = optimiser_.body(count, rate_factor);
+    if (averages())
+      backend_.for_each_clipped(adam_ema_body{update, average_keep(count)}, parameters_.view(), first_moment_.view(),
+                                second_moment_.view(), average_.view(), gradient);
+    else
+      backend_.for_each_clipped(update, parameters_.view(), first_moment_.view(), second_moment_.view(), gradient);
+    norm_is_due_ = true;
+  }
+  // The norm of a step that did not wait for it, once a later result has come: if it is not finite, that step has
+  // changed nothing.
+  void require_finite_norm() {
+    if constexpr (ClipsWithoutWaiting<Be>) {
+      if (!std::exchange(norm_is_due_, false) || std::isfinite(backend_.measured_norm())) return;
+      history_.losses.pop_back();
+      refuse("norm of the gradient", backend_.measured_norm(), done());
+    }
+  }
+
+  // How many images of a batch are this backend's, and where they begin: all, unless it trains with others.
+  std::size_t share_of_batch() const {
+    if constexpr (TrainsTogether<Be>) {
+      require(options_.batch % backend_.ranks() == 0, "batch", options_.batch, "a multiple of the number of ranks");
+      return options_.batch / backend_.ranks();
+    }
+    return options_.batch;
+  }
+  std::size_t first_of_share() const {
+    if constexpr (TrainsTogether<Be>) return backend_.rank() * extent_.images;
+    return 0;
   }
 
   // What the network gives for a batch, which must be what the objective takes.
@@ -248,6 +297,7 @@ class trainer {
   shape extent_;
   std::vector<diffusion_time> times_;
   std::vector<double> losses_;
+  bool norm_is_due_{};
   array_of<Be, float> parameters_, gradient_, average_, first_moment_, second_moment_;  // flat
   array_of<Be, float> clean_, xi_, noisy_;                                              // batch x image
   array_of<Be, float> output_;                                                          // batch x the network's output

@@ -177,6 +177,20 @@ class cuda_device {
     static_cast<void>(cudaFreeAsync(address, stream_));
   }
 
+  /// Memory of the host that kernels reach too.
+  void* share(std::size_t bytes) {
+    select();
+    void* address = nullptr;
+    detail::check_cuda(cudaMallocHost(&address, bytes), "cudaMallocHost");
+    std::memset(address, 0, bytes);
+    return address;
+  }
+  void unshare(void* address) {
+    static_cast<void>(cudaSetDevice(number_));
+    static_cast<void>(cudaStreamSynchronize(stream_));
+    static_cast<void>(cudaFreeHost(address));
+  }
+
   void wait(staging& from) {
     if (from.event_ != nullptr) detail::check_cuda(cudaEventSynchronize(from.event_), "cudaEventSynchronize");
   }

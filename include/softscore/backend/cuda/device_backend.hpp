@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <concepts>
 #include <cstddef>
 #include <cstring>
 #include <limits>
@@ -31,7 +32,9 @@ class device_backend {
   device_backend(std::shared_ptr<Device> device, std::size_t most_graphs)
       : device_{std::move(device)},
         pool_{std::make_shared<detail::device_pool<Device>>(device_)},
-        tape_{std::make_unique<detail::tape<Device>>(device_, most_graphs)} {}
+        tape_{std::make_unique<detail::tape<Device>>(device_, most_graphs)},
+        norm_on_host_{static_cast<double*>(device_->share(sizeof(double))), unshare{device_}},
+        measured_{make_unset<detail::measured>({1, 1, 1, 1})} {}
 
   template <Scalar T>
   device_array<T, Device> make(shape extent) {
@@ -45,7 +48,7 @@ class device_backend {
   device_array<T, Device> make_unset(shape extent) {
     require(extent.per_image() <= std::numeric_limits<std::uint32_t>::max(), "the extent of an array", extent,
             "below 2^32 elements per image");
-    return {extent, pool_};
+    return {extent, pool_, [this] { flush(); }};
   }
 
   template <Scalar T>
@@ -74,6 +77,7 @@ class device_backend {
   }
 
   template <Scalar T, class... Terms>
+    requires(std::same_as<Terms, term<T, cuda_space>> && ...)
   void combine(view<T, cuda_space> out, const Terms&... terms) {
     constexpr std::size_t count = sizeof...(Terms);
     const std::size_t images = out.extent().images;
@@ -104,7 +108,7 @@ class device_backend {
     note(detail::for_each_task<Body, T...>{{static_cast<const void*>(raw(views))...}, first_size(views...)}, body);
   }
 
-  template <class Body, Scalar T, class... Tables>
+  template <class Body, Scalar T, std::convertible_to<view<const double, cuda_space>>... Tables>
   void each_pixel(Body body, per_image<level> levels, const_view<T, cuda_space> in, view<T, cuda_space> out,
                   Tables... tables) {
     static_assert(std::is_trivially_copyable_v<Body>, "softscore: a body that goes to a device holds plain values");
@@ -141,6 +145,31 @@ class device_backend {
     download(sums.view(), host);
   }
 
+  /// The norm of a flat array, found on the device.
+  template <Scalar T>
+  void measure_norm(view<const T, cuda_space> array, double most) {
+    // Blocks of fixed length, as where the host adds them (optim/clip.hpp).
+    constexpr std::size_t block = 4096;
+    const std::size_t blocks = array.size() / block, rest = array.size() % block;
+    auto sums = make_unset<double>({blocks + 1, 1, 1, 1});
+    double* const to = raw(sums.view());
+    note(detail::dot_task<T, T>{raw(array), raw(array), to, blocks, block});
+    const T* const last = raw(array) + blocks * block;
+    note(detail::dot_task<T, T>{last, last, to + blocks, 1, rest});
+    note(detail::norm_task{to, raw(measured_.view()), norm_on_host_.get(), blocks + 1}, most);
+  }
+  /// `for_each` with what was measured last; does nothing where that is not finite.
+  template <class Body, class... T>
+  void for_each_clipped(Body body, view<T, cuda_space>... views) {
+    static_assert(std::is_trivially_copyable_v<Body>, "softscore: a body that goes to a device holds plain values");
+    note(
+        detail::for_each_clipped_task<Body, T...>{
+            {static_cast<const void*>(raw(views))...}, first_size(views...), raw(measured_.view())},
+        body);
+  }
+  /// The norm measured last, if the device is done with it.
+  double measured_norm() const { return *norm_on_host_; }
+
   template <class From, class To>
   void convert(view<From, cuda_space> from, view<To, cuda_space> to) {
     for_each(detail::convert_body<To>{}, to, view<const From, cuda_space>{raw(from), from.extent()});
@@ -174,6 +203,7 @@ class device_backend {
   /// How many lists of work were started as graphs so far.
   std::size_t replays() const { return tape_->replays(); }
   Device& device() { return *device_; }
+  const Device& device() const { return *device_; }
 
   /// Notes a task, with the numbers it reads. For the operations of this backend.
   template <class Task>
@@ -190,6 +220,10 @@ class device_backend {
  private:
   static constexpr std::size_t most_noted = std::size_t{1} << 20;
 
+  struct unshare {
+    std::shared_ptr<Device> device;
+    void operator()(double* number) const { device->unshare(number); }
+  };
   struct kept_table {
     std::weak_ptr<const std::vector<double>> of;
     device_array<double, Device> copy;
@@ -209,6 +243,8 @@ class device_backend {
   std::shared_ptr<detail::device_pool<Device>> pool_;
   std::unique_ptr<detail::tape<Device>> tape_;
   std::map<const std::vector<double>*, kept_table> tables_;
+  std::unique_ptr<double, unshare> norm_on_host_;
+  device_array<detail::measured, Device> measured_;
 };
 
 }  // namespace softscore

@@ -67,7 +67,8 @@ class device_group {
 };
 #endif
 
-// On the host: a loop over the threads.
+// On the host: a loop over the threads, from the last to the first if `backwards`, since within a phase the order must
+// not matter.
 class host_group {
  public:
   template <class T>
@@ -80,14 +81,17 @@ class host_group {
     std::vector<T> values_;
   };
 
-  host_group(std::size_t block, std::size_t threads, std::size_t shared_bytes)
-      : block_{block}, threads_{threads}, shared_((shared_bytes + sizeof(double) - 1) / sizeof(double), -1e300) {}
+  host_group(std::size_t block, std::size_t threads, std::size_t shared_bytes, bool backwards = false)
+      : block_{block},
+        threads_{threads},
+        backwards_{backwards},
+        shared_((shared_bytes + sizeof(double) - 1) / sizeof(double), -1e300) {}
 
   std::size_t block() const { return block_; }
   std::size_t threads() const { return threads_; }
   template <class F>
   void each_thread(const F& f) {
-    for (std::size_t thread = 0; thread < threads_; ++thread) f(thread);
+    for (std::size_t i = 0; i < threads_; ++i) f(backwards_ ? threads_ - 1 - i : i);
   }
   template <class T>
   T* shared() {
@@ -96,6 +100,7 @@ class host_group {
 
  private:
   std::size_t block_, threads_;
+  bool backwards_;
   std::vector<double> shared_;  // holds no zeros at first, as on a device
 };
 

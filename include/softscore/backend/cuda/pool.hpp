@@ -29,7 +29,9 @@ class device_pool {
   device_pool& operator=(const device_pool&) = delete;
   ~device_pool() { trim(); }
 
-  void* take(std::size_t bytes) {
+  /// `flush()` starts what was noted, before memory that it may be about goes back to the device.
+  template <class Flush>
+  void* take(std::size_t bytes, const Flush& flush) {
     const std::lock_guard guard{mutex_};
     auto& blocks = free_[rounded(bytes)];
     if (!blocks.empty()) {
@@ -39,6 +41,7 @@ class device_pool {
     }
     void* block = device_->try_allocate(rounded(bytes));
     if (block == nullptr) {
+      flush();
       trim();
       block = device_->allocate(rounded(bytes));  // or throws
     }
@@ -74,9 +77,11 @@ template <class T, class Device>
 class device_array {
  public:
   device_array() = default;
-  device_array(shape extent, std::shared_ptr<detail::device_pool<Device>> pool)
+  template <class Flush>
+  device_array(shape extent, std::shared_ptr<detail::device_pool<Device>> pool, const Flush& flush)
       : memory_{nullptr, release{std::move(pool), extent.size() * sizeof(T)}}, extent_{extent} {
-    if (extent.size() > 0) memory_.reset(static_cast<T*>(memory_.get_deleter().pool->take(extent.size() * sizeof(T))));
+    if (extent.size() > 0)
+      memory_.reset(static_cast<T*>(memory_.get_deleter().pool->take(extent.size() * sizeof(T), flush)));
   }
 
   softscore::view<T, cuda_space> view() { return {memory_.get(), extent_}; }

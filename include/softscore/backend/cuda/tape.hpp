@@ -27,6 +27,7 @@ namespace softscore::detail {
 //   send(staging, to, bytes), launch(task, numbers)
 //   begin_capture(), end_capture() -> Device::graph, abandon_capture(), replay(graph)
 //   try_allocate(bytes) -> nullptr if there is no room, allocate(bytes), release(address)
+//   share(bytes) -> memory that both sides reach, unshare(address)
 //   copy_to_device(to, from, bytes), copy_to_host(to, from, bytes), which wait, and finish()
 template <class Device>
 class tape {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <type_traits>
@@ -189,6 +190,58 @@ struct dot_task {
     group.each_thread([&](std::size_t t) {
       if (t == 0) out[group.block()] = sums[0];
     });
+  }
+};
+
+// From the sums of squares of the parts of an array its norm, and the factor that brings it to at most `most`. The norm
+// also goes to memory that the host may read. Numbers: `most`.
+struct measured {
+  double norm, factor;
+};
+struct norm_task {
+  const double* sums;
+  measured* result;
+  double* norm_on_host;
+  std::size_t count;
+  grid launch() const { return {1, flat_threads, flat_threads * sizeof(double)}; }
+  template <class Group>
+  SOFTSCORE_HD void operator()(Group& group, const std::byte* numbers) const {
+    double* parts = group.template shared<double>();
+    group.each_thread([&](std::size_t t) {
+      double sum = 0;
+      for (std::size_t i = t; i < count; i += group.threads()) sum += sums[i];
+      parts[t] = sum;
+    });
+    add_up(group, parts);
+    group.each_thread([&](std::size_t t) {
+      if (t != 0) return;
+      const double most = *reinterpret_cast<const double*>(numbers);
+      const double norm = std::sqrt(parts[0]), ratio = most / (norm + 1e-6);
+      *result = {norm, ratio < 1 ? ratio : 1};
+      *norm_on_host = norm;
+    });
+  }
+};
+
+// Numbers: the body, which takes the factor that was measured.
+template <class Body, class... T>
+struct for_each_clipped_task {
+  std::array<const void*, sizeof...(T)> addresses;
+  std::size_t size;
+  const measured* of;
+  grid launch() const { return flat_grid(size); }
+  template <class Group>
+  SOFTSCORE_HD void operator()(Group& group, const std::byte* numbers) const {
+    run(group, numbers, std::index_sequence_for<T...>{});
+  }
+
+ private:
+  template <class Group, std::size_t... K>
+  SOFTSCORE_HD void run(Group& group, const std::byte* numbers, std::index_sequence<K...>) const {
+    const measured now = *of;
+    if (!(now.norm <= 1.7976931348623157e308)) return;  // infinite, or no number
+    const Body body = reinterpret_cast<const Body*>(numbers)->clipped(now.factor);
+    each_element(group, size, [&](std::size_t i) { body(static_cast<T*>(const_cast<void*>(addresses[K]))[i]...); });
   }
 };
 

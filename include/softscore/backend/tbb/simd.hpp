@@ -153,11 +153,25 @@ SOFTSCORE_INLINE simd_long_word<W> product_of_low_halves(simd_long_word<W> a, si
   return (a & 0xFFFFFFFFu) * (b & 0xFFFFFFFFu);
 }
 
+/// The lanes of a vector by their numbers in a, those of b counting on from there.
+template <std::size_t... Lane, class V>
+SOFTSCORE_INLINE V shuffled(V a, V b) {
+#if defined(__CUDACC__)  // nvcc does not know the other form
+  constexpr std::size_t lanes = sizeof...(Lane);
+  V out;
+  std::size_t i = 0;
+  ((out[i++] = Lane < lanes ? a[Lane % lanes] : b[Lane % lanes]), ...);
+  return out;
+#else
+  return __builtin_shufflevector(a, b, Lane...);
+#endif
+}
+
 /// The low halves of W long words, half of them in each argument.
 template <std::size_t W>
 SOFTSCORE_INLINE simd_word<W> low_halves(simd_long_word<W / 2> first, simd_long_word<W / 2> second) {
   return [&]<std::size_t... i>(std::index_sequence<i...>) SOFTSCORE_INLINE_LAMBDA {
-    return __builtin_shufflevector(same_bits<simd_word<W>>(first), same_bits<simd_word<W>>(second), (2 * i)...);
+    return shuffled<(2 * i)...>(same_bits<simd_word<W>>(first), same_bits<simd_word<W>>(second));
   }(std::make_index_sequence<W>{});
 }
 
@@ -165,8 +179,8 @@ SOFTSCORE_INLINE simd_word<W> low_halves(simd_long_word<W / 2> first, simd_long_
 template <std::size_t Run, std::size_t W>
 SOFTSCORE_INLINE void interleave(simd<W> a, simd<W> b, simd<W>& low, simd<W>& high) {
   [&]<std::size_t... i>(std::index_sequence<i...>) SOFTSCORE_INLINE_LAMBDA {
-    low = __builtin_shufflevector(a, b, (i / (2 * Run) * Run + i % Run + i / Run % 2 * W)...);
-    high = __builtin_shufflevector(a, b, (W / 2 + i / (2 * Run) * Run + i % Run + i / Run % 2 * W)...);
+    low = shuffled<(i / (2 * Run) * Run + i % Run + i / Run % 2 * W)...>(a, b);
+    high = shuffled<(W / 2 + i / (2 * Run) * Run + i % Run + i / Run % 2 * W)...>(a, b);
   }(std::make_index_sequence<W>{});
 }
 

@@ -1,0 +1,101 @@
+#pragma once
+
+#include <cstddef>
+#include <exception>
+#include <memory>
+#include <string>
+#include <thread>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include <nccl.h>
+
+#include <softscore/backend/cuda/backend.cuh>
+#include <softscore/backend/cuda/team.hpp>
+
+namespace softscore {
+
+namespace detail {
+inline void check_nccl(ncclResult_t result, const char* call) {
+  if (result != ncclSuccess) throw error(std::string{call} + " failed: " + ncclGetErrorString(result));
+}
+}  // namespace detail
+
+/// What the ranks of a team find each other by: one of them makes it and the others are given a copy, 128 bytes that a
+/// program may send as it likes.
+using cuda_team_name = ncclUniqueId;
+inline cuda_team_name new_cuda_team() {
+  cuda_team_name name{};
+  detail::check_nccl(ncclGetUniqueId(&name), "ncclGetUniqueId");
+  return name;
+}
+
+/// A device that averages arrays with others through NCCL.
+class cuda_team_device : public cuda_device {
+ public:
+  /// Waits until all ranks have come.
+  cuda_team_device(int number, const cuda_team_name& team, std::size_t rank, std::size_t ranks)
+      : cuda_device{number}, rank_{rank}, ranks_{ranks} {
+    require(ranks >= 1 && rank < ranks, "the rank of a device", rank, "below the number of ranks");
+    detail::check_nccl(ncclCommInitRank(&communicator_, static_cast<int>(ranks), team, static_cast<int>(rank)),
+                       "ncclCommInitRank");
+  }
+  ~cuda_team_device() {
+    if (communicator_ != nullptr) static_cast<void>(ncclCommDestroy(communicator_));
+  }
+
+  std::size_t rank() const { return rank_; }
+  std::size_t ranks() const { return ranks_; }
+
+  using cuda_device::launch;
+  /// In place; a ring of fixed order, so the bits are the same on every rank.
+  template <class T>
+  void launch(const detail::average_task<T>& task, const std::byte*) {
+    static_assert(std::is_same_v<T, float> || std::is_same_v<T, double>);
+    select();
+    detail::check_nccl(
+        ncclAllReduce(task.data, task.data, task.size, std::is_same_v<T, float> ? ncclFloat32 : ncclFloat64, ncclAvg,
+                      communicator_, stream()),
+        "ncclAllReduce");
+  }
+
+ private:
+  std::size_t rank_, ranks_;
+  ncclComm_t communicator_{};
+};
+
+/// `cuda_backend` as one rank of a team: training on it splits every batch among the ranks. A program is one process
+/// per device, or one thread per device (`on_cuda_devices`).
+class cuda_team_backend : public team_backend<cuda_team_device> {
+ public:
+  cuda_team_backend(const cuda_team_name& team, std::size_t rank, std::size_t ranks, const cuda_options& options = {})
+      : team_backend{std::make_shared<cuda_team_device>(options.device, team, rank, ranks), options.graphs} {}
+};
+static_assert(Backend<cuda_team_backend, float> && TrainsTogether<cuda_team_backend>);
+
+/// Calls `body(backend)` once per device, each in a thread of its own, for devices 0 to `devices` - 1 of this machine.
+/// Throws what the first rank threw that failed.
+template <class Body>
+void on_cuda_devices(std::size_t devices, const Body& body, cuda_options options = {}) {
+  require(devices >= 1, "the number of devices", devices, "at least 1");
+  const cuda_team_name team = new_cuda_team();
+  std::vector<std::exception_ptr> failures(devices);
+  std::vector<std::jthread> threads;
+  for (std::size_t rank = 0; rank < devices; ++rank)
+    threads.emplace_back([&, rank] {
+      try {
+        cuda_options own = options;
+        own.device = static_cast<int>(rank);
+        cuda_team_backend backend{team, rank, devices, own};
+        body(backend);
+      } catch (...) {
+        failures[rank] = std::current_exception();
+      }
+    });
+  threads.clear();
+  for (const std::exception_ptr& failure : failures)
+    if (failure) std::rethrow_exception(failure);
+}
+
+}  // namespace softscore
