@@ -14,5 +14,5 @@ using space = host_space;
 struct some_device {};
 using backend = device_backend<some_device>;
 
-using sum = decltype(std::declval<backend&>().combine(std::declval<view<float, cuda_space>>(),
-                                                      std::declval<term<float, space>>()));
+constexpr bool sum = noexcept(
+    std::declval<backend&>().combine(std::declval<view<float, cuda_space>>(), std::declval<term<float, space>>()));
