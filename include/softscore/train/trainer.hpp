@@ -109,8 +109,6 @@ class trainer {
       backend_.flush();
       if (count < steps()) batches_.prepare(count);  // while the device is at work
     } else {
-      // Here, for a device is now at work and the next line waits for it.
-      if (count < steps()) batches_.prepare(count);
       const double factor = clip_.template factor<Be, float>(backend_, gradient_.view());
       if (!std::isfinite(clip_.norm())) refuse("norm of the gradient", clip_.norm(), number);
       if (averages()) {
