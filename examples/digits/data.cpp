@@ -15,11 +15,10 @@ std::size_t tenth(std::size_t images) { return std::max<std::size_t>(1, images /
 
 }  // namespace
 
-softscore::image_batch first_images(const softscore::image_batch& images, std::size_t count, std::size_t from) {
+softscore::image_batch first_images(const softscore::image_batch& images, std::size_t count) {
   const softscore::shape all = softscore::extent_of(images);
-  const std::size_t first = std::min(from, all.images);
-  auto part = softscore::make_tensor(all.with_images(std::min(count, all.images - first)));
-  std::copy_n(images.data() + first * all.per_image(), part.size(), part.data());
+  auto part = softscore::make_tensor(all.with_images(std::min(count, all.images)));
+  std::copy_n(images.data(), part.size(), part.data());
   return part;
 }
 

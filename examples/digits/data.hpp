@@ -24,6 +24,6 @@ void require_trained_on(const softscore::data_set& data, const std::string& expe
                         const std::filesystem::path& checkpoint);
 
 /// The first `count` images.
-softscore::image_batch first_images(const softscore::image_batch& images, std::size_t count, std::size_t from = 0);
+softscore::image_batch first_images(const softscore::image_batch& images, std::size_t count);
 
 }  // namespace digits

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <span>
 
 #include <softscore/core/noise.hpp>
+#include <softscore/data/loader.hpp>
 #include <softscore/metric/frechet.hpp>
 
 #include "data.hpp"
@@ -32,8 +34,15 @@ scorer::scorer(const softscore::data_set& data, std::size_t count) {
       can_score(count, data), "the number of images to score", count,
       "at least 2 and at most " + std::to_string(all.images - 2) + ", so that as many training images can be held out");
   const std::size_t rest = all.images - count;
-  const auto fitted_on = first_images(data.training.pixels, rest),
-             held = first_images(data.training.pixels, count, rest);
+  // Files are rarely in random order: the last images of MNIST, or every second one, are far from the others.
+  softscore::shuffling_loader order{all.images, all.images, 0};
+  const auto shuffled = order.indices(0);
+  const auto of = [&](std::span<const std::uint32_t> numbers) {
+    auto part = softscore::make_tensor(all.with_images(numbers.size()));
+    softscore::gather(softscore::as_view(data.training.pixels), numbers, {}, softscore::as_view(part));
+    return part;
+  };
+  const auto held = of(shuffled.first(count)), fitted_on = of(shuffled.subspan(count));
   auto made = std::make_shared<fitted>();
   made->components = softscore::fit_principal_components(softscore::as_view(fitted_on),
                                                          std::min({std::size_t{64}, rest - 1, all.per_image()}));

@@ -1,4 +1,5 @@
 #include <csignal>
+#include <cstdint>
 #include <filesystem>
 #include <string>
 
@@ -6,6 +7,9 @@
 #include "digits.hpp"
 #include "idx_files.hpp"
 #include "pack_gzip.hpp"
+
+#include <softscore/core/xtensor.hpp>
+#include <softscore/io/npy.hpp>
 
 using Catch::Matchers::ContainsSubstring;
 
@@ -99,6 +103,29 @@ TEST_CASE("A quick demo on IDX files, plain or packed") {
   REQUIRE(demo.code == 0);
   CHECK(std::filesystem::file_size(folder / "demo/report.html") > 10000);
   CHECK(std::filesystem::exists(folder / "demo/checkpoint.safetensors"));
+}
+
+TEST_CASE("Held-out images stand for all, whatever the order of the file") {
+  // Images of one grey each, from black to white: 12 x grey is their only component, of deviation 12 / sqrt(12) = 3.46.
+  const auto greys = [](std::uint32_t count) {
+    std::string file = idx_words({0x803, count, 12, 12});
+    for (std::uint32_t i = 0; i < count; ++i) file += std::string(144, static_cast<char>(255 * i / (count - 1)));
+    return file;
+  };
+  const temporary_folder folder;
+  folder.put("train-images-idx3-ubyte", greys(400));
+  folder.put("train-labels-idx1-ubyte", idx_labels_file(400));
+  folder.put("t10k-images-idx3-ubyte", greys(100));
+  folder.put("t10k-labels-idx1-ubyte", idx_labels_file(100));
+  softscore::write_npy(folder / "grey.npy", softscore::make_tensor({40, 1, 12, 12}));
+  const auto scored = digits({"score", (folder / "grey.npy").string(), "--data", folder.path().string()});
+  INFO(scored.err);
+  REQUIRE(scored.code == 0);
+  const std::string before = "held-out training images";
+  const double held_out = std::stod(scored.out.substr(scored.out.find(before) + before.size()));
+  // 40 at random: four standard errors of the mean, 4 x 3.46 / sqrt(40) = 2.2, and of the deviation, 1, squared. The
+  // last 40 would be at (12 x 0.45)^2 = 29 and more.
+  CHECK(held_out < 2.2 * 2.2 + 1.0);
 }
 
 TEST_CASE("A model of noise restores holes and coarse pixels by every method") {
