@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -13,15 +14,30 @@
 
 namespace softscore {
 
-/// How training draws times: uniformly from (0, 1], or with `indices` T > 0 from 1/T, 2/T, ..., 1 (EQUATIONS L4).
+/// How training draws times: uniformly from (0, 1], or with `indices` T > 0 from 1/T, 2/T, ..., 1 (EQUATIONS L4). Times
+/// that are `spread` lie evenly over a batch from one random start, so that no batch has many early times and few late
+/// ones by chance; each is as uniform as before (Kingma et al., Variational Diffusion Models, 2021, appendix I.1).
 struct time_law {
   std::size_t indices{};
+  bool spread{};
 
-  /// The time of one image under a key.
+  /// The time of one image under a key, independent of the others'.
   diffusion_time draw(const noise_key& key, std::uint64_t image) const {
     if (indices == 0) return diffusion_time{1.0 - uniform(key, image, 0)};
-    const auto index = 1 + uniform_below(indices, key, image, 0);
-    return diffusion_time{static_cast<double>(index) / static_cast<double>(indices)};
+    return of_index(uniform_below(indices, key, image, 0));
+  }
+  /// The time of image 0 <= `place` < `images` of a batch under a key.
+  diffusion_time draw(const noise_key& key, std::uint64_t place, std::size_t images) const {
+    if (!spread) return draw(key, place);
+    const double turn = uniform(key, 0, 0) + static_cast<double>(place) / static_cast<double>(images);
+    const double u = turn - std::floor(turn);
+    if (indices == 0) return diffusion_time{1.0 - u};
+    return of_index(std::min(indices - 1, static_cast<std::size_t>(u * static_cast<double>(indices))));
+  }
+
+ private:
+  diffusion_time of_index(std::uint64_t below) const {
+    return diffusion_time{static_cast<double>(below + 1) / static_cast<double>(indices)};
   }
 };
 

@@ -269,8 +269,10 @@ class trainer {
     const std::size_t count = staged.extent().images;
     const auto part = [&](auto& array) { return array.view().images(0, count); };
     backend_.upload(&staged[0], part(clean_));
+    const noise_key clock_key{options_.seed, clock, number, 0};
     for (std::size_t i = 0; i < count; ++i)
-      times_[i] = options_.times.draw({options_.seed, clock, number, 0}, first + i);
+      times_[i] = clock == noise_stream::times ? options_.times.draw(clock_key, first + i, options_.batch)
+                                               : options_.times.draw(clock_key, first + i);
     const per_image<diffusion_time> times{std::span<const diffusion_time>{times_}};
     corruption_.draw_xi(backend_, noise_key{options_.seed, noise, number, 0}, batch{first, count}, part(xi_));
     corruption_.template corrupt<Be, float>(backend_, times, part(clean_), part(xi_), part(noisy_));
