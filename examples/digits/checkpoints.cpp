@@ -1,6 +1,7 @@
 #include "checkpoints.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 #include <softscore/core/error.hpp>
 #include <softscore/io/file_error.hpp>
@@ -31,6 +32,9 @@ softscore::fitted_start read_start(const softscore::safetensors_file& file, cons
   auto mean = file.tensor<double>("start/mean", {image.per_image()});
   auto deviations = file.tensor<double>("start/deviations");
   auto modes = file.tensor<double>("start/modes", {deviations.size(), mean.size()});
+  for (const auto* part : {&mean, &deviations, &modes})
+    for (const double number : *part)
+      softscore::detail::require_file(std::isfinite(number), file.path(), "a number of the start", number, "finite");
   return {std::move(mean), std::move(deviations), std::move(modes)};
 }
 

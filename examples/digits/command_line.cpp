@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <functional>
+#include <initializer_list>
 #include <limits>
 #include <string>
 #include <thread>
@@ -50,6 +51,8 @@ class flags {
         flag, kind,
         [&target, flag](const std::string& given) {
           softscore::require(!given.empty(), flag, "empty", "given a value");
+          // An empty value (--out=$NOTHING) makes the next flag the value.
+          softscore::require(!given.starts_with("--"), flag, given, "given a value, not the next flag");
           target = given;
         },
         about);
@@ -72,6 +75,13 @@ class flags {
           "images that go through the network together; the result does not depend on it (" +
               std::to_string(plan.batch) + ")",
           1, 100000);
+  }
+  /// Refuses flags that would have no effect beside the others.
+  void leave_out(std::initializer_list<const char*> names, const std::string& reason) const {
+    for (const char* name : names) {
+      const auto given = app_.get_option(name)->results();
+      softscore::require(given.empty(), name, given.empty() ? "" : given.back(), "left out, " + reason);
+    }
   }
   CLI::App& app() { return app_; }
 
@@ -174,7 +184,10 @@ int run_command_line(int count, char** arguments) {
   train.whole("--checkpoint-every", chosen.every, "steps between two savings (once an epoch)");
   train.above_zero("--minutes", training.minutes, "stop training after so many minutes and draw from what there is");
   train.app().add_flag("--overwrite", training.overwrite, "replace a checkpoint that is there already");
-  train.app().callback([&] { act = [&] { run(complete(training, chosen)); }; });
+  train.app().callback([&] {
+    if (!training.settings.data.empty()) train.leave_out({"--side"}, "for the images in --data have their own");
+    act = [&] { run(complete(training, chosen)); };
+  });
 
   flags resume{all, "resume", "continue a training run from its checkpoint, to the same bits as if it had not stopped"};
   resume_command resumed;
@@ -212,7 +225,17 @@ int run_command_line(int count, char** arguments) {
              std::numeric_limits<std::size_t>::max());
   show.threads(shown.threads);
   show.word("--out", "DIR", shown.results.out, "folder for pictures and report (none are made)");
-  show.app().callback([&] { act = [&] { run(shown); }; });
+  show.app().callback([&] {
+    if (!shown.results.checkpoint.empty())
+      show.leave_out({"--recipe", "--images", "--side"}, "for the checkpoint decides it");
+    else
+      show.leave_out({"--sampler", "--steps", "--count", "--sample-batch", "--seed"},
+                     "for without a checkpoint nothing is drawn");
+    if (shown.results.out.empty())
+      show.leave_out({"--steps", "--count", "--sample-batch", "--seed"}, "for without --out nothing is drawn");
+    if (!shown.settings.data.empty()) show.leave_out({"--side"}, "for the images in --data have their own");
+    act = [&] { run(shown); };
+  });
 
   flags score{all, "score", "print how far images are from the test images, beside two controls"};
   score_command scored;
@@ -229,12 +252,13 @@ int run_command_line(int count, char** arguments) {
   flags demo{all, "demo", "train a small blur model on built-in digits, draw from it and write a report"};
   demo_command demonstrated;
   demo.word("--data", "DIR", demonstrated.data, "train on MNIST's four IDX files instead, plain or .gz");
-  demo.word("--out", "DIR", demonstrated.out, "folder for the report (out/demo)");
+  demo.word("--out", "DIR", demonstrated.out, "folder for the report (out/demo, where it replaces the last demo)");
   demo.above_zero("--minutes", demonstrated.minutes,
                   "stop training after so many minutes (" + short_number(demo_minutes) + ")");
   demo.whole("--seed", demonstrated.seed, "of weights, order, times, noise and samples (0)", 0,
              std::numeric_limits<std::size_t>::max());
   demo.threads(demonstrated.threads);
+  demo.app().add_flag("--overwrite", demonstrated.overwrite, "replace a checkpoint that is there already");
   demo.app().add_flag("--quick", demonstrated.quick, "a few seconds with a tiny network, to see that everything works");
   demo.app().callback([&] { act = [&] { run(demonstrated); }; });
 

@@ -12,6 +12,9 @@
 // interrupted.
 namespace digits {
 
+/// The rule that a finished checkpoint is not written over unasked. Throws `error` unless `overwrite` or there is none.
+void require_no_checkpoint(const std::filesystem::path& checkpoint, bool overwrite);
+
 /// Where a run leaves what it made, and how its pictures are drawn.
 struct results_plan {
   std::filesystem::path out{};
@@ -73,7 +76,7 @@ struct demo_command {
   std::optional<double> minutes{};
   std::size_t threads{};
   std::uint64_t seed{};
-  bool quick{};
+  bool quick{}, overwrite{};
 };
 void run(const demo_command& command);
 

@@ -44,7 +44,8 @@ void run(const demo_command& command) {
   train_command train;
   train.threads = command.threads;
   train.minutes = command.minutes.value_or(demo.minutes);
-  train.overwrite = true;
+  // In its own folder a demo replaces the one before.
+  train.overwrite = command.overwrite || command.out == demo_command{}.out;
   auto& s = train.settings;
   s.recipe = "blur";
   s.data = command.data;

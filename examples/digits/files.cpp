@@ -1,7 +1,13 @@
 #include "files.hpp"
 
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cerrno>
 #include <system_error>
 
+#include <softscore/core/error.hpp>
 #include <softscore/io/atomic_file.hpp>
 
 namespace digits {
@@ -18,6 +24,19 @@ void make_folder(const std::filesystem::path& folder) {
 void require_writable(const std::filesystem::path& file) {
   make_folder(file.parent_path());
   const softscore::atomic_file probe{file};  // never committed
+}
+
+held_folder::held_folder(const std::filesystem::path& folder) {
+  make_folder(folder);
+  folder_ = ::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  // A file system without locks, or a folder that cannot be read, is no reason not to work in it.
+  if (folder_ < 0 || ::flock(folder_, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) return;
+  ::close(folder_);
+  softscore::reject("--out", folder.string(), "a folder that no other run is at work in");
+}
+
+held_folder::~held_folder() {
+  if (folder_ >= 0) ::close(folder_);
 }
 
 }  // namespace digits

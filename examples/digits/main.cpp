@@ -3,6 +3,7 @@
 #include <new>
 
 #include <softscore/core/error.hpp>
+#include <softscore/io/file_error.hpp>
 
 #include "command_line.hpp"
 #include "interrupt.hpp"
@@ -20,7 +21,8 @@ int main(int count, char** arguments) {
   } catch (const std::bad_alloc&) {
     std::fprintf(stderr, "digits: there is not enough memory for this\n");
   } catch (const std::exception& problem) {
-    std::fprintf(stderr, "digits: %s\n", problem.what());
+    // One line whatever names and values were given, and nothing in it that a terminal would obey.
+    std::fprintf(stderr, "digits: %s\n", softscore::detail::printable(problem.what(), 1000).c_str());
   }
   return 2;
 }

@@ -37,6 +37,7 @@ struct sampling_view {
   softscore::step_at at;
   std::size_t nfe{};
   softscore::view<const float, softscore::host_space> x, h;
+  std::size_t done{}, images{};  ///< images of the batches before, and in all
 };
 
 /// Observers; the one that returns false stops the work.

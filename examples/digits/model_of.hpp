@@ -59,7 +59,7 @@ class model_of final : public model {
     drawing result;
     with_sampler<run_type>(plan.sampler, Recipe::name, [&](const auto& sampler) {
       const auto look = [&](const softscore::sampling_progress<softscore::tbb_backend, float>& p) {
-        return watch(sampling_view{p.at, p.nfe, p.x, p.h});
+        return watch(sampling_view{p.at, p.nfe, p.x, p.h, p.done, p.images});
       };
       auto drawn = softscore::sample(be, sampler, corruption_, denoiser_, softscore::uniform_grid(plan.steps),
                                      {.images = plan.count, .seed = plan.seed, .batch = plan.batch}, look);

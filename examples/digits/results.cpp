@@ -11,6 +11,7 @@
 
 #include "chart.hpp"
 #include "data.hpp"
+#include "files.hpp"
 #include "interrupt.hpp"
 #include "pictures.hpp"
 #include "report.hpp"
@@ -155,16 +156,22 @@ report make_report(const model& m, const run_settings& settings, const results_p
 }  // namespace
 
 drawing draw_with_bar(softscore::tbb_backend& be, const model& m, const sampling_plan& plan,
-                      const sampling_watch& also) {
+                      const std::string& how_to_go_on, const sampling_watch& also) {
   softscore::progress_bar bar;
   const auto watch = [&](const sampling_view& v) {
-    bar(softscore::sampling_progress<softscore::tbb_backend, float>{be, v.at, v.x, v.h, v.nfe});
+    bar(softscore::sampling_progress<softscore::tbb_backend, float>{be, v.at, v.x, v.h, v.nfe, v.done, v.images});
     if (also) also(v);
     return !interrupted();
   };
   auto drawn = m.sample(be, plan, watch);
-  if (drawn.stopped) throw stopped_by_user{"stopped while drawing; nothing was written of it"};
+  if (drawn.stopped) throw stopped_by_user{"stopped while drawing, of which nothing was written; " + how_to_go_on};
   return drawn;
+}
+
+void require_results_writable(const std::filesystem::path& out) {
+  for (const char* name : {"loss.csv", "samples.npy", "samples.png", "data.png", "trajectory.png", "corruption.png",
+                           "nearest.png", "report.html"})
+    require_writable(out / name);
 }
 
 void write_results(softscore::tbb_backend& be, model& m, const run_settings& settings, const results_plan& plan,
@@ -176,10 +183,13 @@ void write_results(softscore::tbb_backend& be, model& m, const run_settings& set
 
   const auto began = std::chrono::steady_clock::now();
   trajectory path{m, plan.sampling.steps, 4};
-  found.drawn = draw_with_bar(be, m, plan.sampling, [&](const sampling_view& v) {
-    path.look(v);
-    return true;
-  });
+  found.drawn = draw_with_bar(be, m, plan.sampling,
+                              "the training is safe, go on with: digits show --checkpoint " + plan.checkpoint.string() +
+                                  " --out " + plan.out.string(),
+                              [&](const sampling_view& v) {
+                                path.look(v);
+                                return true;
+                              });
   found.sampling_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
   softscore::write_npy(plan.out / "samples.npy", found.drawn.images);
 

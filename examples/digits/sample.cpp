@@ -26,7 +26,7 @@ void run(sample_command command) {
   require_writable(command.out);
 
   softscore::tbb_backend backend{command.threads};
-  const auto drawn = draw_with_bar(backend, *loaded.made, command.sampling);
+  const auto drawn = draw_with_bar(backend, *loaded.made, command.sampling, "the same command draws the same images");
   if (picture) {
     std::size_t columns = 1;
     while (columns * columns < command.sampling.count) ++columns;

@@ -1,3 +1,4 @@
+#include <cmath>
 #include <cstdio>
 
 #include <softscore/core/error.hpp>
@@ -15,6 +16,8 @@ void run(const score_command& command) {
   softscore::require(images.shape(2) == images.shape(3) && images.shape(3) >= 12 && images.shape(3) <= 256,
                      "the size of the images in " + command.file.string(), softscore::extent_of(images),
                      "square, of 12 to 256 pixels a side");
+  for (const float pixel : images)
+    softscore::require(std::isfinite(pixel), "a pixel in " + command.file.string(), pixel, "finite");
   run_settings settings;
   settings.data = command.data;
   settings.images = command.images;

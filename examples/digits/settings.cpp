@@ -2,7 +2,6 @@
 
 #include <charconv>
 #include <cmath>
-#include <cstdlib>
 #include <limits>
 
 #include <softscore/core/error.hpp>
@@ -33,9 +32,9 @@ std::size_t whole_number(std::string_view where, const std::string& text, std::s
 }
 
 double real_number(std::string_view where, const std::string& text, double least, bool above) {
-  char* end = nullptr;
-  const double value = std::strtod(text.c_str(), &end);
-  const bool number = !text.empty() && *end == '\0' && !std::isnan(value);
+  double value = 0.0;
+  const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), value);
+  const bool number = failed == std::errc{} && end == text.data() + text.size() && !std::isnan(value);
   softscore::require(number && (above ? value > least : value >= least), where,
                      text.empty() ? "empty" : softscore::detail::printable(text, 80),
                      std::string{"a number "} + (above ? "above " : "of at least ") + exactly(least));

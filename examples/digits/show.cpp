@@ -62,13 +62,13 @@ void run(show_command command) {
   }
   auto loaded = load_checkpoint(plan.checkpoint);
   auto& settings = loaded.about.settings;
-  tell_checkpoint(loaded, plan.checkpoint);
-  tell_times(*loaded.made);
-  if (plan.out.empty()) return;
   const auto& entry = find_recipe(settings.recipe);
   plan.sampling.sampler = command.sampler.value_or(std::string{entry.sampler});
   plan.sampling.steps = command.steps.value_or(entry.steps);
   loaded.made->check_sampler(plan.sampling.sampler);
+  tell_checkpoint(loaded, plan.checkpoint);
+  tell_times(*loaded.made);
+  if (plan.out.empty()) return;
   if (!command.settings.data.empty()) settings.data = command.settings.data;
   const auto data = load_data(settings);
   softscore::require(data.training.extent().with_images(1) == loaded.about.image, "the shape of the images",
@@ -77,7 +77,8 @@ void run(show_command command) {
   softscore::require(settings.training.batch <= data.training.extent().images,
                      "the batch in " + plan.checkpoint.string(), settings.training.batch,
                      "at most the number of training images");
-  make_folder(plan.out);
+  const held_folder held{plan.out};
+  require_results_writable(plan.out);
   softscore::tbb_backend backend{command.threads};
   write_results(backend, *loaded.made, settings, plan, data, {loaded.state.losses, loaded.state.test_losses, 0.0});
 }

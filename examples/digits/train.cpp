@@ -44,22 +44,26 @@ void train_and_show(model& m, run_settings settings, const results_plan& plan, c
 
 }  // namespace
 
+void require_no_checkpoint(const std::filesystem::path& checkpoint, bool overwrite) {
+  std::error_code ignored;
+  softscore::require(overwrite || !std::filesystem::is_regular_file(checkpoint, ignored), "the checkpoint",
+                     checkpoint.string(),
+                     "a file that is not there yet, unless --overwrite is given (digits resume continues one)");
+}
+
 void run(train_command command) {
   const auto& plan = command.results;
   command.settings.training.check();
   find_recipe(command.settings.recipe);
-  std::error_code ignored;
-  softscore::require(command.overwrite || !std::filesystem::exists(plan.checkpoint, ignored) ||
-                         !std::filesystem::is_regular_file(plan.checkpoint, ignored),
-                     "--checkpoint", plan.checkpoint.string(),
-                     "a file that is not there yet, unless --overwrite is given (digits resume continues one)");
+  require_no_checkpoint(plan.checkpoint, command.overwrite);
   const auto data = load_data(command.settings);
   const auto images = data.training.extent();
   softscore::require(command.settings.training.batch <= images.images, "--batch", command.settings.training.batch,
                      "at most the number of training images, " + std::to_string(images.images));
   auto m = make_model(command.settings, images);
   m->check_sampler(plan.sampling.sampler);
-  make_folder(plan.out);
+  const held_folder held{plan.out};
+  require_results_writable(plan.out);
   require_writable(plan.checkpoint);
 
   softscore::tbb_backend backend{command.threads};
@@ -87,7 +91,8 @@ void run(resume_command command) {
 
   const auto data = load_data(settings);
   require_trained_on(data, loaded.about.fingerprint, plan.checkpoint);
-  make_folder(plan.out);
+  const held_folder held{plan.out};
+  require_results_writable(plan.out);
   require_writable(plan.checkpoint);
   train_and_show(*loaded.made, settings, plan, data, loaded.about.fingerprint, command.threads, {},
                  std::move(loaded.state));

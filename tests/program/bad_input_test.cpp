@@ -42,6 +42,17 @@ std::string replaced(std::string text, const std::string& from, const std::strin
   return text.replace(at, from.size(), to);
 }
 
+// The last eight bytes of a tensor of a safetensors file set to ones.
+std::string ruined(std::string file, const std::string& name) {
+  const auto entry = file.find('"' + name + '"');
+  REQUIRE(entry != std::string::npos);
+  const std::string key = "\"data_offsets\":[";
+  const auto end = file.find(',', file.find(key, entry)) + 1;
+  std::size_t header = 0;
+  for (int byte = 7; byte >= 0; --byte) header = 256 * header + static_cast<unsigned char>(file[std::size_t(byte)]);
+  return file.replace(8 + header + std::stoul(file.substr(end)) - 8, 8, 8, '\xFF');
+}
+
 }  // namespace
 
 TEST_CASE("Wrong words and values are answered by one sentence") {
@@ -110,6 +121,22 @@ TEST_CASE("Wrong words and values are answered by one sentence") {
       {{"score", checkpoint()}, "the beginning is not NumPy's"},
       {{"score", (trained() / "samples.npy").string(), "--images", "5"},
        "the number of images to score is 4, but it must be"},
+      {{"train", "--rate", " 1"}, "--rate is  1, but it must be a number above 0"},
+      {{"train", "--rate", "0x1p3"}, "--rate is 0x1p3, but it must be"},
+      {{"train", "--out=", "--overwrite"}, "--out is --overwrite, but it must be given a value, not the next flag"},
+      {{"train", "--recipe", "so\n\x1b[31mup"}, "--recipe is so??[31mup, but it must be one of"},
+      {{"train", "--data", out, "--side", "20"}, "--side is 20, but it must be left out, for the images in --data"},
+      {{"show", "--checkpoint", checkpoint(), "--recipe", "mask"},
+       "--recipe is mask, but it must be left out, for the checkpoint decides it"},
+      {{"show", "--checkpoint", checkpoint(), "--images", "7"}, "--images is 7, but it must be left out"},
+      {{"show", "--checkpoint", checkpoint(), "--count", "7"},
+       "--count is 7, but it must be left out, for without --out nothing is drawn"},
+      {{"show", "--checkpoint", checkpoint(), "--sampler", "magic"},
+       "--sampler is magic, but it must be one that fits"},
+      {{"show", "--recipe", "mask", "--steps", "7"},
+       "--steps is 7, but it must be left out, for without a checkpoint nothing is drawn"},
+      {{"demo", "--quick", "--out", trained().path().string()},
+       "it must be a file that is not there yet, unless --overwrite is given"},
       {{"demo", "--minutes", "soon"}, "--minutes is soon, but it must be"},
       {{"demo", "--quick", "--out", checkpoint()}, "cannot be used as a folder"},
   };
@@ -153,6 +180,9 @@ TEST_CASE("A checkpoint that is none, or not this program's, is refused") {
   with(replaced(good, "\"epochs\":\"2\"", "\"epochs\":\"0\""), "the setting epochs is 0, but it must be");
   with(replaced(good, "\"batch\":\"32\"", "\"batch\":\"-2\""), "the setting batch is -2, but it must be");
   with(replaced(good, "start/mean", "start/meen"), "must have a tensor start/mean");
+  // The numbers themselves: the last eight bytes of every kind of array become ones that are no number.
+  for (const char* name : {"start/modes", "param/final.weight", "average/final.weight", "second_moment/final.weight"})
+    with(ruined(good, name), std::string{"is -nan, but it must be finite"});
   with(replaced(good, "second_moment/", "second_momant/"), "must have a tensor second_moment/");
 }
 
@@ -176,6 +206,20 @@ TEST_CASE("A loss that is not finite stops the run, names step and batch and kee
   const auto shown = digits({"show", "--checkpoint", (folder / "checkpoint.safetensors").string()});
   CHECK(shown.code == 0);
   CHECK_THAT(shown.out, ContainsSubstring("1, of 2 epochs"));
+}
+
+TEST_CASE("Images with a pixel that is no number are not scored") {
+  const temporary_folder folder;
+  const auto images = content_of(trained() / "samples.npy");
+  const auto file = folder.put("n.npy", images.substr(0, images.size() - 4) + std::string(4, '\xFF')).string();
+  refused({"score", file, "--images", "128"}, "n.npy is -nan, but it must be finite");
+}
+
+TEST_CASE("A report that could not be written stops a run before it trains") {
+  const temporary_folder folder;
+  std::filesystem::create_directory(folder / "report.html");
+  refused(small_run("blur", folder), "report.html cannot be written: Is a directory");
+  CHECK_FALSE(std::filesystem::exists(folder / "checkpoint.safetensors"));
 }
 
 TEST_CASE("A full disk is told, and what was there before stays") {

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <csignal>
 #include <cstdint>
 #include <filesystem>
@@ -81,6 +82,17 @@ TEST_CASE("Sampling has the same bits in batches of 1, 7 and 64, and on any numb
   CHECK((draw("1", "1") == expected));
   CHECK((draw("7", "3") == expected));
   CHECK((draw("7", "1") == expected));
+}
+
+TEST_CASE("The bar counts all images, however small the batches, and writes a line only now and then") {
+  const temporary_folder folder;
+  REQUIRE(digits(small_run("ddpm", folder)).code == 0);
+  const auto drawn = digits({"sample", "--checkpoint", (folder / "checkpoint.safetensors").string(), "--count", "64",
+                             "--steps", "2", "--sample-batch", "1", "--out", (folder / "drawn.npy").string()});
+  REQUIRE(drawn.code == 0);
+  CHECK_THAT(drawn.err, ContainsSubstring("100 %  sampling image 64 to 64 of 64  step 2/2"));
+  // The first line and the last, and one every ten seconds.
+  CHECK(std::count(drawn.err.begin(), drawn.err.end(), '\n') < 8);
 }
 
 TEST_CASE("A quick demo does all of it") {

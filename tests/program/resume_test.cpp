@@ -63,6 +63,19 @@ TEST_CASE("A run killed at any time goes on to the bits of one that was not") {
   CHECK(in_training >= 2);
 }
 
+TEST_CASE("Two runs do not share a folder, and one that is at work is not disturbed") {
+  const temporary_folder whole, folder;
+  REQUIRE(digits(small_run("mask", whole, {"--epochs", "40"})).code == 0);
+  process first{digits_command(small_run("mask", folder, {"--epochs", "40"}))};
+  while (!std::filesystem::exists(folder / "checkpoint.safetensors"))
+    std::this_thread::sleep_for(std::chrono::milliseconds{1});
+  const auto second = digits(small_run("mask", folder, {"--epochs", "1", "--overwrite"}));
+  CHECK(second.code == 2);
+  CHECK(second.err.find("but it must be a folder that no other run is at work in") != std::string::npos);
+  CHECK(first.wait().code == 0);
+  CHECK((checkpoint_of(folder) == checkpoint_of(whole)));
+}
+
 TEST_CASE("A run that was stopped politely says how to go on, and more epochs continue the same run") {
   const temporary_folder whole, folder;
   REQUIRE(digits(small_run("mask", whole, {"--epochs", "60"})).code == 0);

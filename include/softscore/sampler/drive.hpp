@@ -23,13 +23,16 @@ struct start_point {
   batch images{};
 };
 
-/// What an observer sees of every step: the step, x before it, the estimate h at x, and the evaluations spent so far.
+/// What an observer sees of every step: the step, x before it, the estimate h at x, the evaluations spent so far on an
+/// image of this batch, and where the batch stands among all images that are drawn.
 template <class Be, class T>
 struct sampling_progress {
   Be& backend;
   step_at at;
   view_of<Be, const T> x, h;
   std::size_t nfe{};
+  std::size_t done{};    ///< images of the batches before this one
+  std::size_t images{};  ///< that are drawn in all
 };
 
 /// Looks on and does nothing. An observer is called with a `sampling_progress` before every step; one that returns
@@ -146,7 +149,7 @@ drawn<Be, T> drive(Be& be, const S& sampler, const C& corruption, const D& denoi
       for (std::size_t i = 0; i < grid.steps(); ++i) {
         const step_at at = grid[i];
         run.estimate(at.t, x, h);
-        if (!detail::goes_on(observer, sampling_progress<Be, T>{be, at, x, h, run.nfe()}))
+        if (!detail::goes_on(observer, sampling_progress<Be, T>{be, at, x, h, run.nfe(), 0, x.extent().images}))
           return {std::move(from.x), run.nfe(), true};
         sampler.step(run, state, at, x, h);
         if constexpr (GathersWork<Be>) be.flush();

@@ -41,8 +41,13 @@ sample_result<T> sample(Be& be, const S& sampler, const C& corruption, const D& 
   result.images.fill(T{});
   for (std::size_t done = 0; done < options.images && !result.stopped; done += options.batch) {
     const batch part{options.first + done, std::min(options.batch, options.images - done)};
+    const auto of_all = [&](sampling_progress<Be, T> progress) {
+      progress.done = done;
+      progress.images = options.images;
+      return detail::goes_on(observer, std::as_const(progress));
+    };
     auto one = drive(be, sampler, corruption, denoiser, grid,
-                     draw_start<T>(be, corruption, grid, image, part, options.seed), options.seed, observer);
+                     draw_start<T>(be, corruption, grid, image, part, options.seed), options.seed, of_all);
     be.download(view_of<Be, const T>(one.x.view()), result.images.data() + done * image.per_image());
     result.nfe = std::max(result.nfe, one.nfe);
     result.stopped = one.stopped;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -10,6 +11,7 @@
 #include <vector>
 
 #include <softscore/core/error.hpp>
+#include <softscore/io/file_error.hpp>
 #include <softscore/io/safetensors.hpp>
 #include <softscore/nn/parameters.hpp>
 #include <softscore/train/trainer.hpp>
@@ -28,8 +30,13 @@ inline void add_named(std::vector<named_tensor>& out, const std::string& group, 
 inline std::vector<float> read_named(const safetensors_file& file, const std::string& group,
                                      const parameter_layout& layout) {
   std::vector<float> flat(layout.count());
-  for (const parameter& p : layout)
-    file.tensor_into<float>(group + "/" + p.name, p.sizes, std::span{flat}.subspan(p.offset, p.size()));
+  for (const parameter& p : layout) {
+    const auto part = std::span{flat}.subspan(p.offset, p.size());
+    const std::string name = group + "/" + p.name;
+    file.tensor_into<float>(name, p.sizes, part);
+    for (const float number : part)
+      require_file(std::isfinite(number), file.path(), "a number in the tensor " + name, number, "finite");
+  }
   return flat;
 }
 }  // namespace detail
@@ -52,7 +59,7 @@ void write_checkpoint(const std::filesystem::path& path, const parameter_layout&
 }
 
 /// The state of training in a checkpoint. Throws `error` naming the file and the array if one is missing or has another
-/// type or shape than the network's.
+/// type or shape than the network's, or if a parameter, an average or a moment is not finite.
 inline training_state read_checkpoint(const safetensors_file& file, const parameter_layout& layout) {
   training_state s;
   s.parameters = detail::read_named(file, "param", layout);
@@ -66,7 +73,8 @@ inline training_state read_checkpoint(const safetensors_file& file, const parame
   return s;
 }
 
-/// The parameters that a checkpoint is to be sampled with: the averaged ones if it has them.
+/// The parameters that a checkpoint is to be sampled with: the averaged ones if it has them. Throws as
+/// `read_checkpoint` does.
 inline std::vector<float> read_parameters(const safetensors_file& file, const parameter_layout& layout) {
   const std::string first = layout.begin()->name;
   return detail::read_named(file, file.contains("average/" + first) ? "average" : "param", layout);

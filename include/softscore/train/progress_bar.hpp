@@ -1,5 +1,6 @@
 #pragma once
 
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -8,6 +9,7 @@
 #include <cstddef>
 #include <cstdio>
 #include <string>
+#include <string_view>
 
 #include <softscore/sampler/drive.hpp>
 #include <softscore/schedule/search_progress.hpp>
@@ -15,9 +17,21 @@
 
 namespace softscore {
 
+namespace detail {
+/// A bar of at most 24 cells, of which `part` (0 to 1) are full, and the text beside it, in a line that is shorter than
+/// `columns`: one that is not would leave a copy of itself at each redrawing. The bar yields before the text does.
+inline std::string bar_line(double part, std::string_view text, std::size_t columns) {
+  const std::size_t room = std::max<std::size_t>(columns, 2) - 1;
+  const std::size_t cells = room > text.size() + 3 ? std::min<std::size_t>(24, room - text.size() - 3) : 0;
+  if (cells == 0) return std::string{text.substr(0, room)};
+  const auto full = static_cast<std::size_t>(std::clamp(part, 0.0, 1.0) * static_cast<double>(cells));
+  return '[' + std::string(full, '#') + std::string(cells - full, '.') + "] " + std::string{text};
+}
+}  // namespace detail
+
 /// A bar on standard error for training (step, loss, images per second, time left), sampling and the search of a
-/// schedule. On a terminal it is
-/// redrawn in place ten times a second; elsewhere it writes a line every ten seconds and at the end of an epoch.
+/// schedule. On a terminal it is redrawn in place ten times a second; elsewhere it writes a line every ten seconds.
+/// Both begin a new line at the end of an epoch and of the work.
 class progress_bar {
  public:
   void operator()(const training_progress& p) {
@@ -33,9 +47,13 @@ class progress_bar {
   template <class Be, class T>
   void operator()(const sampling_progress<Be, T>& p) {
     char text[160];
-    std::snprintf(text, sizeof text, "sampling %zu images  step %zu/%zu  %zu evaluations", p.x.extent().images,
-                  p.at.index + 1, p.at.count, p.nfe);
-    draw(text, static_cast<double>(p.at.index + 1) / static_cast<double>(p.at.count), p.at.index + 1 == p.at.count);
+    const std::size_t here = p.x.extent().images;
+    const bool last = p.at.index + 1 == p.at.count;
+    std::snprintf(text, sizeof text, "sampling image %zu to %zu of %zu  step %zu/%zu  %zu evaluations", p.done + 1,
+                  p.done + here, p.images, p.at.index + 1, p.at.count, p.nfe);
+    const double part = static_cast<double>(p.at.index + 1) / static_cast<double>(p.at.count);
+    draw(text, (static_cast<double>(p.done) + part * static_cast<double>(here)) / static_cast<double>(p.images),
+         last && p.done + here == p.images);
   }
 
   void operator()(const search_progress& p) {
@@ -64,11 +82,14 @@ class progress_bar {
       std::fprintf(stderr, "%3.0f %%  %s\n", 100.0 * part, text);
       return;
     }
-    constexpr std::size_t width = 24;
-    const auto full = static_cast<std::size_t>(part * static_cast<double>(width));
-    const std::string bar = std::string(full, '#') + std::string(width - full, '.');
-    std::fprintf(stderr, "\r[%s] %s\x1b[K%s", bar.c_str(), text, now ? "\n" : "");
+    std::fprintf(stderr, "\r%s\x1b[K%s", detail::bar_line(part, text, columns()).c_str(), now ? "\n" : "");
     std::fflush(stderr);
+  }
+
+  // Of the terminal, which may change its size at any time; 80 where it does not say.
+  static std::size_t columns() {
+    struct winsize size{};
+    return ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80u;
   }
 
   bool terminal_ = ::isatty(STDERR_FILENO) != 0;

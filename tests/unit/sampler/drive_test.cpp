@@ -33,6 +33,7 @@
 #include <softscore/sampler/momentum.hpp>
 #include <softscore/sampler/naive.hpp>
 #include <softscore/sampler/probability_flow.hpp>
+#include <softscore/sampler/sample.hpp>
 
 #include "heap.hpp"
 #include "refusal.hpp"
@@ -137,6 +138,20 @@ TEST_CASE("an observer sees every step and may stop the run", "[sampler]") {
   CHECK(calls == 4);
   CHECK(part.nfe == 7);
   CHECK(values_of(be, part.x.view()) == before);
+}
+
+TEST_CASE("an observer learns where its batch stands among all images", "[sampler]") {
+  serial_backend be;
+  std::vector<std::size_t> done;
+  const auto note = [&](const auto& seen) {
+    CHECK(seen.images == 7);
+    if (seen.at.index == 0) done.push_back(seen.done);
+    return seen.done + seen.x.extent().images < 7;
+  };
+  const auto drawn = sample(be, momentum{}, blurring(), steady_denoiser{}, uniform_grid(2), image,
+                            {.images = 7, .seed = 3, .batch = 3}, note);
+  CHECK(done == std::vector<std::size_t>{0, 3, 6});
+  CHECK(drawn.stopped);
 }
 
 TEST_CASE("noise that rises as time falls is refused before the first step", "[sampler]") {

@@ -19,6 +19,7 @@
 #include <softscore/backend/host_verbs.hpp>
 #include <softscore/backend/run_tasks.hpp>
 #include <softscore/backend/separable_lines.hpp>
+#include <softscore/backend/tbb/handover.hpp>
 #include <softscore/backend/tbb/normals_simd.hpp>
 #include <softscore/core/error.hpp>
 
@@ -44,16 +45,19 @@ class tbb_backend : public host_verbs<tbb_backend> {
   template <class Body>
   void parallel(std::size_t count, const Body& body) {
     if (count <= 1 || threads_ == 1) return detail::run_tasks(body, 0, count);
+    using range = tbb::blocked_range<std::size_t>;
+    const auto tasks = [&](const range& run) { detail::run_tasks(body, run.begin(), run.end()); };
+    detail::handover begun, ended;
     const auto spread = [&] {
-      tbb::parallel_for(
-          tbb::blocked_range<std::size_t>{0, count},
-          [&](const tbb::blocked_range<std::size_t>& run) { detail::run_tasks(body, run.begin(), run.end()); },
-          tbb::static_partitioner{});
+      tbb::parallel_for(range{0, count}, detail::handed_over<decltype(tasks)>{tasks, begun, ended},
+                        tbb::static_partitioner{});
     };
+    begun.give();
     if (inside_a_smaller_arena())
       spread();
     else
       arena_.execute(spread);
+    ended.take();
   }
 
   /// Fills `out` with the numbers of the key, the same bits as on every backend, many at a time.
