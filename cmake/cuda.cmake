@@ -6,7 +6,7 @@ option(SOFTSCORE_CUDA_CHECK "Compile them in a hurry, for where there is no devi
 include("${CMAKE_CURRENT_LIST_DIR}/softscore-cuda.cmake")
 if(SOFTSCORE_BUILD_CUDA)
   set(own_architectures "")
-  if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES)
+  if(NOT CMAKE_CUDA_ARCHITECTURES)
     # For both from the same intermediate code: no kernel asks which it is on, and so each is optimised once.
     set(CMAKE_CUDA_ARCHITECTURES OFF)
     set(own_architectures "--generate-code=arch=compute_80,code=[compute_80,sm_80,sm_90]")
