@@ -290,8 +290,9 @@ def main():
     if options.write:
         PAGE.write_text("# Benchmarks\n\nWritten by `./dev bench --write`. Ours and each peer take turns in one run; a "
                         "figure is the median over the rounds, a ratio that of the medians, with the least and the most "
-                        "of the rounds beside it.\nRatios above 1 are in our favour. Nothing here was measured on a "
-                        "GPU, and nothing is claimed for one (`./dev bench cuda` measures where there is one).\n\n" + text)
+                        "of the rounds beside it.\nRatios above 1 are in our favour. No GPU could be had: nothing "
+                        "here was measured on one, and nothing is claimed for one (`./dev bench cuda` measures where "
+                        "there is one).\n\n" + text)
         say(f"written to {PAGE.relative_to(ROOT)}")
 
 

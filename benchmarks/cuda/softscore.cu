@@ -68,15 +68,15 @@ double sampling(cuda_backend& be, const noise& law) {
 
 int main() {
   try {
-    cuda_backend be, one_by_one{cuda_options{.graphs = 0}};
+    cuda_backend be, one_by_one{cuda_options{.graphs = 0}}, tf32{cuda_options{.math = cuda_math::tf32}};
     const noise law{scaling{}, linear_beta{}};
     cudaDeviceProp properties{};
     detail::check_cuda(cudaGetDeviceProperties(&properties, 0), "cudaGetDeviceProperties");
     std::printf("{\"device\": \"%s\", ", properties.name);
-    std::printf("\"training step\": {\"graphs\": %.9f, \"kernel by kernel\": %.9f}, ", training_step(be, law),
-                training_step(one_by_one, law));
-    std::printf("\"sampling\": {\"graphs\": %.9f, \"kernel by kernel\": %.9f}}\n", sampling(be, law),
-                sampling(one_by_one, law));
+    std::printf("\"training step\": {\"graphs\": %.9f, \"graphs, TF32\": %.9f, \"kernel by kernel\": %.9f}, ",
+                training_step(be, law), training_step(tf32, law), training_step(one_by_one, law));
+    std::printf("\"sampling\": {\"graphs\": %.9f, \"graphs, TF32\": %.9f, \"kernel by kernel\": %.9f}}\n",
+                sampling(be, law), sampling(tf32, law), sampling(one_by_one, law));
     return 0;
   } catch (const error& problem) {
     std::fprintf(stderr, "%s\n", problem.what());

@@ -12,6 +12,7 @@ namespace softscore {
 struct cuda_options {
   int device{0};           ///< which of the machine's devices
   std::size_t graphs{64};  ///< lists of work that are kept as CUDA graphs; with 0 every kernel is launched on its own
+  cuda_math math{cuda_math::float32};  ///< of large products of matrices of float
 };
 
 /// An NVIDIA GPU. Each backend has a stream of its own, so two on one device work side by side. Sums have a fixed
@@ -19,7 +20,7 @@ struct cuda_options {
 class cuda_backend : public device_backend<cuda_device> {
  public:
   explicit cuda_backend(const cuda_options& options = {})
-      : device_backend{std::make_shared<cuda_device>(options.device), options.graphs} {}
+      : device_backend{std::make_shared<cuda_device>(options.device, options.math), options.graphs} {}
 };
 static_assert(Backend<cuda_backend, float> && Backend<cuda_backend, double> && !HostBackend<cuda_backend>);
 

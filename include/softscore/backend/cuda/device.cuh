@@ -10,6 +10,7 @@
 
 #include <cuda_runtime.h>
 
+#include <softscore/backend/cuda/cublas.cuh>
 #include <softscore/backend/cuda/tasks.hpp>
 #include <softscore/core/error.hpp>
 
@@ -60,13 +61,11 @@ class cuda_device {
       if (bytes <= room_) return;
       device.select();
       const std::size_t room = std::max(2 * bytes, std::size_t{1} << 16);
-      void *host = nullptr, *on_device = nullptr;
-      detail::check_cuda(cudaMallocHost(&host, room), "cudaMallocHost");
-      if (cudaMalloc(&on_device, room) != cudaSuccess) {
-        static_cast<void>(cudaGetLastError());
-        static_cast<void>(cudaFreeHost(host));
-        device.refuse(room);
-      }
+      void* const on_device = device.allocate_apart(room);
+      void* host = nullptr;
+      const cudaError_t result = cudaMallocHost(&host, room);
+      if (result != cudaSuccess) static_cast<void>(cudaFree(on_device));
+      detail::check_cuda(result, "cudaMallocHost");
       if (kept > 0) std::memcpy(host, host_, kept);
       release();
       host_ = static_cast<std::byte*>(host);
@@ -108,7 +107,7 @@ class cuda_device {
 
   /// Device `number` of the machine, with a stream of its own. Throws `error` if there is no such device, or if this
   /// program holds no code that it runs.
-  explicit cuda_device(int number) : number_{number} {
+  explicit cuda_device(int number, cuda_math math = cuda_math::float32) : number_{number}, products_{math} {
     int devices = 0;
     const cudaError_t found = cudaGetDeviceCount(&devices);
     if (found != cudaSuccess || devices == 0) {
@@ -120,7 +119,8 @@ class cuda_device {
             "below the number of devices, " + std::to_string(devices));
     select();
     cudaFuncAttributes attributes{};
-    if (cudaFuncGetAttributes(&attributes, detail::run_task<detail::zero_task<float>>) != cudaSuccess) {
+    const cudaError_t runs = cudaFuncGetAttributes(&attributes, detail::run_task<detail::zero_task<float>>);
+    if (runs == cudaErrorNoKernelImageForDevice || runs == cudaErrorInvalidDeviceFunction) {
       static_cast<void>(cudaGetLastError());
       cudaDeviceProp properties{};
       detail::check_cuda(cudaGetDeviceProperties(&properties, number), "cudaGetDeviceProperties");
@@ -128,6 +128,7 @@ class cuda_device {
                   std::to_string(properties.major) + "." + std::to_string(properties.minor) +
                   ", but this program was compiled for others; CMAKE_CUDA_ARCHITECTURES must name it");
     }
+    detail::check_cuda(runs, "cudaFuncGetAttributes");
     detail::check_cuda(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "cudaStreamCreateWithFlags");
     cudaMemPoolProps wanted{};
     wanted.allocType = cudaMemAllocationTypePinned;
@@ -144,6 +145,8 @@ class cuda_device {
   ~cuda_device() {
     static_cast<void>(cudaSetDevice(number_));
     if (stream_ != nullptr) static_cast<void>(cudaStreamSynchronize(stream_));
+    products_.end();
+    if (workspace_ != nullptr) static_cast<void>(cudaFree(workspace_));
     if (window_ != nullptr) static_cast<void>(cudaFreeHost(window_));
     if (stream_ != nullptr) static_cast<void>(cudaStreamDestroy(stream_));
     if (pool_ != nullptr) static_cast<void>(cudaMemPoolDestroy(pool_));
@@ -167,10 +170,26 @@ class cuda_device {
   /// Throws `error` with the bytes asked for and free; the device goes on working.
   void* allocate(std::size_t bytes) {
     if (void* address = try_allocate(bytes)) return address;
-    finish();
-    detail::check_cuda(cudaMemPoolTrimTo(pool_, 0), "cudaMemPoolTrimTo");
+    make_room();
     if (void* address = try_allocate(bytes)) return address;
     refuse(bytes);
+  }
+  /// The same outside the order of the stream, for what lives long.
+  void* allocate_apart(std::size_t bytes) {
+    select();
+    void* address = nullptr;
+    cudaError_t result = cudaMalloc(&address, bytes);
+    if (result == cudaErrorMemoryAllocation) {
+      static_cast<void>(cudaGetLastError());
+      make_room();
+      result = cudaMalloc(&address, bytes);
+    }
+    if (result == cudaErrorMemoryAllocation) {
+      static_cast<void>(cudaGetLastError());
+      refuse(bytes);
+    }
+    detail::check_cuda(result, "cudaMalloc");
+    return address;
   }
   void release(void* address) {
     static_cast<void>(cudaSetDevice(number_));
@@ -205,13 +224,24 @@ class cuda_device {
 
   template <class Task>
   void launch(const Task& task, const std::byte* numbers) {
-    const detail::grid g = task.launch();
-    require(g.blocks <= static_cast<std::size_t>(std::numeric_limits<int>::max()), "the blocks of a kernel", g.blocks,
-            "below 2^31");
+    launch_kernel(task, numbers);
+  }
+  /// Large products of matrices go to cuBLAS.
+  template <class Number, std::size_t Columns>
+  void launch(const detail::multiply_task<Number, Columns>& task, const std::byte* numbers) {
+    if (!products_.takes(task)) {
+      launch_kernel(task, numbers);
+      return;
+    }
+    if (task.bias != nullptr)
+      launch_kernel(
+          detail::bias_rows_task<Number>{task.c.data, task.bias, task.m, task.n, task.c.row, task.c.each, task.batch},
+          numbers);
     select();
-    detail::run_task<Task>
-        <<<static_cast<unsigned>(g.blocks), static_cast<unsigned>(g.threads), g.shared_bytes, stream_>>>(task, numbers);
-    detail::check_cuda(cudaGetLastError(), "the launch of a kernel");
+    products_.multiply(task, stream_, [this](std::size_t bytes) {
+      if (workspace_ == nullptr) workspace_ = allocate_apart(bytes);
+      return workspace_;
+    });
   }
 
   void begin_capture() {
@@ -268,6 +298,21 @@ class cuda_device {
  private:
   static constexpr std::size_t window_bytes = std::size_t{4} << 20;
 
+  template <class Task>
+  void launch_kernel(const Task& task, const std::byte* numbers) {
+    const detail::grid g = task.launch();
+    require(g.blocks <= static_cast<std::size_t>(std::numeric_limits<int>::max()), "the blocks of a kernel", g.blocks,
+            "below 2^31");
+    select();
+    detail::run_task<Task>
+        <<<static_cast<unsigned>(g.blocks), static_cast<unsigned>(g.threads), g.shared_bytes, stream_>>>(task, numbers);
+    detail::check_cuda(cudaGetLastError(), "the launch of a kernel");
+  }
+  // Memory that the pool keeps for later goes back to the device.
+  void make_room() {
+    finish();
+    detail::check_cuda(cudaMemPoolTrimTo(pool_, 0), "cudaMemPoolTrimTo");
+  }
   [[noreturn]] void refuse(std::size_t bytes) {
     std::size_t free = 0, total = 0;
     static_cast<void>(cudaMemGetInfo(&free, &total));
@@ -283,7 +328,8 @@ class cuda_device {
   int number_;
   cudaStream_t stream_{};
   cudaMemPool_t pool_{};
-  void* window_{};
+  void *window_{}, *workspace_{};
+  detail::cublas_products products_;
 };
 
 }  // namespace softscore

@@ -71,7 +71,9 @@ class tape {
       device_->replay(*known->graph);
       ++replays_;
     } else if (known != nullptr && known->seen >= 2) {
-      known->numbers = static_cast<std::byte*>(device_->allocate(std::max<std::size_t>(numbers_, 1)));
+      // Kept also where the capture fails, for the next time.
+      if (known->numbers == nullptr)
+        known->numbers = static_cast<std::byte*>(device_->allocate(std::max<std::size_t>(numbers_, 1)));
       device_->begin_capture();
       try {
         run_all(known->numbers);

@@ -35,14 +35,17 @@ inline cuda_team_name new_cuda_team() {
 class cuda_team_device : public cuda_device {
  public:
   /// Waits until all ranks have come.
-  cuda_team_device(int number, const cuda_team_name& team, std::size_t rank, std::size_t ranks)
-      : cuda_device{number}, rank_{rank}, ranks_{ranks} {
+  cuda_team_device(const cuda_options& options, const cuda_team_name& team, std::size_t rank, std::size_t ranks)
+      : cuda_device{options.device, options.math}, rank_{rank}, ranks_{ranks} {
     require(ranks >= 1 && rank < ranks, "the rank of a device", rank, "below the number of ranks");
     detail::check_nccl(ncclCommInitRank(&communicator_, static_cast<int>(ranks), team, static_cast<int>(rank)),
                        "ncclCommInitRank");
   }
   ~cuda_team_device() {
-    if (communicator_ != nullptr) static_cast<void>(ncclCommDestroy(communicator_));
+    if (communicator_ == nullptr) return;
+    static_cast<void>(cudaSetDevice(number()));
+    static_cast<void>(cudaStreamSynchronize(stream()));
+    static_cast<void>(ncclCommDestroy(communicator_));
   }
 
   std::size_t rank() const { return rank_; }
@@ -70,7 +73,7 @@ class cuda_team_device : public cuda_device {
 class cuda_team_backend : public team_backend<cuda_team_device> {
  public:
   cuda_team_backend(const cuda_team_name& team, std::size_t rank, std::size_t ranks, const cuda_options& options = {})
-      : team_backend{std::make_shared<cuda_team_device>(options.device, team, rank, ranks), options.graphs} {}
+      : team_backend{std::make_shared<cuda_team_device>(options, team, rank, ranks), options.graphs} {}
 };
 static_assert(Backend<cuda_team_backend, float> && TrainsTogether<cuda_team_backend>);
 
