@@ -299,6 +299,38 @@ TEST_CASE("the signal-to-noise rule gives each image its own length", "[sampler]
   CHECK(before != to);
 }
 
+TEST_CASE("the signal-to-noise rule leads to a law of its own, the wider the larger the ratio", "[sampler]") {
+  // x_t ~ N(0, v I) in d dimensions: the score is -x / v, q = 2 snr^2 v^2 |z|^2 / |x|^2, and with E|z|^2 = d and E|z|^4
+  // = d (d + 2) the mean of |x|^2 stands still where E[1 / |x|^2] = 1 / ((d + 2) v (1 + snr^2)). N(0, v I) itself has
+  // 1 / ((d - 2) v): the step favours radii at which it is long. In many dimensions it is the variance v (1 + snr^2).
+  // The predictor has nothing to do: the noise stands still.
+  constexpr std::size_t chains = 4096, d = 6;
+  const double v = 0.8, snr = 0.5;
+  const shape image{1, 1, 2, 3}, many = image.with_images(chains);
+  const gaussian_denoiser exact{standing(), Eigen::VectorXd::Zero(6),
+                                (v - level_sigma * level_sigma) * Eigen::MatrixXd::Identity(6, 6), image};
+  serial_backend be;
+  start_point<serial_backend, double> from{be.make<double>(many), be.make<double>(many), {0, chains}};
+  be.normal(noise_key{.seed = 4}, {0, chains}, from.x.view());
+  for (std::size_t i = 0; i < chains * d; ++i) from.x.view()[i] *= std::sqrt(v);
+  // A step forgets about (1 - q / v)^2, some 0.4 on average, of what |x|^2 was.
+  const predictor_corrector<momentum, snr_length> sampler{momentum{}, snr_length{snr}};
+  const auto end = drive(be, sampler, standing(), exact, uniform_grid(40, 1.0, 0.5), std::move(from), 9);
+  double sum = 0, squares = 0;
+  const auto x = values_of(be, end.x.view());
+  for (std::size_t i = 0; i < chains; ++i) {
+    double square = 0;
+    for (std::size_t k = 0; k < d; ++k) square += x[i * d + k] * x[i * d + k];
+    sum += 1 / square;
+    squares += 1 / (square * square);
+  }
+  const double mean = sum / chains, error = std::sqrt((squares / chains - mean * mean) / chains);
+  CAPTURE(mean, error);
+  CHECK_THAT(mean, Catch::Matchers::WithinAbs(1 / ((d + 2) * v * (1 + snr * snr)), 4 * error));
+  // Far from what the law itself would give, so that the check can tell them apart.
+  CHECK(std::abs(mean - 1 / ((d - 2) * v)) > 40 * error);
+}
+
 TEST_CASE("Langevin's samplers refuse lengths that cannot be right", "[sampler]") {
   CHECK_REFUSED(ula{0.0}, "length is 0, but it must be above 0");
   CHECK_REFUSED(mala{-1.0}, "length is -1, but it must be above 0");
