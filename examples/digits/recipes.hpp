@@ -39,6 +39,13 @@ struct soft_schedule {
     return searched ? searched->level_at(t) : usual.level_at(t);
   }
   double sigma_at(softscore::diffusion_time t) const { return searched ? searched->sigma_at(t) : usual.sigma_at(t); }
+  // Samplers that step along the change of C_t ask for these.
+  double level_rate_at(softscore::diffusion_time t) const {
+    return searched ? searched->level_rate_at(t) : usual.level_rate_at(t);
+  }
+  double sigma_rate_at(softscore::diffusion_time t) const {
+    return searched ? searched->sigma_rate_at(t) : usual.sigma_rate_at(t);
+  }
 };
 
 /// The losses of the soft recipes, chosen by the command line: one type, so that training is compiled once.
