@@ -129,7 +129,9 @@ TEST_CASE("Held-out images stand for all, whatever the order of the file") {
   folder.put("train-labels-idx1-ubyte", idx_labels_file(400));
   folder.put("t10k-images-idx3-ubyte", greys(100));
   folder.put("t10k-labels-idx1-ubyte", idx_labels_file(100));
-  softscore::write_npy(folder / "grey.npy", softscore::make_tensor({40, 1, 12, 12}));
+  auto grey = softscore::make_tensor({40, 1, 12, 12});
+  grey.fill(0.5f);
+  softscore::write_npy(folder / "grey.npy", grey);
   const auto scored = digits({"score", (folder / "grey.npy").string(), "--data", folder.path().string()});
   INFO(scored.err);
   REQUIRE(scored.code == 0);
