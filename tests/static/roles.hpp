@@ -13,6 +13,7 @@
 #include <softscore/denoiser/spectral_denoiser.hpp>
 #include <softscore/nn/digit_cnn.hpp>
 #include <softscore/objective/cold_loss.hpp>
+#include <softscore/objective/distilled_score.hpp>
 #include <softscore/objective/epsilon_score.hpp>
 #include <softscore/objective/learned_variance_score.hpp>
 #include <softscore/objective/naive_score.hpp>
@@ -236,6 +237,7 @@ using denoisers = decltype(list<plain>{} + networks{} + exact{});
 using objectives = list<role<"soft_score", soft_score, score>,                                                  //
                         role<"naive_score", naive_score, none>,                                                 //
                         role<"cold_loss", cold_loss, none>,                                                     //
+                        role<"distilled_score", distilled_score<steady_denoiser>, score | scalar>,              //
                         role<"epsilon_score", epsilon_score, score | noise_output>,                             //
                         role<"learned_variance_score", learned_variance_score, score | scalar | noise_output>,  //
                         role<"weighted_score", weighted_score<unit_weight<prediction::epsilon>>, score>,        //

@@ -55,7 +55,7 @@ concept ObjectiveNeedsAreMet = (!NeedsNormalNoise<O> || HasNormalNoise<C>) && (!
                                (!NeedsEpsilonPrediction<O> || (D::predicts == prediction::epsilon));
 
 /// What training minimises for denoiser D under corruption C. Models: soft_score, naive_score, epsilon_score,
-/// weighted_score, learned_variance_score, cold_loss.
+/// weighted_score, learned_variance_score, distilled_score, cold_loss.
 template <class O, class C, class D, class Be, class T>
 concept Objective = ObjectiveNeedsAreMet<O, C, D> && HasObjectiveWorkspace<O, Be, T> && ScoresOutput<O, C, D, Be, T>;
 

@@ -9,11 +9,16 @@
 
 #include <softscore/backend/serial/backend.hpp>
 #include <softscore/corruption/corruption.hpp>
+#include <softscore/corruption/cosine.hpp>
 #include <softscore/corruption/linear_beta.hpp>
 #include <softscore/corruption/spacing.hpp>
+#include <softscore/denoiser/network_denoiser.hpp>
 #include <softscore/operator/scaling.hpp>
 #include <softscore/sampler/ddim.hpp>
 #include <softscore/sampler/drive.hpp>
+
+#include "given_noise_backend.hpp"
+#include "scripted_network.hpp"
 
 using namespace softscore;
 
@@ -70,4 +75,37 @@ TEST_CASE("DDIM on a chain whose first beta is .01 gives V3's sums with either e
   std::vector<double> times;
   for (const std::size_t index : leading_indices(1000, 10)) times.push_back((static_cast<double>(index) + 1) / 1000);
   CHECK_THAT(sum_after(steep, time_grid{times}), Catch::Matchers::WithinAbs(149.078429950, 5e-10));
+}
+
+TEST_CASE("DDIM of a network that predicts v is 003's loop", "[sampler]") {
+  // R13: times 1 - i / N, none of them 0; x_0 = a x - sigma v and eps = sigma x + a v; eta = 1; the last step returns
+  // x_0.
+  const corruption corruption{scaling{}, cosine{}};
+  const shape image{1, 1, 2, 2};
+  scripted_network network{image};
+  network.initialise(0);
+  const velocity_denoiser denoiser{network, corruption};
+  constexpr std::size_t steps = 5;
+  given_noise_backend be;
+  be.noise = {0.3, -1.2, 0.8, 0.1};
+  const std::vector<double> start{0.9, -0.2, 1.4, -0.7};
+  start_point<given_noise_backend, double> from{be.make<double>(image), be.make<double>(image), {0, 1}};
+  std::copy(start.begin(), start.end(), &from.x.view()[0]);
+  const auto end = drive(be, ddim{1.0}, corruption, denoiser, uniform_grid(steps), std::move(from), 0);
+
+  std::vector<double> x = start;
+  for (std::size_t i = 0; i < steps; ++i) {
+    const double t = 1.0 - static_cast<double>(i) / steps, s = 1.0 - static_cast<double>(i + 1) / steps;
+    const diffusion_time now{t}, next{std::max(0.0, s)};
+    const double a = corruption.signal_gain(now), sigma = corruption.sigma(now);
+    const double b = corruption.signal_gain(next), tau = corruption.sigma(next);
+    const double k = tau / sigma * std::sqrt(1.0 - a * a / (b * b));
+    for (std::size_t j = 0; j < x.size(); ++j) {
+      const double v = 0.5 * x[j] + 0.25 * t - 0.125 * x[j] * x[j];
+      const double clean = a * x[j] - sigma * v, eps = sigma * x[j] + a * v;
+      x[j] = i + 1 == steps ? clean : b * clean + std::sqrt(tau * tau - k * k) * eps + k * be.noise[j];
+    }
+  }
+  // Five steps of a dozen operations on numbers of size 1.
+  for (std::size_t j = 0; j < x.size(); ++j) CHECK_THAT(end.x.view()[j], Catch::Matchers::WithinAbs(x[j], 1e-13));
 }
