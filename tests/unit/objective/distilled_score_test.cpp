@@ -46,6 +46,8 @@ struct two_answers {
   }
 };
 
+static_assert(Denoiser<two_answers, serial_backend, double>);
+
 struct loss_and_slope {
   std::vector<double> losses, slope;
 };
