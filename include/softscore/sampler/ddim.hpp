@@ -17,8 +17,8 @@ inline step_weights marginal_weights(double sigma_t, double sigma_s, double add)
 }  // namespace detail
 
 /// DDIM with a share `eta` of the ancestral noise, 0 (none, the default) to 1 (EQUATIONS R2, R13; Song, Meng and Ermon
-/// 2021, as 003 uses it): k = eta (sigma_s / sigma_t) sqrt(sigma_t^2 - g^2 sigma_s^2), where g = a_t / a_s for C = a I and 1
-/// otherwise. With eta = 1 it is `ddpm` under its smaller variance.
+/// 2021, as 003 uses it): k = eta (sigma_s / sigma_t) sqrt(sigma_t^2 - g^2 sigma_s^2), where g = a_t / a_s for C = a I
+/// and 1 otherwise. With eta = 1 it is `ddpm` under its smaller variance.
 struct ddim : one_evaluation<ddim> {
   double eta{0.0};
 
