@@ -8,7 +8,9 @@
 
 #include <softscore/backend/archetype_operations.hpp>
 #include <softscore/corruption/background_corruption.hpp>
+#include <softscore/denoiser/edm_denoiser.hpp>
 #include <softscore/denoiser/gaussian_denoiser.hpp>
+#include <softscore/denoiser/learned_variance_denoiser.hpp>
 #include <softscore/denoiser/mixture_denoiser.hpp>
 #include <softscore/denoiser/spectral_denoiser.hpp>
 #include <softscore/nn/digit_cnn.hpp>
@@ -217,6 +219,10 @@ using velocity_on = velocity_denoiser<digit_cnn, C>;
 template <class C>
 using score_on = score_denoiser<digit_cnn, C>;
 template <class C>
+using learned_variance_on = learned_variance_denoiser<digit_cnn, C>;
+template <class C>
+using edm_on = edm_denoiser<digit_cnn, C>;
+template <class C>
 using gaussian_on = gaussian_denoiser<C>;
 template <class C>
 using mixture_on = mixture_denoiser<C>;
@@ -224,11 +230,14 @@ template <class C>
 using spectral_on = spectral_denoiser<C>;
 
 using plain = denoiser_role<"any h", steady_on, none, pullback>;
-using networks = list<denoiser_role<"residual_denoiser", residual_on, none, pullback>,
-                      denoiser_role<"clean_denoiser", clean_on, none, pullback>,
-                      denoiser_role<"epsilon_denoiser", epsilon_on, score | scalar, pullback | noise_output>,
-                      denoiser_role<"velocity_denoiser", velocity_on, score | scalar, pullback>,
-                      denoiser_role<"score_denoiser", score_on, score | scalar, pullback>>;
+using networks =
+    list<denoiser_role<"residual_denoiser", residual_on, none, pullback>,
+         denoiser_role<"clean_denoiser", clean_on, none, pullback>,
+         denoiser_role<"epsilon_denoiser", epsilon_on, score | scalar, pullback | noise_output>,
+         denoiser_role<"velocity_denoiser", velocity_on, score | scalar, pullback>,
+         denoiser_role<"score_denoiser", score_on, score | scalar, pullback>,
+         denoiser_role<"learned_variance_denoiser", learned_variance_on, score | scalar, pullback | noise_output>,
+         denoiser_role<"edm_denoiser", edm_on, score | scalar, pullback>>;
 using exact = list<denoiser_role<"gaussian_denoiser", gaussian_on, score, pullback | density>,
                    denoiser_role<"mixture_denoiser", mixture_on, score, pullback | density>,
                    denoiser_role<"spectral_denoiser", spectral_on, score, pullback | density>>;
