@@ -2,8 +2,10 @@
 // differential equations of their limits.
 #include "catch.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <numbers>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -395,6 +397,202 @@ TEST_CASE("RePaint keeps a bias at any number of steps", "[sampler]") {
   // The bias itself: the second element hears too little of the first.
   CHECK_THAT(wanted.mean - 0.8, WithinAbs(-0.3074, 0.00005));
   CHECK_THAT(wanted.variance - 0.36, WithinAbs(0.1352, 0.00005));
+}
+
+TEST_CASE("projection takes a noisy measurement for the image, at any number of steps", "[sampler]") {
+  // N(0, 1) data, y = x_0 + n with sigma_y = .5 and y = 2: the posterior is N(1.6, .2), but h' is y.
+  const normal_law start{Eigen::VectorXd::Zero(1), Eigen::MatrixXd::Identity(1, 1)};
+  const projection method{measurement{identity{}, level{}, 0.5}, observation{one, {2.0}}};
+  for (const std::size_t steps : {1u, 2u, 20u, 300u}) {
+    const normal_law found = law_after(method, preserving, white(preserving, one), one, uniform_grid(steps), start);
+    CHECK_THAT(found.mean[0], WithinAbs(2.0, 1e-14));
+    CHECK_THAT(found.covariance(0, 0), WithinAbs(0.0, 1e-14));
+  }
+}
+
+TEST_CASE("projection keeps a bias where it knows a part exactly", "[sampler]") {
+  // RePaint's problem: correlation .8, the first element known to be y = 1, the second is N(.8, .36). With h' = (y,
+  // h_2) and DDIM's step the first element is a y + sigma xi at any number of steps, xi = (x_1 - a y) / sigma at the
+  // start. The second follows dx = [x - (x - rho a^2 (a y + sigma xi)) / (1 - rho^2 a^4)] / 2 dB, linear in y, xi and
+  // where it starts. In u = sqrt(B) all of it is smooth, and Runge-Kutta's method in 2000 steps leaves 1e-12.
+  const double correlation = 0.8, y = 1.0;
+  Eigen::MatrixXd covariance(2, 2);
+  covariance << 1, correlation, correlation, 1;
+  const gaussian_denoiser exact{preserving, Eigen::VectorXd::Zero(2), covariance, pair};
+  const auto rate = [&](double u, const Eigen::Vector3d& x) -> Eigen::Vector3d {
+    const double a = std::exp(-0.5 * u * u), sigma = std::sqrt(-std::expm1(-u * u));
+    const double share = 1 / (1 - std::pow(correlation * a * a, 2));
+    return u * (x - share * (x - correlation * a * a * Eigen::Vector3d{a * y, sigma, 0.0}));
+  };
+  Eigen::Vector3d x{0, 0, 1};  // what stands before 1, xi and the start of the second element
+  constexpr int steps = 2000;
+  const double whole = std::sqrt(whole_rate), step = whole / steps;
+  for (int i = 0; i < steps; ++i) {
+    const double u = whole - i * step;
+    const Eigen::Vector3d k1 = rate(u, x), k2 = rate(u - step / 2, x + step / 2 * k1);
+    const Eigen::Vector3d k3 = rate(u - step / 2, x + step / 2 * k2), k4 = rate(u - step, x + step * k3);
+    x += step / 6 * (k1 + 2 * k2 + 2 * k3 + k4);
+  }
+  // The start is N(0, I).
+  const double a = std::exp(-0.5 * whole_rate), sigma = std::sqrt(-std::expm1(-whole_rate));
+  const moments wanted{x[0] - x[1] * a * y / sigma, x[1] * x[1] / (sigma * sigma) + x[2] * x[2]};
+  const normal_law start{Eigen::VectorXd::Zero(2), Eigen::MatrixXd::Identity(2, 2)};
+  const normal_law found = limit_of(projection{measurement{first_element{}, level{}}, observation{pair, {y, 0.0}}},
+                                    exact, pair, start, 2048);
+  // DDIM steps in sigma, which goes like the square root of t at the end, so what the extrapolation leaves falls like
+  // N^(-3/2): 3e-5 and 8e-5 measured.
+  CHECK_THAT(found.mean[1], WithinAbs(wanted.mean, 1e-4));
+  CHECK_THAT(found.covariance(1, 1), WithinAbs(wanted.variance, 2e-4));
+  // The grid ends at B = 5e-10, where sigma xi is 2e-5 times xi, which is below 1.
+  CHECK_THAT(found.mean[0], WithinAbs(y, 3e-5));
+  // The bias itself: the second element hears of the first through its noise alone, which never changes.
+  CHECK_THAT(wanted.mean - 0.8, WithinAbs(-0.5677, 0.00005));
+  CHECK_THAT(wanted.variance - 0.36, WithinAbs(0.3028, 0.00005));
+}
+
+TEST_CASE("DiffPIR tends to a variance of its own", "[sampler]") {
+  // N(0, 1) data, y = x_0 + n with sigma_y = .5, y = 2: the posterior is N(1.6, .2). A step is x_s = M x_t + K + n z
+  // with M = c + (a_s - c a_t) rho a_t / (1 + rho), K = (a_s - c a_t) y / (1 + rho), c = sqrt(1 - zeta) sigma_s /
+  // sigma_t, n^2 = zeta sigma_s^2.
+  const double noise = 0.25, y = 2.0;
+  const normal_law start{Eigen::VectorXd::Zero(1), Eigen::MatrixXd::Identity(1, 1)};
+  const auto exact = white(preserving, one);
+  const auto law = [&](double lambda, double zeta, const time_grid& grid) {
+    const diffpir method{measurement{identity{}, level{}, 0.5}, observation{one, {y}}, lambda, zeta};
+    const normal_law found = law_after(method, preserving, exact, one, grid, start);
+    return moments{found.mean[0], found.covariance(0, 0)};
+  };
+  const auto recursion = [&](double lambda, double zeta, const time_grid& grid) {
+    moments at{0, 1};
+    for (std::size_t i = 0; i < grid.steps(); ++i) {
+      const double a_t = preserving.signal_gain(grid[i].t), a_s = preserving.signal_gain(grid[i].s);
+      const double sigma_t = preserving.sigma(grid[i].t), sigma_s = preserving.sigma(grid[i].s);
+      const double rho = lambda * noise * a_t * a_t / (sigma_t * sigma_t), c = std::sqrt(1 - zeta) * sigma_s / sigma_t;
+      const double m = c + (a_s - c * a_t) * rho * a_t / (1 + rho), k = (a_s - c * a_t) * y / (1 + rho);
+      at = {m * at.mean + k, m * m * at.variance + zeta * sigma_s * sigma_s};
+    }
+    return at;
+  };
+  // Where sigma is large the law is that which a step from t to t leaves alone: 1 - M = (1 - sqrt(1 - zeta)) (1 + rho
+  // sigma^2) / (1 + rho), mean a y / (1 + rho sigma^2) and variance zeta sigma^2 / (1 - M^2).
+  const double last = 0.2;
+  for (const auto& [lambda, zeta] : {std::pair{1.0, 0.3}, {1.0, 1.0}, {2.5, 0.5}}) {
+    const double a = preserving.signal_gain(diffusion_time{last}), sigma = preserving.sigma(diffusion_time{last});
+    const double rho = lambda * noise * a * a / (sigma * sigma);
+    const double m = 1 - (1 - std::sqrt(1 - zeta)) * (1 + rho * sigma * sigma) / (1 + rho);
+    const moments rough = law(lambda, zeta, uniform_grid(2048, 1.0, last)),
+                  fine = law(lambda, zeta, uniform_grid(4096, 1.0, last));
+    CAPTURE(lambda, zeta);
+    // What the extrapolation leaves falls like 1/N^2.
+    CHECK_THAT(2 * fine.mean - rough.mean, WithinAbs(a * y / (1 + rho * sigma * sigma), 1e-4));
+    CHECK_THAT(2 * fine.variance - rough.variance, WithinAbs(zeta * sigma * sigma / (1 - m * m), 1e-4));
+  }
+  // As sigma goes to 0 these go to y / (1 + lambda sigma_y^2) and zeta / (2 (1 - sqrt(1 - zeta))) times lambda
+  // sigma_y^2 / (1 + lambda sigma_y^2), while a step forgets less and less: the law is left behind where B is of size 1
+  // / sqrt(N), so that its error halves with four times the steps.
+  const double lambda = 1.0, zeta = 0.3, share = lambda * noise / (1 + lambda * noise);
+  const moments limit{y / (1 + lambda * noise), zeta / (2 * (1 - std::sqrt(1 - zeta))) * share};
+  CHECK_THAT(limit.mean, WithinAbs(1.6, 1e-15));
+  CHECK_THAT(limit.variance - 0.2, WithinAbs(-0.0163, 0.00005));
+  moments before{};
+  for (const std::size_t steps : {20u, 1280u, 5120u, 20480u}) {
+    const auto grid = uniform_grid(steps, 1.0, 1e-9);
+    const moments found = law(lambda, zeta, grid), wanted = recursion(lambda, zeta, grid);
+    CAPTURE(steps, found.mean, found.variance);
+    // A rounding a step, which later ones shrink.
+    CHECK_THAT(found.mean, WithinAbs(wanted.mean, 1e-12));
+    CHECK_THAT(found.variance, WithinAbs(wanted.variance, 1e-12));
+    if (steps == 20) {
+      CHECK_THAT(found.mean - 1.6, WithinAbs(0.0632, 0.00005));
+      CHECK_THAT(found.variance - 0.2, WithinAbs(-0.0719, 0.00005));
+    }
+    if (steps > 1280) {
+      CHECK_THAT((before.mean - limit.mean) / (found.mean - limit.mean), WithinAbs(2.0, 0.2));
+      CHECK_THAT((before.variance - limit.variance) / (found.variance - limit.variance), WithinAbs(2.0, 0.2));
+    }
+    before = found;
+  }
+}
+
+namespace {
+
+// The law of one element that starts as N(0, 1), by quadrature: its density on a lattice is carried through the step
+// x_s = m(x_t) + n z that the sampler makes, m measured on the lattice itself, however crooked. The last step has no
+// noise.
+template <class S>
+moments law_by_quadrature(const S& sampler, std::size_t steps, std::size_t points) {
+  const double far = 8.0, pitch = 2 * far / static_cast<double>(points - 1);
+  const auto exact = white(preserving, one);
+  const auto grid = uniform_grid(steps);
+  const auto at = [&](std::size_t i) { return -far + pitch * static_cast<double>(i); };
+  std::vector<double> density(points), next(points), to(points);
+  for (std::size_t i = 0; i < points; ++i)
+    density[i] = std::exp(-0.5 * at(i) * at(i)) / std::sqrt(2 * std::numbers::pi);
+  for (std::size_t k = 0; k < steps; ++k) {
+    given_noise_backend be;
+    be.noise.assign(points + 1, 0.0);
+    be.noise[points] = 1.0;  // one image more, to see what the noise does
+    const shape many = one.with_images(points + 1);
+    start_point<given_noise_backend, double> from{be.make<double>(many), be.make<double>(many), {0, points + 1}};
+    for (std::size_t i = 0; i < points; ++i) from.x.view()[i] = at(i);
+    from.x.view()[points] = at(0);
+    const auto end =
+        drive(be, sampler, preserving, exact, time_grid{{grid[k].t.value, grid[k].s.value}}, std::move(from), 0);
+    for (std::size_t i = 0; i < points; ++i) to[i] = end.x.view()[i];
+    if (grid[k].last()) break;
+    const double spread = end.x.view()[points] - to[0];
+    std::fill(next.begin(), next.end(), 0.0);
+    for (std::size_t i = 0; i < points; ++i) {
+      const double weight = density[i] * pitch / (spread * std::sqrt(2 * std::numbers::pi));
+      // Beyond ten deviations nothing arrives.
+      const auto nearest = [&](double x) {
+        return static_cast<std::size_t>(std::clamp((x + far) / pitch, 0.0, static_cast<double>(points)));
+      };
+      const std::size_t first = nearest(to[i] - 10 * spread), last = nearest(to[i] + 10 * spread);
+      for (std::size_t j = first; j < last; ++j) {
+        const double away = (at(j) - to[i]) / spread;
+        next[j] += weight * std::exp(-0.5 * away * away);
+      }
+    }
+    density.swap(next);
+  }
+  double whole = 0, mean = 0, square = 0;
+  for (std::size_t i = 0; i < points; ++i) {
+    whole += density[i] * pitch;
+    mean += density[i] * to[i] * pitch;
+    square += density[i] * to[i] * to[i] * pitch;
+  }
+  // Nothing was lost on the way.
+  CHECK_THAT(whole, WithinAbs(1.0, 1e-10));
+  return {mean, square - mean * mean};
+}
+
+}  // namespace
+
+TEST_CASE("DPS scaled by the distance ends on either side of the measurement itself", "[sampler]") {
+  // The form of its authors, zeta over |y - A h|, is not linear: in one dimension every step moves x by 2 zeta J = 2
+  // zeta a_t towards the measurement, however short it is, so that the pull grows with the number of steps. In the end
+  // x jumps to and fro over y, by 2 zeta: anywhere in y +- 2 zeta, whose variance is 4 zeta^2 / 3, as long as the law
+  // before is wide beside that. N(0, 1) data, y = 2, sigma_y = .5: the posterior is N(1.6, .2).
+  const measurement how{identity{}, level{}, 0.5};
+  const observation y{one, {2.0}};
+  constexpr std::size_t points = 2001;
+  // The quadrature finds the law of the linear form, whose law is known without one.
+  const dps linear{how, y, 1.0, dps_scale::likelihood};
+  const normal_law known = law_after(linear, preserving, white(preserving, one), one, uniform_grid(20),
+                                     {Eigen::VectorXd::Zero(1), Eigen::MatrixXd::Identity(1, 1)});
+  const moments same = law_by_quadrature(linear, 20, points);
+  CHECK_THAT(same.mean, WithinAbs(known.mean[0], 1e-10));
+  CHECK_THAT(same.variance, WithinAbs(known.covariance(0, 0), 1e-10));
+  // What lies within a pitch of the jump may land 4 zeta off. Where the density is 1 / (4 zeta) that moves the mean by
+  // a pitch, .008, and the variance by pitch times zeta.
+  const double zeta = 0.1, pitch = 0.008;
+  const moments few = law_by_quadrature(dps{how, y, zeta}, 20, points),
+                many = law_by_quadrature(dps{how, y, zeta}, 80, points);
+  CHECK_THAT(few.mean - 1.6, WithinAbs(0.148, pitch));
+  CHECK_THAT(few.variance - 0.2, WithinAbs(0.034, pitch * zeta));
+  CHECK_THAT(many.mean, WithinAbs(2.0, pitch));
+  CHECK_THAT(many.variance, WithinAbs(4 * zeta * zeta / 3, pitch * zeta));
 }
 
 TEST_CASE("more rounds of RePaint leave less of its bias", "[sampler]") {
