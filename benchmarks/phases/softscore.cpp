@@ -24,8 +24,12 @@ struct fused_peak {
 
   void operator()() {
     be.parallel(bench::cores(), [this](std::size_t task) {
-      detail::simd<W> sum[chains] = {};
-      const detail::simd<W> a = detail::broadcast<W>(0.5f), b = detail::load<W>(start.data() + task);
+      // Each chain has numbers of its own, or the compiler would find them equal and compute one for all.
+      detail::simd<W> sum[chains];
+      detail::unrolled<chains>([&](auto k)
+                                   SOFTSCORE_INLINE_LAMBDA { sum[k] = detail::load<W>(start.data() + task + k); });
+      const detail::simd<W> a = detail::load<W>(start.data() + task + chains);
+      const detail::simd<W> b = detail::load<W>(start.data() + task + chains + 1);
       for (std::size_t r = 0; r < rounds; ++r)
         detail::unrolled<chains>([&](auto k) SOFTSCORE_INLINE_LAMBDA { sum[k] = sum[k] * a + b; });
       detail::simd<W> total{};
@@ -34,7 +38,7 @@ struct fused_peak {
     });
   }
   tbb_backend be;
-  std::vector<float> start = bench::normal_numbers(W + bench::cores(), 1);
+  std::vector<float> start = std::vector<float>(W + bench::cores() + chains + 1, 0.5f);
 };
 
 // a = b + s c on arrays that no cache holds.
