@@ -11,6 +11,7 @@
 namespace {
 using namespace softscore;
 const bool entered = contest::enter("ddpm", ddpm{}) && contest::enter("ddim", ddim{}) &&
+                     contest::enter("ddim, eta 1", ddim{1.0}) && contest::enter("soft_ddim, k 0.1", soft_ddim{0.1}) &&
                      contest::enter("naive", naive{}) && contest::enter("momentum", momentum{}) &&
                      contest::enter("probability_flow", probability_flow{}) && contest::enter("heun", heun{}) &&
                      contest::enter("cold", cold{});
