@@ -42,8 +42,8 @@
 #include <softscore/sampler/rk4.hpp>
 #include <softscore/sampler/unipc.hpp>
 
-#include "affine_run.hpp"
-#include "gaussian_data.hpp"
+#include "any_corruption.hpp"
+#include "measured_row.hpp"
 
 using namespace softscore;
 
@@ -58,181 +58,6 @@ double order_row::order() const {
 }
 
 namespace {
-
-using host_view = view<double, host_space>;
-using host_input = view<const double, host_space>;
-
-// Any corruption of double images in host memory behind one type, so that each sampler is compiled once and not once
-// for each corruption.
-class any_corruption {
- public:
-  using law = standard_normal;
-
-  template <class C>
-  explicit any_corruption(C corruption) : self_{std::make_shared<const model<C>>(std::move(corruption))} {}
-
-  double sigma(diffusion_time t) const { return self_->sigma(t); }
-  double sigma_rate(diffusion_time t) const { return self_->sigma_rate(t); }
-  template <class Be, Scalar T>
-    requires(std::same_as<typename Be::space, host_space> && std::same_as<T, double>)
-  void signal(Be&, per_image<diffusion_time> times, const_view<T, typename Be::space> x,
-              view<T, typename Be::space> out) const {
-    self_->signal(times, x, out);
-  }
-  template <class Be, Scalar T>
-    requires(std::same_as<typename Be::space, host_space> && std::same_as<T, double>)
-  void signal_derivative(Be&, per_image<diffusion_time> times, const_view<T, typename Be::space> x,
-                         view<T, typename Be::space> out) const {
-    self_->signal_derivative(times, x, out);
-  }
-  // What only training and starting from noise would call.
-  template <class Be, Scalar T>
-  void signal_adjoint(Be&, per_image<diffusion_time>, const_view<T, typename Be::space>,
-                      view<T, typename Be::space>) const;
-  template <class Be, Scalar T>
-  void corrupt(Be&, per_image<diffusion_time>, const_view<T, typename Be::space>, const_view<T, typename Be::space>,
-               view<T, typename Be::space>) const;
-  template <class Be, Scalar T>
-  void draw_xi(Be&, noise_key, batch, view<T, typename Be::space>) const;
-  template <class Be, Scalar T>
-  void start(Be&, diffusion_time, std::uint64_t, batch, view<T, typename Be::space>, view<T, typename Be::space>) const;
-
- protected:
-  struct interface {
-    virtual ~interface() = default;
-    virtual double sigma(diffusion_time) const = 0;
-    virtual double sigma_rate(diffusion_time) const = 0;
-    virtual double gain(diffusion_time) const = 0;
-    virtual double gain_rate(diffusion_time) const = 0;
-    virtual void signal(per_image<diffusion_time>, host_input, host_view) const = 0;
-    virtual void signal_derivative(per_image<diffusion_time>, host_input, host_view) const = 0;
-  };
-  template <class C>
-  struct model : interface {
-    C corruption;
-    explicit model(C c) : corruption{std::move(c)} {}
-    double sigma(diffusion_time t) const override { return corruption.sigma(t); }
-    double sigma_rate(diffusion_time t) const override { return corruption.sigma_rate(t); }
-    double gain(diffusion_time t) const override {
-      if constexpr (ScalarSignal<C>)
-        return corruption.signal_gain(t);
-      else
-        return std::nan("");
-    }
-    double gain_rate(diffusion_time t) const override {
-      if constexpr (DifferentiableScalarSignal<C>)
-        return corruption.signal_gain_rate(t);
-      else
-        return std::nan("");
-    }
-    void signal(per_image<diffusion_time> times, host_input x, host_view out) const override {
-      serial_backend be;
-      corruption.signal(be, times, x, out);
-    }
-    void signal_derivative(per_image<diffusion_time> times, host_input x, host_view out) const override {
-      serial_backend be;
-      if constexpr (DifferentiableSignal<C, serial_backend, double>)
-        corruption.signal_derivative(be, times, x, out);
-      else
-        reject("the corruption", "a mask", "smooth in time");
-    }
-  };
-  std::shared_ptr<const interface> self_;
-};
-
-// The same for C = a I.
-class any_scalar_corruption : public any_corruption {
- public:
-  using any_corruption::any_corruption;
-  double signal_gain(diffusion_time t) const { return self_->gain(t); }
-  double signal_gain_rate(diffusion_time t) const { return self_->gain_rate(t); }
-};
-static_assert(ScalarSignal<any_scalar_corruption> && !ScalarSignal<any_corruption>);
-
-constexpr double first_time = 1.0, last_time = 0.05;
-
-// How often a sampler draws in a step, and whether it remembers earlier ones: a run that does is measured as a whole.
-struct drawing {
-  std::size_t draws{};
-  bool remembers{true};
-};
-constexpr drawing no_noise{}, fresh_noise{1, false}, fresh_noise_twice{2, false}, noise_and_memory{1, true};
-
-// Numbers of steps in the range where the highest power decides and rounding does not: the higher the order the fewer.
-// A blur of a fraction of a pixel is the identity but for exp(-1 / (2 w^2)), whose derivatives of high order are large
-// where it sets in, so high orders show later under a blur.
-std::vector<std::size_t> steps_for(int order, bool blur) {
-  switch (order) {
-    case 3:
-      return {64, 128, 256, 512};
-    case 4:
-      return blur ? std::vector<std::size_t>{256, 512, 1024, 2048} : std::vector<std::size_t>{64, 128, 256, 512};
-    case 5:
-      return blur ? std::vector<std::size_t>{162, 243, 364, 546} : std::vector<std::size_t>{24, 36, 54, 81};
-    default:
-      return {128, 256, 512, 1024};
-  }
-}
-
-struct place {
-  std::string schedule, family;
-};
-
-// Another law than the marginal, and why.
-struct other_law {
-  std::string reason;
-  Eigen::MatrixXd covariance{};  // empty where only the errors tell it
-};
-
-// The law that a step from the end to the end leaves alone, V = M V M^T + n^2 I, by doubling the number of steps.
-Eigen::MatrixXd standing_covariance(Eigen::MatrixXd m, double n) {
-  Eigen::MatrixXd v = n * n * Eigen::MatrixXd::Identity(m.rows(), m.cols());
-  for (int i = 0; i < 60; ++i) {
-    v += m * v * m.transpose();
-    m = (m * m).eval();
-  }
-  return v;
-}
-
-template <class C>
-auto exact_denoiser(const C& corruption) {
-  return gaussian_denoiser<C>{corruption, gaussian_mean(), gaussian_covariance(), gaussian_image};
-}
-
-template <class S, class C>
-order_row measure(std::string name, const S& sampler, const place& where, const C& corruption, drawing noise,
-                  const other_law& other = {}) {
-  const bool keeps = other.reason.empty();
-  order_row row{std::move(name), where.schedule, where.family, keeps ? S::order : 0, other.reason, 0.0, {}, {}};
-  std::vector<std::size_t> steps = steps_for(S::order, where.family == "blur");
-  if (noise.draws > 0 && noise.remembers) steps = {96, 192, 384, 768};
-  if (!keeps) steps = {32, 256, 2048, 16384};
-  const auto exact = exact_denoiser(corruption);
-  const auto law_at = [&](double t) {
-    const auto [mean, covariance] = exact.marginal(diffusion_time{t});
-    return normal_law{mean, covariance};
-  };
-  const normal_law from = law_at(first_time), wanted = law_at(last_time);
-  const auto take = [&](std::size_t number) {
-    const time_grid grid = uniform_grid(number, first_time, last_time);
-    const normal_law found =
-        noise.remembers ? law_of_run(sampler, corruption, exact, gaussian_image, grid, from, noise.draws)
-                        : law_step_by_step(sampler, corruption, exact, gaussian_image, grid, from, noise.draws);
-    given_noise_backend be;
-    start_point<given_noise_backend, double> one{
-        be.make<double>(gaussian_image), be.make<double>(gaussian_image), {0, 1}};
-    const std::size_t nfe = drive(be, sampler, corruption, exact, grid, std::move(one), 0).nfe;
-    return order_row::point{number, nfe,
-                            std::max((found.mean - wanted.mean).cwiseAbs().maxCoeff(),
-                                     (found.covariance - wanted.covariance).cwiseAbs().maxCoeff())};
-  };
-  for (const std::size_t n : steps) row.fine.push_back(take(n));
-  for (const std::size_t n : {5u, 10u, 20u, 40u, 80u, 160u, 320u}) row.coarse.push_back(take(n));
-  if (!keeps)
-    row.limit = other.covariance.size() > 0 ? (other.covariance - wanted.covariance).cwiseAbs().maxCoeff()
-                                            : row.fine.back().error;
-  return row;
-}
 
 const std::string fixed_noise = "fresh noise of a fixed size: the law that a step from t to t leaves alone";
 const std::string first_noise = "the first noise stays";
@@ -273,18 +98,32 @@ void add_any(std::vector<order_row>& rows, const place& where, const C& c) {
   add("predictor_corrector, q = 0.02", predictor_corrector<momentum, fixed_length>{momentum{}, fixed_length{q}},
       fresh_noise_twice,
       {langevin_bias, standing_covariance(one - q * exact.marginal(end).second.inverse(), std::sqrt(2 * q))});
+  const double longer = 0.05;
+  add("ula, q = 0.05", ula{longer}, fresh_noise,
+      {langevin_bias, standing_covariance(one - longer * exact.marginal(end).second.inverse(), std::sqrt(2 * longer))});
+  const double share = 0.1, of_end = share * sigma * sigma;
+  add("annealed_langevin<1>, a tenth of sigma^2", annealed_langevin<1>{share}, fresh_noise,
+      {langevin_bias, standing_covariance(one - of_end * exact.marginal(end).second.inverse(), std::sqrt(2 * of_end))});
   add("cold", cold{}, fresh_noise, {first_noise});
 }
 
 void add_scalar(std::vector<order_row>& rows, const place& where, const any_scalar_corruption& c) {
-  const auto add = [&](const char* name, const auto& sampler, drawing noise) {
-    rows.push_back(measure(name, sampler, where, c, noise));
+  const auto add = [&](const char* name, const auto& sampler, drawing noise, const other_law& other = {}) {
+    rows.push_back(measure(name, sampler, where, c, noise, other));
   };
+  const double q = 0.02;
+  add("predictor_corrector on reverse_diffusion, q = 0.02",
+      predictor_corrector<reverse_diffusion, fixed_length>{reverse_diffusion{}, fixed_length{q}}, fresh_noise_twice,
+      {langevin_bias,
+       standing_covariance(
+           Eigen::MatrixXd::Identity(6, 6) - q * exact_denoiser(c).marginal(diffusion_time{last_time}).second.inverse(),
+           std::sqrt(2 * q))});
   add("ddpm, large variance", ddpm{}, fresh_noise);
   add("ddpm, small variance", ddpm{ancestral_variance::small}, fresh_noise);
   add("learned_ddpm, u = 0.5", learned_ddpm{[](diffusion_time) { return 0.5; }}, fresh_noise);
   add("reverse_diffusion", reverse_diffusion{}, fresh_noise);
   add("edm_heun{}", edm_heun{}, no_noise);
+  add("edm_heun, churn 10", edm_heun{10.0}, noise_and_memory);  // how much depends on the number of steps
   add("dpm_solver<1>", dpm_solver<1>{}, no_noise);
   add("dpm_solver<2>", dpm_solver<2>{}, no_noise);
   add("dpm_solver<3>", dpm_solver<3>{}, no_noise);
@@ -337,6 +176,7 @@ std::vector<order_row> order_table(std::string_view schedule, std::string_view f
   noise_alone({"cosine", "identity"}, corruption{scaling{}, bent});
   with({"cosine", "blur"}, corruption{scaling{} * paced{blur, 2.5}, bent});
   with({"cosine", "fade"}, corruption{scaling{} * paced{fade{}, 0.6}, bent});
+  add_in_modes(rows, schedule, family);
   if (wanted({"VE", "mask"}))
     add_mask(rows, {"VE", "mask"},
              any_corruption{

@@ -29,3 +29,10 @@ struct order_row {
 /// All samplers whose steps are linear in the image and the noise, under the corruptions whose schedule and operator
 /// family contain these names.
 std::vector<order_row> order_table(std::string_view schedule = {}, std::string_view family = {});
+
+/// The same down to time 0, where the last step returns the estimate h and so lacks the variance that x_0 has when the
+/// last x but one is known. The first row of a schedule is that variance, no sampler.
+std::vector<order_row> end_table();
+
+/// `exponential_integrator`, which needs to know the operator's modes.
+void add_in_modes(std::vector<order_row>& rows, std::string_view schedule, std::string_view family);

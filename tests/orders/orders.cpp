@@ -23,7 +23,27 @@ std::string number(const char* format, double value) {
 
 bool holds(const order_row& row) { return row.stated == 0 || std::abs(row.order() - row.stated) <= 0.1 * row.stated; }
 
-void write_page(std::ostream& out, const std::vector<order_row>& rows) {
+void write_end(std::ostream& out, const std::vector<order_row>& rows) {
+  out << R"(
+## Down to time 0
+
+In the step that ends at time 0 every sampler returns h = E[x_0 given x_t], so its law lacks Cov(x_0 given x_t), t being
+the last time but one. Under VP that is of the size of sigma_t^2, which goes with t, so that no method's order is above 1
+there; the cosine's sigma^2 goes with t, too, but slowly, since its offset is small; VE keeps sigma(0) = 0.1, and with it
+an error at any number of steps. To end above 0 and draw from the law of x_t is the other choice
+([why](../decisions/0006-the-last-step.md)). Noise alone; the first row of each schedule is what h lacks.
+
+| schedule | sampler | error after as many steps | | | |
+|---|---|---|---|---|---|
+)";
+  for (const order_row& row : rows) {
+    out << "| " << row.schedule << " | `" << row.sampler << '`';
+    for (const auto& p : row.fine) out << " | " << p.steps << ": " << number("%.2e", p.error);
+    out << " |\n";
+  }
+}
+
+void write_page(std::ostream& out, const std::vector<order_row>& rows, const std::vector<order_row>& ends) {
   out << R"(# Orders of the samplers
 
 Written by `./dev orders`, which also fails if an order deviates; [the same code](../../tests/orders/order_table.cpp)
@@ -37,8 +57,10 @@ tenth of the stated one. The numbers of steps are those where the highest power 
 soon, and shows late under a blur, whose kernel sets in at a third of a pixel with large derivatives.
 
 Corruptions: VE has sigma from 0.1 to 2 (0.2 to 0.8 under blur and fade), VP a rate from 1 to 6, cosine ends at 0.85 of
-its time; identity means noise alone (under VP and cosine C_t = a_t I), blur and fade go along with it. `dormand_prince`
-runs without its control of the error, one part a step; with it, its error follows the tolerance
+its time; identity means noise alone (under VP and cosine C_t = a_t I), blur and fade go along with it (for
+`exponential_integrator` a blur by DCT, whose modes it knows). Where a law other than the marginal is worked out, the
+limit is its error: for `naive`, `soft_ddim` and Langevin steps. For `cold` and the mask it is the error that stays
+([tests/unit/sampler/limit_test.cpp](../../tests/unit/sampler/limit_test.cpp) has their laws). `dormand_prince` runs without its control of the error, one part a step; with it, its error follows the tolerance
 ([tests/unit/sampler/ode_test.cpp](../../tests/unit/sampler/ode_test.cpp)). `mala` and the signal-to-noise rule are not
 linear; they are tested by fixed noise ([tests/unit/sampler/langevin_test.cpp](../../tests/unit/sampler/langevin_test.cpp)).
 
@@ -75,6 +97,7 @@ linear; they are tested by fixed noise ([tests/unit/sampler/langevin_test.cpp](.
       out << " | " << number("%.3f", row.limit) << " | " << row.reason << " |\n";
     }
   }
+  write_end(out, ends);
   out << "\nNext: [samplers](samplers.md).\n";
 }
 
@@ -164,7 +187,7 @@ int main(int count, char** arguments) {
   }
   const std::vector<order_row> rows = order_table();
   std::ofstream page{arguments[1]}, picture{arguments[2]};
-  write_page(page, rows);
+  write_page(page, rows, end_table());
   write_plot(picture, rows);
   page.flush();
   picture.flush();
