@@ -35,12 +35,16 @@ constexpr bool samples() {
 template <class S, class... Cs>
 void sampler_row(std::ostream& out, roles::list<Cs...>) {
   using asked = roles::denoiser_role<"", roles::gaussian_on, roles::score, roles::none>;
+  using learned = roles::denoiser_role<"", roles::learned_variance_on, roles::score | roles::scalar, roles::none>;
   out << "| `" << S::name << "` |";
-  // A method that needs a density has it from an exact denoiser.
-  ((out << ' ' << yes_or_no(samples<Cs, S, roles::plain>() || samples<Cs, S, asked>()) << " |"), ...);
-  out << ((S::has & roles::pullback) != 0  ? " its pullback"
-          : (S::has & roles::density) != 0 ? " the density: an exact one"
-                                           : " any")
+  // A method that needs a density has it from an exact denoiser, a variance from a network that learns it.
+  ((out << ' ' << yes_or_no(samples<Cs, S, roles::plain>() || samples<Cs, S, asked>() || samples<Cs, S, learned>())
+        << " |"),
+   ...);
+  out << ((S::has & roles::pullback) != 0   ? " its pullback"
+          : (S::has & roles::density) != 0  ? " the density: an exact one"
+          : (S::has & roles::variance) != 0 ? " one that learns variances"
+                                            : " any")
       << " |\n";
 }
 template <class... Ss>
@@ -76,6 +80,12 @@ template <class... Ds>
 void network_names(std::ostream& out, roles::list<Ds...>) {
   ((out << " `" << Ds::name << "` |"), ...);
 }
+template <class... Ds>
+void rule(std::ostream& out, roles::list<Ds...>) {
+  out << "\n|---|";
+  ((out << (Ds::name.empty() ? "" : "---|")), ...);
+  out << '\n';
+}
 template <class... Each>
 void names(std::ostream& out, roles::list<Each...>) {
   const char* between = "";
@@ -101,11 +111,16 @@ std::string page() {
          "| sampler | C = a I | smooth C_t | other C_t | over a background | denoiser |\n"
          "|---|---|---|---|---|---|\n";
   sampler_rows(out, roles::samplers{});
-  out << "\n## Objectives\n\n"
+  out << "\n`exponential_integrator` needs modes that stand still, which it finds out when it starts: those of a "
+         "diagonal, a "
+         "DCT or an\nFFT do, those of `gaussian_blur` with its edges do not.\n\nAround a denoiser go ";
+  names(out, roles::wrappers{});
+  out << ".\n`classifier_guided` wants normal noise; it and `dynamic_thresholding` have no pullback.\n"
+         "\n## Objectives\n\n"
          "Which corruptions an objective trains a network under, by what the network predicts.\n\n"
          "| objective |";
   network_names(out, roles::networks{});
-  out << "\n|---|---|---|---|---|---|\n";
+  rule(out, roles::networks{});
   objective_rows(out, roles::objectives{});
   out << "\nThe exact denoisers - ";
   names(out, roles::exact{});

@@ -8,11 +8,16 @@
 
 #include <softscore/backend/archetype_operations.hpp>
 #include <softscore/corruption/background_corruption.hpp>
+#include <softscore/denoiser/classifier_free.hpp>
+#include <softscore/denoiser/classifier_guided.hpp>
 #include <softscore/denoiser/edm_denoiser.hpp>
 #include <softscore/denoiser/gaussian_denoiser.hpp>
+#include <softscore/denoiser/in_precision.hpp>
 #include <softscore/denoiser/learned_variance_denoiser.hpp>
 #include <softscore/denoiser/mixture_denoiser.hpp>
+#include <softscore/denoiser/posterior_denoiser.hpp>
 #include <softscore/denoiser/spectral_denoiser.hpp>
+#include <softscore/denoiser/thresholding.hpp>
 #include <softscore/nn/digit_cnn.hpp>
 #include <softscore/objective/cold_loss.hpp>
 #include <softscore/objective/distilled_score.hpp>
@@ -21,6 +26,7 @@
 #include <softscore/objective/naive_score.hpp>
 #include <softscore/objective/soft_score.hpp>
 #include <softscore/objective/weighted_score.hpp>
+#include <softscore/operator/dense_matrix.hpp>
 #include <softscore/sampling.hpp>
 
 #include "../support/steady_denoiser.hpp"
@@ -51,14 +57,15 @@ using namespace softscore;
 // What a corruption or a denoiser offers and a sampler may need.
 enum offer : unsigned {
   none = 0,
-  score = 1,          // the noise is normal
-  scalar = 2,         // C_t = a_t I
-  background = 4,     // the xi of each image is known
-  slope = 8,          // dC_t/dt; of an operator, dC_w/dw
-  modes = 16,         // of an operator: an SVD
-  pullback = 32,      // of a denoiser
-  density = 64,       // of a denoiser
-  noise_output = 128  // of a denoiser: its network predicts the noise
+  score = 1,           // the noise is normal
+  scalar = 2,          // C_t = a_t I
+  background = 4,      // the xi of each image is known
+  slope = 8,           // dC_t/dt; of an operator, dC_w/dw
+  modes = 16,          // of an operator: an SVD
+  pullback = 32,       // of a denoiser
+  density = 64,        // of a denoiser
+  noise_output = 128,  // of a denoiser: its network predicts the noise
+  variance = 256       // of a denoiser: its network predicts the variance
 };
 
 template <std::size_t N>
@@ -109,6 +116,7 @@ using operators = list<role<"identity", identity, scalar | slope | modes>,      
                        role<"scaling * dct_blur", composed<scaling, dct_blur>, slope | modes>,  //
                        role<"fade * eraser", composed<fade, eraser>, modes>,                    //
                        role<"kernel_blur * fade", composed<kernel_blur, fade>, slope>,          //
+                       role<"dense_matrix", dense_matrix, slope | modes>,                       //
                        role<"paced scaling", paced<scaling>, scalar | slope | modes>,           //
                        role<"side_by_side of two", side_by_side<fade, kernel_blur>, slope>,     //
                        role<"a user's, on the host", elsewhere::crumpled, none>>;
@@ -160,43 +168,44 @@ struct half_way {
   double operator()(diffusion_time) const { return 0.5; }
 };
 
-using samplers = list<role<"ddpm", ddpm, score | scalar>,                            //
-                      role<"learned_ddpm", learned_ddpm<half_way>, score | scalar>,  //
-                      role<"ddim", ddim, score>,                                     //
-                      role<"soft_ddim", soft_ddim, score>,                           //
-                      role<"naive", naive, score>,                                   //
-                      role<"momentum", momentum, score>,                             //
-                      role<"probability_flow", probability_flow, score>,             //
-                      role<"alternating", alternating, score>,                       //
-                      role<"heun", heun, score>,                                     //
-                      role<"edm_heun", edm_heun, score | scalar>,                    //
-                      role<"dpm_solver<1>", dpm_solver<1>, score | scalar>,          //
-                      role<"dpm_solver<2>", dpm_solver<2>, score | scalar>,          //
-                      role<"dpm_solver<3>", dpm_solver<3>, score | scalar>,          //
-                      role<"dpm_solver_pp_2m", dpm_solver_pp_2m, score>,             //
-                      role<"dpm_solver_pp_2m_sde", dpm_solver_pp_2m_sde, score>,     //
-                      role<"dpm_solver_pp_3m", dpm_solver_pp_3m, score | scalar>,    //
-                      role<"unipc<2>", unipc<2>, score | scalar>,                    //
-                      role<"exponential_integrator<2>", exponential_integrator<2>, score | modes>,
-                      role<"euler", euler, score | slope>,                                   //
-                      role<"midpoint", midpoint, score | slope>,                             //
-                      role<"rk4", rk4, score | slope>,                                       //
-                      role<"dormand_prince", dormand_prince, score | slope>,                 //
-                      role<"adams_bashforth<2>", adams_bashforth<2>, score | slope>,         //
-                      role<"euler_maruyama", euler_maruyama, score | slope>,                 //
-                      role<"reverse_diffusion", reverse_diffusion, score | scalar>,          //
-                      role<"predictor_corrector", predictor_corrector<>, score>,             //
-                      role<"ula", ula, score>,                                               //
-                      role<"annealed_langevin", annealed_langevin<>, score>,                 //
-                      role<"mala", mala, score | density>,                                   //
-                      role<"dps", dps<gaussian_blur>, score | scalar | pullback>,            //
-                      role<"dps with ddim", dps<box_downsampling, ddim>, score | pullback>,  //
-                      role<"pigdm", pigdm<centred_mask>, score | scalar | pullback>,         //
-                      role<"repaint", repaint<free_form_mask>, score | scalar>,              //
-                      role<"ddrm", ddrm<gaussian_blur>, score | scalar>,                     //
-                      role<"diffpir", diffpir<motion_blur>, score>,                          //
-                      role<"projection", projection<random_mask>, score>,                    //
-                      role<"cold", cold, none>>;
+using samplers =
+    list<role<"ddpm", ddpm, score | scalar>,                                                                       //
+         role<"learned_ddpm", learned_ddpm<half_way>, score | scalar>,                                             //
+         role<"learned_ddpm of a network", learned_ddpm<>, score | scalar | variance>, role<"ddim", ddim, score>,  //
+         role<"soft_ddim", soft_ddim, score>,                                                                      //
+         role<"naive", naive, score>,                                                                              //
+         role<"momentum", momentum, score>,                                                                        //
+         role<"probability_flow", probability_flow, score>,                                                        //
+         role<"alternating", alternating, score>,                                                                  //
+         role<"heun", heun, score>,                                                                                //
+         role<"edm_heun", edm_heun, score | scalar>,                                                               //
+         role<"dpm_solver<1>", dpm_solver<1>, score | scalar>,                                                     //
+         role<"dpm_solver<2>", dpm_solver<2>, score | scalar>,                                                     //
+         role<"dpm_solver<3>", dpm_solver<3>, score | scalar>,                                                     //
+         role<"dpm_solver_pp_2m", dpm_solver_pp_2m, score>,                                                        //
+         role<"dpm_solver_pp_2m_sde", dpm_solver_pp_2m_sde, score>,                                                //
+         role<"dpm_solver_pp_3m", dpm_solver_pp_3m, score | scalar>,                                               //
+         role<"unipc<2>", unipc<2>, score | scalar>,                                                               //
+         role<"exponential_integrator<2>", exponential_integrator<2>, score | modes>,
+         role<"euler", euler, score | slope>,                                   //
+         role<"midpoint", midpoint, score | slope>,                             //
+         role<"rk4", rk4, score | slope>,                                       //
+         role<"dormand_prince", dormand_prince, score | slope>,                 //
+         role<"adams_bashforth<2>", adams_bashforth<2>, score | slope>,         //
+         role<"euler_maruyama", euler_maruyama, score | slope>,                 //
+         role<"reverse_diffusion", reverse_diffusion, score | scalar>,          //
+         role<"predictor_corrector", predictor_corrector<>, score>,             //
+         role<"ula", ula, score>,                                               //
+         role<"annealed_langevin", annealed_langevin<>, score>,                 //
+         role<"mala", mala, score | density>,                                   //
+         role<"dps", dps<gaussian_blur>, score | scalar | pullback>,            //
+         role<"dps with ddim", dps<box_downsampling, ddim>, score | pullback>,  //
+         role<"pigdm", pigdm<centred_mask>, score | scalar | pullback>,         //
+         role<"repaint", repaint<free_form_mask>, score | scalar>,              //
+         role<"ddrm", ddrm<gaussian_blur>, score | scalar>,                     //
+         role<"diffpir", diffpir<motion_blur>, score>,                          //
+         role<"projection", projection<random_mask>, score>,                    //
+         role<"cold", cold, none>>;
 
 // A denoiser asks of the corruption that it is made for, and gives the sampler something.
 template <text Name, template <class> class On, unsigned Asks, unsigned Gives>
@@ -229,18 +238,38 @@ using mixture_on = mixture_denoiser<C>;
 template <class C>
 using spectral_on = spectral_denoiser<C>;
 
+template <class C>
+using posterior_on = posterior_denoiser<C>;
+template <class>
+using static_thresholding_on = static_thresholding<steady_denoiser>;
+template <class>
+using dynamic_thresholding_on = dynamic_thresholding<steady_denoiser>;
+template <class>
+using classifier_free_on = classifier_free<steady_denoiser, steady_denoiser>;
+template <class C>
+using classifier_guided_on = classifier_guided<steady_denoiser, C, detail::archetype_classifier>;
+template <class>
+using precision_on = precision_denoiser<float, steady_denoiser>;
+
 using plain = denoiser_role<"any h", steady_on, none, pullback>;
-using networks =
-    list<denoiser_role<"residual_denoiser", residual_on, none, pullback>,
-         denoiser_role<"clean_denoiser", clean_on, none, pullback>,
-         denoiser_role<"epsilon_denoiser", epsilon_on, score | scalar, pullback | noise_output>,
-         denoiser_role<"velocity_denoiser", velocity_on, score | scalar, pullback>,
-         denoiser_role<"score_denoiser", score_on, score | scalar, pullback>,
-         denoiser_role<"learned_variance_denoiser", learned_variance_on, score | scalar, pullback | noise_output>,
-         denoiser_role<"edm_denoiser", edm_on, score | scalar, pullback>>;
+using networks = list<
+    denoiser_role<"residual_denoiser", residual_on, none, pullback>,
+    denoiser_role<"clean_denoiser", clean_on, none, pullback>,
+    denoiser_role<"epsilon_denoiser", epsilon_on, score | scalar, pullback | noise_output>,
+    denoiser_role<"velocity_denoiser", velocity_on, score | scalar, pullback>,
+    denoiser_role<"score_denoiser", score_on, score | scalar, pullback>,
+    denoiser_role<"learned_variance_denoiser", learned_variance_on, score | scalar, pullback | noise_output | variance>,
+    denoiser_role<"edm_denoiser", edm_on, score | scalar, pullback>>;
 using exact = list<denoiser_role<"gaussian_denoiser", gaussian_on, score, pullback | density>,
                    denoiser_role<"mixture_denoiser", mixture_on, score, pullback | density>,
+                   denoiser_role<"posterior_denoiser", posterior_on, score, pullback | density>,
                    denoiser_role<"spectral_denoiser", spectral_on, score, pullback | density>>;
+// Around another denoiser.
+using wrappers = list<denoiser_role<"static_thresholding", static_thresholding_on, none, pullback>,
+                      denoiser_role<"dynamic_thresholding", dynamic_thresholding_on, none, none>,
+                      denoiser_role<"classifier_free", classifier_free_on, none, pullback>,
+                      denoiser_role<"classifier_guided", classifier_guided_on, score, none>,
+                      denoiser_role<"in_precision", precision_on, none, pullback>>;
 using denoisers = decltype(list<plain>{} + networks{} + exact{});
 
 using objectives = list<role<"soft_score", soft_score, score>,                                                  //

@@ -42,6 +42,7 @@ constexpr bool with_denoisers(roles::list<Ds...>) {
 static_assert(with_corruptions<archetype_backend, float, roles::plain>(roles::noisy{}));
 static_assert(with_corruptions<archetype_backend, float, roles::plain>(roles::cold_ones{}));
 static_assert(with_denoisers<archetype_backend, float, roles::kinds>(roles::denoisers{}));
+static_assert(with_denoisers<archetype_backend, float, roles::kinds>(roles::wrappers{}));
 static_assert(with_denoisers<serial_backend, float, roles::kinds>(roles::denoisers{}));
 static_assert(with_denoisers<serial_backend, double, roles::kinds>(roles::denoisers{}));
 static_assert(with_denoisers<tbb_backend, float, roles::kinds>(roles::denoisers{}));
