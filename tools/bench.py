@@ -186,15 +186,17 @@ def measure(problem, options, versions):
     return rows, notes, rates
 
 
-def rate_rows(rates):
-    """Each phase beside the machine's own peak of the same unit."""
+def rate_table(rates):
+    """Each phase, and its share of the machine's own peak of the same unit where that was measured."""
     peaks = {unit: statistics.median(values) for case, (unit, values) in rates.items() if case.startswith("peak")}
     rows = []
     for case, (unit, values) in rates.items():
         value = statistics.median(values)
         share = f"{100 * value / peaks[unit]:.0f} %" if unit in peaks else ""
         rows.append((case, f"{value / 1e9:.1f} {'GFLOP/s' if unit == 'flops' else 'GB/s'}", share))
-    return rows
+    if peaks:
+        return table(("case", "rate", "of the machine's peak"), rows)
+    return table(("case", "rate"), [row[:2] for row in rows])
 
 
 def compile_times(options):
@@ -276,7 +278,7 @@ def main():
             if not rates or any(row[2] for row in rows):
                 parts.append(table(("case", "ours", "peer, its best mode", "theirs", "ratio", "of the rounds"), rows))
             if rates:
-                parts.append(table(("case", "rate", "of the machine's peak"), rate_rows(rates)))
+                parts.append(rate_table(rates))
             sections.append((problem.replace("_", " "), "\n\n".join(parts), notes))
     # One place for the words, wherever they go.
     machine = (f"Measured on {cpu()}, {os.cpu_count()} cores, {widest_vectors()}"
