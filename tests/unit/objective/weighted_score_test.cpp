@@ -219,6 +219,14 @@ TEST_CASE("weights have the values of L7, L8 and V5", "[objective]") {
   CHECK_THAT(at(2), WithinRel(0.272692084278, 8e-12));
   CHECK_THAT(at(500), WithinRel(0.00550343192562, 3e-12));
   CHECK_THAT(at(1000), WithinRel(0.0102044934686, 5e-12));
+  // 002 prints 1 / beta for 1 / (2 beta), and then beta / (1 - abar): 2 alpha times the weight.
+  for (const int i : {2, 500, 1000}) {
+    const double abar = std::pow(chain.signal_gain(diffusion_time{i / 1000.0}), 2);
+    const double alpha = abar / std::pow(chain.signal_gain(diffusion_time{(i - 1) / 1000.0}), 2);
+    const double printed_by_002 = (1 - alpha) / (1 - abar);
+    CHECK_THAT(at(i), WithinRel(printed_by_002 / (2 * alpha), 1e-12));
+    CHECK(printed_by_002 > 1.9 * at(i));
+  }
 
   const diffusion_time t{0.4};
   const double a = preserving.signal_gain(t), sigma = preserving.sigma(t), snr = a * a / (sigma * sigma);

@@ -237,6 +237,8 @@ TEMPLATE_TEST_CASE("the eraser is F8's and has V12's sums", "[operator]", serial
   CHECK((left(99.0) == left(98.0)));
   CHECK((left(100.0) == left(98.0)));
   CHECK((left(97.0) != left(98.0)));
+  // One head at level 0, as the author's clamp leaves, is not that.
+  CHECK((of_ones(eraser{28, 28, 219}, be, level{1.0}, extent) != left(0.0)));
   // One head a severity: the edge of the first, at row 3 and column 0, jumps from 0 at rho^2 = 9 to .426247 at 10.
   const auto first = of_ones(eraser{28, 28, 219}, be, level{1.0}, extent);
   CHECK(first[3 * 28 + 3] == 0.0);

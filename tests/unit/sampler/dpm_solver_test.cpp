@@ -22,6 +22,7 @@
 #include <softscore/sampler/dpm_solver_pp_2m.hpp>
 #include <softscore/sampler/dpm_solver_pp_3m.hpp>
 #include <softscore/sampler/edm_heun.hpp>
+#include <softscore/sampler/heun.hpp>
 #include <softscore/sampler/unipc.hpp>
 
 #include "gaussian_data.hpp"
@@ -209,7 +210,7 @@ TEST_CASE("EDM's Heun ends where V6 says", "[sampler]") {
   const corruption noise{identity{}, sigma_is_time{}};
   const shape one{1, 1, 1, 1};
   const gaussian_denoiser exact{noise, Eigen::VectorXd::Zero(1), Eigen::MatrixXd::Constant(1, 1, 0.25), one};
-  const auto end = [&](int steps, double last) {
+  const auto end_of = [&](const auto& sampler, int steps, double last) {
     std::vector<double> times;
     for (int i = 0; i < steps; ++i) {
       const double high = std::pow(80.0, 1.0 / 7), low = std::pow(0.002, 1.0 / 7);
@@ -219,9 +220,10 @@ TEST_CASE("EDM's Heun ends where V6 says", "[sampler]") {
     given_noise_backend be;
     start_point<given_noise_backend, double> from{be.make<double>(one), be.make<double>(one), {0, 1}};
     from.x.view()[0] = 80.0;
-    const auto result = drive(be, edm_heun{}, noise, exact, time_grid{times}, std::move(from), 0);
+    const auto result = drive(be, sampler, noise, exact, time_grid{times}, std::move(from), 0);
     return std::pair{result.x.view()[0], result.nfe};
   };
+  const auto end = [&](int steps, double last) { return end_of(edm_heun{}, steps, last); };
   const auto [x, nfe] = end(18, 0.0);
   CHECK_THAT(x, as_printed("0.527624637001"));
   CHECK(nfe == 35);
@@ -238,6 +240,10 @@ TEST_CASE("EDM's Heun ends where V6 says", "[sampler]") {
     by_hand = next == 0.0 ? there : by_hand + (next - sigma) * 0.5 * (here + slope(there, next));
   }
   CHECK_THAT(x, Catch::Matchers::WithinAbs(by_hand, 1e-12));
+  // R6's Heun takes its slopes in sigma^2 instead and ends elsewhere for as many evaluations.
+  const auto [other, other_nfe] = end_of(heun{}, 18, 0.0);
+  CHECK(other_nfe == 35);
+  CHECK(std::abs(other - x) > 1e-3);
   // The flow ends at 80 sqrt(.25 / (.25 + 6400)).
   const double wanted = 80.0 * std::sqrt(0.25 / 6400.25);
   CHECK_THAT(wanted, as_printed("0.499990234661"));

@@ -134,6 +134,8 @@ TEST_CASE("one step of every sampler gives V9's numbers", "[sampler]") {
   const double r = 4.0 / 9;
   check_v9(naive{}, "1.11243093923", "-1.13011049724", family_by_hand(0.0, 0.2));
   check_v9(momentum{}, "1.20894888690", "-1.27229212301", family_by_hand(r, std::sqrt(0.05)));
+  // R4's first bracket is negative: with the other sign C_t h - x counts 1 - r the other way.
+  CHECK(std::abs(family_by_hand(2 - r, std::sqrt(0.05))[0] - 1.20894888690) > 0.1);
   check_v9(probability_flow{}, "1.15009208103", "-1.30156537753", family_by_hand((1 + r) / 2, 0.0));
   check_v9(ddim{}, "1.13950276243", "-1.28453038674", family_by_hand(2.0 / 3, 0.0));
   check_v9(soft_ddim{}, "1.13950276243", "-1.28453038674", family_by_hand(2.0 / 3, 0.0));
@@ -267,6 +269,25 @@ TEST_CASE("ddpm takes R1's and V2's steps", "[sampler]") {
   const step_weights large = weights_of(ddpm{}, ddpm_chain, at(500), at(499));
   CHECK_THAT(large.add * large.add, Catch::Matchers::WithinAbs(1e-4 + 500 * (0.02 - 1e-4) / 999, 1e-15));
   CHECK(large.keep == next.keep);
+}
+
+TEST_CASE("one step of ddpm back is P3's mean, which the misprints of the sources are not", "[sampler]") {
+  const corruption ddpm_chain{scaling{}, linear_beta{}};
+  const int index = 500;  // from 0
+  const double of_t = abar_by_hand(index), alpha = of_t / abar_by_hand(index - 1), beta = 1 - alpha;
+  const double a = std::sqrt(of_t), sigma = std::sqrt(1 - of_t), x = 0.8, h = -0.3, eps = (x - a * h) / sigma;
+  for (const auto variance : {ancestral_variance::small, ancestral_variance::large}) {
+    const step_weights w = weights_of(ddpm{variance}, ddpm_chain, (index + 1) / 1000.0, index / 1000.0);
+    const double mean = std::sqrt(of_t / alpha) * h + w.keep * (x - a * h);
+    // R1 and, with score = -eps / sigma_t, P3.
+    CHECK_THAT(mean, Catch::Matchers::WithinAbs((x - beta / sigma * eps) / std::sqrt(alpha), 1e-12));
+    CHECK_THAT(mean, Catch::Matchers::WithinAbs((x + beta * (-eps / sigma)) / std::sqrt(alpha), 1e-12));
+    // P5: 003's mean belongs to an eps of the other sign, 004 Eq 38 has a plus. R1: bars of 002 that came or went.
+    for (const double misprint :
+         {(x + beta / sigma * eps) / std::sqrt(alpha), (x - beta / sigma * eps) / std::sqrt(of_t),
+          (x - beta / std::sqrt(beta) * eps) / std::sqrt(alpha)})
+      CHECK(std::abs(mean - misprint) > 1e-3);
+  }
 }
 
 TEST_CASE("ddim with eta 1 is ddpm with the smaller variance", "[sampler]") {
