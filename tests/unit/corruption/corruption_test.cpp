@@ -24,6 +24,7 @@
 #include <softscore/operator/identity.hpp>
 #include <softscore/operator/scaling.hpp>
 
+#include "printed.hpp"
 #include "random_batch.hpp"
 #include "refusal.hpp"
 
@@ -37,15 +38,27 @@ TEST_CASE("the linear schedule has S1's and V1's numbers", "[corruption]") {
     const double a = chain.signal_gain(diffusion_time{index_from_1 / 1000.0});
     return a * a;
   };
-  // 12 printed digits, so half a unit is at most 5e-12 of the number; V1 counts from 0.
-  CHECK_THAT(abar(1), WithinRel(0.9999, 1e-12));
-  CHECK_THAT(abar(500), WithinRel(0.0785872428818, 1e-12));
-  CHECK_THAT(abar(1000), WithinRel(4.03582976538e-5, 5e-12));
+  // V1 counts from 0.
+  CHECK_THAT(abar(1), WithinRel(0.9999, 1e-15));
+  CHECK_THAT(abar(500), as_printed("0.0785872428818"));
+  CHECK_THAT(abar(1000), as_printed("4.03582976538e-5"));
   CHECK(abar(0) == 1.0);
+  // The product itself, and that of a table of T + 1 betas, whose entry 0 makes index 1 another number: S1's trap.
+  long double product = 1, shifted = 1 - 1e-4L;
+  for (int t = 1; t <= 1000; ++t) {
+    product *= 1 - (1e-4L + (t - 1) * (0.02L - 1e-4L) / 999);
+    shifted *= 1 - (1e-4L + t * (0.02L - 1e-4L) / 1000);
+    CHECK_THAT(abar(t), WithinRel(static_cast<double>(product), 1e-12));
+    if (t == 1) CHECK_THAT(static_cast<double>(shifted), as_printed("0.99978011199"));
+    // One factor more, so that every entry is below ours by the factor .99988 or less.
+    CHECK(static_cast<double>(shifted) < 0.9999 * abar(t));
+  }
+  CHECK_THAT(static_cast<double>(shifted), as_printed("3.99520240597e-5"));
   const auto noise_over_signal = [&](double t) {
     return chain.sigma(diffusion_time{t}) / chain.signal_gain(diffusion_time{t});
   };
-  CHECK_THAT(noise_over_signal(1.0), WithinRel(157.407280810, 1e-11));
+  CHECK_THAT(noise_over_signal(1.0), as_printed("157.407280810"));
+  CHECK_THAT(noise_over_signal(1.0), WithinRel(static_cast<double>(std::sqrt((1 - product) / product)), 1e-12));
   CHECK(chain.sigma(diffusion_time{0.0}) == 0.0);
   CHECK(chain.level_at(diffusion_time{0.0}).value == 0.0);
   // beta_t = 1 - abar_t / abar_{t-1}, at every index.
@@ -66,19 +79,25 @@ TEST_CASE("the linear schedule has S1's and V1's numbers", "[corruption]") {
 
 TEST_CASE("the variance-preserving schedule keeps variance 1 and has V5's numbers", "[corruption]") {
   const corruption preserving{scaling{}, variance_preserving{}};
-  CHECK_THAT(preserving.signal_gain(diffusion_time{0.5}), WithinRel(0.281182880797, 1e-11));
-  CHECK_THAT(preserving.sigma(diffusion_time{0.5}), WithinRel(0.959654202068, 1e-11));
+  const diffusion_time middle{0.5};
+  const double a = preserving.signal_gain(middle), sigma = preserving.sigma(middle);
+  CHECK_THAT(a, as_printed("0.281182880797"));
+  CHECK_THAT(sigma, as_printed("0.959654202068"));
+  // beta = .1 + 19.9 t, so that at 1/2 it is 10.05 and its integral B = .05 + 19.9 / 8.
+  const double integral = 0.05 + 19.9 / 8;
+  CHECK_THAT(a, WithinRel(std::exp(-0.5 * integral), 1e-12));
+  CHECK_THAT(sigma, WithinRel(std::sqrt(1 - std::exp(-integral)), 1e-12));
   for (int i = 0; i <= 1000; ++i) {
     const diffusion_time t{i / 1000.0};
     CHECK_THAT(std::pow(preserving.signal_gain(t), 2) + std::pow(preserving.sigma(t), 2), WithinAbs(1.0, 1e-14));
   }
   CHECK(preserving.signal_gain(diffusion_time{0.0}) == 1.0);
   CHECK(preserving.sigma(diffusion_time{0.0}) == 0.0);
-  // d(sigma / a) / dt = 18.6222614932, by a central difference whose error is of order h^2 = 1e-10.
-  const auto ratio = [&](double t) {
-    return preserving.sigma(diffusion_time{t}) / preserving.signal_gain(diffusion_time{t});
-  };
-  CHECK_THAT((ratio(0.5 + 1e-5) - ratio(0.5 - 1e-5)) / 2e-5, WithinAbs(18.6222614932, 1e-6));
+  // d(sigma / a) / dt from the rates of noise and level, a = exp(-level); in closed form sigma / a = sqrt(e^B - 1).
+  const variance_preserving rule{};
+  const double rate = rule.sigma_rate_at(middle) / a + sigma / a * rule.level_rate_at(middle);
+  CHECK_THAT(rate, as_printed("18.6222614932"));
+  CHECK_THAT(rate, WithinRel(0.5 * 10.05 * std::exp(integral) / std::sqrt(std::expm1(integral)), 1e-12));
 }
 
 TEST_CASE("the exploding schedule is geometric and has V5's rate", "[corruption]") {
@@ -87,9 +106,11 @@ TEST_CASE("the exploding schedule is geometric and has V5's rate", "[corruption]
   CHECK_THAT(noise.sigma_at(diffusion_time{1.0}), WithinRel(50.0, 1e-14));
   CHECK_THAT(noise.sigma_at(diffusion_time{0.5}), WithinRel(std::sqrt(0.5), 1e-14));
   CHECK(noise.level_at(diffusion_time{0.5}).value == 1.5);
-  // g^2 = d(sigma^2)/dt.
-  const auto square = [&](double t) { return std::pow(noise.sigma_at(diffusion_time{t}), 2); };
-  CHECK_THAT(std::sqrt((square(0.5 + 1e-5) - square(0.5 - 1e-5)) / 2e-5), WithinAbs(2.91842306587, 1e-6));
+  // g^2 = d(sigma^2)/dt = 2 sigma sigma', which is 2 log(5000) / 2 at 1/2.
+  const diffusion_time middle{0.5};
+  const double g = std::sqrt(2 * noise.sigma_at(middle) * noise.sigma_rate_at(middle));
+  CHECK_THAT(g, as_printed("2.91842306587"));
+  CHECK_THAT(g, WithinRel(std::sqrt(std::log(5000.0)), 1e-12));
 }
 
 TEST_CASE("two stages: first the noise, then the corruption", "[corruption]") {

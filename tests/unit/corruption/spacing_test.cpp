@@ -12,6 +12,7 @@
 #include <softscore/operator/identity.hpp>
 #include <softscore/operator/scaling.hpp>
 
+#include "printed.hpp"
 #include "refusal.hpp"
 
 using namespace softscore;
@@ -61,10 +62,14 @@ TEST_CASE("index lists are V3's", "[schedule]") {
 TEST_CASE("Karras' spacing has V5's values and reaches them under any corruption", "[schedule]") {
   const auto edm = karras_sigmas(18, 0.002, 80.0);
   CHECK(edm.front() == 80.0);
-  CHECK_THAT(edm[1], WithinRel(57.5859847212, 1e-12));
-  CHECK_THAT(edm[2], WithinRel(40.7855737965, 2e-12));
-  CHECK_THAT(edm[3], WithinRel(28.3745846042, 2e-12));
-  CHECK_THAT(edm[4], WithinRel(19.3524529803, 3e-12));
+  CHECK_THAT(edm[1], as_printed("57.5859847212"));
+  CHECK_THAT(edm[2], as_printed("40.7855737965"));
+  CHECK_THAT(edm[3], as_printed("28.3745846042"));
+  CHECK_THAT(edm[4], as_printed("19.3524529803"));
+  for (std::size_t i = 0; i < 18; ++i) {
+    const double high = std::pow(80.0, 1.0 / 7), low = std::pow(0.002, 1.0 / 7);
+    CHECK_THAT(edm[i], WithinRel(std::pow(high + static_cast<double>(i) / 17 * (low - high), 7), 1e-12));
+  }
   CHECK(edm.back() == 0.002);
   const auto square = karras_sigmas(3, 1.0, 100.0, 2.0);
   CHECK((square[0] == 100.0 && std::abs(square[1] - 30.25) < 1e-13 && square[2] == 1.0));

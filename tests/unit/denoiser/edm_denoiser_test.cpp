@@ -20,6 +20,7 @@
 #include <softscore/sampler/ddim.hpp>
 #include <softscore/sampler/drive.hpp>
 
+#include "printed.hpp"
 #include "random_batch.hpp"
 #include "refusal.hpp"
 #include "scripted_network.hpp"
@@ -57,10 +58,11 @@ static_assert(DifferentiableDenoiser<edm_denoiser<digit_cnn, exploding>, serial_
 
 TEST_CASE("EDM's preconditioning has V5's numbers", "[denoiser]") {
   const edm_numbers n = edm_preconditioning(1.0, 0.5);
-  // Twelve printed digits.
   CHECK_THAT(n.skip, WithinAbs(.2, 1e-15));
-  CHECK_THAT(n.out, WithinAbs(.447213595500, 5e-13));
-  CHECK_THAT(n.in, WithinAbs(.894427191000, 5e-13));
+  CHECK_THAT(n.out, as_printed(".447213595500"));
+  CHECK_THAT(n.in, as_printed(".894427191000"));
+  CHECK_THAT(n.out, WithinAbs(0.5 / std::sqrt(1.25), 1e-12));
+  CHECK_THAT(n.in, WithinAbs(1 / std::sqrt(1.25), 1e-12));
   CHECK(n.label == 0.0);
   // Weight 5, with which the network's own error counts alike at every noise: weight out^2 = 1.
   CHECK_THAT(edm_weight{}(exploding{identity{}, karras_sigma{1.0, 2.0}}, diffusion_time{0.0}), WithinAbs(5.0, 1e-14));
@@ -89,7 +91,20 @@ TEST_CASE("Euler's method on a preconditioned network has V5's sum", "[denoiser]
   const auto end = drive(be, ddim{}, karras, denoiser, time_grid{times}, std::move(from), 0);
   double sum = 0;
   for (std::size_t i = 0; i < 768; ++i) sum += std::abs(end.x.view()[i]);
-  CHECK_THAT(sum, WithinAbs(34.1854942978, 5e-11));
+  CHECK_THAT(sum, as_printed("34.1854942978"));
+  // The same in one factor, for every step is linear: x += (next - sigma)(x - h) / sigma.
+  double factor = std::sqrt(6401.0);
+  const auto noise_at = [](int i) {
+    const double high = std::pow(80.0, 1.0 / 7), low = std::pow(0.002, 1.0 / 7);
+    return i == 10 ? 0.0 : std::pow(high + i / 9.0 * (low - high), 7.0);
+  };
+  for (int i = 0; i < 10; ++i) {
+    const double noise = noise_at(i), all = noise * noise + 0.25, label = 0.25 * std::log(noise);
+    const double h = 0.25 / all + 0.5 * noise / std::sqrt(all) * label / (label + 1) / std::sqrt(all);
+    factor *= 1 + (noise_at(i + 1) - noise) / noise * (1 - h);
+  }
+  // The ramp's sum is 767 / 2; 768 numbers below 1, each to a few roundings.
+  CHECK_THAT(sum, WithinAbs(std::abs(factor) * 767 / 2, 1e-12 * 34));
 }
 
 TEST_CASE("a preconditioned network is shown x / (a sqrt(s^2 + d^2)) and ln(s) / 4", "[denoiser]") {

@@ -13,6 +13,7 @@
 #include <softscore/operator/diagonal.hpp>
 #include <softscore/operator/gaussian_blur.hpp>
 
+#include "printed.hpp"
 #include "random_batch.hpp"
 #include "refusal.hpp"
 
@@ -55,12 +56,16 @@ TEST_CASE("the exact denoiser has V10's numbers", "[denoiser]") {
   x.view()[1] = -1;
   auto memory = exact.workspace<double>(be, pair);
   exact.estimate(be, question{{0, 1}, diffusion_time{1.0}}, x.view(), h.view(), memory);
-  // 12 printed digits.
-  CHECK_THAT(h.view()[0], WithinAbs(.917431192661, 1e-12));
-  CHECK_THAT(h.view()[1], WithinAbs(-1.47058823529, 1e-11));
-  // The score: (C h - x) / sigma^2, so the print's rounding grows by 1 / .09.
-  CHECK_THAT((h.view()[0] - 1) / 0.09, WithinAbs(-.917431192661, 1e-11));
-  CHECK_THAT((0.5 * h.view()[1] + 1) / 0.09, WithinAbs(2.94117647059, 1e-10));
+  CHECK_THAT(h.view()[0], as_printed(".917431192661"));
+  CHECK_THAT(h.view()[1], as_printed("-1.47058823529"));
+  // h = c x / (c^2 + sigma^2) and score = -x / (c^2 + sigma^2), each element by itself.
+  CHECK_THAT(h.view()[0], WithinAbs(1 / 1.09, 1e-12));
+  CHECK_THAT(h.view()[1], WithinAbs(-0.5 / 0.34, 1e-12));
+  const double first = (h.view()[0] - 1) / 0.09, second = (0.5 * h.view()[1] + 1) / 0.09;
+  CHECK_THAT(first, as_printed("-.917431192661"));
+  CHECK_THAT(second, as_printed("2.94117647059"));
+  CHECK_THAT(first, WithinAbs(-1 / 1.09, 1e-12));
+  CHECK_THAT(second, WithinAbs(1 / 0.34, 1e-12));
 }
 
 TEST_CASE("the exact denoiser is the regression of x_0 on x_t", "[denoiser]") {

@@ -11,9 +11,11 @@
 #include <softscore/corruption/linear_beta.hpp>
 #include <softscore/corruption/variance_exploding.hpp>
 #include <softscore/corruption/variance_preserving.hpp>
+#include <softscore/denoiser/gaussian_denoiser.hpp>
 #include <softscore/operator/identity.hpp>
 #include <softscore/operator/scaling.hpp>
 
+#include "gaussian_data.hpp"
 #include "random_batch.hpp"
 #include "refusal.hpp"
 #include "scripted_network.hpp"
@@ -23,7 +25,7 @@ using Catch::Matchers::WithinAbs;
 
 namespace {
 const shape extent{3, 1, 4, 4};
-const corruption<scaling, variance_preserving> preserving{scaling{}, variance_preserving{}};
+const corruption<scaling, variance_preserving> usual{scaling{}, variance_preserving{}};
 const std::vector<diffusion_time> times{{0.9}, {0.5}, {0.1}};
 const per_image<diffusion_time> each{std::span<const diffusion_time>{times}};
 
@@ -55,14 +57,76 @@ void check_estimate(const D& denoiser, H h) {
 }  // namespace
 
 TEST_CASE("each prediction gives the estimate by P2", "[denoiser]") {
-  const auto a = [](double t) { return preserving.signal_gain(diffusion_time{t}); };
-  const auto sigma = [](double t) { return preserving.sigma(diffusion_time{t}); };
+  const auto a = [](double t) { return usual.signal_gain(diffusion_time{t}); };
+  const auto sigma = [](double t) { return usual.sigma(diffusion_time{t}); };
   check_estimate(residual_denoiser{scripted_network{}}, [](double x, double t) { return x + phi(x, t); });
   check_estimate(clean_denoiser{scripted_network{}}, [](double x, double t) { return phi(x, t); });
-  check_estimate(epsilon_denoiser{scripted_network{}, preserving},
+  check_estimate(epsilon_denoiser{scripted_network{}, usual},
                  [&](double x, double t) { return (x - sigma(t) * phi(x, t)) / a(t); });
-  check_estimate(velocity_denoiser{scripted_network{}, preserving},
+  check_estimate(velocity_denoiser{scripted_network{}, usual},
                  [&](double x, double t) { return a(t) * x - sigma(t) * phi(x, t); });
+  check_estimate(score_denoiser{scripted_network{}, usual},
+                 [&](double x, double t) { return (x + sigma(t) * sigma(t) * phi(x, t)) / a(t); });
+}
+
+namespace {
+
+const gaussian_denoiser oracle{preserving(), gaussian_mean(), gaussian_covariance(), gaussian_image};
+
+// A network that has learned the score of Gaussian data: -V^-1 (x - a m), V the covariance of x_t.
+struct learned_score {
+  struct memory {
+    std::vector<Eigen::MatrixXd> covariances;
+  };
+  shape image() const { return gaussian_image; }
+  template <Scalar T, class Be>
+  memory workspace(Be&, shape) const {
+    return {};
+  }
+  template <class Be, class T, class Space>
+  void evaluate(Be&, per_image<diffusion_time> at, view<const T, Space> x, view<T, Space> out, memory& ws) const {
+    ws.covariances.clear();
+    for (std::size_t i = 0; i < x.extent().images; ++i) {
+      const auto [mean, covariance] = oracle.marginal(at[i]);
+      ws.covariances.push_back(covariance);
+      solve(covariance, x.image(i), mean, out.image(i));
+    }
+  }
+  template <class Be, class T, class Space>
+  void pullback(Be&, view<const T, Space> v, view<T, Space> out, memory& ws) const {
+    for (std::size_t i = 0; i < v.extent().images; ++i)
+      solve(ws.covariances[i], v.image(i), Eigen::VectorXd::Zero(6), out.image(i));
+  }
+
+ private:
+  template <class In, class Out>
+  static void solve(const Eigen::MatrixXd& covariance, const In& in, const Eigen::VectorXd& from, const Out& out) {
+    const Eigen::VectorXd answer = -covariance.ldlt().solve(Eigen::Map<const Eigen::VectorXd>(&in[0], 6) - from);
+    for (std::size_t k = 0; k < 6; ++k) out[k] = answer[static_cast<Eigen::Index>(k)];
+  }
+};
+
+}  // namespace
+
+TEST_CASE("from the score of Gaussian data the estimate and its pullback are the closed form's", "[denoiser]") {
+  // P1 against P4: (x + sigma^2 score) / a = m + S C^T (C S C^T + sigma^2 I)^-1 (x - C m), C = a I.
+  serial_backend be;
+  const shape three = gaussian_image.with_images(3);
+  const score_denoiser denoiser{learned_score{}, preserving()};
+  static_assert(decltype(denoiser)::predicts == prediction::score);
+  const auto x = random_batch<double>(be, three, 1), v = random_batch<double>(be, three, 2);
+  auto h = be.make<double>(three), wanted = be.make<double>(three);
+  auto memory = denoiser.workspace<double>(be, three);
+  auto of_oracle = oracle.workspace<double>(be, three);
+  for (const question& q : {question{{0, 3}, each}, question{{0, 3}, diffusion_time{0.3}}}) {
+    denoiser.estimate(be, q, x.view(), h.view(), memory);
+    oracle.estimate(be, q, x.view(), wanted.view(), of_oracle);
+    // Both solve with covariances of condition below 100, on numbers of size 1; 1 / a is below 2.5.
+    for (std::size_t i = 0; i < three.size(); ++i) CHECK_THAT(h.view()[i], WithinAbs(wanted.view()[i], 1e-12));
+    denoiser.pullback(be, q, v.view(), h.view(), memory);
+    oracle.pullback(be, q, v.view(), wanted.view(), of_oracle);
+    for (std::size_t i = 0; i < three.size(); ++i) CHECK_THAT(h.view()[i], WithinAbs(wanted.view()[i], 1e-12));
+  }
 }
 
 TEST_CASE("the predictions of one x_0 and one noise agree", "[denoiser]") {
@@ -70,13 +134,14 @@ TEST_CASE("the predictions of one x_0 and one noise agree", "[denoiser]") {
   const double x_0 = 0.7, z = -1.3;
   for (const double time : {0.001, 0.4, 1.0}) {
     const diffusion_time t{time};
-    const double a = preserving.signal_gain(t), sigma = preserving.sigma(t), x = a * x_0 + sigma * z;
+    const double a = usual.signal_gain(t), sigma = usual.sigma(t), x = a * x_0 + sigma * z;
     const auto estimate = [&](link_weights w, double phi) { return w.of_input * x + w.of_output * phi; };
     CHECK_THAT(estimate(residual_link{}.weights(t), x_0 - x), WithinAbs(x_0, 1e-15));
     CHECK_THAT(estimate(clean_link{}.weights(t), x_0), WithinAbs(x_0, 1e-15));
     // 1 / a is 150 at time 1.
-    CHECK_THAT(estimate(epsilon_link{preserving}.weights(t), z), WithinAbs(x_0, 1e-13));
-    CHECK_THAT(estimate(velocity_link{preserving}.weights(t), a * z - sigma * x_0), WithinAbs(x_0, 1e-15));
+    CHECK_THAT(estimate(epsilon_link{usual}.weights(t), z), WithinAbs(x_0, 1e-13));
+    CHECK_THAT(estimate(velocity_link{usual}.weights(t), a * z - sigma * x_0), WithinAbs(x_0, 1e-15));
+    CHECK_THAT(estimate(score_link{usual}.weights(t), -z / sigma), WithinAbs(x_0, 1e-13));
   }
 }
 
@@ -90,6 +155,8 @@ TEST_CASE("predictions refuse times at which they say nothing", "[denoiser]") {
   CHECK_NOTHROW(of_noise.check(diffusion_time{0.9}));
   CHECK_REFUSED(of_noise.check(diffusion_time{1.0}),
                 "the signal's gain under an epsilon prediction is 0, but it must be above 0");
+  CHECK_REFUSED(score_denoiser(scripted_network{}, vanishing).check(diffusion_time{1.0}),
+                "the signal's gain under a score prediction is 0, but it must be above 0");
   const velocity_denoiser of_velocity{scripted_network{}, corruption{identity{}, variance_exploding{.sigma_max = 1.0}}};
   CHECK_REFUSED(of_velocity.check(diffusion_time{1.0}),
                 "a^2 + sigma^2 under a velocity prediction is 2, but it must be 1");

@@ -9,6 +9,7 @@
 #include <softscore/data/stroke_digits.hpp>
 
 #include "catch.hpp"
+#include "printed.hpp"
 #include "refusal.hpp"
 
 using softscore::frechet_distance;
@@ -36,9 +37,12 @@ TEST_CASE("the Frechet distance of two plane normal laws has the value of EQUATI
   a.covariance.diagonal() << 1, 4;
   gaussian_moments b{Eigen::VectorXd::Ones(2), Eigen::MatrixXd(2, 2)};
   b.covariance << 2, 1, 1, 2;
-  // Eleven decimals are printed: half of the last one, and a little for rounding.
-  CHECK(std::abs(frechet_distance(a, b) - 2.77122044765) < 6e-12);
-  CHECK(std::abs(frechet_distance(b, a) - 2.77122044765) < 6e-12);
+  // For two by two matrices tr M^(1/2) = sqrt(tr M + 2 sqrt(det M)); here tr S1 S2 = 10, det S1 S2 = 12.
+  const double formula = 2 + 5 + 4 - 2 * std::sqrt(10 + 2 * std::sqrt(12.0));
+  for (const double found : {frechet_distance(a, b), frechet_distance(b, a)}) {
+    CHECK_THAT(found, as_printed("2.77122044765"));
+    CHECK_THAT(found, Catch::Matchers::WithinAbs(formula, 1e-12));
+  }
 }
 
 TEST_CASE("with diagonal covariances the Frechet distance is a sum over axes") {

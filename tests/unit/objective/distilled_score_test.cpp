@@ -16,6 +16,7 @@
 #include <softscore/operator/scaling.hpp>
 
 #include "opaque_backend.hpp"
+#include "printed.hpp"
 #include "random_batch.hpp"
 #include "refusal.hpp"
 #include "scripted_network.hpp"
@@ -82,15 +83,18 @@ TEST_CASE("the student's target has V7's numbers", "[objective]") {
   // a^2 / sigma^2 = 0.5625 is below 1, so the weight is 1, and h = 0 leaves x~ as the error.
   const auto at_zero = at<serial_backend>(objective, corruption, clean, {1.0}, {0.0}, one, now);
   const double target = -0.5 * at_zero.slope[0];
-  // Half a unit of the last printed digit.
-  CHECK_THAT(target, WithinAbs(0.656444444444, 5e-13));
+  CHECK_THAT(target, as_printed("0.656444444444"));
+  // x' = .8 / 2 + .75 (1 - .3) = .925, x'' = .96 .7 + (.28 / .6)(.925 - .56), x~ = (x'' - .35) / (.96 - .21).
+  const double second = 0.96 * 0.7 + 0.28 / 0.6 * 0.365;
+  CHECK_THAT(second, as_printed("0.842333333333"));
+  CHECK_THAT(target, WithinAbs((second - 0.35) / 0.75, 1e-12));
   CHECK_THAT(at_zero.losses[0], WithinAbs(target * target, 1e-15));
   // x'' = a'' x~ + (sigma'' / sigma)(x_t - a x~).
-  CHECK_THAT(0.96 * target + 0.35 * (1.0 - 0.6 * target), WithinAbs(0.842333333333, 5e-13));
+  CHECK_THAT(0.96 * target + 0.35 * (1.0 - 0.6 * target), WithinAbs(second, 1e-12));
   // v~ = a (x_t - a x~) / sigma - sigma x~: a student that says so has nothing left to learn.
   const velocity_denoiser velocity{scripted_network{one}, corruption};
   const double v = 0.6 * (1.0 - 0.6 * target) / 0.8 - 0.8 * target;
-  CHECK_THAT(v, WithinAbs(-0.0705555555556, 5e-14));
+  CHECK_THAT(v, as_printed("-0.0705555555556"));
   CHECK(at<serial_backend>(objective, corruption, velocity, {1.0}, {v}, one, now).losses[0] < 1e-30);
 }
 

@@ -31,6 +31,7 @@
 #include <softscore/operator/on_host.hpp>
 #include <softscore/operator/scaling.hpp>
 
+#include "printed.hpp"
 #include "random_batch.hpp"
 #include "scripted_network.hpp"
 #include "slope.hpp"
@@ -284,10 +285,14 @@ TEST_CASE("soft score matching has V9's loss and gradient", "[objective]") {
   const corrupted_batch<serial_backend, double> batch{diffusion_time{1.0}, clean.view(), xi.view(), x.view()};
   soft_score{}.evaluate(be, v9, denoiser, denoiser_memory, batch, view<const double, host_space>(phi.view()),
                         gradient.view(), &loss, memory);
-  // V9 sums over the two elements, we take the mean; 12 printed digits.
-  CHECK_THAT(2 * loss, WithinAbs(7.22222222222, 1e-11));
-  CHECK_THAT(2 * gradient.view()[0], WithinAbs(4.04444444444, 1e-11));
-  CHECK_THAT(2 * gradient.view()[1], WithinAbs(-7.51111111111, 1e-11));
+  // V9 sums over the two elements, we take the mean.
+  CHECK_THAT(2 * loss, as_printed("7.22222222222"));
+  CHECK_THAT(2 * gradient.view()[0], as_printed("4.04444444444"));
+  CHECK_THAT(2 * gradient.view()[1], as_printed("-7.51111111111"));
+  // phi - (x_0 - x_t) = (.6, -1.6), which C takes to (.32, -.74), and C^T takes that to (.182, -.338); w = 1 / .09.
+  CHECK_THAT(2 * loss, WithinAbs((0.32 * 0.32 + 0.74 * 0.74) / 0.09, 1e-12));
+  CHECK_THAT(2 * gradient.view()[0], WithinAbs(2 * 0.182 / 0.09, 1e-12));
+  CHECK_THAT(2 * gradient.view()[1], WithinAbs(-2 * 0.338 / 0.09, 1e-12));
 }
 
 TEST_CASE("objectives have the same bits on any number of threads", "[objective]") {

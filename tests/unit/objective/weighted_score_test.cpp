@@ -28,6 +28,7 @@
 #include <softscore/operator/scaling.hpp>
 
 #include "opaque_backend.hpp"
+#include "printed.hpp"
 #include "random_batch.hpp"
 #include "refusal.hpp"
 #include "scripted_network.hpp"
@@ -217,8 +218,17 @@ TEST_CASE("weights have the values of L7, L8 and V5", "[objective]") {
   // 12 printed digits. alpha is a ratio of exponentials, so 1 - alpha = beta carries 1e-16 of 1: 1e-12 of beta_1.
   CHECK_THAT(at(1), WithinRel(0.500050005001, 4e-12));
   CHECK_THAT(at(2), WithinRel(0.272692084278, 8e-12));
-  CHECK_THAT(at(500), WithinRel(0.00550343192562, 3e-12));
-  CHECK_THAT(at(1000), WithinRel(0.0102044934686, 5e-12));
+  CHECK_THAT(at(500), as_printed("0.00550343192562"));
+  CHECK_THAT(at(1000), as_printed("0.0102044934686"));
+  // 002 prints 1 / beta for 1 / (2 beta), and then beta / (1 - abar): 2 alpha times the weight. Found by another order
+  // of roundings, so that at 2 the same 1e-12 of beta_2 and more is left.
+  for (const int i : {2, 500, 1000}) {
+    const double abar = std::pow(chain.signal_gain(diffusion_time{i / 1000.0}), 2);
+    const double alpha = abar / std::pow(chain.signal_gain(diffusion_time{(i - 1) / 1000.0}), 2);
+    const double printed_by_002 = (1 - alpha) / (1 - abar);
+    CHECK_THAT(at(i), WithinRel(printed_by_002 / (2 * alpha), 8e-12));
+    CHECK(printed_by_002 > 1.9 * at(i));
+  }
 
   const diffusion_time t{0.4};
   const double a = preserving.signal_gain(t), sigma = preserving.sigma(t), snr = a * a / (sigma * sigma);

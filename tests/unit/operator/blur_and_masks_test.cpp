@@ -14,6 +14,7 @@
 #include <softscore/operator/fade.hpp>
 #include <softscore/operator/gaussian_blur.hpp>
 
+#include "printed.hpp"
 #include "random_batch.hpp"
 
 using namespace softscore;
@@ -112,19 +113,28 @@ TEMPLATE_TEST_CASE("the blur's kernel and its work on a line are V11's", "[opera
   TestType be;
   auto impulse = be.template make<double>(shape{1, 1, 1, 7});
   impulse.view()[3] = 1.0;
-  // On one row the vertical kernel multiplies by its centre; 14 printed digits.
+  // On one row the vertical kernel multiplies by its centre.
   const auto line = applied(gaussian_blur{3}, be, level{1.0}, impulse.view());
-  const std::vector<double> kernel{.00443304817524, .0540055826224, .242036229376, .399050279652};
-  for (std::size_t i = 0; i < 4; ++i) {
-    CHECK_THAT(line[i] / .399050279652, Catch::Matchers::WithinAbs(kernel[i], 1e-12));
-    CHECK_THAT(line[6 - i] / .399050279652, Catch::Matchers::WithinAbs(kernel[i], 1e-12));
-  }
+  double sum = 0;
+  for (int i = -3; i <= 3; ++i) sum += std::exp(-0.5 * i * i);
+  const auto kernel = [&](int i) { return std::exp(-0.5 * i * i) / sum; };
+  const char* printed[] = {".00443304817524", ".0540055826224", ".242036229376", ".399050279652"};
+  for (std::size_t i = 0; i < 4; ++i)
+    for (const std::size_t at : {i, 6 - i}) {
+      CHECK_THAT(line[at] / kernel(0), as_printed(printed[i]));
+      CHECK_THAT(line[at] / kernel(0), Catch::Matchers::WithinAbs(kernel(3 - static_cast<int>(i)), 1e-12));
+    }
   auto ramp = be.template make<double>(shape{1, 1, 1, 5});
   for (std::size_t i = 0; i < 5; ++i) ramp.view()[i] = static_cast<double>(i);
   const auto blurred = applied(gaussian_blur{3}, be, level{1.0}, ramp.view());
-  const std::vector<double> wanted{0.363346539147, 1.06287167897, 1.98226780730, 2.70337379784, 2.43475402016};
-  for (std::size_t i = 0; i < 5; ++i)
-    CHECK_THAT(blurred[i] / .399050279652, Catch::Matchers::WithinAbs(wanted[i], 2e-11));
+  const char* of_ramp[] = {"0.363346539147", "1.06287167897", "1.98226780730", "2.70337379784", "2.43475402016"};
+  for (int i = 0; i < 5; ++i) {
+    const double found = blurred[static_cast<std::size_t>(i)] / kernel(0);
+    double wanted = 0;
+    for (int j = std::max(0, i - 3); j <= std::min(4, i + 3); ++j) wanted += kernel(j - i) * j;
+    CHECK_THAT(found, as_printed(of_ramp[i]));
+    CHECK_THAT(found, Catch::Matchers::WithinAbs(wanted, 1e-12));
+  }
 }
 
 TEST_CASE("blurs do not compose under zero padding", "[operator]") {
@@ -202,12 +212,24 @@ TEMPLATE_TEST_CASE("the eraser is F8's and has V12's sums", "[operator]", serial
     }
     return std::pair{sum, zeros};
   };
-  // Printed with 9 decimals.
-  for (const auto& [t, sum, zeros] :
-       {std::tuple{1.0, 739.413688057, std::size_t{25}}, {16.0, 561.226173091, 149}, {50.0, 220.805955778, 452}}) {
-    CHECK_THAT(sum_and_zeros(t).first, Catch::Matchers::WithinAbs(sum, 5e-10));
+  for (const auto& [t, sum, zeros] : {std::tuple{1.0, "739.413688057", std::size_t{25}},
+                                      {16.0, "561.226173091", 149},
+                                      {50.0, "220.805955778", 452}}) {
+    CHECK_THAT(sum_and_zeros(t).first, as_printed(sum));
     CHECK(sum_and_zeros(t).second == zeros);
   }
+  // k(1) = round(2.19): the first two heads of the line from (3, 0) to (0, 4), by their formula.
+  double two_heads = 0;
+  for (int row = 0; row < 28; ++row)
+    for (int column = 0; column < 28; ++column) {
+      const auto head_at = [&](int r, int c) {
+        const int square = (row - r) * (row - r) + (column - c) * (column - c);
+        return square <= 9 ? 0.0 : 1 - std::exp(-square / 18.0);
+      };
+      two_heads += head_at(3, 0) * head_at(2, 1);
+    }
+  // 784 numbers below 1.
+  CHECK_THAT(sum_and_zeros(1.0).first, Catch::Matchers::WithinAbs(two_heads, 1e-12 * 739));
   // k(0) = 0: nothing is erased at the start.
   CHECK((left(0.0) == std::vector<double>(784, 1.0)));
   // All is gone from the 215th head on, so the last three severities are one state.
@@ -215,6 +237,8 @@ TEMPLATE_TEST_CASE("the eraser is F8's and has V12's sums", "[operator]", serial
   CHECK((left(99.0) == left(98.0)));
   CHECK((left(100.0) == left(98.0)));
   CHECK((left(97.0) != left(98.0)));
+  // One head at level 0, as the author's clamp leaves, is not that.
+  CHECK((of_ones(eraser{28, 28, 219}, be, level{1.0}, extent) != left(0.0)));
   // One head a severity: the edge of the first, at row 3 and column 0, jumps from 0 at rho^2 = 9 to .426247 at 10.
   const auto first = of_ones(eraser{28, 28, 219}, be, level{1.0}, extent);
   CHECK(first[3 * 28 + 3] == 0.0);

@@ -12,6 +12,8 @@
 #include <softscore/optim/ema.hpp>
 #include <softscore/optim/warm_up.hpp>
 
+#include "printed.hpp"
+
 using namespace softscore;
 
 namespace {
@@ -79,6 +81,22 @@ TEMPLATE_TEST_CASE("the average follows the parameters", "[optim]", serial_backe
   be.upload(target, value.view());
   for (int k = 0; k < 2; ++k) ema{.keep = 0.5}.follow<TestType, float>(be, average.view(), value.view());
   for (std::size_t i = 0; i < 3; ++i) CHECK(average.view()[i] == 0.75f * target[i]);  // exact in binary
+}
+
+TEST_CASE("T3's share of the new parameters, 1e-4, halves the old ones in 6931.1 steps", "[optim]") {
+  serial_backend be;
+  auto average = be.make<double>({1, 1, 1, 1}), value = be.make<double>({1, 1, 1, 1});
+  const double m = 1e-4;
+  CHECK_THAT(std::log(0.5) / std::log1p(-m), as_printed("6931.1"));
+  average.view()[0] = 1;
+  std::size_t steps = 0;
+  for (; average.view()[0] > 0.5; ++steps)
+    ema{.keep = 1 - m}.follow<serial_backend, double>(be, average.view(), value.view());
+  CHECK(steps == 6932);
+  // Taken for the decay, m forgets at once.
+  average.view()[0] = 1;
+  ema{.keep = m}.follow<serial_backend, double>(be, average.view(), value.view());
+  CHECK(average.view()[0] < 0.001);
 }
 
 TEMPLATE_TEST_CASE("clipping measures the whole gradient", "[optim]", serial_backend, tbb_backend) {

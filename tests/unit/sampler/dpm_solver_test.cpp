@@ -22,10 +22,12 @@
 #include <softscore/sampler/dpm_solver_pp_2m.hpp>
 #include <softscore/sampler/dpm_solver_pp_3m.hpp>
 #include <softscore/sampler/edm_heun.hpp>
+#include <softscore/sampler/heun.hpp>
 #include <softscore/sampler/unipc.hpp>
 
 #include "gaussian_data.hpp"
 #include "measured_order.hpp"
+#include "printed.hpp"
 #include "refusal.hpp"
 
 using namespace softscore;
@@ -54,6 +56,13 @@ struct toy_denoiser {
   }
 };
 
+// a and sigma of S1 at an index from 0, by the product of its alphas.
+std::pair<double, double> s1_by_hand(int index) {
+  long double abar = 1;
+  for (int i = 0; i <= index; ++i) abar *= 1 - (1e-4L + i * (0.02L - 1e-4L) / 999);
+  return {static_cast<double>(std::sqrt(abar)), static_cast<double>(std::sqrt(1 - abar))};
+}
+
 }  // namespace
 
 TEST_CASE("DPM-Solver++ 2M gives V4's means", "[sampler]") {
@@ -62,7 +71,7 @@ TEST_CASE("DPM-Solver++ 2M gives V4's means", "[sampler]") {
   // The list of V4 counts from 0 and ends at the noise of index 0.
   std::vector<double> times;
   for (const int index : {999, 899, 799, 699, 599, 500, 400, 300, 200, 100, 0}) times.push_back((index + 1) / 1000.0);
-  for (const auto& [velocity, mean] : {std::pair{false, 0.330146977877}, {true, 0.225099349395}}) {
+  for (const auto& [velocity, mean] : {std::pair{false, "0.330146977877"}, {true, "0.225099349395"}}) {
     given_noise_backend be;
     start_point<given_noise_backend, double> from{be.make<double>(ramp), be.make<double>(ramp), {0, 1}};
     for (std::size_t i = 0; i < 768; ++i) from.x.view()[i] = static_cast<double>(i) / 768;
@@ -70,8 +79,22 @@ TEST_CASE("DPM-Solver++ 2M gives V4's means", "[sampler]") {
                               std::move(from), 0);
     double sum = 0;
     for (std::size_t i = 0; i < 768; ++i) sum += std::abs(result.x.view()[i]);
-    // 12 printed decimals.
-    CHECK_THAT(sum / 768, Catch::Matchers::WithinAbs(mean, 1e-12));
+    CHECK_THAT(sum / 768, as_printed(mean));
+    // R17 by hand, in one factor: every step is linear in x and h. The ramp's mean is 767 / 1536.
+    double x = 767.0 / 1536, h_before = 0, lambda_before = 0, lambda_t = 0;
+    for (std::size_t i = 0; i + 1 < times.size(); ++i) {
+      const auto at = [&](std::size_t k) { return s1_by_hand(static_cast<int>(std::lround(times[k] * 1000)) - 1); };
+      const auto [a, sigma] = at(i);
+      const auto [a_s, sigma_s] = at(i + 1);
+      const double index = std::round(times[i] * 1000) - 1, output = x * index / (index + 1);
+      const double h = velocity ? a * x - sigma * output : (x - sigma * output) / a;
+      lambda_before = lambda_t;
+      lambda_t = std::log(a / sigma);
+      const double length = std::log(a_s / sigma_s) - lambda_t, q = (lambda_t - lambda_before) / length;
+      x = sigma_s / sigma * x - a_s * std::expm1(-length) * (i == 0 ? h : h + (h - h_before) / (2 * q));
+      h_before = h;
+    }
+    CHECK_THAT(sum / 768, Catch::Matchers::WithinAbs(std::abs(x), 1e-12));
   }
 }
 
@@ -187,7 +210,7 @@ TEST_CASE("EDM's Heun ends where V6 says", "[sampler]") {
   const corruption noise{identity{}, sigma_is_time{}};
   const shape one{1, 1, 1, 1};
   const gaussian_denoiser exact{noise, Eigen::VectorXd::Zero(1), Eigen::MatrixXd::Constant(1, 1, 0.25), one};
-  const auto end = [&](int steps, double last) {
+  const auto end_of = [&](const auto& sampler, int steps, double last) {
     std::vector<double> times;
     for (int i = 0; i < steps; ++i) {
       const double high = std::pow(80.0, 1.0 / 7), low = std::pow(0.002, 1.0 / 7);
@@ -197,16 +220,34 @@ TEST_CASE("EDM's Heun ends where V6 says", "[sampler]") {
     given_noise_backend be;
     start_point<given_noise_backend, double> from{be.make<double>(one), be.make<double>(one), {0, 1}};
     from.x.view()[0] = 80.0;
-    const auto result = drive(be, edm_heun{}, noise, exact, time_grid{times}, std::move(from), 0);
+    const auto result = drive(be, sampler, noise, exact, time_grid{times}, std::move(from), 0);
     return std::pair{result.x.view()[0], result.nfe};
   };
+  const auto end = [&](int steps, double last) { return end_of(edm_heun{}, steps, last); };
   const auto [x, nfe] = end(18, 0.0);
-  CHECK_THAT(x, Catch::Matchers::WithinAbs(0.527624637001, 1e-12));  // 12 printed decimals
+  CHECK_THAT(x, as_printed("0.527624637001"));
   CHECK(nfe == 35);
+  // Karras et al., Algorithm 1: Euler in sigma to the next noise, then the mean of both slopes; Euler alone to 0.
+  double by_hand = 80.0;
+  const auto noise_at = [](int i) {
+    const double high = std::pow(80.0, 1.0 / 7), low = std::pow(0.002, 1.0 / 7);
+    return i == 18 ? 0.0 : std::pow(high + i / 17.0 * (low - high), 7.0);
+  };
+  for (int i = 0; i < 18; ++i) {
+    const double sigma = noise_at(i), next = noise_at(i + 1);
+    const auto slope = [](double at, double s) { return (at - 0.25 / (0.25 + s * s) * at) / s; };
+    const double here = slope(by_hand, sigma), there = by_hand + (next - sigma) * here;
+    by_hand = next == 0.0 ? there : by_hand + (next - sigma) * 0.5 * (here + slope(there, next));
+  }
+  CHECK_THAT(x, Catch::Matchers::WithinAbs(by_hand, 1e-12));
+  // R6's Heun takes its slopes in sigma^2 instead and ends elsewhere for as many evaluations.
+  const auto [other, other_nfe] = end_of(heun{}, 18, 0.0);
+  CHECK(other_nfe == 35);
+  CHECK(std::abs(other - x) > 1e-3);
   // The flow ends at 80 sqrt(.25 / (.25 + 6400)).
   const double wanted = 80.0 * std::sqrt(0.25 / 6400.25);
-  CHECK_THAT(wanted, Catch::Matchers::WithinAbs(0.499990234661, 1e-12));
-  CHECK_THAT((end(72, 0.0).first - wanted) / (end(144, 0.0).first - wanted), Catch::Matchers::WithinAbs(4.1547, 5e-5));
+  CHECK_THAT(wanted, as_printed("0.499990234661"));
+  CHECK_THAT((end(72, 0.0).first - wanted) / (end(144, 0.0).first - wanted), as_printed("4.1547"));
 }
 
 TEST_CASE("churn raises the noise and keeps the law", "[sampler]") {

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <limits>
 #include <string>
+#include <thread>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -217,6 +218,29 @@ TEST_CASE("the same bits in batches of 1, 7 and 64, and on 1, 2 and 3 threads", 
     if constexpr (!std::same_as<std::remove_cvref_t<decltype(corruption.linear_operator())>, gaussian_blur>)
       CHECK(same(threaded, all));
   });
+}
+
+TEST_CASE("one const sampler serves four threads with the same bits as one by one", "[sampler]") {
+  const auto check = [](const auto& sampler, const auto& corruption) {
+    const auto grid = uniform_grid(5);
+    const auto part = [&](std::size_t first, std::size_t count) {
+      serial_backend be;
+      return values_of(be, draw<float>(be, sampler, corruption, grid, {first, count}).x.view());
+    };
+    std::vector<std::vector<float>> quarters(4);
+    std::vector<std::thread> threads;
+    for (std::size_t i = 0; i < 4; ++i) threads.emplace_back([&, i] { quarters[i] = part(16 * i, 16); });
+    for (auto& each : threads) each.join();
+    for (std::size_t i = 0; i < 4; ++i) {
+      // Only the answer is printed: the lists are long.
+      const bool same = quarters[i] == part(16 * i, 16);
+      CHECK(same);
+    }
+  };
+  for_every_sampler(check);
+  check(soft_ddim{}, blurring());
+  check(naive{}, blurring());
+  check(ddim{1.0}, chain());
 }
 
 TEST_CASE("another seed and another image give other pictures", "[sampler]") {

@@ -20,6 +20,7 @@
 #include <softscore/sampler/reverse_diffusion.hpp>
 
 #include "measured_order.hpp"
+#include "printed.hpp"
 #include "random_batch.hpp"
 #include "refusal.hpp"
 
@@ -59,8 +60,11 @@ double standing_variance(const S& sampler, double v, std::size_t draws) {
 }  // namespace
 
 TEST_CASE("the Langevin step of length q leads to the variance v / (1 - q / 2v)", "[sampler]") {
-  // R9 prints v = 1, q = .1 with 12 digits.
-  CHECK_THAT(1.0 / (1.0 - 0.05), Catch::Matchers::WithinAbs(1.05263157895, 5e-12));
+  // R9's number. 004 calls 2 q the length and so means half of it; and it prints the score at the new point, with which
+  // y = x + q score(y) + sqrt(2 q) z narrows the law, to v / (1 + q / 2v).
+  CHECK_THAT(standing_variance(ula{0.1}, 1.0, 1), as_printed("1.05263157895"));
+  CHECK_THAT(standing_variance(ula{0.5 * 0.1}, 1.0, 1), Catch::Matchers::WithinRel(1.0 / 0.975, 1e-12));
+  CHECK(standing_variance(ula{0.1}, 1.0, 1) > 1.0 / 1.05 + 0.1);
   for (const double v : {0.5, 1.0, 3.0})
     for (const double q : {0.01, 0.1, 0.4}) {
       const double wanted = v / (1.0 - q / (2.0 * v));
@@ -123,8 +127,12 @@ TEST_CASE("the predictor of R8 is momentum without a signal that shrinks, and ha
   const gaussian_denoiser none{chain, Eigen::VectorXd::Zero(1), Eigen::MatrixXd::Zero(1, 1), one};
   const auto step = measured_step(reverse_diffusion{}, chain, none, one, time_grid{{1.0, 0.5}});
   const double sigma = chain.sigma(diffusion_time{1.0});
-  // R8 prints 12 digits.
-  CHECK_THAT(step.state(0, 0) + 0.02 / (sigma * sigma), Catch::Matchers::WithinAbs(1.01005050634, 5e-12));
+  const double gain = step.state(0, 0) + 0.02 / (sigma * sigma), rescaled = 1 / std::sqrt(0.98);
+  CHECK_THAT(gain, as_printed("1.01005050634"));
+  CHECK_THAT(gain, Catch::Matchers::WithinAbs(2 - std::sqrt(0.98), 1e-12));
+  // Not R1's, from which it differs by beta^2 / 4 and a term in beta^3.
+  CHECK_THAT(rescaled, as_printed("1.01015254455"));
+  CHECK_THAT(rescaled - gain, Catch::Matchers::WithinAbs(1e-4, 0.02 * 0.02 * 0.02 / 2));
   CHECK_THAT(step.noise(0, 0), Catch::Matchers::WithinAbs(std::sqrt(0.02), 1e-14));
 }
 

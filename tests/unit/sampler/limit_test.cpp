@@ -209,6 +209,43 @@ TEST_CASE("cold sampling with an estimate that is a mean tends to a quarter of t
   CHECK_THAT(2 * fine - coarse, Catch::Matchers::WithinAbs(end, 2e-6));
 }
 
+namespace {
+
+// D(x, t) = x + t u, with u as the background.
+struct adding : background_corruption<identity, severity> {
+  using background_corruption::background_corruption;
+  template <class Be, Scalar T>
+  void corrupt(Be& be, per_image<diffusion_time> times, const_view<T, typename Be::space> clean,
+               const_view<T, typename Be::space> u, view<T, typename Be::space> out) const {
+    be.combine(out, term<T, typename Be::space>{1.0, clean}, term<T, typename Be::space>{times[0].value, u});
+  }
+};
+
+}  // namespace
+
+TEST_CASE("where D(x, t) = x + t u cold sampling is exact with any restorer, and the naive step is not", "[sampler]") {
+  const adding rising{identity{}, severity{1.0}};
+  const double clean = 0.7, u = -1.9, last = 0.1;
+  const auto grid = uniform_grid(9, 1.0, last);
+  given_noise_backend be;
+  start_point<given_noise_backend, double> from{be.make<double>(one), be.make<double>(one), {0, 1}};
+  from.x.view()[0] = clean + u;
+  from.xi.view()[0] = u;
+  const auto end = drive(be, cold{}, rising, unaware_denoiser{}, grid, std::move(from), 0);
+  // Nine steps of four roundings of numbers below 4.
+  CHECK_THAT(end.x.view()[0], Catch::Matchers::WithinAbs(clean + last * u, 9 * 4 * 4 * 1.2e-16));
+  // D(h, s) with the same restorer, and cold's step with another u for every call of D.
+  double naively = clean + u, redrawn = clean + u;
+  for (std::size_t i = 0; i < grid.steps(); ++i) {
+    const double t = grid[i].t.value, s = grid[i].s.value, rest = 1 - t;
+    naively = rest / (rest * rest + t * t) * naively + s * u;
+    const auto fresh = [&](std::size_t call) { return u * std::cos(static_cast<double>(2 * i + call)); };
+    redrawn += s * fresh(1) - t * fresh(0);
+  }
+  CHECK(std::abs(naively - (clean + last * u)) > 0.1);
+  CHECK(std::abs(redrawn - (clean + last * u)) > 0.1);
+}
+
 TEST_CASE("cold sampling of a noisy corruption keeps the first noise", "[sampler]") {
   // The limit of x_s = x_t + (C_s - C_t) h is dx = C' h(x, t) dt. For a fade C' is the same at every time, -m on the
   // diagonal, so that X' = C' J X, X(1) = I, gives the law V = X V_1 X^T; here by the classical Runge-Kutta method in

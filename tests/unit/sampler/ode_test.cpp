@@ -72,6 +72,42 @@ double gap(const A& a, const B& b, const C& corruption, const time_grid& grid) {
 
 }  // namespace
 
+TEST_CASE("with differences of the signal in the place of its slope RK4 falls to order 2", "[sampler]") {
+  // R7, on one element of variance 1/2 under preserved variance: x stays x times a factor. The stages of the mistaken
+  // method are (a_s - a_t) h - (sigma_s^2 - sigma_t^2) score / 2, at the stages' own times and points.
+  const auto corruption = preserving();
+  const shape one{1, 1, 1, 1};
+  const gaussian_denoiser exact{corruption, Eigen::VectorXd::Zero(1), Eigen::MatrixXd::Constant(1, 1, 0.5), one};
+  const auto a = [&](double t) { return corruption.signal_gain(diffusion_time{t}); };
+  const auto variance = [&](double t) { return std::pow(corruption.sigma(diffusion_time{t}), 2); };
+  const auto by_differences = [&](const time_grid& grid) {
+    double x = 1;
+    for (std::size_t i = 0; i < grid.steps(); ++i) {
+      const double t = grid[i].t.value, s = grid[i].s.value, middle = 0.5 * (t + s);
+      const auto stage = [&](double at, double time) {
+        const double spread = 0.5 * a(time) * a(time) + variance(time), h = 0.5 * a(time) / spread * at;
+        return (a(s) - a(t)) * h + 0.5 * (variance(s) - variance(t)) / spread * at;
+      };
+      const double k1 = stage(x, t), k2 = stage(x + 0.5 * k1, middle), k3 = stage(x + 0.5 * k2, middle),
+                   k4 = stage(x + k3, s);
+      x += (k1 + 2 * k2 + 2 * k3 + k4) / 6;
+    }
+    return x;
+  };
+  const auto shipped = [&](const time_grid& grid) {
+    return measured_step(rk4{}, corruption, exact, one, grid).state(0, 0);
+  };
+  // The flow keeps x over its own deviation.
+  const double wanted = std::sqrt((0.5 * a(0.05) * a(0.05) + variance(0.05)) / (0.5 * a(1.0) * a(1.0) + variance(1.0)));
+  const auto ratio = [&](const auto& factor) {
+    return (factor(uniform_grid(32, 1.0, 0.05)) - wanted) / (factor(uniform_grid(64, 1.0, 0.05)) - wanted);
+  };
+  // 2^2 and 2^4, each with what the next term of its expansion leaves at 32 steps.
+  CAPTURE(ratio(by_differences), ratio(shipped));
+  CHECK_THAT(ratio(by_differences), Catch::Matchers::WithinRel(4.0, 0.01));
+  CHECK_THAT(ratio(shipped), Catch::Matchers::WithinRel(16.0, 0.1));
+}
+
 TEST_CASE("Euler-Maruyama is momentum where the variance of the noise is a straight line", "[sampler]") {
   // Two ways to the same numbers, of size 1, over eight steps.
   const corruption walk{identity{}, brownian{}};

@@ -5,6 +5,7 @@
 #include <array>
 #include <cmath>
 #include <cstddef>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -26,6 +27,7 @@
 #include <softscore/sampler/probability_flow.hpp>
 
 #include "affine_step.hpp"
+#include "printed.hpp"
 
 using namespace softscore;
 
@@ -86,24 +88,64 @@ auto v9_denoiser() {
   return gaussian_denoiser{v9_corruption(), Eigen::VectorXd::Zero(2), covariance, pair};
 }
 
+// V9's formulas by hand, with the inverse of a 2 x 2 matrix written out.
+struct by_hand {
+  Eigen::Matrix2d signal;
+  double sigma{};
+
+  explicit by_hand(bool at_t) : sigma{at_t ? 0.3 : 0.2} {
+    if (at_t)
+      signal << 0.8, 0.1, 0.1, 0.5;
+    else
+      signal << 0.9, 0.05, 0.05, 0.7;
+  }
+  // P4: h = S C^T (C S C^T + sigma^2 I)^-1 x.
+  Eigen::Vector2d estimate(const Eigen::Vector2d& x) const {
+    Eigen::Matrix2d covariance;
+    covariance << 2, 1, 1, 2;
+    const Eigen::Matrix2d m = signal * covariance * signal.transpose() + sigma * sigma * Eigen::Matrix2d::Identity();
+    Eigen::Matrix2d turned;
+    turned << m(1, 1), -m(0, 1), -m(1, 0), m(0, 0);
+    return covariance * signal.transpose() * turned * x / (m(0, 0) * m(1, 1) - m(0, 1) * m(1, 0));
+  }
+  // P1: score = (C h - x) / sigma^2.
+  Eigen::Vector2d score(const Eigen::Vector2d& x) const { return (signal * estimate(x) - x) / (sigma * sigma); }
+};
+
+// R0: C_s h + c (x - C_t h) + n z.
+Eigen::Vector2d family_by_hand(double c, double n) {
+  const by_hand t{true}, s{false};
+  const Eigen::Vector2d x{1.0, -1.0}, z{0.5, -0.25}, h = t.estimate(x);
+  return s.signal * h + c * (x - t.signal * h) + n * z;
+}
+
 template <class S>
-void check_v9(const S& sampler, double first, double second) {
+void check_v9(const S& sampler, const char* first, const char* second, const Eigen::Vector2d& formula) {
   const auto x = one_step(sampler, v9_corruption(), v9_denoiser(), {1.0, -1.0}, {0.5, -0.25}, 1.0, 0.5);
-  CHECK_THAT(x[0], Catch::Matchers::WithinAbs(first, 1e-11));
-  CHECK_THAT(x[1], Catch::Matchers::WithinAbs(second, 1e-11));
+  CHECK_THAT(x[0], as_printed(first));
+  CHECK_THAT(x[1], as_printed(second));
+  CHECK_THAT(x[0], Catch::Matchers::WithinAbs(formula[0], 1e-12));
+  CHECK_THAT(x[1], Catch::Matchers::WithinAbs(formula[1], 1e-12));
 }
 
 }  // namespace
 
 TEST_CASE("one step of every sampler gives V9's numbers", "[sampler]") {
-  // The numbers are printed with 11 decimals: half a unit of the last is 5e-12.
-  check_v9(naive{}, 1.11243093923, -1.13011049724);
-  check_v9(momentum{}, 1.20894888690, -1.27229212301);
-  check_v9(probability_flow{}, 1.15009208103, -1.30156537753);
-  check_v9(ddim{}, 1.13950276243, -1.28453038674);
-  check_v9(soft_ddim{}, 1.13950276243, -1.28453038674);
-  check_v9(soft_ddim{0.1}, 1.17247836623, -1.28214331459);
-  check_v9(heun{}, 1.16317711691, -1.33350565134);
+  const double r = 4.0 / 9;
+  check_v9(naive{}, "1.11243093923", "-1.13011049724", family_by_hand(0.0, 0.2));
+  check_v9(momentum{}, "1.20894888690", "-1.27229212301", family_by_hand(r, std::sqrt(0.05)));
+  // R4's first bracket is negative: with the other sign C_t h - x counts 1 - r the other way.
+  CHECK(std::abs(family_by_hand(2 - r, std::sqrt(0.05))[0] - 1.20894888690) > 0.1);
+  check_v9(probability_flow{}, "1.15009208103", "-1.30156537753", family_by_hand((1 + r) / 2, 0.0));
+  check_v9(ddim{}, "1.13950276243", "-1.28453038674", family_by_hand(2.0 / 3, 0.0));
+  check_v9(soft_ddim{}, "1.13950276243", "-1.28453038674", family_by_hand(2.0 / 3, 0.0));
+  check_v9(soft_ddim{0.1}, "1.17247836623", "-1.28214331459", family_by_hand(std::sqrt(0.03) / 0.3, 0.1));
+  // R6: from the flow's step x' the mean of both slopes.
+  const by_hand t{true}, s{false};
+  const Eigen::Vector2d x{1.0, -1.0}, there = family_by_hand((1 + r) / 2, 0.0);
+  check_v9(heun{}, "1.16317711691", "-1.33350565134",
+           x + 0.5 * ((s.signal - t.signal) * (t.estimate(x) + s.estimate(there)) +
+                      0.5 * 0.05 * (t.score(x) + s.score(there))));
 }
 
 TEST_CASE("the exact denoiser and its score give V9's numbers", "[sampler]") {
@@ -114,12 +156,18 @@ TEST_CASE("the exact denoiser and its score give V9's numbers", "[sampler]") {
   const auto exact = v9_denoiser();
   auto memory = exact.workspace<double>(be, pair);
   exact.estimate(be, question{{0, 1}, diffusion_time{1.0}}, x.view(), h.view(), memory);
-  CHECK_THAT(h.view()[0], Catch::Matchers::WithinAbs(1.21546961326, 1e-11));
-  CHECK_THAT(h.view()[1], Catch::Matchers::WithinAbs(-1.62983425414, 1e-11));
+  CHECK_THAT(h.view()[0], as_printed("1.21546961326"));
+  CHECK_THAT(h.view()[1], as_printed("-1.62983425414"));
   v9_corruption().signal(be, diffusion_time{1.0}, h.view(), blurred.view());
-  // Divided by sigma^2 = 0.09, the rounding of the print is below 6e-11.
-  CHECK_THAT((blurred.view()[0] - 1.0) / 0.09, Catch::Matchers::WithinAbs(-2.11786372007, 1e-10));
-  CHECK_THAT((blurred.view()[1] + 1.0) / 0.09, Catch::Matchers::WithinAbs(3.40699815838, 1e-10));
+  const double first = (blurred.view()[0] - 1.0) / 0.09, second = (blurred.view()[1] + 1.0) / 0.09;
+  CHECK_THAT(first, as_printed("-2.11786372007"));
+  CHECK_THAT(second, as_printed("3.40699815838"));
+  const by_hand t{true};
+  const Eigen::Vector2d at{1.0, -1.0};
+  CHECK_THAT(h.view()[0], Catch::Matchers::WithinAbs(t.estimate(at)[0], 1e-12));
+  CHECK_THAT(h.view()[1], Catch::Matchers::WithinAbs(t.estimate(at)[1], 1e-12));
+  CHECK_THAT(first, Catch::Matchers::WithinAbs(t.score(at)[0], 1e-12));
+  CHECK_THAT(second, Catch::Matchers::WithinAbs(t.score(at)[1], 1e-12));
 }
 
 namespace {
@@ -178,32 +226,68 @@ TEST_CASE("where the noise stands still every kept residual is kept whole, at 0 
   check(corruption{gaussian_blur{}, noiseless{}});
 }
 
+namespace {
+
+// abar of S1 at an index from 0, by its product.
+double abar_by_hand(int index) {
+  long double product = 1;
+  for (int i = 0; i <= index; ++i) product *= 1 - (1e-4L + i * (0.02L - 1e-4L) / 999);
+  return static_cast<double>(product);
+}
+
+}  // namespace
+
 TEST_CASE("ddpm takes R1's and V2's steps", "[sampler]") {
   const corruption ddpm_chain{scaling{}, linear_beta{}};
   // R1 counts the indices from 1, as we do, V2 from 0.
   const auto at = [](int index) { return (index + 1) / 1000.0; };
   const step_weights skip = weights_of(ddpm{ancestral_variance::small}, ddpm_chain, 0.5, 0.4);
-  // 12 printed decimals.
-  CHECK_THAT(skip.add * skip.add, Catch::Matchers::WithinAbs(0.521733312947, 1e-12));
-  CHECK_THAT(skip.keep, Catch::Matchers::WithinAbs(0.554317194255, 1e-12));
+  CHECK_THAT(skip.add * skip.add, as_printed("0.521733312947"));
+  CHECK_THAT(skip.keep, as_printed("0.554317194255"));
   const auto variance = [&](int t, int s) {
     const step_weights w = weights_of(ddim{1.0}, ddpm_chain, at(t), at(s));
     return w.add * w.add;
   };
-  CHECK_THAT(variance(420, 400), Catch::Matchers::WithinAbs(0.147719512841, 1e-12));
-  CHECK_THAT(variance(980, 960), Catch::Matchers::WithinAbs(0.324605235875, 1e-12));
-  CHECK_THAT(variance(487, 486), Catch::Matchers::WithinAbs(0.00979157198569, 1e-14));
+  for (const auto& [t, s, printed] :
+       {std::tuple{420, 400, "0.147719512841"}, {980, 960, "0.324605235875"}, {487, 486, "0.00979157198569"}}) {
+    CHECK_THAT(variance(t, s), as_printed(printed));
+    const double of_t = abar_by_hand(t), of_s = abar_by_hand(s);
+    CHECK_THAT(variance(t, s), Catch::Matchers::WithinAbs((1 - of_s) / (1 - of_t) * (1 - of_t / of_s), 1e-12));
+  }
   // E2 at index 500: x_{t-1} = of_h h + of_x x_t + noise.
   const step_weights next = weights_of(ddpm{ancestral_variance::small}, ddpm_chain, at(500), at(499));
   const double a_t = ddpm_chain.signal_gain(diffusion_time{at(500)}),
                a_s = ddpm_chain.signal_gain(diffusion_time{at(499)});
-  CHECK_THAT(next.add * next.add, Catch::Matchers::WithinAbs(0.0100513357789, 1e-13));
-  CHECK_THAT(a_s - next.keep * a_t, Catch::Matchers::WithinAbs(0.00305805707563, 1e-14));
-  CHECK_THAT(next.keep, Catch::Matchers::WithinAbs(0.994104350757, 1e-12));
+  CHECK_THAT(next.add * next.add, as_printed("0.0100513357789"));
+  CHECK_THAT(a_s - next.keep * a_t, as_printed("0.00305805707563"));
+  CHECK_THAT(next.keep, as_printed("0.994104350757"));
+  const double of_t = abar_by_hand(500), of_s = abar_by_hand(499), beta = 1e-4 + 500 * (0.02 - 1e-4) / 999;
+  CHECK_THAT(next.add * next.add, Catch::Matchers::WithinAbs(beta * (1 - of_s) / (1 - of_t), 1e-12));
+  CHECK_THAT(a_s - next.keep * a_t, Catch::Matchers::WithinAbs(std::sqrt(of_s) * beta / (1 - of_t), 1e-12));
+  CHECK_THAT(next.keep, Catch::Matchers::WithinAbs(std::sqrt(1 - beta) * (1 - of_s) / (1 - of_t), 1e-12));
   // With beta instead, the variance is the schedule's own beta.
   const step_weights large = weights_of(ddpm{}, ddpm_chain, at(500), at(499));
   CHECK_THAT(large.add * large.add, Catch::Matchers::WithinAbs(1e-4 + 500 * (0.02 - 1e-4) / 999, 1e-15));
   CHECK(large.keep == next.keep);
+}
+
+TEST_CASE("one step of ddpm back is P3's mean, which the misprints of the sources are not", "[sampler]") {
+  const corruption ddpm_chain{scaling{}, linear_beta{}};
+  const int index = 500;  // from 0
+  const double of_t = abar_by_hand(index), alpha = of_t / abar_by_hand(index - 1), beta = 1 - alpha;
+  const double a = std::sqrt(of_t), sigma = std::sqrt(1 - of_t), x = 0.8, h = -0.3, eps = (x - a * h) / sigma;
+  for (const auto variance : {ancestral_variance::small, ancestral_variance::large}) {
+    const step_weights w = weights_of(ddpm{variance}, ddpm_chain, (index + 1) / 1000.0, index / 1000.0);
+    const double mean = std::sqrt(of_t / alpha) * h + w.keep * (x - a * h);
+    // R1 and, with score = -eps / sigma_t, P3.
+    CHECK_THAT(mean, Catch::Matchers::WithinAbs((x - beta / sigma * eps) / std::sqrt(alpha), 1e-12));
+    CHECK_THAT(mean, Catch::Matchers::WithinAbs((x + beta * (-eps / sigma)) / std::sqrt(alpha), 1e-12));
+    // P5: 003's mean belongs to an eps of the other sign, 004 Eq 38 has a plus. R1: bars of 002 that came or went.
+    for (const double misprint :
+         {(x + beta / sigma * eps) / std::sqrt(alpha), (x - beta / sigma * eps) / std::sqrt(of_t),
+          (x - beta / std::sqrt(beta) * eps) / std::sqrt(alpha)})
+      CHECK(std::abs(mean - misprint) > 1e-3);
+  }
 }
 
 TEST_CASE("ddim with eta 1 is ddpm with the smaller variance", "[sampler]") {
@@ -226,7 +310,7 @@ TEST_CASE("DDIM on a known density ends where V6 says", "[sampler]") {
   const corruption ddpm_chain{scaling{}, linear_beta{}};
   const shape one{1, 1, 1, 1};
   const gaussian_denoiser exact{ddpm_chain, Eigen::VectorXd::Zero(1), Eigen::MatrixXd::Constant(1, 1, 0.25), one};
-  for (const auto& [steps, end] : {std::pair{50, 0.472439113028}, {1000, 0.498495282996}}) {
+  for (const auto& [steps, end] : {std::pair{50, "0.472439113028"}, {1000, "0.498495282996"}}) {
     std::vector<double> times;
     for (int i = steps - 1; i >= 0; --i) times.push_back((i * (1000 / steps) + 1) / 1000.0);
     times.push_back(0.0);
@@ -234,8 +318,17 @@ TEST_CASE("DDIM on a known density ends where V6 says", "[sampler]") {
     start_point<given_noise_backend, double> from{be.make<double>(one), be.make<double>(one), {0, 1}};
     from.x.view()[0] = 1.0;
     const auto result = drive(be, ddim{}, ddpm_chain, exact, time_grid{times}, std::move(from), 0);
-    // 12 printed decimals.
-    CHECK_THAT(result.x.view()[0], Catch::Matchers::WithinAbs(end, 1e-12));
+    CHECK_THAT(result.x.view()[0], as_printed(end));
+    // Each step multiplies x by a_s j + sigma_s / sigma_t (1 - a_t j), h = j x and j = a_t / 4 / (abar_t / 4 +
+    // sigma_t^2).
+    double x = 1;
+    for (int i = steps - 1; i >= 0; --i) {
+      const double of_t = abar_by_hand(i * (1000 / steps)),
+                   of_s = i == 0 ? 1.0 : abar_by_hand((i - 1) * (1000 / steps));
+      const double a = std::sqrt(of_t), j = 0.25 * a / (0.25 * of_t + 1 - of_t);
+      x *= std::sqrt(of_s) * j + std::sqrt((1 - of_s) / (1 - of_t)) * (1 - a * j);
+    }
+    CHECK_THAT(result.x.view()[0], Catch::Matchers::WithinAbs(x, 1e-12));
   }
 }
 
@@ -271,7 +364,7 @@ TEST_CASE("DDIM on the ramp gives V3's sums", "[sampler]") {
   std::vector<double> times;
   for (int i = 9; i >= 0; --i) times.push_back((100 * i + 1) / 1000.0);
   times.push_back(0.0);
-  for (const auto& [velocity, sum] : {std::pair{false, 172.006522168}, {true, 52.5301238453}}) {
+  for (const auto& [velocity, sum] : {std::pair{false, "172.006522168"}, {true, "52.5301238453"}}) {
     given_noise_backend be;
     start_point<given_noise_backend, double> from{be.make<double>(ramp), be.make<double>(ramp), {0, 1}};
     for (std::size_t i = 0; i < 768; ++i) from.x.view()[i] = static_cast<double>(i) / 768;
@@ -279,17 +372,30 @@ TEST_CASE("DDIM on the ramp gives V3's sums", "[sampler]") {
                               time_grid{times}, std::move(from), 0);
     double total = 0;
     for (std::size_t i = 0; i < 768; ++i) total += std::abs(result.x.view()[i]);
-    // Printed to 12 digits: 5e-10 here.
-    CHECK_THAT(total, Catch::Matchers::WithinAbs(sum, 1e-9));
+    CHECK_THAT(total, as_printed(sum));
+    // The same in the field's words: x_0 from the output and cut, eps from both, a_s x_0 + sigma_s eps.
+    double wanted = 0;
+    for (int pixel = 0; pixel < 768; ++pixel) {
+      double x = pixel / 768.0;
+      for (int index = 900; index >= 0; index -= 100) {
+        const double of_t = abar_by_hand(index), of_s = index == 0 ? 1.0 : abar_by_hand(index - 100);
+        const double a = std::sqrt(of_t), sigma = std::sqrt(1 - of_t), output = x * index / (index + 1);
+        const double clean = std::clamp(velocity ? a * x - sigma * output : (x - sigma * output) / a, -1.0, 1.0);
+        x = std::sqrt(of_s) * clean + std::sqrt(1 - of_s) * (x - a * clean) / sigma;
+      }
+      wanted += std::abs(x);
+    }
+    // 768 numbers below 1, each to a few roundings.
+    CHECK_THAT(total, Catch::Matchers::WithinAbs(wanted, 1e-12 * 172));
   }
 }
 
 TEST_CASE("cold takes the same step as the family with c = 1 and n = 0", "[sampler]") {
   // x + C_s h - C_t h, from V9's h: x_s - x = (C_s - C_t) h.
   const auto x = one_step(cold{}, v9_corruption(), v9_denoiser(), {1.0, -1.0}, {}, 1.0, 0.5);
-  const double h0 = 1.21546961326, h1 = -1.62983425414;
-  CHECK_THAT(x[0], Catch::Matchers::WithinAbs(1.0 + 0.1 * h0 - 0.05 * h1, 1e-11));
-  CHECK_THAT(x[1], Catch::Matchers::WithinAbs(-1.0 - 0.05 * h0 + 0.2 * h1, 1e-11));
+  const Eigen::Vector2d wanted = family_by_hand(1.0, 0.0);
+  CHECK_THAT(x[0], Catch::Matchers::WithinAbs(wanted[0], 1e-12));
+  CHECK_THAT(x[1], Catch::Matchers::WithinAbs(wanted[1], 1e-12));
 }
 
 TEST_CASE("samplers refuse numbers that cannot be right", "[sampler]") {
