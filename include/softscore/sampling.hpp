@@ -68,6 +68,7 @@
 #include <softscore/sampler/dpm_solver.hpp>
 #include <softscore/sampler/dpm_solver_pp_2m.hpp>
 #include <softscore/sampler/dpm_solver_pp_3m.hpp>
+#include <softscore/sampler/dpm_solver_pp_3m_sde.hpp>
 #include <softscore/sampler/dps.hpp>
 #include <softscore/sampler/drive.hpp>
 #include <softscore/sampler/edm_heun.hpp>

@@ -160,23 +160,24 @@ struct half_way {
   double operator()(diffusion_time) const { return 0.5; }
 };
 
-using samplers = list<role<"ddpm", ddpm, score | scalar>,                            //
-                      role<"learned_ddpm", learned_ddpm<half_way>, score | scalar>,  //
-                      role<"ddim", ddim, score>,                                     //
-                      role<"soft_ddim", soft_ddim, score>,                           //
-                      role<"naive", naive, score>,                                   //
-                      role<"momentum", momentum, score>,                             //
-                      role<"probability_flow", probability_flow, score>,             //
-                      role<"alternating", alternating, score>,                       //
-                      role<"heun", heun, score>,                                     //
-                      role<"edm_heun", edm_heun, score | scalar>,                    //
-                      role<"dpm_solver<1>", dpm_solver<1>, score | scalar>,          //
-                      role<"dpm_solver<2>", dpm_solver<2>, score | scalar>,          //
-                      role<"dpm_solver<3>", dpm_solver<3>, score | scalar>,          //
-                      role<"dpm_solver_pp_2m", dpm_solver_pp_2m, score>,             //
-                      role<"dpm_solver_pp_2m_sde", dpm_solver_pp_2m_sde, score>,     //
-                      role<"dpm_solver_pp_3m", dpm_solver_pp_3m, score | scalar>,    //
-                      role<"unipc<2>", unipc<2>, score | scalar>,                    //
+using samplers = list<role<"ddpm", ddpm, score | scalar>,                                  //
+                      role<"learned_ddpm", learned_ddpm<half_way>, score | scalar>,        //
+                      role<"ddim", ddim, score>,                                           //
+                      role<"soft_ddim", soft_ddim, score>,                                 //
+                      role<"naive", naive, score>,                                         //
+                      role<"momentum", momentum, score>,                                   //
+                      role<"probability_flow", probability_flow, score>,                   //
+                      role<"alternating", alternating, score>,                             //
+                      role<"heun", heun, score>,                                           //
+                      role<"edm_heun", edm_heun, score | scalar>,                          //
+                      role<"dpm_solver<1>", dpm_solver<1>, score | scalar>,                //
+                      role<"dpm_solver<2>", dpm_solver<2>, score | scalar>,                //
+                      role<"dpm_solver<3>", dpm_solver<3>, score | scalar>,                //
+                      role<"dpm_solver_pp_2m", dpm_solver_pp_2m, score>,                   //
+                      role<"dpm_solver_pp_2m_sde", dpm_solver_pp_2m_sde, score>,           //
+                      role<"dpm_solver_pp_3m", dpm_solver_pp_3m, score | scalar>,          //
+                      role<"dpm_solver_pp_3m_sde", dpm_solver_pp_3m_sde, score | scalar>,  //
+                      role<"unipc<2>", unipc<2>, score | scalar>,                          //
                       role<"exponential_integrator<2>", exponential_integrator<2>, score | modes>,
                       role<"euler", euler, score | slope>,                                   //
                       role<"midpoint", midpoint, score | slope>,                             //

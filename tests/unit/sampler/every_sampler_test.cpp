@@ -24,6 +24,7 @@
 #include <softscore/sampler/dpm_solver.hpp>
 #include <softscore/sampler/dpm_solver_pp_2m.hpp>
 #include <softscore/sampler/dpm_solver_pp_3m.hpp>
+#include <softscore/sampler/dpm_solver_pp_3m_sde.hpp>
 #include <softscore/sampler/drive.hpp>
 #include <softscore/sampler/edm_heun.hpp>
 #include <softscore/sampler/euler.hpp>
@@ -79,6 +80,8 @@ void for_every_sampler(const Check& check) {
   check(dpm_solver_pp_2m{}, preserving(), 0);
   check(dpm_solver_pp_2m_sde{}, fading(), 0);
   check(dpm_solver_pp_3m{}, preserving(), 1);
+  check(dpm_solver_pp_3m_sde{}, preserving(), 0);
+  check(dpm_solver_pp_3m_sde{0.0}, preserving(), 0);
   check(unipc<1>{}, preserving(), 0);
   check(unipc<2>{}, preserving(), 0);
   check(unipc<3>{}, preserving(), 2);
