@@ -82,6 +82,7 @@
 #include <softscore/sampler/midpoint.hpp>
 #include <softscore/sampler/momentum.hpp>
 #include <softscore/sampler/naive.hpp>
+#include <softscore/sampler/naive_cold.hpp>
 #include <softscore/sampler/pigdm.hpp>
 #include <softscore/sampler/predictor_corrector.hpp>
 #include <softscore/sampler/probability_flow.hpp>

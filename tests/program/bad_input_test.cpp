@@ -147,7 +147,8 @@ TEST_CASE("A sampler that a recipe forbids is refused with the reason and those 
   for (const char* sampler : {"ddpm", "ddim", "naive", "momentum", "probability_flow", "heun"}) {
     const temporary_folder folder;
     refused(small_run("eraser", folder, {"--sampler", sampler}),
-            "it must be one that fits the recipe eraser: cold (it needs a score, and a corruption whose noise is not "
+            "it must be one that fits the recipe eraser: cold, naive_cold (it needs a score, and a corruption whose "
+            "noise is not "
             "normal has none)");
   }
   refused({"sample", "--checkpoint", checkpoint(), "--sampler", "ddpm", "--out", (trained() / "x.npy").string()},

@@ -197,7 +197,8 @@ using samplers = list<role<"ddpm", ddpm, score | scalar>,                       
                       role<"ddrm", ddrm<gaussian_blur>, score | scalar>,                     //
                       role<"diffpir", diffpir<motion_blur>, score>,                          //
                       role<"projection", projection<random_mask>, score>,                    //
-                      role<"cold", cold, none>>;
+                      role<"cold", cold, none>,                                              //
+                      role<"naive_cold", naive_cold, background>>;
 
 // A denoiser asks of the corruption that it is made for, and gives the sampler something.
 template <text Name, template <class> class On, unsigned Asks, unsigned Gives>

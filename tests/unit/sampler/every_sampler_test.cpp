@@ -10,11 +10,14 @@
 #include <vector>
 
 #include <softscore/backend/serial/backend.hpp>
+#include <softscore/corruption/background_corruption.hpp>
 #include <softscore/corruption/corruption.hpp>
+#include <softscore/corruption/severity.hpp>
 #include <softscore/corruption/variance_exploding.hpp>
 #include <softscore/corruption/variance_preserving.hpp>
 #include <softscore/operator/centred_mask.hpp>
 #include <softscore/operator/dct_blur.hpp>
+#include <softscore/operator/eraser.hpp>
 #include <softscore/operator/fade.hpp>
 #include <softscore/operator/fft_blur.hpp>
 #include <softscore/operator/scaling.hpp>
@@ -33,6 +36,7 @@
 #include <softscore/sampler/langevin.hpp>
 #include <softscore/sampler/learned_ddpm.hpp>
 #include <softscore/sampler/midpoint.hpp>
+#include <softscore/sampler/naive_cold.hpp>
 #include <softscore/sampler/predictor_corrector.hpp>
 #include <softscore/sampler/reverse_diffusion.hpp>
 #include <softscore/sampler/rk4.hpp>
@@ -57,6 +61,7 @@ auto heating() {
 auto masking() {
   return corruption{centred_mask{}, variance_exploding{.sigma_min = 0.1, .sigma_max = 2.0, .level_max = 4.0}};
 }
+auto erasing() { return background_corruption{eraser{image.height, image.width, 20}, severity{20.0}}; }
 double third(diffusion_time) { return 1.0 / 3; }
 
 // Calls check(sampler, corruption, more), where a grid of N steps that ends above 0 takes N evaluations_per_step + more
@@ -99,6 +104,7 @@ void for_every_sampler(const Check& check) {
         0);
   check(annealed_langevin<3>{}, fading(), 0);
   check(ula{1e-3}, fading(), 0);
+  check(naive_cold{}, erasing(), 0);
 }
 
 template <class T, class S, class C, class Observer = no_observer>
