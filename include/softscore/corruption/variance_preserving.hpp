@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include <softscore/core/error.hpp>
 #include <softscore/corruption/concept.hpp>
 
 namespace softscore {
@@ -11,6 +12,13 @@ namespace softscore {
 /// whose level is -log a_t.
 struct variance_preserving {
   double rate_first{0.1}, rate_last{20.0};
+
+  /// Throws `error` unless the rates are finite, not negative and not both 0.
+  void check() const {
+    require(rate_first >= 0.0 && std::isfinite(rate_first), "rate_first", rate_first, "at least 0 and finite");
+    require(rate_last >= 0.0 && rate_first + rate_last > 0.0 && std::isfinite(rate_last), "rate_last", rate_last,
+            "at least 0, finite, and not 0 if rate_first is");
+  }
 
   level level_at(diffusion_time t) const { return level{0.5 * integral(t.value)}; }
   double sigma_at(diffusion_time t) const { return std::sqrt(-std::expm1(-integral(t.value))); }
