@@ -23,6 +23,7 @@
 #include <softscore/corruption/variance_preserving.hpp>
 #include <softscore/denoiser/classifier_free.hpp>
 #include <softscore/denoiser/classifier_guided.hpp>
+#include <softscore/denoiser/conversions.hpp>
 #include <softscore/denoiser/edm_denoiser.hpp>
 #include <softscore/denoiser/in_precision.hpp>
 #include <softscore/denoiser/learned_variance_denoiser.hpp>
