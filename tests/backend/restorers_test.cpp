@@ -30,9 +30,9 @@ TEST_CASE("samplers for inverse problems draw the same on every backend", "[samp
   const measurement masked{centred_mask{}, level{2.0}};
   // The pseudo-inverse of a blur would magnify roundings.
   check_on_all_backends("projection", projection{masked, seen}, noise);
-  check_on_all_backends("diffpir", diffpir{blurred, seen}, noise, steady_denoiser{}, {.threads_round = true});
-  check_on_all_backends("pigdm", pigdm{blurred, seen}, noise, steady_denoiser{}, {.threads_round = true});
-  check_on_all_backends("dps", dps{blurred, seen}, noise, steady_denoiser{}, {.threads_round = true});
+  check_on_all_backends("diffpir", diffpir{blurred, seen}, noise);
+  check_on_all_backends("pigdm", pigdm{blurred, seen}, noise);
+  check_on_all_backends("dps", dps{blurred, seen}, noise);
   check_on_all_backends("ddrm", ddrm{blurred, seen}, noise);
   check_on_all_backends("repaint", repaint{masked, seen, 2}, noise);
 }

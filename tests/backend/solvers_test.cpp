@@ -40,7 +40,7 @@ TEST_CASE("solvers in time draw the same on every backend", "[samplers]") {
   check_on_all_backends("heun", heun{}, fading);
   check_on_all_backends("rk4", rk4{}, fading);
   // At its default tolerance a step of this grid is taken in a handful of parts.
-  check_on_all_backends("dormand_prince", dormand_prince{}, fading, steady_denoiser{}, {.parts = 10});
+  check_on_all_backends("dormand_prince", dormand_prince{}, fading, steady_denoiser{}, 10);
   check_on_all_backends("adams_bashforth<4>", adams_bashforth<4>{}, fading);
 }
 
