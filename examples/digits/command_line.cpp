@@ -68,7 +68,8 @@ class flags {
   }
   void sampling(sampling_plan& plan, std::optional<std::string>& sampler, std::optional<std::size_t>& steps) {
     word("--sampler", "NAME", sampler,
-         "ddpm, ddim, naive, momentum, probability_flow, heun or cold, as far as the recipe allows (the recipe's)");
+         "ddpm, ddim, naive, momentum, probability_flow, heun, cold or naive_cold, as far as the recipe allows (the "
+         "recipe's)");
     whole("--steps", steps, "steps of the sampler from time 1 to time 0 (the recipe's)", 1, 1000000);
     whole("--count", plan.count, "images to draw (" + std::to_string(plan.count) + ")", 1, 10000000);
     whole("--sample-batch", plan.batch,

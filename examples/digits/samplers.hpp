@@ -11,6 +11,7 @@
 #include <softscore/sampler/heun.hpp>
 #include <softscore/sampler/momentum.hpp>
 #include <softscore/sampler/naive.hpp>
+#include <softscore/sampler/naive_cold.hpp>
 #include <softscore/sampler/probability_flow.hpp>
 
 // The samplers by name. Whether one fits a recipe is asked of the types, so this list knows nothing about recipes.
@@ -30,6 +31,7 @@ inline auto all_samplers() {
                     named_sampler<momentum>{"momentum", {}},
                     named_sampler<heun>{"heun", {}},
                     named_sampler<cold>{"cold", {}},
+                    named_sampler<naive_cold>{"naive_cold", {}},
                     named_sampler<probability_flow>{"probability_flow", {}}};
 }
 

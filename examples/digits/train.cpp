@@ -11,10 +11,19 @@
 #include "data.hpp"
 #include "files.hpp"
 #include "interrupt.hpp"
+#include "memory.hpp"
 #include "results.hpp"
 
 namespace digits {
 namespace {
+
+// The images, where they and a step of training fit into memory; of stroke digits that is known before they are drawn.
+softscore::data_set load_training_data(const run_settings& settings) {
+  if (settings.data.empty()) require_memory(settings, stroke_digits_asked(settings));
+  auto data = load_data(settings);
+  require_memory(settings, data.training.extent());
+  return data;
+}
 
 // Trains (on from `from`, if given), saves, and writes the results.
 void train_and_show(model& m, run_settings settings, const results_plan& plan, const softscore::data_set& data,
@@ -56,7 +65,7 @@ void run(train_command command) {
   command.settings.training.check();
   find_recipe(command.settings.recipe);
   require_no_checkpoint(plan.checkpoint, command.overwrite);
-  const auto data = load_data(command.settings);
+  const auto data = load_training_data(command.settings);
   const auto images = data.training.extent();
   softscore::require(command.settings.training.batch <= images.images, "--batch", command.settings.training.batch,
                      "at most the number of training images, " + std::to_string(images.images));
@@ -89,7 +98,7 @@ void run(resume_command command) {
   if (plan.out.empty()) plan.out = plan.checkpoint.parent_path();
   if (plan.out.empty()) plan.out = ".";
 
-  const auto data = load_data(settings);
+  const auto data = load_training_data(settings);
   require_trained_on(data, loaded.about.fingerprint, plan.checkpoint);
   const held_folder held{plan.out};
   require_results_writable(plan.out);

@@ -23,6 +23,7 @@
 #include <softscore/corruption/variance_preserving.hpp>
 #include <softscore/denoiser/classifier_free.hpp>
 #include <softscore/denoiser/classifier_guided.hpp>
+#include <softscore/denoiser/conversions.hpp>
 #include <softscore/denoiser/edm_denoiser.hpp>
 #include <softscore/denoiser/in_precision.hpp>
 #include <softscore/denoiser/learned_variance_denoiser.hpp>
@@ -68,6 +69,7 @@
 #include <softscore/sampler/dpm_solver.hpp>
 #include <softscore/sampler/dpm_solver_pp_2m.hpp>
 #include <softscore/sampler/dpm_solver_pp_3m.hpp>
+#include <softscore/sampler/dpm_solver_pp_3m_sde.hpp>
 #include <softscore/sampler/dps.hpp>
 #include <softscore/sampler/drive.hpp>
 #include <softscore/sampler/edm_heun.hpp>
@@ -81,6 +83,7 @@
 #include <softscore/sampler/midpoint.hpp>
 #include <softscore/sampler/momentum.hpp>
 #include <softscore/sampler/naive.hpp>
+#include <softscore/sampler/naive_cold.hpp>
 #include <softscore/sampler/pigdm.hpp>
 #include <softscore/sampler/predictor_corrector.hpp>
 #include <softscore/sampler/probability_flow.hpp>

@@ -1,5 +1,5 @@
-// Every sampler, operator and recipe where the host cannot reach the arrays, with the serial backend's bits; networks
-// in batches and on threads of any number; and steps that take nothing from the heap.
+// Every recipe and every way to write an operator where the host cannot reach the arrays, with the serial backend's
+// bits; networks in batches and on threads of any number; and steps that take nothing from the heap.
 #include "catch.hpp"
 
 #include <algorithm>
@@ -89,7 +89,8 @@ namespace {
 
 const shape image{1, 1, 8, 6};
 
-// Calls check(sampler, corruption) for every sampler, operator and kind of corruption.
+// Calls check(sampler, corruption) for every way to write an operator and kind of corruption; samplers_test.cpp and its
+// neighbours have all samplers.
 template <class Check>
 void for_every_pair(const Check& check) {
   const corruption blurring{gaussian_blur{.half_width = 6}, two_stage{.level_max = 3.0}};
@@ -165,7 +166,7 @@ bool all_finite(const std::vector<float>& a) {
 
 }  // namespace
 
-TEST_CASE("every sampler runs where the host cannot reach, with the serial bits", "[recipes]") {
+TEST_CASE("every kind of corruption runs where the host cannot reach, with the serial bits", "[recipes]") {
   serial_backend serial;
   opaque_backend device;
   for_every_pair([&](const auto& sampler, const auto& corruption) {
@@ -206,7 +207,7 @@ double root_mean_square_difference(const std::vector<float>& a, const std::vecto
 
 }  // namespace
 
-TEST_CASE("every sampler draws on a device what it draws on the host, but for roundings", "[recipes]") {
+TEST_CASE("every kind of corruption draws on a device what it draws on the host, but for roundings", "[recipes]") {
   serial_backend serial;
   device_under_test device;
   for_every_pair([&](const auto& sampler, const auto& corruption) {

@@ -116,6 +116,10 @@ TEST_CASE("Wrong words and values are answered by one sentence") {
        "--epochs is 1, but it must be at least the 2 of the checkpoint"},
       {{"train", "--side", "256", "--images", "9000000", "--out", out},
        "--images is 9000000, but it must be at most 16384 stroke digits of side 256"},
+      // 4 (28 28 (2 1024 + 2 256 + 6) 1000000 + 28 28 1000000) bytes.
+      {{"train", "--network", "256,256,256,256", "--batch", "1000000", "--images", "1000000", "--out", out},
+       "--batch is 1000000, but it must be small enough for the memory: with this network and 1000000 images a step "
+       "takes at least 8050112000000 bytes, and there are "},
       {{"resume"}, "--checkpoint is required"},
       {{"score"}, "FILE is required"},
       {{"score", checkpoint()}, "the beginning is not NumPy's"},
@@ -147,7 +151,8 @@ TEST_CASE("A sampler that a recipe forbids is refused with the reason and those 
   for (const char* sampler : {"ddpm", "ddim", "naive", "momentum", "probability_flow", "heun"}) {
     const temporary_folder folder;
     refused(small_run("eraser", folder, {"--sampler", sampler}),
-            "it must be one that fits the recipe eraser: cold (it needs a score, and a corruption whose noise is not "
+            "it must be one that fits the recipe eraser: cold, naive_cold (it needs a score, and a corruption whose "
+            "noise is not "
             "normal has none)");
   }
   refused({"sample", "--checkpoint", checkpoint(), "--sampler", "ddpm", "--out", (trained() / "x.npy").string()},

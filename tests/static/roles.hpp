@@ -168,44 +168,46 @@ struct half_way {
   double operator()(diffusion_time) const { return 0.5; }
 };
 
-using samplers =
-    list<role<"ddpm", ddpm, score | scalar>,                                                                       //
-         role<"learned_ddpm", learned_ddpm<half_way>, score | scalar>,                                             //
-         role<"learned_ddpm of a network", learned_ddpm<>, score | scalar | variance>, role<"ddim", ddim, score>,  //
-         role<"soft_ddim", soft_ddim, score>,                                                                      //
-         role<"naive", naive, score>,                                                                              //
-         role<"momentum", momentum, score>,                                                                        //
-         role<"probability_flow", probability_flow, score>,                                                        //
-         role<"alternating", alternating, score>,                                                                  //
-         role<"heun", heun, score>,                                                                                //
-         role<"edm_heun", edm_heun, score | scalar>,                                                               //
-         role<"dpm_solver<1>", dpm_solver<1>, score | scalar>,                                                     //
-         role<"dpm_solver<2>", dpm_solver<2>, score | scalar>,                                                     //
-         role<"dpm_solver<3>", dpm_solver<3>, score | scalar>,                                                     //
-         role<"dpm_solver_pp_2m", dpm_solver_pp_2m, score>,                                                        //
-         role<"dpm_solver_pp_2m_sde", dpm_solver_pp_2m_sde, score>,                                                //
-         role<"dpm_solver_pp_3m", dpm_solver_pp_3m, score | scalar>,                                               //
-         role<"unipc<2>", unipc<2>, score | scalar>,                                                               //
-         role<"exponential_integrator<2>", exponential_integrator<2>, score | modes>,
-         role<"euler", euler, score | slope>,                                   //
-         role<"midpoint", midpoint, score | slope>,                             //
-         role<"rk4", rk4, score | slope>,                                       //
-         role<"dormand_prince", dormand_prince, score | slope>,                 //
-         role<"adams_bashforth<2>", adams_bashforth<2>, score | slope>,         //
-         role<"euler_maruyama", euler_maruyama, score | slope>,                 //
-         role<"reverse_diffusion", reverse_diffusion, score | scalar>,          //
-         role<"predictor_corrector", predictor_corrector<>, score>,             //
-         role<"ula", ula, score>,                                               //
-         role<"annealed_langevin", annealed_langevin<>, score>,                 //
-         role<"mala", mala, score | density>,                                   //
-         role<"dps", dps<gaussian_blur>, score | scalar | pullback>,            //
-         role<"dps with ddim", dps<box_downsampling, ddim>, score | pullback>,  //
-         role<"pigdm", pigdm<centred_mask>, score | scalar | pullback>,         //
-         role<"repaint", repaint<free_form_mask>, score | scalar>,              //
-         role<"ddrm", ddrm<gaussian_blur>, score | scalar>,                     //
-         role<"diffpir", diffpir<motion_blur>, score>,                          //
-         role<"projection", projection<random_mask>, score>,                    //
-         role<"cold", cold, none>>;
+using samplers = list<role<"ddpm", ddpm, score | scalar>,                                            //
+                      role<"learned_ddpm", learned_ddpm<half_way>, score | scalar>,                  //
+                      role<"learned_ddpm of a network", learned_ddpm<>, score | scalar | variance>,  //
+                      role<"ddim", ddim, score>,                                                     //
+                      role<"soft_ddim", soft_ddim, score>,                                           //
+                      role<"naive", naive, score>,                                                   //
+                      role<"momentum", momentum, score>,                                             //
+                      role<"probability_flow", probability_flow, score>,                             //
+                      role<"alternating", alternating, score>,                                       //
+                      role<"heun", heun, score>,                                                     //
+                      role<"edm_heun", edm_heun, score | scalar>,                                    //
+                      role<"dpm_solver<1>", dpm_solver<1>, score | scalar>,                          //
+                      role<"dpm_solver<2>", dpm_solver<2>, score | scalar>,                          //
+                      role<"dpm_solver<3>", dpm_solver<3>, score | scalar>,                          //
+                      role<"dpm_solver_pp_2m", dpm_solver_pp_2m, score>,                             //
+                      role<"dpm_solver_pp_2m_sde", dpm_solver_pp_2m_sde, score>,                     //
+                      role<"dpm_solver_pp_3m", dpm_solver_pp_3m, score | scalar>,                    //
+                      role<"dpm_solver_pp_3m_sde", dpm_solver_pp_3m_sde, score | scalar>,            //
+                      role<"unipc<2>", unipc<2>, score | scalar>,                                    //
+                      role<"exponential_integrator<2>", exponential_integrator<2>, score | modes>,
+                      role<"euler", euler, score | slope>,                                   //
+                      role<"midpoint", midpoint, score | slope>,                             //
+                      role<"rk4", rk4, score | slope>,                                       //
+                      role<"dormand_prince", dormand_prince, score | slope>,                 //
+                      role<"adams_bashforth<2>", adams_bashforth<2>, score | slope>,         //
+                      role<"euler_maruyama", euler_maruyama, score | slope>,                 //
+                      role<"reverse_diffusion", reverse_diffusion, score | scalar>,          //
+                      role<"predictor_corrector", predictor_corrector<>, score>,             //
+                      role<"ula", ula, score>,                                               //
+                      role<"annealed_langevin", annealed_langevin<>, score>,                 //
+                      role<"mala", mala, score | density>,                                   //
+                      role<"dps", dps<gaussian_blur>, score | scalar | pullback>,            //
+                      role<"dps with ddim", dps<box_downsampling, ddim>, score | pullback>,  //
+                      role<"pigdm", pigdm<centred_mask>, score | scalar | pullback>,         //
+                      role<"repaint", repaint<free_form_mask>, score | scalar>,              //
+                      role<"ddrm", ddrm<gaussian_blur>, score | scalar>,                     //
+                      role<"diffpir", diffpir<motion_blur>, score>,                          //
+                      role<"projection", projection<random_mask>, score>,                    //
+                      role<"cold", cold, none>,                                              //
+                      role<"naive_cold", naive_cold, background>>;
 
 // A denoiser asks of the corruption that it is made for, and gives the sampler something.
 template <text Name, template <class> class On, unsigned Asks, unsigned Gives>

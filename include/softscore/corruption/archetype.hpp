@@ -35,4 +35,10 @@ struct archetype_corruption {
 static_assert(Corruption<archetype_corruption> && GaussianCorruption<archetype_corruption> &&
               DifferentiableSignal<archetype_corruption> && DifferentiableScalarSignal<archetype_corruption>);
 
+/// The same with a background that the sampler knows in place of noise.
+struct archetype_background_corruption : archetype_corruption {
+  using law = fixed_background;
+};
+static_assert(Corruption<archetype_background_corruption> && BackgroundCorruption<archetype_background_corruption>);
+
 }  // namespace softscore

@@ -1,10 +1,12 @@
 #pragma once
 
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <utility>
 #include <vector>
 
+#include <softscore/core/error.hpp>
 #include <softscore/corruption/concept.hpp>
 #include <softscore/corruption/scheduled_operator.hpp>
 #include <softscore/operator/concept.hpp>
@@ -21,8 +23,14 @@ class background_corruption : public scheduled_operator<Op, S> {
  public:
   using law = fixed_background;
 
+  /// Throws what the schedule's `check` throws, for a level that the operator does not have, and unless both numbers of
+  /// the background are finite and at least 0.
   background_corruption(Op op, S schedule, double range = 0.5, double grain = 0.05)
-      : scheduled_operator<Op, S>{std::move(op), std::move(schedule)}, range_{range}, grain_{grain} {}
+      : scheduled_operator<Op, S>{std::move(op), std::move(schedule)}, range_{range}, grain_{grain} {
+    this->check();
+    require(range_ >= 0.0 && std::isfinite(range_), "range", range_, "at least 0 and finite");
+    require(grain_ >= 0.0 && std::isfinite(grain_), "grain", grain_, "at least 0 and finite");
+  }
 
   /// x_t as b + C_t (x_0 - b): one application of the operator.
   template <class Be, Scalar T>

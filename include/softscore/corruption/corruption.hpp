@@ -29,9 +29,9 @@ class corruption : public scheduled_operator<Op, S> {
  public:
   using law = standard_normal;
 
-  /// Throws what the schedule's `check` throws.
+  /// Throws what the schedule's `check` throws, and for a level that the operator does not have.
   corruption(Op op, S path, Start start = {}) : base{std::move(op), std::move(path)}, start_{std::move(start)} {
-    if constexpr (ChecksParameters<S>) schedule().check();
+    base::check();
   }
 
   using base::level_at, base::linear_operator, base::schedule;

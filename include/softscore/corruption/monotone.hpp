@@ -15,6 +15,14 @@ constexpr std::array<double, Steps + 1> products_of(Rule beta) {
   return abar;
 }
 
+// The root by Newton's rule, for tables that the compiler makes: std::sqrt is not for it. From above it falls until
+// rounding stops it.
+constexpr double root_of(double square) {
+  double root = square > 1.0 ? square : 1.0;
+  for (double next = 0.5 * (root + square / root); next < root; next = 0.5 * (root + square / root)) root = next;
+  return root;
+}
+
 // The log-SNR of a table, log(abar / (1 - abar)), falls exactly where abar does.
 template <std::size_t Size>
 constexpr bool falls(const std::array<double, Size>& abar) {

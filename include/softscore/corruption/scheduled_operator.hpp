@@ -6,6 +6,7 @@
 #include <softscore/corruption/at_each_time.hpp>
 #include <softscore/corruption/concept.hpp>
 #include <softscore/operator/concept.hpp>
+#include <softscore/operator/level_range.hpp>
 
 namespace softscore {
 
@@ -40,6 +41,13 @@ class scheduled_operator {
 
  protected:
   scheduled_operator(Op op, S schedule) : operator_{std::move(op)}, schedule_{std::move(schedule)} {}
+
+  // Levels do not fall with time, so those of the two ends have all others between them.
+  void check() const {
+    if constexpr (ChecksParameters<S>) schedule_.check();
+    require_level(operator_, level_at(diffusion_time{0.0}));
+    require_level(operator_, level_at(diffusion_time{1.0}));
+  }
 
   per_image<level> levels(per_image<diffusion_time> times, std::size_t images, std::vector<level>& buffer) const {
     return detail::at_each_time<level>(times, images, buffer, [&](diffusion_time t) { return schedule_.level_at(t); });

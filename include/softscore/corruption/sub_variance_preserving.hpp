@@ -34,5 +34,7 @@ static_assert(Schedule<sub_variance_preserving>);
 // a falls and sigma rises with B, so log-SNR falls where the level rises.
 static_assert(detail::falls_over_time([](diffusion_time t) { return -sub_variance_preserving{}.level_at(t).value; }));
 static_assert(sub_variance_preserving{}.level_at(diffusion_time{0.0}).value == 0.0);
+static_assert(sub_variance_preserving{}.level_at(diffusion_time{1.0}).value > 5.025 - 1e-14 &&
+              sub_variance_preserving{}.level_at(diffusion_time{1.0}).value < 5.025 + 1e-14);  // two roundings
 
 }  // namespace softscore

@@ -1,8 +1,10 @@
 #pragma once
 
+#include <cmath>
 #include <cstddef>
 #include <utility>
 
+#include <softscore/core/error.hpp>
 #include <softscore/denoiser/archetype.hpp>
 #include <softscore/denoiser/concept.hpp>
 
@@ -16,8 +18,11 @@ class classifier_free {
  public:
   static constexpr int evaluations = Conditional::evaluations + Unconditional::evaluations;
 
+  /// Throws `error` for a scale that is not finite.
   classifier_free(Conditional conditional, Unconditional unconditional, double scale)
-      : conditional_{std::move(conditional)}, unconditional_{std::move(unconditional)}, scale_{scale} {}
+      : conditional_{std::move(conditional)}, unconditional_{std::move(unconditional)}, scale_{scale} {
+    require(std::isfinite(scale_), "scale", scale_, "finite");
+  }
 
   const Conditional& conditional() const { return conditional_; }
   const Unconditional& unconditional() const { return unconditional_; }

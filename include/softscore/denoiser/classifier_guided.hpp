@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cmath>
 #include <cstddef>
 #include <utility>
 #include <vector>
@@ -28,6 +29,7 @@ class classifier_guided {
  public:
   static constexpr int evaluations = D::evaluations;
 
+  /// Throws `error` for a scale that is not finite.
   classifier_guided(D denoiser, C corruption, G classifier, double scale = 1.0)
       : denoiser_{std::move(denoiser)},
         corruption_{std::move(corruption)},
@@ -37,6 +39,7 @@ class classifier_guided {
         ScalarGaussianCorruption<C>,
         "softscore: classifier guidance needs normal noise and a signal that is a number times the image, and this "
         "corruption lacks one of them");
+    require(std::isfinite(scale_), "scale", scale_, "finite");
   }
 
   /// Throws `error` where nothing is left of the signal, and where the denoiser has no answer.

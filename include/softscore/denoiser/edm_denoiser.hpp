@@ -38,7 +38,7 @@ struct edm_scale {
     static_assert(ScalarGaussianCorruption<C>,
                   "softscore: EDM's preconditioning needs normal noise and a signal that is a number times the image, "
                   "and this corruption lacks one of them");
-    require(d > 0.0, "data_deviation", d, "above 0");
+    require(d > 0.0 && std::isfinite(d), "data_deviation", d, "above 0 and finite");
   }
   double gain(diffusion_time t) const {
     const double a = corruption.signal_gain(t);

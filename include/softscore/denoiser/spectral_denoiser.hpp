@@ -173,7 +173,7 @@ class spectral_denoiser {
   void prepare(Be& be, const question& q, const shape& extent, memory<Be, T>& ws) const {
     require(extent.with_images(1) == image_, "extent of the images", extent, "that of the denoiser's");
     const bool shared = q.times.shared();
-    if (shared && ws.at == q.times[0] && ws.images == extent.images) return;
+    if (shared && ws.at.value == q.times[0].value && ws.images == extent.images) return;
     ws.at = shared ? q.times[0] : diffusion_time{-1.0};
     ws.images = extent.images;
     ws.parts.clear();

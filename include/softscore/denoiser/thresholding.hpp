@@ -18,8 +18,11 @@ namespace softscore {
 struct pixel_range {
   double low{-1.0}, high{1.0};
 
-  /// Throws `error` unless low < high.
-  void check() const { require(low < high, "lower end of the pixels' range", low, "below the upper end"); }
+  /// Throws `error` unless low < high and both are finite.
+  void check() const {
+    require(low < high && std::isfinite(high - low), "lower end of the pixels' range", low,
+            "below the upper end, both finite");
+  }
 };
 
 /// Static thresholding (Saharia et al., "Photorealistic Text-to-Image Diffusion Models", 2022, s2.3): clips every

@@ -6,6 +6,7 @@
 
 #include <softscore/operator/gathered.hpp>
 #include <softscore/operator/kronecker_svd.hpp>
+#include <softscore/operator/level_range.hpp>
 
 namespace softscore {
 
@@ -17,6 +18,8 @@ struct colour_removal {};
 
 template <>
 struct degradation<colour_removal> : gathered<degradation<colour_removal>> {
+  /// Throws `error` unless 0 <= level <= 1.
+  static void check_level(const colour_removal&, level w) { detail::require_share(w); }
   template <class T>
   SOFTSCORE_HD static T apply_pixel(const colour_removal&, level w, const shape& s, pixel p, const T* image) {
     const T own = image[p.offset(s)];

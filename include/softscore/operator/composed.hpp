@@ -7,6 +7,7 @@
 
 #include <softscore/operator/concept.hpp>
 #include <softscore/operator/diagonal_svd.hpp>
+#include <softscore/operator/level_range.hpp>
 #include <softscore/operator/scaled_svd.hpp>
 
 namespace softscore {
@@ -73,6 +74,12 @@ class composed {
     } else {
       return scaled_svd{degradation<B>::gain(first_, w), degradation<A>::svd(second_, w, image)};
     }
+  }
+
+  /// Throws `error` for a level that one of the two does not have.
+  void check_level(level w) const {
+    require_level(first_, w);
+    require_level(second_, w);
   }
 
  private:

@@ -10,9 +10,9 @@ namespace softscore {
 
 /// How the library uses a linear operator family C_w of type `Op`: it calls `degradation<Op>::apply(op, be, levels, in,
 /// out)` and `degradation<Op>::adjoint(...)`, never `Op` itself. This primary template forwards to members `apply`,
-/// `adjoint` and, where they exist, `gain`, `derivative`, `compose` and `svd` of `Op`, so a struct with those members
-/// needs nothing else. A type from elsewhere is adapted by a specialisation; the helpers `diagonal`, `gathered` and
-/// `on_host` make that a few lines.
+/// `adjoint` and, where they exist, `gain`, `derivative`, `compose`, `check_level` and `svd` of `Op`, so a struct with
+/// those members needs nothing else. A type from elsewhere is adapted by a specialisation; the helpers `diagonal`,
+/// `gathered` and `on_host` make that a few lines.
 ///
 /// Level 0 is the identity and damage grows with the level; there may be one level per image. `in` and `out` have one
 /// shape and do not overlap.
@@ -59,6 +59,11 @@ struct degradation {
     }
   {
     return op.compose(first, second);
+  }
+  static void check_level(const Op& op, level w)
+    requires requires { op.check_level(w); }
+  {
+    op.check_level(w);
   }
   static auto svd(const Op& op, level w, const shape& image)
     requires requires { op.svd(w, image); }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <softscore/operator/diagonal.hpp>
+#include <softscore/operator/level_range.hpp>
 
 namespace softscore {
 
@@ -13,6 +14,8 @@ struct fade {
 
 template <>
 struct degradation<fade> : diagonal<degradation<fade>> {
+  /// Throws `error` unless 0 <= level <= 1.
+  static void check_level(const fade&, level w) { detail::require_share(w); }
   SOFTSCORE_HD static double entry(const fade&, level w, const shape& s, pixel p) {
     return 1.0 - w.value * dimming(s, p);
   }

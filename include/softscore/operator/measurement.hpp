@@ -1,7 +1,10 @@
 #pragma once
 
+#include <cmath>
+
 #include <softscore/core/error.hpp>
 #include <softscore/operator/concept.hpp>
+#include <softscore/operator/level_range.hpp>
 
 namespace softscore {
 
@@ -15,10 +18,11 @@ struct measurement {
   level at{};
   double sigma{};
 
-  /// Throws `error` for a negative level or sigma.
+  /// Throws `error` for a level or sigma that is negative or infinite, and for a level that the operator does not have.
   void check() const {
-    require(at.value >= 0.0, "level of the measurement", at.value, "at least 0");
-    require(sigma >= 0.0, "sigma of the measurement", sigma, "at least 0");
+    require(at.value >= 0.0 && std::isfinite(at.value), "level of the measurement", at.value, "at least 0 and finite");
+    require_level(op, at);
+    require(sigma >= 0.0 && std::isfinite(sigma), "sigma of the measurement", sigma, "at least 0 and finite");
   }
 
   /// Stores A x into `out`.

@@ -8,6 +8,7 @@
 
 #include <softscore/core/error.hpp>
 #include <softscore/operator/concept.hpp>
+#include <softscore/operator/level_range.hpp>
 
 namespace softscore {
 
@@ -66,6 +67,9 @@ class paced {
   {
     return degradation<Op>::svd(op_, own(w), image);
   }
+
+  /// Throws `error` for a level that `Op` does not have at this pace.
+  void check_level(level w) const { require_level(op_, own(w)); }
 
  private:
   level own(level w) const { return level{pace_ * w.value}; }

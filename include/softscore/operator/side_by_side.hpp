@@ -6,6 +6,7 @@
 
 #include <softscore/core/error.hpp>
 #include <softscore/operator/concept.hpp>
+#include <softscore/operator/level_range.hpp>
 
 namespace softscore {
 
@@ -47,6 +48,12 @@ class side_by_side {
     each_part<T>(be, in, out, [&](const auto& op, std::size_t image, view_of<Be, const T> x, view_of<Be, T> y) {
       degradation<std::remove_cvref_t<decltype(op)>>::derivative(op, be, per_image<level>{levels[image]}, x, y);
     });
+  }
+
+  /// Throws `error` for a level that one of the two does not have.
+  void check_level(level w) const {
+    require_level(first_, w);
+    require_level(second_, w);
   }
 
  private:

@@ -8,5 +8,8 @@ namespace softscore {
 
 /// A run of declarations only, against which each sampler is checked where it is defined.
 using archetype_run = sampling_run<archetype_backend, archetype_corruption, archetype_denoiser, float>;
+/// The same over a background.
+using archetype_background_run =
+    sampling_run<archetype_backend, archetype_background_corruption, archetype_denoiser, float>;
 
 }  // namespace softscore

@@ -26,7 +26,7 @@ class diffpir {
   diffpir(measurement<Op> how, observation y, double weight = 1.0, double fresh = 0.3)
       : lambda{weight}, zeta{fresh}, how_{std::move(how)}, y_{std::move(y)} {
     how_.check();
-    require(lambda >= 0.0, "lambda", lambda, "at least 0");
+    require(lambda >= 0.0 && std::isfinite(lambda), "lambda", lambda, "at least 0 and finite");
     require(zeta >= 0.0 && zeta <= 1.0, "zeta", zeta, "between 0 and 1");
   }
 

@@ -29,8 +29,8 @@ struct dormand_prince {
   /// Throws `error` unless both tolerances and the longest part are above 0.
   explicit dormand_prince(double relative_error, double absolute_error = 1e-4, double longest_part = 0.1)
       : relative{relative_error}, absolute{absolute_error}, longest{longest_part} {
-    require(relative > 0.0, "relative", relative, "above 0");
-    require(absolute > 0.0, "absolute", absolute, "above 0");
+    require(relative > 0.0 && std::isfinite(relative), "relative", relative, "above 0 and finite");
+    require(absolute > 0.0 && std::isfinite(absolute), "absolute", absolute, "above 0 and finite");
     require(longest > 0.0, "longest", longest, "above 0");
   }
 

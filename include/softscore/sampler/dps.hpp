@@ -30,12 +30,12 @@ class dps {
   double zeta{1.0};
   dps_scale scale{dps_scale::residual};
 
-  /// Throws `error` for a negative zeta, a measurement of a negative level or sigma, and for one without noise under
-  /// `dps_scale::likelihood`.
+  /// Throws `error` for a zeta that is negative or infinite, a measurement of a negative level or sigma, and for one
+  /// without noise under `dps_scale::likelihood`.
   dps(measurement<Op> how, observation y, double length = 1.0, dps_scale which = dps_scale::residual, Rule rule = {})
       : zeta{length}, scale{which}, how_{std::move(how)}, y_{std::move(y)}, rule_{std::move(rule)} {
     how_.check();
-    require(zeta >= 0.0, "zeta", zeta, "at least 0");
+    require(zeta >= 0.0 && std::isfinite(zeta), "zeta", zeta, "at least 0 and finite");
     require(scale != dps_scale::likelihood || how_.sigma > 0.0, "sigma of the measurement", how_.sigma,
             "above 0 where the likelihood scales the step");
   }

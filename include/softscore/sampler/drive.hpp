@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -86,10 +87,10 @@ void require_falling_noise(const C& corruption, const time_grid& grid) {
 }
 // Bad numbers in the start point would spread over whole images; the sum of squares of an image shows one.
 template <class Be, class T>
-void require_finite(Be& be, view_of<Be, const T> x) {
+void require_finite(Be& be, view_of<Be, const T> x, std::string_view name) {
   std::vector<double> squares(x.extent().images);
   be.dot(x, x, squares.data());
-  for (const double square : squares) require(std::isfinite(square), "size of x in the start point", square, "finite");
+  for (const double square : squares) require(std::isfinite(square), name, square, "finite");
 }
 }  // namespace detail
 
@@ -141,7 +142,10 @@ drawn<Be, T> drive(Be& be, const S& sampler, const C& corruption, const D& denoi
                     })
         require(x.extent().with_images(1) == denoiser.image().with_images(1), "shape of the start point's x",
                 x.extent(), "that of the denoiser's images");
-      detail::require_finite<Be, T>(be, x);
+      detail::require_finite<Be, T>(be, x, "size of x in the start point");
+      // Where xi is noise, no sampler may look at it.
+      if constexpr (BackgroundCorruption<C>)
+        detail::require_finite<Be, T>(be, from.xi.view(), "size of xi in the start point");
       run_type run{be, corruption, denoiser, x.extent(), seed, from.images, from.xi.view(), &grid};
       auto state = sampler.start(run);
       auto estimate = run.make();

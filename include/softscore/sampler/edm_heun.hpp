@@ -23,13 +23,13 @@ struct edm_heun {
   double churn{0.0}, churn_from{0.0}, churn_to{HUGE_VAL}, noise{1.0};
 
   edm_heun() = default;
-  /// Throws `error` unless no number is negative.
+  /// Throws `error` unless no number is negative and `noise_factor` is finite.
   explicit edm_heun(double churned, double from = 0.0, double to = HUGE_VAL, double noise_factor = 1.0)
       : churn{churned}, churn_from{from}, churn_to{to}, noise{noise_factor} {
     require(churn >= 0.0, "churn", churn, "at least 0");
     require(churn_from >= 0.0, "churn_from", churn_from, "at least 0");
     require(churn_to >= churn_from, "churn_to", churn_to, "at least churn_from");
-    require(noise >= 0.0, "noise", noise, "at least 0");
+    require(noise >= 0.0 && std::isfinite(noise), "noise", noise, "at least 0 and finite");
   }
 
   template <class R>

@@ -31,12 +31,13 @@ struct estimate_history {
   }
 
   // The weights of the newest `count` estimates for a step of `length` in lambda from the newest: those of the
-  // polynomial through them.
-  std::array<double, 4> weights(double length, std::size_t count) const {
+  // polynomial through them. `damped` is the exponent of the whole step, which is the length itself on an ODE.
+  std::array<double, 4> weights(double length, std::size_t count, double damped) const {
     std::array<double, 3> nodes{};
     for (std::size_t j = 0; j < count; ++j) nodes[j] = (lambda[j] - lambda[0]) / length;
-    return multistep_weights(length, std::span<const double>{nodes}.first(count));
+    return multistep_weights(damped, std::span<const double>{nodes}.first(count));
   }
+  std::array<double, 4> weights(double length, std::size_t count) const { return weights(length, count, length); }
 
   // out = keep x + scale (the weighted sum of the newest `count` estimates).
   void advance(R& run, view_in<R> out, double keep, const_view_in<R> x, double scale,

@@ -59,8 +59,10 @@ struct ula {
 
   double length{};  ///< q, in squared units of the image
 
-  /// Throws `error` unless `step_length` is above 0.
-  explicit ula(double step_length) : length{step_length} { require(length > 0.0, "length", length, "above 0"); }
+  /// Throws `error` unless `step_length` is above 0 and finite.
+  explicit ula(double step_length) : length{step_length} {
+    require(length > 0.0 && std::isfinite(length), "length", length, "above 0 and finite");
+  }
 
   template <class R>
   detail::langevin_step<R> start(R& run) const {

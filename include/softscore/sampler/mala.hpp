@@ -21,8 +21,10 @@ struct mala {
 
   double length{};  ///< q, in squared units of the image
 
-  /// Throws `error` unless `step_length` is above 0.
-  explicit mala(double step_length) : length{step_length} { require(length > 0.0, "length", length, "above 0"); }
+  /// Throws `error` unless `step_length` is above 0 and finite.
+  explicit mala(double step_length) : length{step_length} {
+    require(length > 0.0 && std::isfinite(length), "length", length, "above 0 and finite");
+  }
 
   template <class R>
   struct scratch {

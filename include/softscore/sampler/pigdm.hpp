@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cmath>
 #include <utility>
 
 #include <softscore/core/error.hpp>
@@ -33,7 +34,7 @@ class pigdm {
         pigdm_scale which = pigdm_scale::score)
       : data_variance{variance}, scale{which}, how_{std::move(how)}, y_{std::move(y)}, rule_{std::move(rule)} {
     how_.check();
-    require(data_variance > 0.0, "data_variance", data_variance, "above 0");
+    require(data_variance > 0.0 && std::isfinite(data_variance), "data_variance", data_variance, "above 0 and finite");
   }
 
   template <class R>

@@ -16,9 +16,9 @@ struct fixed_length {
   double length{};
   static constexpr bool looks = false;
 
-  /// Throws `error` unless `step_length` is above 0.
+  /// Throws `error` unless `step_length` is above 0 and finite.
   explicit fixed_length(double step_length) : length{step_length} {
-    require(length > 0.0, "length", length, "above 0");
+    require(length > 0.0 && std::isfinite(length), "length", length, "above 0 and finite");
   }
   double operator()(double, double, double) const { return length; }
 };
@@ -31,8 +31,10 @@ struct snr_length {
   static constexpr bool looks = true;
 
   snr_length() = default;
-  /// Throws `error` unless `ratio` is above 0.
-  explicit snr_length(double ratio) : snr{ratio} { require(snr > 0.0, "snr", snr, "above 0"); }
+  /// Throws `error` unless `ratio` is above 0 and finite.
+  explicit snr_length(double ratio) : snr{ratio} {
+    require(snr > 0.0 && std::isfinite(snr), "snr", snr, "above 0 and finite");
+  }
 
   double operator()(double alpha, double noise_square, double score_square) const {
     return score_square == 0.0 ? 0.0 : 2.0 * alpha * snr * snr * noise_square / score_square;

@@ -10,11 +10,14 @@
 #include <vector>
 
 #include <softscore/backend/serial/backend.hpp>
+#include <softscore/corruption/background_corruption.hpp>
 #include <softscore/corruption/corruption.hpp>
+#include <softscore/corruption/severity.hpp>
 #include <softscore/corruption/variance_exploding.hpp>
 #include <softscore/corruption/variance_preserving.hpp>
 #include <softscore/operator/centred_mask.hpp>
 #include <softscore/operator/dct_blur.hpp>
+#include <softscore/operator/eraser.hpp>
 #include <softscore/operator/fade.hpp>
 #include <softscore/operator/fft_blur.hpp>
 #include <softscore/operator/scaling.hpp>
@@ -24,6 +27,7 @@
 #include <softscore/sampler/dpm_solver.hpp>
 #include <softscore/sampler/dpm_solver_pp_2m.hpp>
 #include <softscore/sampler/dpm_solver_pp_3m.hpp>
+#include <softscore/sampler/dpm_solver_pp_3m_sde.hpp>
 #include <softscore/sampler/drive.hpp>
 #include <softscore/sampler/edm_heun.hpp>
 #include <softscore/sampler/euler.hpp>
@@ -33,6 +37,7 @@
 #include <softscore/sampler/learned_ddpm.hpp>
 #include <softscore/sampler/mala.hpp>
 #include <softscore/sampler/midpoint.hpp>
+#include <softscore/sampler/naive_cold.hpp>
 #include <softscore/sampler/predictor_corrector.hpp>
 #include <softscore/sampler/reverse_diffusion.hpp>
 #include <softscore/sampler/rk4.hpp>
@@ -57,6 +62,7 @@ auto heating() {
 auto masking() {
   return corruption{centred_mask{}, variance_exploding{.sigma_min = 0.1, .sigma_max = 2.0, .level_max = 4.0}};
 }
+auto erasing() { return background_corruption{eraser{image.height, image.width, 20}, severity{20.0}}; }
 double third(diffusion_time) { return 1.0 / 3; }
 
 // The steady denoiser as one that knows a density: that of N(0, 1) in every element, up to its constant. Not the one
@@ -90,6 +96,8 @@ void for_every_sampler(const Check& check) {
   check(dpm_solver_pp_2m{}, preserving(), 0);
   check(dpm_solver_pp_2m_sde{}, fading(), 0);
   check(dpm_solver_pp_3m{}, preserving(), 1);
+  check(dpm_solver_pp_3m_sde{}, preserving(), 0);
+  check(dpm_solver_pp_3m_sde{0.0}, preserving(), 0);
   check(unipc<1>{}, preserving(), 0);
   check(unipc<2>{}, preserving(), 0);
   check(unipc<3>{}, preserving(), 2);
@@ -108,6 +116,7 @@ void for_every_sampler(const Check& check) {
   check(annealed_langevin<3>{}, fading(), 0);
   check(ula{1e-3}, fading(), 0);
   check(mala{0.05}, fading(), 0);
+  check(naive_cold{}, erasing(), 0);
 }
 
 template <class T, class S, class C, class Observer = no_observer>

@@ -1,0 +1,50 @@
+#include "memory.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <fstream>
+#include <string>
+
+#include <softscore/core/error.hpp>
+
+namespace digits {
+
+double memory_of_machine() {
+  double bytes = static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGE_SIZE));
+  // Of version 2 and of version 1. "max" is no number, and leaves the machine's.
+  for (const char* file : {"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"}) {
+    double limit = 0;
+    if (std::ifstream{file} >> limit && limit > 0) bytes = std::min(bytes, limit);
+  }
+  return bytes;
+}
+
+double least_training_bytes(const run_settings& settings, const softscore::shape& images) {
+  const auto channels = static_cast<double>(images.channels);
+  double of_blocks = 0, widest = channels;
+  for (const std::size_t width : settings.widths) {
+    of_blocks += 2 * static_cast<double>(width);  // before the norm and after it
+    widest = std::max(widest, static_cast<double>(width));
+  }
+  // Two gradients; x_0, xi, x_t and h; what goes into the network and what comes out.
+  const double planes = of_blocks + 2 * widest + 6 * channels;
+  const double plane = static_cast<double>(images.height) * static_cast<double>(images.width);
+  const double batch = static_cast<double>(settings.training.batch) * planes;
+  return sizeof(float) * plane * (batch + static_cast<double>(images.images) * channels);
+}
+
+void require_memory(const run_settings& settings, const softscore::shape& images) {
+  const double needed = least_training_bytes(settings, images), there = memory_of_machine();
+  const auto whole = [](double bytes) {
+    char text[64];
+    std::snprintf(text, sizeof text, "%.0f", bytes);
+    return std::string{text};
+  };
+  softscore::require(needed <= there, "--batch", settings.training.batch,
+                     "small enough for the memory: with this network and " + std::to_string(images.images) +
+                         " images a step takes at least " + whole(needed) + " bytes, and there are " + whole(there));
+}
+
+}  // namespace digits

@@ -1,0 +1,20 @@
+#pragma once
+
+#include <softscore/core/shape.hpp>
+
+#include "settings.hpp"
+
+namespace digits {
+
+/// The bytes that this process may use: those of the machine, or of its control group where that has fewer.
+double memory_of_machine();
+
+/// Bytes that training takes at least: the images, and what a step of one batch writes. Plans of convolutions and
+/// copies come on top.
+double least_training_bytes(const run_settings& settings, const softscore::shape& images);
+
+/// Throws `error` where training on that many images takes more than the machine has, which the kernel would answer by
+/// ending the program without a word.
+void require_memory(const run_settings& settings, const softscore::shape& images);
+
+}  // namespace digits
