@@ -100,13 +100,13 @@ void linear_backward(tbb_backend& be, const_view<T, host_space> x, const_view<T,
   be.parallel(outputs, [&](std::size_t o) {
     T* row = raw(dweight) + o * inputs;
     std::fill_n(row, inputs, T{});
-    T sum{};
+    double sum = 0;
     for (std::size_t n = 0; n < images; ++n) {
       const T d = of_dy[n * outputs + o];
-      sum += d;
+      sum += static_cast<double>(d);
       for (std::size_t i = 0; i < inputs; ++i) row[i] += d * of_x[n * inputs + i];
     }
-    raw(dbias)[o] = sum;
+    raw(dbias)[o] = static_cast<T>(sum);
   });
 }
 
