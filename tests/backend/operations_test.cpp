@@ -367,6 +367,58 @@ TEST_CASE("Winograd's transforms correlate four places with three taps, and back
   CHECK(magnifications{}.output < 94);
 }
 
+namespace {
+
+// The greatest mean of a row or a column of twiddles, of lengths less 1 and without sign.
+template <detail::fft_sign Sign, std::size_t N>
+double imbalance() {
+  const detail::twiddle_table<Sign, N>& table = detail::twiddles<Sign, N>;
+  double most = 0;
+  for (const double row : table.of_row) most = std::max(most, std::abs(row) / table.inner);
+  for (const double column : table.of_column) most = std::max(most, std::abs(column) / table.outer);
+  return most;
+}
+
+// a = (1 + gain) b + rest: the gain, and the rest's part in it that is chance, were the entries of the rest
+// independent.
+struct gain_of {
+  double gain, chance;
+
+  gain_of(const numbers& a, const numbers& b) {
+    double rest = 0;
+    for (std::size_t i = 0; i < a.size(); ++i) rest += (a[i] - b[i]) * (a[i] - b[i]);
+    const double of_b = sum_of_products(b, b);
+    gain = sum_of_products(a, b) / of_b - 1;
+    chance = std::sqrt(rest / of_b / static_cast<double>(a.size()));
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a convolution by transforms is neither greater nor smaller than it should be", "[operations]") {
+  // Roots rounded to nearest would give 0.4 of a roundoff.
+  using enum detail::fft_sign;
+  CHECK(std::max({imbalance<forward, 16>(), imbalance<forward, 32>(), imbalance<forward, 64>(),
+                  imbalance<inverse, 16>(), imbalance<inverse, 32>(), imbalance<inverse, 64>()}) < unit_roundoff / 7);
+  serial_backend serial;
+  tbb_backend tbb;
+  for (const conv2d_shape& s : conv_sizes()) {
+    const conv_case at{s};
+    const conv_result exact = convolve<double>(serial, at, s.images);
+    for (const conv2d_method method : methods_for(s)) {
+      if (method < conv2d_method::transform_16) continue;
+      const conv_result fast = convolve_by(method, tbb, at, s.images);
+      CAPTURE(detail::name_of(method), s.images, s.in_channels, s.out_channels, s.height, s.width, s.kernel);
+      for (const auto& [ours, right] :
+           {std::pair{&fast.y, &exact.y}, std::pair{&fast.dx, &exact.dx}, std::pair{&fast.dweight, &exact.dweight}}) {
+        const gain_of g{*ours, *right};
+        // At worst all six transforms lean as a row or a column does.
+        CHECK(std::abs(g.gain) < 6 * unit_roundoff / 7 + 5 * g.chance);
+      }
+    }
+  }
+}
+
 TEST_CASE("a convolution has the same bits for any number of threads, and an image those of any batch, by every method",
           "[operations]") {
   for (const conv2d_shape& s : conv_sizes()) {

@@ -115,17 +115,25 @@ class direct_conv2d {
       correlate_to_plain<W>(from, places, raw(taps.view()), bias, to_channels, to);
   }
 
+  // An image's sum is made before it is added to those of others: row by row, or in double where lanes cannot share it.
   void add_bias_gradient(const float* dy, float* sums) const {
-    const std::size_t pixels = sizes_.output(1).plane();
+    const std::size_t height = sizes_.out_height(), width = sizes_.out_width();
     if (blocked(sizes_.out_channels)) {
       for (std::size_t block = 0; block < sizes_.out_channels / W; ++block) {
-        simd<W> sum = load<W>(sums + block * W);
-        for (std::size_t p = 0; p < pixels; ++p) sum += load<W>(dy + (block * pixels + p) * W);
-        store(sums + block * W, sum);
+        simd<W> of_image{};
+        for (std::size_t row = 0; row < height; ++row) {
+          simd<W> of_row{};
+          for (std::size_t column = 0; column < width; ++column, dy += W) of_row += load<W>(dy);
+          of_image += of_row;
+        }
+        store(sums + block * W, load<W>(sums + block * W) + of_image);
       }
     } else {
-      for (std::size_t o = 0; o < sizes_.out_channels; ++o)
-        for (std::size_t p = 0; p < pixels; ++p) sums[o] += dy[o * pixels + p];
+      for (std::size_t o = 0; o < sizes_.out_channels; ++o) {
+        double of_image = 0;
+        for (std::size_t p = 0; p < height * width; ++p, ++dy) of_image += static_cast<double>(*dy);
+        sums[o] += static_cast<float>(of_image);
+      }
     }
   }
 

@@ -270,12 +270,16 @@ class fft_conv2d {
   [[gnu::noinline]] void transform_taps(const float* weight, std::size_t lane_step, bool mirrored, float* out) const {
     const std::size_t k = sizes_.kernel;
     typename plane::half_way work{};
+    double sum[W] = {};  // for frequency 0: its error is one of the mean of every plane, and the same in all images
     for (std::size_t a = 0; a < k; a += 2) {
       simd<W> rows[2][N] = {};
       for (std::size_t i = 0; i < std::min<std::size_t>(2, k - a); ++i)
         for (std::size_t b = 0; b < k; ++b) {
           float lanes[W];
-          for (std::size_t lane = 0; lane < W; ++lane) lanes[lane] = weight[lane * lane_step + (a + i) * k + b];
+          for (std::size_t lane = 0; lane < W; ++lane) {
+            lanes[lane] = weight[lane * lane_step + (a + i) * k + b];
+            sum[lane] += static_cast<double>(lanes[lane]);
+          }
           rows[i][place(b, mirrored)] = load<W>(lanes) * plane::scale;
         }
       // The kernel is odd, so its last row pairs with one that holds no taps.
@@ -284,6 +288,7 @@ class fft_conv2d {
       });
     }
     plane::forward_columns(work, N, {out, weight_step()});
+    for (std::size_t lane = 0; lane < W; ++lane) out[lane] = static_cast<float>(sum[lane]) * (2 * plane::scale);
   }
 
   // The gradient of the kernels from block `block` of the input to output channel `channel`, from the sums of spectra.

@@ -1,9 +1,9 @@
 #pragma once
 
 #include <cstddef>
-#include <numbers>
 
 #include <softscore/backend/tbb/simd.hpp>
+#include <softscore/backend/tbb/twiddles.hpp>
 
 namespace softscore::detail {
 
@@ -15,27 +15,6 @@ struct simd_complex {
 
   SOFTSCORE_INLINE friend simd_complex operator+(simd_complex a, simd_complex b) { return {a.re + b.re, a.im + b.im}; }
   SOFTSCORE_INLINE friend simd_complex operator-(simd_complex a, simd_complex b) { return {a.re - b.re, a.im - b.im}; }
-};
-
-// The sign of the exponent.
-enum class fft_sign { forward = -1, inverse = 1 };
-
-// exp(sign * 2 pi i k / n) by its series, at compile time.
-struct root_of_unity {
-  float cosine, sine;
-
-  constexpr root_of_unity(fft_sign sign, std::size_t k, std::size_t n) : cosine{}, sine{} {
-    double turn = static_cast<double>(k % n) / static_cast<double>(n);
-    if (turn > 0.5) turn -= 1;
-    const double angle = 2 * std::numbers::pi * turn;
-    double term = 1, c = 0, s = 0;
-    for (int power = 0; power < 40; ++power) {
-      (power % 2 == 0 ? c : s) += power % 4 < 2 ? term : -term;
-      term *= angle / (power + 1);
-    }
-    cosine = static_cast<float>(c);
-    sine = static_cast<float>(sign == fft_sign::forward ? -s : s);
-  }
 };
 
 // a times exp(sign * 2 pi i k / n).
@@ -50,8 +29,7 @@ SOFTSCORE_INLINE simd_complex<W> turned(simd_complex<W> a) {
       return {-a.im, a.re};
   } else if constexpr (8 * K == N || 8 * K == 3 * N) {
     // Cosine and sine have one magnitude here, so two products do.
-    constexpr float half = 0.70710678118654752440f;
-    const simd<W> sum = (a.re + a.im) * half, difference = (a.re - a.im) * half;
+    const simd<W> sum = (a.re + a.im) * root_of_half, difference = (a.re - a.im) * root_of_half;
     if constexpr (8 * K == N && Sign == fft_sign::forward) return {sum, -difference};
     if constexpr (8 * K == N && Sign == fft_sign::inverse) return {difference, sum};
     if constexpr (8 * K != N && Sign == fft_sign::forward) return {-difference, -sum};
@@ -84,24 +62,6 @@ SOFTSCORE_INLINE void dft8(simd_complex<W>* x) {
     x[k + 4] = even[k] - high;
   });
 }
-
-// exp(sign * 2 pi i j k / N) for the steps between the two stages below.
-template <fft_sign Sign, std::size_t N>
-struct twiddle_table {
-  static constexpr std::size_t inner = N == 16 ? 4 : 8, outer = N / inner;
-  float cosine[outer][inner], sine[outer][inner];
-
-  constexpr twiddle_table() : cosine{}, sine{} {
-    for (std::size_t j = 0; j < outer; ++j)
-      for (std::size_t k = 0; k < inner; ++k) {
-        const root_of_unity root{Sign, j * k, N};
-        cosine[j][k] = root.cosine;
-        sine[j][k] = root.sine;
-      }
-  }
-};
-template <fft_sign Sign, std::size_t N>
-inline constexpr twiddle_table<Sign, N> twiddles{};
 
 template <std::size_t Size, fft_sign Sign, std::size_t W>
 SOFTSCORE_INLINE void dft(simd_complex<W>* x) {
