@@ -1,5 +1,6 @@
 #include <softscore/sampler/alternating.hpp>
 #include <softscore/sampler/dpm_solver_pp_2m.hpp>
+#include <softscore/sampler/dpm_solver_pp_3m_sde.hpp>
 #include <softscore/sampler/edm_heun.hpp>
 #include <softscore/sampler/euler_maruyama.hpp>
 #include <softscore/sampler/exponential_integrator.hpp>
@@ -18,5 +19,6 @@ const bool entered = contest::enter("alternating", alternating{}) && contest::en
                      contest::enter("predictor_corrector", predictor_corrector{}) &&
                      contest::enter("annealed_langevin<4>", annealed_langevin<4>{}) &&
                      contest::enter("dpm_solver_pp_2m_sde", dpm_solver_pp_2m_sde{}) &&
+                     contest::enter("dpm_solver_pp_3m_sde", dpm_solver_pp_3m_sde{}) &&
                      contest::enter("exponential_integrator", exponential_integrator{});
 }  // namespace

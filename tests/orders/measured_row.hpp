@@ -22,8 +22,10 @@ inline constexpr double first_time = 1.0, last_time = 0.05;
 struct drawing {
   std::size_t draws{};
   bool remembers{true};
+  std::size_t least_steps{96};  // of a run measured as a whole
 };
-inline constexpr drawing no_noise{}, fresh_noise{1, false}, fresh_noise_twice{2, false}, noise_and_memory{1, true};
+inline constexpr drawing no_noise{}, fresh_noise{1, false}, fresh_noise_twice{2, false}, noise_and_memory{1, true},
+    noise_and_memory_late{1, true, 256};
 
 // Numbers of steps in the range where the highest power decides and rounding does not: the higher the order the fewer.
 // A blur of a fraction of a pixel is the identity but for exp(-1 / (2 w^2)), whose derivatives of high order are large
@@ -73,7 +75,8 @@ order_row measure(std::string name, const S& sampler, const place& where, const 
   const bool keeps = other.reason.empty();
   order_row row{std::move(name), where.schedule, where.family, keeps ? S::order : 0, other.reason, 0.0, {}, {}};
   std::vector<std::size_t> steps = steps_for(S::order, where.family == "blur");
-  if (noise.draws > 0 && noise.remembers) steps = {96, 192, 384, 768};
+  if (noise.draws > 0 && noise.remembers)
+    steps = {noise.least_steps, 2 * noise.least_steps, 4 * noise.least_steps, 8 * noise.least_steps};
   if (where.end == 0.0)
     steps = {128, 256, 512, 1024};
   else if (!keeps)

@@ -27,6 +27,7 @@
 #include <softscore/sampler/dpm_solver.hpp>
 #include <softscore/sampler/dpm_solver_pp_2m.hpp>
 #include <softscore/sampler/dpm_solver_pp_3m.hpp>
+#include <softscore/sampler/dpm_solver_pp_3m_sde.hpp>
 #include <softscore/sampler/edm_heun.hpp>
 #include <softscore/sampler/euler.hpp>
 #include <softscore/sampler/euler_maruyama.hpp>
@@ -128,6 +129,7 @@ void add_scalar(std::vector<order_row>& rows, const place& where, const any_scal
   add("dpm_solver<2>", dpm_solver<2>{}, no_noise);
   add("dpm_solver<3>", dpm_solver<3>{}, no_noise);
   add("dpm_solver_pp_3m", dpm_solver_pp_3m{}, no_noise);
+  add("dpm_solver_pp_3m_sde", dpm_solver_pp_3m_sde{}, noise_and_memory_late);  // its third power is large
   add("unipc<1, false>", unipc<1, false>{}, no_noise);
   add("unipc<2, false>", unipc<2, false>{}, no_noise);
   add("unipc<3, false>", unipc<3, false>{}, no_noise);
