@@ -14,6 +14,7 @@
 #include <softscore/corruption/tabulated.hpp>
 #include <softscore/operator/centred_mask.hpp>
 #include <softscore/operator/fade.hpp>
+#include <softscore/operator/gaussian_blur.hpp>
 #include <softscore/operator/scaling.hpp>
 #include <softscore/schedule/matched_mse.hpp>
 #include <softscore/schedule/schedule_file.hpp>
@@ -172,8 +173,8 @@ TEST_CASE("a tabulated schedule is made of straight lines", "[schedule]") {
   CHECK(table.level_rate_at(diffusion_time{0.25}) == 4.0);
   CHECK(table.level_rate_at(diffusion_time{1.0}) == 4.0);
   CHECK_THAT(table.sigma_rate_at(diffusion_time{0.0}), WithinAbs(0.36, 1e-15));
-  const corruption fading{fade{}, table};
-  CHECK(fading.sigma(diffusion_time{1.0}) == 0.1);
+  const corruption blurring{gaussian_blur{}, table};
+  CHECK(blurring.sigma(diffusion_time{1.0}) == 0.1);
 
   CHECK_REFUSED(tabulated({{0, 0, 0}}), "number of points of the schedule is 1, but it must be at least 2");
   CHECK_REFUSED(tabulated({{0.1, 0, 0}, {1, 1, 1}}), "first time of the schedule is 0.1, but it must be 0");
