@@ -4,6 +4,7 @@
 #include <cstddef>
 
 #include <softscore/core/error.hpp>
+#include <softscore/sampler/archetype.hpp>
 #include <softscore/sampler/estimate_history.hpp>
 #include <softscore/sampler/half_log_snr.hpp>
 
