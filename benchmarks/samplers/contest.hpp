@@ -21,12 +21,16 @@
 // folder: `const bool entered = enter("name", my_sampler{});`. Where its needs are not met it is left out.
 namespace contest {
 
-/// Every estimate is clipped to the range of the images, as the field does: where little is left of an image, an
-/// estimate from predicted noise is its error divided by a_t.
-using clipped_denoiser = softscore::static_thresholding<digits::any_denoiser>;
-inline clipped_denoiser clipped(const digits::model& model) {
+/// Where C = a I the estimate is clipped to the range of the images, as the field does: where little is left of an
+/// image, an estimate from predicted noise is its error divided by a_t. An estimate from what a blur or a mask leaves
+/// is taken as it is: clipping those of a blur doubles the distance.
+template <class Corruption>
+auto estimates(const digits::model& model) {
   const auto scale = model.pixels();
-  return clipped_denoiser{digits::any_denoiser{model}, {scale.offset, scale.offset + scale.gain}};
+  if constexpr (softscore::ScalarSignal<Corruption>)
+    return softscore::static_thresholding{digits::any_denoiser{model}, {scale.offset, scale.offset + scale.gain}};
+  else
+    return digits::any_denoiser{model};
 }
 
 /// What to draw: as many steps as `evaluations` of the network pay for.
@@ -65,15 +69,18 @@ inline std::size_t steps_for(std::size_t evaluations, int per_step) {
 template <class Recipe, class S>
 void enter_recipe(const std::string& name, const S& sampler) {
   using corruption_type = decltype(Recipe::corruption(softscore::shape{}, softscore::fitted_start{}));
-  using run_type = softscore::sampling_run<softscore::tbb_backend, corruption_type, clipped_denoiser, float>;
+  using run_type =
+      softscore::sampling_run<softscore::tbb_backend, corruption_type,
+                              decltype(estimates<corruption_type>(std::declval<const digits::model&>())), float>;
   if constexpr (digits::what_is_missing<S, run_type>().empty())
     entrants().push_back({Recipe::name, name, S::order, S::evaluations_per_step, [sampler](const task& t) {
                             const std::size_t steps = steps_for(t.evaluations, S::evaluations_per_step);
                             const auto corruption = Recipe::corruption(t.image, t.model.start());
                             const auto began = std::chrono::steady_clock::now();
-                            auto drawn = softscore::sample(
-                                t.backend, sampler, corruption, clipped(t.model), softscore::uniform_grid(steps),
-                                t.image, {.images = t.count, .batch = std::min<std::size_t>(t.count, 128)});
+                            auto drawn =
+                                softscore::sample(t.backend, sampler, corruption, estimates<corruption_type>(t.model),
+                                                  softscore::uniform_grid(steps), t.image,
+                                                  {.images = t.count, .batch = std::min<std::size_t>(t.count, 128)});
                             const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
                             return outcome{std::move(drawn.images), drawn.nfe, steps, took.count()};
                           }});
