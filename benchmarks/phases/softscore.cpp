@@ -19,7 +19,7 @@ constexpr std::size_t W = detail::native_lanes, images = 128, side = 28;
 
 // Multiply-adds that wait for nothing: what no kernel can exceed.
 struct fused_peak {
-  static constexpr std::size_t chains = 12, rounds = 20000;
+  static constexpr std::size_t chains = 12, rounds = 400000;
   static double flops() { return 2.0 * static_cast<double>(chains * rounds * W * bench::cores()); }
 
   void operator()() {
