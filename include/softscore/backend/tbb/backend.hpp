@@ -30,12 +30,11 @@ namespace softscore {
 class tbb_backend : public host_verbs<tbb_backend> {
  public:
   /// As many threads as the machine runs at once.
-  tbb_backend() : tbb_backend{std::thread::hardware_concurrency() > 0 ? std::thread::hardware_concurrency() : 1} {}
+  tbb_backend() : tbb_backend{std::max<std::size_t>(std::thread::hardware_concurrency(), 1)} {}
   /// `threads` threads, the caller's included; throws `error` if that is 0.
   explicit tbb_backend(std::size_t threads) : threads_{threads}, arena_{checked(threads)} {
     // Unasked, oneTBB starts no more threads than there are cores.
-    if (threads > std::thread::hardware_concurrency())
-      more_threads_.emplace(tbb::global_control::max_allowed_parallelism, threads);
+    if (threads > at_once_) more_threads_.emplace(tbb::global_control::max_allowed_parallelism, threads);
   }
 
   std::size_t threads() const { return threads_; }
@@ -174,11 +173,13 @@ class tbb_backend : public host_verbs<tbb_backend> {
   bool inside_a_smaller_arena() const {
     if (tbb::this_task_arena::current_thread_index() == tbb::task_arena::not_initialized) return false;
     // Where no arena was made, the limit is the number of cores, which is no wish of the caller's.
-    const std::size_t limit = std::min<std::size_t>(threads_, std::thread::hardware_concurrency());
-    return static_cast<std::size_t>(tbb::this_task_arena::max_concurrency()) < limit;
+    return static_cast<std::size_t>(tbb::this_task_arena::max_concurrency()) < std::min(threads_, at_once_);
   }
 
   std::size_t threads_;
+  // Threads that the machine runs at once. Asked once, for the answer comes from a file and takes longer than a loop
+  // over few images.
+  std::size_t at_once_ = std::thread::hardware_concurrency();
   std::optional<tbb::global_control> more_threads_;
   tbb::task_arena arena_;
 };

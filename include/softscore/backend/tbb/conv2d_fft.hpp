@@ -5,10 +5,10 @@
 #include <type_traits>
 
 #include <softscore/backend/conv2d_shape.hpp>
+#include <softscore/backend/tbb/backend.hpp>
 #include <softscore/backend/tbb/frequency_products.hpp>
 #include <softscore/backend/tbb/plane_fft.hpp>
 #include <softscore/backend/tbb/scratch.hpp>
-#include <softscore/backend/tbb/slots.hpp>
 #include <softscore/core/host_array.hpp>
 
 namespace softscore::detail {
@@ -37,7 +37,11 @@ class fft_conv2d {
         forward_weights_{shape{1, 1, 1, plane::bins * weight_step()}},
         backward_weights_{shape{1, 1, 1, plane::bins * weight_step()}},
         scratch_{scratch} {
-    scratch_.reserve(be.threads() * part_size() + sum_groups{be, sizes.images}.buffers() * slot_size());
+    const auto of = [&](std::size_t images) {
+      return spectra_size(in_blocks(), images) + spectra_size(out_blocks(), images);
+    };
+    scratch_.reserve(
+        std::max(of(std::min(sizes.images, most_images(be))), of(std::min(sizes.images, chunk)) + sums_size()));
   }
 
   void prepare(tbb_backend& be, const float* weight) {
@@ -66,75 +70,34 @@ class fft_conv2d {
   void backward(tbb_backend& be, std::size_t images, const float* x, const float*, const float* dy, float* dx,
                 float* dweight, float* dbias) {
     if (dweight == nullptr) return convolve(be, images, backward_weights_, dy, out_blocks(), nullptr, dx, in_blocks());
-    const sum_groups groups{be, images};
-    float* sums = scratch_.data() + be.threads() * part_size();
-    parallel_parts(be, groups.buffers(), [&](std::size_t part, std::size_t buffer) {
-      const spectra of_x{scratch_.data() + part * part_size(), in_blocks(), backward_chunk};
-      const spectra of_dx{of_x.data + of_x.size(), in_blocks(), backward_chunk};
-      const spectra of_dy{of_dx.data + of_dx.size(), out_blocks(), backward_chunk};
-      float* sum = sums + buffer * slot_size();
-      for (std::size_t first = groups.first(buffer); first < groups.last(buffer); first += backward_chunk) {
-        const std::size_t count = std::min(backward_chunk, groups.last(buffer) - first);
-        const bool add = first != groups.first(buffer);
-        transform(x, first, count, of_x);
-        transform(dy, first, count, of_dy);
-        for (std::size_t bin = 0; bin < plane::bins; ++bin)
-          frequency_products<W>::correlate(sum + bin * sum_step(), of_dy.at(bin), of_x.at(bin), sizes_.out_channels,
-                                           in_blocks(), count, of_dy.step(), of_x.step(), add);
-        add_constants(of_dy, count, sum + plane::bins * sum_step(), add);
-        if (dx != nullptr) {
-          multiply(backward_weights_, of_dy, of_dx, count);
-          transform_back(of_dx, first, count, nullptr, dx);
-        }
-      }
-    });
+    const std::size_t size = chunk_of(images, chunk);
+    const spectra of_x{scratch_.data(), in_blocks(), size};
+    const spectra of_dy{of_x.data + of_x.size(), out_blocks(), size};
+    float* sums = of_dy.data + of_dy.size();
+    each_chunk(
+        be, images, size,
+        [&](const run& before, const run& now, std::size_t n, std::size_t b) {
+          if (dx != nullptr) transform_back(of_x, before, n, b, nullptr, dx);
+          transform(x, now, n, b, of_x);
+          transform(dy, now, n, b, of_dy);
+        },
+        [&](const run& now, std::size_t bin) {
+          const bool add = now.first != 0;
+          frequency_products<W>::correlate(sums + bin * sum_step(), of_dy.at(bin), of_x.at(bin), sizes_.out_channels,
+                                           in_blocks(), now.count, of_dy.step(), of_x.step(), add);
+          if (bin == 0) add_constants(of_dy, now.count, sums + plane::bins * sum_step(), add);
+          if (dx != nullptr) multiply(backward_weights_, of_dy, of_x, bin, now.count);  // x has been used
+        });
     be.parallel(sizes_.out_channels * in_blocks(), [&](std::size_t task) {
-      collect_taps(sums + task * 2 * W, groups, dweight, task / in_blocks(), task % in_blocks());
+      collect_taps(sums + task * 2 * W, dweight, task / in_blocks(), task % in_blocks());
     });
-    for (std::size_t b = 0; b < out_blocks(); ++b)
-      store(dbias + b * W, groups.template total<W>(sums + plane::bins * sum_step() + b * W, slot_size()));
+    std::copy_n(sums + plane::bins * sum_step(), sizes_.out_channels, dbias);
   }
 
  private:
-  // Images whose spectra one thread holds at a time: enough to use each weight often, few enough for the caches.
-  static constexpr std::size_t forward_chunk = 8, backward_chunk = 16;
-
-  // How the sums over a batch are shared out. Sums of spectra are large, and two threads do better with one buffer each
-  // than with one per slot; so where a slot is one chunk, runs of four slots form a group that one thread may sum in
-  // place. Kept apart or not, the sums are added in the same order: within each group, then over the groups.
-  class sum_groups {
-   public:
-    sum_groups(const tbb_backend& be, std::size_t images)
-        : slots_{images},
-          grouped_{slots_.last(0) - slots_.first(0) <= backward_chunk},
-          merged_{grouped_ && be.threads() <= groups()} {}
-
-    std::size_t buffers() const { return merged_ ? groups() : slots_.count(); }
-    std::size_t first(std::size_t buffer) const { return slots_.first(merged_ ? buffer * run : buffer); }
-    std::size_t last(std::size_t buffer) const {
-      return slots_.last(merged_ ? std::min((buffer + 1) * run, slots_.count()) - 1 : buffer);
-    }
-
-    // The sum of all buffers, which are `step` apart.
-    template <std::size_t Lanes>
-    SOFTSCORE_INLINE simd<Lanes> total(const float* buffer, std::size_t step) const {
-      const std::size_t together = grouped_ && !merged_ ? run : 1, count = buffers();
-      simd<Lanes> sum{};
-      for (std::size_t first = 0; first < count; first += together) {
-        simd<Lanes> of_group = load<Lanes>(buffer + first * step);
-        for (std::size_t k = first + 1; k < std::min(first + together, count); ++k)
-          of_group += load<Lanes>(buffer + k * step);
-        sum += of_group;
-      }
-      return sum;
-    }
-
-   private:
-    static constexpr std::size_t run = 4;
-    std::size_t groups() const { return (slots_.count() + run - 1) / run; }
-
-    batch_slots slots_;
-    bool grouped_, merged_;
+  // Neighbours in a batch.
+  struct run {
+    std::size_t first, count;
   };
 
   // Spectra of some images at once: (bin, image, block, 2 W). Bins are an odd number of blocks apart, so that the
@@ -151,25 +114,50 @@ class fft_conv2d {
       return {data + image * step() + block * 2 * W, stride()};
     }
   };
-  // Spectra of x, dx and dy.
-  std::size_t part_size() const {
-    return 2 * spectra{nullptr, in_blocks(), backward_chunk}.size() +
-           spectra{nullptr, out_blocks(), backward_chunk}.size();
+  static std::size_t spectra_size(std::size_t blocks, std::size_t images) {
+    return spectra{nullptr, blocks, images}.size();
+  }
+
+  // Images whose spectra are held at a time: enough to use each weight often, few enough for the caches. Sums over a
+  // batch are made chunk by chunk, so their chunks must not depend on the threads.
+  static constexpr std::size_t chunk = 16;
+  static std::size_t most_images(const tbb_backend& be) { return std::max(chunk, be.threads()); }
+  // Chunks of at most `most` images, all of about the same size.
+  static std::size_t chunk_of(std::size_t images, std::size_t most) {
+    const std::size_t chunks = (images + most - 1) / most;
+    return (images + chunks - 1) / chunks;
+  }
+
+  // Calls planes(the chunk before, this chunk, image in it, block), then products(this chunk, bin), for each chunk of
+  // `size` images, and the former once more at the end. Each step is shared out among the threads: so they all work on
+  // the same spectra, and each needs the weights of its own bins only, which is what the last cache has room for.
+  template <class Planes, class Products>
+  void each_chunk(tbb_backend& be, std::size_t images, std::size_t size, const Planes& planes,
+                  const Products& products) const {
+    const std::size_t blocks = std::max(in_blocks(), out_blocks());
+    run before{0, 0};
+    for (std::size_t first = 0;; first += size) {
+      const run now{first, first < images ? std::min(size, images - first) : 0};
+      be.parallel(size * blocks, [&](std::size_t task) { planes(before, now, task / blocks, task % blocks); });
+      if (now.count == 0) return;
+      be.parallel(plane::bins, [&](std::size_t bin) { products(now, bin); });
+      before = now;
+    }
   }
 
   // The forward pass, or with the other weights that from dy to dx.
   void convolve(tbb_backend& be, std::size_t images, const host_array<float>& weights, const float* from,
                 std::size_t from_blocks, const float* bias, float* to, std::size_t to_blocks) {
-    // A small batch is shared out evenly.
-    const std::size_t size = std::clamp<std::size_t>((images + be.threads() - 1) / be.threads(), 1, forward_chunk);
-    parallel_parts(be, (images + size - 1) / size, [&](std::size_t part, std::size_t k) {
-      const std::size_t first = k * size, count = std::min(size, images - first);
-      const spectra in{scratch_.data() + part * part_size(), from_blocks, size};
-      const spectra out{in.data + in.size(), to_blocks, size};
-      transform(from, first, count, in);
-      multiply(weights, in, out, count);
-      transform_back(out, first, count, bias, to);
-    });
+    const std::size_t size = chunk_of(images, most_images(be));
+    const spectra in{scratch_.data(), from_blocks, size};
+    const spectra out{in.data + in.size(), to_blocks, size};
+    each_chunk(
+        be, images, size,
+        [&](const run& before, const run& now, std::size_t n, std::size_t b) {
+          transform_back(out, before, n, b, bias, to);
+          transform(from, now, n, b, in);
+        },
+        [&](const run& now, std::size_t bin) { multiply(weights, in, out, bin, now.count); });
   }
 
   std::size_t in_blocks() const { return sizes_.in_channels / W; }
@@ -179,7 +167,7 @@ class fft_conv2d {
   // From one bin of the weights' spectra to the next, and the same for the sums of the weights' gradient.
   std::size_t weight_step() const { return (sizes_.in_channels * out_blocks() + 1) * 2 * W; }
   std::size_t sum_step() const { return (sizes_.out_channels * in_blocks() + 1) * 2 * W; }
-  std::size_t slot_size() const { return plane::bins * sum_step() + sizes_.out_channels; }
+  std::size_t sums_size() const { return plane::bins * sum_step() + sizes_.out_channels; }
 
   // Where tap `a` lies on the circle, mirrored for the adjoint.
   std::size_t place(std::size_t a, bool mirrored = false) const {
@@ -195,21 +183,20 @@ class fft_conv2d {
       body(std::integral_constant<std::size_t, 0>{});
   }
 
-  // Spectra of `count` images from `first` on.
-  void transform(const float* x, std::size_t first, std::size_t count, const spectra& out) const {
+  // The spectrum of block b of image n of a run, if there is one.
+  void transform(const float* x, const run& images, std::size_t n, std::size_t b, const spectra& out) const {
+    if (n >= images.count || b >= out.blocks) return;
     with_side([&](auto side) {
-      for (std::size_t n = 0; n < count; ++n)
-        for (std::size_t b = 0; b < out.blocks; ++b)
-          transform_plane<side>(x + ((first + n) * out.blocks + b) * pixels() * W, out.of(n, b));
+      transform_plane<side>(x + ((images.first + n) * out.blocks + b) * pixels() * W, out.of(n, b));
     });
   }
 
-  void transform_back(const spectra& in, std::size_t first, std::size_t count, const float* bias, float* y) const {
+  void transform_back(const spectra& in, const run& images, std::size_t n, std::size_t b, const float* bias,
+                      float* y) const {
+    if (n >= images.count || b >= in.blocks) return;
     with_side([&](auto side) {
-      for (std::size_t n = 0; n < count; ++n)
-        for (std::size_t b = 0; b < in.blocks; ++b)
-          transform_plane_back<side>(in.of(n, b), bias == nullptr ? nullptr : bias + b * W,
-                                     y + ((first + n) * in.blocks + b) * pixels() * W);
+      transform_plane_back<side>(in.of(n, b), bias == nullptr ? nullptr : bias + b * W,
+                                 y + ((images.first + n) * in.blocks + b) * pixels() * W);
     });
   }
 
@@ -259,11 +246,10 @@ class fft_conv2d {
     }
   }
 
-  void multiply(const host_array<float>& weights, const spectra& in, const spectra& out, std::size_t count) const {
-    const float* h = raw(weights.view());
-    for (std::size_t bin = 0; bin < plane::bins; ++bin)
-      frequency_products<W>::multiply(h + bin * weight_step(), in.at(bin), out.at(bin), in.blocks * W, out.blocks,
-                                      count, in.step(), out.step());
+  void multiply(const host_array<float>& weights, const spectra& in, const spectra& out, std::size_t bin,
+                std::size_t count) const {
+    frequency_products<W>::multiply(raw(weights.view()) + bin * weight_step(), in.at(bin), out.at(bin), in.blocks * W,
+                                    out.blocks, count, in.step(), out.step());
   }
 
   // The spectrum of W kernels, `lane_step` apart, divided as the inverse transform will need it.
@@ -292,19 +278,10 @@ class fft_conv2d {
   }
 
   // The gradient of the kernels from block `block` of the input to output channel `channel`, from the sums of spectra.
-  [[gnu::noinline]] void collect_taps(const float* sums, const sum_groups& groups, float* dweight, std::size_t channel,
-                                      std::size_t block) const {
+  [[gnu::noinline]] void collect_taps(float* sums, float* dweight, std::size_t channel, std::size_t block) const {
     const std::size_t k = sizes_.kernel;
-    alignas(plane::cache_line) float sum[plane::bins * 2 * W];
-    for (std::size_t bin = 0; bin < plane::bins; ++bin)
-      for (std::size_t half = 0; half < 2 * W; half += W) {
-        const float* at = sums + bin * sum_step() + half;
-        for (std::size_t buffer = 0; buffer < groups.buffers(); ++buffer)
-          __builtin_prefetch(at + buffer * slot_size() + ahead * sum_step(), 0, 2);
-        store(sum + bin * 2 * W + half, groups.template total<W>(at, slot_size()));
-      }
     typename plane::half_way work;
-    plane::inverse_columns({sum, 2 * W}, N, work);
+    plane::inverse_columns({sums, sum_step()}, N, work);
     for (std::size_t a = 0; a < k; a += 2) {
       simd<W> rows[2][N];
       plane::inverse_rows(work, place(a), a + 1 < k ? place(a + 1) : place(a),
@@ -332,7 +309,7 @@ class fft_conv2d {
   conv2d_shape sizes_;
   host_array<float> forward_weights_;   // (bin, output block, input channel, 2 W)
   host_array<float> backward_weights_;  // (bin, input block, output channel, 2 W)
-  tbb_scratch<float> scratch_;          // per part the spectra of x, dx and dy; then per slot the sums
+  tbb_scratch<float> scratch_;          // the spectra of a chunk's x and y; then the sums of the weights' gradient
 };
 
 }  // namespace softscore::detail
