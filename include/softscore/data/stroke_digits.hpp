@@ -63,8 +63,8 @@ inline void ink_digit(std::size_t digit, std::uint64_t seed, std::uint64_t image
   const auto width = [&](double s) {
     return half_width * (1.0 + depth * std::sin(2 * std::numbers::pi * (s / length + phase)));
   };
-  const auto points = pen.points();
-  const auto starts = pen.starts();
+  const auto& points = pen.points();
+  const auto& starts = pen.starts();
   paper.clear();
   double travelled = 0.0;
   for (std::size_t k = 0; k < starts.size(); ++k) {

@@ -82,9 +82,9 @@ class ink_pen {
     }
   }
 
-  std::span<ink_point> points() { return points_; }
+  std::vector<ink_point>& points() { return points_; }
   /// Where in `points` each stroke begins.
-  std::span<const std::size_t> starts() const { return starts_; }
+  const std::vector<std::size_t>& starts() const { return starts_; }
 
  private:
   ink_point shaken(double x, double y) { return {x + dice_->normal(0.0, shake_), y + dice_->normal(0.0, shake_)}; }
@@ -117,7 +117,7 @@ class ink_paper {
  public:
   explicit ink_paper(std::size_t side) : side_{side}, outside_(side * side) {}
 
-  void clear() { std::ranges::fill(outside_, std::numeric_limits<double>::infinity()); }
+  void clear() { std::fill(outside_.begin(), outside_.end(), std::numeric_limits<double>::infinity()); }
 
   /// A straight piece from `a` to `b` in pixels, whose half width goes from `ra` to `rb`.
   void piece(ink_point a, ink_point b, double ra, double rb) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <concepts>
 #include <cstddef>
 #include <vector>
 
@@ -10,14 +11,14 @@
 namespace softscore::detail {
 
 // A linear map of images as a d x d matrix: `apply(be, units, columns)` maps d unit images at once.
-template <class Apply>
-Eigen::MatrixXd dense_map(const shape& image, const Apply& apply) {
+template <class Apply, std::floating_point Real = double>
+Eigen::MatrixX<Real> dense_map(const shape& image, const Apply& apply) {
   const std::size_t d = image.per_image();
   serial_backend be;
-  auto units = be.make<double>(image.with_images(d)), columns = be.make<double>(image.with_images(d));
-  for (std::size_t i = 0; i < d; ++i) units.view()[i * d + i] = 1.0;
-  apply(be, view<const double, host_space>(units.view()), columns.view());
-  return Eigen::Map<const Eigen::MatrixXd>(&columns.view()[0], eigen_index(d), eigen_index(d));
+  auto units = be.make<Real>(image.with_images(d)), columns = be.make<Real>(image.with_images(d));
+  for (std::size_t i = 0; i < d; ++i) units.view()[i * d + i] = Real{1};
+  apply(be, view<const Real, host_space>(units.view()), columns.view());
+  return Eigen::Map<const Eigen::MatrixX<Real>>(&columns.view()[0], eigen_index(d), eigen_index(d));
 }
 
 // Calls `body(i, image)` with every image of a batch, on the host in double.

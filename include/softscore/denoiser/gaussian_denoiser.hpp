@@ -1,5 +1,6 @@
 #pragma once
 
+#include <concepts>
 #include <cstddef>
 #include <type_traits>
 #include <utility>
@@ -16,8 +17,8 @@ namespace softscore {
 
 /// The exact denoiser of Gaussian data N(m, S) under any Gaussian corruption (EQUATIONS P4): h = m + S C^T (C S C^T +
 /// sigma^2 I)^-1 (x - C m). C is dense here, found by corrupting unit vectors, so it is for images of at most a few
-/// hundred elements: an oracle for samplers and for users' corruptions. Computes in double on the host.
-template <GaussianCorruption C>
+/// hundred elements: an oracle for samplers and for users' corruptions. Computes in `Real` on the host.
+template <GaussianCorruption C, std::floating_point Real = double>
 class gaussian_denoiser {
  public:
   static constexpr int evaluations = 1;
@@ -34,45 +35,45 @@ class gaussian_denoiser {
             covariance_.rows(), "the length of the mean, and the columns as many");
   }
 
-  const Eigen::VectorXd& mean() const { return mean_; }
-  const Eigen::MatrixXd& covariance() const { return covariance_; }
+  const Eigen::VectorX<Real>& mean() const { return mean_; }
+  const Eigen::MatrixX<Real>& covariance() const { return covariance_; }
 
   /// C_t as a d x d matrix.
-  Eigen::MatrixXd signal_matrix(diffusion_time t) const {
+  Eigen::MatrixX<Real> signal_matrix(diffusion_time t) const {
     return detail::dense_map(image_, [&](auto& be, auto units, auto columns) {
       corruption_.signal(be, per_image<diffusion_time>{t}, units, columns);
     });
   }
 
   /// The matrix J = S C^T (C S C^T + sigma^2 I)^-1, with h = m + J (x - C m).
-  Eigen::MatrixXd gain_matrix(diffusion_time t) const {
-    const Eigen::MatrixXd signal = signal_matrix(t);
+  Eigen::MatrixX<Real> gain_matrix(diffusion_time t) const {
+    const Eigen::MatrixX<Real> signal = signal_matrix(t);
     const double sigma = corruption_.sigma(t);
-    Eigen::MatrixXd marginal = signal * covariance_ * signal.transpose();
+    Eigen::MatrixX<Real> marginal = signal * covariance_ * signal.transpose();
     marginal.diagonal().array() += sigma * sigma;
     return marginal.ldlt().solve(signal * covariance_).transpose();
   }
 
   /// The mean and the covariance of x_t.
-  std::pair<Eigen::VectorXd, Eigen::MatrixXd> marginal(diffusion_time t) const {
-    const Eigen::MatrixXd signal = signal_matrix(t);
+  std::pair<Eigen::VectorX<Real>, Eigen::MatrixX<Real>> marginal(diffusion_time t) const {
+    const Eigen::MatrixX<Real> signal = signal_matrix(t);
     const double sigma = corruption_.sigma(t);
-    Eigen::MatrixXd covariance = signal * covariance_ * signal.transpose();
+    Eigen::MatrixX<Real> covariance = signal * covariance_ * signal.transpose();
     covariance.diagonal().array() += sigma * sigma;
     return {signal * mean_, covariance};
   }
 
   /// log p_t(x), the natural logarithm of the density of x_t.
-  double log_density(diffusion_time t, const Eigen::VectorXd& x) const { return seen_at(t).log_share(x); }
+  double log_density(diffusion_time t, const Eigen::VectorX<Real>& x) const { return seen_at(t).log_share(x); }
   /// The gradient of log p_t(x), from the density and not from the estimate (EQUATIONS P4).
-  Eigen::VectorXd score(diffusion_time t, const Eigen::VectorXd& x) const { return seen_at(t).score(x); }
+  Eigen::VectorX<Real> score(diffusion_time t, const Eigen::VectorX<Real>& x) const { return seen_at(t).score(x); }
 
   struct memory {
     // Of the last estimate, one per image or one for all: J, and C m.
-    std::vector<Eigen::MatrixXd> gains;
-    std::vector<Eigen::VectorXd> means;
+    std::vector<Eigen::MatrixX<Real>> gains;
+    std::vector<Eigen::VectorX<Real>> means;
     // Of the last density.
-    std::vector<detail::seen_component> seen;
+    std::vector<detail::basic_seen_component<Real>> seen;
     diffusion_time seen_at{-1.0};
   };
 
@@ -85,17 +86,17 @@ class gaussian_denoiser {
   void estimate(Be& be, const question& q, const_view<T, typename Be::space> x, view<T, typename Be::space> out,
                 memory& ws) const {
     prepare(q, x.extent().images, ws);
-    detail::map_images_on_host<T>(be, image_, x, out, [&](std::size_t i, const Eigen::VectorXd& each) {
+    detail::map_images_on_host<T>(be, image_, x, out, [&](std::size_t i, const Eigen::VectorX<Real>& each) {
       const std::size_t at = q.times.shared() ? 0 : i;
-      return Eigen::VectorXd{mean_ + ws.gains[at] * (each - ws.means[at])};
+      return Eigen::VectorX<Real>{mean_ + ws.gains[at] * (each - ws.means[at])};
     });
   }
 
   template <class Be, Scalar T>
   void pullback(Be& be, const question& q, const_view<T, typename Be::space> v, view<T, typename Be::space> out,
                 memory& ws) const {
-    detail::map_images_on_host<T>(be, image_, v, out, [&](std::size_t i, const Eigen::VectorXd& each) {
-      return Eigen::VectorXd{ws.gains[q.times.shared() ? 0 : i].transpose() * each};
+    detail::map_images_on_host<T>(be, image_, v, out, [&](std::size_t i, const Eigen::VectorX<Real>& each) {
+      return Eigen::VectorX<Real>{ws.gains[q.times.shared() ? 0 : i].transpose() * each};
     });
   }
 
@@ -103,7 +104,7 @@ class gaussian_denoiser {
   template <class Be, class T>
   void log_density(Be& be, const question& q, view<T, typename Be::space> x, double* host, memory& ws) const {
     detail::each_image_on_host<std::remove_const_t<T>, Be>(be, image_, x,
-                                                           [&](std::size_t i, const Eigen::VectorXd& each) {
+                                                           [&](std::size_t i, const Eigen::VectorX<Real>& each) {
                                                              if (ws.seen.empty() || ws.seen_at != q.times[i]) {
                                                                ws.seen.assign(1, seen_at(q.times[i]));
                                                                ws.seen_at = q.times[i];
@@ -122,13 +123,13 @@ class gaussian_denoiser {
     }
   }
 
-  detail::seen_component seen_at(diffusion_time t) const {
+  detail::basic_seen_component<Real> seen_at(diffusion_time t) const {
     return {gaussian_component{1.0, mean_, covariance_}, signal_matrix(t), corruption_.sigma(t)};
   }
 
   C corruption_;
-  Eigen::VectorXd mean_;
-  Eigen::MatrixXd covariance_;
+  Eigen::VectorX<Real> mean_;
+  Eigen::MatrixX<Real> covariance_;
   shape image_;
 };
 

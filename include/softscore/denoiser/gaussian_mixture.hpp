@@ -39,7 +39,7 @@ inline void check_mixture(const gaussian_mixture& law, std::size_t elements) {
 template <std::floating_point Real = double>
 Eigen::VectorX<Real> mean_of(const gaussian_mixture& law) {
   Eigen::VectorX<Real> mean = Eigen::VectorX<Real>::Zero(law.front().mean.size());
-  for (const gaussian_component& c : law) mean += c.weight * c.mean;
+  for (const gaussian_component& c : law) mean += static_cast<Real>(c.weight) * c.mean;
   return mean;
 }
 
@@ -49,7 +49,7 @@ Eigen::MatrixX<Real> covariance_of(const gaussian_mixture& law) {
   const Eigen::VectorX<Real> mean = mean_of<Real>(law);
   Eigen::MatrixX<Real> covariance = Eigen::MatrixX<Real>::Zero(mean.size(), mean.size());
   for (const gaussian_component& c : law)
-    covariance += c.weight * (c.covariance + (c.mean - mean) * (c.mean - mean).transpose());
+    covariance += static_cast<Real>(c.weight) * (c.covariance + (c.mean - mean) * (c.mean - mean).transpose());
   return covariance;
 }
 

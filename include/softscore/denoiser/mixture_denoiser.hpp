@@ -1,5 +1,6 @@
 #pragma once
 
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -16,8 +17,9 @@ namespace softscore {
 
 /// The exact denoiser of a Gaussian mixture under any Gaussian corruption (EQUATIONS P4): every component's estimate,
 /// weighed by its probability given x_t. Its pullback, the density and the score of x_t are exact too. C is dense here,
-/// as in gaussian_denoiser: an oracle for images of at most a few hundred elements. Computes in double on the host.
-template <GaussianCorruption C>
+/// as in gaussian_denoiser: an oracle for images of at most a few hundred elements. Computes in `Real` on the
+/// host.
+template <GaussianCorruption C, std::floating_point Real = double>
 class mixture_denoiser {
  public:
   static constexpr int evaluations = 1;
@@ -30,7 +32,7 @@ class mixture_denoiser {
   const gaussian_mixture& law(std::uint64_t image = 0) const { return laws_[place(image)]; }
 
   /// C_t as a d x d matrix.
-  Eigen::MatrixXd signal_matrix(diffusion_time t) const {
+  Eigen::MatrixX<Real> signal_matrix(diffusion_time t) const {
     return detail::dense_map(image_, [&](auto& be, auto units, auto columns) {
       corruption_.signal(be, per_image<diffusion_time>{t}, units, columns);
     });
@@ -38,36 +40,38 @@ class mixture_denoiser {
 
   /// The law of x_t, for image number `image` of a run.
   gaussian_mixture marginal(diffusion_time t, std::uint64_t image = 0) const {
-    const Eigen::MatrixXd signal = signal_matrix(t);
+    const Eigen::MatrixX<Real> signal = signal_matrix(t);
     const double sigma = corruption_.sigma(t);
     gaussian_mixture seen = law(image);
     for (gaussian_component& c : seen) {
       c.mean = (signal * c.mean).eval();
-      c.covariance = (signal * c.covariance * signal.transpose()).eval();
-      c.covariance.diagonal().array() += sigma * sigma;
+      Eigen::MatrixX<Real> covariance = signal * c.covariance * signal.transpose();
+      covariance.diagonal().array() += sigma * sigma;
+      c.covariance = std::move(covariance);
     }
     return seen;
   }
 
   /// log p_t(x), for image number `image` of a run.
-  double log_density(diffusion_time t, const Eigen::VectorXd& x, std::uint64_t image = 0) const {
+  double log_density(diffusion_time t, const Eigen::VectorX<Real>& x, std::uint64_t image = 0) const {
     return seen_at(t, law(image)).log_density(x);
   }
   /// The gradient of log p_t(x), from the density and not from the estimate (EQUATIONS
   /// P1).
-  Eigen::VectorXd score(diffusion_time t, const Eigen::VectorXd& x, std::uint64_t image = 0) const {
+  Eigen::VectorX<Real> score(diffusion_time t, const Eigen::VectorX<Real>& x, std::uint64_t image = 0) const {
     return seen_at(t, law(image)).score(x);
   }
   /// The probability of each component given x_t = x.
-  Eigen::VectorXd responsibilities(diffusion_time t, const Eigen::VectorXd& x, std::uint64_t image = 0) const {
+  Eigen::VectorX<Real> responsibilities(diffusion_time t, const Eigen::VectorX<Real>& x,
+                                        std::uint64_t image = 0) const {
     return seen_at(t, law(image)).responsibilities(x);
   }
 
   struct memory {
-    std::vector<detail::seen_mixture> seen;  // of the last estimate, one per image or one for all
-    Eigen::MatrixXd x;                       // its images, one a column
-    diffusion_time at{-1.0};                 // where one time is shared: that time
-    std::uint64_t first{};                   // the number of the first image
+    std::vector<detail::basic_seen_mixture<Real>> seen;  // of the last estimate, one per image or one for all
+    Eigen::MatrixX<Real> x;                              // its images, one a column
+    diffusion_time at{-1.0};                             // where one time is shared: that time
+    std::uint64_t first{};                               // the number of the first image
   };
 
   template <Scalar T, class Be>
@@ -80,7 +84,7 @@ class mixture_denoiser {
                 memory& ws) const {
     prepare(q, x.extent().images, ws);
     ws.x.resize(eigen_index(image_.per_image()), eigen_index(x.extent().images));
-    detail::map_images_on_host<T>(be, image_, x, out, [&](std::size_t i, const Eigen::VectorXd& each) {
+    detail::map_images_on_host<T>(be, image_, x, out, [&](std::size_t i, const Eigen::VectorX<Real>& each) {
       ws.x.col(eigen_index(i)) = each;
       return seen(ws, i).estimate(each);
     });
@@ -89,7 +93,7 @@ class mixture_denoiser {
   template <class Be, Scalar T>
   void pullback(Be& be, const question&, const_view<T, typename Be::space> v, view<T, typename Be::space> out,
                 memory& ws) const {
-    detail::map_images_on_host<T>(be, image_, v, out, [&](std::size_t i, const Eigen::VectorXd& each) {
+    detail::map_images_on_host<T>(be, image_, v, out, [&](std::size_t i, const Eigen::VectorX<Real>& each) {
       return seen(ws, i).pullback(ws.x.col(eigen_index(i)), each);
     });
   }
@@ -99,7 +103,8 @@ class mixture_denoiser {
   void log_density(Be& be, const question& q, view<T, typename Be::space> x, double* host, memory& ws) const {
     prepare(q, x.extent().images, ws);
     detail::each_image_on_host<std::remove_const_t<T>, Be>(
-        be, image_, x, [&](std::size_t i, const Eigen::VectorXd& each) { host[i] = seen(ws, i).log_density(each); });
+        be, image_, x,
+        [&](std::size_t i, const Eigen::VectorX<Real>& each) { host[i] = seen(ws, i).log_density(each); });
   }
 
  protected:
@@ -115,10 +120,10 @@ class mixture_denoiser {
     require(image < laws_.size(), "number of the image", image, "below the number of laws, where there are several");
     return static_cast<std::size_t>(image);
   }
-  detail::seen_mixture seen_at(diffusion_time t, const gaussian_mixture& law) const {
+  detail::basic_seen_mixture<Real> seen_at(diffusion_time t, const gaussian_mixture& law) const {
     return {law, signal_matrix(t), corruption_.sigma(t)};
   }
-  static const detail::seen_mixture& seen(const memory& ws, std::size_t i) {
+  static const detail::basic_seen_mixture<Real>& seen(const memory& ws, std::size_t i) {
     return ws.seen.size() == 1 ? ws.seen[0] : ws.seen[i];
   }
 
@@ -129,7 +134,7 @@ class mixture_denoiser {
     ws.seen.clear();
     ws.first = q.images.first;
     ws.at = q.times.shared() ? q.times[0] : diffusion_time{-1.0};
-    Eigen::MatrixXd signal;
+    Eigen::MatrixX<Real> signal;
     for (std::size_t i = 0; i < (one ? 1 : images); ++i) {
       if (i == 0 || !q.times.shared()) signal = signal_matrix(q.times[i]);
       ws.seen.emplace_back(law(q.images.first + i), signal, corruption_.sigma(q.times[i]));

@@ -22,7 +22,7 @@ struct basic_seen_component {
   Eigen::MatrixX<Real> gain, precision;   // S A^T K^-1 and K^-1
   double log_factor{};                    // of the density of y, weight included
 
-  basic_seen_component(const gaussian_component& law, const Eigen::MatrixXd& a, double sigma)
+  basic_seen_component(const gaussian_component& law, const Eigen::MatrixX<Real>& a, double sigma)
       : weight{law.weight}, clean_mean{law.mean}, mean{a * law.mean} {
     const Eigen::Index d = law.mean.size();
     Eigen::MatrixX<Real> k = a * law.covariance * a.transpose();
@@ -58,13 +58,11 @@ struct basic_seen_component {
   }
 };
 
-using seen_component = basic_seen_component<double>;
-
 // A mixture seen through y = A x + sigma n.
 template <std::floating_point Real>
 class basic_seen_mixture {
  public:
-  basic_seen_mixture(const gaussian_mixture& law, const Eigen::MatrixXd& a, double sigma) {
+  basic_seen_mixture(const gaussian_mixture& law, const Eigen::MatrixX<Real>& a, double sigma) {
     parts_.reserve(law.size());
     for (const gaussian_component& c : law) parts_.emplace_back(c, a, sigma);
   }
@@ -118,6 +116,5 @@ class basic_seen_mixture {
 
   std::vector<basic_seen_component<Real>> parts_;
 };
-using seen_mixture = basic_seen_mixture<double>;
 
 }  // namespace softscore::detail

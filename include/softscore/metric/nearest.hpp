@@ -1,8 +1,10 @@
 #pragma once
 
 #include <cmath>
+#include <concepts>
 #include <cstddef>
 #include <limits>
+#include <type_traits>
 #include <vector>
 
 #include <softscore/core/eigen.hpp>
@@ -19,7 +21,9 @@ struct neighbour {
 
 /// For each image of `queries` the nearest one of `set`, by pixel L2 (EQUATIONS M3); the first of equals. Throws
 /// `error` when the set is empty or its images have another shape.
-inline std::vector<neighbour> nearest_images(view<const float, host_space> queries, view<const float, host_space> set) {
+template <std::floating_point T = float>
+std::vector<neighbour> nearest_images(std::type_identity_t<view<const T, host_space>> queries,
+                                      std::type_identity_t<view<const T, host_space>> set) {
   require(set.extent().images > 0, "the number of images to search", set.extent().images, "positive");
   require(queries.extent() == set.extent().with_images(queries.extent().images), "the shape of the queries",
           queries.extent(), "that of the images to search");

@@ -80,7 +80,7 @@ principal_components fit_principal_components(view<T, host_space> images, std::s
   principal_components result;
   result.modes.resize(count * d);
   result.deviations.resize(count);
-  auto modes = as_matrix(result.modes.data(), count, d);
+  auto modes = as_matrix<Real>(result.modes.data(), count, d);
   const auto divisor = static_cast<Real>(n - 1);
   const auto deviation = [&](Real eigenvalue) { return std::sqrt(std::max(eigenvalue, Real{0}) / divisor); };
   const auto keep_mean = [&](const Eigen::VectorX<Real>& mean) {
@@ -129,8 +129,8 @@ template <class T, std::floating_point Real = double>
 row_matrix<Real> project(const principal_components& components, view<T, host_space> images) {
   const std::size_t n = images.extent().images, d = images.extent().per_image();
   require(d == components.dimension(), "the number of pixels of an image", d, "that of the principal components");
-  const row_matrix<Real> modes = as_matrix(components.modes.data(), components.count(), d);
-  const Eigen::RowVectorX<Real> mean = as_matrix(components.mean.data(), 1, d).row(0);
+  const row_matrix<Real> modes = as_matrix<Real>(components.modes.data(), components.count(), d);
+  const Eigen::RowVectorX<Real> mean = as_matrix<Real>(components.mean.data(), 1, d).row(0);
   const auto rows = as_matrix(images);
   row_matrix<Real> coordinates(eigen_index(n), eigen_index(components.count()));
   constexpr Eigen::Index block = 256;

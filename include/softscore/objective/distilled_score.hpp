@@ -75,7 +75,7 @@ class distilled_score {
     be.combine(x, one{each(memory.of_x), batch.noisy}, one{each(memory.of_estimate), h});
 
     // To t'', and from there to x~, which comes into h.
-    const per_image<diffusion_time> middle{std::span<const diffusion_time>{memory.middle}.first(images)};
+    const per_image<diffusion_time> middle{std::span<const diffusion_time>{memory.middle.data(), images}};
     teacher_.estimate(be, question{batch_of(images), middle}, view_of<Be, const T>(x), h, memory.of_teacher);
     for (std::size_t i = 0; i < images; ++i) {
       const diffusion_time t = batch.times[i], s = memory.middle[i], u = before(t, 1.0);

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <memory>
 #include <span>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -23,26 +24,23 @@ class dense_svd {
   /// Of a matrix or an expression of one. Throws `error` if it is not square or not finite.
   template <class Expression>
   explicit dense_svd(const Eigen::MatrixBase<Expression>& given) {
-    const Eigen::MatrixX<typename Expression::Scalar> matrix = given;
+    using square = Eigen::MatrixX<typename Expression::Scalar>;
+    const square matrix = given;
     require(matrix.rows() == matrix.cols(), "columns of the matrix", matrix.cols(), "as many as its rows");
     require(matrix.allFinite(), "an element of the matrix", "not finite", "finite");
     // The eigenvectors of A^T A are V but for small values, whose squares are lost; Jacobi rotations of A V mend these
     // and have little to do for the others. Every product is of plain matrices, to compile one kind of product only.
-    const decltype(matrix) transposed = matrix.transpose();
-    const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> close{Eigen::MatrixXd{transposed * matrix}};
-    const Eigen::MatrixXd turned = matrix * close.eigenvectors();
+    const square transposed = matrix.transpose();
+    const Eigen::SelfAdjointEigenSolver<square> close{square{transposed * matrix}};
+    const square turned = matrix * close.eigenvectors();
     const auto d = static_cast<std::size_t>(matrix.rows());
     std::vector<double> rows(d * d);
     as_matrix(rows.data(), d, d) = turned;
     const auto parts = detail::decompose(d, rows);
     values_ = parts.values;
-    const Eigen::MatrixXd u = as_matrix(parts.u.data(), d, d), rest = as_matrix(parts.v.data(), d, d);
-    auto found = std::make_shared<vectors>();
-    found->u = u;
-    found->v = close.eigenvectors() * rest;
-    found->u_transposed = found->u.transpose();
-    found->v_transposed = found->v.transpose();
-    vectors_ = std::move(found);
+    const square u = as_matrix(parts.u.data(), d, d), rest = as_matrix(parts.v.data(), d, d);
+    const square v = close.eigenvectors() * rest;
+    vectors_ = std::make_shared<const vectors>(vectors{u, v, square{u.transpose()}, square{v.transpose()}});
   }
 
   /// C_w of any family, found by applying it to unit images.
@@ -54,7 +52,7 @@ class dense_svd {
     auto units = be.make<double>(image.with_images(d)), columns = be.make<double>(image.with_images(d));
     for (std::size_t i = 0; i < d; ++i) units.view()[i * d + i] = 1.0;
     degradation<Op>::apply(op, be, per_image<level>{w}, units.view(), columns.view());
-    return dense_svd{Eigen::MatrixXd{as_matrix(columns.view()).transpose()}};
+    return dense_svd{as_matrix(columns.view()).transpose()};
   }
 
   std::span<const double> values() const { return values_; }
@@ -89,9 +87,9 @@ class dense_svd {
     std::vector<T> host(in.size());
     be.download(in, host.data());
     const Eigen::Index n = eigen_index(d), images = eigen_index(in.extent().images);
-    Eigen::MatrixXd columns(n, images);
+    Eigen::MatrixX<std::common_type_t<T, double>> columns(n, images);
     std::copy(host.begin(), host.end(), columns.data());
-    const Eigen::MatrixXd turned = matrix * columns;
+    const decltype(columns) turned = matrix * columns;
     std::transform(turned.data(), turned.data() + turned.size(), host.begin(),
                    [](double v) { return static_cast<T>(v); });
     be.upload(host.data(), out);

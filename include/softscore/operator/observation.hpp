@@ -46,7 +46,7 @@ class observation {
 
   /// The y of image number `image` of a run.
   std::span<const double> of(std::uint64_t image) const {
-    return std::span<const double>{*values_}.subspan(place(image) * extent_.per_image(), extent_.per_image());
+    return {values_->data() + place(image) * extent_.per_image(), extent_.per_image()};
   }
 
   /// Stores the y of the images of a run into `out`; throws `error` if they have another extent or one has no y.

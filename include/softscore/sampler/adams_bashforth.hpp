@@ -59,7 +59,7 @@ struct adams_bashforth {
     const auto weights = detail::multistep_weights(0.0, std::span<const double>{nodes}.first(memory.known));
     std::array<per_image<double>, 4> scaled{length * weights[0], length * weights[1], length * weights[2],
                                             length * weights[3]};
-    detail::add_up(run, x, x, std::span<const per_image<double>>{scaled}.first(memory.known), memory.slopes);
+    detail::add_up(run, x, x, scaled, memory.known, memory.slopes);
   }
 };
 static_assert(Sampler<adams_bashforth<4>, archetype_run>);

@@ -75,9 +75,7 @@ concept NeedsAreMet = (!NeedsScore<S> || HasScore<R>) && (!NeedsScalarSignal<S> 
 
 /// `s.start(run)` makes the state that the sampler carries from step to step, scratch arrays included.
 template <class S, class R>
-concept StartsState = requires(const S s, R& run) {
-  { s.start(run) } -> std::movable;
-};
+concept StartsState = requires(const S s, R& run) { s.start(run); };
 
 template <class S, class R>
 using state_of = decltype(std::declval<const S&>().start(std::declval<R&>()));

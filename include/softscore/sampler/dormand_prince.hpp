@@ -101,7 +101,7 @@ struct dormand_prince {
       if (all_there) return;
       for (std::size_t j = 1; j < stages; ++j) {
         weigh(memory, rows[j], j);
-        detail::add_up(run, ahead, x, std::span<const per_image<double>>{memory.coefficients}.first(j), memory.slopes);
+        detail::add_up(run, ahead, x, memory.coefficients, j, memory.slopes);
         for (std::size_t i = 0; i < images; ++i) {
           const double t = memory.now[i] - nodes[j] * memory.length[i];
           memory.times[i].value = nodes[j] == 1.0 && memory.length[i] == memory.now[i] - at.s.value ? at.s.value : t;
@@ -113,7 +113,7 @@ struct dormand_prince {
       // The last stage stands at the new x, so `ahead` is the step and its slope the first of the next part.
       weigh(memory, difference, stages);
       be.combine(error, one{0.0, x});
-      detail::add_up(run, error, error, std::span<const per_image<double>>{memory.coefficients}, memory.slopes);
+      detail::add_up(run, error, error, memory.coefficients, memory.coefficients.size(), memory.slopes);
       be.for_each(in_units{absolute, relative}, error, const_view_in<R>{x}, const_view_in<R>{ahead});
       be.dot(const_view_in<R>{error}, const_view_in<R>{error}, memory.wrong.data());
       for (std::size_t i = 0; i < images; ++i) decide(memory, i, std::sqrt(memory.wrong[i] / elements), at);

@@ -51,18 +51,18 @@ class flow_slope {
   std::vector<double> of_x_, of_h_;
 };
 
-// out = x + the sum of coefficients[j] arrays[j], in passes of at most four terms; a coefficient that is 0 for the
-// whole batch is passed over.
+// out = x + the sum of the first `count` coefficients[j] arrays[j], in passes of at most four terms; a coefficient that
+// is 0 for the whole batch is passed over.
 template <class R, class Arrays>
-void add_up(R& run, view_in<R> out, const_view_in<R> x, std::span<const per_image<double>> coefficients,
-            Arrays& arrays) {
+void add_up(R& run, view_in<R> out, const_view_in<R> x, const std::vector<per_image<double>>& coefficients,
+            std::size_t count, Arrays& arrays) {
   using one = term<typename R::value_type, typename R::backend::space>;
   auto& be = run.on();
   one base{1.0, x};
   std::size_t j = 0;
   const auto more = [&] {
-    while (j < coefficients.size() && coefficients[j].shared() && coefficients[j][0] == 0.0) ++j;
-    return j < coefficients.size();
+    while (j < count && coefficients[j].shared() && coefficients[j][0] == 0.0) ++j;
+    return j < count;
   };
   const auto take = [&] {
     const one each{coefficients[j], arrays[j].view()};

@@ -2,7 +2,6 @@
 
 #include <array>
 #include <cstddef>
-#include <span>
 #include <vector>
 
 #include <softscore/sampler/flow_slope.hpp>
@@ -54,7 +53,7 @@ struct runge_kutta {
     std::vector<per_image<double>>& scaled = memory.scaled;
     const auto add = [&](const std::array<double, stages>& weights, std::size_t count, view_in<R> out) {
       for (std::size_t k = 0; k < count; ++k) scaled[k] = length * weights[k];
-      detail::add_up(run, out, x, std::span<const per_image<double>>{scaled}.first(count), memory.slopes);
+      detail::add_up(run, out, x, scaled, count, memory.slopes);
     };
     memory.slope(run, at.t, x, h, memory.slopes[0].view());
     for (std::size_t j = 1; j < stages; ++j) {

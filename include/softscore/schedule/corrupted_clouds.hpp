@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <iterator>
@@ -22,12 +23,12 @@ namespace softscore {
 /// The clouds {C_w x + sigma z} of one set of images at many levels, and the regularised Wasserstein distances between
 /// them (EQUATIONS S5 (2, 3), D8; 001 App. C): the same images and the same noise at every level. Clouds are made when
 /// needed and the last few kept; pairs run on the backend's threads.
-template <HostBackend Be, LinearOperator Op>
+template <HostBackend Be, LinearOperator Op, std::floating_point Real = float>
 class corrupted_clouds {
  public:
   /// Keeps at most `kept` clouds. `images` must outlive this. Throws `error` for fewer than two images or levels that
   /// are negative, fall or are not finite.
-  corrupted_clouds(Be& be, Op op, view<const float, host_space> images, std::vector<double> levels, double sigma,
+  corrupted_clouds(Be& be, Op op, view<const Real, host_space> images, std::vector<double> levels, double sigma,
                    const sinkhorn_options& transport, std::uint64_t seed = 0, std::size_t kept = 96)
       : be_{&be},
         operator_{std::move(op)},
@@ -35,9 +36,9 @@ class corrupted_clouds {
         sigma_{sigma},
         transport_{transport},
         kept_{kept},
-        clean_{be.template make<float>(images.extent())},
-        noise_{be.template make<float>(images.extent())},
-        noisy_{be.template make<float>(images.extent())} {
+        clean_{be.template make<Real>(images.extent())},
+        noise_{be.template make<Real>(images.extent())},
+        noisy_{be.template make<Real>(images.extent())} {
     require(images.extent().images >= 2, "number of images", images.extent().images, "at least 2");
     require(sigma >= 0.0 && std::isfinite(sigma), "sigma", sigma, "at least 0 and finite");
     require(kept >= 2, "number of clouds kept", kept, "at least 2");
@@ -45,7 +46,7 @@ class corrupted_clouds {
       require(std::isfinite(levels_[k]) && levels_[k] >= (k == 0 ? 0.0 : levels_[k - 1]), "candidate level", levels_[k],
               "finite, at least 0 and at least the one before it");
     transport.check();
-    be.combine(clean_.view(), term<float, host_space>{1.0, images});
+    be.combine(clean_.view(), term<Real, host_space>{1.0, images});
     be.normal(noise_key{.seed = seed, .stream = noise_stream::user}, batch{0, images.extent().images}, noise_.view());
     find_equals();
   }
@@ -78,13 +79,13 @@ class corrupted_clouds {
   // For every level the first one with the same operator: a random image tells any two linear maps apart.
   void find_equals() {
     const shape one = clean_.view().extent().with_images(1);
-    auto random = be_->template make<float>(one), now = be_->template make<float>(one);
+    auto random = be_->template make<Real>(one), now = be_->template make<Real>(one);
     be_->normal(noise_key{.seed = 1, .stream = noise_stream::user}, batch{0, 1}, random.view());
-    std::vector<float> before(one.size()), after(one.size());
+    std::vector<Real> before(one.size()), after(one.size());
     for (std::size_t k = 0; k < levels_.size(); ++k) {
       degradation<Op>::apply(operator_, *be_, per_image<level>{level{levels_[k]}},
-                             view<const float, host_space>(random.view()), now.view());
-      be_->download(view<const float, host_space>(now.view()), after.data());
+                             view<const Real, host_space>(random.view()), now.view());
+      be_->download(view<const Real, host_space>(now.view()), after.data());
       equal_.push_back(k > 0 && after == before ? equal_.back() : k);
       std::swap(before, after);
     }
@@ -93,23 +94,22 @@ class corrupted_clouds {
   void transport(std::size_t k, std::span<const std::size_t> levels) {
     drop_for(k, levels);
     const auto& from = cloud(k);
-    std::vector<const row_matrix<float>*> to;
+    std::vector<const row_matrix<Real>*> to;
     for (const std::size_t l : levels) to.push_back(&cloud(l));
     std::vector<sinkhorn_result> found(levels.size());
-    be_->parallel(levels.size(), [&](std::size_t j) {
-      found[j] = sinkhorn<float>(squared_distances<float>(from, *to[j]), transport_);
-    });
+    be_->parallel(levels.size(),
+                  [&](std::size_t j) { found[j] = sinkhorn<Real>(squared_distances<Real>(from, *to[j]), transport_); });
     for (std::size_t j = 0; j < levels.size(); ++j) {
       pairs_[{k, levels[j]}] = std::sqrt(found[j].cost);
       if (!found[j].converged) ++unfinished_;
     }
   }
 
-  const row_matrix<float>& cloud(std::size_t k) {
+  const row_matrix<Real>& cloud(std::size_t k) {
     const auto known = clouds_.find(k);
     if (known != clouds_.end()) return known->second;
     degradation<Op>::apply(operator_, *be_, per_image<level>{level{levels_[k]}},
-                           view<const float, host_space>(clean_.view()), noisy_.view());
+                           view<const Real, host_space>(clean_.view()), noisy_.view());
     be_->combine(noisy_.view(), term{1.0, noisy_.view()}, term{sigma_, noise_.view()});
     ++made_;
     return clouds_.emplace(k, as_matrix(noisy_.view())).first->second;
@@ -130,9 +130,9 @@ class corrupted_clouds {
   double sigma_;
   sinkhorn_options transport_;
   std::size_t kept_;
-  array_of<Be, float> clean_, noise_, noisy_;
+  array_of<Be, Real> clean_, noise_, noisy_;
   std::vector<std::size_t> equal_{};
-  std::map<std::size_t, row_matrix<float>> clouds_{};
+  std::map<std::size_t, row_matrix<Real>> clouds_{};
   std::map<std::pair<std::size_t, std::size_t>, double> pairs_{};
   std::size_t made_{}, unfinished_{};
 };
