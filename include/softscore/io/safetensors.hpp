@@ -341,7 +341,7 @@ class safetensors_file {
   }
   void check_extent(const detail::tensor_entry& found, std::string_view name,
                     std::span<const std::size_t> extent) const {
-    detail::require_file(std::ranges::equal(found.extent, extent), path_,
+    detail::require_file(std::equal(found.extent.begin(), found.extent.end(), extent.begin(), extent.end()), path_,
                          "the shape of the tensor " + detail::printable(name, 80), detail::shape_text(found.extent),
                          detail::shape_text(extent));
   }
