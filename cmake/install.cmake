@@ -13,5 +13,5 @@ configure_package_config_file(cmake/softscore-config.cmake.in "${PROJECT_BINARY_
 write_basic_package_version_file("${PROJECT_BINARY_DIR}/softscore-config-version.cmake"
                                  COMPATIBILITY SameMinorVersion ARCH_INDEPENDENT)
 install(FILES "${PROJECT_BINARY_DIR}/softscore-config.cmake" "${PROJECT_BINARY_DIR}/softscore-config-version.cmake"
-              cmake/softscore-cuda.cmake
+              cmake/softscore-cuda.cmake cmake/softscore-rapidjson.cmake
         DESTINATION "${package_dir}")

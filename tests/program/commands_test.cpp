@@ -210,7 +210,7 @@ TEST_CASE("A searched schedule is trained under, and the checkpoint carries it a
     CHECK_THAT(end.err, ContainsSubstring(sentence));
   };
   refused("ddpm", "", "other.json, but it must be left out, for the recipe ddpm has a schedule of its own");
-  refused("mask", "", "other.json: the text is not that, but it must be a JSON object");
+  refused("mask", "", "other.json: the text is broken at byte 0, but it must be a JSON object");
   refused("mask", "{\"format\": \"softscore schedule 1\", \"points\": [[0, 1, 0.1], [1, 0, 0.1]]}",
           "level of the schedule is 0, but it must be finite, at least 0 and at least the level before it");
 }

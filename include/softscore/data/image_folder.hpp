@@ -23,13 +23,14 @@ inline image_batch read_image_folder(const std::filesystem::path& folder) {
   std::vector<fs::path> files;
   for (fs::directory_iterator entry{folder, failed}, end; !failed && entry != end; entry.increment(failed)) {
     std::string ending = entry->path().extension().string();
-    std::ranges::transform(ending, ending.begin(),
-                           [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+    for (char& c : ending) {
+      if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
+    }
     if (ending == ".png") files.push_back(entry->path());
   }
   if (failed) detail::file_failure(folder.string(), "be read", failed.value());
   if (files.empty()) throw error(detail::printable(folder.string()) + " must have PNG files, but has none");
-  std::ranges::sort(files);
+  std::sort(files.begin(), files.end());
 
   // The images are collected first: the first one's size says nothing about the others.
   std::vector<float> pixels;
@@ -41,10 +42,11 @@ inline image_batch read_image_folder(const std::filesystem::path& folder) {
                          "that of " + detail::printable(files.front().filename().string()) + ", " +
                              std::to_string(first.channels) + " x " + std::to_string(first.height) + " x " +
                              std::to_string(first.width));
-    pixels.insert(pixels.end(), image.data(), image.data() + image.size());
+    pixels.resize(pixels.size() + image.size());
+    std::copy_n(image.data(), image.size(), pixels.data() + pixels.size() - image.size());
   }
   auto images = make_tensor(first.with_images(files.size()));
-  std::ranges::copy(pixels, images.data());
+  std::copy_n(pixels.data(), pixels.size(), images.data());
   return images;
 }
 

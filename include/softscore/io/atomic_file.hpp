@@ -52,11 +52,12 @@ class atomic_file {
 
   /// Appends bytes.
   void write(std::span<const std::byte> bytes) {
-    while (!bytes.empty()) {
-      const auto written = ::write(file_, bytes.data(), bytes.size());
+    std::size_t at = 0;
+    while (at < bytes.size()) {
+      const auto written = ::write(file_, bytes.data() + at, bytes.size() - at);
       if (written < 0 && errno == EINTR) continue;
       if (written < 0) fail(errno);
-      bytes = bytes.subspan(static_cast<std::size_t>(written));
+      at += static_cast<std::size_t>(written);
     }
   }
   void write(std::string_view text) { write(std::as_bytes(std::span{text})); }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <concepts>
 #include <cstddef>
 #include <string>
 #include <string_view>
@@ -24,7 +25,13 @@ inline std::string printable(std::string_view text, std::size_t longest = 300) {
 }
 
 /// Throws "<path>: <argument> is <value>, but it must be <rule>" unless `holds`.
+inline void require_file(bool holds, std::string_view path, std::string_view argument, std::string_view value,
+                         std::string_view rule) {
+  if (!holds) reject(printable(path) + ": " + std::string{argument}, value, rule);
+}
+/// The same for values that are no text; a template for text, too, would be one for each length of a literal.
 template <class Value>
+  requires(!std::convertible_to<const Value&, std::string_view>)
 void require_file(bool holds, std::string_view path, std::string_view argument, const Value& value,
                   std::string_view rule) {
   if (!holds) reject(printable(path) + ": " + std::string{argument}, value, rule);

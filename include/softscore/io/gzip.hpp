@@ -9,7 +9,6 @@
 #include <cstdint>
 #include <filesystem>
 #include <limits>
-#include <memory>
 #include <span>
 #include <string>
 #include <vector>
@@ -19,6 +18,20 @@
 #include <softscore/io/read_file.hpp>
 
 namespace softscore {
+
+namespace detail {
+
+// zlib's state while a gzip file is unpacked.
+struct gzip_stream : z_stream {
+  gzip_stream() : z_stream{} {
+    if (inflateInit2(this, MAX_WBITS + 16) != Z_OK) throw error("zlib cannot start: out of memory");
+  }
+  gzip_stream(const gzip_stream&) = delete;
+  gzip_stream& operator=(const gzip_stream&) = delete;
+  ~gzip_stream() { inflateEnd(this); }
+};
+
+}  // namespace detail
 
 /// True if the bytes begin as a gzip file does.
 inline bool is_gzip(std::span<const std::uint8_t> bytes) {
@@ -30,9 +43,7 @@ inline bool is_gzip(std::span<const std::uint8_t> bytes) {
 /// stream is damaged, cut short, followed by other bytes, or longer than `limit`.
 inline std::vector<std::uint8_t> gunzip(std::span<const std::uint8_t> bytes, const std::string& path,
                                         std::size_t limit = std::size_t{1} << 32) {
-  z_stream stream{};
-  if (inflateInit2(&stream, MAX_WBITS + 16) != Z_OK) throw error("zlib cannot start: out of memory");
-  const std::unique_ptr<z_stream, int (*)(z_stream*)> guard{&stream, inflateEnd};
+  detail::gzip_stream stream;
 
   std::vector<std::uint8_t> content;
   std::vector<std::uint8_t> piece(std::size_t{1} << 18);
@@ -40,8 +51,8 @@ inline std::vector<std::uint8_t> gunzip(std::span<const std::uint8_t> bytes, con
   int state = Z_OK;
   do {
     if (state == Z_STREAM_END) {  // another member follows
-      detail::require_file(is_gzip(bytes.subspan(at)), path, "the gzip stream", "followed by other bytes",
-                           "the whole file");
+      detail::require_file(is_gzip({bytes.data() + at, bytes.size() - at}), path, "the gzip stream",
+                           "followed by other bytes", "the whole file");
       inflateReset(&stream);
     }
     do {
@@ -58,7 +69,8 @@ inline std::vector<std::uint8_t> gunzip(std::span<const std::uint8_t> bytes, con
                            "intact, with a matching checksum");
       detail::require_file(made <= limit - content.size(), path, "the unpacked size", "over the limit",
                            "at most " + std::to_string(limit) + " bytes");
-      content.insert(content.end(), piece.data(), piece.data() + made);
+      content.resize(content.size() + made);
+      std::copy_n(piece.data(), made, content.data() + content.size() - made);
     } while (state != Z_STREAM_END);
   } while (at < bytes.size());
   return content;
@@ -67,15 +79,13 @@ inline std::vector<std::uint8_t> gunzip(std::span<const std::uint8_t> bytes, con
 /// The first bytes of a gzip file's content, at most as many as `head` holds; `head` shrunk to those that there are. A
 /// damaged stream gives what comes before the damage: `gunzip` is the one to complain.
 inline std::span<const std::uint8_t> gunzip_head(std::span<const std::uint8_t> bytes, std::span<std::uint8_t> head) {
-  z_stream stream{};
-  if (inflateInit2(&stream, MAX_WBITS + 16) != Z_OK) throw error("zlib cannot start: out of memory");
-  const std::unique_ptr<z_stream, int (*)(z_stream*)> guard{&stream, inflateEnd};
+  detail::gzip_stream stream;
   stream.next_in = const_cast<Bytef*>(bytes.data());  // zlib does not write there
   stream.avail_in = static_cast<uInt>(std::min<std::size_t>(bytes.size(), std::numeric_limits<uInt>::max()));
   stream.next_out = head.data();
   stream.avail_out = static_cast<uInt>(head.size());
   inflate(&stream, Z_SYNC_FLUSH);
-  return head.first(head.size() - stream.avail_out);
+  return {head.data(), head.size() - stream.avail_out};
 }
 
 /// A whole file, unpacked if its first bytes say gzip: at most `limit` bytes. Throws as `read_file` and `gunzip` do.

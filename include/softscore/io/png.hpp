@@ -2,12 +2,10 @@
 
 #include <png.h>
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <filesystem>
-#include <memory>
 #include <span>
 #include <string>
 #include <vector>
@@ -69,9 +67,12 @@ inline void write_png(const std::filesystem::path& path, const image_batch& imag
 /// than they could hold.
 inline image_batch decode_png(std::span<const std::uint8_t> bytes, const std::string& path) {
   static constexpr std::uint8_t end_chunk[12] = {0, 0, 0, 0, 'I', 'E', 'N', 'D', 0xAE, 0x42, 0x60, 0x82};
-  png_image about{};
-  about.version = PNG_IMAGE_VERSION;
-  const std::unique_ptr<png_image, void (*)(png_image*)> guard{&about, png_image_free};
+  struct reader : png_image {
+    reader() : png_image{} { version = PNG_IMAGE_VERSION; }
+    reader(const reader&) = delete;
+    reader& operator=(const reader&) = delete;
+    ~reader() { png_image_free(this); }
+  } about;
   detail::require_file(png_image_begin_read_from_memory(&about, bytes.data(), bytes.size()) != 0, path, "the content",
                        "not an image (" + detail::printable(about.message) + ")", "a PNG file");
   detail::require_file(bytes.size() > 12 && std::memcmp(bytes.data() + bytes.size() - 12, end_chunk, 12) == 0, path,

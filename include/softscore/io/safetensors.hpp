@@ -1,8 +1,8 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
 #include <bit>
+#include <charconv>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -14,14 +14,14 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <utility>
 #include <vector>
-
-#include <nlohmann/json.hpp>
 
 #include <softscore/core/error.hpp>
 #include <softscore/io/atomic_file.hpp>
 #include <softscore/io/file_error.hpp>
+#include <softscore/io/json.hpp>
 #include <softscore/io/read_file.hpp>
 
 namespace softscore {
@@ -31,27 +31,19 @@ static_assert(std::endian::native == std::endian::little,
 
 namespace detail {
 
-/// The bytes of one element of a safetensors type, or nothing for a name that is none.
-inline std::optional<std::size_t> tensor_type_size(std::string_view type) {
-  constexpr std::array<std::pair<std::string_view, std::size_t>, 15> sizes{{{"BOOL", 1},
-                                                                            {"U8", 1},
-                                                                            {"I8", 1},
-                                                                            {"F8_E5M2", 1},
-                                                                            {"F8_E4M3", 1},
-                                                                            {"I16", 2},
-                                                                            {"U16", 2},
-                                                                            {"F16", 2},
-                                                                            {"BF16", 2},
-                                                                            {"I32", 4},
-                                                                            {"U32", 4},
-                                                                            {"F32", 4},
-                                                                            {"F64", 8},
-                                                                            {"I64", 8},
-                                                                            {"U64", 8}}};
+/// The bytes of one element of a safetensors type, or 0 for a name that is none.
+inline std::size_t tensor_type_size(std::string_view type) {
+  struct type_size {
+    std::string_view name;
+    std::size_t size;
+  };
+  static constexpr type_size sizes[] = {{"BOOL", 1}, {"U8", 1},  {"I8", 1},  {"F8_E5M2", 1}, {"F8_E4M3", 1},
+                                        {"I16", 2},  {"U16", 2}, {"F16", 2}, {"BF16", 2},    {"I32", 4},
+                                        {"U32", 4},  {"F32", 4}, {"F64", 8}, {"I64", 8},     {"U64", 8}};
   for (const auto& [name, size] : sizes) {
     if (name == type) return size;
   }
-  return std::nullopt;
+  return 0;
 }
 
 template <class T>
@@ -74,8 +66,12 @@ inline constexpr std::string_view tensor_type<std::uint64_t>{"U64"};
 /// "[2, 3]", for error sentences.
 inline std::string shape_text(std::span<const std::size_t> extent) {
   std::string text = "[";
-  for (const std::size_t n : extent) text += (text.size() > 1 ? ", " : "") + std::to_string(n);
-  return text + "]";
+  for (const std::size_t n : extent) {
+    if (text.size() > 1) text += ", ";
+    text += std::to_string(n);
+  }
+  text += ']';
+  return text;
 }
 
 struct tensor_entry {
@@ -90,14 +86,21 @@ struct safetensors_header {
 };
 
 // Reads the header's JSON event by event: nothing outside the one form the format knows is ever stored, and a name
-// that comes twice is seen (a parsed document would keep the last one only). A template, as is all that meets JSON
-// here: only programs that read or write files compile it.
-template <class Json>
-class safetensors_header_reader : public nlohmann::json_sax<Json> {
+// that comes twice is seen (a parsed document would keep the last one only). The functions with capitals are
+// RapidJSON's events.
+template <class Encoding>
+class safetensors_header_reader : public json_handler {
  public:
   safetensors_header_reader(std::string_view path, safetensors_header& into) : path_{path}, header_{into} {}
 
-  bool start_object(std::size_t) override {
+  /// Reads the whole header of a file with `data_size` bytes after it.
+  void read(std::string_view text, std::size_t data_size) {
+    const std::string fault = json_fault<Encoding>(text, *this);
+    require_file(fault.empty(), path_, "the header", fault, "one JSON object in UTF-8");
+    check_ranges(data_size);
+  }
+
+  bool StartObject() {
     switch (place_) {
       case place::outside:
         place_ = place::top;
@@ -110,7 +113,7 @@ class safetensors_header_reader : public nlohmann::json_sax<Json> {
         return misplaced("an object");
     }
   }
-  bool end_object() override {
+  bool EndObject(unsigned) {
     if (place_ == place::tensor) {
       demand(fields_.size() == 3, "given by " + std::to_string(fields_.size()) + " fields",
              "given by dtype, shape and data_offsets");
@@ -123,7 +126,8 @@ class safetensors_header_reader : public nlohmann::json_sax<Json> {
     place_ = place_ == place::top ? place::finished : place::top;
     return true;
   }
-  bool key(std::string& text) override {
+  bool Key(const char* data, unsigned size, bool) {
+    const std::string text(data, size);
     switch (place_) {
       case place::top:
         name_ = text;
@@ -146,55 +150,89 @@ class safetensors_header_reader : public nlohmann::json_sax<Json> {
         return misplaced("a key");
     }
   }
-  bool string(std::string& text) override {
+  bool String(const char* data, unsigned size, bool) {
+    const std::string text(data, size);
     if (place_ == place::metadata_value) {
       header_.metadata.emplace(field_, text);
       place_ = place::metadata;
       return true;
     }
     if (place_ != place::type) return misplaced("a string");
-    demand(tensor_type_size(text).has_value(), "of type " + printable(text, 80), "of a type that the format knows");
+    demand(tensor_type_size(text) > 0, "of type " + printable(text, 80), "of a type that the format knows");
     entry_.type = text;
     place_ = place::tensor;
     return true;
   }
-  bool start_array(std::size_t) override {
+  bool StartArray() {
     if (place_ != place::list_start) return misplaced("an array");
     place_ = place::list;
     return true;
   }
-  bool end_array() override {
+  bool EndArray(unsigned) {
     place_ = place::tensor;
     return true;
   }
-  bool number_unsigned(std::uint64_t number) override {
+  bool RawNumber(const char* data, unsigned size, bool) {
+    const std::string_view text{data, size};
+    if (text.find_first_of(".eE") != text.npos) return misplaced("a fraction");
+    if (text[0] == '-') return misplaced("a negative number");
     if (place_ != place::list) return misplaced("a number");
     auto& list = field_ == "shape" ? entry_.extent : offsets_;
     const std::size_t longest = field_ == "shape" ? 32 : 2;
     demand(list.size() < longest, "given a long " + field_,
            "given at most " + std::to_string(longest) + " numbers there");
+    std::size_t number = 0;
+    demand(std::from_chars(data, data + size, number).ec == std::errc{}, "given the number " + printable(text, 80),
+           "given numbers below 2^64");
     list.push_back(number);
     return true;
   }
-  bool number_integer(std::int64_t) override { return misplaced("a negative number"); }
-  bool number_float(double, const std::string&) override { return misplaced("a fraction"); }
-  bool boolean(bool) override { return misplaced("a boolean"); }
-  bool null() override { return misplaced("null"); }
-  bool binary(typename Json::binary_t&) override { return misplaced("binary data"); }
-  bool parse_error(std::size_t at, const std::string&, const nlohmann::detail::exception&) override {
-    throw error(printable(path_) + ": the header is broken at byte " + std::to_string(at) +
-                ", but it must be one JSON object in UTF-8");
-  }
+  bool Bool(bool) { return misplaced("a boolean"); }
+  bool Null() { return misplaced("null"); }
 
  private:
   enum class place { outside, top, top_value, metadata, metadata_value, tensor, type, list_start, list, finished };
 
-  void demand(bool holds, const std::string& value, const std::string& rule) const {
-    require_file(holds, path_, "the entry " + printable(name_, 80), value, rule);
+  void demand(bool holds, const std::string& value, std::string_view rule) const {
+    if (!holds) require_file(false, path_, "the entry " + printable(name_, 80), value, rule);
   }
   bool misplaced(const std::string& what) const {
     throw error(printable(path_) + ": the header holds " + what + " in the wrong place (near the entry \"" +
                 printable(name_, 80) + "\"), but it must be an object of tensors with dtype, shape and data_offsets");
+  }
+
+  // Every range must fit its type and shape, and the ranges together must cover the data once, without a hole.
+  void check_ranges(std::size_t data_size) const {
+    std::vector<std::pair<const tensor_entry*, std::string_view>> order;
+    for (const auto& [name, entry] : header_.tensors) {
+      const std::string subject = "the tensor " + printable(name, 80);
+      require_file(entry.begin <= entry.end && entry.end <= data_size, path_, subject,
+                   "at bytes " + std::to_string(entry.begin) + " to " + std::to_string(entry.end),
+                   "inside the " + std::to_string(data_size) + " bytes of data");
+      std::size_t bytes = tensor_type_size(entry.type);
+      bool fits = true;
+      const bool none = std::find(entry.extent.begin(), entry.extent.end(), 0u) != entry.extent.end();
+      for (const std::size_t n : entry.extent) {
+        if (!none && n > std::numeric_limits<std::size_t>::max() / bytes) fits = false;
+        if (fits) bytes *= n;
+      }
+      require_file(fits && bytes == entry.end - entry.begin, path_, subject,
+                   std::to_string(entry.end - entry.begin) + " bytes long",
+                   "as long as " + entry.type + " " + shape_text(entry.extent) + " asks for");
+      order.emplace_back(&entry, name);
+    }
+    std::sort(order.begin(), order.end(), [](const auto& a, const auto& b) {
+      return std::pair{a.first->begin, a.first->end} < std::pair{b.first->begin, b.first->end};
+    });
+    std::size_t covered = 0;
+    for (const auto& [entry, name] : order) {
+      require_file(entry->begin == covered, path_, "the tensor " + printable(name, 80),
+                   "at byte " + std::to_string(entry->begin),
+                   "at byte " + std::to_string(covered) + ", where the one before it ends");
+      covered = entry->end;
+    }
+    require_file(covered == data_size, path_, "the data", std::to_string(data_size) + " bytes long",
+                 std::to_string(covered) + " bytes long, where the last tensor ends");
   }
 
   std::string_view path_;
@@ -206,40 +244,6 @@ class safetensors_header_reader : public nlohmann::json_sax<Json> {
   std::vector<std::size_t> offsets_;
 };
 
-// Every range must fit its type and shape, and the ranges together must cover the data once, without a hole.
-inline void check_tensor_ranges(std::string_view path, const safetensors_header& header, std::size_t data_size) {
-  std::vector<std::pair<const tensor_entry*, std::string_view>> order;
-  for (const auto& [name, entry] : header.tensors) {
-    const std::string subject = "the tensor " + printable(name, 80);
-    require_file(entry.begin <= entry.end && entry.end <= data_size, path, subject,
-                 "at bytes " + std::to_string(entry.begin) + " to " + std::to_string(entry.end),
-                 "inside the " + std::to_string(data_size) + " bytes of data");
-    std::size_t bytes = *tensor_type_size(entry.type);
-    bool fits = true;
-    const bool none = std::ranges::find(entry.extent, std::size_t{0}) != entry.extent.end();
-    for (const std::size_t n : entry.extent) {
-      if (!none && n > std::numeric_limits<std::size_t>::max() / bytes) fits = false;
-      if (fits) bytes *= n;
-    }
-    require_file(fits && bytes == entry.end - entry.begin, path, subject,
-                 std::to_string(entry.end - entry.begin) + " bytes long",
-                 "as long as " + entry.type + " " + shape_text(entry.extent) + " asks for");
-    order.emplace_back(&entry, name);
-  }
-  std::ranges::sort(order, [](const auto& a, const auto& b) {
-    return std::pair{a.first->begin, a.first->end} < std::pair{b.first->begin, b.first->end};
-  });
-  std::size_t covered = 0;
-  for (const auto& [entry, name] : order) {
-    require_file(entry->begin == covered, path, "the tensor " + printable(name, 80),
-                 "at byte " + std::to_string(entry->begin),
-                 "at byte " + std::to_string(covered) + ", where the one before it ends");
-    covered = entry->end;
-  }
-  require_file(covered == data_size, path, "the data", std::to_string(data_size) + " bytes long",
-               std::to_string(covered) + " bytes long, where the last tensor ends");
-}
-
 }  // namespace detail
 
 /// A safetensors file in memory: named arrays with a type and a shape, and a table of strings.
@@ -248,7 +252,7 @@ class safetensors_file {
   /// Reads and checks a whole file. Throws `error` naming the file and the broken rule: the length of the header
   /// (8 bytes, at most 100 MB, inside the file), its JSON, double names, types, shapes, and byte ranges that must
   /// cover the data exactly once.
-  template <class Json = nlohmann::json>
+  template <class Encoding = detail::json_encoding>
   explicit safetensors_file(const std::filesystem::path& path) : path_{path.string()}, bytes_{read_file(path)} {
     constexpr std::size_t longest_header = 100'000'000;
     detail::require_file(bytes_.size() >= 8, path_, "the size", bytes_.size(), "at least 8 bytes");
@@ -257,11 +261,9 @@ class safetensors_file {
     detail::require_file(length <= std::min(longest_header, bytes_.size() - 8), path_, "the length of the header",
                          length, "at most 100000000 and no more than the file has");
     data_at_ = 8 + static_cast<std::size_t>(length);
-    const std::span<const std::uint8_t> text{bytes_.data() + 8, static_cast<std::size_t>(length)};
-    detail::require_file(!text.empty() && text[0] == '{', path_, "the header", "not JSON", "one that begins with '{'");
-    detail::safetensors_header_reader<Json> reader{path_, header_};
-    Json::sax_parse(text.begin(), text.end(), &reader);
-    detail::check_tensor_ranges(path_, header_, bytes_.size() - data_at_);
+    const std::string_view text{reinterpret_cast<const char*>(bytes_.data()) + 8, static_cast<std::size_t>(length)};
+    detail::require_file(text.starts_with('{'), path_, "the header", "not JSON", "one that begins with '{'");
+    detail::safetensors_header_reader<Encoding>{path_, header_}.read(text, bytes_.size() - data_at_);
   }
 
   const std::string& path() const { return path_; }
@@ -339,7 +341,7 @@ class safetensors_file {
   }
   void check_extent(const detail::tensor_entry& found, std::string_view name,
                     std::span<const std::size_t> extent) const {
-    detail::require_file(std::ranges::equal(found.extent, extent), path_,
+    detail::require_file(std::equal(found.extent.begin(), found.extent.end(), extent.begin(), extent.end()), path_,
                          "the shape of the tensor " + detail::printable(name, 80), detail::shape_text(found.extent),
                          detail::shape_text(extent));
   }
@@ -356,7 +358,7 @@ class safetensors_file {
 };
 
 /// Reads a safetensors file; the same as its constructor.
-template <class Json = nlohmann::json>
+template <class Encoding = detail::json_encoding>
 safetensors_file read_safetensors(const std::filesystem::path& path) {
   return safetensors_file{path};
 }
@@ -385,31 +387,50 @@ struct named_tensor {
 /// Writes a safetensors file: wider types first, else in the order given, so every tensor is aligned and the bytes
 /// depend on the arguments alone. The file appears whole or not at all (`atomic_file`). Throws `error` when a name
 /// comes twice, when text is not UTF-8, or when the file cannot be written.
-template <class Json = nlohmann::ordered_json>
+template <class Encoding = detail::json_encoding>
 void write_safetensors(const std::filesystem::path& path, std::span<const named_tensor> tensors,
                        const std::map<std::string, std::string>& metadata = {}) {
   std::vector<const named_tensor*> order;
   for (const auto& tensor : tensors) order.push_back(&tensor);
-  std::ranges::stable_sort(order, std::greater{},
-                           [](const named_tensor* t) { return *detail::tensor_type_size(t->type); });
+  std::stable_sort(order.begin(), order.end(), [](const named_tensor* a, const named_tensor* b) {
+    return detail::tensor_type_size(a->type) > detail::tensor_type_size(b->type);
+  });
 
-  Json header = Json::object();
-  if (!metadata.empty()) header["__metadata__"] = metadata;
+  std::string text = "{";
+  const auto add = [&](std::string_view words) {
+    if (!detail::append_json<Encoding>(text, words))
+      throw error(detail::printable(path.string()) + " cannot be written: its names and metadata must be UTF-8");
+  };
+  const auto entry = [&](std::string_view name) {
+    if (text.size() > 1) text += ',';
+    add(name);
+    text += ":{";
+  };
+  if (!metadata.empty()) {
+    entry("__metadata__");
+    for (const auto& [key, value] : metadata) {
+      if (text.back() != '{') text += ',';
+      add(key);
+      text += ':';
+      add(value);
+    }
+    text += '}';
+  }
   std::set<std::string_view> names{"__metadata__"};
   std::size_t at = 0;
   for (const auto* tensor : order) {
     require(names.insert(tensor->name).second, "the name of a tensor", detail::printable(tensor->name, 80),
             "used once and not __metadata__");
-    header[tensor->name] = {
-        {"dtype", tensor->type}, {"shape", tensor->extent}, {"data_offsets", {at, at + tensor->bytes.size()}}};
+    entry(tensor->name);
+    text += "\"dtype\":\"" + std::string{tensor->type} + "\",\"shape\":[";
+    for (const std::size_t n : tensor->extent) {
+      if (text.back() != '[') text += ',';
+      text += std::to_string(n);
+    }
+    text += "],\"data_offsets\":[" + std::to_string(at) + ',' + std::to_string(at + tensor->bytes.size()) + "]}";
     at += tensor->bytes.size();
   }
-  std::string text;
-  try {
-    text = header.dump();
-  } catch (const typename Json::exception&) {
-    throw error(detail::printable(path.string()) + " cannot be written: its names and metadata must be UTF-8");
-  }
+  text += '}';
   text.append((8 - text.size() % 8) % 8, ' ');
   const std::uint64_t length = text.size();
   atomic_file file{path};
@@ -418,10 +439,10 @@ void write_safetensors(const std::filesystem::path& path, std::span<const named_
   for (const auto* tensor : order) file.write(tensor->bytes);
   file.commit();
 }
-template <class Json = nlohmann::ordered_json>
+template <class Encoding = detail::json_encoding>
 void write_safetensors(const std::filesystem::path& path, std::initializer_list<named_tensor> tensors,
                        const std::map<std::string, std::string>& metadata = {}) {
-  write_safetensors<Json>(path, std::span{tensors.begin(), tensors.size()}, metadata);
+  write_safetensors<Encoding>(path, std::span{tensors.begin(), tensors.size()}, metadata);
 }
 
 }  // namespace softscore

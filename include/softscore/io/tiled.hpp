@@ -25,8 +25,8 @@ inline image_batch tiled(view<const float, host_space> images, std::size_t colum
     const auto from = images.image(i);
     for (std::size_t c = 0; c < s.channels; ++c) {
       for (std::size_t y = 0; y < s.height; ++y) {
-        const auto row = from.subspan((c * s.height + y) * s.width, s.width);
-        std::ranges::copy(row, grid.data() + pixel{c, top + y, left}.offset(g));
+        const float* const row = &from[(c * s.height + y) * s.width];
+        std::copy_n(row, s.width, grid.data() + pixel{c, top + y, left}.offset(g));
       }
     }
   }

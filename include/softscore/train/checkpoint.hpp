@@ -12,6 +12,7 @@
 
 #include <softscore/core/error.hpp>
 #include <softscore/io/file_error.hpp>
+#include <softscore/io/json.hpp>
 #include <softscore/io/safetensors.hpp>
 #include <softscore/nn/parameters.hpp>
 #include <softscore/train/trainer.hpp>
@@ -44,7 +45,7 @@ inline std::vector<float> read_named(const safetensors_file& file, const std::st
 /// Writes a state of training as a safetensors file: param/<name>, average/<name>, first_moment/<name> and
 /// second_moment/<name> by PyTorch's names and shapes, the losses of all steps and epochs, `more` arrays, and the
 /// settings as metadata. The file appears whole or not at all. Throws `error` naming the file if it cannot be written.
-template <class Json = nlohmann::ordered_json>
+template <class Encoding = detail::json_encoding>
 void write_checkpoint(const std::filesystem::path& path, const parameter_layout& layout, const training_state& state,
                       const checkpoint_settings& settings, std::span<const named_tensor> more = {}) {
   std::vector<named_tensor> tensors{more.begin(), more.end()};
@@ -55,7 +56,7 @@ void write_checkpoint(const std::filesystem::path& path, const parameter_layout&
   tensors.emplace_back("losses", std::vector{state.losses.size()}, std::span<const float>{state.losses});
   tensors.emplace_back("test_losses", std::vector{state.test_losses.size()},
                        std::span<const double>{state.test_losses});
-  write_safetensors<Json>(path, tensors, settings);
+  write_safetensors<Encoding>(path, tensors, settings);
 }
 
 /// The state of training in a checkpoint. Throws `error` naming the file and the array if one is missing or has another

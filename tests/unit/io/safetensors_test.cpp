@@ -96,6 +96,21 @@ TEST_CASE("the bytes of a safetensors file depend on its content alone, wide typ
   CHECK(file.size() == 8 + length + 12);
 }
 
+TEST_CASE("the header of a safetensors file is fixed to the byte") {
+  const temporary_folder folder;
+  write_safetensors(folder / "a",
+                    {named_tensor{"w\x01\x1F\x7F/\"", {2, 1}, std::vector<float>{1, 2}},
+                     named_tensor{"\xC3\xA9", {}, std::vector<std::int64_t>{1}}},
+                    {{"a", "\\ \b\f\n\r\t"}, {std::string(1, '\0'), ""}});
+  const std::string header = "{\"__metadata__\":{\"\\u0000\":\"\",\"a\":\"\\\\ \\b\\f\\n\\r\\t\"}," +
+                             entry("\xC3\xA9", "I64", "[]", 0, 8) + "," +
+                             entry("w\\u0001\\u001f\x7F/\\\"", "F32", "[2,1]", 8, 16) + "}";
+  CHECK(content_of(folder / "a").substr(8, header.size()) == header);
+  const auto file = read_safetensors(folder / "a");
+  CHECK(file.metadata(std::string(1, '\0')).empty());
+  CHECK(file.tensor<float>("w\x01\x1F\x7F/\"") == std::vector<float>{1, 2});
+}
+
 TEST_CASE("a layout of another writer is read: any order, padding, types we do not use, odd offsets") {
   const temporary_folder folder;
   const std::string header = "{ \"b\" : { \"data_offsets\" : [ 3 , 7 ] , \"shape\" : [ 1 ] , \"dtype\" : \"F32\" } , " +
@@ -134,6 +149,23 @@ TEST_CASE("hostile safetensors files are refused by one sentence") {
   CHECK_THAT(refused(file_of("{", "")), ContainsSubstring("the header is broken at byte"));
   CHECK_THAT(refused(file_of("{}{}", "")), ContainsSubstring("the header is broken at byte"));
   CHECK_THAT(refused(file_of("{\"\xFF\xFE\":1}", "")), ContainsSubstring("one JSON object in UTF-8"));
+  CHECK_THAT(refused(file_of("{\"a\xE2\x82\":1}", "")), ContainsSubstring("one JSON object in UTF-8"));
+  CHECK_THAT(refused(file_of("{\"\xED\xA0\x80\":1}", "")), ContainsSubstring("one JSON object in UTF-8"));
+  CHECK_THAT(refused(file_of("{\"\xC0\x80\":1}", "")), ContainsSubstring("one JSON object in UTF-8"));
+  CHECK_THAT(refused(file_of("{\"\\ud800\":1}", "")), ContainsSubstring("one JSON object in UTF-8"));
+  CHECK_THAT(refused(file_of("{\"__metadata__\":{\"a\":\"\xFF\"}}", "")),
+             ContainsSubstring("one JSON object in UTF-8"));
+  // A byte 0 ends no text, wherever it is.
+  const std::string nul(1, '\0');
+  CHECK_THAT(refused(file_of("{}" + nul, "")), ContainsSubstring("the header is broken at byte 2"));
+  CHECK_THAT(refused(file_of("{" + nul + "}", "")), ContainsSubstring("the header is broken at byte 1"));
+  CHECK_THAT(refused(file_of("{}" + nul + "{}", "")), ContainsSubstring("the header is broken at byte 2"));
+  CHECK_THAT(refused(file_of("{\"a" + nul + "\":1}", "")), ContainsSubstring("the header is broken at byte 3"));
+  CHECK_THAT(refused(file_of("{\"w\":{\"shape\":[1e400]}}", "")),
+             ContainsSubstring("the header is holding a number too large for double precision at byte 15"));
+  CHECK_THAT(refused(file_of("{\"w\":{\"shape\":[10e308]}}", "")), ContainsSubstring("a fraction in the wrong place"));
+  CHECK_THAT(refused(file_of("{\"w\":{\"shape\":[18446744073709551616]}}", "")),
+             ContainsSubstring("given the number 18446744073709551616, but it must be given numbers below 2^64"));
   CHECK_THAT(refused(file_of("{\"w\":1}", "")), ContainsSubstring("the header holds a number in the wrong place"));
   CHECK_THAT(refused(file_of("{\"w\":null}", "")), ContainsSubstring("the header holds null in the wrong place"));
   CHECK_THAT(refused(file_of("{\"w\":[]}", "")), ContainsSubstring("the header holds an array in the wrong place"));
@@ -177,6 +209,8 @@ TEST_CASE("a header of nested brackets, however deep, is refused without a deep 
   const temporary_folder folder;
   const std::string header = "{\"w\":" + std::string(3'000'000, '[');
   CHECK_REFUSED(read_safetensors(folder.put("deep", file_of(header, ""))), "deep: the header holds an array");
+  const std::string inside = "{\"w\":{\"shape\":" + std::string(100'000, '[');
+  CHECK_REFUSED(read_safetensors(folder.put("deep", file_of(inside, ""))), "deep: the header holds an array");
 }
 
 TEST_CASE("a safetensors file cut anywhere or lengthened is refused, and no changed byte of its header crashes") {
@@ -216,6 +250,7 @@ TEST_CASE("what a safetensors file cannot hold is not written, and the old file 
   CHECK_REFUSED(write_safetensors(folder / "a", {named_tensor{"__metadata__", {2}, w}}), "is __metadata__");
   CHECK_REFUSED(write_safetensors(folder / "a", {named_tensor{"\xFF", {2}, w}}), "must be UTF-8");
   CHECK_REFUSED(write_safetensors(folder / "a", {}, {{"k", "\xFF"}}), "must be UTF-8");
+  CHECK_REFUSED(write_safetensors(folder / "a", {}, {{"k", "cut \xF0\x9F"}}), "must be UTF-8");
   CHECK_REFUSED(write_safetensors("/dev/full", {named_tensor{"w", {2}, w}}), "No space left on device");
   CHECK(content_of(folder / "a") == before);
   CHECK(folder.entries() == 1);

@@ -221,8 +221,8 @@ TEST_CASE("a schedule's file gives the same numbers back, and nothing else is on
     CHECK_REFUSED(read_schedule(path), "bad.json: ");
   };
   const std::string head = "{\"format\": \"softscore schedule 1\", \"points\": ";
-  refused("", "the text is not that, but it must be a JSON object");
-  refused("{\"format\": \"softscore sch", "the text is not that");
+  refused("", "the text is broken at byte 0, but it must be a JSON object");
+  refused("{\"format\": \"softscore sch", "the text is broken at byte 25");
   refused("[1, 2]", "the text is not that");
   refused("{\"format\": 1, \"points\": []}", "the entry \"format\" is something else");
   refused("{\"format\": \"softscore schedule 1\"}", "the entry \"points\" is missing or no list");
@@ -230,7 +230,68 @@ TEST_CASE("a schedule's file gives the same numbers back, and nothing else is on
   refused(head + "[[0, 0, 0], [1, 1]]}", "a point is something else");
   refused(head + "[[0, 0, 0], [1, \"1\", 0]]}", "a point is something else");
   refused(head + "[[0, 0, 0], [1, -1, 0]]}", "level of the schedule is -1");
-  refused(head + "[[0, 0, 0], [1, 1e999, 0]]}", "the text is not that");
+  refused(head + "[[0, 0, 0], [1, 1e999, 0]]}", "holding a number too large for double precision at byte");
   refused(head + "[[0, 0, 0], [1, 1, 0]], \"about\": {\"a\": 1}}", "an entry of \"about\" is no text");
   refused(head + "[[0, 0, 0], [1, 1, 0]], \"about\": 3}", "the entry \"about\" is no object");
+
+  const std::string good = head + "[[0, 0, 0], [1, 1, 0]]";
+  CHECK(parse_schedule(good + "}", "text").schedule.points().size() == 2);
+  CHECK(parse_schedule("\xEF\xBB\xBF" + good + "} \n", "text").about.empty());
+  refused(good + "}]", "the text is broken at byte");
+  refused(good + "}" + std::string(1, '\0'), "the text is broken at byte 68");
+  refused(good + ", \"about\": {\"a\": \"" + std::string(1, '\0') + "\"}}", "the text is broken at byte");
+  refused(good + ", \"about\": {\"\xC3(\": \"\"}}", "the text is broken at byte");
+  refused(good + ", \"about\": {\"a\": \"\", \"a\": \"\"}}", "the text a of \"about\" is there twice");
+  refused(good + ", \"points\": []}", "the entry \"points\" is there twice, but it must be there once");
+  refused(good + ", \"format\": \"softscore schedule 1\"}", "the entry \"format\" is there twice");
+  refused(good + ", \"about\": {}, \"about\": {}}", "the entry \"about\" is there twice");
+  refused(head + "[[0, 0, 0], [1, 1e400, 0]]}", "holding a number too large for double precision at byte 61");
+  refused(head + "[[0, 0, 0], [1, 10e308, 0]]}", "a number of a point is 10e308, but it must be one that fits");
+  refused(head + "[[0, 0, 0], [1, 1e-400, 0]]}", "a number of a point is 1e-400, but it must be one that fits");
+  refused(head + "[[0, 0, 0], [1, 1, 0, 0]]}", "a point is something else");
+  refused(head + "[[0, 0, 0], 1]}", "a point is something else");
+  refused(head + "{}}", "the entry \"points\" is missing or no list");
+  refused(head + std::string(100'000, '['), "a point is something else");
+  refused(std::string(100'000, '['), "the text is not that");
+  refused("{\"format\": {}, \"points\": []}", "the entry \"format\" is something else");
+}
+
+TEST_CASE("entries of a schedule's file that nobody knows are skipped, however deep", "[schedule]") {
+  const std::string good = "\"format\": \"softscore schedule 1\", \"points\": [[0, 0, 0], [1, 1, 0]]}";
+  const std::string deep = std::string(100'000, '[') + std::string(100'000, ']');
+  for (const std::string& more : {std::string{"[1, [true], {\"points\": {\"format\": null}}]"}, std::string{"{}"},
+                                  std::string{"null"}, std::string{"\"text\""}, std::string{"-1.5e3"}, deep}) {
+    const auto read = parse_schedule("{\"more\": " + more + ", \"more\": " + more + ", " + good, "text");
+    CHECK(read.schedule.points().size() == 2);
+    CHECK(read.about.empty());
+  }
+}
+
+TEST_CASE("a schedule's text is fixed to the byte", "[schedule]") {
+  const double third = 1.0 / 3;
+  const schedule_file file{tabulated{{{0.0, 0.0, 1e-300}, {1e-5, 1e-4, 0.1}, {third, 1e14, 0.1}, {1.0, 1e15, 1.25e20}}},
+                           {{"a", "quote \" backslash \\ \b\f\n\r\t\x1F\x7F/ \xC3\xA9"}, {"b", ""}}};
+  const std::string text = R"({
+  "format": "softscore schedule 1",
+  "about": {
+    "a": "quote \" backslash \\ \b\f\n\r\t\u001f)"
+                           "\x7F/ \xC3\xA9"
+                           R"(",
+    "b": ""
+  },
+  "points": [
+    [0.0,0.0,1e-300],
+    [1e-05,0.0001,0.1],
+    [0.3333333333333333,100000000000000.0,0.1],
+    [1.0,1e+15,1.25e+20]
+  ]
+}
+)";
+  CHECK(schedule_text(file) == text);
+  const auto read = parse_schedule(text, "text");
+  CHECK((read.schedule.points() == file.schedule.points()));
+  CHECK((read.about == file.about));
+  CHECK_THAT(schedule_text({file.schedule, {}}), Catch::Matchers::ContainsSubstring("\"about\": {},\n  \"points\": ["));
+  for (const char* const wrong : {"\xFF", "a\xF0\x9F", "\xED\xA0\x80", "\xC0\x80", "\xF4\x90\x80\x80"})
+    CHECK_REFUSED(schedule_text({file.schedule, {{"a", wrong}}}), "a text about the schedule is");
 }
