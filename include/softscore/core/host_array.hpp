@@ -30,21 +30,21 @@ class memory_pool {
   memory_pool(const memory_pool&) = delete;
   memory_pool& operator=(const memory_pool&) = delete;
   ~memory_pool() {
-    for (auto& [bytes, blocks] : free_)
-      for (void* block : blocks) ::operator delete(block, alignment_of(bytes));
+    for (auto& [bytes, blocks] : sizes_)
+      for (void* block : blocks.free) ::operator delete(block, alignment_of(bytes));
   }
 
   void* take(std::size_t bytes) {
     {
       const std::lock_guard guard{mutex_};
-      auto& blocks = free_[bytes];
-      if (!blocks.empty()) {
-        void* block = blocks.back();
-        blocks.pop_back();
+      auto& blocks = sizes_[bytes];
+      if (!blocks.free.empty()) {
+        void* block = blocks.free.back();
+        blocks.free.pop_back();
         return block;
       }
       // A block that comes back must find room without a new allocation.
-      blocks.reserve(++made_[bytes]);
+      blocks.free.reserve(++blocks.made);
     }
     void* block = ::operator new(bytes, alignment_of(bytes));
 #if defined(__linux__)
@@ -56,7 +56,7 @@ class memory_pool {
 
   void give_back(void* block, std::size_t bytes) {
     const std::lock_guard guard{mutex_};
-    free_[bytes].push_back(block);
+    sizes_[bytes].free.push_back(block);
   }
 
  private:
@@ -64,9 +64,13 @@ class memory_pool {
     return std::align_val_t{bytes >= huge_page ? huge_page : alignment};
   }
 
+  struct blocks_of_a_size {
+    std::vector<void*> free;
+    std::size_t made{};
+  };
+
   std::mutex mutex_;
-  std::map<std::size_t, std::vector<void*>> free_;
-  std::map<std::size_t, std::size_t> made_;
+  std::map<std::size_t, blocks_of_a_size> sizes_;
 };
 
 /// An owning batch in host memory, aligned for vector instructions and zero at first. It moves but does not copy, so

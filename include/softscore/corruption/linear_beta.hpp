@@ -5,7 +5,6 @@
 
 #include <softscore/core/error.hpp>
 #include <softscore/corruption/beta_table.hpp>
-#include <softscore/corruption/monotone.hpp>
 
 namespace softscore {
 
@@ -32,13 +31,5 @@ class linear_beta : public beta_table {
   }
 };
 static_assert(Schedule<linear_beta>);
-
-namespace detail {
-// The table of the defaults: it falls from 1 to S1's abar_1000.
-inline constexpr auto linear_abar =
-    products_of<1000>([](std::size_t i) { return linear_beta::rule(i, 1000, 1e-4, 0.02); });
-static_assert(falls(linear_abar) && linear_abar[1] == 0.9999);
-static_assert(linear_abar[1000] > 4.035829765e-5 && linear_abar[1000] < 4.035829766e-5);
-}  // namespace detail
 
 }  // namespace softscore

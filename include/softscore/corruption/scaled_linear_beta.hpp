@@ -6,7 +6,6 @@
 
 #include <softscore/core/error.hpp>
 #include <softscore/corruption/beta_table.hpp>
-#include <softscore/corruption/monotone.hpp>
 
 namespace softscore {
 
@@ -35,14 +34,5 @@ class scaled_linear_beta : public beta_table {
   }
 };
 static_assert(Schedule<scaled_linear_beta>);
-
-namespace detail {
-// The table of the defaults: it falls from 1 to the abar_1000 of its betas, 0.00466009851307..., computed with forty
-// digits; a thousand products of a few roundings each leave less than 1e-12 of it.
-inline constexpr auto scaled_linear_abar = products_of<1000>(
-    [](std::size_t i) { return scaled_linear_beta::rule(i, 1000, root_of(0.00085), root_of(0.012)); });
-static_assert(falls(scaled_linear_abar));
-static_assert(scaled_linear_abar[1000] > 0.0046600985130725803 && scaled_linear_abar[1000] < 0.0046600985130819005);
-}  // namespace detail
 
 }  // namespace softscore

@@ -53,9 +53,9 @@ class flow_slope {
 
 // out = x + the sum of the first `count` coefficients[j] arrays[j], in passes of at most four terms; a coefficient that
 // is 0 for the whole batch is passed over.
-template <class R, class Arrays>
-void add_up(R& run, view_in<R> out, const_view_in<R> x, const std::vector<per_image<double>>& coefficients,
-            std::size_t count, Arrays& arrays) {
+template <class R, class Coefficients, class Arrays>
+void add_up(R& run, view_in<R> out, const_view_in<R> x, const Coefficients& coefficients, std::size_t count,
+            Arrays& arrays) {
   using one = term<typename R::value_type, typename R::backend::space>;
   auto& be = run.on();
   one base{1.0, x};
