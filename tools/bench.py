@@ -14,6 +14,7 @@ usage: ./dev bench [NAMES...] [options]      all problems, or those whose name c
 """
 import argparse
 import json
+import math
 import os
 import pathlib
 import re
@@ -180,6 +181,11 @@ def measure(problem, options, versions):
         if alone in ours:
             notes.append(f"{case}: {statistics.median(ours[alone]) / statistics.median(ours[case]):.2f} times as fast "
                          f"on {os.cpu_count()} threads as on one.")
+    peak = max((statistics.median(v) for case, (unit, v) in rates.items() if case.startswith("peak") and unit == "flops"),
+               default=math.inf)
+    if any(unit == "flops" and statistics.median(v) > peak for unit, v in rates.values()):
+        notes.append("A convolution counts the multiply-adds of its direct sum; a rate above the peak is what its "
+                     "transforms save.")
     if peers_of(problem):
         notes.append("Peak memory of the processes: " +
                      ", ".join(f"{name} {used / 2**20:.0f} MiB" for name, used in memory.items()) + ".")
