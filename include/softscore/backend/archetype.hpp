@@ -1,5 +1,7 @@
 #pragma once
 
+#include <type_traits>
+
 #include <softscore/backend/concept.hpp>
 
 namespace softscore {
@@ -31,7 +33,8 @@ struct archetype_backend {
   void for_each(Body, Views...);
   template <class Body, Scalar T, class... Tables>
   void each_pixel(Body, per_image<level>, const_view<T, space>, view<T, space>, Tables...);
-  view<const double, space> constant(const std::shared_ptr<const std::vector<double>>&);
+  template <class Table>
+  view<const double, space> constant(const Table&);
   template <class T>
   void dot(view<T, space>, view<T, space>, double*);
   template <class From, class To>

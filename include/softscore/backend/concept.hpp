@@ -3,9 +3,7 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <utility>
-#include <vector>
 
 #include <softscore/core/config.hpp>
 #include <softscore/core/noise.hpp>
@@ -54,6 +52,12 @@ struct gather_probe {
   SOFTSCORE_HD T operator()(level, const shape&, pixel, std::size_t, const T* image, const double* table) const {
     return *image + static_cast<T>(*table);
   }
+};
+// Becomes the std::shared_ptr<const std::vector<double>> that a table is. This header does not name it, for <memory>
+// takes longer to compile than all the rest of it.
+struct table_probe {
+  template <class Table>
+  operator const Table&() const;
 };
 }  // namespace detail
 
@@ -109,10 +113,10 @@ concept Converts = requires(Be& be, view_of<Be, double> d, view_of<Be, float> f)
   be.convert(view_of<Be, const float>(f), d);
 };
 
-/// `be.constant(table)` gives a view of a table of doubles that never changes and that the caller keeps alive; a device
-/// copies it over once.
+/// `be.constant(table)` gives a view of a table of doubles, a std::shared_ptr<const std::vector<double>>, that never
+/// changes and that the caller keeps alive; a device copies it over once.
 template <class Be>
-concept KeepsTables = requires(Be& be, const std::shared_ptr<const std::vector<double>>& table) {
+concept KeepsTables = requires(Be& be, detail::table_probe table) {
   { be.constant(table) } -> std::same_as<view_of<Be, const double>>;
 };
 

@@ -1,7 +1,7 @@
 #pragma once
 
 #include <cstddef>
-#include <ostream>
+#include <iosfwd>
 
 #include <softscore/core/config.hpp>
 
@@ -23,8 +23,9 @@ struct shape {
   friend constexpr bool operator==(const shape&, const shape&) = default;
 };
 
-/// Prints "images x channels x height x width", for error sentences.
-inline std::ostream& operator<<(std::ostream& out, const shape& s) {
+/// Prints "images x channels x height x width", for error sentences. (A template, that who prints includes <ostream>.)
+template <class Traits>
+std::basic_ostream<char, Traits>& operator<<(std::basic_ostream<char, Traits>& out, const shape& s) {
   return out << s.images << " x " << s.channels << " x " << s.height << " x " << s.width;
 }
 

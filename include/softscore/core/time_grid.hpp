@@ -6,18 +6,9 @@
 
 #include <softscore/core/error.hpp>
 #include <softscore/core/quantity.hpp>
+#include <softscore/core/step_at.hpp>
 
 namespace softscore {
-
-/// One step of a sampler: from time `t` to the earlier time `s`.
-struct step_at {
-  std::size_t index{};  ///< 0 for the first step
-  std::size_t count{};  ///< steps of the whole grid
-  diffusion_time t{}, s{};
-
-  /// True for the step that ends at time 0, where every sampler returns the estimate itself (EQUATIONS D4).
-  constexpr bool last() const { return s.value == 0.0; }
-};
 
 /// The times of a sampling run, from its start down to its end. It owns the (t, s) pairs, so a step can never disagree
 /// with the list of steps.

@@ -4,12 +4,14 @@
 #include <cstddef>
 #include <utility>
 
-#include <softscore/core/time_grid.hpp>
+#include <softscore/core/step_at.hpp>
 #include <softscore/corruption/concept.hpp>
 #include <softscore/denoiser/concept.hpp>
 #include <softscore/operator/concept.hpp>
 
 namespace softscore {
+
+class time_grid;
 
 // A sampler S steps inside a run R = sampling_run<Be, C, D, T> (sampling_run.hpp), which owns all that changes.
 
