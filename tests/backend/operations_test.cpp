@@ -630,6 +630,23 @@ TEMPLATE_TEST_CASE("GELU is exact where float can be, far out too", "[operations
   }
 }
 
+TEMPLATE_TEST_CASE("GELU of what is far away or no number", "[operations]", HOST_BACKENDS, device_under_test) {
+  TestType be;
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  const numbers z{-1000, 1000, nan};
+  const shape s{1, 1, 1, z.size()};
+  auto zs = holding<float>(be, z, s), ones = holding<float>(be, numbers(z.size(), 1), s);
+  auto y = be.template make<float>(s), dz = be.template make<float>(s);
+  gelu_forward(be, zs.view(), y.view());
+  gelu_backward(be, zs.view(), ones.view(), dz.view());
+  const numbers values = values_of<float>(be, y.view()), slopes = values_of<float>(be, dz.view());
+  CHECK(values[0] == 0.0);
+  CHECK(slopes[0] == 0.0);
+  CHECK(values[1] == 1000.0);
+  CHECK(slopes[1] == 1.0);
+  CHECK(std::isnan(values[2]));  // or training would not notice
+}
+
 namespace {
 
 struct dense_case {
