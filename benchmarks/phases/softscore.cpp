@@ -206,7 +206,6 @@ struct blurring {
   blurring(shape all, std::vector<level> of_images) : extent{all}, levels{std::move(of_images)} {
     be.normal(noise_key{.seed = 1}, batch{0, extent.images}, x.view());
   }
-  static double bytes(const shape& all) { return 2.0 * 4 * static_cast<double>(all.size()); }
   static double flops(const shape& batch, const std::vector<level>& levels) {
     const auto products = [](double w, std::size_t line) {
       std::vector<double> taps(side + 1, 0.0);
@@ -254,7 +253,7 @@ struct corrupting {
 };
 
 template <class T, class... Arguments>
-auto called(void (T::*member)(), Arguments... arguments) {
+auto called(void (T::*member)(), const Arguments&... arguments) {
   return [=] { return [object = std::make_shared<T>(arguments...), member] { ((*object).*member)(); }; };
 }
 
@@ -290,8 +289,7 @@ int main(int argc, char** argv) {
     bench::add("normal numbers", called(&noise::operator()), 0, noise::bytes());
     bench::add("loader", called(&loading::operator()), 0, loading::bytes());
     const auto blurred = [](const std::string& name, const shape& batch, const std::vector<level>& levels) {
-      bench::add("blur, " + name, called(&blurring::operator(), batch, levels), blurring::flops(batch, levels),
-                 blurring::bytes(batch));
+      bench::add("blur, " + name, called(&blurring::operator(), batch, levels), blurring::flops(batch, levels));
     };
     std::vector<level> trained;
     for (std::size_t i = 0; i < images; ++i)

@@ -94,12 +94,9 @@ struct separable_tiles {
   template <class Body>
   SOFTSCORE_INLINE static void spans(std::size_t first, std::size_t last, std::size_t height, const Body& body) {
     std::size_t y = first;
-    const auto run = [&](auto count) SOFTSCORE_INLINE_LAMBDA {
-      body(std::min(y, height - count), count);
-      y += count;
-    };
-    while (y + low < last && height >= tall) run(std::integral_constant<std::size_t, tall>{});
-    while (y < last) run(std::integral_constant<std::size_t, low>{});
+    for (; y + low < last && height >= tall; y += tall)
+      body(std::min(y, height - tall), std::integral_constant<std::size_t, tall>{});
+    for (; y < last; y += low) body(std::min(y, height - low), std::integral_constant<std::size_t, low>{});
   }
 
   // Calls body(x, constant number of vectors, place of the second) for vectors that cover a row.
