@@ -1,7 +1,13 @@
 // What the parts of a training step reach, in floating-point operations or bytes per second, beside what this machine
 // can do at all. Batch 128 of the digit CNN's sizes; all cores.
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
 #include <memory>
+#include <span>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include <softscore/corruption/corruption.hpp>
 #include <softscore/corruption/linear_beta.hpp>
@@ -193,6 +199,37 @@ struct loading {
   staged_batches batches{all.view(), images, 1, pixel_scale{}};
 };
 
+// The blur of that corruption alone. Useful are the products of pixels with taps that lie in the plane and that a float
+// can tell from none.
+struct blurring {
+  static constexpr gaussian_blur op{.half_width = side};
+  blurring(shape all, std::vector<level> of_images) : extent{all}, levels{std::move(of_images)} {
+    be.normal(noise_key{.seed = 1}, batch{0, extent.images}, x.view());
+  }
+  static double flops(const shape& batch, const std::vector<level>& levels) {
+    const auto products = [](double w, std::size_t line) {
+      std::vector<double> taps(side + 1, 0.0);
+      for (std::size_t i = 0; i <= side; ++i)
+        taps[i] = i == 0 ? 1.0 : w > 0.0 ? std::exp(-static_cast<double>(i * i) / (2 * w * w)) : 0.0;
+      const std::size_t reach = std::min(detail::reach_of(taps.data(), side), line - 1);
+      return static_cast<double>(line * (2 * reach + 1) - reach * (reach + 1)) /
+             static_cast<double>(line);  // a pixel's
+    };
+    double all = 0.0;
+    for (const level& w : levels) all += products(w.value, batch.height) + products(w.value, batch.width);
+    return 2.0 * static_cast<double>(batch.size()) * all / static_cast<double>(levels.size());
+  }
+  void operator()() {
+    const per_image<level> each =
+        levels.size() == 1 ? per_image<level>{levels[0]} : per_image<level>{std::span<const level>{levels}};
+    op.apply<tbb_backend, float>(be, each, x.view(), y.view());
+  }
+  tbb_backend be;
+  shape extent;
+  std::vector<level> levels;
+  host_array<float> x{be.make<float>(extent)}, y{be.make<float>(extent)};
+};
+
 // The rest of what comes before the network: xi is drawn and the images are corrupted, each at a time of its own.
 template <class C>
 struct corrupting {
@@ -216,7 +253,7 @@ struct corrupting {
 };
 
 template <class T, class... Arguments>
-auto called(void (T::*member)(), Arguments... arguments) {
+auto called(void (T::*member)(), const Arguments&... arguments) {
   return [=] { return [object = std::make_shared<T>(arguments...), member] { ((*object).*member)(); }; };
 }
 
@@ -251,6 +288,15 @@ int main(int argc, char** argv) {
     bench::add("Adam", called(&flat::operator()), 0, flat::bytes());
     bench::add("normal numbers", called(&noise::operator()), 0, noise::bytes());
     bench::add("loader", called(&loading::operator()), 0, loading::bytes());
+    const auto blurred = [](const std::string& name, const shape& batch, const std::vector<level>& levels) {
+      bench::add("blur, " + name, called(&blurring::operator(), batch, levels), blurring::flops(batch, levels));
+    };
+    std::vector<level> trained;
+    for (std::size_t i = 0; i < images; ++i)
+      trained.push_back(two_stage{}.level_at({(static_cast<double>(i) + 0.5) / images}));
+    blurred("the widest for all", {images, 1, side, side}, {two_stage{}.level_at({1.0})});
+    blurred("a level for each", {images, 1, side, side}, trained);
+    blurred("3 x 512 x 512 pixels", {1, 3, 512, 512}, {level{2.0}});
     const auto corrupted = [](const std::string& name, const auto& way) {
       using each = corrupting<std::remove_cvref_t<decltype(way)>>;
       bench::add(

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <memory>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include <softscore/backend/tbb.hpp>
@@ -119,8 +120,9 @@ TEST_CASE("a device keeps a table while it lives, and forgets it", "[device]") {
 TEST_CASE("a device correlates planes that fit into a block's memory and planes that do not", "[device]") {
   tbb_backend host{1};
   emulated_backend be;
-  for (const shape& s : {shape{3, 2, 9, 13}, shape{2, 1, 90, 110}}) {
-    const shape taps{s.images, 1, 1, 12};
+  for (const auto& [s, kernel_count] : {std::pair{shape{3, 2, 9, 13}, 3u}, std::pair{shape{3, 2, 9, 13}, 1u},
+                                        std::pair{shape{2, 1, 90, 110}, 2u}, std::pair{shape{2, 1, 90, 110}, 1u}}) {
+    const shape taps{kernel_count, 1, 1, 12};
     std::vector<double> kernels(taps.size());
     for (std::size_t i = 0; i < kernels.size(); ++i) kernels[i] = 1.0 / static_cast<double>(3 + i);
     auto there = be.make<double>(taps);

@@ -127,8 +127,8 @@ concept Backend = AllocatesArrays<Be, T> && AllocatesArrays<Be, double> && Copie
                   CombinesLinearly<Be, T> && MapsElements<Be, T> && GathersPixels<Be, T> && ReducesPerImage<Be, T> &&
                   KeepsTables<Be> && Converts<Be>;
 
-/// `be.correlate_separably(kernels, in, out)`: a faster way to correlate each image with its own symmetric kernel along
-/// rows and columns than two gathers. Optional.
+/// `be.correlate_separably(kernels, in, out)`: a faster way to correlate each image with its own symmetric kernel, or
+/// all with the only one, along rows and columns than two gathers. Optional.
 template <class Be, class T>
 concept CorrelatesSeparably = requires(Be& be, view_of<Be, const double> kernels, view_of<Be, const T> in,
                                        view_of<Be, T> out) { be.correlate_separably(kernels, in, out); };

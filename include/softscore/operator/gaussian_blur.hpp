@@ -60,14 +60,19 @@ struct gaussian_blur {
   }
 
  private:
-  // Half kernels, one image a row, from the weights that `finish` sees.
+  // Half kernels, one image a row or one row for all, from the weights and what `Finish` asks to know of all of them.
   template <class Be, class Finish>
   array_of<Be, double> make_kernel(Be& be, per_image<level> levels, std::size_t images, const Finish& finish) const {
-    const shape taps{images, 1, 1, half_width + 1};
-    auto weights = be.template make<double>(taps);
-    auto kernel = be.template make<double>(taps);
-    be.each_pixel(weight{}, levels, view_of<Be, const double>(kernel.view()), weights.view());
-    be.each_pixel(finish, levels, view_of<Be, const double>(weights.view()), kernel.view());
+    const std::size_t kernels = levels.shared() ? 1 : images, taps = half_width + 1;
+    // What is returned comes first: as a stack, a device's pool then hands out the same blocks to the next caller, and
+    // a step that is replayed finds its addresses.
+    auto kernel = be.template make<double>({kernels, 1, 1, taps});
+    auto weights = be.template make<double>({kernels, 1, 1, taps});
+    auto sums = be.template make<double>({kernels, 1, 1, Finish::sums});
+    const view_of<Be, const double> of_weights = weights.view(), of_sums = sums.view();
+    be.each_pixel(weight{}, levels, of_weights, weights.view());
+    be.each_pixel(weight_sums{taps}, levels, of_sums, sums.view(), of_weights);
+    be.each_pixel(finish, levels, of_weights, kernel.view(), of_sums);
     return kernel;
   }
   template <Scalar T, class Be>
@@ -76,9 +81,10 @@ struct gaussian_blur {
     if constexpr (CorrelatesSeparably<Be, T>) {
       be.correlate_separably(kernel, in, out);
     } else {
+      const std::size_t step = levels.shared() ? 0 : half_width + 1;
       auto rows_done = be.template make<T>(in.extent());
-      be.each_pixel(along_rows{half_width}, levels, in, rows_done.view(), kernel);
-      be.each_pixel(along_columns{half_width}, levels, view_of<Be, const T>(rows_done.view()), out, kernel);
+      be.each_pixel(along_rows{half_width, step}, levels, in, rows_done.view(), kernel);
+      be.each_pixel(along_columns{half_width, step}, levels, view_of<Be, const T>(rows_done.view()), out, kernel);
     }
   }
 
@@ -89,34 +95,47 @@ struct gaussian_blur {
       const auto i = static_cast<double>(p.column);
       if (p.column == 0) return 1.0;  // at a level whose square underflows too
       if (w.value <= 0.0) return 0.0;
-      return std::exp(-i * i / (2.0 * w.value * w.value));
+      const double exponent = i * i / (2.0 * w.value * w.value);
+      return exponent > 746.0 ? 0.0 : std::exp(-exponent);  // exp takes longest where nothing is left
+    }
+  };
+  // 0: the sum of all 2 half_width + 1 weights; 1: that of each times i^2 / w^2. Weights fall with i, and one that is 0
+  // ends them.
+  struct weight_sums {
+    std::size_t taps;
+    SOFTSCORE_HD double operator()(level w, const shape&, pixel p, std::size_t image, const double*,
+                                   const double* all) const {
+      const double* const weights = all + image * taps;
+      double sum = p.column == 0 ? weights[0] : 0.0;
+      for (std::size_t i = 1; i < taps && weights[i] > 0.0; ++i)
+        sum += 2.0 * weights[i] * (p.column == 0 ? 1.0 : square(static_cast<double>(i) / w.value));
+      return sum;
     }
   };
   struct normalise {
-    SOFTSCORE_HD double operator()(level, const shape& s, pixel p, std::size_t, const double* weights) const {
-      double sum = weights[0];
-      for (std::size_t i = 1; i < s.width; ++i) sum += 2.0 * weights[i];
-      return weights[p.column] / sum;
+    static constexpr std::size_t sums = 1;
+    SOFTSCORE_HD double operator()(level, const shape&, pixel p, std::size_t image, const double* weights,
+                                   const double* of) const {
+      return weights[p.column] / of[image * sums];
     }
   };
   // Tap i of (k +- w dk/dw) / sqrt(2 w): dk_i/dw is k_i times i^2 / w^3, less the mean of that under k. Where even the
   // first neighbour's weight underflows, the kernel does not move.
   struct moved {
+    static constexpr std::size_t sums = 2;
     double sign;
-    SOFTSCORE_HD double operator()(level w, const shape& s, pixel p, std::size_t, const double* weights) const {
+    SOFTSCORE_HD double operator()(level w, const shape& s, pixel p, std::size_t image, const double* weights,
+                                   const double* of) const {
       if (s.width < 2 || !(weights[1] > 0.0)) return 0.0;
-      double sum = weights[0], moment = 0.0;
-      for (std::size_t i = 1; i < s.width; ++i) {
-        sum += 2.0 * weights[i];
-        moment += 2.0 * weights[i] * square(static_cast<double>(i) / w.value);
-      }
+      const double sum = of[image * sums], moment = of[image * sums + 1];
       const double grows = square(static_cast<double>(p.column) / w.value) - moment / sum;
       return weights[p.column] / sum * (1.0 + sign * grows) / std::sqrt(2.0 * w.value);
     }
-    SOFTSCORE_HD static double square(double x) { return x * x; }
   };
 
  private:
+  SOFTSCORE_HD static double square(double x) { return x * x; }
+
   // The sum over a line of `length` elements, `stride` apart, around `position`.
   template <class T>
   SOFTSCORE_HD static T line(const T* first, std::size_t position, std::size_t length, std::size_t stride,
@@ -131,19 +150,19 @@ struct gaussian_blur {
 
  public:  // for kernels, which are made of public types only
   struct along_rows {
-    std::size_t half;
+    std::size_t half, step;  // from one image's kernel to the next's
     template <class T>
     SOFTSCORE_HD T operator()(level, const shape& s, pixel p, std::size_t image, const T* x, const double* taps) const {
       const T* row = x + p.channel * s.plane() + p.row * s.width;
-      return line(row, p.column, s.width, 1, taps + image * (half + 1), half);
+      return line(row, p.column, s.width, 1, taps + image * step, half);
     }
   };
   struct along_columns {
-    std::size_t half;
+    std::size_t half, step;  // from one image's kernel to the next's
     template <class T>
     SOFTSCORE_HD T operator()(level, const shape& s, pixel p, std::size_t image, const T* x, const double* taps) const {
       const T* column = x + p.channel * s.plane() + p.column;
-      return line(column, p.row, s.height, s.width, taps + image * (half + 1), half);
+      return line(column, p.row, s.height, s.width, taps + image * step, half);
     }
   };
 };

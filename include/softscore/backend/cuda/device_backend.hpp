@@ -175,20 +175,20 @@ class device_backend {
     for_each(detail::convert_body<To>{}, to, view<const From, cuda_space>{raw(from), from.extent()});
   }
 
-  /// Correlates each image with its own symmetric kernel along rows and columns, in one pass where a plane fits into
-  /// the memory of a block.
+  /// Correlates each image with its own symmetric kernel along rows and columns, or all with one, in one pass where a
+  /// plane fits into the memory of a block.
   template <Scalar T>
   void correlate_separably(view<const double, cuda_space> kernels, const_view<T, cuda_space> in,
                            view<T, cuda_space> out) {
     const shape s = out.extent();
-    const std::size_t taps = kernels.extent().per_image();
+    const std::size_t taps = kernels.extent().per_image(), step = kernels.extent().images == 1 ? 0 : taps;
     if (detail::correlate_plane_task<T>::fits(s, taps)) {
-      note(detail::correlate_plane_task<T>{raw(kernels), raw(in), raw(out), taps, s.images * s.channels, s.channels,
-                                           s.height, s.width});
+      note(detail::correlate_plane_task<T>{raw(kernels), raw(in), raw(out), taps, step, s.images * s.channels,
+                                           s.channels, s.height, s.width});
     } else {
       auto rows_done = make_unset<T>(s);
-      note(detail::correlate_lines_task<T>{raw(kernels), raw(in), raw(rows_done.view()), s, taps, 0});
-      note(detail::correlate_lines_task<T>{raw(kernels), raw(rows_done.view()), raw(out), s, taps, 1});
+      note(detail::correlate_lines_task<T>{raw(kernels), raw(in), raw(rows_done.view()), s, taps, step, 0});
+      note(detail::correlate_lines_task<T>{raw(kernels), raw(rows_done.view()), raw(out), s, taps, step, 1});
     }
   }
 

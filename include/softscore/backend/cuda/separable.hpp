@@ -21,10 +21,10 @@ SOFTSCORE_HD T correlated_line(const T* line, std::size_t position, std::size_t 
 // Both directions at once, a block per plane, which fits into the shared memory twice.
 template <class T>
 struct correlate_plane_task {
-  const double* kernels;  // images x taps
+  const double* kernels;  // `kernel_step` apart, 0 where all images share one
   const T* in;
   T* out;
-  std::size_t taps, planes, channels, height, width;
+  std::size_t taps, kernel_step, planes, channels, height, width;
 
   static constexpr std::size_t most_bytes = 48 * 1024;  // of shared memory, without asking for more
   static bool fits(const shape& s, std::size_t taps) {
@@ -40,7 +40,7 @@ struct correlate_plane_task {
     const T* from = in + group.block() * plane;
     T* to = out + group.block() * plane;
     group.each_thread([&](std::size_t t) {
-      for (std::size_t i = t; i < taps; i += group.threads()) kernel[i] = kernels[image * taps + i];
+      for (std::size_t i = t; i < taps; i += group.threads()) kernel[i] = kernels[image * kernel_step + i];
       for (std::size_t i = t; i < plane; i += group.threads()) whole[i] = from[i];
     });
     group.each_thread([&](std::size_t t) {
@@ -61,13 +61,13 @@ struct correlate_lines_task {
   const T* in;
   T* out;
   shape extent;
-  std::size_t taps, down;  // down: 1 along columns, 0 along rows
+  std::size_t taps, kernel_step, down;  // down: 1 along columns, 0 along rows
   grid launch() const { return image_grid(extent.images, extent.per_image()); }
   template <class Group>
   SOFTSCORE_HD void operator()(Group& group, const std::byte*) const {
     const std::size_t elements = extent.per_image(), plane = extent.plane(), width = extent.width;
     each_element_of_images(group, elements, [&](std::size_t image, std::size_t i) {
-      const double* kernel = kernels + image * taps;
+      const double* kernel = kernels + image * kernel_step;
       const T* from = in + image * elements + i / plane * plane;
       const std::size_t row = i % plane / width, column = i % width;
       out[image * elements + i] = down != 0 ? correlated_line(from + column, row, extent.height, width, kernel, taps)

@@ -21,6 +21,7 @@
 #include <softscore/backend/separable_lines.hpp>
 #include <softscore/backend/tbb/handover.hpp>
 #include <softscore/backend/tbb/normals_simd.hpp>
+#include <softscore/backend/tbb/separable_tiles.hpp>
 #include <softscore/core/error.hpp>
 
 namespace softscore {
@@ -107,16 +108,21 @@ class tbb_backend : public host_verbs<tbb_backend> {
 #endif
 
   /// Stores each image of `in`, correlated along rows and columns with its own symmetric kernel (images x half kernel,
-  /// the centre first; zero padding), into `out`. A refinement of `each_pixel` for separable operators.
+  /// the centre first; zero padding) or all with one, into `out`. A refinement of `each_pixel` for separable operators.
   template <Scalar T>
   void correlate_separably(view<const double, host_space> kernels, const_view<T, host_space> in,
                            view<T, host_space> out) {
+    if constexpr (std::is_same_v<T, float>) {
+      constexpr std::size_t wide = detail::native_lanes, narrow = 4;
+      if (detail::separable_tiles<wide>::fits(out.extent())) return correlate_tiles<wide>(kernels, in, out);
+      if (detail::separable_tiles<narrow>::fits(out.extent())) return correlate_tiles<narrow>(kernels, in, out);
+    }
     const shape extent = out.extent();
-    const std::size_t taps = kernels.extent().per_image();
+    const std::size_t taps = kernels.extent().per_image(), step = kernels.extent().images == 1 ? 0 : taps;
     auto scratch = this->template make<T>({extent.images, 1, extent.height, extent.width});
     const auto planes = scratch.view();
     parallel(extent.images, [&](std::size_t i) {
-      detail::correlate_separably(raw(kernels) + i * taps, taps - 1, extent, raw(in) + i * extent.per_image(),
+      detail::correlate_separably(raw(kernels) + i * step, taps - 1, extent, raw(in) + i * extent.per_image(),
                                   raw(out) + i * extent.per_image(), raw(planes) + i * extent.plane());
     });
   }
@@ -140,6 +146,29 @@ class tbb_backend : public host_verbs<tbb_backend> {
     }
   }
 #endif
+
+  // Tasks are bands of rows, so that a few large images keep every thread busy.
+  template <std::size_t W>
+  void correlate_tiles(view<const double, host_space> kernels, const_view<float, host_space> in,
+                       view<float, host_space> out) {
+    using tiles = detail::separable_tiles<W>;
+    const shape s = out.extent();
+    const std::size_t taps = kernels.extent().per_image(), step = kernels.extent().images == 1 ? 0 : taps;
+    constexpr std::size_t band = 16 * tiles::tall;
+    const std::size_t bands = std::max<std::size_t>(s.height / band, 1), count = s.images * bands;
+    const std::size_t parts = std::clamp<std::size_t>(count, 1, threads_), room = tiles::scratch(taps - 1, s);
+    auto scratch = make<float>({parts, 1, 1, (room + 15) / 16 * 16});  // whole cache lines
+    const auto work = scratch.view();
+    const std::size_t products = std::min(2 * taps, s.height + s.width) / tiles::margin + 1;
+    share(parts, s.size() / parts * products, [&](std::size_t part) {
+      for (std::size_t i = part * count / parts; i < (part + 1) * count / parts; ++i) {
+        const std::size_t image = i / bands, first = i % bands * band;
+        const std::size_t last = i % bands + 1 < bands ? first + band : s.height;
+        tiles::correlate(raw(kernels) + image * step, taps - 1, s, first, last, raw(in) + image * s.per_image(),
+                         raw(out) + image * s.per_image(), raw(work) + part * work.extent().per_image());
+      }
+    });
+  }
 
   template <std::size_t Terms>
   static void combine_vectors(float* out, std::size_t count, const std::array<float, Terms>& factor,
