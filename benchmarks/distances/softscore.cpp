@@ -2,8 +2,11 @@
 // cost, alone and as a schedule search asks for them, and the Frechet distance of two normal laws.
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
+#include <deque>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <softscore/backend/tbb.hpp>
@@ -34,17 +37,14 @@ row_matrix<T> rows_of(const std::vector<float>& numbers, std::size_t count, std:
 }
 
 template <class T>
-std::vector<float> plan_of(const row_matrix<T>& cost, const sinkhorn_result& found) {
-  std::vector<float> plan(static_cast<std::size_t>(cost.size()));
-  const auto weight = 1.0 / static_cast<double>(cost.size());
-  as_matrix(plan.data(), static_cast<std::size_t>(cost.rows()), static_cast<std::size_t>(cost.cols())) =
-      (((found.f.replicate(1, cost.cols()) + found.g.transpose().replicate(cost.rows(), 1)) -
-        cost.template cast<double>())
-           .array() /
-       found.regularisation)
-          .exp()
-          .template cast<float>() *
-      static_cast<float>(weight);
+std::vector<double> plan_of(const row_matrix<T>& cost, const sinkhorn_result& found) {
+  const auto rows = static_cast<std::size_t>(cost.rows()), columns = static_cast<std::size_t>(cost.cols());
+  std::vector<double> plan(rows * columns);
+  auto matrix = as_matrix(plan.data(), rows, columns);
+  matrix = -cost.template cast<double>();
+  matrix.colwise() += found.f;
+  matrix.rowwise() += found.g.transpose();
+  matrix = (matrix.array() / found.regularisation).exp() / static_cast<double>(plan.size());
   return plan;
 }
 
@@ -66,31 +66,33 @@ struct laws {
 };
 
 void answer(const std::string& file) {
-  const clouds both;
-  std::vector<named_tensor> all{{"x", {most_points, dimension}, both.x}, {"y", {most_points, dimension}, both.y}};
-  std::vector<std::vector<float>> kept;
-  kept.reserve(16);
-  const auto put = [&](const std::string& name, std::vector<std::size_t> extent, std::vector<float> numbers) {
+  std::deque<std::vector<float>> inputs;
+  std::deque<std::vector<double>> results;
+  std::vector<named_tensor> all;
+  const auto put = [&](auto& kept, const std::string& name, std::vector<std::size_t> extent, auto numbers) {
     kept.push_back(std::move(numbers));
-    all.push_back({name, std::move(extent), kept.back()});
+    all.emplace_back(name, std::move(extent), kept.back());
   };
+  tbb_backend be;
+  const clouds both;
+  put(inputs, "x", {most_points, dimension}, both.x);
+  put(inputs, "y", {most_points, dimension}, both.y);
   const auto transports = [&]<class T>(const std::string& type, T) {
     for (const std::size_t n : {std::size_t{500}, most_points}) {
-      const auto cost = squared_distances<T>(rows_of<T>(both.x, n, dimension), rows_of<T>(both.y, n, dimension));
-      put("ours/plan/" + type + "/" + std::to_string(n), {n, n}, plan_of(cost, sinkhorn<T>(cost, transport)));
-      if (n != most_points) continue;
-      const row_matrix<float> narrow = cost.template cast<float>();
-      put("ours/cost/" + type, {n, n}, {narrow.data(), narrow.data() + narrow.size()});
+      const auto cost = squared_distances<T>(be, rows_of<T>(both.x, n, dimension), rows_of<T>(both.y, n, dimension));
+      const std::string which = type + "/" + std::to_string(n);
+      put(results, "ours/plan/" + which, {n, n}, plan_of(cost, sinkhorn<T>(be, cost, transport)));
+      put(results, "ours/cost/" + which, {n, n}, std::vector<double>(cost.data(), cost.data() + cost.size()));
     }
   };
-  transports("double", double{});
-  transports("float", float{});
+  transports("float64", double{});
+  transports("float32", float{});
   for (const std::size_t d : {256u, 2048u}) {
     const laws two{d};
     const std::string which = std::to_string(d);
-    put("a/" + which, {two.samples, d}, two.a);
-    put("b/" + which, {two.samples, d}, two.b);
-    put("ours/frechet/" + which, {1}, {static_cast<float>(frechet_distance(two.moments(two.a), two.moments(two.b)))});
+    put(inputs, "a/" + which, {two.samples, d}, two.a);
+    put(inputs, "b/" + which, {two.samples, d}, two.b);
+    put(results, "ours/frechet/" + which, {1}, std::vector{frechet_distance(two.moments(two.a), two.moments(two.b))});
   }
   write_safetensors(file, all);
 }
@@ -99,15 +101,17 @@ template <class T>
 void add_transports(const std::string& type) {
   bench::add("cost, n = 2000, " + type, [] {
     const clouds both;
-    return [x = rows_of<T>(both.x, most_points, dimension), y = rows_of<T>(both.y, most_points, dimension)] {
-      benchmark::DoNotOptimize(squared_distances<T>(x, y).data());
+    return [be = std::make_shared<tbb_backend>(), x = rows_of<T>(both.x, most_points, dimension),
+            y = rows_of<T>(both.y, most_points, dimension)] {
+      benchmark::DoNotOptimize(squared_distances<T>(*be, x, y).data());
     };
   });
   for (const std::size_t n : {std::size_t{500}, most_points})
     bench::add("Sinkhorn, n = " + std::to_string(n) + ", " + type, [n] {
       const clouds both;
-      return [cost = squared_distances<T>(rows_of<T>(both.x, n, dimension), rows_of<T>(both.y, n, dimension))] {
-        benchmark::DoNotOptimize(sinkhorn<T>(cost, transport).cost);
+      return [be = std::make_shared<tbb_backend>(),
+              cost = squared_distances<T>(rows_of<T>(both.x, n, dimension), rows_of<T>(both.y, n, dimension))] {
+        benchmark::DoNotOptimize(sinkhorn<T>(*be, cost, transport).cost);
       };
     });
   bench::add("8 costs and Sinkhorns, n = 500, " + type, [] {
@@ -126,8 +130,8 @@ void add_transports(const std::string& type) {
 
 int main(int argc, char** argv) {
   return bench::run(argc, argv, answer, [] {
-    add_transports<double>("double");
-    add_transports<float>("float");
+    add_transports<double>("float64");
+    add_transports<float>("float32");
     for (const std::size_t d : {256u, 2048u})
       bench::add("Frechet, d = " + std::to_string(d), [d] {
         const laws two{d};
