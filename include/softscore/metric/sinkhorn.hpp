@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <concepts>
 #include <cstddef>
 #include <limits>
 
@@ -43,8 +44,8 @@ namespace detail {
 
 // Sinkhorn's rounds on a kernel into which the potentials f, g found so far are absorbed, K = exp((f + g - C) / reg) a
 // b^T, so that the factors u, v stay near 1 and nothing overflows however small the regularisation (Schmitzer:
-// "Stabilized Sparse Scaling Algorithms for Entropy Regularized Transport Problems", s3.1).
-// Rows are worked on in blocks that depend on the sizes alone, and their sums are added in order.
+// "Stabilized Sparse Scaling Algorithms for Entropy Regularized Transport Problems", s3.1). Rows are worked on in
+// blocks that depend on the sizes alone, and the blocks' sums are added in order.
 template <class T, class Threads>
 class sinkhorn_rounds {
   using column = Eigen::Matrix<T, Eigen::Dynamic, 1>;
@@ -179,8 +180,9 @@ sinkhorn_result sinkhorn_on(Threads& threads, const row_matrix<T>& cost, const E
   return result;
 }
 
-inline Eigen::VectorXd equal_weights(Eigen::Index count) {
-  return Eigen::VectorXd::Constant(count, 1.0 / static_cast<double>(count));
+template <std::floating_point Real>
+Eigen::VectorX<Real> equal_weights(Eigen::Index count) {
+  return Eigen::VectorX<Real>::Constant(count, Real{1} / static_cast<Real>(count));
 }
 
 }  // namespace detail
@@ -207,11 +209,13 @@ sinkhorn_result sinkhorn(Be& be, const row_matrix<T>& cost, const Eigen::VectorX
 /// The same with equal weights.
 template <class T>
 sinkhorn_result sinkhorn(const row_matrix<T>& cost, const sinkhorn_options& options = {}) {
-  return sinkhorn<T>(cost, detail::equal_weights(cost.rows()), detail::equal_weights(cost.cols()), options);
+  return sinkhorn<T>(cost, detail::equal_weights<double>(cost.rows()), detail::equal_weights<double>(cost.cols()),
+                     options);
 }
 template <class T, HostBackend Be>
 sinkhorn_result sinkhorn(Be& be, const row_matrix<T>& cost, const sinkhorn_options& options = {}) {
-  return sinkhorn<T>(be, cost, detail::equal_weights(cost.rows()), detail::equal_weights(cost.cols()), options);
+  return sinkhorn<T>(be, cost, detail::equal_weights<double>(cost.rows()), detail::equal_weights<double>(cost.cols()),
+                     options);
 }
 
 /// Regularised 2-Wasserstein distance between two clouds of points, one a row: sqrt(<P, C>) with C the squared
