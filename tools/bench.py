@@ -4,7 +4,7 @@
 usage: ./dev bench [NAMES...] [options]      all problems, or those whose name contains one of NAMES
 
   --list          the problems and their contenders
-  --peers         install the other libraries (PyTorch and diffusers from PyPI) into build/peers-venv, and stop
+  --peers         install the other libraries (PyTorch, diffusers, SciPy, POT; from PyPI) into build/peers-venv, and stop
   --rounds N      how often ours and each peer take turns (default 5)
   --threads N     threads of the peers (default: all cores, as ours use)
   --quick         two rounds, and no torch.compile, which takes minutes to start
@@ -241,7 +241,8 @@ def compile_times(options):
 def install_peers():
     if not (VENV / "bin" / "python").exists():
         subprocess.run(["/usr/bin/python3", "-m", "venv", str(VENV)], check=True)
-    subprocess.run([str(VENV / "bin" / "pip"), "install", "-q", "torch", "numpy", "safetensors", "diffusers"], check=True)
+    subprocess.run([str(VENV / "bin" / "pip"), "install", "-q", "torch", "numpy", "safetensors", "diffusers", "scipy", "pot"],
+                   check=True)
     say(f"the peers are in {VENV.relative_to(ROOT)}")
 
 
@@ -289,7 +290,7 @@ def main():
     # One place for the words, wherever they go.
     machine = (f"Measured on {cpu()}, {os.cpu_count()} cores, {widest_vectors()}"
                + (f"; {versions['compiler']}, {versions['lanes']} floats side by side" if "compiler" in versions else "")
-               + "".join(f"; {name} {versions[name]}" for name in ("torch", "diffusers") if name in versions)
+               + "".join(f"; {name} {versions[name]}" for name in ("torch", "diffusers", "SciPy", "POT") if name in versions)
                + f"; {options.rounds} rounds in turn; {began}.")
     text = machine + "\n"
     for title, body, notes in sections:

@@ -1,11 +1,63 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 
+#include <softscore/backend/concept.hpp>
+#include <softscore/backend/run_tasks.hpp>
 #include <softscore/core/eigen.hpp>
 #include <softscore/core/error.hpp>
 
 namespace softscore {
+
+namespace detail {
+
+// What a metric without a backend runs on: the caller's thread.
+struct one_thread {
+  template <class Body>
+  void parallel(std::size_t count, const Body& body) const {
+    run_tasks(body, 0, count);
+  }
+};
+
+// Calls body(block, first, count) for runs of `length` rows, the last one shorter.
+template <class Threads, class Body>
+void each_block(Threads& threads, Eigen::Index rows, Eigen::Index length, const Body& body) {
+  threads.parallel(static_cast<std::size_t>((rows + length - 1) / length), [&](std::size_t block) {
+    const Eigen::Index first = eigen_index(block) * length;
+    body(eigen_index(block), first, std::min(length, rows - first));
+  });
+}
+
+template <class T, class Threads>
+row_matrix<T> squared_distances_on(Threads& threads, const Eigen::Ref<const row_matrix<T>>& x,
+                                   const Eigen::Ref<const row_matrix<T>>& y) {
+  require(x.rows() >= 1 && y.rows() >= 1, "the number of points", x.rows() < y.rows() ? x.rows() : y.rows(),
+          "at least 1");
+  require(x.cols() == y.cols(), "the dimension of the second cloud", y.cols(), "that of the first");
+  // A common shift changes no distance and makes the squares smaller.
+  const Eigen::Matrix<T, 1, Eigen::Dynamic> middle = x.colwise().mean();
+  const row_matrix<T> b = y.rowwise() - middle;
+  const Eigen::Matrix<T, Eigen::Dynamic, 1> of_b = b.rowwise().squaredNorm();
+  constexpr T lost = T{0x1p-7};  // seven bits
+  row_matrix<T> cost(x.rows(), y.rows());
+  each_block(threads, x.rows(), 256, [&](Eigen::Index, Eigen::Index first, Eigen::Index count) {
+    const row_matrix<T> a = x.middleRows(first, count).rowwise() - middle;
+    auto block = cost.middleRows(first, count);
+    block.noalias() = T{-2} * a * b.transpose();
+    for (Eigen::Index i = 0; i < count; ++i) {
+      const T of_a = a.row(i).squaredNorm();
+      auto row = block.row(i).array();
+      row += of_b.transpose().array() + of_a;
+      if ((row >= lost * (of_b.transpose().array() + of_a)).all()) continue;
+      for (Eigen::Index j = 0; j < row.size(); ++j)
+        if (row[j] < lost * (of_a + of_b[j])) row[j] = (a.row(i) - b.row(j)).squaredNorm();
+    }
+  });
+  return cost;
+}
+
+}  // namespace detail
 
 /// The squared distances |x_i - y_j|^2 between the rows of two matrices, by one blocked matrix product (EQUATIONS M5).
 /// Entries far below the squares they are the difference of lose digits that way and are computed again from the
@@ -13,24 +65,15 @@ namespace softscore {
 /// many columns.
 template <class T>
 row_matrix<T> squared_distances(const Eigen::Ref<const row_matrix<T>>& x, const Eigen::Ref<const row_matrix<T>>& y) {
-  require(x.rows() >= 1 && y.rows() >= 1, "the number of points", x.rows() < y.rows() ? x.rows() : y.rows(),
-          "at least 1");
-  require(x.cols() == y.cols(), "the dimension of the second cloud", y.cols(), "that of the first");
-  // A common shift changes no distance and makes the squares smaller.
-  const Eigen::Matrix<T, 1, Eigen::Dynamic> middle = x.colwise().mean();
-  const row_matrix<T> a = x.rowwise() - middle, b = y.rowwise() - middle;
-  const Eigen::Matrix<T, Eigen::Dynamic, 1> of_a = a.rowwise().squaredNorm(), of_b = b.rowwise().squaredNorm();
-  row_matrix<T> cost;
-  cost.noalias() = T{-2} * a * b.transpose();
-  constexpr T lost = T{0x1p-7};  // seven bits
-  for (Eigen::Index i = 0; i < cost.rows(); ++i) {
-    cost.row(i) += of_b.transpose();
-    cost.row(i).array() += of_a[i];
-    if ((cost.row(i).array() >= lost * (of_b.transpose().array() + of_a[i])).all()) continue;
-    for (Eigen::Index j = 0; j < cost.cols(); ++j)
-      if (cost(i, j) < lost * (of_a[i] + of_b[j])) cost(i, j) = (a.row(i) - b.row(j)).squaredNorm();
-  }
-  return cost;
+  detail::one_thread here;
+  return detail::squared_distances_on<T>(here, x, y);
+}
+
+/// The same on the backend's threads, in blocks of rows.
+template <class T, HostBackend Be>
+row_matrix<T> squared_distances(Be& be, const Eigen::Ref<const row_matrix<T>>& x,
+                                const Eigen::Ref<const row_matrix<T>>& y) {
+  return detail::squared_distances_on<T>(be, x, y);
 }
 
 }  // namespace softscore

@@ -5,10 +5,12 @@
 #include <concepts>
 #include <cstddef>
 #include <limits>
+#include <vector>
 
 #include <softscore/core/eigen.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/core/view.hpp>
+#include <softscore/metric/nuclear_norm.hpp>
 #include <softscore/metric/pca.hpp>
 
 namespace softscore {
@@ -34,28 +36,37 @@ basic_gaussian_moments<Real> moments_of(const row_matrix<Real>& rows) {
 
 namespace detail {
 
-/// The sum of the singular values s of M. The symmetric matrix [0 M; M^T 0] has the eigenvalues s, -s and zeros, each
-/// found to within the rounding of the largest, as a singular value decomposition would; Eigen's takes twenty seconds
-/// to compile.
-template <std::floating_point Real>
-Real nuclear_norm(const Eigen::MatrixX<Real>& matrix) {
-  const Eigen::Index rows = matrix.rows(), size = rows + matrix.cols();
-  Eigen::MatrixX<Real> both = Eigen::MatrixX<Real>::Zero(size, size);
-  both.bottomLeftCorner(matrix.cols(), rows) = matrix.transpose();  // the solver reads the lower triangle
-  const Eigen::SelfAdjointEigenSolver<Eigen::MatrixX<Real>> solved{both, Eigen::EigenvaluesOnly};
-  return Real{0.5} * solved.eigenvalues().cwiseAbs().sum();
-}
-
-/// F with F F^T the symmetric matrix. Eigenvalues within the rounding of the largest are 0: their square roots would
-/// be noise of a far larger size.
+/// F with F F^T the symmetric matrix, by Cholesky's steps with the largest entry left on the diagonal as the next
+/// pivot; rows keep their places. It ends where all that is left is within the rounding of the largest: square roots of
+/// it would be noise of a far larger size.
 template <std::floating_point Real>
 Eigen::MatrixX<Real> factor_of(const Eigen::MatrixX<Real>& covariance) {
-  const Eigen::SelfAdjointEigenSolver<Eigen::MatrixX<Real>> solved{covariance};
-  const Real rounding = static_cast<Real>(covariance.rows()) * std::numeric_limits<Real>::epsilon() *
-                        solved.eigenvalues().cwiseAbs().maxCoeff();
-  const Eigen::VectorX<Real> roots =
-      solved.eigenvalues().unaryExpr([&](Real value) { return value > rounding ? std::sqrt(value) : Real{0}; });
-  return solved.eigenvectors() * roots.asDiagonal();
+  constexpr Eigen::Index width = 64;  // columns that are taken off the rest in one product
+  const Eigen::Index n = covariance.rows();
+  Eigen::MatrixX<Real> rest = covariance, factor(n, n);  // of the rest, the lower triangle
+  Eigen::VectorX<Real> left = covariance.diagonal();
+  const Real rounding = static_cast<Real>(n) * std::numeric_limits<Real>::epsilon() * left.maxCoeff();
+  std::vector<Eigen::Index> pivots;
+  for (Eigen::Index k = 0, from = 0; k < n; ++k) {
+    if (k == from + width) {
+      rest.template selfadjointView<Eigen::Lower>().rankUpdate(factor.middleCols(from, width), Real{-1});
+      from = k;
+    }
+    Eigen::Index pivot = 0;
+    const Real most = left.maxCoeff(&pivot);
+    if (!(most > rounding)) return factor.leftCols(k);
+    auto column = factor.col(k);
+    column.head(pivot) = rest.row(pivot).head(pivot).transpose();
+    column.tail(n - pivot) = rest.col(pivot).tail(n - pivot);
+    column.noalias() -= factor.middleCols(from, k - from) * factor.row(pivot).segment(from, k - from).transpose();
+    column /= std::sqrt(most);
+    column[pivot] = std::sqrt(most);
+    for (const Eigen::Index done : pivots) column[done] = 0;
+    left -= column.cwiseAbs2();
+    left[pivot] = 0;
+    pivots.push_back(pivot);
+  }
+  return factor;
 }
 
 }  // namespace detail

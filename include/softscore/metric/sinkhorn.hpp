@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <concepts>
 #include <cstddef>
 #include <limits>
 
+#include <softscore/backend/concept.hpp>
 #include <softscore/core/eigen.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/metric/cost_matrix.hpp>
@@ -42,14 +44,25 @@ namespace detail {
 
 // Sinkhorn's rounds on a kernel into which the potentials f, g found so far are absorbed, K = exp((f + g - C) / reg) a
 // b^T, so that the factors u, v stay near 1 and nothing overflows however small the regularisation (Schmitzer:
-// "Stabilized Sparse Scaling Algorithms for Entropy Regularized Transport Problems", s3.1).
-template <class T>
+// "Stabilized Sparse Scaling Algorithms for Entropy Regularized Transport Problems", s3.1). Rows are worked on in
+// blocks that depend on the sizes alone, and the blocks' sums are added in order.
+template <class T, class Threads>
 class sinkhorn_rounds {
   using column = Eigen::Matrix<T, Eigen::Dynamic, 1>;
 
  public:
-  sinkhorn_rounds(const row_matrix<T>& cost, const Eigen::VectorXd& a, const Eigen::VectorXd& b, double regularisation)
-      : cost_{cost}, a_{a}, b_{b}, regularisation_{regularisation}, f_{cost.rows()}, g_{cost.cols()} {
+  sinkhorn_rounds(Threads& threads, const row_matrix<T>& cost, const Eigen::VectorXd& a, const Eigen::VectorXd& b,
+                  double regularisation)
+      : threads_{threads},
+        cost_{cost},
+        a_{a},
+        b_{b},
+        regularisation_{regularisation},
+        f_{cost.rows()},
+        g_{cost.cols()},
+        // At most 16 blocks, of 2^16 elements or more.
+        length_{std::max((cost.rows() + 15) / 16, (Eigen::Index{1} << 16) / cost.cols() + 1)},
+        partial_{cost.cols(), (cost.rows() + length_ - 1) / length_} {
     // First potentials for which every row and column of the kernel has an entry exp(0).
     f_ = cost.rowwise().minCoeff().template cast<double>();
     g_.setConstant(std::numeric_limits<double>::infinity());
@@ -87,11 +100,21 @@ class sinkhorn_rounds {
   static constexpr T stray{1e8f};  // far from the range of either type
 
   void update_rows() {
-    sums_.setZero(cost_.cols());
-    for (Eigen::Index i = 0; i < cost_.rows(); ++i) {
-      u_[i] = rows_[i] / kernel_.row(i).dot(v_.transpose());
-      sums_.noalias() += u_[i] * kernel_.row(i).transpose();
-    }
+    each_block(threads_, cost_.rows(), length_, [&](Eigen::Index block, Eigen::Index first, Eigen::Index count) {
+      auto sums = partial_.col(block);
+      sums.setZero();
+      constexpr Eigen::Index together = 4;  // rows that stay in the cache for both products
+      for (Eigen::Index i = first; i < first + count; i += together) {
+        const Eigen::Index some = std::min(together, first + count - i);
+        const auto rows = kernel_.middleRows(i, some);
+        auto u = u_.segment(i, some);
+        u.noalias() = rows * v_;
+        u = rows_.segment(i, some).cwiseQuotient(u);
+        sums.noalias() += rows.transpose() * u;
+      }
+    });
+    sums_ = partial_.col(0);
+    for (Eigen::Index block = 1; block < partial_.cols(); ++block) sums_ += partial_.col(block);
   }
   bool strayed() const {
     return u_.maxCoeff() > stray || v_.maxCoeff() > stray || u_.minCoeff() < T{1} / stray ||
@@ -108,31 +131,31 @@ class sinkhorn_rounds {
     kernel_.resize(cost_.rows(), cost_.cols());
     const auto scale = static_cast<T>(1.0 / regularisation_);
     const column of_columns = g_.template cast<T>();
-    for (Eigen::Index i = 0; i < cost_.rows(); ++i)
-      kernel_.row(i) = ((of_columns.transpose().array() - cost_.row(i).array() + static_cast<T>(f_[i])) * scale).exp() *
-                       (rows_[i] * columns_.transpose().array());
+    each_block(threads_, cost_.rows(), length_, [&](Eigen::Index, Eigen::Index first, Eigen::Index count) {
+      for (Eigen::Index i = first; i < first + count; ++i)
+        kernel_.row(i) =
+            ((of_columns.transpose().array() - cost_.row(i).array() + static_cast<T>(f_[i])) * scale).exp() *
+            (rows_[i] * columns_.transpose().array());
+    });
     u_ = column::Ones(cost_.rows());
     v_ = column::Ones(cost_.cols());
     update_rows();
   }
 
+  Threads& threads_;
   const row_matrix<T>& cost_;
   Eigen::VectorXd a_, b_;
   double regularisation_;
   Eigen::VectorXd f_, g_;
+  Eigen::Index length_;                                       // rows of a block
+  Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic> partial_;  // a block's sums over columns, in a column
   column rows_, columns_, u_, v_, sums_;
   row_matrix<T> kernel_;
 };
 
-}  // namespace detail
-
-/// Entropy-regularised transport between the weights `a` of the rows and `b` of the columns, each summing to 1, at the
-/// given cost (EQUATIONS M5; 001 App. C; Cuturi: "Sinkhorn Distances"): P minimises <P, C> + reg KL(P | a b^T). It
-/// computes in T and keeps the potentials apart in double; a round reads the kernel once. Small regularisations are
-/// slow: `converged` tells whether the tolerance was met. Throws `error` for weights or costs that cannot be right.
-template <class T>
-sinkhorn_result sinkhorn(const row_matrix<T>& cost, const Eigen::VectorXd& a, const Eigen::VectorXd& b,
-                         const sinkhorn_options& options = {}) {
+template <class T, class Threads>
+sinkhorn_result sinkhorn_on(Threads& threads, const row_matrix<T>& cost, const Eigen::VectorXd& a,
+                            const Eigen::VectorXd& b, const sinkhorn_options& options) {
   options.check();
   require(cost.rows() >= 1 && a.size() == cost.rows(), "the number of row weights", a.size(),
           "that of the cost's rows");
@@ -146,7 +169,7 @@ sinkhorn_result sinkhorn(const row_matrix<T>& cost, const Eigen::VectorXd& a, co
   result.regularisation = options.regularisation;
   if (options.relative) result.regularisation *= a.dot((cost.template cast<double>() * b).eval());
   require(result.regularisation > 0.0, "the mean cost", 0.0, "above 0 where the regularisation is relative to it");
-  detail::sinkhorn_rounds<T> rounds{cost, a, b, result.regularisation};
+  sinkhorn_rounds<T, Threads> rounds{threads, cost, a, b, result.regularisation};
   while (result.rounds < options.rounds && !result.converged) {
     rounds.round();
     ++result.rounds;
@@ -157,11 +180,42 @@ sinkhorn_result sinkhorn(const row_matrix<T>& cost, const Eigen::VectorXd& a, co
   return result;
 }
 
+template <std::floating_point Real>
+Eigen::VectorX<Real> equal_weights(Eigen::Index count) {
+  return Eigen::VectorX<Real>::Constant(count, Real{1} / static_cast<Real>(count));
+}
+
+}  // namespace detail
+
+/// Entropy-regularised transport between the weights `a` of the rows and `b` of the columns, each summing to 1, at the
+/// given cost (EQUATIONS M5; 001 App. C; Cuturi: "Sinkhorn Distances"): P minimises <P, C> + reg KL(P | a b^T). It
+/// computes in T and keeps the potentials apart in double; a round reads the kernel once. Small regularisations are
+/// slow: `converged` tells whether the tolerance was met. Throws `error` for weights or costs that cannot be right.
+template <class T>
+sinkhorn_result sinkhorn(const row_matrix<T>& cost, const Eigen::VectorXd& a, const Eigen::VectorXd& b,
+                         const sinkhorn_options& options = {}) {
+  detail::one_thread here;
+  return detail::sinkhorn_on<T>(here, cost, a, b, options);
+}
+
+/// The same on the backend's threads, to the same bits for any number of them. Many transports at once are better run
+/// one a thread.
+template <class T, HostBackend Be>
+sinkhorn_result sinkhorn(Be& be, const row_matrix<T>& cost, const Eigen::VectorXd& a, const Eigen::VectorXd& b,
+                         const sinkhorn_options& options = {}) {
+  return detail::sinkhorn_on<T>(be, cost, a, b, options);
+}
+
 /// The same with equal weights.
 template <class T>
 sinkhorn_result sinkhorn(const row_matrix<T>& cost, const sinkhorn_options& options = {}) {
-  return sinkhorn(cost, Eigen::VectorXd::Constant(cost.rows(), 1.0 / static_cast<double>(cost.rows())).eval(),
-                  Eigen::VectorXd::Constant(cost.cols(), 1.0 / static_cast<double>(cost.cols())).eval(), options);
+  return sinkhorn<T>(cost, detail::equal_weights<double>(cost.rows()), detail::equal_weights<double>(cost.cols()),
+                     options);
+}
+template <class T, HostBackend Be>
+sinkhorn_result sinkhorn(Be& be, const row_matrix<T>& cost, const sinkhorn_options& options = {}) {
+  return sinkhorn<T>(be, cost, detail::equal_weights<double>(cost.rows()), detail::equal_weights<double>(cost.cols()),
+                     options);
 }
 
 /// Regularised 2-Wasserstein distance between two clouds of points, one a row: sqrt(<P, C>) with C the squared
@@ -169,6 +223,12 @@ sinkhorn_result sinkhorn(const row_matrix<T>& cost, const sinkhorn_options& opti
 template <class T>
 double sinkhorn_distance(const row_matrix<T>& x, const row_matrix<T>& y, const sinkhorn_options& options = {}) {
   return std::sqrt(sinkhorn<T>(squared_distances<T>(x, y), options).cost);
+}
+
+/// The same on the backend's threads.
+template <class T, HostBackend Be>
+double sinkhorn_distance(Be& be, const row_matrix<T>& x, const row_matrix<T>& y, const sinkhorn_options& options = {}) {
+  return std::sqrt(sinkhorn<T>(be, squared_distances<T>(be, x, y), options).cost);
 }
 
 /// The debiased divergence W(x, y) - (W(x, x) + W(y, y)) / 2 of the regularised values W = <P, C> + reg KL, which is 0

@@ -1,8 +1,10 @@
 #include <softscore/metric/frechet.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 
 #include <softscore/core/noise.hpp>
 #include <softscore/core/xtensor.hpp>
@@ -52,6 +54,42 @@ TEST_CASE("with diagonal covariances the Frechet distance is a sum over axes") {
   b.mean << 0.5, 0.0, -2.0;
   // (3-1)^2 + (0.5-2)^2 + 0.4^2 + 0.25 + 4; a dozen operations on numbers below 20: 20 * 12 * 1.1e-16 < 1e-13.
   CHECK(std::abs(frechet_distance(a, b) - 10.66) < 1e-13);
+}
+
+TEST_CASE("the sum of singular values is found on every path through the band") {
+  // Q diag(s) P^T with orthogonal Q, P has the singular values s: 1 to 1e-12, and a zero. A reflection errs by
+  // eps |M|_F times a small number, so the sum by n eps |M|_F sqrt(n); the same covers Q and P.
+  for (const auto& [rows, columns] :
+       {std::pair<Eigen::Index, Eigen::Index>{1, 1}, {3, 7}, {9, 9}, {50, 41}, {530, 545}}) {
+    const Eigen::Index n = std::min(rows, columns);
+    const Eigen::MatrixXd q = samples(rows, n, 5).householderQr().householderQ() * Eigen::MatrixXd::Identity(rows, n);
+    const Eigen::MatrixXd p =
+        samples(columns, n, 6).householderQr().householderQ() * Eigen::MatrixXd::Identity(columns, n);
+    Eigen::VectorXd values(n);
+    for (Eigen::Index i = 0; i < n; ++i)
+      values[i] = std::pow(10.0, -12.0 * static_cast<double>(i) / static_cast<double>(n));
+    if (n > 1) values[n - 1] = 0;
+    const double found = softscore::detail::nuclear_norm<double>(q * values.asDiagonal() * p.transpose());
+    CHECK(std::abs(found - values.sum()) < 4e-16 * std::pow(static_cast<double>(n), 1.5) * values.norm());
+  }
+  CHECK(softscore::detail::nuclear_norm<double>(Eigen::MatrixXd(3, 0)) == 0.0);
+}
+
+TEST_CASE("covariances with common axes are as far apart as their deviations, a lower rank included") {
+  // S = Q diag(s^2) Q^T: the distance is the sum of (s - t)^2. 150 axes of 200 have variance, more than two panels.
+  const Eigen::Index d = 200, rank = 150;
+  const Eigen::MatrixXd q = samples(d, d, 7).householderQr().householderQ();
+  Eigen::VectorXd s = Eigen::VectorXd::Zero(d), t = Eigen::VectorXd::Zero(d);
+  for (Eigen::Index i = 0; i < rank; ++i) {
+    s[i] = 1.0 / (1.0 + 0.1 * static_cast<double>(i));
+    t[rank - 1 - i] = s[i];
+  }
+  const auto law = [&](const Eigen::VectorXd& deviations) {
+    return gaussian_moments{Eigen::VectorXd::Zero(d), q * deviations.cwiseAbs2().asDiagonal() * q.transpose()};
+  };
+  // The covariances themselves are right to d eps = 4.4e-14, and the least variance kept is 1/256: a deviation is then
+  // off by 8 times that, and 200 of them are summed.
+  CHECK(std::abs(frechet_distance(law(s), law(t)) - (s - t).squaredNorm()) < 200 * 8 * 4.4e-14);
 }
 
 TEST_CASE("with fewer samples than features both routes agree, and equal sets are at distance 0") {

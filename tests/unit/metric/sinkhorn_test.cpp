@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <vector>
 
+#include <softscore/backend/tbb/backend.hpp>
 #include <softscore/metric/sinkhorn.hpp>
 #include <softscore/metric/sliced_wasserstein.hpp>
 
@@ -152,6 +153,29 @@ TEST_CASE("small regularisations do not overflow, in float either", "[metric]") 
   const auto loose = sinkhorn<double>(cost, {.regularisation = 1e9, .relative = false});
   CHECK_THAT(loose.cost, WithinRel(cost.mean(), 1e-6));
   CHECK_THAT(sinkhorn<double>(cost, {.regularisation = 0.05}).regularisation, WithinRel(0.05 * cost.mean(), 1e-13));
+}
+
+TEST_CASE("a backend's threads find the same transport, to the same bits for any number", "[metric]") {
+  // Three blocks of rows for the cost, four for the rounds.
+  const auto x = cloud<float>(520, 9, 11), y = cloud<float>(400, 9, 12, 1.0);
+  const sinkhorn_options options{.regularisation = 0.1, .relative = true, .tolerance = 1e-300, .rounds = 50};
+  const auto alone = squared_distances<float>(x, y);
+  tbb_backend first{1};
+  const auto cost = squared_distances<float>(first, x, y);
+  const auto found = sinkhorn<float>(first, cost, options);
+  CHECK(found.rounds == 50);
+  for (const std::size_t threads : {2u, 3u, 4u}) {
+    tbb_backend be{threads};
+    CHECK(squared_distances<float>(be, x, y) == cost);
+    const auto again = sinkhorn<float>(be, cost, options);
+    CHECK(again.cost == found.cost);
+    CHECK(again.f == found.f);
+    CHECK(again.g == found.g);
+    CHECK(sinkhorn_distance<float>(be, x, y, options) == std::sqrt(found.cost));
+  }
+  // Without a backend other copies of the same loops run, which a compiler may round otherwise: once per element.
+  CHECK((alone - cost).cwiseAbs().maxCoeff() <= 9 * 6e-8f * 4 * cost.maxCoeff());
+  CHECK_THAT(sinkhorn<float>(cost, options).cost, WithinRel(found.cost, 50 * 400 * 6e-8));
 }
 
 TEST_CASE("what is no transport problem is refused", "[metric]") {
