@@ -22,4 +22,10 @@ class per_image {
   const T* each_{};
 };
 
+/// One value per image: those of a vector, an array or a span, which must outlive the result.
+template <class Values>
+constexpr per_image<typename Values::value_type> each_of(const Values& values) {
+  return per_image<typename Values::value_type>{std::span<const typename Values::value_type>{values}};
+}
+
 }  // namespace softscore

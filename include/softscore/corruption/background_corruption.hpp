@@ -54,7 +54,7 @@ class background_corruption : public scheduled_operator<Op, S> {
     auto flat = be.template make<T>(xi.extent());
     be.for_each(one{}, flat.view());
     be.combine(xi, term{grain_, xi},
-               term<T, typename Be::space>{per_image<double>{std::span<const double>{colours}}, flat.view()});
+               term<T, typename Be::space>{each_of(colours), flat.view()});
   }
 
   /// x_t when all of the image that C_t lets through is 0; at t = 1, where nothing is let through, that is b.

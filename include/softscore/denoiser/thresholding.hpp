@@ -149,7 +149,7 @@ class dynamic_thresholding {
       for (std::size_t k = 0; k < elements; ++k) ws.sorted[k] = std::abs(ws.host[i * elements + k]);
       ws.shrink[i] = 1.0 / std::max(1.0, percentile_of(ws.sorted));
     }
-    be.combine(out, term<T, typename Be::space>{per_image<double>{std::span<const double>{ws.shrink}}, out});
+    be.combine(out, term<T, typename Be::space>{each_of(ws.shrink), out});
     be.for_each(clip_and_return{range_}, out);
   }
 

@@ -100,7 +100,7 @@ class distilled_score {
  private:
   static batch batch_of(std::size_t images) { return {0, images}; }
   static per_image<double> each(const std::vector<double>& numbers) {
-    return per_image<double>{std::span<const double>{numbers}};
+    return each_of(numbers);
   }
   // `share` of a step of the student earlier.
   diffusion_time before(diffusion_time t, double share) const {

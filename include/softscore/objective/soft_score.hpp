@@ -50,7 +50,7 @@ struct soft_score {
       const double sigma = corruption.sigma(batch.times[i]);
       return 1.0 / (sigma * sigma);
     });
-    be.combine(corrupted, term<T, space>{per_image<double>{std::span<const double>{memory.scales}}, corrupted});
+    be.combine(corrupted, term<T, space>{each_of(memory.scales), corrupted});
     corruption.template signal_adjoint<Be, T>(be, compared, corrupted, residual);
     denoiser.template to_output<Be, T>(be, batch.times, residual, gradient, denoiser_memory);
   }

@@ -52,7 +52,7 @@ struct weighted_score {
   using one = term<T, typename Be::space>;
 
   static per_image<double> each(const std::vector<double>& numbers) {
-    return per_image<double>{std::span<const double>{numbers}};
+    return each_of(numbers);
   }
 
   // phi minus what it should be, of_clean x_0 + of_noise z, with the weight brought to its units.

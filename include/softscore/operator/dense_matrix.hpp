@@ -95,8 +95,8 @@ class dense_matrix {
     if (levels.shared()) {
       be.combine(out, term<T, typename Be::space>{own[0], in}, term{mixed[0], out});
     } else {
-      be.combine(out, term<T, typename Be::space>{per_image<double>{std::span<const double>{own}}, in},
-                 term<T, typename Be::space>{per_image<double>{std::span<const double>{mixed}}, out});
+      be.combine(out, term<T, typename Be::space>{each_of(own), in},
+                 term<T, typename Be::space>{each_of(mixed), out});
     }
   }
 

@@ -72,7 +72,7 @@ class regularised_inverse {
 
  private:
   static per_image<double> of(const std::vector<double>& each) {
-    return per_image<double>{std::span<const double>{each}};
+    return each_of(each);
   }
 
   array_of<Be, T> image_, residual_, direction_, product_;

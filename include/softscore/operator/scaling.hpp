@@ -48,7 +48,7 @@ struct scaling {
       thread_local std::vector<double> gains;
       gains.resize(in.extent().images);
       for (std::size_t i = 0; i < gains.size(); ++i) gains[i] = sign * gain(levels[i]);
-      be.combine(out, one{per_image<double>{std::span<const double>{gains}}, in});
+      be.combine(out, one{each_of(gains), in});
     }
   }
 };

@@ -42,8 +42,8 @@ struct langevin_step {
       of_pull[i] = length[i] / (sigma * sigma);
       of_noise[i] = std::sqrt(2.0 * length[i]);
     }
-    run.on().combine(out, one{1.0, x}, one{per_image<double>{std::span<const double>{of_pull}}, pull.view()},
-                     one{per_image<double>{std::span<const double>{of_noise}}, noise.view()});
+    run.on().combine(out, one{1.0, x}, one{each_of(of_pull), pull.view()},
+                     one{each_of(of_noise), noise.view()});
   }
 };
 

@@ -273,7 +273,7 @@ class trainer {
     for (std::size_t i = 0; i < count; ++i)
       times_[i] = clock == noise_stream::times ? options_.times.draw(clock_key, first + i, options_.batch)
                                                : options_.times.draw(clock_key, first + i);
-    const per_image<diffusion_time> times{std::span<const diffusion_time>{times_}};
+    const per_image<diffusion_time> times = each_of(times_);
     corruption_.draw_xi(backend_, noise_key{options_.seed, noise, number, 0}, batch{first, count}, part(xi_));
     corruption_.template corrupt<Be, float>(backend_, times, part(clean_), part(xi_), part(noisy_));
     denoiser_.network().template forward<Be, float>(backend_, parameters, times, part(noisy_), part(output_),
