@@ -47,10 +47,12 @@ class classifier_free {
     Array other;
   };
 
+  template <class Be, class T>
+  using memory_of = memory<workspace_of<Conditional, Be, T>, workspace_of<Unconditional, Be, T>, array_of<Be, T>>;
+
   template <Scalar T, class Be>
-  auto workspace(Be& be, const shape& most) const {
-    using M = memory<workspace_of<Conditional, Be, T>, workspace_of<Unconditional, Be, T>, array_of<Be, T>>;
-    return M{conditional_.template workspace<T>(be, most), unconditional_.template workspace<T>(be, most),
+  memory_of<Be, T> workspace(Be& be, const shape& most) const {
+    return {conditional_.template workspace<T>(be, most), unconditional_.template workspace<T>(be, most),
              be.template make<T>(most)};
   }
 

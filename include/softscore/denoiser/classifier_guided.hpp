@@ -62,10 +62,12 @@ class classifier_guided {
     std::vector<double> gains;  // per image, where images have times of their own
   };
 
+  template <class Be, class T>
+  using memory_of = memory<workspace_of<D, Be, T>, workspace_of<G, Be, T>, array_of<Be, T>>;
+
   template <Scalar T, class Be>
-  auto workspace(Be& be, const shape& most) const {
-    using M = memory<workspace_of<D, Be, T>, workspace_of<G, Be, T>, array_of<Be, T>>;
-    return M{denoiser_.template workspace<T>(be, most), classifier_.template workspace<T>(be, most),
+  memory_of<Be, T> workspace(Be& be, const shape& most) const {
+    return {denoiser_.template workspace<T>(be, most), classifier_.template workspace<T>(be, most),
              be.template make<T>(most), std::vector<double>(most.images)};
   }
 

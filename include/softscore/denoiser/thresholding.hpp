@@ -53,8 +53,8 @@ class static_thresholding {
   };
 
   template <Scalar T, class Be>
-  auto workspace(Be& be, const shape& most) const {
-    return memory<workspace_of<D, Be, T>, array_of<Be, T>>{denoiser_.template workspace<T>(be, most),
+  memory<workspace_of<D, Be, T>, array_of<Be, T>> workspace(Be& be, const shape& most) const {
+    return {denoiser_.template workspace<T>(be, most),
                                                            be.template make<T>(most), be.template make<T>(most)};
   }
 
@@ -133,8 +133,8 @@ class dynamic_thresholding {
   };
 
   template <Scalar T, class Be>
-  auto workspace(Be& be, const shape& most) const {
-    return memory<workspace_of<D, Be, T>, T>{denoiser_.template workspace<T>(be, most), std::vector<T>(most.size()),
+  memory<workspace_of<D, Be, T>, T> workspace(Be& be, const shape& most) const {
+    return {denoiser_.template workspace<T>(be, most), std::vector<T>(most.size()),
                                              std::vector<T>(most.per_image()), std::vector<double>(most.images)};
   }
 

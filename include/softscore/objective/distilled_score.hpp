@@ -41,9 +41,9 @@ class distilled_score {
   };
 
   template <Scalar T, class Be>
-  auto workspace(Be& be, const shape& most) const {
+  scratch<array_of<Be, T>, workspace_of<Teacher, Be, T>> workspace(Be& be, const shape& most) const {
     const std::vector<double> numbers(most.images);
-    return scratch<array_of<Be, T>, workspace_of<Teacher, Be, T>>{be.template make<T>(most),
+    return {be.template make<T>(most),
                                                                   be.template make<T>(most),
                                                                   be.template make<T>(most),
                                                                   teacher_.template workspace<T>(be, most),

@@ -12,7 +12,7 @@ struct epsilon_score {
   static constexpr bool needs_normal_noise = true, needs_epsilon_prediction = true;
 
   template <Scalar T, class Be>
-  auto workspace(Be& be, const shape& most) const {
+  detail::residual_memory<array_of<Be, T>> workspace(Be& be, const shape& most) const {
     return detail::make_residual_memory<T>(be, most);
   }
 

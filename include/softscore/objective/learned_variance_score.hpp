@@ -49,7 +49,7 @@ struct learned_variance_score {
     A residual, values, ones;  // one image each
   };
   template <Scalar T, class Be>
-  auto workspace(Be& be, const shape& most) const {
+  scratch<array_of<Be, T>> workspace(Be& be, const shape& most) const {
     const shape one = most.with_images(1);
     scratch<array_of<Be, T>> made{be.template make<T>(one), be.template make<T>(one), be.template make<T>(one)};
     be.for_each(set_one{}, made.ones.view());

@@ -12,7 +12,7 @@ namespace softscore {
 /// 000 Alg 3).
 struct naive_score {
   template <Scalar T, class Be>
-  auto workspace(Be& be, const shape& most) const {
+  detail::residual_memory<array_of<Be, T>> workspace(Be& be, const shape& most) const {
     return detail::make_residual_memory<T>(be, most);
   }
 

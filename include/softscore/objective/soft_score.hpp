@@ -28,7 +28,7 @@ struct soft_score {
 
   /// Throws `error` unless 0 <= ahead <= 1.
   template <Scalar T, class Be>
-  auto workspace(Be& be, const shape& most) const {
+  detail::residual_memory<array_of<Be, T>> workspace(Be& be, const shape& most) const {
     require(ahead >= 0.0 && ahead <= 1.0, "ahead", ahead, "between 0 and 1");
     return detail::make_residual_memory<T>(be, most);
   }

@@ -26,8 +26,8 @@ struct weighted_score {
     std::vector<double> scales, of_clean, of_noise;
   };
   template <Scalar T, class Be>
-  auto workspace(Be& be, const shape& most) const {
-    return scratch<array_of<Be, T>>{be.template make<T>(most), be.template make<T>(most),
+  scratch<array_of<Be, T>> workspace(Be& be, const shape& most) const {
+    return {be.template make<T>(most), be.template make<T>(most),
                                     std::vector<double>(most.images), std::vector<double>(most.images),
                                     std::vector<double>(most.images)};
   }
