@@ -1,13 +1,13 @@
 #pragma once
 
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <numbers>
 #include <span>
 
+#include <softscore/core/cmath.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/core/xtensor.hpp>
 #include <softscore/data/labelled_images.hpp>

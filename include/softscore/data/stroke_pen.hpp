@@ -1,7 +1,6 @@
 #pragma once
 
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
@@ -10,6 +9,7 @@
 #include <span>
 #include <vector>
 
+#include <softscore/core/cmath.hpp>
 #include <softscore/core/noise.hpp>
 
 namespace softscore::detail {

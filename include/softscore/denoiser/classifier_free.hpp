@@ -1,9 +1,9 @@
 #pragma once
 
-#include <cmath>
 #include <cstddef>
 #include <utility>
 
+#include <softscore/core/cmath.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/denoiser/archetype.hpp>
 #include <softscore/denoiser/concept.hpp>
@@ -53,7 +53,7 @@ class classifier_free {
   template <Scalar T, class Be>
   memory_of<Be, T> workspace(Be& be, const shape& most) const {
     return {conditional_.template workspace<T>(be, most), unconditional_.template workspace<T>(be, most),
-             be.template make<T>(most)};
+            be.template make<T>(most)};
   }
 
   template <class Be, Scalar T, class M>

@@ -1,10 +1,10 @@
 #pragma once
 
-#include <cmath>
 #include <cstddef>
 #include <utility>
 #include <vector>
 
+#include <softscore/core/cmath.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/corruption/archetype.hpp>
 #include <softscore/corruption/at_each_time.hpp>
@@ -68,7 +68,7 @@ class classifier_guided {
   template <Scalar T, class Be>
   memory_of<Be, T> workspace(Be& be, const shape& most) const {
     return {denoiser_.template workspace<T>(be, most), classifier_.template workspace<T>(be, most),
-             be.template make<T>(most), std::vector<double>(most.images)};
+            be.template make<T>(most), std::vector<double>(most.images)};
   }
 
   template <class Be, Scalar T, class M>

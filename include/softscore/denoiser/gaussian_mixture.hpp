@@ -1,10 +1,10 @@
 #pragma once
 
-#include <cmath>
 #include <concepts>
 #include <cstddef>
 #include <vector>
 
+#include <softscore/core/cmath.hpp>
 #include <softscore/core/eigen.hpp>
 #include <softscore/core/error.hpp>
 

@@ -1,13 +1,13 @@
 #pragma once
 
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
 #include <span>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
+#include <softscore/core/cmath.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/denoiser/archetype.hpp>
 #include <softscore/denoiser/concept.hpp>
@@ -54,8 +54,7 @@ class static_thresholding {
 
   template <Scalar T, class Be>
   memory<workspace_of<D, Be, T>, array_of<Be, T>> workspace(Be& be, const shape& most) const {
-    return {denoiser_.template workspace<T>(be, most),
-                                                           be.template make<T>(most), be.template make<T>(most)};
+    return {denoiser_.template workspace<T>(be, most), be.template make<T>(most), be.template make<T>(most)};
   }
 
   template <class Be, Scalar T, class M>
@@ -134,8 +133,8 @@ class dynamic_thresholding {
 
   template <Scalar T, class Be>
   memory<workspace_of<D, Be, T>, T> workspace(Be& be, const shape& most) const {
-    return {denoiser_.template workspace<T>(be, most), std::vector<T>(most.size()),
-                                             std::vector<T>(most.per_image()), std::vector<double>(most.images)};
+    return {denoiser_.template workspace<T>(be, most), std::vector<T>(most.size()), std::vector<T>(most.per_image()),
+            std::vector<double>(most.images)};
   }
 
   template <class Be, Scalar T, class M>

@@ -1,12 +1,12 @@
 #pragma once
 
 #include <array>
-#include <cmath>
 #include <cstddef>
 #include <numbers>
 #include <string>
 #include <vector>
 
+#include <softscore/core/cmath.hpp>
 #include <softscore/core/per_image.hpp>
 #include <softscore/core/quantity.hpp>
 #include <softscore/nn/linear.hpp>

@@ -1,9 +1,9 @@
 #pragma once
 
-#include <cmath>
 #include <cstddef>
 #include <span>
 
+#include <softscore/core/cmath.hpp>
 #include <softscore/objective/naive_score.hpp>
 
 namespace softscore {

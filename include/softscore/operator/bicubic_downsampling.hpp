@@ -1,10 +1,10 @@
 #pragma once
 
-#include <cmath>
 #include <cstddef>
 #include <utility>
 #include <vector>
 
+#include <softscore/core/cmath.hpp>
 #include <softscore/operator/kronecker_svd.hpp>
 #include <softscore/operator/transform_axis.hpp>
 

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -13,6 +12,7 @@
 #include <vector>
 
 #include <softscore/backend/serial/backend.hpp>
+#include <softscore/core/cmath.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/operator/concept.hpp>
 
@@ -257,16 +257,13 @@ class law_checker {
     std::vector<double> gains, scale = bench.norms(x);
     for (const level w : levels) gains.push_back(degradation<Op>::gain(op_, w));
     for (double& v : scale) v *= norm;
-    be_.combine(expected.view(),
-                term<T, typename Be::space>{each_of(gains), x.view()});
+    be_.combine(expected.view(), term<T, typename Be::space>{each_of(gains), x.view()});
     auto cx = bench.mapped(applied(each_of(levels)), x);
     found("Cx = gain x", distance(bench, cx, expected, scale), rounding);
     if constexpr (DifferentiableGain<Op> && DifferentiableInLevel<Op, Be, T>) {
       for (std::size_t i = 0; i < gains.size(); ++i) gains[i] = degradation<Op>::gain_derivative(op_, levels[i]);
-      be_.combine(expected.view(),
-                  term<T, typename Be::space>{each_of(gains), x.view()});
-      degradation<Op>::derivative(op_, be_, each_of(levels), in_view(x.view()),
-                                  cx.view());
+      be_.combine(expected.view(), term<T, typename Be::space>{each_of(gains), x.view()});
+      degradation<Op>::derivative(op_, be_, each_of(levels), in_view(x.view()), cx.view());
       found("dC/dw x = gain' x", distance(bench, cx, expected, scale), rounding);
     }
   }

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <cmath>
 #include <cstddef>
 #include <memory>
 #include <span>
@@ -8,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include <softscore/core/cmath.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/core/xtensor_blas.hpp>
 #include <softscore/operator/dense_svd.hpp>
@@ -95,8 +95,7 @@ class dense_matrix {
     if (levels.shared()) {
       be.combine(out, term<T, typename Be::space>{own[0], in}, term{mixed[0], out});
     } else {
-      be.combine(out, term<T, typename Be::space>{each_of(own), in},
-                 term<T, typename Be::space>{each_of(mixed), out});
+      be.combine(out, term<T, typename Be::space>{each_of(own), in}, term<T, typename Be::space>{each_of(mixed), out});
     }
   }
 

@@ -1,11 +1,11 @@
 #pragma once
 
-#include <cmath>
 #include <cstddef>
 #include <memory>
 #include <utility>
 #include <vector>
 
+#include <softscore/core/cmath.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/operator/gathered.hpp>
 

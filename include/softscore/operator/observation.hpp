@@ -1,6 +1,5 @@
 #pragma once
 
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -10,6 +9,7 @@
 #include <vector>
 
 #include <softscore/backend/concept.hpp>
+#include <softscore/core/cmath.hpp>
 #include <softscore/core/error.hpp>
 
 namespace softscore {

@@ -1,10 +1,10 @@
 #pragma once
 
-#include <cmath>
 #include <cstddef>
 #include <span>
 #include <vector>
 
+#include <softscore/core/cmath.hpp>
 #include <softscore/operator/concept.hpp>
 #include <softscore/operator/diagonal_svd.hpp>
 

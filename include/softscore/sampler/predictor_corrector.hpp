@@ -1,10 +1,10 @@
 #pragma once
 
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <utility>
 
+#include <softscore/core/cmath.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/sampler/langevin.hpp>
 #include <softscore/sampler/momentum.hpp>

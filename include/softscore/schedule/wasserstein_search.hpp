@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <utility>
 #include <vector>
 
+#include <softscore/core/cmath.hpp>
 #include <softscore/schedule/corrupted_clouds.hpp>
 #include <softscore/schedule/search_progress.hpp>
 #include <softscore/schedule/shortest_path.hpp>

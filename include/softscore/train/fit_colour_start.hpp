@@ -1,10 +1,10 @@
 #pragma once
 
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
 #include <vector>
 
+#include <softscore/core/cmath.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/core/view.hpp>
 #include <softscore/corruption/start_law.hpp>

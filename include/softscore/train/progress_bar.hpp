@@ -5,12 +5,12 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cmath>
 #include <cstddef>
 #include <cstdio>
 #include <string>
 #include <string_view>
 
+#include <softscore/core/cmath.hpp>
 #include <softscore/sampler/drive.hpp>
 #include <softscore/schedule/search_progress.hpp>
 #include <softscore/train/train.hpp>

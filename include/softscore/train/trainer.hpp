@@ -1,7 +1,6 @@
 #pragma once
 
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -9,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include <softscore/core/cmath.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/core/host_array.hpp>
 #include <softscore/data/staged_batches.hpp>
