@@ -6,6 +6,7 @@
 #include <vector>
 
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/corruption/concept.hpp>
 #include <softscore/corruption/two_stage.hpp>
@@ -72,7 +73,8 @@ static_assert(Schedule<tabulated>);
 /// Levels spread evenly over the time after the first stage of `noise`, during which the noise rises and the level
 /// stays at the first of them (EQUATIONS S4, S5 (7)). Of `noise` only the sigmas and the stage are used; its rise is
 /// tabulated at 33 times. Throws `error` if there are fewer than two levels.
-inline tabulated after_noise(const std::vector<double>& levels, const two_stage& noise) {
+template <class = when_called>
+tabulated after_noise(const std::vector<double>& levels, const two_stage& noise) {
   require(levels.size() >= 2, "number of levels", levels.size(), "at least 2");
   noise.check();
   std::vector<schedule_point> points;

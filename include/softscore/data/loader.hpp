@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/core/noise.hpp>
 #include <softscore/core/view.hpp>
@@ -66,7 +67,8 @@ struct pixel_scale {
 
 /// Copies the images with the given numbers into a buffer of the caller, rescaled. Allocates nothing. Throws `error`
 /// when the buffer has not room for exactly these images, or a number is not one of an image.
-inline void gather(view<const float, host_space> images, std::span<const std::uint32_t> numbers, pixel_scale scale,
+template <class = when_called>
+void gather(view<const float, host_space> images, std::span<const std::uint32_t> numbers, pixel_scale scale,
                    view<float, host_space> out) {
   require(out.extent() == images.extent().with_images(numbers.size()), "the shape of the batch", out.extent(),
           "one place for each image asked for");

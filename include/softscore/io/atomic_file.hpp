@@ -14,6 +14,7 @@
 #include <system_error>
 #include <utility>
 
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/io/file_error.hpp>
 
@@ -130,12 +131,14 @@ class atomic_file {
 };
 
 /// Writes a whole file through `atomic_file`.
-inline void write_file(const std::filesystem::path& path, std::span<const std::byte> bytes) {
+template <class = when_called>
+void write_file(const std::filesystem::path& path, std::span<const std::byte> bytes) {
   atomic_file file{path};
   file.write(bytes);
   file.commit();
 }
-inline void write_file(const std::filesystem::path& path, std::string_view text) {
+template <class = when_called>
+void write_file(const std::filesystem::path& path, std::string_view text) {
   write_file(path, std::as_bytes(std::span{text}));
 }
 

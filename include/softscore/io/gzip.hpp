@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/io/file_error.hpp>
 #include <softscore/io/read_file.hpp>
@@ -41,7 +42,8 @@ inline bool is_gzip(std::span<const std::uint8_t> bytes) {
 /// The content of a gzip file (RFC 1952; several members in a row are one content), at most `limit` bytes of it.
 /// Memory grows with what is really there, never with what a header claims. Throws `error` naming `path` when the
 /// stream is damaged, cut short, followed by other bytes, or longer than `limit`.
-inline std::vector<std::uint8_t> gunzip(std::span<const std::uint8_t> bytes, const std::string& path,
+template <class = when_called>
+std::vector<std::uint8_t> gunzip(std::span<const std::uint8_t> bytes, const std::string& path,
                                         std::size_t limit = std::size_t{1} << 32) {
   detail::gzip_stream stream;
 
@@ -89,7 +91,8 @@ inline std::span<const std::uint8_t> gunzip_head(std::span<const std::uint8_t> b
 }
 
 /// A whole file, unpacked if its first bytes say gzip: at most `limit` bytes. Throws as `read_file` and `gunzip` do.
-inline std::vector<std::uint8_t> read_plain_or_gzip(const std::filesystem::path& path,
+template <class = when_called>
+std::vector<std::uint8_t> read_plain_or_gzip(const std::filesystem::path& path,
                                                     std::size_t limit = std::size_t{1} << 32) {
   auto bytes = read_file(path, limit);
   return is_gzip(bytes) ? gunzip(bytes, path.string(), limit) : bytes;

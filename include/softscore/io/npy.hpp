@@ -11,6 +11,7 @@
 #include <string>
 #include <string_view>
 
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/core/xtensor.hpp>
 #include <softscore/io/atomic_file.hpp>
@@ -116,7 +117,8 @@ class npy_header_reader {
 }  // namespace detail
 
 /// Writes images as NumPy's .npy (format 1.0: float32, C order, rank four). The file appears whole or not at all.
-inline void write_npy(const std::filesystem::path& path, view<const float, host_space> images) {
+template <class = when_called>
+void write_npy(const std::filesystem::path& path, view<const float, host_space> images) {
   const shape& s = images.extent();
   std::string header = "{'descr': '<f4', 'fortran_order': False, 'shape': (" + std::to_string(s.images) + ", " +
                        std::to_string(s.channels) + ", " + std::to_string(s.height) + ", " + std::to_string(s.width) +
@@ -131,13 +133,15 @@ inline void write_npy(const std::filesystem::path& path, view<const float, host_
   file.write(std::as_bytes(std::span{images.image(0).data(), images.size()}));
   file.commit();
 }
-inline void write_npy(const std::filesystem::path& path, const image_batch& images) {
+template <class = when_called>
+void write_npy(const std::filesystem::path& path, const image_batch& images) {
   write_npy(path, as_view(images));
 }
 
 /// Reads images from a .npy file as `write_npy` makes it. Throws `error` naming the file for every other content,
 /// the element type, the order, the rank and the length included.
-inline image_batch read_npy(const std::filesystem::path& path) {
+template <class = when_called>
+image_batch read_npy(const std::filesystem::path& path) {
   const std::string name = path.string();
   const auto bytes = read_file(path);
   const std::string_view text{reinterpret_cast<const char*>(bytes.data()), bytes.size()};

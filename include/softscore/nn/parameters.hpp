@@ -9,6 +9,7 @@
 #include <vector>
 
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/core/noise.hpp>
 
@@ -66,7 +67,8 @@ class parameter_layout {
 };
 
 /// Fills the flat array with the values to start training from, which depend on the seed and the place only.
-inline void draw_initial_values(const parameter_layout& layout, std::uint64_t seed, std::span<float> values) {
+template <class = when_called>
+void draw_initial_values(const parameter_layout& layout, std::uint64_t seed, std::span<float> values) {
   const noise_key key{seed, noise_stream::initial_weights};
   std::uint64_t array = 0;
   for (const parameter& p : layout) {

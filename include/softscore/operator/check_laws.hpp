@@ -13,6 +13,7 @@
 
 #include <softscore/backend/serial/backend.hpp>
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/operator/concept.hpp>
 
@@ -40,7 +41,8 @@ struct law_report {
 };
 
 /// A line per law: whether it holds, its name, the largest error and its bound.
-inline std::ostream& operator<<(std::ostream& out, const law_report& report) {
+template <class = when_called>
+std::ostream& operator<<(std::ostream& out, const law_report& report) {
   for (const law_finding& f : report.findings) {
     out << (f.holds() ? "holds  " : "BROKEN ") << f.law << ": ";
     if (std::isinf(f.bound))

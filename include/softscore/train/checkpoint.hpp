@@ -23,18 +23,20 @@ namespace softscore {
 using checkpoint_settings = std::map<std::string, std::string>;
 
 namespace detail {
-inline void add_named(std::vector<named_tensor>& out, const std::string& group, const parameter_layout& layout,
+template <class Tensors>
+void add_named(Tensors& out, const std::string& group, const parameter_layout& layout,
                       std::span<const float> flat) {
   for (const parameter& p : layout) out.emplace_back(group + "/" + p.name, p.sizes, flat.subspan(p.offset, p.size()));
 }
 
-inline std::vector<float> read_named(const safetensors_file& file, const std::string& group,
+template <class Encoding>
+std::vector<float> read_named(const basic_safetensors_file<Encoding>& file, const std::string& group,
                                      const parameter_layout& layout) {
   std::vector<float> flat(layout.count());
   for (const parameter& p : layout) {
     const auto part = std::span{flat}.subspan(p.offset, p.size());
     const std::string name = group + "/" + p.name;
-    file.tensor_into<float>(name, p.sizes, part);
+    file.template tensor_into<float>(name, p.sizes, part);
     for (const float number : part)
       require_file(std::isfinite(number), file.path(), "a number in the tensor " + name, number, "finite");
   }
@@ -61,7 +63,8 @@ void write_checkpoint(const std::filesystem::path& path, const parameter_layout&
 
 /// The state of training in a checkpoint. Throws `error` naming the file and the array if one is missing or has another
 /// type or shape than the network's, or if a parameter, an average or a moment is not finite.
-inline training_state read_checkpoint(const safetensors_file& file, const parameter_layout& layout) {
+template <class Encoding>
+training_state read_checkpoint(const basic_safetensors_file<Encoding>& file, const parameter_layout& layout) {
   training_state s;
   s.parameters = detail::read_named(file, "param", layout);
   const auto names = file.names();
@@ -69,14 +72,15 @@ inline training_state read_checkpoint(const safetensors_file& file, const parame
     s.average = detail::read_named(file, "average", layout);
   s.first_moment = detail::read_named(file, "first_moment", layout);
   s.second_moment = detail::read_named(file, "second_moment", layout);
-  s.losses = file.tensor<float>("losses");
-  s.test_losses = file.tensor<double>("test_losses");
+  s.losses = file.template tensor<float>("losses");
+  s.test_losses = file.template tensor<double>("test_losses");
   return s;
 }
 
 /// The parameters that a checkpoint is to be sampled with: the averaged ones if it has them. Throws as
 /// `read_checkpoint` does.
-inline std::vector<float> read_parameters(const safetensors_file& file, const parameter_layout& layout) {
+template <class Encoding>
+std::vector<float> read_parameters(const basic_safetensors_file<Encoding>& file, const parameter_layout& layout) {
   const std::string first = layout.begin()->name;
   return detail::read_named(file, file.contains("average/" + first) ? "average" : "param", layout);
 }
