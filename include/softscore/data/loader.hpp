@@ -20,6 +20,7 @@ namespace softscore {
 class shuffling_loader {
  public:
   /// Throws `error` unless 1 <= batch <= images < 2^32.
+  template <class = when_called>
   shuffling_loader(std::size_t images, std::size_t batch, std::uint64_t seed) : batch_{batch}, seed_{seed} {
     require(images > 0 && images <= std::numeric_limits<std::uint32_t>::max(), "the number of training images", images,
             "positive and below 2^32");
@@ -35,6 +36,7 @@ class shuffling_loader {
 
   /// The numbers of the images of a step (counted from 0 over all epochs). It refers to memory of the loader, which
   /// the next call may reuse. Allocates nothing.
+  template <class = when_called>
   std::span<const std::uint32_t> indices(std::size_t step) {
     if (epoch_of(step) != epoch_) shuffle(epoch_of(step));
     return std::span<const std::uint32_t>{order_}.subspan(step % steps_per_epoch() * batch_, batch_);
@@ -42,6 +44,7 @@ class shuffling_loader {
 
  private:
   // Fisher and Yates' shuffle. One epoch is one "image" of the noise.
+  template <class = when_called>
   void shuffle(std::size_t epoch) {
     epoch_ = epoch;
     std::iota(order_.begin(), order_.end(), 0u);

@@ -25,6 +25,7 @@ static_assert(std::endian::native == std::endian::little, "the .npy files writte
 namespace detail {
 
 // Reads the one line of Python that a .npy header is, as far as NumPy writes it: a dictionary of three entries.
+template <class = when_called>
 class npy_header_reader {
  public:
   npy_header_reader(std::string_view text, std::string_view path) : rest_{text}, path_{path} {}
@@ -150,7 +151,7 @@ image_batch read_npy(const std::filesystem::path& path) {
   const std::size_t length = std::size_t{bytes[8]} + 256 * std::size_t{bytes[9]};
   detail::require_file(length <= text.size() - 10, name, "the length of the header", length,
                        "no more than the file has");
-  const shape extent = detail::npy_header_reader{text.substr(10, length), name}.read();
+  const shape extent = detail::npy_header_reader<>{text.substr(10, length), name}.read();
 
   const std::size_t content = text.size() - 10 - length;
   const std::size_t sides[] = {extent.images, extent.channels, extent.height, extent.width};
