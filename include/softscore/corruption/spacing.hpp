@@ -22,10 +22,9 @@ concept HasLogSnr = requires(const C c, diffusion_time t, double lambda) {
   { c.time_of_log_snr(lambda) } -> std::same_as<diffusion_time>;
 };
 
-/// The grid through indices of a table of T steps, counted from 0 as the field does: index i is time (i + 1) / T.
-/// Throws `error` if there are none, they do not fall, or one is not below `table_steps`.
-template <class = when_called>
-time_grid grid_of_indices(std::size_t table_steps, std::span<const std::size_t> falling) {
+namespace detail {
+template <class Indices>
+time_grid grid_through(std::size_t table_steps, const Indices& falling) {
   require(!falling.empty(), "number of indices", falling.size(), "at least 1");
   std::vector<double> times;
   for (const std::size_t i : falling) {
@@ -35,13 +34,18 @@ time_grid grid_of_indices(std::size_t table_steps, std::span<const std::size_t> 
   times.push_back(0.0);
   return time_grid{std::move(times)};
 }
-
-namespace detail {
 template <class = when_called>
 void require_steps(std::size_t table_steps, std::size_t steps) {
   require(steps >= 1 && steps <= table_steps, "steps", steps, "at least 1 and at most those of the table");
 }
 }  // namespace detail
+
+/// The grid through indices of a table of T steps, counted from 0 as the field does: index i is time (i + 1) / T.
+/// Throws `error` if there are none, they do not fall, or one is not below `table_steps`.
+template <class = when_called>
+time_grid grid_of_indices(std::size_t table_steps, std::span<const std::size_t> falling) {
+  return detail::grid_through(table_steps, falling);
+}
 
 /// `steps` indices from T - 1 to 0, evenly spaced and rounded to the nearest, halves to the even one (EQUATIONS V3;
 /// "linspace" of the field). Throws `error` unless 1 <= steps <= T, as do the lists below.
@@ -95,19 +99,19 @@ std::vector<std::size_t> quadratic_indices(std::size_t table_steps, std::size_t 
 /// The grids of these lists.
 template <class = when_called>
 time_grid linspace_grid(std::size_t table_steps, std::size_t steps) {
-  return grid_of_indices(table_steps, linspace_indices(table_steps, steps));
+  return detail::grid_through(table_steps, linspace_indices(table_steps, steps));
 }
 template <class = when_called>
 time_grid leading_grid(std::size_t table_steps, std::size_t steps, std::size_t offset = 0) {
-  return grid_of_indices(table_steps, leading_indices(table_steps, steps, offset));
+  return detail::grid_through(table_steps, leading_indices(table_steps, steps, offset));
 }
 template <class = when_called>
 time_grid trailing_grid(std::size_t table_steps, std::size_t steps) {
-  return grid_of_indices(table_steps, trailing_indices(table_steps, steps));
+  return detail::grid_through(table_steps, trailing_indices(table_steps, steps));
 }
 template <class = when_called>
 time_grid quadratic_grid(std::size_t table_steps, std::size_t steps) {
-  return grid_of_indices(table_steps, quadratic_indices(table_steps, steps));
+  return detail::grid_through(table_steps, quadratic_indices(table_steps, steps));
 }
 
 /// `count` noise levels from `most` down to `least` whose roots of order `rho` are evenly spaced (EQUATIONS S8, V5;

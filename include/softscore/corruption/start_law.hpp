@@ -42,9 +42,9 @@ class fitted_start {
             "the length of the mean times the number of deviations");
   }
 
-  std::span<const double> mean() const { return mean_; }
-  std::span<const double> deviations() const { return deviations_; }
-  std::span<const double> modes() const { return modes_; }
+  std::span<const double> mean() const { return {mean_.data(), mean_.size()}; }
+  std::span<const double> deviations() const { return {deviations_.data(), deviations_.size()}; }
+  std::span<const double> modes() const { return {modes_.data(), modes_.size()}; }
   bool zero() const { return mean_.empty(); }
 
   /// Throws `error` if the law was fitted to images of another size.

@@ -39,7 +39,7 @@ class shuffling_loader {
   template <class = when_called>
   std::span<const std::uint32_t> indices(std::size_t step) {
     if (epoch_of(step) != epoch_) shuffle(epoch_of(step));
-    return std::span<const std::uint32_t>{order_}.subspan(step % steps_per_epoch() * batch_, batch_);
+    return {order_.data() + step % steps_per_epoch() * batch_, batch_};
   }
 
  private:

@@ -35,7 +35,8 @@ struct gzip_stream : z_stream {
 }  // namespace detail
 
 /// True if the bytes begin as a gzip file does.
-inline bool is_gzip(std::span<const std::uint8_t> bytes) {
+template <class Bytes>
+bool is_gzip(const Bytes& bytes) {
   return bytes.size() >= 2 && bytes[0] == 0x1F && bytes[1] == 0x8B;
 }
 
@@ -53,7 +54,7 @@ std::vector<std::uint8_t> gunzip(std::span<const std::uint8_t> bytes, const std:
   int state = Z_OK;
   do {
     if (state == Z_STREAM_END) {  // another member follows
-      detail::require_file(is_gzip({bytes.data() + at, bytes.size() - at}), path, "the gzip stream",
+      detail::require_file(is_gzip(bytes.subspan(at)), path, "the gzip stream",
                            "followed by other bytes", "the whole file");
       inflateReset(&stream);
     }
@@ -95,7 +96,7 @@ template <class = when_called>
 std::vector<std::uint8_t> read_plain_or_gzip(const std::filesystem::path& path,
                                                     std::size_t limit = std::size_t{1} << 32) {
   auto bytes = read_file(path, limit);
-  return is_gzip(bytes) ? gunzip(bytes, path.string(), limit) : bytes;
+  return is_gzip(bytes) ? gunzip({bytes.data(), bytes.size()}, path.string(), limit) : bytes;
 }
 
 /// The same for a format whose header tells the size: a packed file is unpacked to at most `size(head)` bytes, `head`
@@ -106,8 +107,8 @@ std::vector<std::uint8_t> read_plain_or_gzip(const std::filesystem::path& path, 
   auto bytes = read_file(path, std::size_t{1} << 32);
   if (!is_gzip(bytes)) return bytes;
   std::array<std::uint8_t, 64> head;
-  const std::size_t limit = size(gunzip_head(bytes, head));
-  return gunzip(bytes, path.string(), limit);
+  const std::size_t limit = size(gunzip_head({bytes.data(), bytes.size()}, head));
+  return gunzip({bytes.data(), bytes.size()}, path.string(), limit);
 }
 
 }  // namespace softscore

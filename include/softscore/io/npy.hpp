@@ -130,7 +130,7 @@ void write_npy(const std::filesystem::path& path, view<const float, host_space> 
   start += static_cast<char>(header.size() & 0xFFu);
   start += static_cast<char>(header.size() >> 8);
   atomic_file file{path};
-  file.write(start + header);
+  file.write(std::string_view{start += header});
   file.write(std::as_bytes(std::span{images.image(0).data(), images.size()}));
   file.commit();
 }

@@ -65,8 +65,8 @@ template <>
 inline constexpr std::string_view tensor_type<std::uint64_t>{"U64"};
 
 /// "[2, 3]", for error sentences.
-template <class = when_called>
-std::string shape_text(std::span<const std::size_t> extent) {
+template <class Sizes>
+std::string shape_text(const Sizes& extent) {
   std::string text = "[";
   for (const std::size_t n : extent) {
     if (text.size() > 1) text += ", ";

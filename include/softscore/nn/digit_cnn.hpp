@@ -131,11 +131,11 @@ class digit_cnn {
   /// Names, shapes and offsets of the parameters, as PyTorch has them.
   const parameter_layout& layout() const { return layers_.layout; }
 
-  std::span<const float> parameters() const { return parameters_; }
+  std::span<const float> parameters() const { return {parameters_.data(), parameters_.size()}; }
   /// To write parameters in place. Take it anew for every change: only the call tells workspaces that they are stale.
   std::span<float> mutable_parameters() {
     stamp_ = next_stamp();
-    return parameters_;
+    return {parameters_.data(), parameters_.size()};
   }
   template <class = when_called>
   void set_parameters(std::span<const float> values) {

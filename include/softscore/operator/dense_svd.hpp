@@ -55,7 +55,7 @@ class dense_svd {
     return dense_svd{as_matrix(columns.view()).transpose()};
   }
 
-  std::span<const double> values() const { return values_; }
+  std::span<const double> values() const { return {values_.data(), values_.size()}; }
 
   template <class Be, Scalar T>
   void to_modes(Be& be, const_view<T, typename Be::space> in, view<T, typename Be::space> out) const {

@@ -29,7 +29,7 @@ class diagonal_svd {
     }
   }
 
-  std::span<const double> values() const { return values_; }
+  std::span<const double> values() const { return {values_.data(), values_.size()}; }
   /// The diagonal.
   std::vector<double> entries() const {
     std::vector<double> all = values_;

@@ -71,7 +71,7 @@ class fourier_svd {
     for (std::size_t c = 0; c < image.channels; ++c) values_.insert(values_.end(), values.begin(), values.end());
   }
 
-  std::span<const double> values() const { return values_; }
+  std::span<const double> values() const { return {values_.data(), values_.size()}; }
 
   template <class Be, Scalar T>
   void to_modes(Be& be, const_view<T, typename Be::space> in, view<T, typename Be::space> out) const {

@@ -44,7 +44,7 @@ class kronecker_svd {
   kronecker_svd(axis channels, axis rows, axis columns, std::vector<double> values)
       : axes_{std::move(channels), std::move(rows), std::move(columns)}, values_{std::move(values)} {}
 
-  std::span<const double> values() const { return values_; }
+  std::span<const double> values() const { return {values_.data(), values_.size()}; }
 
   template <class Be, Scalar T>
   void to_modes(Be& be, const_view<T, typename Be::space> in, view<T, typename Be::space> out) const {
