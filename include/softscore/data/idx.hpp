@@ -22,13 +22,14 @@ namespace softscore {
 
 namespace detail {
 
-inline std::size_t idx_word(std::span<const std::uint8_t> bytes, std::size_t at) {
+template <class Bytes>
+std::size_t idx_word(const Bytes& bytes, std::size_t at) {
   return (std::size_t{bytes[at]} << 24) | (std::size_t{bytes[at + 1]} << 16) | (std::size_t{bytes[at + 2]} << 8) |
          std::size_t{bytes[at + 3]};
 }
 
-template <class = when_called>
-void check_idx_magic(std::span<const std::uint8_t> bytes, const std::string& path, std::size_t rank) {
+template <class Bytes>
+void check_idx_magic(const Bytes& bytes, const std::string& path, std::size_t rank) {
   const std::size_t magic = 0x800 + rank;
   require_file(idx_word(bytes, 0) == magic, path, "the magic number", idx_word(bytes, 0),
                std::to_string(magic) + " (unsigned bytes, rank " + std::to_string(rank) + ")");
@@ -52,9 +53,8 @@ std::vector<std::uint8_t> read_idx(const std::filesystem::path& path, std::size_
 }
 
 // Checks an IDX file of unsigned bytes against its magic number and sides; returns where the content begins.
-template <std::size_t Rank>
-std::size_t check_idx(std::span<const std::uint8_t> bytes, const std::string& path,
-                      std::array<std::size_t, Rank>& sides) {
+template <class Bytes, std::size_t Rank>
+std::size_t check_idx(const Bytes& bytes, const std::string& path, std::array<std::size_t, Rank>& sides) {
   constexpr std::size_t start = 4 + 4 * Rank;
   const auto word = [&](std::size_t at) { return idx_word(bytes, at); };
   require_file(bytes.size() >= start, path, "the size", bytes.size(),
@@ -106,8 +106,7 @@ namespace detail {
 
 // The file of one part under any of its usual names: "-" or "." before idx, plain before .gz.
 template <class = when_called>
-std::filesystem::path find_idx(const std::filesystem::path& folder, std::string_view part,
-                                      std::string_view kind) {
+std::filesystem::path find_idx(const std::filesystem::path& folder, std::string_view part, std::string_view kind) {
   const std::string stem = std::string{part} + std::string{kind.starts_with("idx3") ? "-images" : "-labels"};
   for (const char* const join : {"-", "."}) {
     for (const char* const end : {"", ".gz"}) {

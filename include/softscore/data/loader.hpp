@@ -72,7 +72,7 @@ struct pixel_scale {
 /// when the buffer has not room for exactly these images, or a number is not one of an image.
 template <class = when_called>
 void gather(view<const float, host_space> images, std::span<const std::uint32_t> numbers, pixel_scale scale,
-                   view<float, host_space> out) {
+            view<float, host_space> out) {
   require(out.extent() == images.extent().with_images(numbers.size()), "the shape of the batch", out.extent(),
           "one place for each image asked for");
   for (std::size_t i = 0; i < numbers.size(); ++i) {

@@ -88,8 +88,7 @@ void ink_digit(std::size_t digit, std::uint64_t seed, std::uint64_t image, std::
 /// a compiler rounds. Test images are those behind the training images: the same seed, another `first`. Throws `error`
 /// unless count >= 1 and 12 <= side <= 1024.
 template <class = when_called>
-labelled_images stroke_digits(std::size_t count, std::uint64_t seed, std::size_t side = 28,
-                                     std::uint64_t first = 0) {
+labelled_images stroke_digits(std::size_t count, std::uint64_t seed, std::size_t side = 28, std::uint64_t first = 0) {
   require(side >= 12 && side <= 1024, "the side of the stroke digits", side, "from 12 to 1024 pixels");
   require(count > 0 && count <= std::numeric_limits<std::uint32_t>::max(), "the number of stroke digits", count,
           "positive and below 2^32");

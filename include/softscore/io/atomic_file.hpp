@@ -64,7 +64,9 @@ class atomic_file {
     }
   }
   template <class = when_called>
-  void write(std::string_view text) { write(std::as_bytes(std::span{text})); }
+  void write(std::string_view text) {
+    write(std::as_bytes(std::span{text}));
+  }
 
   /// Makes the file appear under its name. Nothing can be written afterwards.
   template <class = when_called>

@@ -45,7 +45,7 @@ bool is_gzip(const Bytes& bytes) {
 /// stream is damaged, cut short, followed by other bytes, or longer than `limit`.
 template <class = when_called>
 std::vector<std::uint8_t> gunzip(std::span<const std::uint8_t> bytes, const std::string& path,
-                                        std::size_t limit = std::size_t{1} << 32) {
+                                 std::size_t limit = std::size_t{1} << 32) {
   detail::gzip_stream stream;
 
   std::vector<std::uint8_t> content;
@@ -54,8 +54,8 @@ std::vector<std::uint8_t> gunzip(std::span<const std::uint8_t> bytes, const std:
   int state = Z_OK;
   do {
     if (state == Z_STREAM_END) {  // another member follows
-      detail::require_file(is_gzip(bytes.subspan(at)), path, "the gzip stream",
-                           "followed by other bytes", "the whole file");
+      detail::require_file(is_gzip(bytes.subspan(at)), path, "the gzip stream", "followed by other bytes",
+                           "the whole file");
       inflateReset(&stream);
     }
     do {
@@ -94,7 +94,7 @@ inline std::span<const std::uint8_t> gunzip_head(std::span<const std::uint8_t> b
 /// A whole file, unpacked if its first bytes say gzip: at most `limit` bytes. Throws as `read_file` and `gunzip` do.
 template <class = when_called>
 std::vector<std::uint8_t> read_plain_or_gzip(const std::filesystem::path& path,
-                                                    std::size_t limit = std::size_t{1} << 32) {
+                                             std::size_t limit = std::size_t{1} << 32) {
   auto bytes = read_file(path, limit);
   return is_gzip(bytes) ? gunzip({bytes.data(), bytes.size()}, path.string(), limit) : bytes;
 }

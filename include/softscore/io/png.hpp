@@ -56,16 +56,20 @@ std::vector<std::uint8_t> encode_png(view<const float, host_space> image) {
   return file;
 }
 template <class = when_called>
-std::vector<std::uint8_t> encode_png(const image_batch& image) { return encode_png(as_view(image)); }
+std::vector<std::uint8_t> encode_png(const image_batch& image) {
+  return encode_png(as_view(image));
+}
 
 /// Writes one image, grey or RGB, to a PNG file that appears whole or not at all.
 template <class = when_called>
 void write_png(const std::filesystem::path& path, view<const float, host_space> image) {
   const auto file = encode_png(image);
-  write_file(path, std::as_bytes(std::span{file}));
+  write_file(path, std::as_bytes(std::span<const std::uint8_t>{file.data(), file.size()}));
 }
 template <class = when_called>
-void write_png(const std::filesystem::path& path, const image_batch& image) { write_png(path, as_view(image)); }
+void write_png(const std::filesystem::path& path, const image_batch& image) {
+  write_png(path, as_view(image));
+}
 
 /// The image in a PNG file's bytes, in [0, 1]: one channel if the file is grey, three if it has colour; a transparent
 /// pixel is laid on black. Throws `error` naming `path` when the bytes are no whole PNG file or claim more pixels
@@ -106,6 +110,9 @@ image_batch decode_png(std::span<const std::uint8_t> bytes, const std::string& p
 
 /// Reads one image from a PNG file, as `decode_png` does.
 template <class = when_called>
-image_batch read_png(const std::filesystem::path& path) { return decode_png(read_file(path), path.string()); }
+image_batch read_png(const std::filesystem::path& path) {
+  const std::vector<std::uint8_t> bytes = read_file(path);
+  return decode_png({bytes.data(), bytes.size()}, path.string());
+}
 
 }  // namespace softscore

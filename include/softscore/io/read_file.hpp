@@ -20,8 +20,7 @@ namespace softscore {
 /// The bytes of a regular file of at most `limit` bytes. Throws `error` with the system's reason when it cannot be
 /// read, when it is not a regular file, when it is too long and when it changes its length meanwhile.
 template <class = when_called>
-std::vector<std::uint8_t> read_file(const std::filesystem::path& path,
-                                           std::size_t limit = std::size_t{1} << 32) {
+std::vector<std::uint8_t> read_file(const std::filesystem::path& path, std::size_t limit = std::size_t{1} << 32) {
   const std::string name = path.string();
   struct descriptor {
     int number;

@@ -301,7 +301,7 @@ class basic_safetensors_file {
   }
   template <class T>
   std::vector<T> tensor(std::string_view name, std::initializer_list<std::size_t> extent) const {
-    return tensor<T>(name, std::span{extent.begin(), extent.size()});
+    return tensor<T>(name, std::span<const std::size_t>{extent.begin(), extent.size()});
   }
   /// Copies a tensor of shape `extent` to memory of the caller, which must have room for exactly that many.
   template <class T>
@@ -441,7 +441,7 @@ void write_safetensors(const std::filesystem::path& path, std::span<const named_
   const std::uint64_t length = text.size();
   atomic_file file{path};
   file.write(std::as_bytes(std::span{&length, 1}));
-  file.write(text);
+  file.write(std::string_view{text});
   for (const auto* tensor : order) file.write(tensor->bytes);
   file.commit();
 }

@@ -13,7 +13,7 @@ namespace softscore {
 /// `background` between and around them. Throws `error` when there is no image or no column.
 template <class = when_called>
 image_batch tiled(view<const float, host_space> images, std::size_t columns, std::size_t gap = 2,
-                         float background = 0.5f) {
+                  float background = 0.5f) {
   const shape& s = images.extent();
   require(s.size() > 0, "the shape of the images to tile", s, "at least one pixel");
   require(columns > 0, "the number of columns", columns, "positive");

@@ -116,7 +116,9 @@ class corrupted_clouds {
   }
   // Makes room for the clouds of these levels: those of lower levels, which a rising search leaves behind, go first.
   void drop_for(std::size_t k, std::span<const std::size_t> levels) {
-    const auto needed = [&](std::size_t i) { return i == k || std::find(levels.begin(), levels.end(), i) != levels.end(); };
+    const auto needed = [&](std::size_t i) {
+      return i == k || std::find(levels.begin(), levels.end(), i) != levels.end();
+    };
     std::size_t wanted = k != levels.front() && !clouds_.contains(k) ? 1u : 0u;
     for (const std::size_t l : levels)
       if (!clouds_.contains(l)) ++wanted;

@@ -24,17 +24,17 @@ using checkpoint_settings = std::map<std::string, std::string>;
 
 namespace detail {
 template <class Tensors>
-void add_named(Tensors& out, const std::string& group, const parameter_layout& layout,
-                      std::span<const float> flat) {
-  for (const parameter& p : layout) out.emplace_back(group + "/" + p.name, p.sizes, flat.subspan(p.offset, p.size()));
+void add_named(Tensors& out, const std::string& group, const parameter_layout& layout, const std::vector<float>& flat) {
+  for (const parameter& p : layout)
+    out.emplace_back(group + "/" + p.name, p.sizes, std::span<const float>{flat.data() + p.offset, p.size()});
 }
 
 template <class Encoding>
 std::vector<float> read_named(const basic_safetensors_file<Encoding>& file, const std::string& group,
-                                     const parameter_layout& layout) {
+                              const parameter_layout& layout) {
   std::vector<float> flat(layout.count());
   for (const parameter& p : layout) {
-    const auto part = std::span{flat}.subspan(p.offset, p.size());
+    const std::span<float> part{flat.data() + p.offset, p.size()};
     const std::string name = group + "/" + p.name;
     file.template tensor_into<float>(name, p.sizes, part);
     for (const float number : part)
@@ -55,9 +55,8 @@ void write_checkpoint(const std::filesystem::path& path, const parameter_layout&
   if (!state.average.empty()) detail::add_named(tensors, "average", layout, state.average);
   detail::add_named(tensors, "first_moment", layout, state.first_moment);
   detail::add_named(tensors, "second_moment", layout, state.second_moment);
-  tensors.emplace_back("losses", std::vector{state.losses.size()}, std::span<const float>{state.losses});
-  tensors.emplace_back("test_losses", std::vector{state.test_losses.size()},
-                       std::span<const double>{state.test_losses});
+  tensors.emplace_back("losses", std::vector{state.losses.size()}, state.losses);
+  tensors.emplace_back("test_losses", std::vector{state.test_losses.size()}, state.test_losses);
   write_safetensors<Encoding>(path, tensors, settings);
 }
 

@@ -85,8 +85,8 @@ class trainer {
   std::size_t steps() const { return options_.epochs * steps_per_epoch(); }
   /// Steps done so far.
   std::size_t done() const { return history_.losses.size(); }
-  std::span<const float> losses() const { return history_.losses; }
-  std::span<const double> test_losses() const { return history_.test_losses; }
+  std::span<const float> losses() const { return {history_.losses.data(), history_.losses.size()}; }
+  std::span<const double> test_losses() const { return {history_.test_losses.data(), history_.test_losses.size()}; }
 
   /// The next step; returns the batch's mean loss. Throws `error` naming step and batch, and leaves the parameters as
   /// they were, if the loss or the gradient is not finite; where a device clips, a step learns of its gradient from the
