@@ -448,7 +448,7 @@ void write_safetensors(const std::filesystem::path& path, std::span<const named_
 template <class Encoding = detail::json_encoding>
 void write_safetensors(const std::filesystem::path& path, std::initializer_list<named_tensor> tensors,
                        const std::map<std::string, std::string>& metadata = {}) {
-  write_safetensors<Encoding>(path, std::span{tensors.begin(), tensors.size()}, metadata);
+  write_safetensors<Encoding>(path, std::span<const named_tensor>{tensors.begin(), tensors.size()}, metadata);
 }
 
 }  // namespace softscore

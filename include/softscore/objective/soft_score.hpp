@@ -56,10 +56,10 @@ struct soft_score {
   }
 
  private:
-  per_image<diffusion_time> earlier(per_image<diffusion_time> times, std::size_t images,
-                                    std::vector<diffusion_time>& buffer) const {
-    return detail::at_each_time<diffusion_time>(
-        times, images, buffer, [&](diffusion_time t) { return diffusion_time{std::max(0.0, t.value - ahead)}; });
+  template <class Time>
+  per_image<Time> earlier(per_image<Time> times, std::size_t images, std::vector<Time>& buffer) const {
+    return detail::at_each_time<Time>(times, images, buffer,
+                                      [&](Time t) { return Time{std::max(0.0, t.value - ahead)}; });
   }
 };
 static_assert(Objective<soft_score, archetype_corruption, archetype_denoiser, archetype_backend, float>);

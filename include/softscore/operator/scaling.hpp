@@ -5,6 +5,7 @@
 #include <vector>
 
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/operator/concept.hpp>
 #include <softscore/operator/diagonal_svd.hpp>
 
@@ -33,6 +34,7 @@ struct scaling {
   }
   double gain(level w) const { return std::exp(-w.value); }
   double gain_derivative(level w) const { return -std::exp(-w.value); }
+  template <class = when_called>
   diagonal_svd svd(level w, const shape& image) const {
     return diagonal_svd{std::vector<double>(image.per_image(), gain(w))};
   }

@@ -57,7 +57,7 @@ void write_checkpoint(const std::filesystem::path& path, const parameter_layout&
   detail::add_named(tensors, "second_moment", layout, state.second_moment);
   tensors.emplace_back("losses", std::vector{state.losses.size()}, state.losses);
   tensors.emplace_back("test_losses", std::vector{state.test_losses.size()}, state.test_losses);
-  write_safetensors<Encoding>(path, tensors, settings);
+  write_safetensors<Encoding>(path, {tensors.data(), tensors.size()}, settings);
 }
 
 /// The state of training in a checkpoint. Throws `error` naming the file and the array if one is missing or has another
