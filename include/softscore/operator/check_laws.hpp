@@ -34,7 +34,9 @@ struct law_report {
   std::vector<law_finding> findings;
 
   bool holds() const {
-    return std::all_of(findings.begin(), findings.end(), [](const law_finding& f) { return f.holds(); });
+    for (const law_finding& f : findings)
+      if (!f.holds()) return false;
+    return true;
   }
   /// The largest singular value found by power iteration at the levels tried.
   double norm{};
