@@ -27,9 +27,8 @@ struct weighted_score {
   };
   template <Scalar T, class Be>
   scratch<array_of<Be, T>> workspace(Be& be, const shape& most) const {
-    return {be.template make<T>(most), be.template make<T>(most),
-                                    std::vector<double>(most.images), std::vector<double>(most.images),
-                                    std::vector<double>(most.images)};
+    return {be.template make<T>(most), be.template make<T>(most), std::vector<double>(most.images),
+            std::vector<double>(most.images), std::vector<double>(most.images)};
   }
 
   template <class Be, class C, class D, class DM, class T, class M>
@@ -51,9 +50,7 @@ struct weighted_score {
   template <class T, class Be>
   using one = term<T, typename Be::space>;
 
-  static per_image<double> each(const std::vector<double>& numbers) {
-    return each_of(numbers);
-  }
+  static per_image<double> each(const std::vector<double>& numbers) { return each_of(numbers); }
 
   // phi minus what it should be, of_clean x_0 + of_noise z, with the weight brought to its units.
   template <class Be, class C, class D, class T, class M>
