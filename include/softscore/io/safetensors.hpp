@@ -361,6 +361,7 @@ class basic_safetensors_file {
   detail::safetensors_header header_;
 };
 
+/// The file in the one encoding that the format has.
 using safetensors_file = basic_safetensors_file<detail::json_encoding>;
 
 /// Reads a safetensors file; the same as its constructor.
