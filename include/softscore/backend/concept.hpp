@@ -6,6 +6,7 @@
 #include <utility>
 
 #include <softscore/core/config.hpp>
+#include <softscore/core/movable.hpp>
 #include <softscore/core/noise.hpp>
 #include <softscore/core/per_image.hpp>
 #include <softscore/core/quantity.hpp>
@@ -66,7 +67,7 @@ struct table_probe {
 template <class Be, class T>
 concept AllocatesArrays = Scalar<T> && requires(Be& be, shape s) {
   typename Be::space;
-  { be.template make<T>(s) } -> std::movable;
+  { be.template make<T>(s) } -> Movable;
   { be.template make<T>(s).view() } -> std::same_as<view_of<Be, T>>;
 };
 

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
 #include <memory>
 #include <type_traits>
@@ -9,6 +8,7 @@
 
 #include <softscore/backend/concept.hpp>
 #include <softscore/backend/run_tasks.hpp>
+#include <softscore/core/cmath.hpp>
 #include <softscore/core/host_array.hpp>
 
 namespace softscore {

@@ -2,13 +2,11 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <new>
 #include <type_traits>
 #include <utility>
-#include <vector>
 
 #if defined(__linux__)
 #include <sys/mman.h>
@@ -30,23 +28,23 @@ class memory_pool {
   memory_pool(const memory_pool&) = delete;
   memory_pool& operator=(const memory_pool&) = delete;
   ~memory_pool() {
-    for (auto& [bytes, blocks] : sizes_)
-      for (void* block : blocks.free) ::operator delete(block, alignment_of(bytes));
+    while (sizes_ != nullptr) {
+      for (free_block* block = sizes_->free; block != nullptr;) {
+        free_block* const next = block->next;
+        ::operator delete(block, alignment_of(sizes_->bytes));
+        block = next;
+      }
+      delete std::exchange(sizes_, sizes_->next);
+    }
   }
 
   void* take(std::size_t bytes) {
     {
       const std::lock_guard guard{mutex_};
-      auto& blocks = sizes_[bytes];
-      if (!blocks.free.empty()) {
-        void* block = blocks.free.back();
-        blocks.free.pop_back();
-        return block;
-      }
-      // A block that comes back must find room without a new allocation.
-      blocks.free.reserve(++blocks.made);
+      blocks_of_a_size& blocks = of_size(bytes);
+      if (blocks.free != nullptr) return std::exchange(blocks.free, blocks.free->next);
     }
-    void* block = ::operator new(bytes, alignment_of(bytes));
+    void* block = ::operator new(std::max(bytes, sizeof(free_block)), alignment_of(bytes));
 #if defined(__linux__)
     // Passes over a batch go through more small pages than the processor remembers.
     if (bytes >= huge_page) ::madvise(block, bytes, MADV_HUGEPAGE);
@@ -56,21 +54,35 @@ class memory_pool {
 
   void give_back(void* block, std::size_t bytes) {
     const std::lock_guard guard{mutex_};
-    sizes_[bytes].free.push_back(block);
+    blocks_of_a_size& blocks = of_size(bytes);
+    blocks.free = new (block) free_block{blocks.free};
   }
 
  private:
+  // What lies in a block while nobody has it, so that taking it back needs no memory.
+  struct free_block {
+    free_block* next;
+  };
+  struct blocks_of_a_size {
+    std::size_t bytes;
+    blocks_of_a_size* next;
+    free_block* free{};
+  };
+
   static std::align_val_t alignment_of(std::size_t bytes) {
     return std::align_val_t{bytes >= huge_page ? huge_page : alignment};
   }
 
-  struct blocks_of_a_size {
-    std::vector<void*> free;
-    std::size_t made{};
-  };
+  // A program has few sizes of arrays, so they are simply looked through.
+  blocks_of_a_size& of_size(std::size_t bytes) {
+    for (auto* each = sizes_; each != nullptr; each = each->next)
+      if (each->bytes == bytes) return *each;
+    sizes_ = new blocks_of_a_size{bytes, sizes_};
+    return *sizes_;
+  }
 
   std::mutex mutex_;
-  std::map<std::size_t, blocks_of_a_size> sizes_;
+  blocks_of_a_size* sizes_{};
 };
 
 /// An owning batch in host memory, aligned for vector instructions and zero at first. It moves but does not copy, so

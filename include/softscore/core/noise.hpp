@@ -2,10 +2,10 @@
 
 #include <array>
 #include <bit>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 
+#include <softscore/core/cmath.hpp>
 #include <softscore/core/config.hpp>
 #include <softscore/core/philox.hpp>
 

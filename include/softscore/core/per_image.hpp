@@ -5,6 +5,13 @@
 
 namespace softscore {
 
+template <class T>
+class per_image;
+
+/// One value per image: those of a vector, an array or a span, which must outlive the result.
+template <class Values>
+constexpr per_image<typename Values::value_type> each_of(const Values& values);
+
 /// One value for a whole batch (sampling) or one value per image (training). It refers to the values of the second
 /// kind and does not own them.
 template <class T>
@@ -18,8 +25,18 @@ class per_image {
   constexpr bool shared() const { return each_ == nullptr; }
 
  private:
+  template <class Values>
+  friend constexpr per_image<typename Values::value_type> each_of(const Values& values);
+
   T one_{};
   const T* each_{};
 };
+
+template <class Values>
+constexpr per_image<typename Values::value_type> each_of(const Values& values) {
+  per_image<typename Values::value_type> images{typename Values::value_type{}};
+  images.each_ = values.data();
+  return images;
+}
 
 }  // namespace softscore

@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/core/quantity.hpp>
 #include <softscore/core/step_at.hpp>
@@ -36,7 +37,8 @@ class time_grid {
 };
 
 /// `steps` equal steps from `from` down to `to`. Throws `error` if `steps` is 0 or the times are not in falling order.
-inline time_grid uniform_grid(std::size_t steps, double from = 1.0, double to = 0.0) {
+template <class = when_called>
+time_grid uniform_grid(std::size_t steps, double from = 1.0, double to = 0.0) {
   require(steps >= 1, "steps", steps, "at least 1");
   std::vector<double> times(steps + 1);
   for (std::size_t i = 0; i <= steps; ++i)

@@ -16,7 +16,7 @@ per_image<Value> at_each_time(per_image<diffusion_time> times, std::size_t image
   if (times.shared()) return per_image<Value>{f(times[0])};
   buffer.resize(images, Value{});
   for (std::size_t i = 0; i < images; ++i) buffer[i] = f(times[i]);
-  return per_image<Value>{std::span<const Value>{buffer}};
+  return each_of(buffer);
 }
 
 }  // namespace softscore::detail

@@ -1,11 +1,11 @@
 #pragma once
 
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <utility>
 #include <vector>
 
+#include <softscore/core/cmath.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/corruption/concept.hpp>
 #include <softscore/corruption/scheduled_operator.hpp>
@@ -53,8 +53,7 @@ class background_corruption : public scheduled_operator<Op, S> {
       colours[i] = range_ * (2.0 * uniform(colour_key, images.first + i, 0) - 1.0);
     auto flat = be.template make<T>(xi.extent());
     be.for_each(one{}, flat.view());
-    be.combine(xi, term{grain_, xi},
-               term<T, typename Be::space>{per_image<double>{std::span<const double>{colours}}, flat.view()});
+    be.combine(xi, term{grain_, xi}, term<T, typename Be::space>{each_of(colours), flat.view()});
   }
 
   /// x_t when all of the image that C_t lets through is 0; at t = 1, where nothing is let through, that is b.

@@ -1,11 +1,12 @@
 #pragma once
 
-#include <cmath>
 #include <cstddef>
 #include <limits>
 #include <utility>
 #include <vector>
 
+#include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/corruption/concept.hpp>
 
@@ -95,7 +96,8 @@ static_assert(Schedule<beta_table>);
 /// A table that ends without signal (EQUATIONS S8; Lin, Liu, Li, Yang: "Common Diffusion Noise Schedules and Sample
 /// Steps are Flawed", Algorithm 1): a_i is shifted and scaled so that a_1 stays and a_T is 0. The noise then says
 /// nothing about x_0 at time 1, so the network must predict x_0 or v. Throws `error` for a table of one step.
-inline beta_table zero_terminal_snr(const beta_table& table) {
+template <class = when_called>
+beta_table zero_terminal_snr(const beta_table& table) {
   const std::size_t steps = table.steps();
   require(steps >= 2, "steps", steps, "at least 2 where the last signal is moved to 0");
   const auto gain = [&](std::size_t i) { return std::exp(0.5 * table.log_abar(i)); };

@@ -1,8 +1,8 @@
 #pragma once
 
-#include <cmath>
 #include <concepts>
 
+#include <softscore/core/cmath.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/corruption/concept.hpp>
 #include <softscore/corruption/monotone.hpp>

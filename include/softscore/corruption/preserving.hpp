@@ -1,6 +1,6 @@
 #pragma once
 
-#include <cmath>
+#include <softscore/core/cmath.hpp>
 
 namespace softscore::detail {
 

@@ -1,7 +1,6 @@
 #pragma once
 
-#include <cmath>
-
+#include <softscore/core/cmath.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/corruption/concept.hpp>
 #include <softscore/corruption/monotone.hpp>

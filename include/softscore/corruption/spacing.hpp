@@ -1,11 +1,12 @@
 #pragma once
 
-#include <cmath>
 #include <cstddef>
 #include <span>
 #include <utility>
 #include <vector>
 
+#include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/core/time_grid.hpp>
 #include <softscore/corruption/concept.hpp>
@@ -21,9 +22,9 @@ concept HasLogSnr = requires(const C c, diffusion_time t, double lambda) {
   { c.time_of_log_snr(lambda) } -> std::same_as<diffusion_time>;
 };
 
-/// The grid through indices of a table of T steps, counted from 0 as the field does: index i is time (i + 1) / T.
-/// Throws `error` if there are none, they do not fall, or one is not below `table_steps`.
-inline time_grid grid_of_indices(std::size_t table_steps, std::span<const std::size_t> falling) {
+namespace detail {
+template <class Indices>
+time_grid grid_through(std::size_t table_steps, const Indices& falling) {
   require(!falling.empty(), "number of indices", falling.size(), "at least 1");
   std::vector<double> times;
   for (const std::size_t i : falling) {
@@ -33,16 +34,23 @@ inline time_grid grid_of_indices(std::size_t table_steps, std::span<const std::s
   times.push_back(0.0);
   return time_grid{std::move(times)};
 }
-
-namespace detail {
-inline void require_steps(std::size_t table_steps, std::size_t steps) {
+template <class = when_called>
+void require_steps(std::size_t table_steps, std::size_t steps) {
   require(steps >= 1 && steps <= table_steps, "steps", steps, "at least 1 and at most those of the table");
 }
 }  // namespace detail
 
+/// The grid through indices of a table of T steps, counted from 0 as the field does: index i is time (i + 1) / T.
+/// Throws `error` if there are none, they do not fall, or one is not below `table_steps`.
+template <class = when_called>
+time_grid grid_of_indices(std::size_t table_steps, std::span<const std::size_t> falling) {
+  return detail::grid_through(table_steps, falling);
+}
+
 /// `steps` indices from T - 1 to 0, evenly spaced and rounded to the nearest, halves to the even one (EQUATIONS V3;
 /// "linspace" of the field). Throws `error` unless 1 <= steps <= T, as do the lists below.
-inline std::vector<std::size_t> linspace_indices(std::size_t table_steps, std::size_t steps) {
+template <class = when_called>
+std::vector<std::size_t> linspace_indices(std::size_t table_steps, std::size_t steps) {
   detail::require_steps(table_steps, steps);
   std::vector<std::size_t> indices(steps, table_steps - 1);
   for (std::size_t i = 1; i < steps; ++i)
@@ -52,7 +60,8 @@ inline std::vector<std::size_t> linspace_indices(std::size_t table_steps, std::s
 }
 
 /// Multiples of the whole stride T / steps, plus `offset`, from the largest down to `offset` (EQUATIONS V3; "leading").
-inline std::vector<std::size_t> leading_indices(std::size_t table_steps, std::size_t steps, std::size_t offset = 0) {
+template <class = when_called>
+std::vector<std::size_t> leading_indices(std::size_t table_steps, std::size_t steps, std::size_t offset = 0) {
   detail::require_steps(table_steps, steps);
   std::vector<std::size_t> indices(steps);
   for (std::size_t i = 0; i < steps; ++i) indices[i] = (steps - 1 - i) * (table_steps / steps) + offset;
@@ -60,7 +69,8 @@ inline std::vector<std::size_t> leading_indices(std::size_t table_steps, std::si
 }
 
 /// T - i T / steps - 1, rounded, for i = 0, 1, ..: it always holds the last index T - 1 (EQUATIONS V3; "trailing").
-inline std::vector<std::size_t> trailing_indices(std::size_t table_steps, std::size_t steps) {
+template <class = when_called>
+std::vector<std::size_t> trailing_indices(std::size_t table_steps, std::size_t steps) {
   detail::require_steps(table_steps, steps);
   std::vector<std::size_t> indices(steps);
   const double stride = static_cast<double>(table_steps) / static_cast<double>(steps);
@@ -74,7 +84,8 @@ inline std::vector<std::size_t> trailing_indices(std::size_t table_steps, std::s
 /// Squares of evenly spaced numbers from sqrt(0.8 T) to 0, cut to whole ones (Song, Meng, Ermon: "Denoising Diffusion
 /// Implicit Models", App. D.2): more steps where little noise is left. Too many steps repeat an index, which
 /// `grid_of_indices` refuses.
-inline std::vector<std::size_t> quadratic_indices(std::size_t table_steps, std::size_t steps) {
+template <class = when_called>
+std::vector<std::size_t> quadratic_indices(std::size_t table_steps, std::size_t steps) {
   detail::require_steps(table_steps, steps);
   std::vector<std::size_t> indices(steps);
   const double most = 0.8 * static_cast<double>(table_steps);
@@ -86,22 +97,27 @@ inline std::vector<std::size_t> quadratic_indices(std::size_t table_steps, std::
 }
 
 /// The grids of these lists.
-inline time_grid linspace_grid(std::size_t table_steps, std::size_t steps) {
-  return grid_of_indices(table_steps, linspace_indices(table_steps, steps));
+template <class = when_called>
+time_grid linspace_grid(std::size_t table_steps, std::size_t steps) {
+  return detail::grid_through(table_steps, linspace_indices(table_steps, steps));
 }
-inline time_grid leading_grid(std::size_t table_steps, std::size_t steps, std::size_t offset = 0) {
-  return grid_of_indices(table_steps, leading_indices(table_steps, steps, offset));
+template <class = when_called>
+time_grid leading_grid(std::size_t table_steps, std::size_t steps, std::size_t offset = 0) {
+  return detail::grid_through(table_steps, leading_indices(table_steps, steps, offset));
 }
-inline time_grid trailing_grid(std::size_t table_steps, std::size_t steps) {
-  return grid_of_indices(table_steps, trailing_indices(table_steps, steps));
+template <class = when_called>
+time_grid trailing_grid(std::size_t table_steps, std::size_t steps) {
+  return detail::grid_through(table_steps, trailing_indices(table_steps, steps));
 }
-inline time_grid quadratic_grid(std::size_t table_steps, std::size_t steps) {
-  return grid_of_indices(table_steps, quadratic_indices(table_steps, steps));
+template <class = when_called>
+time_grid quadratic_grid(std::size_t table_steps, std::size_t steps) {
+  return detail::grid_through(table_steps, quadratic_indices(table_steps, steps));
 }
 
 /// `count` noise levels from `most` down to `least` whose roots of order `rho` are evenly spaced (EQUATIONS S8, V5;
 /// Karras et al. Eq 5), both ends exact. Throws `error` unless 0 < least < most, rho > 0 and count >= 1.
-inline std::vector<double> karras_sigmas(std::size_t count, double least, double most, double rho = 7.0) {
+template <class = when_called>
+std::vector<double> karras_sigmas(std::size_t count, double least, double most, double rho = 7.0) {
   require(count >= 1, "count", count, "at least 1");
   require(least > 0.0 && least < most && std::isfinite(most), "least", least,
           "above 0 and below most, which is finite");

@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/core/noise.hpp>
 #include <softscore/core/shape.hpp>
@@ -36,18 +37,20 @@ class fitted_start {
   fitted_start() = default;
   /// `modes` holds one mode of `mean.size()` elements after the other, as many as there are `deviations`; throws
   /// `error` if the lengths disagree.
+  template <class = when_called>
   fitted_start(std::vector<double> mean, std::vector<double> deviations, std::vector<double> modes)
       : mean_{std::move(mean)}, deviations_{std::move(deviations)}, modes_{std::move(modes)} {
     require(modes_.size() == mean_.size() * deviations_.size(), "number of mode elements", modes_.size(),
             "the length of the mean times the number of deviations");
   }
 
-  std::span<const double> mean() const { return mean_; }
-  std::span<const double> deviations() const { return deviations_; }
-  std::span<const double> modes() const { return modes_; }
+  std::span<const double> mean() const { return {mean_.data(), mean_.size()}; }
+  std::span<const double> deviations() const { return {deviations_.data(), deviations_.size()}; }
+  std::span<const double> modes() const { return {modes_.data(), modes_.size()}; }
   bool zero() const { return mean_.empty(); }
 
   /// Throws `error` if the law was fitted to images of another size.
+  template <class = when_called>
   void draw(std::uint64_t seed, std::uint64_t image, const shape& s, std::span<double> out) const {
     require(mean_.empty() || mean_.size() == s.per_image(), "image elements", s.per_image(),
             "the number that the start law was fitted to");

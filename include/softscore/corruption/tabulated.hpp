@@ -1,11 +1,12 @@
 #pragma once
 
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
 #include <utility>
 #include <vector>
 
+#include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/corruption/concept.hpp>
 #include <softscore/corruption/two_stage.hpp>
@@ -24,6 +25,7 @@ class tabulated {
  public:
   /// Throws `error` unless times rise from exactly 0 to exactly 1, and level and sigma are finite, at least 0 and never
   /// fall.
+  template <class = when_called>
   explicit tabulated(std::vector<schedule_point> points) : points_{std::move(points)} {
     require(points_.size() >= 2, "number of points of the schedule", points_.size(), "at least 2");
     require(points_.front().time == 0.0, "first time of the schedule", points_.front().time, "0");
@@ -48,18 +50,21 @@ class tabulated {
 
  private:
   // The first point of the line on which t lies.
+  template <class = when_called>
   std::size_t line_of(diffusion_time t) const {
     require(t.value >= 0.0 && t.value <= 1.0, "time", t.value, "between 0 and 1");
     const auto after = std::upper_bound(points_.begin() + 1, points_.end() - 1, t.value,
                                         [](double time, const schedule_point& p) { return time < p.time; });
     return static_cast<std::size_t>(after - points_.begin()) - 1;
   }
+  template <class = when_called>
   double between(diffusion_time t, double schedule_point::* what) const {
     const schedule_point &p = points_[line_of(t)], &q = *(&p + 1);
     const double part = (t.value - p.time) / (q.time - p.time);
     // Rounding must not carry a line beyond its ends, or the schedule could fall.
     return std::min(q.*what, p.*what + part * (q.*what - p.*what));
   }
+  template <class = when_called>
   double slope(diffusion_time t, double schedule_point::* what) const {
     const schedule_point &p = points_[line_of(t)], &q = *(&p + 1);
     return (q.*what - p.*what) / (q.time - p.time);
@@ -72,7 +77,8 @@ static_assert(Schedule<tabulated>);
 /// Levels spread evenly over the time after the first stage of `noise`, during which the noise rises and the level
 /// stays at the first of them (EQUATIONS S4, S5 (7)). Of `noise` only the sigmas and the stage are used; its rise is
 /// tabulated at 33 times. Throws `error` if there are fewer than two levels.
-inline tabulated after_noise(const std::vector<double>& levels, const two_stage& noise) {
+template <class = when_called>
+tabulated after_noise(const std::vector<double>& levels, const two_stage& noise) {
   require(levels.size() >= 2, "number of levels", levels.size(), "at least 2");
   noise.check();
   std::vector<schedule_point> points;

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <string>
 
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/core/xtensor.hpp>
 #include <softscore/data/labelled_images.hpp>
@@ -16,7 +17,8 @@ namespace softscore {
 
 /// Reads a CIFAR-10 binary file (plain or gzip): records of a label byte and 3 x 32 x 32 pixel bytes, as RGB images in
 /// [0, 1]. Throws `error` naming the file when it is no whole number of records, is empty, or a label is above 9.
-inline labelled_images read_cifar10(const std::filesystem::path& path) {
+template <class = when_called>
+labelled_images read_cifar10(const std::filesystem::path& path) {
   constexpr std::size_t pixels = 3 * 32 * 32, record = 1 + pixels;
   const auto bytes = read_plain_or_gzip(path);
   const std::string name = path.string();

@@ -11,6 +11,7 @@
 #include <system_error>
 #include <vector>
 
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/core/xtensor.hpp>
 #include <softscore/data/labelled_images.hpp>
@@ -21,19 +22,22 @@ namespace softscore {
 
 namespace detail {
 
-inline std::size_t idx_word(std::span<const std::uint8_t> bytes, std::size_t at) {
+template <class Bytes>
+std::size_t idx_word(const Bytes& bytes, std::size_t at) {
   return (std::size_t{bytes[at]} << 24) | (std::size_t{bytes[at + 1]} << 16) | (std::size_t{bytes[at + 2]} << 8) |
          std::size_t{bytes[at + 3]};
 }
 
-inline void check_idx_magic(std::span<const std::uint8_t> bytes, const std::string& path, std::size_t rank) {
+template <class Bytes>
+void check_idx_magic(const Bytes& bytes, const std::string& path, std::size_t rank) {
   const std::size_t magic = 0x800 + rank;
   require_file(idx_word(bytes, 0) == magic, path, "the magic number", idx_word(bytes, 0),
                std::to_string(magic) + " (unsigned bytes, rank " + std::to_string(rank) + ")");
 }
 
 // Reads an IDX file, packed or not; a packed one is unpacked no further than its header's sides allow.
-inline std::vector<std::uint8_t> read_idx(const std::filesystem::path& path, std::size_t rank) {
+template <class = when_called>
+std::vector<std::uint8_t> read_idx(const std::filesystem::path& path, std::size_t rank) {
   return read_plain_or_gzip(path, [&](std::span<const std::uint8_t> head) {
     constexpr std::size_t most = std::size_t{1} << 32;
     const std::size_t start = 4 + 4 * rank;
@@ -49,9 +53,8 @@ inline std::vector<std::uint8_t> read_idx(const std::filesystem::path& path, std
 }
 
 // Checks an IDX file of unsigned bytes against its magic number and sides; returns where the content begins.
-template <std::size_t Rank>
-std::size_t check_idx(std::span<const std::uint8_t> bytes, const std::string& path,
-                      std::array<std::size_t, Rank>& sides) {
+template <class Bytes, std::size_t Rank>
+std::size_t check_idx(const Bytes& bytes, const std::string& path, std::array<std::size_t, Rank>& sides) {
   constexpr std::size_t start = 4 + 4 * Rank;
   const auto word = [&](std::size_t at) { return idx_word(bytes, at); };
   require_file(bytes.size() >= start, path, "the size", bytes.size(),
@@ -75,7 +78,8 @@ std::size_t check_idx(std::span<const std::uint8_t> bytes, const std::string& pa
 
 /// Reads the images of an IDX file (unsigned bytes, rank 3; plain or gzip) as one channel in [0, 1]. Throws `error`
 /// naming the file when its magic number, shape or length is not that of such a file.
-inline image_batch read_idx_images(const std::filesystem::path& path) {
+template <class = when_called>
+image_batch read_idx_images(const std::filesystem::path& path) {
   const auto bytes = detail::read_idx(path, 3);
   std::array<std::size_t, 3> sides{};
   const std::size_t start = detail::check_idx(bytes, path.string(), sides);
@@ -85,7 +89,8 @@ inline image_batch read_idx_images(const std::filesystem::path& path) {
 }
 
 /// Reads the labels of an IDX file (unsigned bytes, rank 1; plain or gzip), each below `classes`.
-inline std::vector<std::uint8_t> read_idx_labels(const std::filesystem::path& path, unsigned classes = 10) {
+template <class = when_called>
+std::vector<std::uint8_t> read_idx_labels(const std::filesystem::path& path, unsigned classes = 10) {
   auto bytes = detail::read_idx(path, 1);
   std::array<std::size_t, 1> sides{};
   const std::size_t start = detail::check_idx(bytes, path.string(), sides);
@@ -100,8 +105,8 @@ inline std::vector<std::uint8_t> read_idx_labels(const std::filesystem::path& pa
 namespace detail {
 
 // The file of one part under any of its usual names: "-" or "." before idx, plain before .gz.
-inline std::filesystem::path find_idx(const std::filesystem::path& folder, std::string_view part,
-                                      std::string_view kind) {
+template <class = when_called>
+std::filesystem::path find_idx(const std::filesystem::path& folder, std::string_view part, std::string_view kind) {
   const std::string stem = std::string{part} + std::string{kind.starts_with("idx3") ? "-images" : "-labels"};
   for (const char* const join : {"-", "."}) {
     for (const char* const end : {"", ".gz"}) {
@@ -114,7 +119,8 @@ inline std::filesystem::path find_idx(const std::filesystem::path& folder, std::
               " (or with .gz), but has not");
 }
 
-inline labelled_images read_idx_part(const std::filesystem::path& folder, std::string_view part) {
+template <class = when_called>
+labelled_images read_idx_part(const std::filesystem::path& folder, std::string_view part) {
   const auto labels_path = find_idx(folder, part, "idx1-ubyte");
   labelled_images result{read_idx_images(find_idx(folder, part, "idx3-ubyte")), read_idx_labels(labels_path)};
   require_file(result.labels.size() == result.pixels.shape(0), labels_path.string(), "the number of labels",
@@ -127,7 +133,8 @@ inline labelled_images read_idx_part(const std::filesystem::path& folder, std::s
 /// Reads MNIST, or any set in its four files, from a folder: {train,t10k}-images-idx3-ubyte and
 /// {train,t10k}-labels-idx1-ubyte, also spelt with "." before idx, plain or .gz. Throws `error` naming the folder or
 /// file and what is wrong with it; both parts must have images of one size.
-inline data_set read_mnist(const std::filesystem::path& folder) {
+template <class = when_called>
+data_set read_mnist(const std::filesystem::path& folder) {
   data_set data{detail::read_idx_part(folder, "train"), detail::read_idx_part(folder, "t10k")};
   const shape expected = data.training.extent().with_images(data.test.extent().images);
   detail::require_file(data.test.extent() == expected, folder.string(), "the shape of the test images",

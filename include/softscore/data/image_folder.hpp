@@ -7,6 +7,7 @@
 #include <system_error>
 #include <vector>
 
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/core/xtensor.hpp>
 #include <softscore/io/file_error.hpp>
@@ -17,7 +18,8 @@ namespace softscore {
 /// Reads every *.png file of a folder (not of folders inside it), in the order of their names, as images in [0, 1].
 /// Throws `error` naming the folder when it has none or cannot be read, and naming the file when its size or number of
 /// channels is not that of the first one.
-inline image_batch read_image_folder(const std::filesystem::path& folder) {
+template <class = when_called>
+image_batch read_image_folder(const std::filesystem::path& folder) {
   namespace fs = std::filesystem;
   std::error_code failed;
   std::vector<fs::path> files;

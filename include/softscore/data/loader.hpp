@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/core/noise.hpp>
 #include <softscore/core/view.hpp>
@@ -19,6 +20,7 @@ namespace softscore {
 class shuffling_loader {
  public:
   /// Throws `error` unless 1 <= batch <= images < 2^32.
+  template <class = when_called>
   shuffling_loader(std::size_t images, std::size_t batch, std::uint64_t seed) : batch_{batch}, seed_{seed} {
     require(images > 0 && images <= std::numeric_limits<std::uint32_t>::max(), "the number of training images", images,
             "positive and below 2^32");
@@ -34,13 +36,15 @@ class shuffling_loader {
 
   /// The numbers of the images of a step (counted from 0 over all epochs). It refers to memory of the loader, which
   /// the next call may reuse. Allocates nothing.
+  template <class = when_called>
   std::span<const std::uint32_t> indices(std::size_t step) {
     if (epoch_of(step) != epoch_) shuffle(epoch_of(step));
-    return std::span<const std::uint32_t>{order_}.subspan(step % steps_per_epoch() * batch_, batch_);
+    return {order_.data() + step % steps_per_epoch() * batch_, batch_};
   }
 
  private:
   // Fisher and Yates' shuffle. One epoch is one "image" of the noise.
+  template <class = when_called>
   void shuffle(std::size_t epoch) {
     epoch_ = epoch;
     std::iota(order_.begin(), order_.end(), 0u);
@@ -66,8 +70,9 @@ struct pixel_scale {
 
 /// Copies the images with the given numbers into a buffer of the caller, rescaled. Allocates nothing. Throws `error`
 /// when the buffer has not room for exactly these images, or a number is not one of an image.
-inline void gather(view<const float, host_space> images, std::span<const std::uint32_t> numbers, pixel_scale scale,
-                   view<float, host_space> out) {
+template <class = when_called>
+void gather(view<const float, host_space> images, std::span<const std::uint32_t> numbers, pixel_scale scale,
+            view<float, host_space> out) {
   require(out.extent() == images.extent().with_images(numbers.size()), "the shape of the batch", out.extent(),
           "one place for each image asked for");
   for (std::size_t i = 0; i < numbers.size(); ++i) {

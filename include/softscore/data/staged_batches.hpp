@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 
+#include <softscore/core/config.hpp>
 #include <softscore/core/host_array.hpp>
 #include <softscore/core/view.hpp>
 #include <softscore/data/loader.hpp>
@@ -16,6 +17,7 @@ namespace softscore {
 class staged_batches {
  public:
   /// Throws what `shuffling_loader` throws.
+  template <class = when_called>
   staged_batches(view<const float, host_space> images, std::size_t batch, std::uint64_t seed, pixel_scale scale)
       : images_{images},
         loader_{images.extent().images, batch, seed},
@@ -25,6 +27,7 @@ class staged_batches {
   std::size_t steps_per_epoch() const { return loader_.steps_per_epoch(); }
 
   /// Gathers the batch of a step, counted from 0 over all epochs, unless the buffer holds it.
+  template <class = when_called>
   void prepare(std::size_t step) {
     if (held_ == step) return;
     held_.reset();  // what throws halfway leaves no batch

@@ -1,13 +1,14 @@
 #pragma once
 
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <numbers>
 #include <span>
 
+#include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/core/xtensor.hpp>
 #include <softscore/data/labelled_images.hpp>
@@ -20,7 +21,8 @@ namespace detail {
 
 // Slant, turn, proportions and a slow bend of the sheet, then the place and size on the paper: about 20 of 28 pixels
 // high, and so that no ink reaches the outermost pixels.
-inline void place_digit(ink_pen& pen, ink_dice& dice, double side, double half_width) {
+template <class Real>
+void place_digit(ink_pen<Real>& pen, ink_dice& dice, double side, double half_width) {
   const double slant = dice.normal(0.12, 0.16), turn = dice.normal(0.0, 0.06), aspect = dice.uniform(0.8, 1.12);
   const double bend_x = dice.normal(0.0, 0.02), bend_y = dice.normal(0.0, 0.02);
   const double phase_x = dice.uniform(0.0, 1.0), phase_y = dice.uniform(0.0, 1.0);
@@ -49,9 +51,10 @@ inline void place_digit(ink_pen& pen, ink_dice& dice, double side, double half_w
 }
 
 /// Draws one digit on an empty sheet.
-inline void ink_digit(std::size_t digit, std::uint64_t seed, std::uint64_t image, std::size_t side, ink_paper& paper) {
+template <class Real>
+void ink_digit(std::size_t digit, std::uint64_t seed, std::uint64_t image, std::size_t side, ink_paper<Real>& paper) {
   ink_dice dice{seed, image};
-  ink_pen pen{dice, dice.uniform(0.012, 0.032)};
+  ink_pen<Real> pen{dice, dice.uniform(0.012, 0.032)};
   draw_digit(digit, pen, dice);
   const double pixel = static_cast<double>(side) / 28.0;
   const double half_width = pixel * std::clamp(1.2 * std::exp(dice.normal(0.0, 0.26)), 0.7, 2.0);
@@ -84,14 +87,14 @@ inline void ink_digit(std::size_t digit, std::uint64_t seed, std::uint64_t image
 /// width, pen and place of its own, and is a function of (seed, i, side) alone; pixels are whole 1/255, which hides how
 /// a compiler rounds. Test images are those behind the training images: the same seed, another `first`. Throws `error`
 /// unless count >= 1 and 12 <= side <= 1024.
-inline labelled_images stroke_digits(std::size_t count, std::uint64_t seed, std::size_t side = 28,
-                                     std::uint64_t first = 0) {
+template <class = when_called>
+labelled_images stroke_digits(std::size_t count, std::uint64_t seed, std::size_t side = 28, std::uint64_t first = 0) {
   require(side >= 12 && side <= 1024, "the side of the stroke digits", side, "from 12 to 1024 pixels");
   require(count > 0 && count <= std::numeric_limits<std::uint32_t>::max(), "the number of stroke digits", count,
           "positive and below 2^32");
   labelled_images result{make_tensor({count, 1, side, side}), {}};
   result.labels.reserve(count);
-  detail::ink_paper paper{side};
+  detail::ink_paper<double> paper{side};
   for (std::size_t i = 0; i < count; ++i) {
     const auto digit = static_cast<std::uint8_t>((first + i) % 10);
     detail::ink_digit(digit, seed, first + i, side, paper);
@@ -102,7 +105,8 @@ inline labelled_images stroke_digits(std::size_t count, std::uint64_t seed, std:
 }
 
 /// A training and a test set of stroke digits that share no image.
-inline data_set stroke_digit_set(std::size_t training, std::size_t test, std::uint64_t seed, std::size_t side = 28) {
+template <class = when_called>
+data_set stroke_digit_set(std::size_t training, std::size_t test, std::uint64_t seed, std::size_t side = 28) {
   return {stroke_digits(training, seed, side), stroke_digits(test, seed, side, training)};
 }
 

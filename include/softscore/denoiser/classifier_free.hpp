@@ -1,9 +1,9 @@
 #pragma once
 
-#include <cmath>
 #include <cstddef>
 #include <utility>
 
+#include <softscore/core/cmath.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/denoiser/archetype.hpp>
 #include <softscore/denoiser/concept.hpp>
@@ -47,11 +47,13 @@ class classifier_free {
     Array other;
   };
 
+  template <class Be, class T>
+  using memory_of = memory<workspace_of<Conditional, Be, T>, workspace_of<Unconditional, Be, T>, array_of<Be, T>>;
+
   template <Scalar T, class Be>
-  auto workspace(Be& be, const shape& most) const {
-    using M = memory<workspace_of<Conditional, Be, T>, workspace_of<Unconditional, Be, T>, array_of<Be, T>>;
-    return M{conditional_.template workspace<T>(be, most), unconditional_.template workspace<T>(be, most),
-             be.template make<T>(most)};
+  memory_of<Be, T> workspace(Be& be, const shape& most) const {
+    return {conditional_.template workspace<T>(be, most), unconditional_.template workspace<T>(be, most),
+            be.template make<T>(most)};
   }
 
   template <class Be, Scalar T, class M>

@@ -1,10 +1,10 @@
 #pragma once
 
-#include <cmath>
 #include <cstddef>
 #include <utility>
 #include <vector>
 
+#include <softscore/core/cmath.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/corruption/archetype.hpp>
 #include <softscore/corruption/at_each_time.hpp>
@@ -62,11 +62,13 @@ class classifier_guided {
     std::vector<double> gains;  // per image, where images have times of their own
   };
 
+  template <class Be, class T>
+  using memory_of = memory<workspace_of<D, Be, T>, workspace_of<G, Be, T>, array_of<Be, T>>;
+
   template <Scalar T, class Be>
-  auto workspace(Be& be, const shape& most) const {
-    using M = memory<workspace_of<D, Be, T>, workspace_of<G, Be, T>, array_of<Be, T>>;
-    return M{denoiser_.template workspace<T>(be, most), classifier_.template workspace<T>(be, most),
-             be.template make<T>(most), std::vector<double>(most.images)};
+  memory_of<Be, T> workspace(Be& be, const shape& most) const {
+    return {denoiser_.template workspace<T>(be, most), classifier_.template workspace<T>(be, most),
+            be.template make<T>(most), std::vector<double>(most.images)};
   }
 
   template <class Be, Scalar T, class M>

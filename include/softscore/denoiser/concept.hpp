@@ -5,6 +5,7 @@
 
 #include <softscore/backend/archetype.hpp>
 #include <softscore/backend/concept.hpp>
+#include <softscore/core/movable.hpp>
 #include <softscore/core/noise.hpp>
 #include <softscore/core/per_image.hpp>
 #include <softscore/core/quantity.hpp>
@@ -25,7 +26,7 @@ enum class prediction { residual, epsilon, clean, velocity, score, preconditione
 /// `d.workspace<T>(be, shape)` makes all that an evaluation writes, for batches of at most that shape.
 template <class D, class Be, class T>
 concept HasWorkspace = requires(const D d, Be& be, shape s) {
-  { d.template workspace<T>(be, s) } -> std::movable;
+  { d.template workspace<T>(be, s) } -> Movable;
 };
 
 template <class D, class Be, class T>

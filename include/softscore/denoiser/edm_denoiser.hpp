@@ -1,12 +1,12 @@
 #pragma once
 
-#include <cmath>
 #include <cstddef>
 #include <span>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
+#include <softscore/core/cmath.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/corruption/at_each_time.hpp>
 #include <softscore/denoiser/network_denoiser.hpp>
@@ -131,8 +131,7 @@ class edm_network : public Net {
       ws.labels[i] = diffusion_time{n.label};
     }
     be.combine(ws.shown.view().images(0, images), term<T, typename Be::space>{gains(ws), x});
-    return times.shared() ? per_image<diffusion_time>{ws.labels[0]}
-                          : per_image<diffusion_time>{std::span<const diffusion_time>{ws.labels}};
+    return times.shared() ? per_image<diffusion_time>{ws.labels[0]} : each_of(ws.labels);
   }
   template <class Be, class T>
   static view_of<Be, const T> shown(view_of<Be, const T> x, memory<Be, T>& ws) {
@@ -140,7 +139,7 @@ class edm_network : public Net {
   }
   template <class Be, class T>
   static per_image<double> gains(const memory<Be, T>& ws) {
-    return per_image<double>{std::span<const double>{ws.gains}};
+    return each_of(ws.gains);
   }
 
   detail::edm_scale<C> scale_;

@@ -1,10 +1,11 @@
 #pragma once
 
-#include <cmath>
 #include <concepts>
 #include <cstddef>
 #include <vector>
 
+#include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/eigen.hpp>
 #include <softscore/core/error.hpp>
 
@@ -21,7 +22,8 @@ struct gaussian_component {
 using gaussian_mixture = std::vector<gaussian_component>;
 
 /// Throws `error` unless the mixture has components, all of `elements` elements, with weights above 0 that sum to 1.
-inline void check_mixture(const gaussian_mixture& law, std::size_t elements) {
+template <class = when_called>
+void check_mixture(const gaussian_mixture& law, std::size_t elements) {
   require(!law.empty(), "components of the mixture", law.size(), "at least 1");
   double sum = 0.0;
   for (const gaussian_component& c : law) {

@@ -37,10 +37,9 @@ class network_denoiser {
   };
 
   template <Scalar T, class Be>
-  auto workspace(Be& be, const shape& most) const {
-    auto of_network = network_.template workspace<T>(be, most);
-    return memory<decltype(of_network)>{std::move(of_network), std::vector<double>(most.images),
-                                        std::vector<double>(most.images)};
+  memory<workspace_of<Net, Be, T>> workspace(Be& be, const shape& most) const {
+    return {network_.template workspace<T>(be, most), std::vector<double>(most.images),
+            std::vector<double>(most.images)};
   }
 
   template <class Be, Scalar T, class M>

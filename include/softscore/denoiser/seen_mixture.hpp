@@ -1,13 +1,13 @@
 #pragma once
 
 #include <algorithm>
-#include <cmath>
 #include <concepts>
 #include <cstddef>
 #include <limits>
 #include <numbers>
 #include <vector>
 
+#include <softscore/core/cmath.hpp>
 #include <softscore/denoiser/gaussian_mixture.hpp>
 
 namespace softscore::detail {

@@ -1,13 +1,13 @@
 #pragma once
 
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
 #include <span>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
+#include <softscore/core/cmath.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/denoiser/archetype.hpp>
 #include <softscore/denoiser/concept.hpp>
@@ -53,9 +53,8 @@ class static_thresholding {
   };
 
   template <Scalar T, class Be>
-  auto workspace(Be& be, const shape& most) const {
-    return memory<workspace_of<D, Be, T>, array_of<Be, T>>{denoiser_.template workspace<T>(be, most),
-                                                           be.template make<T>(most), be.template make<T>(most)};
+  memory<workspace_of<D, Be, T>, array_of<Be, T>> workspace(Be& be, const shape& most) const {
+    return {denoiser_.template workspace<T>(be, most), be.template make<T>(most), be.template make<T>(most)};
   }
 
   template <class Be, Scalar T, class M>
@@ -133,9 +132,9 @@ class dynamic_thresholding {
   };
 
   template <Scalar T, class Be>
-  auto workspace(Be& be, const shape& most) const {
-    return memory<workspace_of<D, Be, T>, T>{denoiser_.template workspace<T>(be, most), std::vector<T>(most.size()),
-                                             std::vector<T>(most.per_image()), std::vector<double>(most.images)};
+  memory<workspace_of<D, Be, T>, T> workspace(Be& be, const shape& most) const {
+    return {denoiser_.template workspace<T>(be, most), std::vector<T>(most.size()), std::vector<T>(most.per_image()),
+            std::vector<double>(most.images)};
   }
 
   template <class Be, Scalar T, class M>
@@ -149,7 +148,7 @@ class dynamic_thresholding {
       for (std::size_t k = 0; k < elements; ++k) ws.sorted[k] = std::abs(ws.host[i * elements + k]);
       ws.shrink[i] = 1.0 / std::max(1.0, percentile_of(ws.sorted));
     }
-    be.combine(out, term<T, typename Be::space>{per_image<double>{std::span<const double>{ws.shrink}}, out});
+    be.combine(out, term<T, typename Be::space>{each_of(ws.shrink), out});
     be.for_each(clip_and_return{range_}, out);
   }
 

@@ -14,6 +14,7 @@
 #include <system_error>
 #include <utility>
 
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/io/file_error.hpp>
 
@@ -25,6 +26,7 @@ namespace softscore {
 /// system's reason when anything fails, and when another writer has the same file open.
 class atomic_file {
  public:
+  template <class = when_called>
   explicit atomic_file(const std::filesystem::path& path) : shown_{path.string()} {
     struct stat old{};
     const bool there = ::stat(path.c_str(), &old) == 0;
@@ -51,6 +53,7 @@ class atomic_file {
   }
 
   /// Appends bytes.
+  template <class = when_called>
   void write(std::span<const std::byte> bytes) {
     std::size_t at = 0;
     while (at < bytes.size()) {
@@ -60,9 +63,13 @@ class atomic_file {
       at += static_cast<std::size_t>(written);
     }
   }
-  void write(std::string_view text) { write(std::as_bytes(std::span{text})); }
+  template <class = when_called>
+  void write(std::string_view text) {
+    write(std::as_bytes(std::span{text}));
+  }
 
   /// Makes the file appear under its name. Nothing can be written afterwards.
+  template <class = when_called>
   void commit() {
     if (::fsync(file_) != 0 && !(direct_ && (errno == EINVAL || errno == EROFS))) fail(errno);
     if (!direct_) {
@@ -75,6 +82,7 @@ class atomic_file {
 
  private:
   // Also where a link points at nothing yet. Linux follows forty links, then it takes them for a circle.
+  template <class = when_called>
   static std::filesystem::path followed(std::filesystem::path path) {
     std::error_code ignored;
     for (int links = 0; links < 40 && std::filesystem::is_symlink(path, ignored); ++links)
@@ -85,6 +93,7 @@ class atomic_file {
   [[noreturn]] void fail(int reason) const { detail::file_failure(shown_, "be written", reason); }
 
   // The lock keeps two writers apart and dies with its process, so what a killed process left is simply taken over.
+  template <class = when_called>
   void open_partial() {
     for (;;) {
       const int file = ::open(partial_.c_str(), O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0666);
@@ -113,6 +122,7 @@ class atomic_file {
     }
   }
 
+  template <class = when_called>
   void sync_folder() const {
     const auto parent = target_.parent_path();
     const int folder = ::open(parent.empty() ? "." : parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -130,12 +140,14 @@ class atomic_file {
 };
 
 /// Writes a whole file through `atomic_file`.
-inline void write_file(const std::filesystem::path& path, std::span<const std::byte> bytes) {
+template <class = when_called>
+void write_file(const std::filesystem::path& path, std::span<const std::byte> bytes) {
   atomic_file file{path};
   file.write(bytes);
   file.commit();
 }
-inline void write_file(const std::filesystem::path& path, std::string_view text) {
+template <class = when_called>
+void write_file(const std::filesystem::path& path, std::string_view text) {
   write_file(path, std::as_bytes(std::span{text}));
 }
 

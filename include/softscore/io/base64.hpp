@@ -6,10 +6,13 @@
 #include <string>
 #include <string_view>
 
+#include <softscore/core/config.hpp>
+
 namespace softscore {
 
 /// The bytes in base 64 with padding (RFC 4648, section 4).
-inline std::string base64(std::span<const std::uint8_t> bytes) {
+template <class = when_called>
+std::string base64(std::span<const std::uint8_t> bytes) {
   constexpr std::string_view digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
   std::string text;
   text.reserve((bytes.size() + 2) / 3 * 4);
@@ -26,7 +29,8 @@ inline std::string base64(std::span<const std::uint8_t> bytes) {
 }
 
 /// The bytes of a file as an address that a page can carry inside itself, for example with type "image/png".
-inline std::string data_uri(std::string_view type, std::span<const std::uint8_t> bytes) {
+template <class = when_called>
+std::string data_uri(std::string_view type, std::span<const std::uint8_t> bytes) {
   return "data:" + std::string{type} + ";base64," + base64(bytes);
 }
 

@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/io/file_error.hpp>
 #include <softscore/io/read_file.hpp>
@@ -34,15 +35,17 @@ struct gzip_stream : z_stream {
 }  // namespace detail
 
 /// True if the bytes begin as a gzip file does.
-inline bool is_gzip(std::span<const std::uint8_t> bytes) {
+template <class Bytes>
+bool is_gzip(const Bytes& bytes) {
   return bytes.size() >= 2 && bytes[0] == 0x1F && bytes[1] == 0x8B;
 }
 
 /// The content of a gzip file (RFC 1952; several members in a row are one content), at most `limit` bytes of it.
 /// Memory grows with what is really there, never with what a header claims. Throws `error` naming `path` when the
 /// stream is damaged, cut short, followed by other bytes, or longer than `limit`.
-inline std::vector<std::uint8_t> gunzip(std::span<const std::uint8_t> bytes, const std::string& path,
-                                        std::size_t limit = std::size_t{1} << 32) {
+template <class = when_called>
+std::vector<std::uint8_t> gunzip(std::span<const std::uint8_t> bytes, const std::string& path,
+                                 std::size_t limit = std::size_t{1} << 32) {
   detail::gzip_stream stream;
 
   std::vector<std::uint8_t> content;
@@ -51,8 +54,8 @@ inline std::vector<std::uint8_t> gunzip(std::span<const std::uint8_t> bytes, con
   int state = Z_OK;
   do {
     if (state == Z_STREAM_END) {  // another member follows
-      detail::require_file(is_gzip({bytes.data() + at, bytes.size() - at}), path, "the gzip stream",
-                           "followed by other bytes", "the whole file");
+      detail::require_file(is_gzip(bytes.subspan(at)), path, "the gzip stream", "followed by other bytes",
+                           "the whole file");
       inflateReset(&stream);
     }
     do {
@@ -89,10 +92,11 @@ inline std::span<const std::uint8_t> gunzip_head(std::span<const std::uint8_t> b
 }
 
 /// A whole file, unpacked if its first bytes say gzip: at most `limit` bytes. Throws as `read_file` and `gunzip` do.
-inline std::vector<std::uint8_t> read_plain_or_gzip(const std::filesystem::path& path,
-                                                    std::size_t limit = std::size_t{1} << 32) {
+template <class = when_called>
+std::vector<std::uint8_t> read_plain_or_gzip(const std::filesystem::path& path,
+                                             std::size_t limit = std::size_t{1} << 32) {
   auto bytes = read_file(path, limit);
-  return is_gzip(bytes) ? gunzip(bytes, path.string(), limit) : bytes;
+  return is_gzip(bytes) ? gunzip({bytes.data(), bytes.size()}, path.string(), limit) : bytes;
 }
 
 /// The same for a format whose header tells the size: a packed file is unpacked to at most `size(head)` bytes, `head`
@@ -103,8 +107,8 @@ std::vector<std::uint8_t> read_plain_or_gzip(const std::filesystem::path& path, 
   auto bytes = read_file(path, std::size_t{1} << 32);
   if (!is_gzip(bytes)) return bytes;
   std::array<std::uint8_t, 64> head;
-  const std::size_t limit = size(gunzip_head(bytes, head));
-  return gunzip(bytes, path.string(), limit);
+  const std::size_t limit = size(gunzip_head({bytes.data(), bytes.size()}, head));
+  return gunzip({bytes.data(), bytes.size()}, path.string(), limit);
 }
 
 }  // namespace softscore

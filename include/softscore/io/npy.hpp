@@ -11,6 +11,7 @@
 #include <string>
 #include <string_view>
 
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/core/xtensor.hpp>
 #include <softscore/io/atomic_file.hpp>
@@ -24,6 +25,7 @@ static_assert(std::endian::native == std::endian::little, "the .npy files writte
 namespace detail {
 
 // Reads the one line of Python that a .npy header is, as far as NumPy writes it: a dictionary of three entries.
+template <class = when_called>
 class npy_header_reader {
  public:
   npy_header_reader(std::string_view text, std::string_view path) : rest_{text}, path_{path} {}
@@ -116,7 +118,8 @@ class npy_header_reader {
 }  // namespace detail
 
 /// Writes images as NumPy's .npy (format 1.0: float32, C order, rank four). The file appears whole or not at all.
-inline void write_npy(const std::filesystem::path& path, view<const float, host_space> images) {
+template <class = when_called>
+void write_npy(const std::filesystem::path& path, view<const float, host_space> images) {
   const shape& s = images.extent();
   std::string header = "{'descr': '<f4', 'fortran_order': False, 'shape': (" + std::to_string(s.images) + ", " +
                        std::to_string(s.channels) + ", " + std::to_string(s.height) + ", " + std::to_string(s.width) +
@@ -127,17 +130,19 @@ inline void write_npy(const std::filesystem::path& path, view<const float, host_
   start += static_cast<char>(header.size() & 0xFFu);
   start += static_cast<char>(header.size() >> 8);
   atomic_file file{path};
-  file.write(start + header);
+  file.write(std::string_view{start += header});
   file.write(std::as_bytes(std::span{images.image(0).data(), images.size()}));
   file.commit();
 }
-inline void write_npy(const std::filesystem::path& path, const image_batch& images) {
+template <class = when_called>
+void write_npy(const std::filesystem::path& path, const image_batch& images) {
   write_npy(path, as_view(images));
 }
 
 /// Reads images from a .npy file as `write_npy` makes it. Throws `error` naming the file for every other content,
 /// the element type, the order, the rank and the length included.
-inline image_batch read_npy(const std::filesystem::path& path) {
+template <class = when_called>
+image_batch read_npy(const std::filesystem::path& path) {
   const std::string name = path.string();
   const auto bytes = read_file(path);
   const std::string_view text{reinterpret_cast<const char*>(bytes.data()), bytes.size()};
@@ -146,7 +151,7 @@ inline image_batch read_npy(const std::filesystem::path& path) {
   const std::size_t length = std::size_t{bytes[8]} + 256 * std::size_t{bytes[9]};
   detail::require_file(length <= text.size() - 10, name, "the length of the header", length,
                        "no more than the file has");
-  const shape extent = detail::npy_header_reader{text.substr(10, length), name}.read();
+  const shape extent = detail::npy_header_reader<>{text.substr(10, length), name}.read();
 
   const std::size_t content = text.size() - 10 - length;
   const std::size_t sides[] = {extent.images, extent.channels, extent.height, extent.width};

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/core/xtensor.hpp>
 #include <softscore/io/atomic_file.hpp>
@@ -30,7 +31,8 @@ inline std::uint8_t to_byte(float value) {
 
 /// The PNG file of one image: 8 bits, grey for one channel and RGB for three. Pixels are clipped to [0, 1]. Throws
 /// `error` when there is not one image, or its channels are neither one nor three.
-inline std::vector<std::uint8_t> encode_png(view<const float, host_space> image) {
+template <class = when_called>
+std::vector<std::uint8_t> encode_png(view<const float, host_space> image) {
   const shape& s = image.extent();
   require(s.images == 1 && (s.channels == 1 || s.channels == 3) && s.plane() > 0, "the shape of a PNG image", s,
           "one image of one or three channels");
@@ -53,19 +55,27 @@ inline std::vector<std::uint8_t> encode_png(view<const float, host_space> image)
   file.resize(size);
   return file;
 }
-inline std::vector<std::uint8_t> encode_png(const image_batch& image) { return encode_png(as_view(image)); }
+template <class = when_called>
+std::vector<std::uint8_t> encode_png(const image_batch& image) {
+  return encode_png(as_view(image));
+}
 
 /// Writes one image, grey or RGB, to a PNG file that appears whole or not at all.
-inline void write_png(const std::filesystem::path& path, view<const float, host_space> image) {
+template <class = when_called>
+void write_png(const std::filesystem::path& path, view<const float, host_space> image) {
   const auto file = encode_png(image);
-  write_file(path, std::as_bytes(std::span{file}));
+  write_file(path, std::as_bytes(std::span<const std::uint8_t>{file.data(), file.size()}));
 }
-inline void write_png(const std::filesystem::path& path, const image_batch& image) { write_png(path, as_view(image)); }
+template <class = when_called>
+void write_png(const std::filesystem::path& path, const image_batch& image) {
+  write_png(path, as_view(image));
+}
 
 /// The image in a PNG file's bytes, in [0, 1]: one channel if the file is grey, three if it has colour; a transparent
 /// pixel is laid on black. Throws `error` naming `path` when the bytes are no whole PNG file or claim more pixels
 /// than they could hold.
-inline image_batch decode_png(std::span<const std::uint8_t> bytes, const std::string& path) {
+template <class = when_called>
+image_batch decode_png(std::span<const std::uint8_t> bytes, const std::string& path) {
   static constexpr std::uint8_t end_chunk[12] = {0, 0, 0, 0, 'I', 'E', 'N', 'D', 0xAE, 0x42, 0x60, 0x82};
   struct reader : png_image {
     reader() : png_image{} { version = PNG_IMAGE_VERSION; }
@@ -99,6 +109,10 @@ inline image_batch decode_png(std::span<const std::uint8_t> bytes, const std::st
 }
 
 /// Reads one image from a PNG file, as `decode_png` does.
-inline image_batch read_png(const std::filesystem::path& path) { return decode_png(read_file(path), path.string()); }
+template <class = when_called>
+image_batch read_png(const std::filesystem::path& path) {
+  const std::vector<std::uint8_t> bytes = read_file(path);
+  return decode_png({bytes.data(), bytes.size()}, path.string());
+}
 
 }  // namespace softscore

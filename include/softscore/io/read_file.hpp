@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/io/file_error.hpp>
 
@@ -18,8 +19,8 @@ namespace softscore {
 
 /// The bytes of a regular file of at most `limit` bytes. Throws `error` with the system's reason when it cannot be
 /// read, when it is not a regular file, when it is too long and when it changes its length meanwhile.
-inline std::vector<std::uint8_t> read_file(const std::filesystem::path& path,
-                                           std::size_t limit = std::size_t{1} << 32) {
+template <class = when_called>
+std::vector<std::uint8_t> read_file(const std::filesystem::path& path, std::size_t limit = std::size_t{1} << 32) {
   const std::string name = path.string();
   struct descriptor {
     int number;

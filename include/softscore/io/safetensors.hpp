@@ -18,6 +18,7 @@
 #include <utility>
 #include <vector>
 
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/io/atomic_file.hpp>
 #include <softscore/io/file_error.hpp>
@@ -64,7 +65,8 @@ template <>
 inline constexpr std::string_view tensor_type<std::uint64_t>{"U64"};
 
 /// "[2, 3]", for error sentences.
-inline std::string shape_text(std::span<const std::size_t> extent) {
+template <class Sizes>
+std::string shape_text(const Sizes& extent) {
   std::string text = "[";
   for (const std::size_t n : extent) {
     if (text.size() > 1) text += ", ";
@@ -191,6 +193,7 @@ class safetensors_header_reader : public json_handler {
   bool Null() { return misplaced("null"); }
 
  private:
+  using named_entry = std::pair<const std::string, tensor_entry>;
   enum class place { outside, top, top_value, metadata, metadata_value, tensor, type, list_start, list, finished };
 
   void demand(bool holds, const std::string& value, std::string_view rule) const {
@@ -203,8 +206,9 @@ class safetensors_header_reader : public json_handler {
 
   // Every range must fit its type and shape, and the ranges together must cover the data once, without a hole.
   void check_ranges(std::size_t data_size) const {
-    std::vector<std::pair<const tensor_entry*, std::string_view>> order;
-    for (const auto& [name, entry] : header_.tensors) {
+    std::vector<const named_entry*> order;
+    for (const named_entry& each : header_.tensors) {
+      const auto& [name, entry] = each;
       const std::string subject = "the tensor " + printable(name, 80);
       require_file(entry.begin <= entry.end && entry.end <= data_size, path_, subject,
                    "at bytes " + std::to_string(entry.begin) + " to " + std::to_string(entry.end),
@@ -219,17 +223,17 @@ class safetensors_header_reader : public json_handler {
       require_file(fits && bytes == entry.end - entry.begin, path_, subject,
                    std::to_string(entry.end - entry.begin) + " bytes long",
                    "as long as " + entry.type + " " + shape_text(entry.extent) + " asks for");
-      order.emplace_back(&entry, name);
+      order.push_back(&each);
     }
-    std::sort(order.begin(), order.end(), [](const auto& a, const auto& b) {
-      return std::pair{a.first->begin, a.first->end} < std::pair{b.first->begin, b.first->end};
+    std::sort(order.begin(), order.end(), [](const named_entry* a, const named_entry* b) {
+      return std::pair{a->second.begin, a->second.end} < std::pair{b->second.begin, b->second.end};
     });
     std::size_t covered = 0;
-    for (const auto& [entry, name] : order) {
-      require_file(entry->begin == covered, path_, "the tensor " + printable(name, 80),
-                   "at byte " + std::to_string(entry->begin),
+    for (const named_entry* each : order) {
+      require_file(each->second.begin == covered, path_, "the tensor " + printable(each->first, 80),
+                   "at byte " + std::to_string(each->second.begin),
                    "at byte " + std::to_string(covered) + ", where the one before it ends");
-      covered = entry->end;
+      covered = each->second.end;
     }
     require_file(covered == data_size, path_, "the data", std::to_string(data_size) + " bytes long",
                  std::to_string(covered) + " bytes long, where the last tensor ends");
@@ -247,13 +251,13 @@ class safetensors_header_reader : public json_handler {
 }  // namespace detail
 
 /// A safetensors file in memory: named arrays with a type and a shape, and a table of strings.
-class safetensors_file {
+template <class Encoding>
+class basic_safetensors_file {
  public:
   /// Reads and checks a whole file. Throws `error` naming the file and the broken rule: the length of the header
   /// (8 bytes, at most 100 MB, inside the file), its JSON, double names, types, shapes, and byte ranges that must
   /// cover the data exactly once.
-  template <class Encoding = detail::json_encoding>
-  explicit safetensors_file(const std::filesystem::path& path) : path_{path.string()}, bytes_{read_file(path)} {
+  explicit basic_safetensors_file(const std::filesystem::path& path) : path_{path.string()}, bytes_{read_file(path)} {
     constexpr std::size_t longest_header = 100'000'000;
     detail::require_file(bytes_.size() >= 8, path_, "the size", bytes_.size(), "at least 8 bytes");
     std::uint64_t length = 0;
@@ -297,7 +301,7 @@ class safetensors_file {
   }
   template <class T>
   std::vector<T> tensor(std::string_view name, std::initializer_list<std::size_t> extent) const {
-    return tensor<T>(name, std::span{extent.begin(), extent.size()});
+    return tensor<T>(name, std::span<const std::size_t>{extent.begin(), extent.size()});
   }
   /// Copies a tensor of shape `extent` to memory of the caller, which must have room for exactly that many.
   template <class T>
@@ -357,10 +361,13 @@ class safetensors_file {
   detail::safetensors_header header_;
 };
 
+/// The file in the one encoding that the format has.
+using safetensors_file = basic_safetensors_file<detail::json_encoding>;
+
 /// Reads a safetensors file; the same as its constructor.
 template <class Encoding = detail::json_encoding>
-safetensors_file read_safetensors(const std::filesystem::path& path) {
-  return safetensors_file{path};
+basic_safetensors_file<Encoding> read_safetensors(const std::filesystem::path& path) {
+  return basic_safetensors_file<Encoding>{path};
 }
 
 /// One array to write. It refers to the elements and does not own them.
@@ -435,14 +442,14 @@ void write_safetensors(const std::filesystem::path& path, std::span<const named_
   const std::uint64_t length = text.size();
   atomic_file file{path};
   file.write(std::as_bytes(std::span{&length, 1}));
-  file.write(text);
+  file.write(std::string_view{text});
   for (const auto* tensor : order) file.write(tensor->bytes);
   file.commit();
 }
 template <class Encoding = detail::json_encoding>
 void write_safetensors(const std::filesystem::path& path, std::initializer_list<named_tensor> tensors,
                        const std::map<std::string, std::string>& metadata = {}) {
-  write_safetensors<Encoding>(path, std::span{tensors.begin(), tensors.size()}, metadata);
+  write_safetensors<Encoding>(path, std::span<const named_tensor>{tensors.begin(), tensors.size()}, metadata);
 }
 
 }  // namespace softscore

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/core/xtensor.hpp>
 
@@ -10,8 +11,9 @@ namespace softscore {
 
 /// One image that shows all images of a batch side by side, `columns` in a row, with `gap` pixels of value
 /// `background` between and around them. Throws `error` when there is no image or no column.
-inline image_batch tiled(view<const float, host_space> images, std::size_t columns, std::size_t gap = 2,
-                         float background = 0.5f) {
+template <class = when_called>
+image_batch tiled(view<const float, host_space> images, std::size_t columns, std::size_t gap = 2,
+                  float background = 0.5f) {
   const shape& s = images.extent();
   require(s.size() > 0, "the shape of the images to tile", s, "at least one pixel");
   require(columns > 0, "the number of columns", columns, "positive");
@@ -32,7 +34,8 @@ inline image_batch tiled(view<const float, host_space> images, std::size_t colum
   }
   return grid;
 }
-inline image_batch tiled(const image_batch& images, std::size_t columns, std::size_t gap = 2, float background = 0.5f) {
+template <class = when_called>
+image_batch tiled(const image_batch& images, std::size_t columns, std::size_t gap = 2, float background = 0.5f) {
   return tiled(as_view(images), columns, gap, background);
 }
 

@@ -1,12 +1,13 @@
 #pragma once
 
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <utility>
 #include <vector>
 
+#include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/eigen.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/core/noise.hpp>
@@ -15,7 +16,8 @@ namespace softscore {
 
 /// The squared 2-Wasserstein distance of two sets of numbers: the integral of the squared difference of their
 /// quantiles. Exact, also for sets of different sizes. Throws `error` if one is empty.
-inline double wasserstein_of_numbers(std::vector<double> x, std::vector<double> y) {
+template <class = when_called>
+double wasserstein_of_numbers(std::vector<double> x, std::vector<double> y) {
   require(!x.empty() && !y.empty(), "the number of points", std::min(x.size(), y.size()), "at least 1");
   std::sort(x.begin(), x.end());
   std::sort(y.begin(), y.end());

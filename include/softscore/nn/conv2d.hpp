@@ -13,7 +13,8 @@ struct conv2d_parameters {
   conv2d_shape sizes;
   std::size_t weight{}, bias{};
 
-  conv2d_parameters(parameter_layout& layout, const std::string& prefix, const conv2d_shape& of)
+  template <class Layout>
+  conv2d_parameters(Layout& layout, const std::string& prefix, const conv2d_shape& of)
       : sizes{of},
         weight{
             layout.add_weight_and_bias(prefix, {of.out_channels, of.in_channels, of.kernel, of.kernel}, of.fan_in())},

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include <softscore/backend/archetype_operations.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/nn/concept.hpp>
 #include <softscore/nn/conv2d.hpp>
@@ -32,6 +33,7 @@ struct digit_cnn_layers {
   std::vector<time_parameters> time;     // one
 
   /// `outputs` is how many times the image's channels come out.
+  template <class = when_called>
   digit_cnn_layers(const std::vector<std::size_t>& widths, const shape& image, std::size_t outputs = 1) {
     std::size_t in = image.channels;
     for (std::size_t k = 0; k < widths.size(); ++k) {
@@ -111,6 +113,7 @@ class digit_cnn {
 
   /// `image` is the shape of what it maps, whatever its number of images. Parameters are 0 until they are set or
   /// initialised. Throws `error` for an empty list of widths and for sizes out of range.
+  template <class = when_called>
   explicit digit_cnn(std::vector<std::size_t> widths = {16, 32, 32, 16}, const shape& image = {1, 1, 28, 28},
                      std::size_t outputs = 1)
       : widths_{checked(std::move(widths), image, outputs)},
@@ -128,12 +131,13 @@ class digit_cnn {
   /// Names, shapes and offsets of the parameters, as PyTorch has them.
   const parameter_layout& layout() const { return layers_.layout; }
 
-  std::span<const float> parameters() const { return parameters_; }
+  std::span<const float> parameters() const { return {parameters_.data(), parameters_.size()}; }
   /// To write parameters in place. Take it anew for every change: only the call tells workspaces that they are stale.
   std::span<float> mutable_parameters() {
     stamp_ = next_stamp();
-    return parameters_;
+    return {parameters_.data(), parameters_.size()};
   }
+  template <class = when_called>
   void set_parameters(std::span<const float> values) {
     require(values.size() == parameter_count(), "the number of parameters", values.size(), "that of the network");
     std::copy(values.begin(), values.end(), mutable_parameters().begin());
@@ -215,6 +219,7 @@ class digit_cnn {
   }
 
  private:
+  template <class = when_called>
   static std::vector<std::size_t> checked(std::vector<std::size_t> widths, const shape& image, std::size_t outputs) {
     require(outputs >= 1 && outputs <= most_outputs, "the number of outputs", outputs, "between 1 and 16");
     require(!widths.empty() && widths.size() <= 64, "the number of widths", widths.size(), "between 1 and 64");

@@ -13,7 +13,8 @@ struct layer_norm_parameters {
   shape sizes;  // 1 x C x H x W
   std::size_t gain{}, bias{};
 
-  layer_norm_parameters(parameter_layout& layout, const std::string& prefix, const shape& of)
+  template <class Layout>
+  layer_norm_parameters(Layout& layout, const std::string& prefix, const shape& of)
       : sizes{of.with_images(1)},
         gain{layout.add(prefix + ".weight", {of.channels, of.height, of.width}, 1, 0)},
         bias{layout.add(prefix + ".bias", {of.channels, of.height, of.width}, 0, 0)} {}

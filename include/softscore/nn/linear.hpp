@@ -12,7 +12,8 @@ namespace softscore {
 /// between the passes.
 class linear {
  public:
-  linear(parameter_layout& layout, const std::string& prefix, std::size_t inputs, std::size_t outputs)
+  template <class Layout>
+  linear(Layout& layout, const std::string& prefix, std::size_t inputs, std::size_t outputs)
       : inputs_{inputs},
         outputs_{outputs},
         weight_{layout.add_weight_and_bias(prefix, {outputs, inputs}, inputs)},

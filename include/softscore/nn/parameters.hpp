@@ -1,6 +1,5 @@
 #pragma once
 
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -9,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/core/noise.hpp>
 
@@ -33,6 +34,7 @@ struct parameter {
 class parameter_layout {
  public:
   /// Appends an array and returns its offset.
+  template <class = when_called>
   std::size_t add(std::string name, std::vector<std::size_t> sizes, double start, double spread) {
     parameter added{std::move(name), std::move(sizes), count_, start, spread};
     count_ += added.size();
@@ -41,6 +43,7 @@ class parameter_layout {
   }
   /// Appends `prefix`.weight and `prefix`.bias of a convolution or dense layer; both start uniform in
   /// [-1, 1] / sqrt(fan_in). Returns the offset of the weight.
+  template <class = when_called>
   std::size_t add_weight_and_bias(const std::string& prefix, std::vector<std::size_t> sizes, std::size_t fan_in) {
     const double spread = 1 / std::sqrt(static_cast<double>(fan_in));
     const std::size_t outputs = sizes.front(), weight = add(prefix + ".weight", std::move(sizes), 0, spread);
@@ -54,6 +57,7 @@ class parameter_layout {
   auto end() const { return all_.end(); }
 
   /// The array of that name; throws `error` where there is none.
+  template <class = when_called>
   const parameter& at(std::string_view name) const {
     for (const parameter& p : all_)
       if (p.name == name) return p;
@@ -66,7 +70,8 @@ class parameter_layout {
 };
 
 /// Fills the flat array with the values to start training from, which depend on the seed and the place only.
-inline void draw_initial_values(const parameter_layout& layout, std::uint64_t seed, std::span<float> values) {
+template <class = when_called>
+void draw_initial_values(const parameter_layout& layout, std::uint64_t seed, std::span<float> values) {
   const noise_key key{seed, noise_stream::initial_weights};
   std::uint64_t array = 0;
   for (const parameter& p : layout) {

@@ -1,12 +1,12 @@
 #pragma once
 
 #include <array>
-#include <cmath>
 #include <cstddef>
 #include <numbers>
 #include <string>
 #include <vector>
 
+#include <softscore/core/cmath.hpp>
 #include <softscore/core/per_image.hpp>
 #include <softscore/core/quantity.hpp>
 #include <softscore/nn/linear.hpp>
@@ -31,7 +31,8 @@ struct time_parameters {
   static constexpr std::size_t features = 32, hidden = 128;
   std::array<linear, 4> layers;
 
-  time_parameters(parameter_layout& layout, const std::string& prefix, std::size_t channels)
+  template <class Layout>
+  time_parameters(Layout& layout, const std::string& prefix, std::size_t channels)
       : layers{linear{layout, prefix + ".0", features, hidden}, linear{layout, prefix + ".2", hidden, hidden},
                linear{layout, prefix + ".4", hidden, hidden}, linear{layout, prefix + ".6", hidden, channels}} {}
 };

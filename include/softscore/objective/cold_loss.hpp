@@ -1,9 +1,9 @@
 #pragma once
 
-#include <cmath>
 #include <cstddef>
 #include <span>
 
+#include <softscore/core/cmath.hpp>
 #include <softscore/objective/naive_score.hpp>
 
 namespace softscore {
@@ -16,7 +16,7 @@ struct cold_loss {
   restoration_norm norm{restoration_norm::l2};
 
   template <Scalar T, class Be>
-  auto workspace(Be& be, const shape& most) const {
+  detail::residual_memory<array_of<Be, T>> workspace(Be& be, const shape& most) const {
     return detail::make_residual_memory<T>(be, most);
   }
 

@@ -1,9 +1,9 @@
 #pragma once
 
-#include <concepts>
 #include <cstddef>
 #include <utility>
 
+#include <softscore/core/movable.hpp>
 #include <softscore/corruption/concept.hpp>
 #include <softscore/denoiser/concept.hpp>
 
@@ -22,7 +22,7 @@ using objective_memory = decltype(std::declval<const O&>().template workspace<T>
 /// `o.workspace<T>(be, shape)` makes the scratch arrays of batches of at most that shape.
 template <class O, class Be, class T>
 concept HasObjectiveWorkspace = requires(const O o, Be& be, shape s) {
-  { o.template workspace<T>(be, s) } -> std::movable;
+  { o.template workspace<T>(be, s) } -> Movable;
 };
 
 /// `o.evaluate(be, corruption, denoiser, denoiser_memory, batch, phi, gradient, losses, memory)`: from the network's

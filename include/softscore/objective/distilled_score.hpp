@@ -41,17 +41,17 @@ class distilled_score {
   };
 
   template <Scalar T, class Be>
-  auto workspace(Be& be, const shape& most) const {
+  scratch<array_of<Be, T>, workspace_of<Teacher, Be, T>> workspace(Be& be, const shape& most) const {
     const std::vector<double> numbers(most.images);
-    return scratch<array_of<Be, T>, workspace_of<Teacher, Be, T>>{be.template make<T>(most),
-                                                                  be.template make<T>(most),
-                                                                  be.template make<T>(most),
-                                                                  teacher_.template workspace<T>(be, most),
-                                                                  std::vector<diffusion_time>(most.images),
-                                                                  numbers,
-                                                                  numbers,
-                                                                  numbers,
-                                                                  numbers};
+    return {be.template make<T>(most),
+            be.template make<T>(most),
+            be.template make<T>(most),
+            teacher_.template workspace<T>(be, most),
+            std::vector<diffusion_time>(most.images),
+            numbers,
+            numbers,
+            numbers,
+            numbers};
   }
 
   /// The workspace holds what a step needs; the loss of a time below 1 / steps is that of a step to 0.
@@ -99,9 +99,7 @@ class distilled_score {
 
  private:
   static batch batch_of(std::size_t images) { return {0, images}; }
-  static per_image<double> each(const std::vector<double>& numbers) {
-    return per_image<double>{std::span<const double>{numbers}};
-  }
+  static per_image<double> each(const std::vector<double>& numbers) { return each_of(numbers); }
   // `share` of a step of the student earlier.
   diffusion_time before(diffusion_time t, double share) const {
     return diffusion_time{std::max(0.0, t.value - share / static_cast<double>(steps_))};

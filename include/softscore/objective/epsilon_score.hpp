@@ -12,7 +12,7 @@ struct epsilon_score {
   static constexpr bool needs_normal_noise = true, needs_epsilon_prediction = true;
 
   template <Scalar T, class Be>
-  auto workspace(Be& be, const shape& most) const {
+  detail::residual_memory<array_of<Be, T>> workspace(Be& be, const shape& most) const {
     return detail::make_residual_memory<T>(be, most);
   }
 
@@ -24,7 +24,7 @@ struct epsilon_score {
     const auto residual = memory.residual.view().images(0, phi.extent().images);
     be.combine(residual, one{1.0, phi}, one{-1.0, batch.xi});
     detail::mean_square<Be, T>(be, residual, losses, memory.scales, [](std::size_t) { return 1.0; });
-    be.combine(gradient, one{per_image<double>{std::span<const double>{memory.scales}}, residual});
+    be.combine(gradient, one{each_of(memory.scales), residual});
   }
 };
 static_assert(Objective<epsilon_score, archetype_corruption, archetype_denoiser, archetype_backend, float>);

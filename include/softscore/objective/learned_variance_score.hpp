@@ -1,10 +1,10 @@
 #pragma once
 
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
 #include <numbers>
 
+#include <softscore/core/cmath.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/objective/weighted_residual.hpp>
 
@@ -49,7 +49,7 @@ struct learned_variance_score {
     A residual, values, ones;  // one image each
   };
   template <Scalar T, class Be>
-  auto workspace(Be& be, const shape& most) const {
+  scratch<array_of<Be, T>> workspace(Be& be, const shape& most) const {
     const shape one = most.with_images(1);
     scratch<array_of<Be, T>> made{be.template make<T>(one), be.template make<T>(one), be.template make<T>(one)};
     be.for_each(set_one{}, made.ones.view());

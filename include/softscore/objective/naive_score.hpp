@@ -12,7 +12,7 @@ namespace softscore {
 /// 000 Alg 3).
 struct naive_score {
   template <Scalar T, class Be>
-  auto workspace(Be& be, const shape& most) const {
+  detail::residual_memory<array_of<Be, T>> workspace(Be& be, const shape& most) const {
     return detail::make_residual_memory<T>(be, most);
   }
 
@@ -25,7 +25,7 @@ struct naive_score {
     denoiser.template from_output<Be, T>(be, batch.times, batch.noisy, phi, residual, denoiser_memory);
     be.combine(residual, term{1.0, residual}, term<T, space>{-1.0, batch.clean});
     detail::mean_square<Be, T>(be, residual, losses, memory.scales, [](std::size_t) { return 1.0; });
-    be.combine(residual, term<T, space>{per_image<double>{std::span<const double>{memory.scales}}, residual});
+    be.combine(residual, term<T, space>{each_of(memory.scales), residual});
     denoiser.template to_output<Be, T>(be, batch.times, residual, gradient, denoiser_memory);
   }
 };

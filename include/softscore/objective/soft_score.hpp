@@ -28,7 +28,7 @@ struct soft_score {
 
   /// Throws `error` unless 0 <= ahead <= 1.
   template <Scalar T, class Be>
-  auto workspace(Be& be, const shape& most) const {
+  detail::residual_memory<array_of<Be, T>> workspace(Be& be, const shape& most) const {
     require(ahead >= 0.0 && ahead <= 1.0, "ahead", ahead, "between 0 and 1");
     return detail::make_residual_memory<T>(be, most);
   }
@@ -50,16 +50,16 @@ struct soft_score {
       const double sigma = corruption.sigma(batch.times[i]);
       return 1.0 / (sigma * sigma);
     });
-    be.combine(corrupted, term<T, space>{per_image<double>{std::span<const double>{memory.scales}}, corrupted});
+    be.combine(corrupted, term<T, space>{each_of(memory.scales), corrupted});
     corruption.template signal_adjoint<Be, T>(be, compared, corrupted, residual);
     denoiser.template to_output<Be, T>(be, batch.times, residual, gradient, denoiser_memory);
   }
 
  private:
-  per_image<diffusion_time> earlier(per_image<diffusion_time> times, std::size_t images,
-                                    std::vector<diffusion_time>& buffer) const {
-    return detail::at_each_time<diffusion_time>(
-        times, images, buffer, [&](diffusion_time t) { return diffusion_time{std::max(0.0, t.value - ahead)}; });
+  template <class Time>
+  per_image<Time> earlier(per_image<Time> times, std::size_t images, std::vector<Time>& buffer) const {
+    return detail::at_each_time<Time>(times, images, buffer,
+                                      [&](Time t) { return Time{std::max(0.0, t.value - ahead)}; });
   }
 };
 static_assert(Objective<soft_score, archetype_corruption, archetype_denoiser, archetype_backend, float>);

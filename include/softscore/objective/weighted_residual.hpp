@@ -33,9 +33,9 @@ struct residual_memory {
 };
 
 template <class T, class Be>
-auto make_residual_memory(Be& be, const shape& most) {
-  return residual_memory<array_of<Be, T>>{be.template make<T>(most), be.template make<T>(most),
-                                          std::vector<double>(most.images), std::vector<diffusion_time>(most.images)};
+residual_memory<array_of<Be, T>> make_residual_memory(Be& be, const shape& most) {
+  return {be.template make<T>(most), be.template make<T>(most), std::vector<double>(most.images),
+          std::vector<diffusion_time>(most.images)};
 }
 
 }  // namespace softscore::detail

@@ -26,10 +26,9 @@ struct weighted_score {
     std::vector<double> scales, of_clean, of_noise;
   };
   template <Scalar T, class Be>
-  auto workspace(Be& be, const shape& most) const {
-    return scratch<array_of<Be, T>>{be.template make<T>(most), be.template make<T>(most),
-                                    std::vector<double>(most.images), std::vector<double>(most.images),
-                                    std::vector<double>(most.images)};
+  scratch<array_of<Be, T>> workspace(Be& be, const shape& most) const {
+    return {be.template make<T>(most), be.template make<T>(most), std::vector<double>(most.images),
+            std::vector<double>(most.images), std::vector<double>(most.images)};
   }
 
   template <class Be, class C, class D, class DM, class T, class M>
@@ -51,9 +50,7 @@ struct weighted_score {
   template <class T, class Be>
   using one = term<T, typename Be::space>;
 
-  static per_image<double> each(const std::vector<double>& numbers) {
-    return per_image<double>{std::span<const double>{numbers}};
-  }
+  static per_image<double> each(const std::vector<double>& numbers) { return each_of(numbers); }
 
   // phi minus what it should be, of_clean x_0 + of_noise z, with the weight brought to its units.
   template <class Be, class C, class D, class T, class M>

@@ -1,10 +1,11 @@
 #pragma once
 
-#include <cmath>
 #include <cstddef>
 #include <utility>
 #include <vector>
 
+#include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/operator/kronecker_svd.hpp>
 #include <softscore/operator/transform_axis.hpp>
 
@@ -30,6 +31,7 @@ struct bicubic_downsampling {
                view<T, typename Be::space> out) const {
     transform<true, T>(be, levels, in, out);
   }
+  template <class = when_called>
   kronecker_svd svd(level w, const shape& image) const {
     const auto along = [&](std::size_t n) {
       const shape table{1, 1, n, n};

@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include <softscore/core/config.hpp>
 #include <softscore/operator/gathered.hpp>
 #include <softscore/operator/kronecker_svd.hpp>
 
@@ -37,6 +38,7 @@ struct degradation<box_downsampling> : gathered<degradation<box_downsampling>> {
   SOFTSCORE_HD static T adjoint_pixel(const box_downsampling& op, level w, const shape& s, pixel p, const T* image) {
     return apply_pixel(op, w, s, p, image);
   }
+  template <class = when_called>
   static kronecker_svd svd(const box_downsampling&, level w, const shape& image) {
     const std::size_t factor = static_cast<std::size_t>(w.value + 0.5) + 1;
     const auto along = [&](std::size_t n) {

@@ -1,8 +1,8 @@
 #pragma once
 
-#include <cmath>
 #include <cstddef>
 
+#include <softscore/core/cmath.hpp>
 #include <softscore/operator/diagonal.hpp>
 
 namespace softscore {

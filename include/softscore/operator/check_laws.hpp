@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -13,6 +12,8 @@
 #include <vector>
 
 #include <softscore/backend/serial/backend.hpp>
+#include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/operator/concept.hpp>
 
@@ -33,14 +34,17 @@ struct law_report {
   std::vector<law_finding> findings;
 
   bool holds() const {
-    return std::all_of(findings.begin(), findings.end(), [](const law_finding& f) { return f.holds(); });
+    for (const law_finding& f : findings)
+      if (!f.holds()) return false;
+    return true;
   }
   /// The largest singular value found by power iteration at the levels tried.
   double norm{};
 };
 
 /// A line per law: whether it holds, its name, the largest error and its bound.
-inline std::ostream& operator<<(std::ostream& out, const law_report& report) {
+template <class = when_called>
+std::ostream& operator<<(std::ostream& out, const law_report& report) {
   for (const law_finding& f : report.findings) {
     out << (f.holds() ? "holds  " : "BROKEN ") << f.law << ": ";
     if (std::isinf(f.bound))
@@ -147,7 +151,7 @@ class law_checker {
     for (std::size_t i = 0; i < images; ++i)
       levels.push_back(level{trials_.level_max * static_cast<double>(i) /
                              static_cast<double>(std::max<std::size_t>(1, images - 1))});
-    const per_image<level> each{std::span<const level>{levels}};
+    const per_image<level> each = each_of(levels);
 
     const double norm = std::max(1.0, largest_norm(bench, each));
     keep_largest(norm_, norm_of_);
@@ -219,7 +223,7 @@ class law_checker {
     auto x = bench.normal(trials_.seed + 5);
     auto scale = bench.norms(x);
     for (double& v : scale) v *= norm;
-    auto together = bench.mapped(applied(per_image<level>{std::span<const level>{levels}}), x);
+    auto together = bench.mapped(applied(each_of(levels)), x);
     auto alone = bench.make();
     for (std::size_t i = 0; i < levels.size(); ++i)
       degradation<Op>::apply(op_, be_, per_image<level>{levels[i]}, in_view(x.view().images(i, 1)),
@@ -234,7 +238,7 @@ class law_checker {
     norm_of_ = 0.0;
     for (int turn = 0; turn < 40; ++turn) {
       for (double& v : length) v = v > 0.0 ? 1.0 / v : 0.0;
-      be_.combine(x.view(), term<T, typename Be::space>{per_image<double>{std::span<const double>{length}}, x.view()});
+      be_.combine(x.view(), term<T, typename Be::space>{each_of(length), x.view()});
       auto cx = bench.mapped(applied(each), x);
       const auto grown = bench.norms(cx);
       norm_of_ = 0.0;
@@ -257,16 +261,13 @@ class law_checker {
     std::vector<double> gains, scale = bench.norms(x);
     for (const level w : levels) gains.push_back(degradation<Op>::gain(op_, w));
     for (double& v : scale) v *= norm;
-    be_.combine(expected.view(),
-                term<T, typename Be::space>{per_image<double>{std::span<const double>{gains}}, x.view()});
-    auto cx = bench.mapped(applied(per_image<level>{std::span<const level>{levels}}), x);
+    be_.combine(expected.view(), term<T, typename Be::space>{each_of(gains), x.view()});
+    auto cx = bench.mapped(applied(each_of(levels)), x);
     found("Cx = gain x", distance(bench, cx, expected, scale), rounding);
     if constexpr (DifferentiableGain<Op> && DifferentiableInLevel<Op, Be, T>) {
       for (std::size_t i = 0; i < gains.size(); ++i) gains[i] = degradation<Op>::gain_derivative(op_, levels[i]);
-      be_.combine(expected.view(),
-                  term<T, typename Be::space>{per_image<double>{std::span<const double>{gains}}, x.view()});
-      degradation<Op>::derivative(op_, be_, per_image<level>{std::span<const level>{levels}}, in_view(x.view()),
-                                  cx.view());
+      be_.combine(expected.view(), term<T, typename Be::space>{each_of(gains), x.view()});
+      degradation<Op>::derivative(op_, be_, each_of(levels), in_view(x.view()), cx.view());
       found("dC/dw x = gain' x", distance(bench, cx, expected, scale), rounding);
     }
   }
@@ -281,9 +282,9 @@ class law_checker {
       seconds.push_back(level{0.4 * levels[levels.size() - 1 - i].value});
       both.push_back(degradation<Op>::compose(op_, firsts[i], seconds[i]));
     }
-    auto once = bench.mapped(applied(per_image<level>{std::span<const level>{firsts}}), x);
-    auto twice = bench.mapped(applied(per_image<level>{std::span<const level>{seconds}}), once);
-    auto at_once = bench.mapped(applied(per_image<level>{std::span<const level>{both}}), x);
+    auto once = bench.mapped(applied(each_of(firsts)), x);
+    auto twice = bench.mapped(applied(each_of(seconds)), once);
+    auto at_once = bench.mapped(applied(each_of(both)), x);
     found("C_b C_a = C_compose(a, b)", distance(bench, twice, at_once, scale), rounding);
   }
 

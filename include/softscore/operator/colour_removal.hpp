@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include <softscore/core/config.hpp>
 #include <softscore/operator/gathered.hpp>
 #include <softscore/operator/kronecker_svd.hpp>
 #include <softscore/operator/level_range.hpp>
@@ -40,6 +41,7 @@ struct degradation<colour_removal> : gathered<degradation<colour_removal>> {
   static level compose(const colour_removal&, level first, level second) {
     return level{1.0 - (1.0 - first.value) * (1.0 - second.value)};
   }
+  template <class = when_called>
   static kronecker_svd svd(const colour_removal&, level w, const shape& image) {
     const std::size_t n = image.channels;
     std::vector<double> matrix(n * n);

@@ -65,9 +65,9 @@ struct degradation {
   {
     op.check_level(w);
   }
-  static auto svd(const Op& op, level w, const shape& image)
-    requires requires { op.svd(w, image); }
-  {
+  // Its type is written out, for to deduce it is to compile the decomposition.
+  template <class Given>
+  static auto svd(const Given& op, level w, const shape& image) -> decltype(op.svd(w, image)) {
     return op.svd(w, image);
   }
 };

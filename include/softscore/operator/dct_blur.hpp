@@ -1,9 +1,9 @@
 #pragma once
 
-#include <cmath>
 #include <cstddef>
 #include <numbers>
 
+#include <softscore/core/cmath.hpp>
 #include <softscore/operator/spectral.hpp>
 
 namespace softscore {

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <cmath>
 #include <cstddef>
 #include <memory>
 #include <span>
@@ -8,6 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/core/xtensor_blas.hpp>
 #include <softscore/operator/dense_svd.hpp>
@@ -50,6 +51,7 @@ class dense_matrix {
     multiply<T>(be, in, out, [](const auto& rows, const auto& a) { return xt::linalg::dot(rows, xt::transpose(a)); });
     be.combine(out, term{1.0, out}, term<T, typename Be::space>{-1.0, in});
   }
+  template <class = when_called>
   dense_svd svd(level w, const shape& image) const {
     check(image);
     const std::size_t d = image.per_image();
@@ -95,8 +97,7 @@ class dense_matrix {
     if (levels.shared()) {
       be.combine(out, term<T, typename Be::space>{own[0], in}, term{mixed[0], out});
     } else {
-      be.combine(out, term<T, typename Be::space>{per_image<double>{std::span<const double>{own}}, in},
-                 term<T, typename Be::space>{per_image<double>{std::span<const double>{mixed}}, out});
+      be.combine(out, term<T, typename Be::space>{each_of(own), in}, term<T, typename Be::space>{each_of(mixed), out});
     }
   }
 

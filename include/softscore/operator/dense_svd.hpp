@@ -24,7 +24,9 @@ class dense_svd {
   /// Of a matrix or an expression of one. Throws `error` if it is not square or not finite.
   template <class Expression>
   explicit dense_svd(const Eigen::MatrixBase<Expression>& given) {
-    using square = Eigen::MatrixX<typename Expression::Scalar>;
+    using number = typename Expression::Scalar;
+    using square = Eigen::MatrixX<number>;
+    using by_rows = Eigen::Map<const row_matrix<number>>;
     const square matrix = given;
     require(matrix.rows() == matrix.cols(), "columns of the matrix", matrix.cols(), "as many as its rows");
     require(matrix.allFinite(), "an element of the matrix", "not finite", "finite");
@@ -35,27 +37,28 @@ class dense_svd {
     const square turned = matrix * close.eigenvectors();
     const auto d = static_cast<std::size_t>(matrix.rows());
     std::vector<double> rows(d * d);
-    as_matrix(rows.data(), d, d) = turned;
+    Eigen::Map<row_matrix<number>>{rows.data(), matrix.rows(), matrix.cols()} = turned;
     const auto parts = detail::decompose(d, rows);
     values_ = parts.values;
-    const square u = as_matrix(parts.u.data(), d, d), rest = as_matrix(parts.v.data(), d, d);
+    const square u = by_rows{parts.u.data(), matrix.rows(), matrix.cols()};
+    const square rest = by_rows{parts.v.data(), matrix.rows(), matrix.cols()};
     const square v = close.eigenvectors() * rest;
     vectors_ = std::make_shared<const vectors>(vectors{u, v, square{u.transpose()}, square{v.transpose()}});
   }
 
   /// C_w of any family, found by applying it to unit images.
-  template <class Op>
-    requires LinearOperator<Op, serial_backend, double>
+  template <class Op, Scalar Real = double>
+    requires LinearOperator<Op, serial_backend, Real>
   static dense_svd of(const Op& op, level w, const shape& image) {
     serial_backend be;
     const std::size_t d = image.per_image();
-    auto units = be.make<double>(image.with_images(d)), columns = be.make<double>(image.with_images(d));
+    auto units = be.template make<Real>(image.with_images(d)), columns = be.template make<Real>(image.with_images(d));
     for (std::size_t i = 0; i < d; ++i) units.view()[i * d + i] = 1.0;
     degradation<Op>::apply(op, be, per_image<level>{w}, units.view(), columns.view());
     return dense_svd{as_matrix(columns.view()).transpose()};
   }
 
-  std::span<const double> values() const { return values_; }
+  std::span<const double> values() const { return {values_.data(), values_.size()}; }
 
   template <class Be, Scalar T>
   void to_modes(Be& be, const_view<T, typename Be::space> in, view<T, typename Be::space> out) const {

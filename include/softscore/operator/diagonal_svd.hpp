@@ -1,7 +1,6 @@
 #pragma once
 
 #include <algorithm>
-#include <cmath>
 #include <concepts>
 #include <cstddef>
 #include <memory>
@@ -9,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/operator/concept.hpp>
 
 namespace softscore {
@@ -18,6 +19,7 @@ namespace softscore {
 class diagonal_svd {
  public:
   /// `entries` are the diagonal, one per element of an image.
+  template <class = when_called>
   explicit diagonal_svd(std::vector<double> entries) : values_{std::move(entries)} {
     if (std::any_of(values_.begin(), values_.end(), [](double v) { return v < 0.0; })) {
       std::vector<double> signs(values_.size());
@@ -29,8 +31,9 @@ class diagonal_svd {
     }
   }
 
-  std::span<const double> values() const { return values_; }
+  std::span<const double> values() const { return {values_.data(), values_.size()}; }
   /// The diagonal.
+  template <class = when_called>
   std::vector<double> entries() const {
     std::vector<double> all = values_;
     for (std::size_t i = 0; i < all.size() && signs_ != nullptr; ++i) all[i] *= (*signs_)[i];

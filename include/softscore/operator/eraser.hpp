@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <cstddef>
 #include <cstdlib>
 #include <memory>
@@ -10,6 +9,8 @@
 #include <utility>
 #include <vector>
 
+#include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/operator/diagonal.hpp>
 
@@ -24,6 +25,7 @@ class eraser {
   static constexpr bool never_amplifies = true;
 
   /// For images of `height` x `width` pixels, erased in `severities` steps; throws `error` if one of them is below 1.
+  template <class = when_called>
   explicit eraser(std::size_t height = 28, std::size_t width = 28, std::size_t severities = 100)
       : height_{height}, width_{width}, severities_{severities} {
     require(height >= 1, "height", height, "at least 1");
@@ -45,6 +47,7 @@ class eraser {
   };
 
   // Bresenham's line between neighbouring corners; a place that was visited before is passed over.
+  template <class = when_called>
   std::vector<place> path() const {
     static constexpr std::array<std::pair<int, int>, 16> corners{{{3, 0},
                                                                   {0, 4},
@@ -90,6 +93,7 @@ class eraser {
     return visited;
   }
 
+  template <class = when_called>
   void build() {
     const std::vector<place> places = path();
     heads_ = places.size();

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <algorithm>
-#include <cmath>
 #include <complex>
 #include <cstddef>
 #include <limits>
@@ -11,6 +10,8 @@
 #include <utility>
 #include <vector>
 
+#include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/operator/fft_blur.hpp>
 #include <softscore/operator/kronecker_svd.hpp>
 
@@ -71,7 +72,7 @@ class fourier_svd {
     for (std::size_t c = 0; c < image.channels; ++c) values_.insert(values_.end(), values.begin(), values.end());
   }
 
-  std::span<const double> values() const { return values_; }
+  std::span<const double> values() const { return {values_.data(), values_.size()}; }
 
   template <class Be, Scalar T>
   void to_modes(Be& be, const_view<T, typename Be::space> in, view<T, typename Be::space> out) const {
@@ -113,6 +114,7 @@ class fourier_svd {
   // Every mode becomes a number times itself plus a number times one other.
   class mixture {
    public:
+    template <class = when_called>
     explicit mixture(std::size_t modes) {
       for (std::size_t k = 0; k < modes; ++k) numbers_.insert(numbers_.end(), {1.0, 0.0, static_cast<double>(k)});
     }
@@ -122,12 +124,14 @@ class fourier_svd {
       numbers_[3 * mode + 2] = static_cast<double>(other);
     }
     // What a mode takes from the other, the other takes from it: partners come in pairs.
+    template <class = when_called>
     mixture transposed() const {
       mixture turned = *this;
       for (std::size_t k = 0; 3 * k < numbers_.size(); ++k)
         turned.numbers_[3 * k + 1] = numbers_[3 * static_cast<std::size_t>(numbers_[3 * k + 2]) + 1];
       return turned;
     }
+    template <class = when_called>
     std::shared_ptr<const std::vector<double>> kept() const {
       return std::make_shared<const std::vector<double>>(numbers_);
     }

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/operator/diagonal.hpp>
 
@@ -20,6 +21,7 @@ class free_form_mask {
 
   /// `seen_until` holds height x width numbers, row by row; infinity for what is never hidden. Throws `error` if there
   /// are fewer or more, or if one of them is below 0 or no number.
+  template <class = when_called>
   free_form_mask(std::size_t height, std::size_t width, std::vector<double> seen_until)
       : height_{height}, width_{width} {
     require(seen_until.size() == height * width && !seen_until.empty(), "length of seen_until", seen_until.size(),

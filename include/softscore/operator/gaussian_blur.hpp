@@ -1,10 +1,11 @@
 #pragma once
 
-#include <cmath>
 #include <cstddef>
 #include <utility>
 #include <vector>
 
+#include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/operator/concept.hpp>
 #include <softscore/operator/kronecker_svd.hpp>
 
@@ -40,6 +41,7 @@ struct gaussian_blur {
     be.combine(out, term{1.0, out}, term{-1.0, subtracted.view()});
   }
   /// Of the matrices along rows and columns, which have the kernel around their diagonals.
+  template <class = when_called>
   kronecker_svd svd(level w, const shape& image) const {
     const auto along = [&](std::size_t side) {
       std::vector<double> taps(half_width + 1), matrix(side * side);

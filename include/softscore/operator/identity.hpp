@@ -2,6 +2,7 @@
 
 #include <vector>
 
+#include <softscore/core/config.hpp>
 #include <softscore/operator/concept.hpp>
 #include <softscore/operator/diagonal_svd.hpp>
 
@@ -27,6 +28,7 @@ struct identity {
   }
   double gain(level) const { return 1.0; }
   double gain_derivative(level) const { return 0.0; }
+  template <class = when_called>
   diagonal_svd svd(level, const shape& image) const {
     return diagonal_svd{std::vector<double>(image.per_image(), 1.0)};
   }

@@ -1,11 +1,12 @@
 #pragma once
 
-#include <cmath>
 #include <cstddef>
 #include <memory>
 #include <utility>
 #include <vector>
 
+#include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/operator/gathered.hpp>
 
@@ -17,6 +18,7 @@ class kernel_weights {
  public:
   /// `weights` are height x width numbers, row by row, the middle one for the pixel itself. Throws `error` if a side is
   /// even, if there are fewer or more weights than that, or if one is not finite.
+  template <class = when_called>
   kernel_weights(std::size_t height, std::size_t width, std::vector<double> weights) : sides_{height, width} {
     require(height % 2 == 1, "height of the kernel", height, "odd");
     require(width % 2 == 1, "width of the kernel", width, "odd");

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include <softscore/core/config.hpp>
 #include <softscore/operator/concept.hpp>
 #include <softscore/operator/small_svd.hpp>
 #include <softscore/operator/transform_axis.hpp>
@@ -30,6 +31,7 @@ class kronecker_svd {
           values{std::move(parts.values)} {}
   };
 
+  template <class = when_called>
   kronecker_svd(const shape& image, axis channels, axis rows, axis columns)
       : axes_{std::move(channels), std::move(rows), std::move(columns)} {
     const auto of = [](const axis& a, std::size_t i) { return a.values.empty() ? 1.0 : a.values[i]; };
@@ -41,10 +43,11 @@ class kronecker_svd {
   }
 
   /// The same vectors with values of their own, one per element of an image, where these are no products.
+  template <class = when_called>
   kronecker_svd(axis channels, axis rows, axis columns, std::vector<double> values)
       : axes_{std::move(channels), std::move(rows), std::move(columns)}, values_{std::move(values)} {}
 
-  std::span<const double> values() const { return values_; }
+  std::span<const double> values() const { return {values_.data(), values_.size()}; }
 
   template <class Be, Scalar T>
   void to_modes(Be& be, const_view<T, typename Be::space> in, view<T, typename Be::space> out) const {

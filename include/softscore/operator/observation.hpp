@@ -1,6 +1,5 @@
 #pragma once
 
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -10,6 +9,8 @@
 #include <vector>
 
 #include <softscore/backend/concept.hpp>
+#include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 
 namespace softscore {
@@ -19,6 +20,7 @@ namespace softscore {
 class observation {
  public:
   /// Throws `error` if there are no images, the values are not as many as the shape has, or one is not finite.
+  template <class = when_called>
   observation(shape extent, std::vector<double> values) : extent_{extent} {
     require(extent.images >= 1, "images of the observation", extent.images, "at least 1");
     require(values.size() == extent.size(), "values of the observation", values.size(), "the elements of its shape");

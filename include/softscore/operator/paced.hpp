@@ -1,11 +1,11 @@
 #pragma once
 
-#include <cmath>
 #include <cstddef>
 #include <span>
 #include <utility>
 #include <vector>
 
+#include <softscore/core/cmath.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/operator/concept.hpp>
 #include <softscore/operator/level_range.hpp>
@@ -77,7 +77,7 @@ class paced {
     if (levels.shared()) return own(levels[0]);
     buffer.resize(images);
     for (std::size_t i = 0; i < images; ++i) buffer[i] = own(levels[i]);
-    return per_image<level>{std::span<const level>{buffer}};
+    return each_of(buffer);
   }
 
   Op op_;

@@ -6,6 +6,7 @@
 #include <numbers>
 #include <vector>
 
+#include <softscore/core/config.hpp>
 #include <softscore/operator/fourier_svd.hpp>
 #include <softscore/operator/gathered.hpp>
 #include <softscore/operator/kernel_blur.hpp>
@@ -42,6 +43,7 @@ struct degradation<periodic_blur> : gathered<degradation<periodic_blur>> {
                                          const double* weights) {
     return sum<true>(k, s, p, image, weights) - image[p.offset(s)];
   }
+  template <class = when_called>
   static fourier_svd svd(const periodic_blur& op, level w, const shape& image) {
     const auto down = static_cast<std::ptrdiff_t>(op.sides().height / 2);
     const auto across = static_cast<std::ptrdiff_t>(op.sides().width / 2);

@@ -1,11 +1,11 @@
 #pragma once
 
-#include <cmath>
 #include <cstddef>
 #include <span>
 #include <type_traits>
 #include <vector>
 
+#include <softscore/core/cmath.hpp>
 #include <softscore/operator/measurement.hpp>
 
 namespace softscore {
@@ -71,9 +71,7 @@ class regularised_inverse {
   }
 
  private:
-  static per_image<double> of(const std::vector<double>& each) {
-    return per_image<double>{std::span<const double>{each}};
-  }
+  static per_image<double> of(const std::vector<double>& each) { return each_of(each); }
 
   array_of<Be, T> image_, residual_, direction_, product_;
   std::size_t iterations_;

@@ -19,7 +19,7 @@ class scaled_svd {
     for (const double v : parts_.values()) values_.push_back(gain * v);
   }
 
-  std::span<const double> values() const { return values_; }
+  std::span<const double> values() const { return {values_.data(), values_.size()}; }
 
   template <class Be, Scalar T>
   void to_modes(Be& be, const_view<T, typename Be::space> in, view<T, typename Be::space> out) const {

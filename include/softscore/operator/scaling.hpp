@@ -1,10 +1,11 @@
 #pragma once
 
-#include <cmath>
 #include <cstddef>
 #include <span>
 #include <vector>
 
+#include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/operator/concept.hpp>
 #include <softscore/operator/diagonal_svd.hpp>
 
@@ -33,6 +34,7 @@ struct scaling {
   }
   double gain(level w) const { return std::exp(-w.value); }
   double gain_derivative(level w) const { return -std::exp(-w.value); }
+  template <class = when_called>
   diagonal_svd svd(level w, const shape& image) const {
     return diagonal_svd{std::vector<double>(image.per_image(), gain(w))};
   }
@@ -48,7 +50,7 @@ struct scaling {
       thread_local std::vector<double> gains;
       gains.resize(in.extent().images);
       for (std::size_t i = 0; i < gains.size(); ++i) gains[i] = sign * gain(levels[i]);
-      be.combine(out, one{per_image<double>{std::span<const double>{gains}}, in});
+      be.combine(out, one{each_of(gains), in});
     }
   }
 };

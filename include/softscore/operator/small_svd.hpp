@@ -1,11 +1,13 @@
 #pragma once
 
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
 #include <limits>
 #include <utility>
 #include <vector>
+
+#include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 
 namespace softscore::detail {
 
@@ -43,7 +45,8 @@ struct columns_of {
 
 // Replaces the columns that `missing` marks by unit vectors orthogonal to all others: of the axes, made orthogonal
 // twice, the one that keeps most of its length.
-inline void complete_basis(columns_of& basis, std::vector<char> missing) {
+template <class = when_called>
+void complete_basis(columns_of& basis, std::vector<char> missing) {
   const std::size_t n = basis.n;
   for (std::size_t column = 0; column < n; ++column) {
     if (!missing[column]) continue;
@@ -73,7 +76,8 @@ inline void complete_basis(columns_of& basis, std::vector<char> missing) {
 
 // One-sided Jacobi rotations (Hestenes 1958), for matrices of the size of one side of an image: the columns of A V are
 // turned until they are orthogonal. Values below n times the rounding of the largest are noise and become 0.
-inline small_svd decompose(std::size_t n, const std::vector<double>& matrix) {
+template <class = when_called>
+small_svd decompose(std::size_t n, const std::vector<double>& matrix) {
   columns_of w{n, std::vector<double>(n * n)}, v{n, std::vector<double>(n * n)};
   for (std::size_t i = 0; i < n; ++i) {
     for (std::size_t k = 0; k < n; ++k) w[i][k] = matrix[k * n + i];

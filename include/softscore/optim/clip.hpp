@@ -1,10 +1,10 @@
 #pragma once
 
-#include <cmath>
 #include <cstddef>
 #include <vector>
 
 #include <softscore/backend/concept.hpp>
+#include <softscore/core/cmath.hpp>
 
 namespace softscore {
 

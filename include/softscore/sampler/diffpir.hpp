@@ -1,8 +1,8 @@
 #pragma once
 
-#include <cmath>
 #include <utility>
 
+#include <softscore/core/cmath.hpp>
 #include <softscore/operator/identity.hpp>
 #include <softscore/sampler/inverse_problem.hpp>
 

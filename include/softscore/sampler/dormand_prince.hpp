@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <cstddef>
 #include <span>
 #include <utility>
 #include <vector>
 
+#include <softscore/core/cmath.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/sampler/flow_slope.hpp>
 
@@ -106,7 +106,7 @@ struct dormand_prince {
           const double t = memory.now[i] - nodes[j] * memory.length[i];
           memory.times[i].value = nodes[j] == 1.0 && memory.length[i] == memory.now[i] - at.s.value ? at.s.value : t;
         }
-        const per_image<diffusion_time> times{std::span<const diffusion_time>{memory.times}};
+        const per_image<diffusion_time> times = each_of(memory.times);
         run.estimate(times, ahead, h_ahead);
         memory.slope(run, times, ahead, h_ahead, memory.slopes[j].view());
       }
@@ -117,7 +117,7 @@ struct dormand_prince {
       be.for_each(in_units{absolute, relative}, error, const_view_in<R>{x}, const_view_in<R>{ahead});
       be.dot(const_view_in<R>{error}, const_view_in<R>{error}, memory.wrong.data());
       for (std::size_t i = 0; i < images; ++i) decide(memory, i, std::sqrt(memory.wrong[i] / elements), at);
-      const per_image<double> taken{std::span<const double>{memory.taken}}, left{std::span<const double>{memory.left}};
+      const per_image<double> taken = each_of(memory.taken), left = each_of(memory.left);
       be.combine(x, one{left, x}, one{taken, ahead});
       be.combine(memory.slopes[0].view(), one{left, memory.slopes[0].view()}, one{taken, memory.slopes[6].view()});
     }

@@ -1,8 +1,8 @@
 #pragma once
 
-#include <cmath>
 #include <utility>
 
+#include <softscore/core/cmath.hpp>
 #include <softscore/sampler/archetype.hpp>
 #include <softscore/sampler/half_log_snr.hpp>
 

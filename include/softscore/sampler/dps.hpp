@@ -1,11 +1,11 @@
 #pragma once
 
-#include <cmath>
 #include <cstddef>
 #include <span>
 #include <utility>
 #include <vector>
 
+#include <softscore/core/cmath.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/operator/identity.hpp>
 #include <softscore/sampler/ddpm.hpp>
@@ -66,7 +66,7 @@ class dps {
                              : 2.0 * zeta;
     for (double& e : memory.each) e = scale == dps_scale::residual ? (e > 0.0 ? share / std::sqrt(e) : 0.0) : share;
     rule_.step(run, memory.of_rule, at, x, h);
-    be.combine(x, term{1.0, x}, term{per_image<double>{std::span<const double>{memory.each}}, rest});
+    be.combine(x, term{1.0, x}, term{each_of(memory.each), rest});
   }
 
  private:

@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <cstddef>
 #include <span>
 #include <utility>
 
+#include <softscore/core/cmath.hpp>
 #include <softscore/sampler/concept.hpp>
 #include <softscore/sampler/multistep_weights.hpp>
 

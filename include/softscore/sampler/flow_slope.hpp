@@ -44,7 +44,7 @@ class flow_slope {
     return rate == 0.0 ? 0.0 : rate / c.sigma(t);
   }
   static per_image<double> each(const std::vector<double>& values, bool shared) {
-    return shared ? per_image<double>{values[0]} : per_image<double>{std::span<const double>{values}};
+    return shared ? per_image<double>{values[0]} : each_of(values);
   }
 
   decltype(std::declval<R&>().make()) now_;

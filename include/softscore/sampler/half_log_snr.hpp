@@ -1,7 +1,6 @@
 #pragma once
 
-#include <cmath>
-
+#include <softscore/core/cmath.hpp>
 #include <softscore/core/quantity.hpp>
 #include <softscore/core/time_grid.hpp>
 #include <softscore/corruption/concept.hpp>

@@ -1,11 +1,11 @@
 #pragma once
 
-#include <cmath>
 #include <concepts>
 #include <cstddef>
 #include <utility>
 #include <vector>
 
+#include <softscore/core/cmath.hpp>
 #include <softscore/operator/measurement.hpp>
 #include <softscore/operator/observation.hpp>
 #include <softscore/operator/regularised_inverse.hpp>

@@ -1,12 +1,12 @@
 #pragma once
 
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <span>
 #include <utility>
 #include <vector>
 
+#include <softscore/core/cmath.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/sampler/archetype.hpp>
 
@@ -42,8 +42,7 @@ struct langevin_step {
       of_pull[i] = length[i] / (sigma * sigma);
       of_noise[i] = std::sqrt(2.0 * length[i]);
     }
-    run.on().combine(out, one{1.0, x}, one{per_image<double>{std::span<const double>{of_pull}}, pull.view()},
-                     one{per_image<double>{std::span<const double>{of_noise}}, noise.view()});
+    run.on().combine(out, one{1.0, x}, one{each_of(of_pull), pull.view()}, one{each_of(of_noise), noise.view()});
   }
 };
 

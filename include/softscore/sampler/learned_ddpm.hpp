@@ -1,11 +1,11 @@
 #pragma once
 
 #include <algorithm>
-#include <cmath>
 #include <concepts>
 #include <type_traits>
 #include <utility>
 
+#include <softscore/core/cmath.hpp>
 #include <softscore/sampler/ddpm.hpp>
 
 namespace softscore {

@@ -1,12 +1,12 @@
 #pragma once
 
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
 #include <span>
 #include <utility>
 #include <vector>
 
+#include <softscore/core/cmath.hpp>
 #include <softscore/sampler/langevin.hpp>
 
 namespace softscore {
@@ -69,8 +69,7 @@ struct mala {
       memory.taken[i] = memory.chance[i] < memory.probability[i] ? 1.0 : 0.0;
       memory.left[i] = 1.0 - memory.taken[i];
     }
-    be.combine(x, term{per_image<double>{std::span<const double>{memory.left}}, x},
-               term{per_image<double>{std::span<const double>{memory.taken}}, proposed});
+    be.combine(x, term{each_of(memory.left), x}, term{each_of(memory.taken), proposed});
   }
 
  private:

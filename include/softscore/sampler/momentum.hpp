@@ -1,7 +1,6 @@
 #pragma once
 
-#include <cmath>
-
+#include <softscore/core/cmath.hpp>
 #include <softscore/sampler/one_evaluation.hpp>
 
 namespace softscore {

@@ -1,8 +1,8 @@
 #pragma once
 
-#include <cmath>
 #include <utility>
 
+#include <softscore/core/cmath.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/operator/identity.hpp>
 #include <softscore/sampler/ddim.hpp>

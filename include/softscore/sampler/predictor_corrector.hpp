@@ -1,10 +1,10 @@
 #pragma once
 
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <utility>
 
+#include <softscore/core/cmath.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/sampler/langevin.hpp>
 #include <softscore/sampler/momentum.hpp>
@@ -67,8 +67,8 @@ struct predictor_corrector {
   };
 
   template <class R>
-  auto start(R& run) const {
-    return scratch<R>{predictor.start(run), detail::langevin_step<R>{run}, run.make()};
+  scratch<R> start(R& run) const {
+    return {predictor.start(run), detail::langevin_step<R>{run}, run.make()};
   }
 
   template <class R>

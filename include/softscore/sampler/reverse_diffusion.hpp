@@ -1,9 +1,9 @@
 #pragma once
 
 #include <algorithm>
-#include <cmath>
 #include <utility>
 
+#include <softscore/core/cmath.hpp>
 #include <softscore/sampler/archetype.hpp>
 
 namespace softscore {

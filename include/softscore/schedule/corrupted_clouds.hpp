@@ -1,7 +1,6 @@
 #pragma once
 
 #include <algorithm>
-#include <cmath>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -12,6 +11,7 @@
 #include <vector>
 
 #include <softscore/backend/concept.hpp>
+#include <softscore/core/cmath.hpp>
 #include <softscore/core/eigen.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/core/noise.hpp>
@@ -69,7 +69,7 @@ class corrupted_clouds {
     }
     for (std::size_t done = 0; done < missing.size();) {
       const std::size_t part = std::min(missing.size() - done, kept_ - 1);
-      transport(from, std::span{missing}.subspan(done, part));
+      transport(from, {missing.data() + done, part});
       done += part;
     }
     for (std::size_t j = 0; j < count; ++j) out[j] = pairs_.at({from, equal_[first + j]});
@@ -116,7 +116,9 @@ class corrupted_clouds {
   }
   // Makes room for the clouds of these levels: those of lower levels, which a rising search leaves behind, go first.
   void drop_for(std::size_t k, std::span<const std::size_t> levels) {
-    const auto needed = [&](std::size_t i) { return i == k || std::ranges::find(levels, i) != levels.end(); };
+    const auto needed = [&](std::size_t i) {
+      return i == k || std::find(levels.begin(), levels.end(), i) != levels.end();
+    };
     std::size_t wanted = k != levels.front() && !clouds_.contains(k) ? 1u : 0u;
     for (const std::size_t l : levels)
       if (!clouds_.contains(l)) ++wanted;

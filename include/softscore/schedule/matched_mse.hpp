@@ -1,10 +1,10 @@
 #pragma once
 
-#include <cmath>
 #include <cstddef>
 #include <vector>
 
 #include <softscore/backend/concept.hpp>
+#include <softscore/core/cmath.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/corruption/tabulated.hpp>
 #include <softscore/corruption/variance_exploding.hpp>

@@ -2,12 +2,13 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <utility>
 #include <vector>
 
+#include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/schedule/corrupted_clouds.hpp>
 #include <softscore/schedule/search_progress.hpp>
 #include <softscore/schedule/shortest_path.hpp>
@@ -97,7 +98,8 @@ searched_levels search_levels(Be& be, const Op& op, view<const float, host_space
 
 /// `count` candidate levels from `first` to `last`, evenly spaced (EQUATIONS S5 (1), D8). Throws `error` unless count
 /// >= 2 and 0 <= first <= last.
-inline std::vector<double> even_levels(std::size_t count, double first, double last) {
+template <class = when_called>
+std::vector<double> even_levels(std::size_t count, double first, double last) {
   require(count >= 2, "number of candidate levels", count, "at least 2");
   require(first >= 0.0 && first <= last && std::isfinite(last), "first candidate level", first,
           "at least 0 and at most the last, which is finite");
@@ -110,7 +112,8 @@ inline std::vector<double> even_levels(std::size_t count, double first, double l
 
 /// `count` candidate levels from `first` to `last` in a constant ratio: for a family whose damage starts fast, such as
 /// a blur, of which even levels leave too few at the beginning. Throws `error` unless count >= 2 and 0 < first <= last.
-inline std::vector<double> geometric_levels(std::size_t count, double first, double last) {
+template <class = when_called>
+std::vector<double> geometric_levels(std::size_t count, double first, double last) {
   require(count >= 2, "number of candidate levels", count, "at least 2");
   require(first > 0.0 && first <= last && std::isfinite(last), "first candidate level", first,
           "above 0 and at most the last, which is finite");

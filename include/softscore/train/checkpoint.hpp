@@ -1,7 +1,6 @@
 #pragma once
 
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -10,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include <softscore/core/cmath.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/io/file_error.hpp>
 #include <softscore/io/json.hpp>
@@ -23,18 +23,20 @@ namespace softscore {
 using checkpoint_settings = std::map<std::string, std::string>;
 
 namespace detail {
-inline void add_named(std::vector<named_tensor>& out, const std::string& group, const parameter_layout& layout,
-                      std::span<const float> flat) {
-  for (const parameter& p : layout) out.emplace_back(group + "/" + p.name, p.sizes, flat.subspan(p.offset, p.size()));
+template <class Tensors>
+void add_named(Tensors& out, const std::string& group, const parameter_layout& layout, const std::vector<float>& flat) {
+  for (const parameter& p : layout)
+    out.emplace_back(group + "/" + p.name, p.sizes, std::span<const float>{flat.data() + p.offset, p.size()});
 }
 
-inline std::vector<float> read_named(const safetensors_file& file, const std::string& group,
-                                     const parameter_layout& layout) {
+template <class Encoding>
+std::vector<float> read_named(const basic_safetensors_file<Encoding>& file, const std::string& group,
+                              const parameter_layout& layout) {
   std::vector<float> flat(layout.count());
   for (const parameter& p : layout) {
-    const auto part = std::span{flat}.subspan(p.offset, p.size());
+    const std::span<float> part{flat.data() + p.offset, p.size()};
     const std::string name = group + "/" + p.name;
-    file.tensor_into<float>(name, p.sizes, part);
+    file.template tensor_into<float>(name, p.sizes, part);
     for (const float number : part)
       require_file(std::isfinite(number), file.path(), "a number in the tensor " + name, number, "finite");
   }
@@ -53,15 +55,15 @@ void write_checkpoint(const std::filesystem::path& path, const parameter_layout&
   if (!state.average.empty()) detail::add_named(tensors, "average", layout, state.average);
   detail::add_named(tensors, "first_moment", layout, state.first_moment);
   detail::add_named(tensors, "second_moment", layout, state.second_moment);
-  tensors.emplace_back("losses", std::vector{state.losses.size()}, std::span<const float>{state.losses});
-  tensors.emplace_back("test_losses", std::vector{state.test_losses.size()},
-                       std::span<const double>{state.test_losses});
-  write_safetensors<Encoding>(path, tensors, settings);
+  tensors.emplace_back("losses", std::vector{state.losses.size()}, state.losses);
+  tensors.emplace_back("test_losses", std::vector{state.test_losses.size()}, state.test_losses);
+  write_safetensors<Encoding>(path, {tensors.data(), tensors.size()}, settings);
 }
 
 /// The state of training in a checkpoint. Throws `error` naming the file and the array if one is missing or has another
 /// type or shape than the network's, or if a parameter, an average or a moment is not finite.
-inline training_state read_checkpoint(const safetensors_file& file, const parameter_layout& layout) {
+template <class Encoding>
+training_state read_checkpoint(const basic_safetensors_file<Encoding>& file, const parameter_layout& layout) {
   training_state s;
   s.parameters = detail::read_named(file, "param", layout);
   const auto names = file.names();
@@ -69,14 +71,15 @@ inline training_state read_checkpoint(const safetensors_file& file, const parame
     s.average = detail::read_named(file, "average", layout);
   s.first_moment = detail::read_named(file, "first_moment", layout);
   s.second_moment = detail::read_named(file, "second_moment", layout);
-  s.losses = file.tensor<float>("losses");
-  s.test_losses = file.tensor<double>("test_losses");
+  s.losses = file.template tensor<float>("losses");
+  s.test_losses = file.template tensor<double>("test_losses");
   return s;
 }
 
 /// The parameters that a checkpoint is to be sampled with: the averaged ones if it has them. Throws as
 /// `read_checkpoint` does.
-inline std::vector<float> read_parameters(const safetensors_file& file, const parameter_layout& layout) {
+template <class Encoding>
+std::vector<float> read_parameters(const basic_safetensors_file<Encoding>& file, const parameter_layout& layout) {
   const std::string first = layout.begin()->name;
   return detail::read_named(file, file.contains("average/" + first) ? "average" : "param", layout);
 }

@@ -1,10 +1,11 @@
 #pragma once
 
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
 #include <vector>
 
+#include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/core/view.hpp>
 #include <softscore/corruption/start_law.hpp>
@@ -16,8 +17,8 @@ namespace softscore {
 /// the deviation of the images' mean colours, fills the image (EQUATIONS F11; 001 App. D). Uses at most the first
 /// `most` images, read in the range that the model sees. It is not the law of a blur that pads with zeros (EQUATIONS
 /// D2): `fit_start` fits that one. Throws `error` for fewer than two images.
-inline fitted_start fit_colour_start(view<const float, host_space> images, pixel_scale pixels = {},
-                                     std::size_t most = 10000) {
+template <class = when_called>
+fitted_start fit_colour_start(view<const float, host_space> images, pixel_scale pixels = {}, std::size_t most = 10000) {
   const std::size_t count = std::min(most, images.extent().images);
   require(count >= 2, "number of images to fit a start law to", count, "at least 2");
   const shape extent = images.extent();

@@ -5,12 +5,13 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cmath>
 #include <cstddef>
 #include <cstdio>
 #include <string>
 #include <string_view>
 
+#include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/sampler/drive.hpp>
 #include <softscore/schedule/search_progress.hpp>
 #include <softscore/train/train.hpp>
@@ -20,7 +21,8 @@ namespace softscore {
 namespace detail {
 /// A bar of at most 24 cells, of which `part` (0 to 1) are full, and the text beside it, in a line that is shorter than
 /// `columns`: one that is not would leave a copy of itself at each redrawing. The bar yields before the text does.
-inline std::string bar_line(double part, std::string_view text, std::size_t columns) {
+template <class = when_called>
+std::string bar_line(double part, std::string_view text, std::size_t columns) {
   const std::size_t room = std::max<std::size_t>(columns, 2) - 1;
   const std::size_t cells = room > text.size() + 3 ? std::min<std::size_t>(24, room - text.size() - 3) : 0;
   if (cells == 0) return std::string{text.substr(0, room)};

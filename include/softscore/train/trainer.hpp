@@ -1,7 +1,6 @@
 #pragma once
 
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -9,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include <softscore/core/cmath.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/core/host_array.hpp>
 #include <softscore/data/staged_batches.hpp>
@@ -85,8 +85,8 @@ class trainer {
   std::size_t steps() const { return options_.epochs * steps_per_epoch(); }
   /// Steps done so far.
   std::size_t done() const { return history_.losses.size(); }
-  std::span<const float> losses() const { return history_.losses; }
-  std::span<const double> test_losses() const { return history_.test_losses; }
+  std::span<const float> losses() const { return {history_.losses.data(), history_.losses.size()}; }
+  std::span<const double> test_losses() const { return {history_.test_losses.data(), history_.test_losses.size()}; }
 
   /// The next step; returns the batch's mean loss. Throws `error` naming step and batch, and leaves the parameters as
   /// they were, if the loss or the gradient is not finite; where a device clips, a step learns of its gradient from the
@@ -273,7 +273,7 @@ class trainer {
     for (std::size_t i = 0; i < count; ++i)
       times_[i] = clock == noise_stream::times ? options_.times.draw(clock_key, first + i, options_.batch)
                                                : options_.times.draw(clock_key, first + i);
-    const per_image<diffusion_time> times{std::span<const diffusion_time>{times_}};
+    const per_image<diffusion_time> times = each_of(times_);
     corruption_.draw_xi(backend_, noise_key{options_.seed, noise, number, 0}, batch{first, count}, part(xi_));
     corruption_.template corrupt<Be, float>(backend_, times, part(clean_), part(xi_), part(noisy_));
     denoiser_.network().template forward<Be, float>(backend_, parameters, times, part(noisy_), part(output_),

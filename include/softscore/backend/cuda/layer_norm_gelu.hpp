@@ -1,6 +1,5 @@
 #pragma once
 
-#include <cmath>
 #include <cstddef>
 #include <memory>
 
@@ -8,6 +7,7 @@
 #include <softscore/backend/cuda/device_backend.hpp>
 #include <softscore/backend/cuda/gemm.hpp>
 #include <softscore/backend/serial/layer_norm_gelu.hpp>
+#include <softscore/core/cmath.hpp>
 
 namespace softscore {
 

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <array>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <type_traits>
@@ -9,6 +8,7 @@
 
 #include <softscore/backend/concept.hpp>
 #include <softscore/backend/cuda/group.hpp>
+#include <softscore/core/cmath.hpp>
 
 namespace softscore::detail {
 

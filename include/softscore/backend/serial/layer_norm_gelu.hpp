@@ -1,12 +1,12 @@
 #pragma once
 
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
 #include <vector>
 
 #include <softscore/backend/bodies.hpp>
 #include <softscore/backend/serial/backend.hpp>
+#include <softscore/core/cmath.hpp>
 #include <softscore/core/error.hpp>
 
 namespace softscore {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <string_view>
 #include <type_traits>
 #include <utility>
@@ -41,11 +42,11 @@ typename conv2d_variant<T>::type make_method(conv2d_method method, tbb_backend& 
 template <class T>
 struct tbb_conv2d {
   conv2d_shape sizes;
-  typename detail::conv2d_variant<T>::type method;
+  std::unique_ptr<typename detail::conv2d_variant<T>::type> method;  // its own class is compiled where it is planned
 
   /// What was chosen, for people.
   std::string_view describe() const { return detail::name_of(chosen()); }
-  conv2d_method chosen() const { return static_cast<conv2d_method>(method.index() + 1); }
+  conv2d_method chosen() const { return static_cast<conv2d_method>(method->index() + 1); }
 };
 
 /// Plans a convolution, by the method given where one is. Throws `error` for sizes that no convolution has, and for a
@@ -61,13 +62,14 @@ tbb_conv2d<T> make_conv2d(tbb_backend& be, const conv2d_shape& sizes, const tbb_
             detail::name_of(method), "plain loops in double");
     method = conv2d_method::plain;
   }
-  return {sizes, detail::make_method<T>(method, be, sizes, scratch)};
+  return {sizes, std::make_unique<typename detail::conv2d_variant<T>::type>(
+                     detail::make_method<T>(method, be, sizes, scratch))};
 }
 
 /// To be called after the weights changed and before the next forward or backward pass.
 template <class T>
 void conv2d_prepare(tbb_backend& be, tbb_conv2d<T>& plan, const_view<T, host_space> weight /*(O,I,k,k)*/) {
-  std::visit([&](auto& method) { method.prepare(be, raw(weight)); }, plan.method);
+  std::visit([&](auto& method) { method.prepare(be, raw(weight)); }, *plan.method);
 }
 
 /// y (N,O,H',W') = weight (O,I,k,k) * x (N,I,H,W) + bias (O); H' and W' are H and W over the stride, rounded up.
@@ -75,7 +77,7 @@ template <class T>
 void conv2d_forward(tbb_backend& be, tbb_conv2d<T>& plan, const_view<T, host_space> x, const_view<T, host_space> weight,
                     const_view<T, host_space> bias, view<T, host_space> y) {
   std::visit([&](auto& method) { method.forward(be, x.extent().images, raw(x), raw(weight), raw(bias), raw(y)); },
-             plan.method);
+             *plan.method);
 }
 
 /// The gradients of a loss with respect to x, weight and bias, from dy, that with respect to y. They are set, not added
@@ -88,7 +90,7 @@ void conv2d_backward(tbb_backend& be, tbb_conv2d<T>& plan, const_view<T, host_sp
       [&](auto& method) {
         method.backward(be, dy.extent().images, raw(x), raw(weight), raw(dy), raw(dx), raw(dweight), raw(dbias));
       },
-      plan.method);
+      *plan.method);
 }
 
 }  // namespace softscore

@@ -1,10 +1,10 @@
 #pragma once
 
-#include <cmath>
 #include <cstddef>
 
 #include <softscore/backend/serial/layer_norm_gelu.hpp>
 #include <softscore/backend/tbb/gelu_simd.hpp>
+#include <softscore/core/cmath.hpp>
 
 namespace softscore::detail {
 

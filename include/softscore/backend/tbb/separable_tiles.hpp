@@ -1,12 +1,12 @@
 #pragma once
 
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
 #include <type_traits>
 
 #include <softscore/backend/separable_lines.hpp>
 #include <softscore/backend/tbb/simd.hpp>
+#include <softscore/core/cmath.hpp>
 #include <softscore/core/shape.hpp>
 
 // Correlation with a symmetric kernel along both directions is a product K X L of matrices with equal numbers along

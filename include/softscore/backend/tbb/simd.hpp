@@ -1,6 +1,5 @@
 #pragma once
 
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -9,6 +8,8 @@
 #if defined(__SSE2__)
 #include <immintrin.h>
 #endif
+
+#include <softscore/core/cmath.hpp>
 
 // The one place that knows about vector registers: the vector types of GCC and clang, for any number of lanes. Loads
 // and stores need no alignment. a * b + c in one expression becomes a fused multiply-add where the machine has it and
