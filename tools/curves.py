@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Keeps the loss curves of the recipes: one line an epoch in docs/curves, drawn in docs/images/loss-curves.svg.
 
-usage: curves.py                     draws the picture again
+usage: curves.py                          draws the picture again
        curves.py NAME out/NAME/loss.csv   takes the curve from a run's loss.csv, as NAME, and draws
 """
 import csv
@@ -42,13 +42,14 @@ def test_losses(name):
 def draw():
     wide, high, left, right, top, bottom = 760, 340, 60, 190, 14, 40
     curves = [(points, words, colour) for name, words, colour in LINES if (points := test_losses(name))]
-    most, least = 0.06, 0.017
-    last = max(epoch for points, _, _ in curves for epoch, _ in points)
+    losses = [loss for points, _, _ in curves for _, loss in points] + [loss for _, loss in REPORTED]
+    most, least = 1.05 * max(losses), min(losses) / 1.08
+    last = max([2] + [epoch for points, _, _ in curves for epoch, _ in points])
     x = lambda epoch: left + (wide - left - right) * (epoch - 1) / (last - 1)
     y = lambda loss: top + (high - top - bottom) * math.log(most / loss) / math.log(most / least)
     svg = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {wide} {high}" font-family="sans-serif" font-size="13" '
            'role="img" aria-label="Test loss of ddpm over epochs">', f'<rect width="{wide}" height="{high}" fill="#ffffff"/>']
-    for tick in (0.02, 0.03, 0.04, 0.05):
+    for tick in (t for t in (0.01, 0.02, 0.03, 0.04, 0.05, 0.1, 0.2, 0.5, 1) if least < t < most):
         svg.append(f'<line x1="{left}" x2="{wide - right}" y1="{y(tick):.1f}" y2="{y(tick):.1f}" stroke="#e5e5e5"/>'
                    f'<text x="{left - 8}" y="{y(tick) + 4:.1f}" text-anchor="end" fill="#555">{tick:g}</text>')
     for epoch in (1, *range(5, last + 1, 5)):

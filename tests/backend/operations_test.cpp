@@ -610,9 +610,11 @@ TEST_CASE("layer norm and GELU have the same bits for any number of threads", "[
 
 TEMPLATE_TEST_CASE("GELU is exact where float can be, far out too", "[operations]", HOST_BACKENDS, device_under_test) {
   TestType be;
-  // Every 1/64 from -14 to 14; GELU(-14) is below the smallest normal float.
+  // Every 1/64 from -14 to 14; GELU(-14) is below the smallest normal float. Every 1/4096 where float reaches the ends.
   numbers z, dy;
   for (int i = -14 * 64; i <= 14 * 64; ++i) z.push_back(i / 64.0);
+  for (int i = 5 * 4096; i <= 13 * 2048; ++i)
+    for (const double sign : {-1.0, 1.0}) z.push_back(sign * i / 4096.0);
   dy.assign(z.size(), 1);
   const shape s{1, 1, 1, z.size()};
   auto zs = holding<float>(be, z, s), ones = holding<float>(be, dy, s);
@@ -627,6 +629,7 @@ TEMPLATE_TEST_CASE("GELU is exact where float can be, far out too", "[operations
     // |z| P rounds by a few units of P + Q = 1, the tail's subtraction included.
     CHECK(std::abs(values[i] - z[i] * probability) <= 4 * unit_roundoff * std::max(1.0, std::abs(z[i])));
     CHECK(std::abs(slopes[i] - (probability + z[i] * density)) <= 8 * unit_roundoff);
+    CHECK((z[i] >= 0 ? values[i] >= 0 : values[i] <= 0));
   }
 }
 
@@ -645,6 +648,7 @@ TEMPLATE_TEST_CASE("GELU of what is far away or no number", "[operations]", HOST
   CHECK(values[1] == 1000.0);
   CHECK(slopes[1] == 1.0);
   CHECK(std::isnan(values[2]));  // or training would not notice
+  CHECK(std::isnan(slopes[2]));
 }
 
 namespace {

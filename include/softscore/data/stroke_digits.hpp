@@ -21,8 +21,8 @@ namespace detail {
 
 // Slant, turn, proportions and a slow bend of the sheet, then the place and size on the paper: about 20 of 28 pixels
 // high, and so that no ink reaches the outermost pixels.
-template <class Real>
-void place_digit(ink_pen<Real>& pen, ink_dice& dice, double side, double half_width) {
+template <class Pen>
+void place_digit(Pen& pen, ink_dice& dice, double side, double half_width) {
   const double slant = dice.normal(0.12, 0.16), turn = dice.normal(0.0, 0.06), aspect = dice.uniform(0.8, 1.12);
   const double bend_x = dice.normal(0.0, 0.02), bend_y = dice.normal(0.0, 0.02);
   const double phase_x = dice.uniform(0.0, 1.0), phase_y = dice.uniform(0.0, 1.0);
@@ -51,10 +51,10 @@ void place_digit(ink_pen<Real>& pen, ink_dice& dice, double side, double half_wi
 }
 
 /// Draws one digit on an empty sheet.
-template <class Real>
-void ink_digit(std::size_t digit, std::uint64_t seed, std::uint64_t image, std::size_t side, ink_paper<Real>& paper) {
+template <class Paper>
+void ink_digit(std::size_t digit, std::uint64_t seed, std::uint64_t image, std::size_t side, Paper& paper) {
   ink_dice dice{seed, image};
-  ink_pen<Real> pen{dice, dice.uniform(0.012, 0.032)};
+  ink_pen<> pen{dice, dice.uniform(0.012, 0.032)};
   draw_digit(digit, pen, dice);
   const double pixel = static_cast<double>(side) / 28.0;
   const double half_width = pixel * std::clamp(1.2 * std::exp(dice.normal(0.0, 0.26)), 0.7, 2.0);
@@ -94,7 +94,7 @@ labelled_images stroke_digits(std::size_t count, std::uint64_t seed, std::size_t
           "positive and below 2^32");
   labelled_images result{make_tensor({count, 1, side, side}), {}};
   result.labels.reserve(count);
-  detail::ink_paper<double> paper{side};
+  detail::ink_paper<> paper{side};
   for (std::size_t i = 0; i < count; ++i) {
     const auto digit = static_cast<std::uint8_t>((first + i) % 10);
     detail::ink_digit(digit, seed, first + i, side, paper);

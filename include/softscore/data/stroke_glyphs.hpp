@@ -7,8 +7,8 @@ namespace softscore::detail {
 // Ten digits as a hand writes them, in a box from (-0.35, -0.5) to (0.35, 0.5), y down, in the usual order of strokes.
 // No call has two rolls of the dice among its arguments: their order would be the compiler's.
 
-template <class Real>
-void draw_zero(ink_pen<Real>& pen, ink_dice& dice) {
+template <class Pen>
+void draw_zero(Pen& pen, ink_dice& dice) {
   const double width = dice.uniform(0.24, 0.42);
   if (dice.chance(0.6)) {
     const double from = dice.uniform(-0.32, -0.18), sweep = dice.uniform(0.94, 1.08), growth = dice.normal(1.0, 0.06);
@@ -26,8 +26,8 @@ void draw_zero(ink_pen<Real>& pen, ink_dice& dice) {
                      {dice.uniform(-0.12, 0.02), dice.uniform(-0.5, -0.4)}});
 }
 
-template <class Real>
-void draw_one(ink_pen<Real>& pen, ink_dice& dice) {
+template <class Pen>
+void draw_one(Pen& pen, ink_dice& dice) {
   const double flag = dice.uniform(0.12, 0.24);
   if (dice.chance(0.4)) {
     pen.move_to(-flag, -0.5 + 0.9 * flag);
@@ -43,8 +43,8 @@ void draw_one(ink_pen<Real>& pen, ink_dice& dice) {
   }
 }
 
-template <class Real>
-void draw_two(ink_pen<Real>& pen, ink_dice& dice) {
+template <class Pen>
+void draw_two(Pen& pen, ink_dice& dice) {
   pen.move_to(-0.28, -0.28);
   if (dice.chance(0.35)) {  // a loop at the lower left
     pen.curve_through({{-0.1, -0.48},
@@ -62,8 +62,8 @@ void draw_two(ink_pen<Real>& pen, ink_dice& dice) {
   }
 }
 
-template <class Real>
-void draw_three(ink_pen<Real>& pen, ink_dice& dice) {
+template <class Pen>
+void draw_three(Pen& pen, ink_dice& dice) {
   if (dice.chance(0.2)) {  // a flat top
     pen.move_to(-0.26, -0.47);
     pen.line_to(0.24, -0.47);
@@ -75,8 +75,8 @@ void draw_three(ink_pen<Real>& pen, ink_dice& dice) {
   pen.curve_through({{0.18, 0.04}, {0.27, 0.25}, {0.08, 0.48}, {-0.28, 0.38}});
 }
 
-template <class Real>
-void draw_four(ink_pen<Real>& pen, ink_dice& dice) {
+template <class Pen>
+void draw_four(Pen& pen, ink_dice& dice) {
   const double style = dice.uniform(0.0, 1.0);
   if (style < 0.3) {  // closed, in one stroke
     pen.move_to(0.14, 0.5);
@@ -96,8 +96,8 @@ void draw_four(ink_pen<Real>& pen, ink_dice& dice) {
   pen.line_to(0.14, 0.5);
 }
 
-template <class Real>
-void draw_five(ink_pen<Real>& pen, ink_dice& dice) {
+template <class Pen>
+void draw_five(Pen& pen, ink_dice& dice) {
   const bool one_stroke = dice.chance(0.5);
   if (one_stroke) {
     pen.move_to(0.3, -0.47);
@@ -113,8 +113,8 @@ void draw_five(ink_pen<Real>& pen, ink_dice& dice) {
   }
 }
 
-template <class Real>
-void draw_six(ink_pen<Real>& pen, ink_dice& dice) {
+template <class Pen>
+void draw_six(Pen& pen, ink_dice& dice) {
   const double top = dice.uniform(-0.02, 0.22);
   pen.move_to(top, -0.5);
   pen.curve_through({{0.35 * top - 0.17, -0.22},
@@ -127,8 +127,8 @@ void draw_six(ink_pen<Real>& pen, ink_dice& dice) {
                      {-0.22, dice.uniform(0.26, 0.36)}});
 }
 
-template <class Real>
-void draw_seven(ink_pen<Real>& pen, ink_dice& dice) {
+template <class Pen>
+void draw_seven(Pen& pen, ink_dice& dice) {
   if (dice.chance(0.25)) {  // a serif
     pen.move_to(-0.29, dice.uniform(-0.34, -0.26));
     pen.line_to(-0.3, -0.45);
@@ -148,8 +148,8 @@ void draw_seven(ink_pen<Real>& pen, ink_dice& dice) {
   }
 }
 
-template <class Real>
-void draw_eight(ink_pen<Real>& pen, ink_dice& dice) {
+template <class Pen>
+void draw_eight(Pen& pen, ink_dice& dice) {
   if (dice.chance(0.3)) {  // two rings
     const double join = dice.uniform(-0.1, 0.0), upper = 0.5 * (join + 0.5), lower = 0.5 * (0.5 - join);
     const double wide = dice.uniform(0.8, 1.1);
@@ -171,8 +171,8 @@ void draw_eight(ink_pen<Real>& pen, ink_dice& dice) {
                      {0.22, dice.uniform(-0.42, -0.3)}});
 }
 
-template <class Real>
-void draw_nine(ink_pen<Real>& pen, ink_dice& dice) {
+template <class Pen>
+void draw_nine(Pen& pen, ink_dice& dice) {
   pen.move_to(0.2, -0.34);
   pen.curve_through({{0.02, -0.48}, {-0.2, -0.34}, {-0.18, -0.1}, {0.04, -0.06}, {0.22, dice.uniform(-0.36, -0.26)}});
   const double style = dice.uniform(0.0, 1.0);
@@ -185,9 +185,9 @@ void draw_nine(ink_pen<Real>& pen, ink_dice& dice) {
   }
 }
 
-template <class Real>
-void draw_digit(std::size_t digit, ink_pen<Real>& pen, ink_dice& dice) {
-  using glyph = void (*)(ink_pen<Real>&, ink_dice&);
+template <class Pen>
+void draw_digit(std::size_t digit, Pen& pen, ink_dice& dice) {
+  using glyph = void (*)(Pen&, ink_dice&);
   static constexpr glyph glyphs[10] = {draw_zero, draw_one, draw_two,   draw_three, draw_four,
                                        draw_five, draw_six, draw_seven, draw_eight, draw_nine};
   glyphs[digit](pen, dice);

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/noise.hpp>
 
 namespace softscore::detail {
@@ -41,24 +42,24 @@ class ink_dice {
 
 /// A path of the pen as short straight pieces. Glyphs draw in a box about one high and 0.7 wide around the origin;
 /// each control point is shaken by the hand, which `shake` measures.
-template <class Real>
+template <class = when_called>
 class ink_pen {
  public:
-  ink_pen(ink_dice& dice, Real shake) : dice_{&dice}, shake_{shake} {}
+  ink_pen(ink_dice& dice, double shake) : dice_{&dice}, shake_{shake} {}
 
   /// Lifts the pen and sets it down.
-  void move_to(Real x, Real y) {
+  void move_to(double x, double y) {
     if (!points_.empty() && starts_.back() != points_.size()) starts_.push_back(points_.size());
     if (starts_.empty()) starts_.push_back(0);
     points_.push_back(shaken(x, y));
   }
   /// A line with a slight bow.
-  void line_to(Real x, Real y) {
+  void line_to(double x, double y) {
     const ink_point a = points_.back(), b = shaken(x, y);
-    const Real bow = dice_->normal(0.0, 0.03);
+    const double bow = dice_->normal(0.0, 0.03);
     constexpr int pieces = 6;
     for (int i = 1; i <= pieces; ++i) {
-      const Real t = static_cast<Real>(i) / pieces, side = 4.0 * bow * t * (1.0 - t);
+      const double t = static_cast<double>(i) / pieces, side = 4.0 * bow * t * (1.0 - t);
       points_.push_back({a.x + (b.x - a.x) * t - (b.y - a.y) * side, a.y + (b.y - a.y) * t + (b.x - a.x) * side});
     }
   }
@@ -70,11 +71,11 @@ class ink_pen {
   }
   /// Part of an ellipse, from angle `from` over `sweep` (turns, clockwise from the right), its size growing by the
   /// factor `growth` on the way. The pen must have been lifted: it starts the stroke.
-  void arc(ink_point centre, Real rx, Real ry, Real from, Real sweep, Real growth) {
+  void arc(ink_point centre, double rx, double ry, double from, double sweep, double growth) {
     constexpr int pieces = 40;
     for (int i = 0; i <= pieces; ++i) {
-      const Real t = static_cast<Real>(i) / pieces, size = 1.0 + (growth - 1.0) * t;
-      const Real angle = 2.0 * std::numbers::pi * (from + sweep * t);
+      const double t = static_cast<double>(i) / pieces, size = 1.0 + (growth - 1.0) * t;
+      const double angle = 2.0 * std::numbers::pi * (from + sweep * t);
       const ink_point p{centre.x + rx * size * std::cos(angle), centre.y + ry * size * std::sin(angle)};
       if (i == 0) {
         if (starts_.empty() || starts_.back() != points_.size()) starts_.push_back(points_.size());
@@ -88,7 +89,7 @@ class ink_pen {
   const std::vector<std::size_t>& starts() const { return starts_; }
 
  private:
-  ink_point shaken(Real x, Real y) { return {x + dice_->normal(0.0, shake_), y + dice_->normal(0.0, shake_)}; }
+  ink_point shaken(double x, double y) { return {x + dice_->normal(0.0, shake_), y + dice_->normal(0.0, shake_)}; }
 
   void spline() {
     constexpr int pieces = 7;
@@ -98,41 +99,41 @@ class ink_pen {
       const ink_point a = k > 0 ? knots_[k - 1] : ink_point{2 * b.x - c.x, 2 * b.y - c.y};
       const ink_point d = k + 2 <= last ? knots_[k + 2] : ink_point{2 * c.x - b.x, 2 * c.y - b.y};
       for (int i = 1; i <= pieces; ++i) {
-        const Real t = static_cast<Real>(i) / pieces;
+        const double t = static_cast<double>(i) / pieces;
         points_.push_back({between(a.x, b.x, c.x, d.x, t), between(a.y, b.y, c.y, d.y, t)});
       }
     }
   }
-  static Real between(Real a, Real b, Real c, Real d, Real t) {
+  static double between(double a, double b, double c, double d, double t) {
     return 0.5 * (2 * b + t * ((c - a) + t * ((2 * a - 5 * b + 4 * c - d) + t * (3 * b - a - 3 * c + d))));
   }
 
   ink_dice* dice_;
-  Real shake_;
+  double shake_;
   std::vector<ink_point> points_, knots_;
   std::vector<std::size_t> starts_;
 };
 
 /// Ink on a square of pixels: keeps, for each pixel, how far it lies outside the nearest stroke (negative inside).
-template <class Real>
+template <class = when_called>
 class ink_paper {
  public:
   explicit ink_paper(std::size_t side) : side_{side}, outside_(side * side) {}
 
-  void clear() { std::fill(outside_.begin(), outside_.end(), std::numeric_limits<Real>::infinity()); }
+  void clear() { std::fill(outside_.begin(), outside_.end(), std::numeric_limits<double>::infinity()); }
 
   /// A straight piece from `a` to `b` in pixels, whose half width goes from `ra` to `rb`.
-  void piece(ink_point a, ink_point b, Real ra, Real rb) {
-    const Real reach = std::max(ra, rb) + edge;
+  void piece(ink_point a, ink_point b, double ra, double rb) {
+    const double reach = std::max(ra, rb) + edge;
     const auto [left, right] = pixels(std::min(a.x, b.x) - reach, std::max(a.x, b.x) + reach);
     const auto [top, bottom] = pixels(std::min(a.y, b.y) - reach, std::max(a.y, b.y) + reach);
-    const Real dx = b.x - a.x, dy = b.y - a.y, squared = dx * dx + dy * dy;
+    const double dx = b.x - a.x, dy = b.y - a.y, squared = dx * dx + dy * dy;
     for (std::size_t y = top; y < bottom; ++y) {
       for (std::size_t x = left; x < right; ++x) {
-        const Real px = static_cast<Real>(x) + 0.5 - a.x, py = static_cast<Real>(y) + 0.5 - a.y;
-        const Real t = squared > 0 ? std::clamp((px * dx + py * dy) / squared, 0.0, 1.0) : 0.0;
-        const Real ex = px - t * dx, ey = py - t * dy;
-        Real& least = outside_[y * side_ + x];
+        const double px = static_cast<double>(x) + 0.5 - a.x, py = static_cast<double>(y) + 0.5 - a.y;
+        const double t = squared > 0 ? std::clamp((px * dx + py * dy) / squared, 0.0, 1.0) : 0.0;
+        const double ex = px - t * dx, ey = py - t * dy;
+        double& least = outside_[y * side_ + x];
         least = std::min(least, std::sqrt(ex * ex + ey * ey) - (ra + (rb - ra) * t));
       }
     }
@@ -141,25 +142,25 @@ class ink_paper {
   /// The grey of each pixel: 1 inside, 0 outside, smooth over the width of an edge, rounded to whole 1/255.
   void develop(std::span<float> out) const {
     for (std::size_t i = 0; i < outside_.size(); ++i) {
-      const Real t = std::clamp(0.5 - 0.5 * outside_[i] / edge, 0.0, 1.0);
+      const double t = std::clamp(0.5 - 0.5 * outside_[i] / edge, 0.0, 1.0);
       out[i] = static_cast<float>(std::floor(255.0 * t * t * (3.0 - 2.0 * t) + 0.5)) / 255.0f;
     }
   }
 
  private:
-  static constexpr Real edge = 0.8;  // half of the soft rim, in pixels
+  static constexpr double edge = 0.8;  // half of the soft rim, in pixels
 
   struct range {
     std::size_t first, end;
   };
-  range pixels(Real low, Real high) const {
-    const Real side = static_cast<Real>(side_);
+  range pixels(double low, double high) const {
+    const double side = static_cast<double>(side_);
     return {static_cast<std::size_t>(std::clamp(std::floor(low), 0.0, side)),
             static_cast<std::size_t>(std::clamp(std::ceil(high), 0.0, side))};
   }
 
   std::size_t side_;
-  std::vector<Real> outside_;
+  std::vector<double> outside_;
 };
 
 }  // namespace softscore::detail

@@ -35,8 +35,7 @@ struct gzip_stream : z_stream {
 }  // namespace detail
 
 /// True if the bytes begin as a gzip file does.
-template <class Bytes>
-bool is_gzip(const Bytes& bytes) {
+inline bool is_gzip(std::span<const std::uint8_t> bytes) {
   return bytes.size() >= 2 && bytes[0] == 0x1F && bytes[1] == 0x8B;
 }
 
@@ -96,7 +95,7 @@ template <class = when_called>
 std::vector<std::uint8_t> read_plain_or_gzip(const std::filesystem::path& path,
                                              std::size_t limit = std::size_t{1} << 32) {
   auto bytes = read_file(path, limit);
-  return is_gzip(bytes) ? gunzip({bytes.data(), bytes.size()}, path.string(), limit) : bytes;
+  return is_gzip({bytes.data(), bytes.size()}) ? gunzip({bytes.data(), bytes.size()}, path.string(), limit) : bytes;
 }
 
 /// The same for a format whose header tells the size: a packed file is unpacked to at most `size(head)` bytes, `head`
@@ -105,7 +104,7 @@ std::vector<std::uint8_t> read_plain_or_gzip(const std::filesystem::path& path,
 template <std::invocable<std::span<const std::uint8_t>> Size>
 std::vector<std::uint8_t> read_plain_or_gzip(const std::filesystem::path& path, Size size) {
   auto bytes = read_file(path, std::size_t{1} << 32);
-  if (!is_gzip(bytes)) return bytes;
+  if (!is_gzip({bytes.data(), bytes.size()})) return bytes;
   std::array<std::uint8_t, 64> head;
   const std::size_t limit = size(gunzip_head({bytes.data(), bytes.size()}, head));
   return gunzip({bytes.data(), bytes.size()}, path.string(), limit);

@@ -104,9 +104,13 @@ Real nuclear_norm(Eigen::MatrixX<Real> matrix) {
     beside[2 * i] = matrix(i, i);
     if (i + 1 < n) beside[2 * i + 1] = matrix(i, i + 1);
   }
+  // The solver tells small from nothing by absolute sizes, so it is given a matrix whose largest entry is 1.
+  const Real largest = beside.cwiseAbs().maxCoeff();
+  if (largest == 0 || !beside.allFinite()) return beside.sum();
+  beside /= largest;
   Eigen::SelfAdjointEigenSolver<Eigen::MatrixX<Real>> solver;
   solver.computeFromTridiagonal(Eigen::VectorX<Real>::Zero(2 * n), beside, Eigen::EigenvaluesOnly);
-  return Real{0.5} * solver.eigenvalues().cwiseAbs().sum();
+  return Real{0.5} * largest * solver.eigenvalues().cwiseAbs().sum();
 }
 
 }  // namespace softscore::detail

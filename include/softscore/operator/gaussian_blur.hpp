@@ -109,7 +109,7 @@ struct gaussian_blur {
                                    const double* all) const {
       const double* const weights = all + image * taps;
       double sum = p.column == 0 ? weights[0] : 0.0;
-      for (std::size_t i = 1; i < taps && weights[i] > 0.0; ++i)
+      for (std::size_t i = 1; i < taps && weights[i] != 0.0; ++i)
         sum += 2.0 * weights[i] * (p.column == 0 ? 1.0 : square(static_cast<double>(i) / w.value));
       return sum;
     }

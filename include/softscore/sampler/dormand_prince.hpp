@@ -159,7 +159,7 @@ struct dormand_prince {
         continue;
       }
       for (std::size_t i = 0; i < memory.length.size(); ++i) memory.scaled[k][i] = -memory.length[i] * weights[k];
-      memory.coefficients[k] = per_image<double>{std::span<const double>{memory.scaled[k]}};
+      memory.coefficients[k] = each_of(memory.scaled[k]);
     }
   }
 

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <utility>
 
 #include <softscore/core/noise.hpp>
@@ -73,6 +74,24 @@ TEST_CASE("the sum of singular values is found on every path through the band") 
     CHECK(std::abs(found - values.sum()) < 4e-16 * std::pow(static_cast<double>(n), 1.5) * values.norm());
   }
   CHECK(softscore::detail::nuclear_norm<double>(Eigen::MatrixXd(3, 0)) == 0.0);
+}
+
+TEST_CASE("the unit of measurement is no matter") {
+  // A power of two scales every number of the computation, so only where the solver stops could make a difference.
+  const auto a = samples(200, 30, 1), b = samples(200, 30, 2);
+  const double distance = frechet_distance(a, b);
+  for (const double unit : {0x1p-60, 0x1p-30, 0x1p40}) {
+    CAPTURE(unit);
+    const row_matrix<double> scaled_a = unit * a, scaled_b = unit * b;
+    CHECK(std::abs(frechet_distance(scaled_a, scaled_b) / (unit * unit) - distance) < 1e-12 * distance);
+  }
+  const Eigen::MatrixXf matrix = a.cast<float>();
+  const float sum = softscore::detail::nuclear_norm<float>(matrix);
+  const float small = softscore::detail::nuclear_norm<float>(0x1p-30f * matrix);
+  CHECK(std::abs(0x1p30f * small - sum) < 1e-5f * sum);
+  CHECK(std::isnan(softscore::detail::nuclear_norm<double>(
+      Eigen::MatrixXd::Constant(3, 3, std::numeric_limits<double>::quiet_NaN()))));
+  CHECK(softscore::detail::nuclear_norm<double>(Eigen::MatrixXd::Zero(3, 3)) == 0.0);
 }
 
 TEST_CASE("covariances with common axes are as far apart as their deviations, a lower rank included") {

@@ -38,12 +38,15 @@ typename conv2d_variant<T>::type make_method(conv2d_method method, tbb_backend& 
 
 }  // namespace detail
 
-/// A convolution on the tbb backend: the method that suits its sizes, with its memory.
+/// A convolution on the tbb backend: the method that suits its sizes, with its memory. One that was moved from can only
+/// be assigned to.
 template <class T>
 struct tbb_conv2d {
+  using methods = typename detail::conv2d_variant<T>::type;  // a class that is compiled where it is planned
   conv2d_shape sizes;
-  std::unique_ptr<typename detail::conv2d_variant<T>::type> method;  // its own class is compiled where it is planned
+  std::unique_ptr<methods> method;
 
+  tbb_conv2d(const conv2d_shape& of, std::unique_ptr<methods> chosen) : sizes{of}, method{std::move(chosen)} {}
   /// What was chosen, for people.
   std::string_view describe() const { return detail::name_of(chosen()); }
   conv2d_method chosen() const { return static_cast<conv2d_method>(method->index() + 1); }
@@ -62,8 +65,8 @@ tbb_conv2d<T> make_conv2d(tbb_backend& be, const conv2d_shape& sizes, const tbb_
             detail::name_of(method), "plain loops in double");
     method = conv2d_method::plain;
   }
-  return {sizes, std::make_unique<typename detail::conv2d_variant<T>::type>(
-                     detail::make_method<T>(method, be, sizes, scratch))};
+  using methods = typename tbb_conv2d<T>::methods;
+  return {sizes, std::make_unique<methods>(detail::make_method<T>(method, be, sizes, scratch))};
 }
 
 /// To be called after the weights changed and before the next forward or backward pass.

@@ -21,7 +21,8 @@ namespace softscore::detail {
 // How many taps on either side of the centre count. Those beyond add up to at most 2^-32 of all in magnitude, so that
 // leaving them out of both directions changes no pixel by more than 2^-31 s^2 max|x|, with s the sum of all magnitudes.
 // Rounding a tap, and a sum of n products with it, changes one by up to (n + 1) 2^-24 s^2 max|x| for each direction.
-// What is left out would also make products so small that they are denormal, and slow.
+// What is left out would also make products so small that they are denormal, and slow. A pixel that is no finite number
+// has no effect beyond the reach; within it, and in whatever else lies in its tile, it may.
 inline std::size_t reach_of(const double* kernel, std::size_t half) {
   double all = std::abs(kernel[0]) / 2;
   for (std::size_t i = 1; i <= half; ++i) all += std::abs(kernel[i]);
@@ -29,7 +30,7 @@ inline std::size_t reach_of(const double* kernel, std::size_t half) {
   std::size_t reach = half;
   for (; reach > 0; --reach) {
     beyond += std::abs(kernel[reach]);
-    if (!(beyond <= 0x1p-32 * all)) break;  // not a number counts
+    if (!(beyond <= 0x1p-32 * all) || std::isinf(all)) break;  // not a number counts
   }
   return reach;
 }
@@ -132,7 +133,8 @@ struct separable_tiles {
       simd<W> sum[Rows][vectors] = {};
       const float* window = taps.centre + column - first;
       for (std::size_t j = first; j < last; ++j, --window)
-        add_products<Rows, vectors>(sum, rows + j, row_step(width), window, window + (second - column));
+        add_products<Rows, vectors>(sum, rows + j, row_step(width), window,
+                                    vectors == 2 ? window + (second - column) : window);
       store_tile<Rows, vectors>(sum, out, width, column, second);
     });
   }
