@@ -32,6 +32,37 @@ void with_transform_length(std::size_t n, const F& f) {
   if (n == 32) f(std::integral_constant<std::size_t, 32>{});
   if (n == 64) f(std::integral_constant<std::size_t, 64>{});
 }
+
+// The gradient of the bias from the spectra of dy, whose bin 0 holds the sum over each plane: a block per 32 channels,
+// eight threads for each, which add over the images in double.
+template <class T>
+struct spectral_bias_gradient_task {
+  static constexpr std::size_t across = 32, down = 8;
+  const complex_number<T>* bin;  // images x channels
+  T* out;                        // channels
+  std::size_t images, channels, accumulate;
+
+  grid launch() const { return {ceiling(channels, across), across * down, across * down * sizeof(double)}; }
+  template <class Group>
+  SOFTSCORE_HD void operator()(Group& group, const std::byte*) const {
+    double* sums = group.template shared<double>();
+    const std::size_t first = group.block() * across;
+    group.each_thread([&](std::size_t t) {
+      const std::size_t channel = first + t % across;
+      double sum = 0;
+      if (channel < channels)
+        for (std::size_t n = t / across; n < images; n += down)
+          sum += static_cast<double>(bin[n * channels + channel].re);
+      sums[t] = sum;
+    });
+    group.each_thread([&](std::size_t t) {
+      if (t >= across || first + t >= channels) return;
+      double sum = accumulate != 0 ? static_cast<double>(out[first + t]) : 0.0;
+      for (std::size_t k = 0; k < down; ++k) sum += sums[k * across + t];
+      out[first + t] = static_cast<T>(sum);
+    });
+  }
+};
 }  // namespace detail
 
 /// Arrays that convolutions use one after the other: the spectra of inputs, of outputs, and of the gradient of weights.
@@ -130,9 +161,9 @@ void conv2d_backward(device_backend<Device>& be, device_conv2d<T, Device>& plan,
   using number = detail::complex_number<T>;
   conv2d_shape s = plan.sizes;
   const std::size_t all = dy.extent().images, in = s.in_channels, out = s.out_channels;
-  if (!dweight.empty()) be.note(detail::sum_task<T>{raw(dy), raw(dbias), all, out, s.out_height() * s.out_width()});
   if (plan.length == 0) {
     s.images = all;
+    if (!dweight.empty()) be.note(detail::sum_task<T>{raw(dy), raw(dbias), all, out, s.out_height() * s.out_width()});
     if (!dx.empty()) be.note(detail::direct_input_gradient_task<T>{raw(weight), raw(dy), raw(dx), s});
     if (!dweight.empty()) be.note(detail::direct_weight_gradient_task<T>{raw(x), raw(dy), raw(dweight), s});
     return;
@@ -147,6 +178,7 @@ void conv2d_backward(device_backend<Device>& be, device_conv2d<T, Device>& plan,
       const std::size_t images = std::min(plan.most_images, all - first);
       be.note(detail::to_spectrum_task<T, n>{raw(dy.images(first, images)), of_y, images * out, s.height, s.width, 0});
       if (!dweight.empty()) {
+        be.note(detail::spectral_bias_gradient_task<T>{of_y, raw(dbias), images, out, first > 0 ? 1u : 0u});
         be.note(detail::to_spectrum_task<T, n>{raw(x.images(first, images)), of_x, images * in, s.height, s.width, 0});
         // dW(o,i) = sum over n of conj(dY(n,o)) X(n,i).
         detail::multiply<device_backend<Device>, number>(be, {of_y, 1, out, images * out}, {of_x, in, 1, images * in},

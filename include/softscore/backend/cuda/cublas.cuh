@@ -89,8 +89,8 @@ class cublas_products {
   }
 
   /// Whether cuBLAS is to make this product: it can, and the product is large enough to gain.
-  template <class Number, std::size_t Columns>
-  bool takes(const multiply_task<Number, Columns>& task) const {
+  template <class Number, std::size_t Rows, std::size_t Columns>
+  bool takes(const multiply_task<Number, Rows, Columns>& task) const {
     // A tile of ours is 64 x 32. Below a few of them, or of few terms, a library has nothing to save, except where the
     // tensor cores take factors that ours keeps in float32.
     const std::size_t least = is_single<Number> && math_ == cuda_math::tf32 ? 16 : 128;
@@ -100,8 +100,9 @@ class cublas_products {
 
   /// The product; rows of c hold the bias already, if there is one. `make_workspace(bytes)` gives memory of the device
   /// that lives as long as this, and the same whenever it is asked.
-  template <class Number, std::size_t Columns, class MakeWorkspace>
-  void multiply(const multiply_task<Number, Columns>& task, cudaStream_t stream, const MakeWorkspace& make_workspace) {
+  template <class Number, std::size_t Rows, std::size_t Columns, class MakeWorkspace>
+  void multiply(const multiply_task<Number, Rows, Columns>& task, cudaStream_t stream,
+                const MakeWorkspace& make_workspace) {
     if (handle_ == nullptr) begin(stream, make_workspace);
     const cublas_factor a = *factor_a(task), b = *factor_b(task);
     const Number one = unit<Number>(1), kept = unit<Number>(task.how.accumulate != 0 || task.bias != nullptr ? 1 : 0);

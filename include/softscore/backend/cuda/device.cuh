@@ -227,8 +227,8 @@ class cuda_device {
     launch_kernel(task, numbers);
   }
   /// Large products of matrices go to cuBLAS.
-  template <class Number, std::size_t Columns>
-  void launch(const detail::multiply_task<Number, Columns>& task, const std::byte* numbers) {
+  template <class Number, std::size_t Rows, std::size_t Columns>
+  void launch(const detail::multiply_task<Number, Rows, Columns>& task, const std::byte* numbers) {
     if (!products_.takes(task)) {
       launch_kernel(task, numbers);
       return;

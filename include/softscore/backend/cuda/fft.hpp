@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <numbers>
 #include <utility>
 
@@ -71,16 +72,46 @@ SOFTSCORE_IN_KERNEL void transform_line(const complex_number<T>* in, complex_num
 // spectrum array holds for every bin the number of every plane. Images lie in the corner of the plane and the rest is
 // 0; `shift` turns the plane cyclically, which puts the centre of a kernel at the origin: place (row, column) of the
 // plane is element ((row + shift) mod N, (column + shift) mod N) of the array, if there is one.
+//
+// In a block's memory number kx of a transformed row lies at [plane][kx][row], and two real numbers of a row share such
+// a place: columns 2 k and 2 k + 1 are the real and the imaginary part of number k. So each thread transforms its rows
+// where they lie, and all of them read and write whole rows of the array in order.
 template <class T, std::size_t N>
 struct plane_layout {
-  static constexpr std::size_t columns = N / 2 + 1, bins = N * columns;
-  static constexpr std::size_t line = N + 1;  // the extra number keeps columns out of one bank
-  static constexpr std::size_t bytes = columns * line * sizeof(complex_number<T>);
+  static constexpr std::size_t columns = N / 2 + 1, bins = N * columns, line = N + 1;
+  // Planes lie 2 places off a multiple of 16, and lines 1, so that threads meet different banks.
+  static constexpr std::size_t plane = columns * line + (18 - columns * line % 16) % 16;
+  static constexpr std::size_t bytes = plane * sizeof(complex_number<T>);
   static constexpr std::size_t most_bytes = 48 * 1024;
   static constexpr std::size_t planes = most_bytes / bytes >= 8 ? 8 : most_bytes / bytes;  // of one block
   static_assert(planes >= 1);
-  static constexpr unsigned threads = 128;
+  // One for every line of every plane, in whole warps.
+  static constexpr std::size_t threads = ceiling(planes * columns, 32) * 32;
   static grid launch(std::size_t all) { return {ceiling(all, planes), threads, planes * bytes}; }
+
+  static constexpr std::size_t together = 8;  // numbers that a thread reads before it needs the first
+  static constexpr std::size_t rounds = ceiling(planes * N * N, threads* together);
+  struct place {
+    std::uint32_t plane, row, column;
+  };
+  // The number `k` of a thread's in a round, in the order of memory.
+  SOFTSCORE_HD static constexpr place place_of(std::size_t thread, std::size_t round, std::size_t k) {
+    const auto e = static_cast<std::uint32_t>((round * together + k) * threads + thread);
+    constexpr auto n = static_cast<std::uint32_t>(N);
+    return {e / (n * n), e / n % n, e % n};
+  }
+  SOFTSCORE_HD static constexpr std::uint32_t real_number(place p) {
+    constexpr auto of_plane = static_cast<std::uint32_t>(plane), of_line = static_cast<std::uint32_t>(line);
+    return 2 * (p.plane * of_plane + p.column / 2 * of_line + p.row) + p.column % 2;
+  }
+  // The element of the block's planes in the array that lies there, or `none`.
+  static constexpr std::uint32_t none = 0xFFFFFFFFu;
+  SOFTSCORE_HD static constexpr std::uint32_t element(place p, std::uint32_t here, std::uint32_t height,
+                                                      std::uint32_t width, std::uint32_t shift) {
+    constexpr auto n = static_cast<std::uint32_t>(N);
+    const std::uint32_t row = (p.row + shift) % n, column = (p.column + shift) % n;
+    return p.plane < here && row < height && column < width ? (p.plane * height + row) * width + column : none;
+  }
 };
 
 template <class T, std::size_t N>
@@ -95,44 +126,57 @@ struct to_spectrum_task {
 
   template <class Group>
   SOFTSCORE_HD void operator()(Group& group, const std::byte*) const {
-    complex_number<T>* work = group.template shared<complex_number<T>>();  // [plane][kx][row]
+    complex_number<T>* work = group.template shared<complex_number<T>>();
     const std::size_t first = group.block() * layout::planes;
     const std::size_t here = planes - first < layout::planes ? planes - first : layout::planes;
-    // Two rows at once, as real and imaginary part.
     group.each_thread([&](std::size_t t) {
-      for (std::size_t task = t; task < here * (N / 2); task += group.threads()) {
-        const std::size_t p = task / (N / 2), row = 2 * (task % (N / 2));
-        const std::size_t up = (row + shift) % N, down = (row + 1 + shift) % N;
-        const T* plane = in + (first + p) * height * width;
-        complex_number<T>* to = work + p * layout::columns * layout::line + row;
-        complex_number<T> x[N], z[N];
+      T* numbers = reinterpret_cast<T*>(work);
+      const T* from = in + first * height * width;
+      for (std::size_t round = 0; round < layout::rounds; ++round) {
+        T values[layout::together];
         SOFTSCORE_UNROLL
-        for (std::size_t c = 0; c < N; ++c) {
-          const std::size_t column = (c + shift) % N;
-          x[c] = {up < height && column < width ? plane[up * width + column] : T{},
-                  down < height && column < width ? plane[down * width + column] : T{}};
+        for (std::size_t k = 0; k < layout::together; ++k) {
+          const std::uint32_t e =
+              layout::element(layout::place_of(t, round, k), small(here), small(height), small(width), small(shift));
+          values[k] = e != layout::none ? from[e] : T{};
         }
-        transform_line<N, 1, false>(x, z);
         SOFTSCORE_UNROLL
-        for (std::size_t k = 0; k < layout::columns; ++k) {
-          const complex_number<T> u = z[k], v = z[(N - k) % N];
-          to[k * layout::line] = {T(0.5) * (u.re + v.re), T(0.5) * (u.im - v.im)};
-          to[k * layout::line + 1] = {T(0.5) * (u.im + v.im), T(0.5) * (v.re - u.re)};
+        for (std::size_t k = 0; k < layout::together; ++k) {
+          const auto at = layout::place_of(t, round, k);
+          if (at.plane < layout::planes) numbers[layout::real_number(at)] = values[k];
         }
       }
     });
+    // Two rows at once, as real and imaginary part.
     group.each_thread([&](std::size_t t) {
-      for (std::size_t task = t; task < layout::planes * layout::columns; task += group.threads()) {
-        const std::size_t p = task % layout::planes, kx = task / layout::planes;
-        if (p >= here) continue;
-        const complex_number<T>* from = work + (p * layout::columns + kx) * layout::line;
-        complex_number<T> x[N], z[N];
-        SOFTSCORE_UNROLL
-        for (std::size_t row = 0; row < N; ++row) x[row] = from[row];
-        transform_line<N, 1, false>(x, z);
-        SOFTSCORE_UNROLL
-        for (std::size_t ky = 0; ky < N; ++ky) out[(kx * N + ky) * planes + first + p] = z[ky];
+      if (t >= layout::planes * (N / 2)) return;
+      complex_number<T>* up = work + t / (N / 2) * layout::plane + t % (N / 2);
+      complex_number<T>* down = up + N / 2;
+      complex_number<T> x[N], z[N];
+      SOFTSCORE_UNROLL
+      for (std::size_t k = 0; k < N / 2; ++k) {
+        const complex_number<T> a = up[k * layout::line], b = down[k * layout::line];
+        x[2 * k] = {a.re, b.re};
+        x[2 * k + 1] = {a.im, b.im};
       }
+      transform_line<N, 1, false>(x, z);
+      SOFTSCORE_UNROLL
+      for (std::size_t k = 0; k < layout::columns; ++k) {
+        const complex_number<T> u = z[k], v = z[(N - k) % N];
+        up[k * layout::line] = {T(0.5) * (u.re + v.re), T(0.5) * (u.im - v.im)};
+        down[k * layout::line] = {T(0.5) * (u.im + v.im), T(0.5) * (v.re - u.re)};
+      }
+    });
+    group.each_thread([&](std::size_t t) {
+      const std::size_t p = t % layout::planes, kx = t / layout::planes;
+      if (p >= here || kx >= layout::columns) return;
+      const complex_number<T>* from = work + p * layout::plane + kx * layout::line;
+      complex_number<T> x[N], z[N];
+      SOFTSCORE_UNROLL
+      for (std::size_t row = 0; row < N; ++row) x[row] = from[row];
+      transform_line<N, 1, false>(x, z);
+      SOFTSCORE_UNROLL
+      for (std::size_t ky = 0; ky < N; ++ky) out[(kx * N + ky) * planes + first + p] = z[ky];
     });
   }
 };
@@ -150,45 +194,51 @@ struct from_spectrum_task {
 
   template <class Group>
   SOFTSCORE_HD void operator()(Group& group, const std::byte*) const {
-    complex_number<T>* work = group.template shared<complex_number<T>>();  // [plane][kx][row]
+    complex_number<T>* work = group.template shared<complex_number<T>>();
     const std::size_t first = group.block() * layout::planes;
     const std::size_t here = planes - first < layout::planes ? planes - first : layout::planes;
     group.each_thread([&](std::size_t t) {
-      for (std::size_t task = t; task < layout::planes * layout::columns; task += group.threads()) {
-        const std::size_t p = task % layout::planes, kx = task / layout::planes;
-        if (p >= here) continue;
-        complex_number<T>* to = work + (p * layout::columns + kx) * layout::line;
-        complex_number<T> x[N], z[N];
-        SOFTSCORE_UNROLL
-        for (std::size_t ky = 0; ky < N; ++ky) x[ky] = in[(kx * N + ky) * planes + first + p];
-        transform_line<N, 1, true>(x, z);
-        SOFTSCORE_UNROLL
-        for (std::size_t row = 0; row < N; ++row) to[row] = z[row];
+      const std::size_t p = t % layout::planes, kx = t / layout::planes;
+      if (p >= here || kx >= layout::columns) return;
+      complex_number<T>* to = work + p * layout::plane + kx * layout::line;
+      complex_number<T> x[N], z[N];
+      SOFTSCORE_UNROLL
+      for (std::size_t ky = 0; ky < N; ++ky) x[ky] = in[(kx * N + ky) * planes + first + p];
+      transform_line<N, 1, true>(x, z);
+      SOFTSCORE_UNROLL
+      for (std::size_t row = 0; row < N; ++row) to[row] = z[row];
+    });
+    group.each_thread([&](std::size_t t) {
+      const std::size_t p = t / (N / 2);
+      if (p >= here) return;
+      complex_number<T>* up = work + p * layout::plane + t % (N / 2);
+      complex_number<T>* down = up + N / 2;
+      complex_number<T> x[N], z[N];
+      SOFTSCORE_UNROLL
+      for (std::size_t k = 0; k < N; ++k) {
+        const std::size_t kx = k < layout::columns ? k : N - k;
+        const complex_number<T> a = up[kx * layout::line], b = down[kx * layout::line];
+        x[k] = k < layout::columns ? complex_number<T>{a.re - b.im, a.im + b.re}
+                                   : complex_number<T>{a.re + b.im, b.re - a.im};
+      }
+      transform_line<N, 1, true>(x, z);
+      const T added = bias != nullptr ? bias[(first + p) % channels] : T{};
+      constexpr T scale = T(1) / T(N * N);
+      SOFTSCORE_UNROLL
+      for (std::size_t k = 0; k < N / 2; ++k) {
+        up[k * layout::line] = {z[2 * k].re * scale + added, z[2 * k + 1].re * scale + added};
+        down[k * layout::line] = {z[2 * k].im * scale + added, z[2 * k + 1].im * scale + added};
       }
     });
     group.each_thread([&](std::size_t t) {
-      for (std::size_t task = t; task < here * (N / 2); task += group.threads()) {
-        const std::size_t p = task / (N / 2), row = 2 * (task % (N / 2));
-        const std::size_t up = (row + shift) % N, down = (row + 1 + shift) % N;
-        if (up >= height && down >= height) continue;
-        const complex_number<T>* from = work + p * layout::columns * layout::line + row;
-        complex_number<T> x[N], z[N];
+      const T* numbers = reinterpret_cast<const T*>(work);
+      T* to = out + first * height * width;
+      for (std::size_t round = 0; round < layout::rounds; ++round) {
         SOFTSCORE_UNROLL
-        for (std::size_t k = 0; k < N; ++k) {
-          const std::size_t kx = k < layout::columns ? k : N - k;
-          const complex_number<T> a = from[kx * layout::line], b = from[kx * layout::line + 1];
-          x[k] = k < layout::columns ? complex_number<T>{a.re - b.im, a.im + b.re}
-                                     : complex_number<T>{a.re + b.im, b.re - a.im};
-        }
-        transform_line<N, 1, true>(x, z);
-        T* plane = out + (first + p) * height * width;
-        const T added = bias != nullptr ? bias[(first + p) % channels] : T{};
-        SOFTSCORE_UNROLL
-        for (std::size_t c = 0; c < N; ++c) {
-          const std::size_t column = (c + shift) % N;
-          if (column >= width) continue;
-          if (up < height) plane[up * width + column] = z[c].re * (T(1) / T(N * N)) + added;
-          if (down < height) plane[down * width + column] = z[c].im * (T(1) / T(N * N)) + added;
+        for (std::size_t k = 0; k < layout::together; ++k) {
+          const auto at = layout::place_of(t, round, k);
+          const std::uint32_t e = layout::element(at, small(here), small(height), small(width), small(shift));
+          if (e != layout::none) to[e] = numbers[layout::real_number(at)];
         }
       }
     });

@@ -26,6 +26,8 @@ SOFTSCORE_HD constexpr std::size_t aligned(std::size_t bytes) {
   return (bytes + numbers_alignment - 1) / numbers_alignment * numbers_alignment;
 }
 SOFTSCORE_HD constexpr std::size_t ceiling(std::size_t a, std::size_t b) { return (a + b - 1) / b; }
+// For indices within a block: a GPU divides and multiplies 64 bits by many instructions.
+SOFTSCORE_HD constexpr std::uint32_t small(std::size_t n) { return static_cast<std::uint32_t>(n); }
 
 // One thread per element of a flat array, `block()` blocks of them.
 inline constexpr std::size_t flat_threads = 256;
