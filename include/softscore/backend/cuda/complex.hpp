@@ -4,9 +4,9 @@
 
 namespace softscore::detail {
 
-// A complex number for kernels, two reals side by side.
+// A complex number for kernels, two reals side by side that move as one.
 template <class T>
-struct complex_number {
+struct alignas(2 * sizeof(T)) complex_number {
   T re, im;
 
   SOFTSCORE_HD friend complex_number operator+(complex_number a, complex_number b) {
