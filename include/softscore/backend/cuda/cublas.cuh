@@ -91,11 +91,13 @@ class cublas_products {
   /// Whether cuBLAS is to make this product: it can, and the product is large enough to gain.
   template <class Number, std::size_t Rows, std::size_t Columns>
   bool takes(const multiply_task<Number, Rows, Columns>& task) const {
-    // A tile of ours is 64 x 32. Below a few of them, or of few terms, a library has nothing to save, except where the
-    // tensor cores take factors that ours keeps in float32.
-    const std::size_t least = is_single<Number> && math_ == cuda_math::tf32 ? 16 : 128;
-    return std::min({task.m, task.n, task.k}) >= least && task.c.column == 1 && task.c.row >= task.n &&
-           (task.bias == nullptr || task.how.accumulate == 0) && factor_a(task) && factor_b(task);
+    // A library has nothing to save where there are few terms or few tiles, except where the tensor cores take factors
+    // that ours keeps in float32.
+    const bool tensor_cores = is_single<Number> && math_ == cuda_math::tf32;
+    const std::size_t least = tensor_cores ? 16 : 128, least_work = tensor_cores ? 0 : std::size_t{1} << 22;
+    return std::min({task.m, task.n, task.k}) >= least && task.m * task.n * task.k * task.batch >= least_work &&
+           task.c.column == 1 && task.c.row >= task.n && (task.bias == nullptr || task.how.accumulate == 0) &&
+           factor_a(task) && factor_b(task);
   }
 
   /// The product; rows of c hold the bias already, if there is one. `make_workspace(bytes)` gives memory of the device
