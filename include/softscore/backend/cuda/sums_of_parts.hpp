@@ -1,0 +1,63 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include <softscore/backend/cuda/group.hpp>
+#include <softscore/backend/cuda/tasks.hpp>
+
+namespace softscore::detail {
+
+// Two sums over each image. A block per image would leave most of a GPU idle, so images are summed in parts, a block
+// each, and the kernel that wants the sums adds the parts of its images. Pairs lie next to each other, [part][2]; all
+// is added sixteen at a time, a fixed order with a barrier per sixteen where halving takes one per two.
+inline constexpr std::size_t sum_lanes = 16, sum_threads = sum_lanes * sum_lanes;
+inline constexpr std::size_t sum_part = 8 * sum_threads;  // elements of a part
+SOFTSCORE_HD constexpr std::size_t sum_parts(std::size_t size) { return ceiling(size, sum_part); }
+
+// The elements of one image that a block of many serves: `count` from `first` on.
+struct image_part {
+  std::size_t image, part, first;
+  std::uint32_t count;
+
+  SOFTSCORE_HD image_part(std::size_t block, std::size_t size, std::size_t length) {
+    const auto parts = static_cast<std::uint32_t>(ceiling(size, length)), b = static_cast<std::uint32_t>(block);
+    image = b / parts;
+    part = b % parts;
+    first = part * length;
+    count = static_cast<std::uint32_t>(size - first < length ? size - first : length);
+  }
+};
+
+// The sum of sixteen numbers that lie `stride` apart; all are loaded before they are added.
+SOFTSCORE_HD inline double add_sixteen(const double* values, std::size_t stride) {
+  double sum = values[0];
+  SOFTSCORE_UNROLL
+  for (std::size_t k = 1; k < sum_lanes; ++k) sum += values[k * stride];
+  return sum;
+}
+
+// Adds the pairs of the threads of a block, sums[256][2], into out[2].
+template <class Group>
+SOFTSCORE_HD void add_up_pairs(Group& group, double* sums, double* out) {
+  group.each_thread([&](std::size_t t) {
+    if (t < 2 * sum_lanes) sums[t] = add_sixteen(sums + t, 2 * sum_lanes);
+  });
+  group.each_thread([&](std::size_t t) {
+    if (t < 2) out[t] = add_sixteen(sums + t, 2);
+  });
+}
+
+// One of sixteen shares of the sums over an image, a pair, to out[2].
+SOFTSCORE_HD inline void add_parts(const double* parts_of_image, std::size_t size, std::size_t share, double* out) {
+  const auto parts = static_cast<std::uint32_t>(sum_parts(size));
+  double first = 0, second = 0;
+  for (auto p = static_cast<std::uint32_t>(share); p < parts; p += sum_lanes) {
+    first += parts_of_image[2 * p];
+    second += parts_of_image[2 * p + 1];
+  }
+  out[0] = first;
+  out[1] = second;
+}
+
+}  // namespace softscore::detail
