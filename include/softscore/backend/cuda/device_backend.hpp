@@ -148,15 +148,11 @@ class device_backend {
   /// The norm of a flat array, found on the device.
   template <Scalar T>
   void measure_norm(view<const T, cuda_space> array, double most) {
-    // Blocks of fixed length, as where the host adds them (optim/clip.hpp).
-    constexpr std::size_t block = 4096;
-    const std::size_t blocks = array.size() / block, rest = array.size() % block;
-    auto sums = make_unset<double>({blocks + 1, 1, 1, 1});
+    const std::size_t parts = detail::squares_task<T>::parts(array.size());
+    auto sums = make_unset<double>({parts, 1, 1, 1});
     double* const to = raw(sums.view());
-    note(detail::dot_task<T, T>{raw(array), raw(array), to, blocks, block});
-    const T* const last = raw(array) + blocks * block;
-    note(detail::dot_task<T, T>{last, last, to + blocks, 1, rest});
-    note(detail::norm_task{to, raw(measured_.view()), norm_on_host_.get(), blocks + 1}, most);
+    note(detail::squares_task<T>{raw(array), to, array.size()});
+    note(detail::norm_task{to, raw(measured_.view()), norm_on_host_.get(), parts}, most);
   }
   /// `for_each` with what was measured last; does nothing where that is not finite.
   template <class Body, class... T>

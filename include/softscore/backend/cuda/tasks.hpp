@@ -195,6 +195,39 @@ struct dot_task {
   }
 };
 
+// The sums of squares of the parts of an array, in double: a block per part, the last one shorter.
+template <class T>
+struct squares_task {
+  static constexpr std::uint32_t each = 16, part = each * static_cast<std::uint32_t>(flat_threads);
+  const T* in;
+  double* out;
+  std::size_t size;
+  static std::size_t parts(std::size_t size) { return ceiling(size, part); }
+  grid launch() const { return {parts(size), flat_threads, flat_threads * sizeof(double)}; }
+  template <class Group>
+  SOFTSCORE_HD void operator()(Group& group, const std::byte*) const {
+    double* sums = group.template shared<double>();
+    const std::size_t first = group.block() * part;
+    const std::uint32_t here = size - first < part ? small(size - first) : part;
+    group.each_thread([&](std::size_t t) {
+      T values[each];  // all on their way before the first is needed
+      SOFTSCORE_UNROLL
+      for (std::uint32_t k = 0; k < each; ++k) {
+        const std::uint32_t i = small(t) + k * small(flat_threads);
+        values[k] = i < here ? in[first + i] : T{};
+      }
+      double sum = 0;
+      SOFTSCORE_UNROLL
+      for (std::uint32_t k = 0; k < each; ++k) sum += static_cast<double>(values[k]) * static_cast<double>(values[k]);
+      sums[t] = sum;
+    });
+    add_up(group, sums);
+    group.each_thread([&](std::size_t t) {
+      if (t == 0) out[group.block()] = sums[0];
+    });
+  }
+};
+
 // From the sums of squares of the parts of an array its norm, and the factor that brings it to at most `most`. The norm
 // also goes to memory that the host may read. Numbers: `most`.
 struct measured {
