@@ -161,6 +161,10 @@ const std::vector<conv2d_shape>& conv_sizes() {
                                                {2, 32, 16, 5, 11, 1, 2},
                                                {2, 16, 3, 7, 7, 5, 3},
                                                {1, 16, 16, 2, 3, 1, 5},
+                                               // Large kernels that no transform takes.
+                                               {2, 5, 6, 9, 10, 7, 2},
+                                               {1, 2, 5, 11, 8, 9, 3},
+                                               {1, 2, 5, 3, 80, 7},
                                                // 3 x 3 and 1 x 1, in tiles that do and do not fit the plane.
                                                {2, 16, 32, 16, 16, 3},
                                                {3, 48, 16, 9, 6, 3},
@@ -739,8 +743,9 @@ TEST_CASE("tbb multiplies in float as serial does in double, with the same bits 
 TEST_CASE("a device multiplies in float as serial does in double", "[operations]") {
   serial_backend serial;
   device_under_test device;
-  for (const dense_case& at :
-       {dense_case{3, 5, 4}, dense_case{128, 128, 128}, dense_case{17, 32, 16}, dense_case{1, 128, 3}}) {
+  // The last two: small with a long sum, and large with tiles that stand out.
+  for (const dense_case& at : {dense_case{3, 5, 4}, dense_case{128, 128, 128}, dense_case{17, 32, 16},
+                               dense_case{1, 128, 3}, dense_case{5, 300, 37}, dense_case{130, 101, 90}}) {
     const dense_result exact = multiply<double>(serial, at), fast = multiply<float>(device, at);
     CAPTURE(at.images, at.inputs, at.outputs);
     const double i = static_cast<double>(at.inputs), o = static_cast<double>(at.outputs),

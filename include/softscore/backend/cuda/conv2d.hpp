@@ -8,6 +8,7 @@
 
 #include <softscore/backend/conv2d_shape.hpp>
 #include <softscore/backend/cuda/conv2d_direct.hpp>
+#include <softscore/backend/cuda/conv2d_direct_weights.hpp>
 #include <softscore/backend/cuda/device_backend.hpp>
 #include <softscore/backend/cuda/fft.hpp>
 #include <softscore/backend/cuda/gemm.hpp>
@@ -89,6 +90,7 @@ struct device_conv2d {
   std::size_t length;  // of the transforms, 0 for tap by tap
   std::shared_ptr<device_scratch<T, Device>> scratch;
   device_array<detail::complex_number<T>, Device> weight;  // bins x out x in
+  device_array<double, Device> sums;                       // of a weight's gradient tap by tap: chunks x sums
 
   /// Images that are transformed at once.
   static constexpr std::size_t most_images = 256;
@@ -100,7 +102,7 @@ device_conv2d<T, Device> make_conv2d(device_backend<Device>& be, const conv2d_sh
                                      std::shared_ptr<device_scratch<T, Device>> scratch = nullptr) {
   require_valid(sizes);
   if (scratch == nullptr) scratch = make_scratch<T>(be);
-  device_conv2d<T, Device> plan{sizes, detail::transform_length(sizes), std::move(scratch), {}};
+  device_conv2d<T, Device> plan{sizes, detail::transform_length(sizes), std::move(scratch), {}, {}};
   if (plan.length > 0) {
     const std::size_t bins = plan.length * (plan.length / 2 + 1), images = std::min(sizes.images, plan.most_images);
     auto& work = *plan.scratch;
@@ -108,6 +110,9 @@ device_conv2d<T, Device> make_conv2d(device_backend<Device>& be, const conv2d_sh
     work.reserve(be, work.output, bins * images * sizes.out_channels);
     work.reserve(be, work.weight, bins * sizes.in_channels * sizes.out_channels);
     plan.weight = be.template make_unset<detail::complex_number<T>>({bins, 1, sizes.out_channels, sizes.in_channels});
+  } else {
+    plan.sums =
+        be.template make_unset<double>({detail::most_direct_chunks(sizes), 1, 1, detail::direct_sums_of(sizes)});
   }
   return plan;
 }
@@ -132,7 +137,9 @@ void conv2d_forward(device_backend<Device>& be, device_conv2d<T, Device>& plan, 
   const std::size_t all = x.extent().images, in = s.in_channels, out = s.out_channels;
   if (plan.length == 0) {
     s.images = all;
-    be.note(detail::direct_forward_task<T>{raw(x), raw(weight), raw(bias), raw(y), s});
+    detail::with_kernel_size(s.kernel, out, [&](auto k, auto channels) {
+      be.note(detail::direct_forward_task<T, k, channels>{raw(x), raw(weight), raw(bias), raw(y), s});
+    });
     return;
   }
   number* const of_x = raw(plan.scratch->input.view());
@@ -163,9 +170,20 @@ void conv2d_backward(device_backend<Device>& be, device_conv2d<T, Device>& plan,
   const std::size_t all = dy.extent().images, in = s.in_channels, out = s.out_channels;
   if (plan.length == 0) {
     s.images = all;
-    if (!dweight.empty()) be.note(detail::sum_task<T>{raw(dy), raw(dbias), all, out, s.out_height() * s.out_width()});
-    if (!dx.empty()) be.note(detail::direct_input_gradient_task<T>{raw(weight), raw(dy), raw(dx), s});
-    if (!dweight.empty()) be.note(detail::direct_weight_gradient_task<T>{raw(x), raw(dy), raw(dweight), s});
+    if (!dx.empty())
+      detail::with_kernel_size(s.kernel, in, [&](auto k, auto channels) {
+        if (s.stride == 1)
+          be.note(detail::direct_input_gradient_task<T, k, channels, 1>{raw(weight), raw(dy), raw(dx), s});
+        else
+          be.note(detail::direct_input_gradient_task<T, k, channels, 0>{raw(weight), raw(dy), raw(dx), s});
+      });
+    if (dweight.empty()) return;
+    const std::size_t chunks = detail::direct_chunks(s);
+    detail::with_kernel_size(s.kernel, 1, [&](auto k, auto) {
+      be.note(detail::direct_weight_gradient_task<T, k>{raw(x), raw(dy), raw(plan.sums.view()), s, chunks});
+    });
+    be.note(detail::direct_weight_sums_task<T>{raw(plan.sums.view()), raw(dweight), raw(dbias), chunks,
+                                               s.weight().size(), out});
     return;
   }
   number* const of_x = raw(plan.scratch->input.view());

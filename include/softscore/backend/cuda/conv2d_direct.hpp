@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
 #include <softscore/backend/conv2d_shape.hpp>
 #include <softscore/backend/cuda/tasks.hpp>
@@ -9,105 +10,232 @@
 namespace softscore::detail {
 
 // Convolutions tap by tap, for kernels of any size and stride. Output (y, x) and tap (row, column) meet at input
-// (y stride + row - radius, x stride + column - radius).
+// (y stride + row - radius, x stride + column - radius). A thread makes up to four channels of one place, so that what
+// it reads serves them all. Kernels of 1 x 1, 3 x 3 and 5 x 5 have their loops unrolled; the size 0 stands for others.
 
-// A thread per output.
-template <class T>
+/// Calls f with the size of the kernel, or 0, and how many channels of `channels` a thread makes.
+template <class F>
+void with_kernel_size(std::size_t kernel, std::size_t channels, const F& f) {
+  const auto with = [&](auto size) {
+    if (channels >= 4)
+      f(size, std::integral_constant<std::size_t, 4>{});
+    else
+      f(size, std::integral_constant<std::size_t, 1>{});
+  };
+  if (kernel == 1)
+    with(std::integral_constant<std::size_t, 1>{});
+  else if (kernel == 3)
+    with(std::integral_constant<std::size_t, 3>{});
+  else if (kernel == 5)
+    with(std::integral_constant<std::size_t, 5>{});
+  else
+    with(std::integral_constant<std::size_t, 0>{});
+}
+
+// What a place meets along one side of the plane that it reads: in step j, begin <= j < end, tap `tap` + j times a step
+// between taps, at `source` + j times a step of one or minus one.
+struct meetings {
+  std::ptrdiff_t source;
+  std::uint32_t tap, begin, end;
+};
+SOFTSCORE_HD inline meetings of_output(std::uint32_t place, std::uint32_t stride, std::uint32_t kernel,
+                                       std::uint32_t radius, std::uint32_t extent) {
+  const std::uint32_t at = place * stride, left = extent + radius - at;
+  return {static_cast<std::ptrdiff_t>(at) - static_cast<std::ptrdiff_t>(radius), 0, at < radius ? radius - at : 0,
+          left < kernel ? left : kernel};
+}
+SOFTSCORE_HD inline meetings of_input(std::uint32_t place, std::uint32_t stride, std::uint32_t kernel,
+                                      std::uint32_t radius, std::uint32_t out_extent) {
+  const std::uint32_t at = (place + radius) / stride, tap = (place + radius) % stride;
+  const std::uint32_t taps = tap < kernel ? (kernel - 1 - tap) / stride + 1 : 0;
+  return {static_cast<std::ptrdiff_t>(at), tap, at < out_extent ? 0 : at + 1 - out_extent,
+          taps < at + 1 ? taps : at + 1};
+}
+
+// The sum over the channels read and over what a place meets in them.
+template <class T, std::size_t Channels>
+struct direct_sums {
+  meetings down, across;
+  std::ptrdiff_t width, source_step, tap_row, tap_step;  // a row of the source, a step in it, and those of the kernel
+  const T* source;
+  std::size_t source_each;
+  const T* weight[Channels];
+  std::size_t weight_each;
+  T sums[Channels];
+
+  // With at most Steps meetings along a side; `AllTaps` if every step has its tap, whether or not it meets anything.
+  template <std::size_t Steps, bool AllTaps>
+  SOFTSCORE_HD void add(std::size_t channels) {
+    source += down.source * width + across.source;
+    for (const T*& w : weight) w += static_cast<std::ptrdiff_t>(down.tap) * tap_row + across.tap;
+    if constexpr (Steps == 0) {
+      for (std::size_t i = 0; i < channels; ++i) add_channel();
+    } else {
+      std::uint32_t inside = 0;
+      SOFTSCORE_UNROLL
+      for (std::uint32_t a = 0; a < Steps; ++a) {
+        SOFTSCORE_UNROLL
+        for (std::uint32_t b = 0; b < Steps; ++b)
+          if (a >= down.begin && a < down.end && b >= across.begin && b < across.end) inside |= 1u << (a * Steps + b);
+      }
+      // Channels that are on their way at once.
+      constexpr std::size_t ahead = Steps == 1 ? 8 : Steps == 5 ? 1 : Channels == 1 ? 4 : 2;
+      std::size_t i = 0;
+      for (; i + ahead <= channels; i += ahead) add_channels<Steps, AllTaps, ahead>(inside);
+      for (; i < channels; ++i) add_channels<Steps, AllTaps, 1>(inside);
+    }
+  }
+
+ private:
+  SOFTSCORE_HD void add_channel() {
+    for (std::ptrdiff_t a = down.begin; a < static_cast<std::ptrdiff_t>(down.end); ++a)
+      for (std::ptrdiff_t b = across.begin; b < static_cast<std::ptrdiff_t>(across.end); ++b) {
+        const T value = source[source_step * (a * width + b)];
+        SOFTSCORE_UNROLL
+        for (std::size_t c = 0; c < Channels; ++c) sums[c] += weight[c][a * tap_row * tap_step + b * tap_step] * value;
+      }
+    step(1);
+  }
+  template <std::size_t Steps, bool AllTaps, std::size_t Count>
+  SOFTSCORE_HD void add_channels(std::uint32_t inside) {
+    T values[Count][Steps * Steps];
+    SOFTSCORE_UNROLL
+    for (std::size_t i = 0; i < Count; ++i) {
+      SOFTSCORE_UNROLL
+      for (std::size_t tap = 0; tap < Steps * Steps; ++tap)
+        values[i][tap] = (inside >> tap & 1u) != 0 ? (source + i * source_each)[source_offset<Steps>(tap)] : T{};
+    }
+    SOFTSCORE_UNROLL
+    for (std::size_t i = 0; i < Count; ++i) {
+      SOFTSCORE_UNROLL
+      for (std::size_t c = 0; c < Channels; ++c) {
+        SOFTSCORE_UNROLL
+        for (std::size_t tap = 0; tap < Steps * Steps; ++tap)
+          if (AllTaps || (inside >> tap & 1u) != 0)
+            sums[c] += (weight[c] + i * weight_each)[weight_offset<Steps>(tap)] * values[i][tap];
+      }
+    }
+    step(Count);
+  }
+  template <std::size_t Steps>
+  SOFTSCORE_HD std::ptrdiff_t source_offset(std::size_t tap) const {
+    return source_step * (static_cast<std::ptrdiff_t>(tap / Steps) * width + static_cast<std::ptrdiff_t>(tap % Steps));
+  }
+  template <std::size_t Steps>
+  SOFTSCORE_HD std::ptrdiff_t weight_offset(std::size_t tap) const {
+    return tap_step * (static_cast<std::ptrdiff_t>(tap / Steps) * tap_row + static_cast<std::ptrdiff_t>(tap % Steps));
+  }
+  SOFTSCORE_HD void step(std::size_t channels) {
+    source += channels * source_each;
+    for (const T*& w : weight) w += channels * weight_each;
+  }
+};
+
+// A thread per place and `Channels` channels: f(image, first channel, row, column).
+struct direct_places {
+  static constexpr std::size_t threads = 128;
+
+  static grid launch(std::size_t images, std::size_t places, std::size_t channels, std::size_t of_thread) {
+    return {ceiling(images * places, threads) * ceiling(channels, of_thread), threads, 0};
+  }
+  template <class Group, class F>
+  SOFTSCORE_HD static void each(Group& group, std::size_t images, std::size_t height, std::size_t width,
+                                std::size_t channels, std::size_t of_thread, const F& f) {
+    const std::uint32_t block = small(group.block()), sets = small(ceiling(channels, of_thread));
+    const std::size_t places = height * width, first = std::size_t{block / sets} * threads;
+    group.each_thread([&](std::size_t t) {
+      const std::size_t image = (first + t) / places;
+      const std::uint32_t place = small((first + t) % places);
+      if (image < images) f(image, std::size_t{block % sets} * of_thread, place / small(width), place % small(width));
+    });
+  }
+};
+
+template <class T, std::size_t Kernel, std::size_t Channels>
 struct direct_forward_task {
+  static constexpr unsigned most_threads = direct_places::threads;
   const T* x;
   const T* weight;
   const T* bias;
   T* y;
   conv2d_shape s;  // `images` those of this batch
 
-  grid launch() const { return image_grid(s.images, s.output(1).per_image()); }
+  grid launch() const {
+    return direct_places::launch(s.images, s.out_height() * s.out_width(), s.out_channels, Channels);
+  }
   template <class Group>
   SOFTSCORE_HD void operator()(Group& group, const std::byte*) const {
-    const std::size_t places = s.out_height() * s.out_width(), plane = s.height * s.width, radius = s.radius();
-    each_element_of_images(group, s.out_channels * places, [&](std::size_t image, std::size_t e) {
-      const std::size_t o = e / places, top = e % places / s.out_width() * s.stride,
-                        left = e % s.out_width() * s.stride;
-      const T* w = weight + o * s.in_channels * s.kernel * s.kernel;
-      const T* in = x + image * s.in_channels * plane;
-      T sum = bias[o];
-      for (std::size_t i = 0; i < s.in_channels; ++i, in += plane)
-        for (std::size_t row = 0; row < s.kernel; ++row)
-          for (std::size_t column = 0; column < s.kernel; ++column, ++w) {
-            const std::size_t down = top + row, right = left + column;  // both `radius` too far
-            if (down >= radius && down < s.height + radius && right >= radius && right < s.width + radius)
-              sum += *w * in[(down - radius) * s.width + right - radius];
-          }
-      y[image * s.out_channels * places + e] = sum;
-    });
+    const std::size_t size = Kernel > 0 ? Kernel : s.kernel, taps = size * size, out_width = s.out_width();
+    const std::uint32_t stride = small(s.stride), kernel = small(size), radius = kernel / 2;
+    direct_places::each(group, s.images, s.out_height(), out_width, s.out_channels, Channels,
+                        [&](std::size_t image, std::size_t first, std::uint32_t row, std::uint32_t column) {
+                          direct_sums<T, Channels> made{of_output(row, stride, kernel, radius, small(s.height)),
+                                                        of_output(column, stride, kernel, radius, small(s.width)),
+                                                        static_cast<std::ptrdiff_t>(s.width),
+                                                        1,
+                                                        static_cast<std::ptrdiff_t>(size),
+                                                        1,
+                                                        x + image * s.in_channels * s.height * s.width,
+                                                        s.height * s.width,
+                                                        {},
+                                                        taps,
+                                                        {}};
+                          SOFTSCORE_UNROLL
+                          for (std::size_t c = 0; c < Channels; ++c) {
+                            const std::size_t o = first + c < s.out_channels ? first + c : s.out_channels - 1;
+                            made.weight[c] = weight + o * s.in_channels * taps;
+                            made.sums[c] = bias[o];
+                          }
+                          made.template add<Kernel, true>(s.in_channels);
+                          const std::size_t places = s.out_height() * out_width;
+                          T* const to = y + (image * s.out_channels + first) * places + row * out_width + column;
+                          SOFTSCORE_UNROLL
+                          for (std::size_t c = 0; c < Channels; ++c)
+                            if (first + c < s.out_channels) to[c * places] = made.sums[c];
+                        });
   }
 };
 
-// A thread per input.
-template <class T>
+// Stride 1, or 0 for others: those meet half of the taps along a side at most.
+template <class T, std::size_t Kernel, std::size_t Channels, std::size_t Stride>
 struct direct_input_gradient_task {
+  static constexpr unsigned most_threads = direct_places::threads;
   const T* weight;
   const T* dy;
   T* dx;
   conv2d_shape s;
 
-  grid launch() const { return image_grid(s.images, s.input(1).per_image()); }
+  grid launch() const { return direct_places::launch(s.images, s.height * s.width, s.in_channels, Channels); }
   template <class Group>
   SOFTSCORE_HD void operator()(Group& group, const std::byte*) const {
-    const std::size_t places = s.out_height() * s.out_width(), plane = s.height * s.width;
-    each_element_of_images(group, s.in_channels * plane, [&](std::size_t image, std::size_t e) {
-      const std::size_t i = e / plane, down = e % plane / s.width + s.radius(), right = e % s.width + s.radius();
-      T sum{};
-      for (std::size_t o = 0; o < s.out_channels; ++o) {
-        const T* w = weight + (o * s.in_channels + i) * s.kernel * s.kernel;
-        const T* from = dy + (image * s.out_channels + o) * places;
-        for (std::size_t row = 0; row < s.kernel && row <= down; ++row) {
-          const std::size_t at_row = (down - row) / s.stride;
-          if ((down - row) % s.stride != 0 || at_row >= s.out_height()) continue;
-          for (std::size_t column = 0; column < s.kernel && column <= right; ++column) {
-            const std::size_t at_column = (right - column) / s.stride;
-            if ((right - column) % s.stride != 0 || at_column >= s.out_width()) continue;
-            sum += w[row * s.kernel + column] * from[at_row * s.out_width() + at_column];
-          }
-        }
-      }
-      dx[image * s.in_channels * plane + e] = sum;
-    });
-  }
-};
-
-// A block per weight, which adds over the images and the places of the output, in double.
-template <class T>
-struct direct_weight_gradient_task {
-  const T* x;
-  const T* dy;
-  T* dweight;
-  conv2d_shape s;
-
-  grid launch() const { return {s.weight().size(), flat_threads, flat_threads * sizeof(double)}; }
-  template <class Group>
-  SOFTSCORE_HD void operator()(Group& group, const std::byte*) const {
-    double* sums = group.template shared<double>();
-    const std::size_t taps = s.kernel * s.kernel, places = s.out_height() * s.out_width(), plane = s.height * s.width;
-    const std::size_t o = group.block() / (s.in_channels * taps), i = group.block() / taps % s.in_channels;
-    const std::size_t row = group.block() % taps / s.kernel, column = group.block() % s.kernel, radius = s.radius();
-    group.each_thread([&](std::size_t t) {
-      double sum = 0;
-      for (std::size_t n = 0; n < s.images; ++n) {
-        const T* from = dy + (n * s.out_channels + o) * places;
-        const T* in = x + (n * s.in_channels + i) * plane;
-        for (std::size_t p = t; p < places; p += group.threads()) {
-          const auto at = static_cast<std::uint32_t>(p), across = static_cast<std::uint32_t>(s.out_width());
-          const std::size_t down = at / across * s.stride + row, right = at % across * s.stride + column;
-          if (down >= radius && down < s.height + radius && right >= radius && right < s.width + radius)
-            sum += static_cast<double>(from[p]) * static_cast<double>(in[(down - radius) * s.width + right - radius]);
-        }
-      }
-      sums[t] = sum;
-    });
-    add_up(group, sums);
-    group.each_thread([&](std::size_t t) {
-      if (t == 0) dweight[group.block()] = static_cast<T>(sums[0]);
-    });
+    const std::size_t size = Kernel > 0 ? Kernel : s.kernel, taps = size * size;
+    const std::size_t out_height = Stride == 1 ? s.height : s.out_height(),
+                      out_width = Stride == 1 ? s.width : s.out_width();
+    const std::uint32_t stride = Stride == 1 ? 1 : small(s.stride), kernel = small(size), radius = kernel / 2;
+    direct_places::each(group, s.images, s.height, s.width, s.in_channels, Channels,
+                        [&](std::size_t image, std::size_t first, std::uint32_t row, std::uint32_t column) {
+                          direct_sums<T, Channels> made{of_input(row, stride, kernel, radius, small(out_height)),
+                                                        of_input(column, stride, kernel, radius, small(out_width)),
+                                                        static_cast<std::ptrdiff_t>(out_width),
+                                                        -1,
+                                                        static_cast<std::ptrdiff_t>(size),
+                                                        static_cast<std::ptrdiff_t>(stride),
+                                                        dy + image * s.out_channels * out_height * out_width,
+                                                        out_height * out_width,
+                                                        {},
+                                                        s.in_channels * taps,
+                                                        {}};
+                          SOFTSCORE_UNROLL
+                          for (std::size_t c = 0; c < Channels; ++c)
+                            made.weight[c] =
+                                weight + (first + c < s.in_channels ? first + c : s.in_channels - 1) * taps;
+                          made.template add<Stride == 1 ? Kernel : (Kernel + 1) / 2, Stride == 1>(s.out_channels);
+                          const std::size_t plane = s.height * s.width;
+                          T* const to = dx + (image * s.in_channels + first) * plane + row * s.width + column;
+                          SOFTSCORE_UNROLL
+                          for (std::size_t c = 0; c < Channels; ++c)
+                            if (first + c < s.in_channels) to[c * plane] = made.sums[c];
+                        });
   }
 };
 

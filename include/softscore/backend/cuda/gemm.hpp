@@ -195,28 +195,4 @@ void multiply(Be& be, strided<const Number> a, strided<const Number> b, strided<
     noted.template operator()<64, 32>();
 }
 
-// out[r] = sum over the images n and the places p < length of in[(n rows + r) length + p], a block per r, in double.
-template <class T>
-struct sum_task {
-  const T* in;
-  T* out;
-  std::size_t images, rows, length;
-  grid launch() const { return {rows, flat_threads, flat_threads * sizeof(double)}; }
-  template <class Group>
-  SOFTSCORE_HD void operator()(Group& group, const std::byte*) const {
-    double* sums = group.template shared<double>();
-    const std::size_t r = group.block();
-    group.each_thread([&](std::size_t t) {
-      double sum = 0;
-      for (std::size_t i = t; i < images * length; i += group.threads())
-        sum += static_cast<double>(in[(i / length * rows + r) * length + i % length]);
-      sums[t] = sum;
-    });
-    add_up(group, sums);
-    group.each_thread([&](std::size_t t) {
-      if (t == 0) out[r] = static_cast<T>(sums[0]);
-    });
-  }
-};
-
 }  // namespace softscore::detail

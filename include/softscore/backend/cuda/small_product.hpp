@@ -1,0 +1,74 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include <softscore/backend/cuda/gemm.hpp>
+#include <softscore/backend/cuda/tasks.hpp>
+
+namespace softscore::detail {
+
+// c (m x n) = a b + bias (per column, where there is one), for products that are too small to fill a device with tiles:
+// several threads share the sum over k of each element, and add what they have in one order. `AlongK` if the numbers of
+// a row of a and of a column of b are neighbours, which neighbouring threads then read; else they make neighbours of c.
+template <class T, bool AlongK>
+struct small_product_task {
+  static constexpr std::size_t sharers = AlongK ? 16 : 8, elements = AlongK ? 8 : 32, threads = sharers * elements;
+  static constexpr std::size_t pad = AlongK ? 1 : 0;  // keeps those that are added in different banks
+  static constexpr unsigned most_threads = threads;
+  strided<const T> a, b;
+  T* c;
+  const T* bias;
+  std::size_t m, n, k;
+
+  grid launch() const { return {ceiling(m * n, elements), threads, elements * (sharers + pad) * sizeof(T)}; }
+  template <class Group>
+  SOFTSCORE_HD void operator()(Group& group, const std::byte*) const {
+    constexpr std::size_t ahead = 8;  // loads of either factor that are on their way at once
+    T* const sums = group.template shared<T>();
+    const std::size_t first = group.block() * elements;
+    group.each_thread([&](std::size_t t) {
+      const std::size_t element = AlongK ? t / sharers : t % elements, sharer = AlongK ? t % sharers : t / elements;
+      T sum{};
+      if (first + element < m * n) {
+        const T* const of_a = a.data + small(first + element) / small(n) * a.row;
+        const T* const of_b = b.data + small(first + element) % small(n) * b.column;
+        for (std::size_t l = sharer; l < k; l += sharers * ahead) {
+          T x[ahead], y[ahead];
+          SOFTSCORE_UNROLL
+          for (std::size_t u = 0; u < ahead; ++u) {
+            const std::size_t at = l + u * sharers;
+            x[u] = at < k ? of_a[AlongK ? at : at * a.column] : T{};
+            y[u] = at < k ? of_b[AlongK ? at : at * b.row] : T{};
+          }
+          SOFTSCORE_UNROLL
+          for (std::size_t u = 0; u < ahead; ++u) sum += x[u] * y[u];
+        }
+      }
+      sums[AlongK ? element * (sharers + pad) + sharer : t] = sum;
+    });
+    group.each_thread([&](std::size_t t) {
+      if (t >= elements || first + t >= m * n) return;
+      T sum = bias != nullptr ? bias[small(first + t) % small(n)] : T{};
+      SOFTSCORE_UNROLL
+      for (std::size_t s = 0; s < sharers; ++s) sum += sums[AlongK ? t * (sharers + pad) + s : s * elements + t];
+      c[first + t] = sum;
+    });
+  }
+};
+
+// Notes c = a b + bias, where c has its rows one after the other.
+template <class T, class Be>
+void multiply_any(Be& be, strided<const T> a, strided<const T> b, T* c, const T* bias, std::size_t m, std::size_t n,
+                  std::size_t k) {
+  // Every element reads its row and its column: below that many products this takes less time than a tile's.
+  constexpr std::size_t most_products = std::size_t{1} << 20;
+  if (m * n * k > most_products)
+    multiply<Be, T>(be, a, b, {c, n, 1, 0}, bias, m, n, k);
+  else if (a.column == 1 && b.row == 1)
+    be.note(small_product_task<T, true>{a, b, c, bias, m, n, k});
+  else
+    be.note(small_product_task<T, false>{a, b, c, bias, m, n, k});
+}
+
+}  // namespace softscore::detail
