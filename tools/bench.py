@@ -10,7 +10,7 @@ usage: ./dev bench [NAMES...] [options]      all problems, or those whose name c
   --quick         two rounds, and no torch.compile, which takes minutes to start
   --alone         ours only
   --compile       the time that headers take to compile, beside Eigen, xtensor and TBB
-  --write         put the results into docs/reference/benchmarks.md
+  --write         put the results into docs/reference/benchmarks.md, whose other sections stay
 """
 import argparse
 import json
@@ -19,26 +19,18 @@ import os
 import pathlib
 import re
 import resource
+import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
-FOLDER = ROOT / "benchmarks"
-VENV = ROOT / "build" / "peers-venv"
-PAGE = ROOT / "docs" / "reference" / "benchmarks.md"
+import bench_page
+from bench_page import FOLDER, ROOT, VENV, positive, problems, quantity, say, table
+
 # Both sides round differently; more than this is a mistake. Relative to the largest entry.
 MOST_ERROR = 1e-3
-
-
-def say(text=""):
-    print(text, flush=True)
-
-
-def problems():
-    return sorted(p.parent.name for p in FOLDER.glob("*/softscore.cpp"))
 
 
 def peers_of(problem):
@@ -55,18 +47,6 @@ def cpu():
 def widest_vectors():
     flags = pathlib.Path("/proc/cpuinfo").read_text()
     return "AVX-512" if "avx512f" in flags else "AVX2" if "avx2" in flags else "no AVX2"
-
-
-def quantity(seconds):
-    for unit, factor in (("s", 1), ("ms", 1e3), ("us", 1e6)):
-        if seconds * factor >= 1 or unit == "us":
-            return f"{seconds * factor:.3g} {unit}"
-
-
-def table(head, rows):
-    widths = [max(len(str(row[i])) for row in [head, *rows]) for i in range(len(head))]
-    line = lambda row: "| " + " | ".join(str(c).ljust(w) for c, w in zip(row, widths)) + " |"
-    return "\n".join([line(head), "|" + "|".join("-" * (w + 2) for w in widths) + "|", *map(line, rows)])
 
 
 def run_ours(program, *arguments):
@@ -114,12 +94,12 @@ def case_of(benchmark):
     return re.sub(r"/min_time:.*", "", benchmark["name"])
 
 
-def measure(problem, options, versions):
-    """Rows (case, ours, mode, theirs, ratio, least and most ratio), notes, and rates of ours."""
+def measure(problem, options):
+    """Rows (case, ours, mode, theirs, ratio, least and most ratio), notes, rates of ours, and everybody's versions."""
     program = options.build / "benchmarks" / problem / "softscore"
     if not program.exists():
         raise SystemExit(f"bench: {program} is not built")
-    peers, notes = [], []
+    peers, notes, versions = [], [], {}
     with tempfile.TemporaryDirectory() as folder:
         if peers_of(problem) and not options.alone:
             answers = pathlib.Path(folder) / "answers.safetensors"
@@ -189,7 +169,7 @@ def measure(problem, options, versions):
     if peers_of(problem):
         notes.append("Peak memory of the processes: " +
                      ", ".join(f"{name} {used / 2**20:.0f} MiB" for name, used in memory.items()) + ".")
-    return rows, notes, rates
+    return rows, notes, rates, versions
 
 
 def rate_table(rates):
@@ -247,10 +227,10 @@ def install_peers():
 
 
 def main():
-    parser = argparse.ArgumentParser(add_help=False)
+    parser = argparse.ArgumentParser(prog="bench", usage=argparse.SUPPRESS, add_help=False)
     parser.add_argument("names", nargs="*")
-    parser.add_argument("--rounds", type=int)
-    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--rounds", type=positive)
+    parser.add_argument("--threads", type=positive, default=os.cpu_count())
     parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build" / "release")
     parser.add_argument("--compiler", default="g++")
     for flag in ("help", "list", "peers", "quick", "alone", "compile", "write"):
@@ -269,40 +249,44 @@ def main():
     chosen = [p for p in problems() if not options.names or any(n in p for n in options.names)]
     if not chosen and not options.compile:
         raise SystemExit(f"bench: no problem is named {' or '.join(options.names)}; ./dev bench --list")
+    if options.compile and not options.names:
+        chosen = []
     if not options.alone and any(peers_of(p) for p in chosen) and not (VENV / "bin" / "python").exists():
+        if options.write:
+            raise SystemExit("bench: the peers are not installed (./dev bench --peers), and --write would put ours alone on "
+                             "the page; say --alone if it shall")
         say("The peers are not installed (./dev bench --peers); ours run alone.")
         options.alone = True
-    versions, sections = {}, []
-    began = time.strftime("%Y-%m-%d")
-    if options.compile:
-        head = ("what is included", "least", "median", "times Eigen, xtensor and TBB")
-        sections.append(("Compile time", table(head, compile_times(options)),
-                         ["Processor time of the compiler for one file that includes nothing else."]))
-    if not options.compile or options.names:
-        for problem in chosen:
-            rows, notes, rates = measure(problem, options, versions)
-            parts = []
-            if not rates or any(row[2] for row in rows):
-                parts.append(table(("case", "ours", "peer, its best mode", "theirs", "ratio", "of the rounds"), rows))
-            if rates:
-                parts.append(rate_table(rates))
-            sections.append((problem.replace("_", " "), "\n\n".join(parts), notes))
-    # One place for the words, wherever they go.
-    machine = (f"Measured on {cpu()}, {os.cpu_count()} cores, {widest_vectors()}"
-               + (f"; {versions['compiler']}, {versions['lanes']} floats side by side" if "compiler" in versions else "")
-               + "".join(f"; {name} {versions[name]}" for name in ("torch", "diffusers", "SciPy", "POT") if name in versions)
-               + f"; {options.rounds} rounds in turn; {began}.")
-    text = machine + "\n"
-    for title, body, notes in sections:
-        text += f"\n## {title[0].upper() + title[1:]}\n\n{body}\n" + "".join(f"\n{note}\n" for note in notes)
-    say("\n" + text)
     if options.write:
-        PAGE.write_text("# Benchmarks\n\nWritten by `./dev bench --write`. Ours and each peer take turns in one run; a "
-                        "figure is the median over the rounds, a ratio that of the medians, with the least and the most "
-                        "of the rounds beside it.\nRatios above 1 are in our favour. No GPU could be had: nothing "
-                        "here was measured on one, and nothing is claimed for one (`./dev bench cuda` measures where "
-                        "there is one).\n\n" + text)
-        say(f"written to {PAGE.relative_to(ROOT)}")
+        bench_page.read()  # a page that cannot be written to is said before minutes go by
+    machine = [f"{cpu()}, {os.cpu_count()} cores, {widest_vectors()}"]
+    rounds = bench_page.in_turn(options.rounds)
+    sections = {}
+    if options.compile:
+        if not shutil.which(options.compiler):
+            raise SystemExit(f"bench: there is no compiler {options.compiler}")
+        began = time.strftime("%Y-%m-%d")
+        head = ("what is included", "least", "median", "times Eigen, xtensor and TBB")
+        compiler = subprocess.run([options.compiler, "--version"], stdout=subprocess.PIPE, text=True, check=True).stdout
+        sections[bench_page.COMPILE] = bench_page.section(
+            bench_page.COMPILE, [*machine, compiler.splitlines()[0], rounds, began], table(head, compile_times(options)),
+            ["Processor time of the compiler for one file that includes nothing else."])
+    for problem in chosen:
+        began = time.strftime("%Y-%m-%d")
+        rows, notes, rates, versions = measure(problem, options)
+        parts = []
+        if not rates or any(row[2] for row in rows):
+            parts.append(table(("case", "ours", "peer, its best mode", "theirs", "ratio", "of the rounds"), rows))
+        if rates:
+            parts.append(rate_table(rates))
+        title = bench_page.title_of(problem)
+        measured = [*machine, f"{versions['compiler']}, {versions['lanes']} floats side by side",
+                    *(f"{name} {versions[name]}" for name in ("torch", "diffusers", "SciPy", "POT") if name in versions),
+                    rounds, began]
+        sections[title] = bench_page.section(title, measured, "\n\n".join(parts), notes)
+    say("\n" + "\n".join(sections.values()))
+    if options.write:
+        bench_page.write(sections)
 
 
 main()

@@ -75,7 +75,7 @@ def main():
     if not torch.cuda.is_available():
         print("there is no device, or this PyTorch cannot use it", file=sys.stderr)
         return 77
-    result = {}
+    result = {"versions": {"torch": torch.__version__}}
     for tf32 in (False, True):
         torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = tf32
         torch.backends.cudnn.benchmark = True
