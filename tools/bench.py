@@ -10,6 +10,7 @@ usage: ./dev bench [NAMES...] [options]      all problems, or those whose name c
   --quick         two rounds, and no torch.compile, which takes minutes to start
   --alone         ours only
   --compile       the time that headers take to compile, beside Eigen, xtensor and TBB
+  --label TEXT    sections of their own, "Forward, TEXT", for another machine than the page's
   --write         put the results into docs/reference/benchmarks.md, whose other sections stay
 """
 import argparse
@@ -29,6 +30,7 @@ import time
 import bench_page
 from bench_page import FOLDER, ROOT, VENV, positive, problems, quantity, say, table
 
+CORES = len(os.sched_getaffinity(0))  # that this process may use
 # Both sides round differently; more than this is a mistake. Relative to the largest entry.
 MOST_ERROR = 1e-3
 
@@ -160,7 +162,7 @@ def measure(problem, options):
         alone = case + ", one thread"
         if alone in ours:
             notes.append(f"{case}: {statistics.median(ours[alone]) / statistics.median(ours[case]):.2f} times as fast "
-                         f"on {os.cpu_count()} threads as on one.")
+                         f"on {CORES} threads as on one.")
     peak = max((statistics.median(v) for case, (unit, v) in rates.items() if case.startswith("peak") and unit == "flops"),
                default=math.inf)
     if any(unit == "flops" and statistics.median(v) > peak for unit, v in rates.values()):
@@ -230,9 +232,10 @@ def main():
     parser = argparse.ArgumentParser(prog="bench", usage=argparse.SUPPRESS, add_help=False)
     parser.add_argument("names", nargs="*")
     parser.add_argument("--rounds", type=positive)
-    parser.add_argument("--threads", type=positive, default=os.cpu_count())
+    parser.add_argument("--threads", type=positive, default=CORES)
     parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build" / "release")
     parser.add_argument("--compiler", default="g++")
+    parser.add_argument("--label", default="")
     for flag in ("help", "list", "peers", "quick", "alone", "compile", "write"):
         parser.add_argument("--" + flag, action="store_true")
     parser.add_argument("-h", dest="help", action="store_true")
@@ -259,16 +262,22 @@ def main():
         options.alone = True
     if options.write:
         bench_page.read()  # a page that cannot be written to is said before minutes go by
-    machine = [f"{cpu()}, {os.cpu_count()} cores, {widest_vectors()}"]
+    machine = [f"{cpu()}, {CORES} cores, {widest_vectors()}"]
     rounds = bench_page.in_turn(options.rounds)
     sections = {}
+
+    def measured_section(title, *arguments):
+        title += f", {options.label}" if options.label else ""
+        sections[title] = bench_page.section(title, *arguments)
+        say("\n" + sections[title])  # at once, so that nothing is lost when a later one fails
+
     if options.compile:
         if not shutil.which(options.compiler):
             raise SystemExit(f"bench: there is no compiler {options.compiler}")
         began = time.strftime("%Y-%m-%d")
         head = ("what is included", "least", "median", "times Eigen, xtensor and TBB")
         compiler = subprocess.run([options.compiler, "--version"], stdout=subprocess.PIPE, text=True, check=True).stdout
-        sections[bench_page.COMPILE] = bench_page.section(
+        measured_section(
             bench_page.COMPILE, [*machine, compiler.splitlines()[0], rounds, began], table(head, compile_times(options)),
             ["Processor time of the compiler for one file that includes nothing else."])
     for problem in chosen:
@@ -279,12 +288,10 @@ def main():
             parts.append(table(("case", "ours", "peer, its best mode", "theirs", "ratio", "of the rounds"), rows))
         if rates:
             parts.append(rate_table(rates))
-        title = bench_page.title_of(problem)
         measured = [*machine, f"{versions['compiler']}, {versions['lanes']} floats side by side",
                     *(f"{name} {versions[name]}" for name in ("torch", "diffusers", "SciPy", "POT") if name in versions),
                     rounds, began]
-        sections[title] = bench_page.section(title, measured, "\n\n".join(parts), notes)
-    say("\n" + "\n".join(sections.values()))
+        measured_section(bench_page.title_of(problem), measured, "\n\n".join(parts), notes)
     if options.write:
         bench_page.write(sections)
 

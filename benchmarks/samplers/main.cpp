@@ -9,9 +9,9 @@
 #include <deque>
 #include <filesystem>
 #include <string>
-#include <thread>
 #include <vector>
 
+#include <softscore/backend/tbb.hpp>
 #include <softscore/core/error.hpp>
 
 #include "checkpoints.hpp"
@@ -26,7 +26,7 @@ struct options {
   std::vector<std::string> checkpoints;
   std::string data, out{"out/samplers"};
   std::vector<std::size_t> evaluations{10, 20, 50, 100, 250};
-  std::size_t images{256}, shown{16}, shown_at{50}, threads{std::max(1u, std::thread::hardware_concurrency())};
+  std::size_t images{256}, shown{16}, shown_at{50}, threads{softscore::tbb_backend{}.threads()};
 };
 
 struct contender {

@@ -8,7 +8,7 @@
 #include <cstring>
 #include <exception>
 #include <string>
-#include <thread>
+
 #include <vector>
 
 #if defined(__GLIBC__)
@@ -16,6 +16,7 @@
 #endif
 
 #include <benchmark/benchmark.h>
+#include <oneapi/tbb/info.h>
 
 #include <softscore/backend/tbb/simd.hpp>
 #include <softscore/core/noise.hpp>
@@ -25,10 +26,7 @@ namespace bench {
 
 inline constexpr double least_seconds = 0.4;  // of one figure
 
-inline std::size_t cores() {
-  const unsigned n = std::thread::hardware_concurrency();
-  return n > 0 ? n : 1;
-}
+inline std::size_t cores() { return static_cast<std::size_t>(tbb::info::default_concurrency()); }
 
 /// Standard normal numbers, the same at every call.
 inline std::vector<float> normal_numbers(std::size_t count, std::uint64_t seed) {

@@ -6,8 +6,8 @@
 #include <initializer_list>
 #include <limits>
 #include <string>
-#include <thread>
 
+#include <oneapi/tbb/info.h>
 #include <CLI/CLI.hpp>
 
 #include <softscore/core/error.hpp>
@@ -62,7 +62,7 @@ class flags {
     return app_.add_option_function<std::string>(flag, std::move(read), about)->type_name(kind)->take_last();
   }
   void threads(std::size_t& target) {
-    target = std::max(1u, std::thread::hardware_concurrency());
+    target = static_cast<std::size_t>(tbb::info::default_concurrency());
     whole("--threads", target, "threads to compute with; the result does not depend on it (all the machine has)", 1,
           4096);
   }

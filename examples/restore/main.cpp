@@ -8,9 +8,9 @@
 #include <filesystem>
 #include <limits>
 #include <string>
-#include <thread>
 #include <vector>
 
+#include <softscore/backend/tbb.hpp>
 #include <softscore/denoiser/thresholding.hpp>
 #include <softscore/io/png.hpp>
 #include <softscore/io/tiled.hpp>
@@ -36,7 +36,7 @@ using namespace softscore;
 
 struct options {
   std::string checkpoint, data, out{"out/restore"};
-  std::size_t count{8}, steps{250}, threads{std::max(1u, std::thread::hardware_concurrency())};
+  std::size_t count{8}, steps{250}, threads{softscore::tbb_backend{}.threads()};
   double sigma{0.05}, zeta{0.4};
 };
 

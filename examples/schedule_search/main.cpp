@@ -7,7 +7,6 @@
 #include <exception>
 #include <numeric>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include <CLI/CLI.hpp>
@@ -31,7 +30,7 @@ namespace {
 
 struct settings {
   std::string data{}, recipe{"blur"}, out{"schedule"};
-  std::size_t images{1000}, candidates{256}, nodes{32}, threads{std::max(1u, std::thread::hardware_concurrency())};
+  std::size_t images{1000}, candidates{256}, nodes{32}, threads{softscore::tbb_backend{}.threads()};
   double stage{0.15};
 };
 

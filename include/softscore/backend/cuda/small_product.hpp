@@ -62,7 +62,7 @@ template <class T, class Be>
 void multiply_any(Be& be, strided<const T> a, strided<const T> b, T* c, const T* bias, std::size_t m, std::size_t n,
                   std::size_t k) {
   // Every element reads its row and its column: below that many products this takes less time than a tile's.
-  constexpr std::size_t most_products = std::size_t{1} << 20;
+  constexpr std::size_t most_products = std::size_t{1} << 21;
   if (m * n * k > most_products)
     multiply<Be, T>(be, a, b, {c, n, 1, 0}, bias, m, n, k);
   else if (a.column == 1 && b.row == 1)

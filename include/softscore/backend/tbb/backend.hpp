@@ -6,11 +6,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
-#include <thread>
 #include <type_traits>
 
 #include <oneapi/tbb/blocked_range.h>
 #include <oneapi/tbb/global_control.h>
+#include <oneapi/tbb/info.h>
 #include <oneapi/tbb/parallel_for.h>
 #include <oneapi/tbb/partitioner.h>
 #include <oneapi/tbb/task_arena.h>
@@ -30,8 +30,8 @@ namespace softscore {
 /// bits are the same for any number of threads.
 class tbb_backend : public host_verbs<tbb_backend> {
  public:
-  /// As many threads as the machine runs at once.
-  tbb_backend() : tbb_backend{std::max<std::size_t>(std::thread::hardware_concurrency(), 1)} {}
+  /// As many threads as this process may run at once: the machine's, or those that it is bound to (`taskset`).
+  tbb_backend() : tbb_backend{at_once()} {}
   /// `threads` threads, the caller's included; throws `error` if that is 0.
   explicit tbb_backend(std::size_t threads) : threads_{threads}, arena_{checked(threads)} {
     // Unasked, oneTBB starts no more threads than there are cores.
@@ -194,6 +194,7 @@ class tbb_backend : public host_verbs<tbb_backend> {
       return f[0] * of(0) + f[1] * of(1) + f[2] * of(2) + f[3] * of(3);
   }
 
+  static std::size_t at_once() { return static_cast<std::size_t>(std::max(tbb::info::default_concurrency(), 1)); }
   static int checked(std::size_t threads) {
     require(threads >= 1 && threads <= 4096, "threads", threads, "between 1 and 4096");
     return static_cast<int>(threads);
@@ -206,9 +207,7 @@ class tbb_backend : public host_verbs<tbb_backend> {
   }
 
   std::size_t threads_;
-  // Threads that the machine runs at once. Asked once, for the answer comes from a file and takes longer than a loop
-  // over few images.
-  std::size_t at_once_ = std::thread::hardware_concurrency();
+  std::size_t at_once_ = at_once();  // asked once, for a loop over few images is short
   std::optional<tbb::global_control> more_threads_;
   tbb::task_arena arena_;
 };
