@@ -8,7 +8,6 @@
 #include <cstring>
 #include <exception>
 #include <string>
-
 #include <vector>
 
 #if defined(__GLIBC__)

@@ -21,16 +21,14 @@ struct multiply_options {
 };
 
 // c = a b + bias (per column, where there is one), or c += a b, for a batch of matrices of real or complex numbers. A
-// block of 128 threads makes a tile of Rows x Columns, each thread 4 x 4 of it; where that leaves threads over, groups
-// of them share out the sum over k, whose order is the same every time. A and b go through shared memory 16 columns and
-// rows at a time; the next ones are on their way while these are multiplied.
+// block makes a tile of Rows x Columns, each thread 4 x 4 of it; the sums run over k in one order. A and b go through
+// shared memory 16 columns and rows at a time; the next ones are on their way while these are multiplied.
 template <class Number, std::size_t Rows, std::size_t Columns>
 struct multiply_task {
-  static constexpr std::size_t depth = 16, micro = 4, threads = 128;
-  static constexpr std::size_t of_group = Rows / micro * (Columns / micro), groups = threads / of_group;
+  static constexpr std::size_t depth = 16, micro = 4;
+  static constexpr std::size_t threads = Rows / micro * (Columns / micro);
   static constexpr unsigned most_threads = threads;
   static constexpr std::size_t pad = 1;  // keeps neighbours in a column of the tile out of one bank
-  static_assert(groups * of_group == threads && depth % groups == 0);
 
   strided<const Number> a, b;
   strided<Number> c;
@@ -39,9 +37,8 @@ struct multiply_task {
   multiply_options how;
 
   grid launch() const {
-    const std::size_t of_tiles = depth * (Rows + pad + Columns + pad), of_sums = (groups - 1) * Rows * Columns;
     return {ceiling(m, Rows) * ceiling(n, Columns) * batch, threads,
-            (of_tiles > of_sums ? of_tiles : of_sums) * sizeof(Number)};
+            depth * (Rows + pad + Columns + pad) * sizeof(Number)};
   }
 
   template <class Group>
@@ -82,10 +79,10 @@ struct multiply_task {
           read<Columns>(t, from_b + next * b.row, b.column, b.row, columns_left, k - next, how.conjugate_b != 0,
                         own(t).next_b);
         }
-        const std::size_t i0 = row_of(t), j0 = column_of(t), first_l = t / of_group * (depth / groups);
+        // Thread t makes rows t / (Columns / 4) + Rows / 4 i and columns t % (Columns / 4) + Columns / 4 j of the tile.
+        const std::size_t i0 = t / (Columns / micro), j0 = t % (Columns / micro);
         SOFTSCORE_UNROLL
-        for (std::size_t of_l = 0; of_l < depth / groups; ++of_l) {
-          const std::size_t l = first_l + of_l;
+        for (std::size_t l = 0; l < depth; ++l) {
           Number x[micro], y[micro];
           SOFTSCORE_UNROLL
           for (std::size_t i = 0; i < micro; ++i) x[i] = tile_a[l * (Rows + pad) + i0 + i * (Rows / micro)];
@@ -99,25 +96,8 @@ struct multiply_task {
         }
       });
     }
-    Number* others = tile_a;  // [group - 1][4 x 4][thread]
-    if constexpr (groups > 1)
-      group.each_thread([&](std::size_t t) {
-        if (t < of_group) return;
-        Number* of_this = others + (t / of_group - 1) * Rows * Columns + t % of_group;
-        SOFTSCORE_UNROLL
-        for (std::size_t e = 0; e < micro * micro; ++e) of_this[e * of_group] = own(t).sums[e / micro][e % micro];
-      });
     group.each_thread([&](std::size_t t) {
-      if (t >= of_group) return;
-      SOFTSCORE_UNROLL
-      for (std::size_t g = 0; g + 1 < groups; ++g) {
-        SOFTSCORE_UNROLL
-        for (std::size_t e = 0; e < micro * micro; ++e) {
-          Number& sum = own(t).sums[e / micro][e % micro];
-          sum = sum + others[g * Rows * Columns + e * of_group + t];
-        }
-      }
-      const std::size_t i0 = row_of(t), j0 = column_of(t);
+      const std::size_t i0 = t / (Columns / micro), j0 = t % (Columns / micro);
       SOFTSCORE_UNROLL
       for (std::size_t i = 0; i < micro; ++i) {
         SOFTSCORE_UNROLL
@@ -136,10 +116,6 @@ struct multiply_task {
   }
 
  private:
-  // A thread makes rows i0 + Rows / 4 i and columns j0 + Columns / 4 j of the tile.
-  SOFTSCORE_HD static constexpr std::size_t row_of(std::size_t t) { return t % of_group / (Columns / micro); }
-  SOFTSCORE_HD static constexpr std::size_t column_of(std::size_t t) { return t % (Columns / micro); }
-
   // Of a tile of Extent x depth numbers each thread reads and writes so many: element (i, l) is i along the tile's side
   // and l along k. Neighbouring threads take neighbours in memory.
   template <std::size_t Extent>
@@ -182,12 +158,9 @@ void multiply(Be& be, strided<const Number> a, strided<const Number> b, strided<
   const auto noted = [&]<std::size_t Rows, std::size_t Columns>() {
     be.note(multiply_task<Number, Rows, Columns>{a, b, c, bias, m, n, k, batch, how});
   };
-  // Large tiles read less, small ones are more: with few of the large ones most of a device would idle.
-  constexpr std::size_t many = 256;
-  const bool low = m <= 32 || ceiling(m, 64) * ceiling(n, n <= 16 ? 16 : 32) * batch < many;
-  if (low && n <= 16)
+  if (m <= 32 && n <= 16)
     noted.template operator()<32, 16>();
-  else if (low)
+  else if (m <= 32)
     noted.template operator()<32, 32>();
   else if (n <= 16)
     noted.template operator()<64, 16>();
