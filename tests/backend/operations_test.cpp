@@ -3,6 +3,7 @@
 #include "catch.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstddef>
 #include <limits>
@@ -739,6 +740,22 @@ TEST_CASE("tbb multiplies in float as serial does in double, with the same bits 
   }
 }
 #endif
+
+TEST_CASE("on a device an image has the same bits in a batch of any size", "[operations]") {
+  device_under_test device;
+  // Layers on both sides of where tiles begin, the last one below where cuBLAS does, which promises no such thing.
+  for (const auto& [images, inputs, outputs] :
+       {std::array<std::size_t, 3>{600, 128, 128}, {600, 32, 128}, {100, 130, 140}}) {
+    const dense_case all{images, inputs, outputs};
+    dense_case one{1, inputs, outputs};
+    one.x.assign(all.x.begin(), all.x.begin() + static_cast<std::ptrdiff_t>(inputs));
+    one.dy.assign(all.dy.begin(), all.dy.begin() + static_cast<std::ptrdiff_t>(outputs));
+    const dense_result alone = multiply<float>(device, one), among = multiply<float>(device, all);
+    CAPTURE(inputs, outputs);
+    CHECK(std::equal(alone.y.begin(), alone.y.end(), among.y.begin()));
+    CHECK(std::equal(alone.dx.begin(), alone.dx.end(), among.dx.begin()));
+  }
+}
 
 TEST_CASE("a device multiplies in float as serial does in double", "[operations]") {
   serial_backend serial;

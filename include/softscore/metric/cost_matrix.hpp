@@ -41,7 +41,8 @@ row_matrix<T> squared_distances_on(Threads& threads, const Eigen::Ref<const row_
   const Eigen::Matrix<T, Eigen::Dynamic, 1> of_b = b.rowwise().squaredNorm();
   constexpr T lost = T{0x1p-7};  // seven bits
   row_matrix<T> cost(x.rows(), y.rows());
-  each_block(threads, x.rows(), 256, [&](Eigen::Index, Eigen::Index first, Eigen::Index count) {
+  // Every block packs the second cloud anew: with 256 rows the matrix took a sixth longer.
+  each_block(threads, x.rows(), 512, [&](Eigen::Index, Eigen::Index first, Eigen::Index count) {
     const row_matrix<T> a = x.middleRows(first, count).rowwise() - middle;
     auto block = cost.middleRows(first, count);
     block.noalias() = T{-2} * a * b.transpose();

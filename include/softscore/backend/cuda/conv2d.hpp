@@ -190,6 +190,11 @@ void conv2d_backward(device_backend<Device>& be, device_conv2d<T, Device>& plan,
   number* const of_y = raw(plan.scratch->output.view());
   number* const of_dweight = raw(plan.scratch->weight.view());
   const number* const of_weight = raw(plan.weight.view());
+  if (all == 0 && !dweight.empty()) {
+    be.note(detail::zero_task<T>{raw(dweight), dweight.size()});
+    be.note(detail::zero_task<T>{raw(dbias), dbias.size()});
+  }
+  if (all == 0) return;
   detail::with_transform_length(plan.length, [&](auto n) {
     constexpr std::size_t bins = detail::plane_layout<T, n>::bins;
     for (std::size_t first = 0; first < all; first += plan.most_images) {

@@ -58,7 +58,7 @@ class device_group {
   template <class T>
   SOFTSCORE_HD T* shared() {
 #if defined(__CUDA_ARCH__)
-    extern __shared__ double softscore_shared_memory[];
+    extern __shared__ __align__(16) double softscore_shared_memory[];
     return reinterpret_cast<T*>(softscore_shared_memory);
 #else
     return nullptr;

@@ -32,7 +32,8 @@ template <class Device, Scalar T>
 void layer_norm_gelu_prepare(device_backend<Device>&, device_layer_norm_gelu<T, Device>&,
                              const_view<T, cuda_space> /*gain (C,H,W)*/, const_view<T, cuda_space> /*bias (C,H,W)*/) {}
 
-/// y = GELU(gain * (x - mean) / sqrt(variance + 1e-5) + bias) + shift, as on the serial backend, in two kernels.
+/// y = GELU(gain * (x - mean) / sqrt(variance + 1e-5) + bias) + shift, as on the serial backend, in two kernels. y may
+/// not be x.
 template <class Device, Scalar T>
 void layer_norm_gelu_forward(device_backend<Device>& be, device_layer_norm_gelu<T, Device>& plan,
                              const_view<T, cuda_space> x, const_view<T, cuda_space> gain,

@@ -30,7 +30,8 @@ template <class Device, Scalar T>
 void linear_forward(device_backend<Device>& be, const_view<T, cuda_space> x, const_view<T, cuda_space> weight,
                     const_view<T, cuda_space> bias, view<T, cuda_space> y) {
   const std::size_t images = x.extent().images, in = x.extent().per_image(), out = y.extent().per_image();
-  detail::multiply_any<T>(be, {raw(x), in, 1, 0}, {raw(weight), 1, in, 0}, raw(y), raw(bias), images, out, in);
+  detail::multiply_any<T>(be, {raw(x), in, 1, 0}, {raw(weight), 1, in, 0}, raw(y), raw(bias), images, out, in,
+                          in * out);
 }
 
 /// The gradients with respect to x, weight and bias, from dy. They are set, not added to; dx, or dweight together with
@@ -41,9 +42,11 @@ void linear_backward(device_backend<Device>& be, const_view<T, cuda_space> x, co
                      view<T, cuda_space> dbias) {
   const std::size_t images = x.extent().images, in = x.extent().per_image(), out = dy.extent().per_image();
   if (!dx.empty())
-    detail::multiply_any<T>(be, {raw(dy), out, 1, 0}, {raw(weight), in, 1, 0}, raw(dx), nullptr, images, in, out);
+    detail::multiply_any<T>(be, {raw(dy), out, 1, 0}, {raw(weight), in, 1, 0}, raw(dx), nullptr, images, in, out,
+                            in * out);
   if (dweight.empty()) return;
-  detail::multiply_any<T>(be, {raw(dy), 1, out, 0}, {raw(x), in, 1, 0}, raw(dweight), nullptr, out, in, images);
+  detail::multiply_any<T>(be, {raw(dy), 1, out, 0}, {raw(x), in, 1, 0}, raw(dweight), nullptr, out, in, images,
+                          in * out);
   be.note(detail::sum_task<T>{raw(dy), raw(dbias), images, out});
 }
 

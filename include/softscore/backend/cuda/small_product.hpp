@@ -57,13 +57,14 @@ struct small_product_task {
   }
 };
 
-// Notes c = a b + bias, where c has its rows one after the other.
+// Notes c = a b + bias, where c has its rows one after the other. The kernel depends on the numbers of the layer's
+// weight alone, `weights`, so that an image has the same bits in a batch of any size.
 template <class T, class Be>
 void multiply_any(Be& be, strided<const T> a, strided<const T> b, T* c, const T* bias, std::size_t m, std::size_t n,
-                  std::size_t k) {
-  // Every element reads its row and its column: below that many products this takes less time than a tile's.
-  constexpr std::size_t most_products = std::size_t{1} << 21;
-  if (m * n * k > most_products)
+                  std::size_t k, std::size_t weights) {
+  // Every element reads its row and its column, which for a batch of 128 takes less time than tiles up to here.
+  constexpr std::size_t most_weights = std::size_t{1} << 14;
+  if (weights > most_weights)
     multiply<Be, T>(be, a, b, {c, n, 1, 0}, bias, m, n, k);
   else if (a.column == 1 && b.row == 1)
     be.note(small_product_task<T, true>{a, b, c, bias, m, n, k});
