@@ -31,6 +31,15 @@ SOFTSCORE_HD void add_product(complex_number<T>& sum, complex_number<T> a, compl
 }
 
 template <class T>
+SOFTSCORE_HD T real_part(T a) {
+  return a;
+}
+template <class T>
+SOFTSCORE_HD T real_part(complex_number<T> a) {
+  return a.re;
+}
+
+template <class T>
 SOFTSCORE_HD T conjugate(T a) {
   return a;
 }

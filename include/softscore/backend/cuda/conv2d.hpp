@@ -12,6 +12,7 @@
 #include <softscore/backend/cuda/device_backend.hpp>
 #include <softscore/backend/cuda/fft.hpp>
 #include <softscore/backend/cuda/gemm.hpp>
+#include <softscore/backend/cuda/sums.hpp>
 
 namespace softscore {
 
@@ -34,33 +35,18 @@ void with_transform_length(std::size_t n, const F& f) {
   if (n == 64) f(std::integral_constant<std::size_t, 64>{});
 }
 
-// The gradient of the bias from the spectra of dy, whose bin 0 holds the sum over each plane: a block per 32 channels,
-// eight threads for each, which add over the images in double.
+// The gradient of the bias from the spectra of dy, whose bin 0 holds the sum over each plane.
 template <class T>
 struct spectral_bias_gradient_task {
-  static constexpr std::size_t across = 32, down = 8;
   const complex_number<T>* bin;  // images x channels
   T* out;                        // channels
   std::size_t images, channels, accumulate;
 
-  grid launch() const { return {ceiling(channels, across), across * down, across * down * sizeof(double)}; }
+  grid launch() const { return column_sums::launch(channels); }
   template <class Group>
   SOFTSCORE_HD void operator()(Group& group, const std::byte*) const {
-    double* sums = group.template shared<double>();
-    const std::size_t first = group.block() * across;
-    group.each_thread([&](std::size_t t) {
-      const std::size_t channel = first + t % across;
-      double sum = 0;
-      if (channel < channels)
-        for (std::size_t n = t / across; n < images; n += down)
-          sum += static_cast<double>(bin[n * channels + channel].re);
-      sums[t] = sum;
-    });
-    group.each_thread([&](std::size_t t) {
-      if (t >= across || first + t >= channels) return;
-      double sum = accumulate != 0 ? static_cast<double>(out[first + t]) : 0.0;
-      for (std::size_t k = 0; k < down; ++k) sum += sums[k * across + t];
-      out[first + t] = static_cast<T>(sum);
+    column_sums::add(group, bin, images, channels, [&](std::size_t channel, double sum) {
+      out[channel] = static_cast<T>(accumulate != 0 ? static_cast<double>(out[channel]) + sum : sum);
     });
   }
 };

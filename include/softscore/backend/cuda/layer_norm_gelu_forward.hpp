@@ -79,7 +79,7 @@ struct layer_norm_gelu_task {
     group.each_thread([&](std::size_t t) {
       load(at, static_cast<std::uint32_t>(t), own(t));
       if (t < sum_lanes) add_parts(of_parts + at.image * 2 * sum_parts(size), size, t, sums + 2 * t);
-      if (t == 2 * sum_lanes) shared_moments->mean = x[at.image * size];  // the pivot, for now
+      if (t == 2 * sum_lanes) shared_moments->mean = x[at.image * size];  // the pivot, until the mean is known
     });
     group.each_thread([&](std::size_t t) {
       if (t < 2) sums[t] = add_sixteen(sums + t, 2);

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include <softscore/backend/cuda/complex.hpp>
 #include <softscore/backend/cuda/tasks.hpp>
 
 namespace softscore::detail {
@@ -24,8 +25,8 @@ SOFTSCORE_HD void add_up_each(Group& group, double* values) {
     });
 }
 
-// The sums of the columns of a matrix, in double: a block for 32 of them, eight threads for each, and neighbouring
-// threads read neighbouring columns. `write(column, sum)` takes them.
+// The sums of the columns of a matrix, or of their real parts, in double: a block for 32 of them, eight threads for
+// each, and neighbouring threads read neighbouring columns. `write(column, sum)` takes them.
 struct column_sums {
   static constexpr std::size_t across = 32, down = 8, threads = across * down;
 
@@ -45,7 +46,7 @@ struct column_sums {
           for (std::size_t u = 0; u < ahead; ++u)
             values[u] = row + u * down < rows ? in[(row + u * down) * columns + column] : T{};
           SOFTSCORE_UNROLL
-          for (std::size_t u = 0; u < ahead; ++u) sum += static_cast<double>(values[u]);
+          for (std::size_t u = 0; u < ahead; ++u) sum += static_cast<double>(real_part(values[u]));
         }
       sums[t] = sum;
     });
