@@ -31,7 +31,8 @@ struct sample_result {
 
 /// Draws images of shape `image`: starts from the corruption's law at the grid's first time and runs the sampler along
 /// the grid, batch by batch. T is the precision of the state. The observer sees every step of every batch (drive.hpp).
-/// Throws `error` for a count of 0 and for a noise that rises along the grid.
+/// Throws `error` for a count of 0 and what `drive` throws: for a noise that rises along the grid, and for an image
+/// that is not finite.
 template <class T = float, class Be, class S, class C, class D, class Observer = no_observer>
 sample_result<T> sample(Be& be, const S& sampler, const C& corruption, const D& denoiser, const time_grid& grid,
                         const shape& image, const sample_options& options = {}, Observer&& observer = {}) {
