@@ -5,7 +5,9 @@
 #include <string>
 #include <string_view>
 
-namespace softscore {
+#include <softscore/core/config.hpp>
+
+namespace softscore {  // shared
 
 /// The one exception of the library. `what()` is a single sentence that names the argument or file, its value, and
 /// the rule that the value breaks.
@@ -13,6 +15,10 @@ class error : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
 };
+
+}  // namespace softscore
+
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// Throws `error` with the sentence "<argument> is <value>, but it must be <rule>".
 template <class Value>
@@ -28,4 +34,4 @@ constexpr void require(bool holds, std::string_view argument, const Value& value
   if (!holds) reject(argument, value, rule);
 }
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

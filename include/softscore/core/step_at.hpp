@@ -2,9 +2,10 @@
 
 #include <cstddef>
 
+#include <softscore/core/config.hpp>
 #include <softscore/core/quantity.hpp>
 
-namespace softscore {
+namespace softscore {  // shared
 
 /// One step of a sampler: from time `t` to the earlier time `s`.
 struct step_at {
@@ -13,7 +14,7 @@ struct step_at {
   diffusion_time t{}, s{};
 
   /// True for the step that ends at time 0, where every sampler returns the estimate itself (EQUATIONS D4).
-  constexpr bool last() const { return s.value == 0.0; }
+  SOFTSCORE_SHARED constexpr bool last() const { return s.value == 0.0; }
 };
 
 }  // namespace softscore

@@ -9,9 +9,11 @@
 #include <softscore/denoiser/concept.hpp>
 #include <softscore/operator/concept.hpp>
 
-namespace softscore {
-
+namespace softscore {  // shared
 class time_grid;
+}
+
+namespace softscore {
 
 // A sampler S steps inside a run R = sampling_run<Be, C, D, T> (sampling_run.hpp), which owns all that changes.
 

@@ -26,6 +26,12 @@
 
 namespace softscore {
 
+// nvcc's front end cannot compile the vectors that some bodies below are made of. What it compiles instead is a class of
+// its own, so that a program of files of both kinds has two instead of one with two meanings.
+#if defined(__CUDACC__)
+inline namespace compiled_by_nvcc {
+#endif
+
 /// oneTBB threads over images or fixed blocks. The tasks, and the order of every sum, depend on the sizes alone, so the
 /// bits are the same for any number of threads.
 class tbb_backend : public host_verbs<tbb_backend> {
@@ -212,5 +218,9 @@ class tbb_backend : public host_verbs<tbb_backend> {
   tbb::task_arena arena_;
 };
 static_assert(Backend<tbb_backend, float> && Backend<tbb_backend, double> && HostBackend<tbb_backend>);
+
+#if defined(__CUDACC__)
+}  // namespace compiled_by_nvcc
+#endif
 
 }  // namespace softscore
