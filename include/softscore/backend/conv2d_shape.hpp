@@ -15,7 +15,9 @@ struct conv2d_shape {
   std::size_t images{}, in_channels{}, out_channels{}, height{}, width{}, kernel{}, stride{1};
 
   SOFTSCORE_SHARED constexpr shape input(std::size_t count) const { return {count, in_channels, height, width}; }
-  SOFTSCORE_SHARED constexpr shape output(std::size_t count) const { return {count, out_channels, out_height(), out_width()}; }
+  SOFTSCORE_SHARED constexpr shape output(std::size_t count) const {
+    return {count, out_channels, out_height(), out_width()};
+  }
   SOFTSCORE_SHARED constexpr std::size_t out_height() const { return (height + stride - 1) / stride; }
   SOFTSCORE_SHARED constexpr std::size_t out_width() const { return (width + stride - 1) / stride; }
   /// PyTorch's order: out, in, row, column.
@@ -41,4 +43,4 @@ inline void require_valid(const conv2d_shape& s) {
   require(s.stride > 0, "stride", s.stride, "at least 1");
 }
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -12,10 +12,11 @@
 #include <sys/mman.h>
 #endif
 
+#include <softscore/core/config.hpp>
 #include <softscore/core/shape.hpp>
 #include <softscore/core/view.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// Keeps the blocks of host memory that arrays give back and hands them out again, so that after the first step of a
 /// run nothing reaches the heap. Safe to use from several threads.
@@ -114,4 +115,4 @@ class host_array {
   shape extent_{0, 0, 0, 0};
 };
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

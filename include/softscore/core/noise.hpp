@@ -152,4 +152,4 @@ SOFTSCORE_HD inline std::array<float, 4> normals(const noise_key& key, std::uint
   return z;
 }
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -18,7 +18,9 @@ struct shape {
   /// Elements of the whole batch.
   SOFTSCORE_SHARED SOFTSCORE_HD constexpr std::size_t size() const { return images * channels * height * width; }
   /// The same image extent with another number of images.
-  SOFTSCORE_SHARED SOFTSCORE_HD constexpr shape with_images(std::size_t count) const { return {count, channels, height, width}; }
+  SOFTSCORE_SHARED SOFTSCORE_HD constexpr shape with_images(std::size_t count) const {
+    return {count, channels, height, width};
+  }
 
   SOFTSCORE_SHARED friend constexpr bool operator==(const shape&, const shape&) = default;
 };

@@ -50,4 +50,4 @@ time_grid uniform_grid(std::size_t steps, double from = 1.0, double to = 0.0) {
   return time_grid{std::move(times)};
 }
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -54,7 +54,9 @@ class view {
   }
 
   /// `part.size()` consecutive elements from `offset` on, seen with another shape: a named slice of a flat array.
-  SOFTSCORE_SHARED SOFTSCORE_HD constexpr view slice(std::size_t offset, shape part) const { return {data_ + offset, part}; }
+  SOFTSCORE_SHARED SOFTSCORE_HD constexpr view slice(std::size_t offset, shape part) const {
+    return {data_ + offset, part};
+  }
 
   /// The address. Only headers under backend/ call it (a check greps for that).
   SOFTSCORE_SHARED SOFTSCORE_HD friend constexpr T* raw(view v) { return v.data_; }

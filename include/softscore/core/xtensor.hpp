@@ -30,10 +30,11 @@
 #pragma GCC diagnostic pop
 #endif
 
+#include <softscore/core/config.hpp>
 #include <softscore/core/shape.hpp>
 #include <softscore/core/view.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// Images that own their memory, as readers and samplers hand them out: images x channels x height x width.
 using image_batch = xt::xtensor<float, 4>;
@@ -83,4 +84,4 @@ auto to_xtensor(view<T, Space> v) {
   return copy;
 }
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -4,10 +4,11 @@
 #include <span>
 #include <vector>
 
+#include <softscore/core/config.hpp>
 #include <softscore/core/per_image.hpp>
 #include <softscore/core/quantity.hpp>
 
-namespace softscore::detail {
+namespace softscore::inline SOFTSCORE_ABI::detail {
 
 // f at the time of each image: one number if the batch shares one time, else `buffer`'s, which the caller keeps so that
 // a step does not allocate and the numbers outlive the call.
@@ -19,4 +20,4 @@ per_image<Value> at_each_time(per_image<diffusion_time> times, std::size_t image
   return each_of(buffer);
 }
 
-}  // namespace softscore::detail
+}  // namespace softscore::inline SOFTSCORE_ABI::detail

@@ -10,7 +10,7 @@
 #include <softscore/core/error.hpp>
 #include <softscore/corruption/concept.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// A discrete chain given by its betas (EQUATIONS F5; 000 Eq 1-2): abar_i is the product of the 1 - beta up to index i,
 /// and abar_0 = 1. Time t is index i = t * steps; between two indices log abar is linear. Goes with the operator
@@ -109,4 +109,4 @@ beta_table zero_terminal_snr(const beta_table& table) {
   return beta_table::from_log_abar(std::move(log_abar));
 }
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

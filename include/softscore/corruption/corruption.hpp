@@ -6,6 +6,7 @@
 #include <vector>
 
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/corruption/at_each_time.hpp>
 #include <softscore/corruption/concept.hpp>
@@ -13,7 +14,7 @@
 #include <softscore/corruption/start_law.hpp>
 #include <softscore/operator/concept.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// x_t = C_{w(t)} x_0 + sigma(t) z with z standard normal: an operator family, a schedule that gives it its level w and
 /// the noise its deviation sigma at every time, and the law of what is left at the start of sampling (EQUATIONS F1,
@@ -132,4 +133,4 @@ class corruption : public scheduled_operator<Op, S> {
   Start start_;
 };
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -6,11 +6,12 @@
 #include <vector>
 
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/corruption/beta_table.hpp>
 #include <softscore/corruption/preserving.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// The cosine schedule in continuous time (EQUATIONS S8; Nichol, Dhariwal: "Improved Denoising Diffusion Probabilistic
 /// Models", Eq 17): abar(t) = f(t) / f(0), f(t) = cos^2(pi/2 (t + offset) / (1 + offset)). Goes with `scaling`. Nothing
@@ -72,4 +73,4 @@ class cosine_beta : public beta_table {
 };
 static_assert(Schedule<cosine_beta>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -1,10 +1,11 @@
 #pragma once
 
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/corruption/concept.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// Noise alone, whose root of order `rho` rises linearly (EQUATIONS S8, V5; Karras et al.: "Elucidating the Design
 /// Space of Diffusion-Based Generative Models", Eq 5): sigma(t) = (sigma_min^{1/rho} + t (sigma_max^{1/rho} -
@@ -34,4 +35,4 @@ struct karras_sigma {
 };
 static_assert(Schedule<karras_sigma>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -3,10 +3,11 @@
 #include <cstddef>
 #include <vector>
 
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/corruption/beta_table.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// DDPM's discrete schedule (EQUATIONS S1; 000): beta_i rises linearly from `first` to `last` over i = 1 .. steps.
 class linear_beta : public beta_table {
@@ -32,4 +33,4 @@ class linear_beta : public beta_table {
 };
 static_assert(Schedule<linear_beta>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -3,11 +3,12 @@
 #include <concepts>
 
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/corruption/concept.hpp>
 #include <softscore/corruption/monotone.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// A rule for lambda(t) = log(a_t^2 / sigma_t^2), falling with t, and its rate in t.
 template <class R>
@@ -72,4 +73,4 @@ struct ddpm_log_snr {
 };
 static_assert(Schedule<log_snr_schedule<ddpm_log_snr>>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -4,10 +4,11 @@
 #include <vector>
 
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/corruption/beta_table.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// The table of latent diffusion (EQUATIONS V1; Rombach et al.: "High-Resolution Image Synthesis with Latent Diffusion
 /// Models", their code): sqrt(beta_i) rises linearly from sqrt(`first`) to sqrt(`last`) over i = 1 .. steps.
@@ -35,4 +36,4 @@ class scaled_linear_beta : public beta_table {
 };
 static_assert(Schedule<scaled_linear_beta>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -3,12 +3,13 @@
 #include <utility>
 #include <vector>
 
+#include <softscore/core/config.hpp>
 #include <softscore/corruption/at_each_time.hpp>
 #include <softscore/corruption/concept.hpp>
 #include <softscore/operator/concept.hpp>
 #include <softscore/operator/level_range.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// An operator family at the level that a schedule gives it at every time: the signal C_{w(t)} x_0 of a corruption,
 /// whatever is added to it (EQUATIONS F1). The base of `corruption` and `background_corruption`.
@@ -58,4 +59,4 @@ class scheduled_operator {
   S schedule_;
 };
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

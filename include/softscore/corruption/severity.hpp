@@ -1,11 +1,12 @@
 #pragma once
 
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/corruption/concept.hpp>
 #include <softscore/corruption/monotone.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// A level that rises linearly from 0 to `level_max`, without noise: cold diffusion's severity (EQUATIONS F8, F9).
 struct severity {
@@ -23,4 +24,4 @@ static_assert(detail::falls_over_time([](diffusion_time t) { return -severity{}.
 static_assert(severity{}.level_at(diffusion_time{0.0}).value == 0.0 &&
               severity{}.level_at(diffusion_time{1.0}).value == 100.0);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -4,11 +4,12 @@
 #include <vector>
 
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/corruption/beta_table.hpp>
 #include <softscore/corruption/preserving.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// The sigmoid schedule in continuous time (Jabri, Fleet, Chen: "Scalable Adaptive Computation for Iterative
 /// Generation"; Chen: "On the Importance of Noise Scheduling for Diffusion Models", Algorithm 1): abar(t) = (S(end) -
@@ -69,4 +70,4 @@ class sigmoid_beta : public beta_table {
 };
 static_assert(Schedule<sigmoid_beta>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -13,7 +13,7 @@
 
 // Where a sampler steps. Every grid made here has as many steps as it has evaluations: its last step goes from the last
 // time asked for to time 0 exactly.
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// A corruption with a signal that is a number times the image, so that it has a log-SNR and each lies at one time.
 template <class C>
@@ -173,4 +173,4 @@ time_grid log_snr_grid(const C& corruption, std::size_t steps, double from = 1.0
   return time_grid{std::move(times)};
 }
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -11,7 +11,7 @@
 #include <softscore/core/noise.hpp>
 #include <softscore/core/shape.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// The law of C_1 x_0, to which sampling adds its noise. `law.draw(seed, image, shape, out)` writes one image and
 /// depends on nothing else; `law.zero()` is true if that image is 0. Models: nothing_left, fitted_start.
@@ -67,4 +67,4 @@ class fitted_start {
 };
 static_assert(StartLaw<fitted_start>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

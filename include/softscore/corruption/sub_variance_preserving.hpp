@@ -1,11 +1,12 @@
 #pragma once
 
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/corruption/concept.hpp>
 #include <softscore/corruption/monotone.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// The diffusion whose variance stays below that of `variance_preserving` (EQUATIONS F4; Song et al.: "Score-Based
 /// Generative Modeling through Stochastic Differential Equations", Eq 29): the same rate beta(t) from `rate_first` to
@@ -36,4 +37,4 @@ static_assert(sub_variance_preserving{}.level_at(diffusion_time{0.0}).value == 0
 static_assert(sub_variance_preserving{}.level_at(diffusion_time{1.0}).value > 5.025 - 1e-14 &&
               sub_variance_preserving{}.level_at(diffusion_time{1.0}).value < 5.025 + 1e-14);  // two roundings
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

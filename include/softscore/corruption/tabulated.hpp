@@ -11,7 +11,7 @@
 #include <softscore/corruption/concept.hpp>
 #include <softscore/corruption/two_stage.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// One row of a `tabulated` schedule.
 struct schedule_point {
@@ -95,4 +95,4 @@ tabulated after_noise(const std::vector<double>& levels, const two_stage& noise)
   return tabulated{std::move(points)};
 }
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

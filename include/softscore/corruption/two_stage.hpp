@@ -3,10 +3,11 @@
 #include <algorithm>
 
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/corruption/concept.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// How the levels of a stage are spread between its ends.
 enum class spacing { linear, geometric };
@@ -53,4 +54,4 @@ struct two_stage {
 };
 static_assert(Schedule<two_stage>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

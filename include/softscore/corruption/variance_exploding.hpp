@@ -1,10 +1,11 @@
 #pragma once
 
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/corruption/concept.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// Noise that grows geometrically from `sigma_min` to `sigma_max` (EQUATIONS F2, S3; 001 s4): sigma_t = sigma_min
 /// (sigma_max / sigma_min)^t. The level grows linearly from 0 to `level_max`: 0 for noise alone, more for a blur or a
@@ -26,4 +27,4 @@ struct variance_exploding {
 };
 static_assert(Schedule<variance_exploding>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

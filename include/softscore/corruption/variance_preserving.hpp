@@ -1,11 +1,12 @@
 #pragma once
 
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/corruption/concept.hpp>
 #include <softscore/corruption/monotone.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// The variance-preserving diffusion (EQUATIONS F3): the rate beta(t) rises linearly from `rate_first` to `rate_last`,
 /// B is its integral from 0 to t, a_t = exp(-B / 2) and sigma_t^2 = 1 - exp(-B). Goes with the operator `scaling`,
@@ -39,4 +40,4 @@ static_assert(variance_preserving{}.level_at(diffusion_time{0.0}).value == 0.0);
 static_assert(variance_preserving{}.level_at(diffusion_time{1.0}).value > 5.025 - 1e-14 &&
               variance_preserving{}.level_at(diffusion_time{1.0}).value < 5.025 + 1e-14);  // two roundings
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

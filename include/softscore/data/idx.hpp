@@ -18,7 +18,7 @@
 #include <softscore/io/file_error.hpp>
 #include <softscore/io/gzip.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 namespace detail {
 
@@ -144,4 +144,4 @@ data_set read_mnist(const std::filesystem::path& folder) {
   return data;
 }
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

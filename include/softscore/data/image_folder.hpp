@@ -13,7 +13,7 @@
 #include <softscore/io/file_error.hpp>
 #include <softscore/io/png.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// Reads every *.png file of a folder (not of folders inside it), in the order of their names, as images in [0, 1].
 /// Throws `error` naming the folder when it has none or cannot be read, and naming the file when its size or number of
@@ -52,4 +52,4 @@ image_batch read_image_folder(const std::filesystem::path& folder) {
   return images;
 }
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

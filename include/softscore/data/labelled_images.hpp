@@ -3,9 +3,10 @@
 #include <cstdint>
 #include <vector>
 
+#include <softscore/core/config.hpp>
 #include <softscore/core/xtensor.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// Images in [0, 1] with the class of each (empty where there are no classes).
 struct labelled_images {
@@ -30,4 +31,4 @@ inline void bytes_to_unit(const std::uint8_t* bytes, std::size_t count, float* o
 
 }  // namespace detail
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

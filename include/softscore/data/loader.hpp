@@ -13,7 +13,7 @@
 #include <softscore/core/noise.hpp>
 #include <softscore/core/view.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// Which images each training step sees. Every epoch is a fresh permutation of all images, a function of (seed, epoch)
 /// alone, and its last partial batch is dropped (EQUATIONS T1); so a step number is all that resuming needs.
@@ -83,4 +83,4 @@ void gather(view<const float, host_space> images, std::span<const std::uint32_t>
   }
 }
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

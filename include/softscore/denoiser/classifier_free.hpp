@@ -4,11 +4,12 @@
 #include <utility>
 
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/denoiser/archetype.hpp>
 #include <softscore/denoiser/concept.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// Classifier-free guidance (Ho and Salimans, "Classifier-Free Diffusion Guidance", 2022, Eq 6): h = h_u + scale (h_c -
 /// h_u), from a denoiser that knows the condition and one that does not. Noise, velocity and score are affine in h at
@@ -84,4 +85,4 @@ class classifier_free {
 static_assert(
     DifferentiableDenoiser<classifier_free<archetype_denoiser, archetype_denoiser>, archetype_backend, float>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -5,13 +5,14 @@
 #include <vector>
 
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/corruption/archetype.hpp>
 #include <softscore/corruption/at_each_time.hpp>
 #include <softscore/denoiser/archetype.hpp>
 #include <softscore/denoiser/link.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// `g.gradient(be, question, x, out, workspace)` stores the gradient in x of log p(c given x_t = x), c being what is
 /// asked for: a class, a caption, a measurement. `g.workspace<T>(be, shape)` makes what it writes.
@@ -111,4 +112,4 @@ struct archetype_classifier {
 static_assert(Denoiser<classifier_guided<archetype_denoiser, archetype_corruption, detail::archetype_classifier>,
                        archetype_backend, float>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -5,12 +5,13 @@
 
 #include <softscore/backend/archetype.hpp>
 #include <softscore/backend/concept.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/movable.hpp>
 #include <softscore/core/noise.hpp>
 #include <softscore/core/per_image.hpp>
 #include <softscore/core/quantity.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// What a denoiser is asked: which images of the run these are, and the time of each.
 struct question {
@@ -79,4 +80,4 @@ concept LearnsVariance = requires(const D d, Be& be, question q, view_of<Be, T> 
 template <class D, class Be, class T>
 concept DifferentiableDenoiser = Denoiser<D, Be, T> && PullsBack<D, Be, T>;
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

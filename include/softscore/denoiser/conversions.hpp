@@ -1,11 +1,12 @@
 #pragma once
 
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/corruption/concept.hpp>
 #include <softscore/denoiser/concept.hpp>
 #include <softscore/denoiser/link.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 // What networks are trained to predict, from an estimate h of x_0 and the x_t that it was made from, and back
 // (EQUATIONS P1, P2). Arrays have one shape, batch x channels x height x width, and all images are at one time; the
@@ -57,4 +58,4 @@ void clean_from(Be& be, const L& link, diffusion_time t, const_view<T, typename 
   be.combine(out, one{of_input, x}, one{of_output, phi});
 }
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -7,11 +7,12 @@
 #include <vector>
 
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/corruption/at_each_time.hpp>
 #include <softscore/denoiser/network_denoiser.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// The numbers of EDM's preconditioning at noise s = sigma / a, for data of deviation d (Karras, Aittala, Aila and
 /// Laine, "Elucidating the Design Space of Diffusion-Based Generative Models", 2022, Table 1; EQUATIONS V5).
@@ -156,4 +157,4 @@ class edm_denoiser : public network_denoiser<edm_network<Net, C>, edm_link<C>> {
             edm_link<C>{corruption, data_deviation}} {}
 };
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include <softscore/core/config.hpp>
 #include <softscore/core/eigen.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/corruption/concept.hpp>
@@ -13,7 +14,7 @@
 #include <softscore/denoiser/dense_signal.hpp>
 #include <softscore/denoiser/seen_mixture.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// The exact denoiser of Gaussian data N(m, S) under any Gaussian corruption (EQUATIONS P4): h = m + S C^T (C S C^T +
 /// sigma^2 I)^-1 (x - C m). C is dense here, found by corrupting unit vectors, so it is for images of at most a few
@@ -133,4 +134,4 @@ class gaussian_denoiser {
   shape image_;
 };
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -3,10 +3,11 @@
 #include <cstddef>
 #include <utility>
 
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/denoiser/network_denoiser.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// The network predicts the noise of a corruption with C = a I and, in as many channels more, the share u of log beta
 /// in the logarithm of the variance of an ancestral step (EQUATIONS C4, L4; Nichol, Dhariwal: "Improved Denoising
@@ -81,4 +82,4 @@ class learned_variance_denoiser : public network_denoiser<Net, epsilon_link<C>> 
   }
 };
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

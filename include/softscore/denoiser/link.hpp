@@ -3,11 +3,12 @@
 #include <concepts>
 #include <utility>
 
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/corruption/concept.hpp>
 #include <softscore/denoiser/concept.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// The estimate as a combination of the noisy image and the network's output phi: h = of_input x_t + of_output phi.
 struct link_weights {
@@ -115,4 +116,4 @@ class score_link : detail::link_under<C> {
   }
 };
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -8,12 +8,13 @@
 #include <utility>
 #include <vector>
 
+#include <softscore/core/config.hpp>
 #include <softscore/corruption/concept.hpp>
 #include <softscore/denoiser/concept.hpp>
 #include <softscore/denoiser/dense_signal.hpp>
 #include <softscore/denoiser/seen_mixture.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// The exact denoiser of a Gaussian mixture under any Gaussian corruption (EQUATIONS P4): every component's estimate,
 /// weighed by its probability given x_t. Its pullback, the density and the score of x_t are exact too. C is dense here,
@@ -146,4 +147,4 @@ class mixture_denoiser {
   shape image_;
 };
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

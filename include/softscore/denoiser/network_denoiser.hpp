@@ -4,12 +4,13 @@
 #include <utility>
 #include <vector>
 
+#include <softscore/core/config.hpp>
 #include <softscore/core/time_grid.hpp>
 #include <softscore/corruption/at_each_time.hpp>
 #include <softscore/denoiser/concept.hpp>
 #include <softscore/denoiser/link.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// Makes a denoiser of a network (nn/concept.hpp): h = of_input x_t + of_output phi(x_t, t), by the link's weights. The
 /// aliases below name the links of the field.
@@ -136,4 +137,4 @@ concept Trainable = requires(D d) {
   { D::predicts } -> std::convertible_to<prediction>;
 };
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

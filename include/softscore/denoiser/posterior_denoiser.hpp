@@ -5,11 +5,12 @@
 #include <utility>
 #include <vector>
 
+#include <softscore/core/config.hpp>
 #include <softscore/denoiser/mixture_denoiser.hpp>
 #include <softscore/operator/measurement.hpp>
 #include <softscore/operator/observation.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// The matrix A of a measurement of images of that shape.
 template <class Op>
@@ -69,4 +70,4 @@ class posterior_denoiser : public mixture_denoiser<C> {
 template <class C, class Op>
 posterior_denoiser(C, gaussian_mixture, measurement<Op>, observation, shape) -> posterior_denoiser<C>;
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

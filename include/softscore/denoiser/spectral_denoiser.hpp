@@ -11,12 +11,13 @@
 
 #include <softscore/backend/serial/backend.hpp>
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/corruption/concept.hpp>
 #include <softscore/denoiser/concept.hpp>
 #include <softscore/operator/concept.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// The exact denoiser of normal data N(m, V diag(variances) V^T), V holding the modes of the corruption's own operator,
 /// C_w = U diag(s) V^T: in each mode h = m + v s / (s^2 v + sigma^2) (x - s m) (EQUATIONS P4). For images of any size,
@@ -218,4 +219,4 @@ class spectral_denoiser {
   shape image_;
 };
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

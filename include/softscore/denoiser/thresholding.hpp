@@ -8,11 +8,12 @@
 #include <vector>
 
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/denoiser/archetype.hpp>
 #include <softscore/denoiser/concept.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// The range of clean pixels, [-1, 1] or [0, 1].
 struct pixel_range {
@@ -189,4 +190,4 @@ class dynamic_thresholding {
 };
 static_assert(Denoiser<dynamic_thresholding<archetype_denoiser>, archetype_backend, float>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

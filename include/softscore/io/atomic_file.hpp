@@ -18,7 +18,7 @@
 #include <softscore/core/error.hpp>
 #include <softscore/io/file_error.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// A file that appears whole or not at all. What is written goes to a hidden neighbour, `.<name>.partial`; `commit`
 /// syncs it, gives it the name and syncs the folder. Without `commit` the neighbour is removed and an older file of
@@ -151,4 +151,4 @@ void write_file(const std::filesystem::path& path, std::string_view text) {
   write_file(path, std::as_bytes(std::span{text}));
 }
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

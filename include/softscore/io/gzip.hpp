@@ -18,7 +18,7 @@
 #include <softscore/io/file_error.hpp>
 #include <softscore/io/read_file.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 namespace detail {
 
@@ -110,4 +110,4 @@ std::vector<std::uint8_t> read_plain_or_gzip(const std::filesystem::path& path, 
   return gunzip({bytes.data(), bytes.size()}, path.string(), limit);
 }
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

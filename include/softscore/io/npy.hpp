@@ -18,7 +18,7 @@
 #include <softscore/io/file_error.hpp>
 #include <softscore/io/read_file.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 static_assert(std::endian::native == std::endian::little, "the .npy files written here are little-endian");
 
@@ -168,4 +168,4 @@ image_batch read_npy(const std::filesystem::path& path) {
   return images;
 }
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -17,7 +17,7 @@
 #include <softscore/io/file_error.hpp>
 #include <softscore/io/read_file.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 namespace detail {
 
@@ -115,4 +115,4 @@ image_batch read_png(const std::filesystem::path& path) {
   return decode_png({bytes.data(), bytes.size()}, path.string());
 }
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

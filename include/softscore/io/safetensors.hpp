@@ -25,7 +25,7 @@
 #include <softscore/io/json.hpp>
 #include <softscore/io/read_file.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 static_assert(std::endian::native == std::endian::little,
               "safetensors files are little-endian, and so must be the host");
@@ -452,4 +452,4 @@ void write_safetensors(const std::filesystem::path& path, std::initializer_list<
   write_safetensors<Encoding>(path, std::span<const named_tensor>{tensors.begin(), tensors.size()}, metadata);
 }
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

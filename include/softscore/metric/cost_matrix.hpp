@@ -5,10 +5,11 @@
 
 #include <softscore/backend/concept.hpp>
 #include <softscore/backend/run_tasks.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/eigen.hpp>
 #include <softscore/core/error.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 namespace detail {
 
@@ -77,4 +78,4 @@ row_matrix<T> squared_distances(Be& be, const Eigen::Ref<const row_matrix<T>>& x
   return detail::squared_distances_on<T>(be, x, y);
 }
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

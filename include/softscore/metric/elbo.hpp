@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/core/time_grid.hpp>
 #include <softscore/corruption/concept.hpp>
@@ -15,7 +16,7 @@
 #include <softscore/denoiser/concept.hpp>
 #include <softscore/sampler/ddpm.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// Nats of a whole image as bits per element.
 inline double bits_per_dimension(double nats, std::size_t elements) {
@@ -155,4 +156,4 @@ elbo_bits elbo_in_bits(Be& be, const C& corruption, const D& denoiser, const tim
           grid.steps() * static_cast<std::size_t>(D::evaluations)};
 }
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

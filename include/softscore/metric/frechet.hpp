@@ -7,13 +7,14 @@
 #include <vector>
 
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/eigen.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/core/view.hpp>
 #include <softscore/metric/nuclear_norm.hpp>
 #include <softscore/metric/pca.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// A normal law by its first two moments.
 template <std::floating_point Real>
@@ -110,4 +111,4 @@ double frechet_in_components(const principal_components& components, view<A, hos
   return frechet_distance(project(components, a), project(components, b));
 }
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

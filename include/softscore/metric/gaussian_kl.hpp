@@ -2,11 +2,12 @@
 
 #include <concepts>
 
+#include <softscore/core/config.hpp>
 #include <softscore/core/eigen.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/metric/frechet.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// The Kullback-Leibler divergence of the normal law `a` from `b`, in nats (EQUATIONS E3): [tr(B^-1 A) - d + (a - b)^T
 /// B^-1 (a - b) + ln(|B| / |A|)] / 2. Both covariances have eigenvalues above 0. Throws `error` when the sizes differ.
@@ -22,4 +23,4 @@ Real gaussian_kl(const basic_gaussian_moments<Real>& a, const basic_gaussian_mom
          (of_b.solve(a.covariance).trace() - static_cast<Real>(d) + between.dot(of_b.solve(between)) + logs);
 }
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -8,12 +8,13 @@
 #include <vector>
 
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/core/time_grid.hpp>
 #include <softscore/corruption/concept.hpp>
 #include <softscore/denoiser/concept.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// How the trace of the flow's Jacobian is found: exactly, by one pullback for each element of an image; or by
 /// Hutchinson's estimate, v^T J v for random signs v, one pullback for each probe.
@@ -197,4 +198,4 @@ likelihood_result log_likelihood(Be& be, const C& corruption, const D& denoiser,
   return result;
 }
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

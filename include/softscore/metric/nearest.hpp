@@ -7,11 +7,12 @@
 #include <vector>
 
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/eigen.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/core/view.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// The number of an image in a set, and the Euclidean distance to it over all its elements.
 struct neighbour {
@@ -42,4 +43,4 @@ std::vector<neighbour> nearest_images(std::type_identity_t<view<const T, host_sp
   return found;
 }
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -3,9 +3,10 @@
 #include <algorithm>
 #include <concepts>
 
+#include <softscore/core/config.hpp>
 #include <softscore/core/eigen.hpp>
 
-namespace softscore::detail {
+namespace softscore::inline SOFTSCORE_ABI::detail {
 
 // The reflections that take a matrix to its upper triangle R, as one: Q = I - V T V^T with Q R the matrix. So another
 // matrix is reflected by products of matrices.
@@ -113,4 +114,4 @@ Real nuclear_norm(Eigen::MatrixX<Real> matrix) {
   return Real{0.5} * largest * solver.eigenvalues().cwiseAbs().sum();
 }
 
-}  // namespace softscore::detail
+}  // namespace softscore::inline SOFTSCORE_ABI::detail

@@ -7,11 +7,12 @@
 
 #include <softscore/backend/concept.hpp>
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/eigen.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/metric/cost_matrix.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// When `sinkhorn` is done.
 struct sinkhorn_options {
@@ -243,4 +244,4 @@ double sinkhorn_divergence(const row_matrix<T>& x, const row_matrix<T>& y, sinkh
                                 sinkhorn<T>(squared_distances<T>(y, y), options).value);
 }
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -12,7 +12,7 @@
 #include <softscore/core/error.hpp>
 #include <softscore/core/noise.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// The squared 2-Wasserstein distance of two sets of numbers: the integral of the squared difference of their
 /// quantiles. Exact, also for sets of different sizes. Throws `error` if one is empty.
@@ -65,4 +65,4 @@ double sliced_wasserstein(const row_matrix<T>& x, const row_matrix<T>& y, std::s
   return std::sqrt(sum / static_cast<double>(directions));
 }
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -7,11 +7,12 @@
 #include <utility>
 
 #include <softscore/backend/concept.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/per_image.hpp>
 #include <softscore/core/quantity.hpp>
 #include <softscore/core/shape.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// A network owns a master copy of its parameters on the host, one flat array; `stamp()` changes whenever they may
 /// have.
@@ -68,4 +69,4 @@ shape output_extent(const N& net, shape images) {
 template <class N, class Be, class T>
 concept Network = HasParameters<N> && Evaluates<N, Be, T> && Trains<N, Be, T>;
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

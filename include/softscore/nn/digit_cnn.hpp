@@ -19,7 +19,7 @@
 #include <softscore/nn/stamp.hpp>
 #include <softscore/nn/time_embedding.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// What the digit CNN is made of: where each layer's parameters lie.
 struct digit_cnn_layers {
@@ -275,4 +275,4 @@ class digit_cnn {
 };
 static_assert(Network<digit_cnn, archetype_backend, float> && Network<digit_cnn, archetype_backend, double>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

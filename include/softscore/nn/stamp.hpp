@@ -3,7 +3,9 @@
 #include <atomic>
 #include <cstdint>
 
-namespace softscore {
+#include <softscore/core/config.hpp>
+
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// A number that no other call in this process returns, and never 0.
 inline std::uint64_t next_stamp() {
@@ -11,4 +13,4 @@ inline std::uint64_t next_stamp() {
   return ++last;
 }
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

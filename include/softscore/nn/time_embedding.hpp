@@ -7,11 +7,12 @@
 #include <vector>
 
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/per_image.hpp>
 #include <softscore/core/quantity.hpp>
 #include <softscore/nn/linear.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// The 32 numbers that stand for a time: sin(f t) for f = 0 and 2 pi 1.5^k, k = 0 .. 14, then cos(f t) - 1 for the same
 /// f (EQUATIONS N1).
@@ -94,4 +95,4 @@ class time_embedding {
   std::vector<array_of<Be, T>> d_;           // gradients with respect to pre_
 };
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

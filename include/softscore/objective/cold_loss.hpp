@@ -4,9 +4,10 @@
 #include <span>
 
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/objective/naive_score.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// The norm of `cold_loss`.
 enum class restoration_norm { l1, l2 };
@@ -51,4 +52,4 @@ struct cold_loss {
 };
 static_assert(Objective<cold_loss, archetype_corruption, archetype_denoiser, archetype_backend, float>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -3,11 +3,12 @@
 #include <cstddef>
 #include <utility>
 
+#include <softscore/core/config.hpp>
 #include <softscore/core/movable.hpp>
 #include <softscore/corruption/concept.hpp>
 #include <softscore/denoiser/concept.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// A corrupted batch: the images x_0, the xi of each, x_t = C_t x_0 + N_t xi at the time of each.
 template <class Be, class T>
@@ -59,4 +60,4 @@ concept ObjectiveNeedsAreMet = (!NeedsNormalNoise<O> || HasNormalNoise<C>) && (!
 template <class O, class C, class D, class Be, class T>
 concept Objective = ObjectiveNeedsAreMet<O, C, D> && HasObjectiveWorkspace<O, Be, T> && ScoresOutput<O, C, D, Be, T>;
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -6,11 +6,12 @@
 #include <utility>
 #include <vector>
 
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/denoiser/concept.hpp>
 #include <softscore/objective/weighted_residual.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// Progressive distillation (EQUATIONS R16; 003 s3.3; Salimans and Ho, "Progressive Distillation for Fast Sampling of
 /// Diffusion Models", 2022, Alg 2): the student learns to do in one step of `ddim` without noise what its teacher does
@@ -112,4 +113,4 @@ class distilled_score {
 static_assert(
     Objective<distilled_score<archetype_denoiser>, archetype_corruption, archetype_denoiser, archetype_backend, float>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

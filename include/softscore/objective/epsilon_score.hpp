@@ -3,9 +3,10 @@
 #include <cstddef>
 #include <span>
 
+#include <softscore/core/config.hpp>
 #include <softscore/objective/weighted_residual.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// DDPM's simple loss (EQUATIONS L4; 000 Alg 1): mean |phi - z|^2 for a network that predicts the noise.
 struct epsilon_score {
@@ -29,4 +30,4 @@ struct epsilon_score {
 };
 static_assert(Objective<epsilon_score, archetype_corruption, archetype_denoiser, archetype_backend, float>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -5,10 +5,11 @@
 #include <numbers>
 
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/objective/weighted_residual.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// The logarithms of the two variances between which a learned one lies, for the step that ends at s and begins at t:
 /// beta, and beta tilde (EQUATIONS C4, R1). At the last step, whose beta tilde is 0, that of the step before is taken.
@@ -128,4 +129,4 @@ struct learned_variance_score {
   };
 };
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -3,9 +3,10 @@
 #include <cstddef>
 #include <span>
 
+#include <softscore/core/config.hpp>
 #include <softscore/objective/weighted_residual.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// The clean image compared with the estimate, whatever the corruption: mean |h - x_0|^2, the baseline of Soft
 /// Diffusion (EQUATIONS L3; 001 s3.1) and, for a network that predicts x_0, cold diffusion's loss with the square (L6;
@@ -31,4 +32,4 @@ struct naive_score {
 };
 static_assert(Objective<naive_score, archetype_corruption, archetype_denoiser, archetype_backend, float>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

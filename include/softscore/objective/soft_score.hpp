@@ -5,11 +5,12 @@
 #include <span>
 #include <vector>
 
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/corruption/at_each_time.hpp>
 #include <softscore/objective/weighted_residual.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// The weight of an image's loss at time t: 1, or 1 / sigma_t^2.
 enum class loss_weight { one, inverse_variance };
@@ -64,4 +65,4 @@ struct soft_score {
 };
 static_assert(Objective<soft_score, archetype_corruption, archetype_denoiser, archetype_backend, float>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -4,11 +4,12 @@
 #include <span>
 #include <vector>
 
+#include <softscore/core/config.hpp>
 #include <softscore/corruption/archetype.hpp>
 #include <softscore/denoiser/archetype.hpp>
 #include <softscore/objective/concept.hpp>
 
-namespace softscore::detail {
+namespace softscore::inline SOFTSCORE_ABI::detail {
 
 // The mean over elements of weight * residual^2 for every image; on return `scales` holds, per image, what turns the
 // residual into the gradient of the batch's mean loss.
@@ -38,4 +39,4 @@ residual_memory<array_of<Be, T>> make_residual_memory(Be& be, const shape& most)
           std::vector<diffusion_time>(most.images)};
 }
 
-}  // namespace softscore::detail
+}  // namespace softscore::inline SOFTSCORE_ABI::detail

@@ -5,10 +5,11 @@
 #include <utility>
 #include <vector>
 
+#include <softscore/core/config.hpp>
 #include <softscore/objective/weighted_residual.hpp>
 #include <softscore/objective/weights.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// Denoising score matching with any weight (EQUATIONS L1, L4, L5, L8): w mean e^2, e being the error of what the
 /// weight refers to (x_0, eps, v or the score), whatever the network predicts. Under C = a I the error is that of the
@@ -104,4 +105,4 @@ static_assert(Objective<weighted_score<>, archetype_corruption, archetype_denois
 /// 001 Eq 6).
 using score_matching = weighted_score<unit_weight<prediction::score>>;
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

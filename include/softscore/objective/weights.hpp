@@ -4,6 +4,7 @@
 #include <concepts>
 
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/corruption/concept.hpp>
 #include <softscore/denoiser/concept.hpp>
@@ -11,7 +12,7 @@
 // Weights of a loss at time t. In the literature each refers to the error of x_0, of eps, of v or of the score; under
 // C = a I these are one error in different units, so a weight says which it means and `weight_on` converts it
 // (EQUATIONS L8).
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// `w(corruption, t)` is the weight of the squared error of `W::refers_to` at time t.
 template <class W, class C>
@@ -147,4 +148,4 @@ struct elbo_weight {
   }
 };
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -9,7 +9,7 @@
 #include <softscore/operator/kronecker_svd.hpp>
 #include <softscore/operator/transform_axis.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// Down-sampling with a cubic filter and back up with the same one, shown at the old size: C_w = E R along rows and
 /// columns. R reads the image at the centres of the small one's pixels with the cubic kernel (Keys: Cubic Convolution
@@ -115,4 +115,4 @@ struct bicubic_downsampling {
 };
 static_assert(LinearOperator<bicubic_downsampling> && HasSvd<bicubic_downsampling>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

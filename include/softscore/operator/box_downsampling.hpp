@@ -8,7 +8,7 @@
 #include <softscore/operator/gathered.hpp>
 #include <softscore/operator/kronecker_svd.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// Down-sampling by the mean of blocks, shown at the old size: every pixel becomes the mean of its block of factor x
 /// factor pixels, which start at the upper left corner and are smaller where they reach the lower and right edges.
@@ -64,4 +64,4 @@ struct degradation<box_downsampling> : gathered<degradation<box_downsampling>> {
 };
 static_assert(LinearOperator<box_downsampling> && HasSvd<box_downsampling>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -17,7 +17,7 @@
 #include <softscore/core/error.hpp>
 #include <softscore/operator/concept.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// What `check_laws` found of one law: the largest error on any image, relative to what the law compares, and how large
 /// rounding can make it. A bound of infinity marks a number that is only reported.
@@ -393,4 +393,4 @@ law_report check_laws(const Op& op, const law_trials& trials = {}) {
   return check_laws<double>(op, be, trials);
 }
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

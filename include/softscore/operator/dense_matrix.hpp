@@ -13,7 +13,7 @@
 #include <softscore/core/xtensor_blas.hpp>
 #include <softscore/operator/dense_svd.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// Any matrix A of the elements of an image, mixed in by the level: C_w = (1 - w) I + w A, w from 0 to 1. The product
 /// runs on the host through xtensor-blas, so a program that uses this links a BLAS besides the library; a device stages
@@ -106,4 +106,4 @@ class dense_matrix {
 };
 static_assert(LinearOperator<dense_matrix> && DifferentiableInLevel<dense_matrix> && HasSvd<dense_matrix>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

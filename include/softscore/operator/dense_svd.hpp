@@ -9,12 +9,13 @@
 #include <vector>
 
 #include <softscore/backend/serial/backend.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/eigen.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/operator/concept.hpp>
 #include <softscore/operator/small_svd.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// The singular values and vectors of any square matrix of the elements of an image. For images of at most a
 /// thousand elements or so: the matrices have the square of that, and finding them costs its cube. Computes on the
@@ -103,4 +104,4 @@ class dense_svd {
 };
 static_assert(SingularValues<dense_svd, archetype_backend, float>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -10,7 +10,7 @@
 #include <softscore/core/error.hpp>
 #include <softscore/operator/diagonal.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// Hides pixels in an order of the user's own: every pixel carries the highest level at which it is still seen, and
 /// level w hides, in all channels, those whose number is below w (EQUATIONS F7). A map of two values is a mask for
@@ -55,4 +55,4 @@ struct degradation<free_form_mask> : diagonal<degradation<free_form_mask>> {
 };
 static_assert(LinearOperator<free_form_mask> && ComposesLevels<free_form_mask> && HasSvd<free_form_mask>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -9,7 +9,7 @@
 #include <softscore/operator/concept.hpp>
 #include <softscore/operator/kronecker_svd.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// Blur by a Gaussian kernel, k(i, j) proportional to exp(-(i^2 + j^2) / (2 w^2)) for |i|, |j| <= half_width, sum 1,
 /// with zero padding (EQUATIONS F6; 001 App. D, G). Level w is the standard deviation in pixels. Separable, symmetric,
@@ -170,4 +170,4 @@ struct gaussian_blur {
 };
 static_assert(LinearOperator<gaussian_blur> && DifferentiableInLevel<gaussian_blur> && HasSvd<gaussian_blur>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -6,11 +6,12 @@
 #include <vector>
 
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/operator/concept.hpp>
 #include <softscore/operator/level_range.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// An operator family that runs at another pace: its level is `pace` times the level it is given, so that operators
 /// with different units can share one level (`composed`, `side_by_side`). It offers what `Op` offers.
@@ -84,4 +85,4 @@ class paced {
   double pace_;
 };
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -9,7 +9,7 @@
 #include <softscore/operator/concept.hpp>
 #include <softscore/operator/diagonal_svd.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// C_w = exp(-w) I: the shrinking signal of variance-preserving diffusion, whose a_t is level -log a_t.
 struct scaling {
@@ -57,4 +57,4 @@ struct scaling {
 static_assert(LinearOperator<scaling> && ScalarOperator<scaling> && ComposesLevels<scaling>);
 static_assert(DifferentiableInLevel<scaling> && HasSvd<scaling>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

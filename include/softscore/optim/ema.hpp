@@ -3,7 +3,7 @@
 #include <softscore/backend/concept.hpp>
 #include <softscore/core/config.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// average <- keep average + (1 - keep) value, element by element.
 struct ema_body {
@@ -25,4 +25,4 @@ struct ema {
   }
 };
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <cstdint>
 
-namespace softscore {
+#include <softscore/core/config.hpp>
+
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// A learning rate that grows linearly over the first `steps` steps and then stays (EQUATIONS T2: 5000 steps).
 struct warm_up {
@@ -15,4 +17,4 @@ struct warm_up {
   }
 };
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -6,11 +6,12 @@
 #include <span>
 #include <utility>
 
+#include <softscore/core/config.hpp>
 #include <softscore/sampler/flow_slope.hpp>
 #include <softscore/sampler/multistep_weights.hpp>
 #include <softscore/sampler/rk4.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// The Adams-Bashforth method of order 1 to 4 on the probability-flow ODE in time, for steps of any lengths (EQUATIONS
 /// R7; Bashforth and Adams 1883; diffusion models know it from Liu et al. 2022, PNDM): the slope over the step is the
@@ -64,4 +65,4 @@ struct adams_bashforth {
 };
 static_assert(Sampler<adams_bashforth<4>, archetype_run>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -1,9 +1,10 @@
 #pragma once
 
+#include <softscore/core/config.hpp>
 #include <softscore/sampler/archetype.hpp>
 #include <softscore/sampler/concept.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// Cold diffusion's sampler: x_s = x_t - D(h, t) + D(h, s), where D corrupts without drawing anything (EQUATIONS R10;
 /// 000 Alg 4, 001 Eq 18). D uses the image's own background where the corruption has one, and is C_t h otherwise; then
@@ -45,4 +46,4 @@ struct cold {
 };
 static_assert(Sampler<cold, archetype_run>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

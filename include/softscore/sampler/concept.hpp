@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <utility>
 
+#include <softscore/core/config.hpp>
 #include <softscore/core/step_at.hpp>
 #include <softscore/corruption/concept.hpp>
 #include <softscore/denoiser/concept.hpp>
@@ -13,7 +14,7 @@ namespace softscore {  // shared
 class time_grid;
 }
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 // A sampler S steps inside a run R = sampling_run<Be, C, D, T> (sampling_run.hpp), which owns all that changes.
 
@@ -114,4 +115,4 @@ concept StatesOrder = requires {
 template <class S, class R>
 concept Sampler = StatesOrder<S> && NeedsAreMet<S, R> && StartsState<S, R> && Steps<S, R>;
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -3,10 +3,11 @@
 #include <algorithm>
 
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/sampler/one_evaluation.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 namespace detail {
 // The weights that keep the marginals of a one-image data set when `add` of the noise is fresh.
@@ -57,4 +58,4 @@ struct soft_ddim : one_evaluation<soft_ddim> {
 };
 static_assert(Sampler<soft_ddim, archetype_run>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

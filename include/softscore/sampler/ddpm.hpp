@@ -1,9 +1,10 @@
 #pragma once
 
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/sampler/one_evaluation.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// The variance of `ddpm`'s fresh noise: `large` is beta, best for N(0, I) data; `small` is btilde, best for a point.
 enum class ancestral_variance { large, small };
@@ -29,4 +30,4 @@ struct ddpm : one_evaluation<ddpm> {
 };
 static_assert(Sampler<ddpm, archetype_run>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

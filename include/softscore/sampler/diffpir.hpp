@@ -3,10 +3,11 @@
 #include <utility>
 
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/operator/identity.hpp>
 #include <softscore/sampler/inverse_problem.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// DiffPIR (Zhu et al., "Denoising Diffusion Models for Plug-and-Play Image Restoration", 2023, Alg 1; the measurement
 /// is EQUATIONS F10): the estimate becomes h' = argmin |y - A v|^2 + rho |v - h|^2 with rho = lambda sigma_y^2 a_t^2 /
@@ -71,4 +72,4 @@ class diffpir {
 };
 static_assert(Sampler<diffpir<identity>, archetype_run>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

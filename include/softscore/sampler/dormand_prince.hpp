@@ -8,10 +8,11 @@
 #include <vector>
 
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/sampler/flow_slope.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// Dormand and Prince's method of order 5 with control of the error, on the probability-flow ODE in time (EQUATIONS R7;
 /// 001 App. B.1; Dormand and Prince 1980, RK5(4)7M). A step of the grid is divided until the estimated error of every
@@ -183,4 +184,4 @@ struct dormand_prince {
 };
 static_assert(Sampler<dormand_prince, archetype_run>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

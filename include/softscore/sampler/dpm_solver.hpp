@@ -3,10 +3,11 @@
 #include <utility>
 
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/sampler/archetype.hpp>
 #include <softscore/sampler/half_log_snr.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// DPM-Solver of order 1, 2 or 3, for C = a I (Lu et al. 2022, DPM-Solver, Eq 3.7, Algorithms 1 and 2 with r_1 = 1/2,
 /// and r_1, r_2 = 1/3, 2/3): the probability flow in lambda = log(a / sigma) with its linear part exact and the noise
@@ -81,4 +82,4 @@ struct dpm_solver {
 };
 static_assert(Sampler<dpm_solver<3>, archetype_run>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

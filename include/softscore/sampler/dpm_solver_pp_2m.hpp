@@ -1,9 +1,10 @@
 #pragma once
 
+#include <softscore/core/config.hpp>
 #include <softscore/sampler/ddim.hpp>
 #include <softscore/sampler/extrapolated.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// DPM-Solver++ (2M), the exponential multistep method of order 2 on the probability-flow ODE (EQUATIONS R17; Lu et al.
 /// 2022, DPM-Solver++, Algorithm 2): `ddim` without noise on an estimate that looks ahead by the one before it. Under a
@@ -28,4 +29,4 @@ struct dpm_solver_pp_2m_sde : extrapolated<dpm_solver_pp_2m_sde> {
 };
 static_assert(Sampler<dpm_solver_pp_2m_sde, archetype_run>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

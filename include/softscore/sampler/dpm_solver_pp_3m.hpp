@@ -3,10 +3,11 @@
 #include <cstddef>
 
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/sampler/dpm_solver.hpp>
 #include <softscore/sampler/estimate_history.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// DPM-Solver++ (3M), the exponential multistep method of order 3 on the probability flow, for C = a I (EQUATIONS R17;
 /// Lu et al. 2022, DPM-Solver++): x_s = (sigma_s / sigma_t) x_t + a_s integral_0^H exp(u - H) p(u) du, with p the
@@ -49,4 +50,4 @@ struct dpm_solver_pp_3m {
 };
 static_assert(Sampler<dpm_solver_pp_3m, archetype_run>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -3,12 +3,13 @@
 #include <cstddef>
 
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/sampler/archetype.hpp>
 #include <softscore/sampler/estimate_history.hpp>
 #include <softscore/sampler/half_log_snr.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// DPM-Solver++ (3M) on the reverse SDE, for C = a I (EQUATIONS R17; Lu et al. 2022, DPM-Solver++; k-diffusion,
 /// `sample_dpmpp_3m_sde`): x_s = (sigma_s / sigma_t) exp(-eta H) x_t + a_s (1 + eta) integral_0^H exp((1 + eta)(u - H))
@@ -67,4 +68,4 @@ struct dpm_solver_pp_3m_sde {
 };
 static_assert(Sampler<dpm_solver_pp_3m_sde, archetype_run>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

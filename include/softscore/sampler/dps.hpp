@@ -6,12 +6,13 @@
 #include <vector>
 
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/operator/identity.hpp>
 #include <softscore/sampler/ddpm.hpp>
 #include <softscore/sampler/inverse_problem.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// How far `dps` goes along the gradient: a fixed zeta; zeta over the distance |y - A h| of each image, as its authors
 /// do; or zeta times what the score of N(y; A h, sigma_y^2 I) moves in the step.
@@ -76,4 +77,4 @@ class dps {
 };
 static_assert(Sampler<dps<identity>, archetype_run>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -10,12 +10,13 @@
 #include <vector>
 
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/core/time_grid.hpp>
 #include <softscore/sampler/concept.hpp>
 #include <softscore/sampler/sampling_run.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// Where sampling starts: x at the grid's first time, the xi in it, and which images of the run these are.
 template <class Be, class T>
@@ -174,4 +175,4 @@ start_point<Be, T> draw_start(Be& be, const C& corruption, const time_grid& grid
   return from;
 }
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -5,11 +5,12 @@
 #include <numbers>
 
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/sampler/archetype.hpp>
 #include <softscore/sampler/half_log_snr.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// EDM's stochastic sampler, for C = a I (Karras et al. 2022, EDM, Algorithm 2): Heun's method in y = sigma / a on x /
 /// a, after noise has raised y to (1 + gamma) y, gamma = min(churn / steps, sqrt 2 - 1), wherever `churn_from` <= y <=
@@ -88,4 +89,4 @@ struct edm_heun {
 };
 static_assert(Sampler<edm_heun, archetype_run>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -1,8 +1,9 @@
 #pragma once
 
+#include <softscore/core/config.hpp>
 #include <softscore/sampler/runge_kutta.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// Euler's method on the probability-flow ODE, in time (EQUATIONS R7, R19): one slope a step. On a straight line
 /// between image and noise, a = 1 - t and sigma = t, it is the Euler step of flow matching and the same as `ddim`,
@@ -13,4 +14,4 @@ struct euler : runge_kutta<euler> {
 };
 static_assert(Sampler<euler, archetype_run>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -1,9 +1,10 @@
 #pragma once
 
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/sampler/flow_slope.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// The Euler-Maruyama method on the reverse SDE, in time (EQUATIONS R19; 002): x_s = x_t + (s - t)(slope of the
 /// probability flow - g^2 score / 2) + g sqrt(t - s) z. g^2 = d sigma^2 / dt - 2 (a'/a) sigma^2 where the signal is a
@@ -50,4 +51,4 @@ struct euler_maruyama {
 };
 static_assert(Sampler<euler_maruyama, archetype_run>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

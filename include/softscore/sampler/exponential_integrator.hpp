@@ -8,11 +8,12 @@
 #include <vector>
 
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/sampler/archetype.hpp>
 #include <softscore/sampler/multistep_weights.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// The exponential multistep method of order 1 to 3 on the probability flow, mode by mode: for C_t = V diag(c_t) V^T
 /// with modes that do not move in time, mode i has its own lambda = log(c_i / sigma), and x_s = (sigma_s / sigma_t) x_t
@@ -201,4 +202,4 @@ struct exponential_integrator {
 };
 static_assert(Sampler<exponential_integrator<3>, archetype_run>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -6,9 +6,10 @@
 #include <utility>
 
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/sampler/ddpm.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// In place of a function: u is what the denoiser says. A network's is held to no range, in training and here alike.
 struct learned_share {};
@@ -78,4 +79,4 @@ struct learned_ddpm {
 };
 static_assert(Sampler<learned_ddpm<>, archetype_run>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -7,9 +7,10 @@
 #include <vector>
 
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/sampler/langevin.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// The Metropolis-adjusted Langevin algorithm (EQUATIONS R9; Roberts and Tweedie 1996): proposes y = x + q score(x) +
 /// sqrt(2 q) z and goes there with probability min(1, p(y) / p(x) exp((|y - x - q score(x)|^2 - |x - y - q score(y)|^2)
@@ -81,4 +82,4 @@ struct mala {
 };
 static_assert(Sampler<mala, archetype_run>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -1,8 +1,9 @@
 #pragma once
 
+#include <softscore/core/config.hpp>
 #include <softscore/sampler/runge_kutta.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// The midpoint method on the probability-flow ODE, of order 2 (EQUATIONS R7): the slope in the middle of the step.
 struct midpoint : runge_kutta<midpoint> {
@@ -11,4 +12,4 @@ struct midpoint : runge_kutta<midpoint> {
 };
 static_assert(Sampler<midpoint, archetype_run>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -1,9 +1,10 @@
 #pragma once
 
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/sampler/one_evaluation.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// Soft Diffusion's momentum sampler: Euler-Maruyama on the reverse SDE (EQUATIONS R4; 001 Eq 17, Alg 2).
 struct momentum : one_evaluation<momentum> {
@@ -15,4 +16,4 @@ struct momentum : one_evaluation<momentum> {
 };
 static_assert(Sampler<momentum, archetype_run>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

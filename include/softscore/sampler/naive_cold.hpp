@@ -1,9 +1,10 @@
 #pragma once
 
+#include <softscore/core/config.hpp>
 #include <softscore/sampler/archetype.hpp>
 #include <softscore/sampler/concept.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// Cold diffusion's naive sampler: x_s = D(h, s), the estimate corrupted anew with the image's own background
 /// (EQUATIONS R10; Bansal et al. 2022, Cold Diffusion, Algorithm 1). It trusts h wholly, so what h misses is lost in
@@ -30,4 +31,4 @@ struct naive_cold {
 };
 static_assert(Sampler<naive_cold, archetype_background_run>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

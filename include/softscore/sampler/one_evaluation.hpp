@@ -1,8 +1,9 @@
 #pragma once
 
+#include <softscore/core/config.hpp>
 #include <softscore/sampler/archetype.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// The two numbers that make a one-evaluation sampler: x_s = C_s h + keep (x_t - C_t h) + add z (EQUATIONS R0).
 struct step_weights {
@@ -60,4 +61,4 @@ struct one_evaluation {
   }
 };
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -3,12 +3,13 @@
 #include <utility>
 
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/operator/identity.hpp>
 #include <softscore/sampler/ddim.hpp>
 #include <softscore/sampler/inverse_problem.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// How far `pigdm` goes along the gradient: as the score moves a step of its rule; or, as public implementations do
 /// with trained networks, a_s a_t r^2 times the score of y (a_s = 1 in the last step). The Jacobian of a network that
@@ -72,4 +73,4 @@ class pigdm {
 };
 static_assert(Sampler<pigdm<identity>, archetype_run>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

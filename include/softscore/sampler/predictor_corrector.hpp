@@ -5,11 +5,12 @@
 #include <utility>
 
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/sampler/langevin.hpp>
 #include <softscore/sampler/momentum.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// Langevin steps of one length q, in squared units of the image.
 struct fixed_length {
@@ -106,4 +107,4 @@ template <class Predictor, class Length>
 predictor_corrector(Predictor, Length) -> predictor_corrector<Predictor, Length>;
 static_assert(Sampler<predictor_corrector<>, archetype_run>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

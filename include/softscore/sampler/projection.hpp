@@ -2,11 +2,12 @@
 
 #include <utility>
 
+#include <softscore/core/config.hpp>
 #include <softscore/operator/identity.hpp>
 #include <softscore/sampler/ddim.hpp>
 #include <softscore/sampler/inverse_problem.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// Makes every estimate agree with a measurement y = A x_0: h' = h + A^+ (y - A h) keeps of h only what A does not see,
 /// then steps by `rule` with h' (Wang, Yu and Zhang, "Zero-Shot Image Restoration Using Denoising Diffusion Null-Space
@@ -52,4 +53,4 @@ class projection {
 };
 static_assert(Sampler<projection<identity>, archetype_run>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -6,12 +6,13 @@
 #include <vector>
 
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/operator/identity.hpp>
 #include <softscore/sampler/ddpm.hpp>
 #include <softscore/sampler/inverse_problem.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// RePaint (EQUATIONS R11; Lugmayr et al. 2022, Alg 1): what a projection A such as a mask sees of the image is set to
 /// the measurement, noised to the level of s, and the rest is stepped by DDPM; then the whole goes back to t by the
@@ -101,4 +102,4 @@ class repaint {
 };
 static_assert(Sampler<repaint<identity>, archetype_run>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -4,9 +4,10 @@
 #include <utility>
 
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/sampler/archetype.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// The predictor of score-based diffusion, for C = a I (EQUATIONS R8; 002 Alg 2, 3): with g = a_t / a_s and v =
 /// sigma_t^2
@@ -44,4 +45,4 @@ struct reverse_diffusion {
 };
 static_assert(Sampler<reverse_diffusion, archetype_run>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

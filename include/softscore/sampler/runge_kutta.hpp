@@ -4,9 +4,10 @@
 #include <cstddef>
 #include <vector>
 
+#include <softscore/core/config.hpp>
 #include <softscore/sampler/flow_slope.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// An explicit Runge-Kutta method of `Stages` stages: stage j is taken at the part `nodes[j]` of the step, from the
 /// slopes before it with the weights `rows[j]`, and the step adds the slopes with `weights`.
@@ -66,4 +67,4 @@ struct runge_kutta {
   }
 };
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -6,11 +6,12 @@
 #include <utility>
 #include <vector>
 
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/core/xtensor.hpp>
 #include <softscore/sampler/drive.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// What `sample` may be told.
 struct sample_options {
@@ -66,4 +67,4 @@ sample_result<T> sample(Be& be, const S& sampler, const C& corruption, const D& 
                    std::forward<Observer>(observer));
 }
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -7,10 +7,11 @@
 #include <utility>
 
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/sampler/dpm_solver.hpp>
 #include <softscore/sampler/estimate_history.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// UniPC of order 1, 2 or 3 on the probability flow, for C = a I (Zhao et al. 2023, UniPC, Algorithms 1 and 2, in the
 /// form that predicts x_0, with B(h) = e^h - 1). The predictor UniP-p goes through p estimates: it is `ddim`,
@@ -99,4 +100,4 @@ struct unipc {
 };
 static_assert(Sampler<unipc<3>, archetype_run>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

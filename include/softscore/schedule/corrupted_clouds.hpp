@@ -12,13 +12,14 @@
 
 #include <softscore/backend/concept.hpp>
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/eigen.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/core/noise.hpp>
 #include <softscore/metric/sinkhorn.hpp>
 #include <softscore/operator/concept.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// The clouds {C_w x + sigma z} of one set of images at many levels, and the regularised Wasserstein distances between
 /// them (EQUATIONS S5 (2, 3), D8; 001 App. C): the same images and the same noise at every level. Clouds are made when
@@ -139,4 +140,4 @@ class corrupted_clouds {
   std::size_t made_{}, unfinished_{};
 };
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -5,12 +5,13 @@
 
 #include <softscore/backend/concept.hpp>
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/corruption/tabulated.hpp>
 #include <softscore/corruption/variance_exploding.hpp>
 #include <softscore/operator/concept.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// The mean over images of |(I - C_w) x|^2 at each level.
 template <HostBackend Be, LinearOperator Op>
@@ -62,4 +63,4 @@ tabulated matched_mse(Be& be, const Op& op, view<const float, host_space> images
   return tabulated{std::move(points)};
 }
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/corruption/tabulated.hpp>
 #include <softscore/io/atomic_file.hpp>
@@ -19,7 +20,7 @@
 #include <softscore/io/json.hpp>
 #include <softscore/io/read_file.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// A schedule and what is known of it, as text by name: the operator it is for, how it was found.
 struct schedule_file {
@@ -230,4 +231,4 @@ schedule_file read_schedule(const std::filesystem::path& path) {
                                   detail::printable(path.string()));
 }
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -7,9 +7,10 @@
 #include <vector>
 
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// Distances between nodes 0 < 1 < ... < n - 1 that are expensive and evaluated only when asked for: for each node
 /// those to the next few, a band. `Row` is called as row(k, first, count, out) and writes d(k, first), ..., d(k, first
@@ -156,4 +157,4 @@ tuned_path path_of_nodes(distance_band<Row>& distances, std::size_t nodes, doubl
   return nearest;
 }
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

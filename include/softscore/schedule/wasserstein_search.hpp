@@ -13,7 +13,7 @@
 #include <softscore/schedule/search_progress.hpp>
 #include <softscore/schedule/shortest_path.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// What `search_levels` may be told. The defaults are EQUATIONS D8's.
 struct search_options {
@@ -123,4 +123,4 @@ std::vector<double> geometric_levels(std::size_t count, double first, double las
   return levels;
 }
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -11,7 +11,7 @@
 #include <softscore/corruption/start_law.hpp>
 #include <softscore/data/loader.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// Fits 001's start law: one colour per image, drawn from a normal law with independent channels that has the mean and
 /// the deviation of the images' mean colours, fills the image (EQUATIONS F11; 001 App. D). Uses at most the first
@@ -47,4 +47,4 @@ fitted_start fit_colour_start(view<const float, host_space> images, pixel_scale 
   return fitted_start{std::move(mean), std::move(deviations), std::move(modes)};
 }
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

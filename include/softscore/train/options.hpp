@@ -7,12 +7,13 @@
 #include <limits>
 
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/core/noise.hpp>
 #include <softscore/core/quantity.hpp>
 #include <softscore/data/loader.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// How training draws times: uniformly from (0, 1], or with `indices` T > 0 from 1/T, 2/T, ..., 1 (EQUATIONS L4). Times
 /// that are `spread` lie evenly over a batch from one random start, so that no batch has many early times and few late
@@ -65,4 +66,4 @@ struct training_options {
   }
 };
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -16,7 +16,7 @@
 #include <softscore/schedule/search_progress.hpp>
 #include <softscore/train/train.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 namespace detail {
 /// A bar of at most 24 cells, of which `part` (0 to 1) are full, and the text beside it, in a line that is shorter than
@@ -99,4 +99,4 @@ class progress_bar {
   steady::time_point last_{};
 };
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

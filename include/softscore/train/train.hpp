@@ -10,11 +10,12 @@
 #include <utility>
 #include <vector>
 
+#include <softscore/core/config.hpp>
 #include <softscore/data/labelled_images.hpp>
 #include <softscore/train/checkpoint.hpp>
 #include <softscore/train/trainer.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// What an observer of training sees after every step.
 struct training_progress {
@@ -122,4 +123,4 @@ training_result train(Be& be, D& denoiser, const C& corruption, O objective, con
           stopped};
 }
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/core/host_array.hpp>
 #include <softscore/data/staged_batches.hpp>
@@ -20,7 +21,7 @@
 #include <softscore/optim/warm_up.hpp>
 #include <softscore/train/options.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// Everything that training carries from one step to the next: with it and the options, the rest of a run has the same
 /// bits whether or not it was interrupted here.
@@ -306,4 +307,4 @@ class trainer {
   training_state history_;  // losses and test losses only; the arrays above hold the rest
 };
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

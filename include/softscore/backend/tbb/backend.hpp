@@ -22,12 +22,13 @@
 #include <softscore/backend/tbb/handover.hpp>
 #include <softscore/backend/tbb/normals_simd.hpp>
 #include <softscore/backend/tbb/separable_tiles.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
-// nvcc's front end cannot compile the vectors that some bodies below are made of. What it compiles instead is a class of
-// its own, so that a program of files of both kinds has two instead of one with two meanings.
+// nvcc's front end cannot compile the vectors that some bodies below are made of. What it compiles instead is a class
+// of its own, so that a program of files of both kinds has two instead of one with two meanings.
 #if defined(__CUDACC__)
 inline namespace compiled_by_nvcc {
 #endif
@@ -223,4 +224,4 @@ static_assert(Backend<tbb_backend, float> && Backend<tbb_backend, double> && Hos
 }  // namespace compiled_by_nvcc
 #endif
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI
