@@ -46,8 +46,8 @@ struct sigmoid_gain {
 };
 static_assert(Schedule<sigmoid_gain>);
 
-/// The sigmoid table (Xu et al.: "GeoDiff", their code): beta_i = first + (last - first) / (1 + exp(-u_i)), u_i from -6
-/// to 6 over i = 1 .. steps.
+/// The sigmoid table (Xu et al. 2022, their code): beta_i = first + (last - first) / (1 + exp(-u_i)), u_i from -6 to 6
+/// over i = 1 .. steps.
 class sigmoid_beta : public beta_table {
  public:
   /// Throws `error` if `steps` is below 2 or a beta does not lie in (0, 1).

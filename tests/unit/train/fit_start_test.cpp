@@ -1,4 +1,4 @@
-// The start law is the normal law of fully corrupted images, in their leading modes (EQUATIONS D2).
+// The start law, our own, is the normal law of fully corrupted images, in their leading modes.
 #include "catch.hpp"
 
 #include <algorithm>
