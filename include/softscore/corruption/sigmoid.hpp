@@ -10,10 +10,9 @@
 
 namespace softscore {
 
-/// The sigmoid schedule in continuous time (Jabri, Fleet, Chen: "Scalable Adaptive Computation for Iterative
-/// Generation"; Chen: "On the Importance of Noise Scheduling for Diffusion Models", Algorithm 1): abar(t) = (S(end) -
-/// S(start + t (end - start))) / (S(end) - S(start)) with S(u) = 1 / (1 + exp(-u / temperature)). Goes with `scaling`.
-/// Our time 1 is its time `horizon`; at its own time 1 nothing is left of the signal and the level is infinite.
+/// The sigmoid schedule in continuous time (Jabri et al. 2022; Chen 2023, Algorithm 1): abar(t) = (S(end) - S(start + t
+/// (end - start))) / (S(end) - S(start)) with S(u) = 1 / (1 + exp(-u / temperature)). Goes with `scaling`. Our time 1
+/// is its time `horizon`; at its own time 1 nothing is left of the signal and the level is infinite.
 struct sigmoid_gain {
   double start{-3.0}, end{3.0}, temperature{1.0}, horizon{1.0};
 

@@ -83,9 +83,8 @@ std::vector<std::size_t> trailing_indices(std::size_t table_steps, std::size_t s
   return indices;
 }
 
-/// Squares of evenly spaced numbers from sqrt(0.8 T) to 0, cut to whole ones (Song, Meng, Ermon: "Denoising Diffusion
-/// Implicit Models", App. D.2): more steps where little noise is left. Too many steps repeat an index, which
-/// `grid_of_indices` refuses.
+/// Squares of evenly spaced numbers from sqrt(0.8 T) to 0, cut to whole ones (Song, Meng and Ermon 2021, Appendix D.2):
+/// more steps where little noise is left. Too many steps repeat an index, which `grid_of_indices` refuses.
 template <class = when_called>
 std::vector<std::size_t> quadratic_indices(std::size_t table_steps, std::size_t steps) {
   detail::require_steps(table_steps, steps);

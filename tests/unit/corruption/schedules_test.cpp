@@ -1,6 +1,7 @@
 // Schedules of the field: the numbers of their papers (Ho et al. 2020; Song et al. 2021; Nichol and Dhariwal 2021;
-// Kingma et al. 2021; Crowson and Pressman 2021; Karras et al. 2022; Rombach et al. 2022; Xu et al. 2022; Daras et al.
-// 2022; Lin et al. 2023; Lipman et al. 2023; Liu et al. 2023), rates against differences, log-SNR that falls.
+// Kingma et al. 2021; Crowson and Pressman 2021; Karras et al. 2022; Rombach et al. 2022; Jabri et al. 2022; Chen 2023;
+// Xu et al. 2022; Salimans and Ho 2022; Lu et al. 2022a; Daras et al. 2022; Lin et al. 2023; Lipman et al. 2023; Liu et
+// al. 2023), rates against differences, log-SNR that falls.
 #include "catch.hpp"
 
 #include <algorithm>

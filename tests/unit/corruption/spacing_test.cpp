@@ -1,5 +1,5 @@
-// Spacings: the index lists of Lin et al. 2023, the noise levels of Karras et al. 2022, the even steps of log-SNR of Lu
-// et al. 2022a, and the end at exactly 0.
+// Spacings: the index lists of Lin et al. 2023 and of Song, Meng and Ermon 2021, the noise levels of Karras et al.
+// 2022, the even steps of log-SNR of Lu et al. 2022a, and the end at exactly 0.
 #include "catch.hpp"
 
 #include <cmath>

@@ -1,7 +1,7 @@
-// Entropic transport (Cuturi 2013; Daras et al. 2022, Appendix C; debiased, Feydy et al. 2019; stabilised, Schmitzer
-// 2019): reference values, the closed form between normal laws, an exact assignment, the bounds that regularisation
-// obeys, and small regularisations that would overflow a plain kernel. Sliced Wasserstein beside it (Rabin et al. 2011;
-// Bonneel et al. 2015).
+// Entropic transport, on the costs of cost_matrix.hpp (Cuturi 2013; Daras et al. 2022, Appendix C; debiased, Feydy et
+// al. 2019; stabilised, Schmitzer 2019): reference values, the closed form between normal laws, an exact assignment,
+// the bounds that regularisation obeys, and small regularisations that would overflow a plain kernel. Sliced
+// Wasserstein beside it (Rabin et al. 2011; Bonneel et al. 2015).
 #include "catch.hpp"
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// Singular values and vectors of the small matrices that operators are made of.
+// Singular values and vectors of the small matrices that operators are made of (Hestenes 1958).
 #include "catch.hpp"
 
 #include <algorithm>

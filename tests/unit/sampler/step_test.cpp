@@ -1,5 +1,5 @@
 // Single steps (Ho et al. 2020; Song, Meng and Ermon 2021; Daras et al. 2022; Galerne 2024) against numbers, and the
-// algebra of the one-evaluation family (own derivation).
+// algebra of the family of one_evaluation.hpp (own derivation).
 #include "catch.hpp"
 
 #include <algorithm>

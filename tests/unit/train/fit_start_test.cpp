@@ -1,4 +1,4 @@
-// The start law, our own, is the normal law of fully corrupted images, in their leading modes.
+// The fitted law of start_law.hpp, our own, is the normal law of fully corrupted images, in their leading modes.
 #include "catch.hpp"
 
 #include <algorithm>
