@@ -71,7 +71,7 @@ struct soft_or_naive {
   }
 };
 
-/// Noise alone, as in DDPM (Ho et al. 2020), trained like Knottenbelt n.d..
+/// Noise alone, as in DDPM (Ho et al. 2020), with the training of Knottenbelt n.d., Section 1.
 struct ddpm_recipe {
   static constexpr std::string_view name = "ddpm", about = "noise alone, predicted by the network";
   static constexpr std::string_view sampler = "ddpm";

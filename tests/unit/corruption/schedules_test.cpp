@@ -88,7 +88,7 @@ void check_preserves_and_rises(const S& s) {
 
 TEST_CASE("the cosine schedule has the numbers of Nichol and Dhariwal 2021", "[schedule]") {
   const cosine_beta table;
-  // The reference values count indices from 0 and have 12 digits. Its first beta is 1 - f(1/T) / f(0) in float64, where
+  // The reference values count indices from 0 and have 12 digits. The first beta is 1 - f(1/T) / f(0) in float64, where
   // rounding the cosines, their squares, the ratio and the difference leaves four half units of 1; exact to 16 digits
   // it is 4.12842248217778e-5.
   CHECK_THAT(table.beta(1), WithinAbs(4.12842248220e-5, 4 * 1.2e-16));
