@@ -177,7 +177,7 @@ def documents():
 
 
 def equations():
-    """the equation map and the code name each other, and every file in it exists"""
+    """the equation map and the code cite the same sources, and every file in it exists"""
     result = run([sys.executable, ROOT / "tools/equations.py"])
     return result.stdout.splitlines() if result.returncode else []
 

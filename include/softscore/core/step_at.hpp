@@ -13,7 +13,7 @@ struct step_at {
   std::size_t count{};  ///< steps of the whole grid
   diffusion_time t{}, s{};
 
-  /// True for the step that ends at time 0, where every sampler returns the estimate itself (EQUATIONS D4).
+  /// True for the step that ends at time 0, where every sampler returns the estimate itself (docs/decisions/0006).
   SOFTSCORE_SHARED constexpr bool last() const { return s.value == 0.0; }
 };
 

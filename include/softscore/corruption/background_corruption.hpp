@@ -15,8 +15,8 @@
 namespace softscore::inline SOFTSCORE_ABI {
 
 /// x_t = C_{w(t)} x_0 + (I - C_{w(t)}) b: the image gives way to one background b per image, which the sampler knows
-/// (EQUATIONS F8, F9; 000 s2a). b = c + `grain` z with one number c per image, uniform in [-`range`, `range`], and z
-/// standard normal.
+/// (Bansal et al. 2022; Knottenbelt n.d., Section 2a). b = c + `grain` z with one number c per image, uniform in
+/// [-`range`, `range`], and z standard normal.
 template <class Op, class S>
 class background_corruption : public scheduled_operator<Op, S> {
   static_assert(LevelSchedule<S>, "softscore: this schedule lacks the level at a time");

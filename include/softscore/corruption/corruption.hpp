@@ -17,8 +17,8 @@
 namespace softscore::inline SOFTSCORE_ABI {
 
 /// x_t = C_{w(t)} x_0 + sigma(t) z with z standard normal: an operator family, a schedule that gives it its level w and
-/// the noise its deviation sigma at every time, and the law of what is left at the start of sampling (EQUATIONS F1,
-/// F11; 001 Eq 4).
+/// the noise its deviation sigma at every time, and the law of what is left at the start of sampling (Daras et al.
+/// 2022, Eq. 4).
 template <class Op, class S, StartLaw Start = nothing_left>
 class corruption : public scheduled_operator<Op, S> {
   static_assert(

@@ -9,7 +9,8 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// DDPM's discrete schedule (EQUATIONS S1; 000): beta_i rises linearly from `first` to `last` over i = 1 .. steps.
+/// DDPM's discrete schedule (Ho et al. 2020, Section 4): beta_i rises linearly from `first` to `last` over i = 1 ..
+/// steps.
 class linear_beta : public beta_table {
  public:
   /// Throws `error` if `steps` is 0 or a beta does not lie in (0, 1).

@@ -10,8 +10,8 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// The table of latent diffusion (EQUATIONS V1; Rombach et al.: "High-Resolution Image Synthesis with Latent Diffusion
-/// Models", their code): sqrt(beta_i) rises linearly from sqrt(`first`) to sqrt(`last`) over i = 1 .. steps.
+/// The table of latent diffusion (Rombach et al. 2022, their code): sqrt(beta_i) rises linearly from sqrt(`first`) to
+/// sqrt(`last`) over i = 1 .. steps.
 class scaled_linear_beta : public beta_table {
  public:
   /// Throws `error` if `steps` is 0 or a beta does not lie in (0, 1).

@@ -12,7 +12,7 @@
 namespace softscore::inline SOFTSCORE_ABI {
 
 /// An operator family at the level that a schedule gives it at every time: the signal C_{w(t)} x_0 of a corruption,
-/// whatever is added to it (EQUATIONS F1). The base of `corruption` and `background_corruption`.
+/// whatever is added to it (Daras et al. 2022, Eq. 4). The base of `corruption` and `background_corruption`.
 template <class Op, class S>
 class scheduled_operator {
   static_assert(LinearOperator<Op>, "softscore: this type is not a linear operator: it lacks apply or adjoint");

@@ -8,7 +8,8 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// A level that rises linearly from 0 to `level_max`, without noise: cold diffusion's severity (EQUATIONS F8, F9).
+/// A level that rises linearly from 0 to `level_max`, without noise: the severity of cold diffusion (Bansal et al.
+/// 2022).
 struct severity {
   double level_max{100.0};
 

@@ -8,9 +8,9 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// The diffusion whose variance stays below that of `variance_preserving` (EQUATIONS F4; Song et al.: "Score-Based
-/// Generative Modeling through Stochastic Differential Equations", Eq 29): the same rate beta(t) from `rate_first` to
-/// `rate_last` and its integral B, a_t = exp(-B / 2), and sigma_t = 1 - exp(-B). Goes with `scaling`.
+/// The diffusion whose variance stays below that of `variance_preserving` (Song et al. 2021, Eq. 29): the same rate
+/// beta(t) from `rate_first` to `rate_last` and its integral B, a_t = exp(-B / 2), and sigma_t = 1 - exp(-B). Goes with
+/// `scaling`.
 struct sub_variance_preserving {
   double rate_first{0.1}, rate_last{20.0};
 

@@ -8,9 +8,9 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// The variance-preserving diffusion (EQUATIONS F3): the rate beta(t) rises linearly from `rate_first` to `rate_last`,
-/// B is its integral from 0 to t, a_t = exp(-B / 2) and sigma_t^2 = 1 - exp(-B). Goes with the operator `scaling`,
-/// whose level is -log a_t.
+/// The variance-preserving diffusion (Song et al. 2021): the rate beta(t) rises linearly from `rate_first` to
+/// `rate_last`, B is its integral from 0 to t, a_t = exp(-B / 2) and sigma_t^2 = 1 - exp(-B). Goes with the operator
+/// `scaling`, whose level is -log a_t.
 struct variance_preserving {
   double rate_first{0.1}, rate_last{20.0};
 

@@ -16,7 +16,7 @@
 namespace softscore::inline SOFTSCORE_ABI {
 
 /// Which images each training step sees. Every epoch is a fresh permutation of all images, a function of (seed, epoch)
-/// alone, and its last partial batch is dropped (EQUATIONS T1); so a step number is all that resuming needs.
+/// alone, and its last partial batch is dropped (Knottenbelt n.d.); so a step number is all that resuming needs.
 class shuffling_loader {
  public:
   /// Throws `error` unless 1 <= batch <= images < 2^32.

@@ -70,8 +70,8 @@ concept KnowsDensity = requires(const D d, Be& be, question q, view_of<Be, const
                                 workspace_of<D, Be, T>& ws) { d.log_density(be, q, x, host, ws); };
 
 /// `d.variance_share(be, question, out, workspace)` stores, for every element of the workspace's last estimate, the
-/// share u of log beta in the logarithm of an ancestral step's variance; that of log beta tilde is 1 - u (EQUATIONS
-/// C4). Optional: `learned_ddpm` asks for it.
+/// share u of log beta in the logarithm of an ancestral step's variance; that of log beta tilde is 1 - u (Nichol and
+/// Dhariwal 2021, Eq. 15). Optional: `learned_ddpm` asks for it.
 template <class D, class Be, class T>
 concept LearnsVariance = requires(const D d, Be& be, question q, view_of<Be, T> out, workspace_of<D, Be, T>& ws) {
   d.variance_share(be, q, out, ws);

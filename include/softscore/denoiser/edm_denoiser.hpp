@@ -14,8 +14,7 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// The numbers of EDM's preconditioning at noise s = sigma / a, for data of deviation d (Karras, Aittala, Aila and
-/// Laine, "Elucidating the Design Space of Diffusion-Based Generative Models", 2022, Table 1; EQUATIONS V5).
+/// The numbers of EDM's preconditioning at noise s = sigma / a, for data of deviation d (Karras et al. 2022, Table 1).
 struct edm_numbers {
   double skip{};   ///< d^2 / (s^2 + d^2)
   double out{};    ///< s d / sqrt(s^2 + d^2)
@@ -69,8 +68,8 @@ class edm_link {
   detail::edm_scale<C> scale_;
 };
 
-/// A network that is shown in x / a instead of x and ln(sigma / a) / 4 instead of the time (EQUATIONS V5). It has the
-/// parameters, and all else, of the network it is made from.
+/// A network that is shown in x / a instead of x and ln(sigma / a) / 4 instead of the time (Karras et al. 2022, Table
+/// 1). It has the parameters, and all else, of the network it is made from.
 template <class Net, class C>
 class edm_network : public Net {
  public:
@@ -146,8 +145,8 @@ class edm_network : public Net {
   detail::edm_scale<C> scale_;
 };
 
-/// EDM's denoiser (Karras et al. 2022, Eq 7; EQUATIONS V5): h = skip x_t / a_t + out F(in x_t / a_t, ln(s) / 4) with s
-/// = sigma_t / a_t. Train it with `weighted_score<edm_weight>`, which gives every noise the same weight on F.
+/// EDM's denoiser (Karras et al. 2022, Eq. 7): h = skip x_t / a_t + out F(in x_t / a_t, ln(s) / 4) with s = sigma_t /
+/// a_t. Train it with `weighted_score<edm_weight>`, which gives every noise the same weight on F.
 template <class Net, class C>
 class edm_denoiser : public network_denoiser<edm_network<Net, C>, edm_link<C>> {
  public:

@@ -15,7 +15,7 @@ struct link_weights {
   double of_input{}, of_output{};
 };
 
-/// `link.weights(t)` gives the combination at time t, and `L::predicts` what phi stands for (EQUATIONS P2).
+/// `link.weights(t)` gives the combination at time t, and `L::predicts` what phi stands for (Salimans and Ho 2022).
 template <class L>
 concept Link = requires(const L link, diffusion_time t) {
   { link.weights(t) } -> std::same_as<link_weights>;
@@ -100,7 +100,7 @@ class velocity_link : detail::link_under<C> {
   }
 };
 
-/// phi is the score, so h = (x_t + sigma_t^2 phi) / a_t, for C = a I (EQUATIONS P1).
+/// phi is the score, so h = (x_t + sigma_t^2 phi) / a_t, for C = a I (Daras et al. 2022, Eq. 16).
 template <class C>
 class score_link : detail::link_under<C> {
  public:

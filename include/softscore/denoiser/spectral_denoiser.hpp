@@ -20,9 +20,9 @@
 namespace softscore::inline SOFTSCORE_ABI {
 
 /// The exact denoiser of normal data N(m, V diag(variances) V^T), V holding the modes of the corruption's own operator,
-/// C_w = U diag(s) V^T: in each mode h = m + v s / (s^2 v + sigma^2) (x - s m) (EQUATIONS P4). For images of any size,
-/// on the backend, where the family's modes are the same at every level: blurs by DCT and FFT, fades and masks,
-/// multiples of I. Its pullback and density are exact too.
+/// C_w = U diag(s) V^T: in each mode h = m + v s / (s^2 v + sigma^2) (x - s m) (textbook). For images of any size, on
+/// the backend, where the family's modes are the same at every level: blurs by DCT and FFT, fades and masks, multiples
+/// of I. Its pullback and density are exact too.
 template <GaussianCorruption C>
 class spectral_denoiser {
   static_assert(HasSvd<typename C::operator_type>,

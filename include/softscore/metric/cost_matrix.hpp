@@ -61,7 +61,7 @@ row_matrix<T> squared_distances_on(Threads& threads, const Eigen::Ref<const row_
 
 }  // namespace detail
 
-/// The squared distances |x_i - y_j|^2 between the rows of two matrices, by one blocked matrix product (EQUATIONS M5).
+/// The squared distances |x_i - y_j|^2 between the rows of two matrices, by one blocked matrix product (textbook).
 /// Entries far below the squares they are the difference of lose digits that way and are computed again from the
 /// differences themselves, so that close pairs keep their precision. Throws `error` unless both have rows, and equally
 /// many columns.

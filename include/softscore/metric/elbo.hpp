@@ -23,7 +23,7 @@ inline double bits_per_dimension(double nats, std::size_t elements) {
   return nats / (static_cast<double>(elements) * std::numbers::ln2);
 }
 
-/// The three terms of the negative evidence lower bound of every image, in nats (EQUATIONS E1).
+/// The three terms of the negative evidence lower bound of every image, in nats (Ho et al. 2020, Eq. 5).
 struct elbo_terms {
   std::vector<double> prior;           ///< KL(q(x_T given x_0) || p(x_T))
   std::vector<double> transitions;     ///< the sum of KL(q(x_s given x_t, x_0) || p(x_s given x_t)) over steps to s > 0
@@ -43,10 +43,11 @@ struct elbo_options {
   std::uint64_t first{0};  ///< number of the first image
 };
 
-/// The negative evidence lower bound of the chain that `grid` makes of the corruption, for the images `clean`
-/// (EQUATIONS E1 to E4; 002, 003 App. A, 004 Eq 28-31): the model's steps have the mean of the posterior q(x_s given
-/// x_t, x_0 = h) (E2). One z is drawn per image and step, so the sum is an unbiased estimate. It is that of the density
-/// of the images as they are given; for pixels of 256 values spread over a width r, bits of a pixel are
+/// The negative evidence lower bound of the chain that `grid` makes of the corruption, for the images `clean` (Ho et
+/// al. 2020, Eq. 5; Kim and Lee 2024, Eq. 28 to 31): the model's steps have the mean of the posterior q(x_s given x_t,
+/// x_0 = h) (Ho et al. 2020, Eq. 7). One z is drawn per image and step, so the sum is an unbiased estimate. For N(0, I)
+/// data, the exact estimate and variance beta it is the negative log density itself (own derivation). It is that of the
+/// density of the images as they are given; for pixels of 256 values spread over a width r, bits of a pixel are
 /// bits_per_dimension + log2(256 / r). Throws `error` unless the grid ends at time 0 and the prior variance is above 0,
 /// and if the noise does not grow in a step.
 template <class Be, class C, class D, class T>

@@ -72,10 +72,9 @@ Eigen::MatrixX<Real> factor_of(const Eigen::MatrixX<Real>& covariance) {
 
 }  // namespace detail
 
-/// Frechet distance between two normal laws, squared as is the custom:
-/// |m1 - m2|^2 + tr(S1 + S2 - 2 (S1 S2)^{1/2}) (EQUATIONS M1). The last trace is the nuclear norm of F1^T F2 with
-/// S = F F^T, which keeps the digits that a square root of small eigenvalues loses. Throws `error` when the sizes
-/// differ.
+/// Frechet distance between two normal laws, squared as is the custom: |m1 - m2|^2 + tr(S1 + S2 - 2 (S1 S2)^{1/2})
+/// (Heusel et al. 2017). The last trace is the nuclear norm of F1^T F2 with S = F F^T, which keeps the digits that a
+/// square root of small eigenvalues loses. Throws `error` when the sizes differ.
 template <std::floating_point Real>
 Real frechet_distance(const basic_gaussian_moments<Real>& a, const basic_gaussian_moments<Real>& b) {
   const auto d = a.mean.size();
@@ -87,9 +86,9 @@ Real frechet_distance(const basic_gaussian_moments<Real>& a, const basic_gaussia
 }
 
 /// Frechet distance between the normal laws fitted to two sets of samples, one sample a row. Where both sets have
-/// fewer samples than features it never forms a covariance: tr (S1 S2)^{1/2} = |X1c X2c^T|_nuclear /
-/// sqrt((n1 - 1)(n2 - 1)) (EQUATIONS M1). Small sets are biased upwards; compare only sets of the same sizes. Throws
-/// `error` when a set has fewer than two samples or the features differ in number.
+/// fewer samples than features it never forms a covariance: tr (S1 S2)^{1/2} = |X1c X2c^T|_nuclear / sqrt((n1 - 1)(n2 -
+/// 1)) (own derivation). Small sets are biased upwards; compare only sets of the same sizes. Throws `error` when a set
+/// has fewer than two samples or the features differ in number.
 template <std::floating_point Real>
 Real frechet_distance(const row_matrix<Real>& a, const row_matrix<Real>& b) {
   require(a.cols() == b.cols(), "the number of features of the second set", b.cols(), "that of the first");

@@ -9,8 +9,8 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// The Kullback-Leibler divergence of the normal law `a` from `b`, in nats (EQUATIONS E3): [tr(B^-1 A) - d + (a - b)^T
-/// B^-1 (a - b) + ln(|B| / |A|)] / 2. Both covariances have eigenvalues above 0. Throws `error` when the sizes differ.
+/// The Kullback-Leibler divergence of the normal law `a` from `b`, in nats (textbook): [tr(B^-1 A) - d + (a - b)^T B^-1
+/// (a - b) + ln(|B| / |A|)] / 2. Both covariances have eigenvalues above 0. Throws `error` when the sizes differ.
 template <std::floating_point Real>
 Real gaussian_kl(const basic_gaussian_moments<Real>& a, const basic_gaussian_moments<Real>& b) {
   const auto d = a.mean.size();

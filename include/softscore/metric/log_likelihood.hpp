@@ -142,12 +142,13 @@ class likelihood_flow {
 
 }  // namespace detail
 
-/// The log density at `x` of what the probability flow draws when its start has the density `base` (EQUATIONS E5; 004
-/// Eq 4, 001 Eq 19): log p(x_0) = log base(x_1) + the integral of the flow's divergence along its path, which starts
-/// from `x` at the grid's last time and is followed up to its first by Runge-Kutta's method of order 4, a step for each
-/// of the grid's. With the exact estimate and the density of x_1 it is the log density of x at the grid's last time.
-/// The part of the flow that is linear in x is integrated exactly. For any corruption with a score and a derivative in
-/// time; the denoiser pulls back. Throws `error` if there is no noise at a time of the grid or there are no probes.
+/// The log density at `x` of what the probability flow draws when its start has the density `base` (Chen et al. 2018,
+/// Theorem 1, on the flow of Daras et al. 2022, Eq. 19): log p(x_0) = log base(x_1) + the integral of the flow's
+/// divergence along its path, which starts from `x` at the grid's last time and is followed up to its first by
+/// Runge-Kutta's method of order 4, a step for each of the grid's. With the exact estimate and the density of x_1 it is
+/// the log density of x at the grid's last time. The part of the flow that is linear in x is integrated exactly. For
+/// any corruption with a score and a derivative in time; the denoiser pulls back. Throws `error` if there is no noise
+/// at a time of the grid or there are no probes.
 template <class Be, class C, class D, class T, class Base>
 likelihood_result log_likelihood(Be& be, const C& corruption, const D& denoiser, const time_grid& grid,
                                  view<T, typename Be::space> x, const Base& base,

@@ -20,8 +20,8 @@ struct neighbour {
   double distance{};
 };
 
-/// For each image of `queries` the nearest one of `set`, by pixel L2 (EQUATIONS M3); the first of equals. Throws
-/// `error` when the set is empty or its images have another shape.
+/// For each image of `queries` the nearest one of `set`, by pixel L2 (Daras et al. 2022, Appendix F.4); the first of
+/// equals. Throws `error` when the set is empty or its images have another shape.
 template <std::floating_point T = float>
 std::vector<neighbour> nearest_images(std::type_identity_t<view<const T, host_space>> queries,
                                       std::type_identity_t<view<const T, host_space>> set) {

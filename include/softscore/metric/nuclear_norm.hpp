@@ -88,10 +88,10 @@ void reduce_to_bidiagonal(Eigen::MatrixX<Real>& matrix, Eigen::Index width) {
   }
 }
 
-/// The sum of the singular values s of M (EQUATIONS M1), each found to within the rounding of the largest: M is
-/// reflected to a band, by products of matrices, and then to two diagonals d, e, and the symmetric matrix with d1, e1,
-/// d2, e2, ... beside a diagonal of zeros has the eigenvalues s and -s. Eigen's singular value decomposition takes
-/// twenty seconds to compile.
+/// The sum of the singular values s of M (own derivation: the trace term of the Frechet distance), each found to within
+/// the rounding of the largest: M is reflected to a band, by products of matrices, and then to two diagonals d, e, and
+/// the symmetric matrix with d1, e1, d2, e2, ... beside a diagonal of zeros has the eigenvalues s and -s. Eigen's
+/// singular value decomposition takes twenty seconds to compile.
 template <std::floating_point Real>
 Real nuclear_norm(Eigen::MatrixX<Real> matrix) {
   if (matrix.rows() < matrix.cols()) matrix = matrix.transpose().eval();

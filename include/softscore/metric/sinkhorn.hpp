@@ -44,9 +44,8 @@ struct sinkhorn_result {
 namespace detail {
 
 // Sinkhorn's rounds on a kernel into which the potentials f, g found so far are absorbed, K = exp((f + g - C) / reg) a
-// b^T, so that the factors u, v stay near 1 and nothing overflows however small the regularisation (Schmitzer:
-// "Stabilized Sparse Scaling Algorithms for Entropy Regularized Transport Problems", s3.1). Rows are worked on in
-// blocks that depend on the sizes alone, and the blocks' sums are added in order.
+// b^T, so that the factors u, v stay near 1 and nothing overflows however small the regularisation (Schmitzer 2019,
+// Section 3.1). Rows are worked on in blocks that depend on the sizes alone, and the blocks' sums are added in order.
 template <class T, class Threads>
 class sinkhorn_rounds {
   using column = Eigen::Matrix<T, Eigen::Dynamic, 1>;
@@ -189,9 +188,9 @@ Eigen::VectorX<Real> equal_weights(Eigen::Index count) {
 }  // namespace detail
 
 /// Entropy-regularised transport between the weights `a` of the rows and `b` of the columns, each summing to 1, at the
-/// given cost (EQUATIONS M5; 001 App. C; Cuturi: "Sinkhorn Distances"): P minimises <P, C> + reg KL(P | a b^T). It
-/// computes in T and keeps the potentials apart in double; a round reads the kernel once. Small regularisations are
-/// slow: `converged` tells whether the tolerance was met. Throws `error` for weights or costs that cannot be right.
+/// given cost (Cuturi 2013; Daras et al. 2022, Appendix C): P minimises <P, C> + reg KL(P | a b^T). It computes in T
+/// and keeps the potentials apart in double; a round reads the kernel once. Small regularisations are slow: `converged`
+/// tells whether the tolerance was met. Throws `error` for weights or costs that cannot be right.
 template <class T>
 sinkhorn_result sinkhorn(const row_matrix<T>& cost, const Eigen::VectorXd& a, const Eigen::VectorXd& b,
                          const sinkhorn_options& options = {}) {
@@ -220,7 +219,7 @@ sinkhorn_result sinkhorn(Be& be, const row_matrix<T>& cost, const sinkhorn_optio
 }
 
 /// Regularised 2-Wasserstein distance between two clouds of points, one a row: sqrt(<P, C>) with C the squared
-/// distances (EQUATIONS M5, D8). Of a cloud and itself it is not 0. Throws `error` as `sinkhorn` does.
+/// distances (Daras et al. 2022, Appendix C). Of a cloud and itself it is not 0. Throws `error` as `sinkhorn` does.
 template <class T>
 double sinkhorn_distance(const row_matrix<T>& x, const row_matrix<T>& y, const sinkhorn_options& options = {}) {
   return std::sqrt(sinkhorn<T>(squared_distances<T>(x, y), options).cost);
@@ -233,8 +232,7 @@ double sinkhorn_distance(Be& be, const row_matrix<T>& x, const row_matrix<T>& y,
 }
 
 /// The debiased divergence W(x, y) - (W(x, x) + W(y, y)) / 2 of the regularised values W = <P, C> + reg KL, which is 0
-/// between a cloud and itself (EQUATIONS M5; Feydy et al.: "Interpolating between Optimal Transport and MMD using
-/// Sinkhorn Divergences"). All three use the regularisation of the first.
+/// between a cloud and itself (Feydy et al. 2019). All three use the regularisation of the first.
 template <class T>
 double sinkhorn_divergence(const row_matrix<T>& x, const row_matrix<T>& y, sinkhorn_options options = {}) {
   const auto between = sinkhorn<T>(squared_distances<T>(x, y), options);

@@ -35,10 +35,9 @@ double wasserstein_of_numbers(std::vector<double> x, std::vector<double> y) {
   return sum;
 }
 
-/// Sliced 2-Wasserstein distance between two clouds of points, one a row (Rabin et al.: "Wasserstein Barycenter and Its
-/// Application to Texture Mixing"; Bonneel et al.): the root of the mean, over random directions, of the squared
-/// distance of the projections. A shift by m changes it by about |m| / sqrt(dimension). Throws `error` unless both have
-/// rows, equally many columns, and there is a direction.
+/// Sliced 2-Wasserstein distance between two clouds of points, one a row (Rabin et al. 2011; Bonneel et al. 2015): the
+/// root of the mean, over random directions, of the squared distance of the projections. A shift by m changes it by
+/// about |m| / sqrt(dimension). Throws `error` unless both have rows, equally many columns, and there is a direction.
 template <class T>
 double sliced_wasserstein(const row_matrix<T>& x, const row_matrix<T>& y, std::size_t directions = 128,
                           std::uint64_t seed = 0) {

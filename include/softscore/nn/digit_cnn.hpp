@@ -103,10 +103,10 @@ class digit_cnn_workspace {
   std::vector<array_of<Be, T>> gradients_;
 };
 
-/// The convolutional network of EQUATIONS N1: blocks of 7x7 convolution, layer norm over (C,H,W) and GELU, with an
-/// embedding of time added per channel after the first block, then a 3x3 convolution back to the image's channels, or
-/// to `outputs` times as many: two, where the variance is learned too (EQUATIONS C4). Widths 16,32,32,16 on 1 x 28 x 28
-/// give 291,217 parameters, widths 16,32,64,32,16 give 542,161.
+/// The convolutional network of Knottenbelt n.d., Section 1a: blocks of 7x7 convolution, layer norm over (C,H,W) and
+/// GELU, with an embedding of time added per channel after the first block, then a 3x3 convolution back to the image's
+/// channels, or to `outputs` times as many: two, where the variance is learned too (Nichol and Dhariwal 2021). Widths
+/// 16,32,32,16 on 1 x 28 x 28 give 291,217 parameters, widths 16,32,64,32,16 give 542,161.
 class digit_cnn {
  public:
   static constexpr std::size_t most_width = 4096, most_side = 4096, most_outputs = 16;

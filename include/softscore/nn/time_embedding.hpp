@@ -15,7 +15,7 @@
 namespace softscore::inline SOFTSCORE_ABI {
 
 /// The 32 numbers that stand for a time: sin(f t) for f = 0 and 2 pi 1.5^k, k = 0 .. 14, then cos(f t) - 1 for the same
-/// f (EQUATIONS N1).
+/// f (Knottenbelt n.d., Section 1a).
 inline std::array<double, 32> time_features(diffusion_time t) {
   std::array<double, 32> features{};
   double frequency = 0;
@@ -27,7 +27,8 @@ inline std::array<double, 32> time_features(diffusion_time t) {
   return features;
 }
 
-/// The four dense layers 32 -> 128 -> 128 -> 128 -> C of EQUATIONS N1, with GELU between them but not at the end.
+/// The four dense layers 32 -> 128 -> 128 -> 128 -> C of Knottenbelt n.d., Section 1a, with GELU between them but not
+/// at the end.
 struct time_parameters {
   static constexpr std::size_t features = 32, hidden = 128;
   std::array<linear, 4> layers;

@@ -8,7 +8,7 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// DDPM's simple loss (EQUATIONS L4; 000 Alg 1): mean |phi - z|^2 for a network that predicts the noise.
+/// DDPM's simple loss (Ho et al. 2020, Algorithm 1): mean |phi - z|^2 for a network that predicts the noise.
 struct epsilon_score {
   static constexpr bool needs_normal_noise = true, needs_epsilon_prediction = true;
 

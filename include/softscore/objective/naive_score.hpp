@@ -8,9 +8,8 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// The clean image compared with the estimate, whatever the corruption: mean |h - x_0|^2, the baseline of Soft
-/// Diffusion (EQUATIONS L3; 001 s3.1) and, for a network that predicts x_0, cold diffusion's loss with the square (L6;
-/// 000 Alg 3).
+/// The clean image compared with the estimate, whatever the corruption: mean |h - x_0|^2, the baseline of Daras et al.
+/// 2022, Section 3.1. For a network that predicts x_0 it is the squared loss of cold diffusion (Bansal et al. 2022).
 struct naive_score {
   template <Scalar T, class Be>
   detail::residual_memory<array_of<Be, T>> workspace(Be& be, const shape& most) const {

@@ -8,7 +8,7 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// Keeps a centred rectangle and blacks out the rest (EQUATIONS F7, D6; 001 App. G). Level w takes round(w) rows and
+/// Keeps a centred rectangle and blacks out the rest (Daras et al. 2022, Appendix G). Level w takes round(w) rows and
 /// columns away: a square image of side n keeps a square of side n - round(w), none from w = n on. A projection; the
 /// levels are discrete, so C_t jumps in t.
 struct centred_mask {

@@ -10,9 +10,9 @@
 namespace softscore::inline SOFTSCORE_ABI {
 
 /// Blur by the heat equation with reflecting edges, solved exactly in the cosine transform: mode (i, j) of a height x
-/// width image keeps exp(-w^2 ((pi i / height)^2 + (pi j / width)^2) / 2) (EQUATIONS F6, V11; Rissanen, Heinonen,
-/// Solin: Generative Modelling with Inverse Heat Dissipation, 2022). Level w is the standard deviation in pixels. The
-/// mean of an image never changes, and two blurs in a row are exactly one: their squares add up.
+/// width image keeps exp(-w^2 ((pi i / height)^2 + (pi j / width)^2) / 2) (Rissanen et al. 2022). Level w is the
+/// standard deviation in pixels. The mean of an image never changes, and two blurs in a row are exactly one: their
+/// squares add up.
 struct dct_blur {
   static constexpr bool never_amplifies = true;
 };

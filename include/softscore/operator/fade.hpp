@@ -6,9 +6,9 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// C_w = diag(1 - w m): dims the image from the edge inwards, smoothly in the level, which lies in [0, 1] (EQUATIONS
-/// D14). m is the distance from the image's centre in the larger of the two directions, over half the side, below 1.
-/// The differentiable twin of `centred_mask`.
+/// C_w = diag(1 - w m): dims the image from the edge inwards, smoothly in the level, which lies in [0, 1]
+/// (docs/decisions/0005). m is the distance from the image's centre in the larger of the two directions, over half the
+/// side, below 1. The differentiable twin of `centred_mask`.
 struct fade {
   static constexpr bool never_amplifies = true;
 };

@@ -11,8 +11,8 @@ namespace softscore::inline SOFTSCORE_ABI {
 
 /// Gaussian blur of an image that repeats itself beyond its edges, in the real form of the discrete Fourier transform:
 /// a wave with i periods along the height and j along the width keeps exp(-w^2 ((2 pi i / height)^2 + (2 pi j /
-/// width)^2) / 2) (EQUATIONS F6). Level w is the standard deviation in pixels. The mean of an image never changes, and
-/// two blurs in a row are exactly one: their squares add up.
+/// width)^2) / 2) (textbook). Level w is the standard deviation in pixels. The mean of an image never changes, and two
+/// blurs in a row are exactly one: their squares add up.
 struct fft_blur {
   static constexpr bool never_amplifies = true;
 };

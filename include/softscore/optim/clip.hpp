@@ -9,8 +9,8 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// Clipping by the global norm (EQUATIONS T2; PyTorch's clip_grad_norm_): the gradient is multiplied by
-/// min(1, most / (norm + 1e-6)). The factor goes to Adam, so the gradient is not written again.
+/// Clipping by the global norm (Daras et al. 2022, Appendix D; PyTorch's clip_grad_norm_): the gradient is multiplied
+/// by min(1, most / (norm + 1e-6)). The factor goes to Adam, so the gradient is not written again.
 class clip {
  public:
   /// For flat gradients of `count` elements; `most` is the greatest norm, and infinity only measures.

@@ -7,7 +7,8 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// A learning rate that grows linearly over the first `steps` steps and then stays (EQUATIONS T2: 5000 steps).
+/// A learning rate that grows linearly over the first `steps` steps and then stays (Daras et al. 2022, Appendix D: 5000
+/// steps).
 struct warm_up {
   std::uint64_t steps{};
 

@@ -6,8 +6,8 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// Steps of `ddim` without noise and of `probability_flow` by turns, the first being one of `ddim` (EQUATIONS R18, D7;
-/// 001 F.3, which calls it a predictor-corrector; a step of the flow at one level would do nothing, so whole steps
+/// Steps of `ddim` without noise and of `probability_flow` by turns, the first being one of `ddim` (Daras et al. 2022,
+/// Appendix F.3, who call it a predictor-corrector; a step of the flow at one level would do nothing, so whole steps
 /// alternate).
 struct alternating : one_evaluation<alternating> {
   template <class C>

@@ -18,10 +18,9 @@ namespace softscore::inline SOFTSCORE_ABI {
 /// do; or zeta times what the score of N(y; A h, sigma_y^2 I) moves in the step.
 enum class dps_scale { constant, residual, likelihood };
 
-/// Diffusion posterior sampling (EQUATIONS R12; 002 Alg 1; Chung et al. 2023): steps by `rule`, then x_s -= zeta_t grad
-/// |y - A h(x_t)|^2, where the gradient in x_t is -2 J^T A^T (y - A h). It takes x_0 given x_t for a single point,
-/// therefore trusts y too much, and is biased even with an exact estimate. The last step returns h with the same
-/// correction.
+/// Diffusion posterior sampling (Chung et al. 2023, Algorithm 1): steps by `rule`, then x_s -= zeta_t grad |y - A
+/// h(x_t)|^2, where the gradient in x_t is -2 J^T A^T (y - A h). It takes x_0 given x_t for a single point, therefore
+/// trusts y too much, and is biased even with an exact estimate. The last step returns h with the same correction.
 template <class Op, OneEvaluationRule Rule = ddpm>
 class dps {
  public:

@@ -18,11 +18,10 @@ namespace softscore::inline SOFTSCORE_ABI {
 /// The exponential multistep method of order 1 to 3 on the probability flow, mode by mode: for C_t = V diag(c_t) V^T
 /// with modes that do not move in time, mode i has its own lambda = log(c_i / sigma), and x_s = (sigma_s / sigma_t) x_t
 /// + c_i integral_0^H exp(u - H) p(u) du, with p the polynomial in it through the last `Order` estimates. What
-/// `dpm_solver_pp_3m` is for C = a I (EQUATIONS R17; Lu et al. 2022, DPM-Solver++) this is for blurs by DCT and FFT,
-/// fades and every diagonal family, masks included, without a derivative in time. Order 1 is `ddim`. One evaluation a
-/// step; order 3 takes one more in its first. The start asks the operator for the singular values at all times of the
-/// grid and keeps them, a number per element and time; no step takes memory (but under a dense matrix, whose products
-/// do).
+/// `dpm_solver_pp_3m` is for C = a I (Lu et al. 2022b) this is for blurs by DCT and FFT, fades and every diagonal
+/// family, masks included, without a derivative in time. Order 1 is `ddim`. One evaluation a step; order 3 takes one
+/// more in its first. The start asks the operator for the singular values at all times of the grid and keeps them, a
+/// number per element and time; no step takes memory (but under a dense matrix, whose products do).
 template <int Order = 2>
 struct exponential_integrator {
   static_assert(Order >= 1 && Order <= 3, "softscore: the order of exponential_integrator is 1, 2 or 3");

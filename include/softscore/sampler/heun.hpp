@@ -7,8 +7,8 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// Heun's method on the probability-flow ODE, of order 2 (EQUATIONS R6; 002): a `probability_flow` step to x', then the
-/// mean of the increments at both ends. Two evaluations a step, one in the last.
+/// Heun's method on the probability-flow ODE, of order 2 (Galerne 2024): a `probability_flow` step to x', then the mean
+/// of the increments at both ends. Two evaluations a step, one in the last.
 struct heun {
   static constexpr int order = 2, evaluations_per_step = 2;
   static constexpr bool needs_score = true;

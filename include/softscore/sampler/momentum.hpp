@@ -6,7 +6,7 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// Soft Diffusion's momentum sampler: Euler-Maruyama on the reverse SDE (EQUATIONS R4; 001 Eq 17, Alg 2).
+/// Soft Diffusion's momentum sampler: Euler-Maruyama on the reverse SDE (Daras et al. 2022, Algorithm 2).
 struct momentum : one_evaluation<momentum> {
   template <class C>
   step_weights weights(const C& c, const step_at& at) const {

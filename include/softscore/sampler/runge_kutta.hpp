@@ -18,9 +18,9 @@ struct butcher_tableau {
   std::array<double, Stages> weights{};
 };
 
-/// A sampler from a Runge-Kutta method: it integrates the probability-flow ODE dx/dt = C'_t h + (sigma'_t / sigma_t)
-/// (x - C_t h) in time (EQUATIONS R7; 001 Eq 14, App. B.1). `Method` derives from `runge_kutta<Method>` and gives
-/// `static constexpr butcher_tableau<Stages> tableau` and its order. One evaluation per stage; the last step returns h.
+/// A sampler from a Runge-Kutta method: it integrates the probability-flow ODE dx/dt = C'_t h + (sigma'_t / sigma_t) (x
+/// - C_t h) in time (Daras et al. 2022, Eq. 19). `Method` derives from `runge_kutta<Method>` and gives `static
+/// constexpr butcher_tableau<Stages> tableau` and its order. One evaluation per stage; the last step returns h.
 template <class Method>
 struct runge_kutta {
   static constexpr bool needs_score = true, needs_derivative = true;

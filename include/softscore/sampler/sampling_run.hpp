@@ -119,7 +119,7 @@ class sampling_run {
     return xi_;
   }
 
-  /// Denoiser evaluations per image so far (EQUATIONS M6).
+  /// Denoiser evaluations per image so far (the NFE of Karras et al. 2022).
   std::size_t nfe() const { return nfe_; }
 
  private:

@@ -22,8 +22,8 @@
 namespace softscore::inline SOFTSCORE_ABI {
 
 /// The clouds {C_w x + sigma z} of one set of images at many levels, and the regularised Wasserstein distances between
-/// them (EQUATIONS S5 (2, 3), D8; 001 App. C): the same images and the same noise at every level. Clouds are made when
-/// needed and the last few kept; pairs run on the backend's threads.
+/// them (Daras et al. 2022, Appendix C): the same images and the same noise at every level. Clouds are made when needed
+/// and the last few kept; pairs run on the backend's threads.
 template <HostBackend Be, LinearOperator Op, std::floating_point Real = float>
 class corrupted_clouds {
  public:

@@ -33,7 +33,7 @@ std::vector<double> damages_of(Be& be, const Op& op, view<const float, host_spac
   return damages;
 }
 
-/// The baseline that a schedule search is compared with (EQUATIONS S6; 001 Eq 55): the level rises so that the mean
+/// The baseline that a schedule search is compared with (Daras et al. 2022, Eq. 55): the level rises so that the mean
 /// squared error of x_t keeps pace with the noise of a reference that only adds noise, [E|(I - C_w) x_0|^2 + d sigma^2]
 /// / [same at time 1] = sigma'_t^2 / sigma'_1^2. Solved for the time of each level, where it is exact; between them
 /// lines. Where the noise alone is already too much the level is the first. `sigma` is the constant noise of the

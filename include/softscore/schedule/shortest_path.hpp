@@ -71,9 +71,9 @@ struct way_to_last {
 };
 }  // namespace detail
 
-/// The shortest rising path from the first to the last node whose edges are at most `longest` (EQUATIONS S5 (5)). Of
-/// paths that are equally long to within a part in 1e9 it takes one of the fewest edges, and of those the one whose
-/// next node is the lowest at every step. Empty if there is none.
+/// The shortest rising path from the first to the last node whose edges are at most `longest` (Daras et al. 2022,
+/// Appendix C). Of paths that are equally long to within a part in 1e9 it takes one of the fewest edges, and of those
+/// the one whose next node is the lowest at every step. Empty if there is none.
 template <class Row>
 node_path shortest_path(distance_band<Row>& distances, double longest) {
   const std::size_t last = distances.nodes() - 1;
@@ -120,10 +120,11 @@ struct tuned_path {
   double longest{}, blocked{};
 };
 
-/// Finds the smallest largest edge E whose shortest path has `nodes` nodes, ends included (EQUATIONS S5 (6)). The
-/// number of nodes is not monotone in E, so E is scanned upwards, by a hundredth at a time, from the least that so many
-/// edges could have; where the number jumps over `nodes` the last stretch is scanned again in finer steps, and then the
-/// nearest number is taken. `watch(E, path)` sees every path. Throws `error` unless 2 <= nodes <= the number of nodes.
+/// Finds the smallest largest edge E whose shortest path has `nodes` nodes, ends included (Daras et al. 2022, Appendix
+/// C). The number of nodes is not monotone in E, so E is scanned upwards, by a hundredth at a time, from the least that
+/// so many edges could have; where the number jumps over `nodes` the last stretch is scanned again in finer steps, and
+/// then the nearest number is taken. `watch(E, path)` sees every path. Throws `error` unless 2 <= nodes <= the number
+/// of nodes.
 template <class Row, class Watch>
 tuned_path path_of_nodes(distance_band<Row>& distances, std::size_t nodes, double direct, const Watch& watch) {
   require(nodes >= 2 && nodes <= distances.nodes(), "number of nodes of the path", nodes,

@@ -15,7 +15,8 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// What `search_levels` may be told. The defaults are EQUATIONS D8's.
+/// What `search_levels` may be told. Where Daras et al. 2022, Appendix C, leave a value open, the default is our own
+/// choice.
 struct search_options {
   std::size_t nodes{32};  ///< distributions on the path, ends included
   double sigma{0.1};      ///< noise in every cloud
@@ -37,8 +38,8 @@ struct searched_levels {
   double seconds{};
 };
 
-/// The Wasserstein schedule of an operator on images (EQUATIONS S5, D8; 001 Eq 20, App. C): among the candidate levels,
-/// the shortest path from the first to the last in the regularised 2-Wasserstein distance of the corrupted clouds, with
+/// The Wasserstein schedule of an operator on images (Daras et al. 2022, Eq. 20): among the candidate levels, the
+/// shortest path from the first to the last in the regularised 2-Wasserstein distance of the corrupted clouds, with
 /// edges at most E, E being tuned until the path has `nodes` levels. Where levels are discrete the number may be out of
 /// reach; then the nearest is taken. `watch(search_progress)` sees it happen. Spread the levels over time with
 /// `after_noise`. Throws `error` for options, images or candidates that cannot be right.
@@ -96,8 +97,8 @@ searched_levels search_levels(Be& be, const Op& op, view<const float, host_space
   return search_levels(be, op, images, candidates, options, [](const search_progress&) {});
 }
 
-/// `count` candidate levels from `first` to `last`, evenly spaced (EQUATIONS S5 (1), D8). Throws `error` unless count
-/// >= 2 and 0 <= first <= last.
+/// `count` candidate levels from `first` to `last`, evenly spaced. Throws `error` unless count >= 2 and 0 <= first <=
+/// last.
 template <class = when_called>
 std::vector<double> even_levels(std::size_t count, double first, double last) {
   require(count >= 2, "number of candidate levels", count, "at least 2");

@@ -126,7 +126,7 @@ class trainer {
   }
 
   /// The mean loss over `images` with one fixed draw of time and noise per image, the same at every call, under the
-  /// averaged parameters where there are any (EQUATIONS section B). Each image counts once.
+  /// averaged parameters where there are any. Each image counts once.
   double test(view<const float, host_space> images) {
     const std::size_t count = images.extent().images;
     double sum = 0.0;

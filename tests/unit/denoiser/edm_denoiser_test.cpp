@@ -56,7 +56,7 @@ static_assert(DifferentiableDenoiser<edm_denoiser<digit_cnn, exploding>, serial_
 
 }  // namespace
 
-TEST_CASE("EDM's preconditioning has V5's numbers", "[denoiser]") {
+TEST_CASE("the preconditioning of Karras et al. 2022 has the reference values", "[denoiser]") {
   const edm_numbers n = edm_preconditioning(1.0, 0.5);
   CHECK_THAT(n.skip, WithinAbs(.2, 1e-15));
   CHECK_THAT(n.out, as_printed(".447213595500"));
@@ -76,7 +76,7 @@ TEST_CASE("EDM's preconditioning has V5's numbers", "[denoiser]") {
   }
 }
 
-TEST_CASE("Euler's method on a preconditioned network has V5's sum", "[denoiser]") {
+TEST_CASE("Euler's method on a preconditioned network has the reference sum", "[denoiser]") {
   // Karras' ten noises from 80 to .002, then 0; a ramp i / 768 times sqrt(6401). DDIM without noise is Euler in sigma.
   serial_backend be;
   const shape ramp{1, 3, 16, 16};

@@ -35,7 +35,8 @@ row_matrix<double> samples(Eigen::Index n, Eigen::Index d, std::uint64_t seed) {
 
 }  // namespace
 
-TEST_CASE("the Frechet distance of two plane normal laws has the value of EQUATIONS V13") {
+// Heusel et al. 2017; the value is our own derivation.
+TEST_CASE("the Frechet distance of two plane normal laws has the reference value") {
   gaussian_moments a{Eigen::VectorXd::Zero(2), Eigen::MatrixXd::Zero(2, 2)};
   a.covariance.diagonal() << 1, 4;
   gaussian_moments b{Eigen::VectorXd::Ones(2), Eigen::MatrixXd(2, 2)};

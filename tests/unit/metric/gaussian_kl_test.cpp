@@ -16,11 +16,12 @@ gaussian_moments law(double mean, double variance) {
 }
 }  // namespace
 
-TEST_CASE("the divergence of normal laws has E3's number", "[metric]") {
+TEST_CASE("the divergence of normal laws has the reference value", "[metric]") {
   const double found = gaussian_kl(law(0, 0.5), law(0, 1));
   CHECK_THAT(found, as_printed("0.0965735902800"));
   CHECK_THAT(found, WithinAbs((0.5 - 1 + std::log(2.0)) / 2, 1e-15));
-  // The sources' sign of the logarithm makes a divergence below 0, and 004's sigma, read as a deviation, another.
+  // The sign of the logarithm that Kim and Lee 2024 print makes a divergence below 0; their sigma, read as a deviation,
+  // makes another.
   CHECK(std::abs(found - (0.5 - 1 - std::log(2.0)) / 2) > 0.5);
   CHECK(std::abs(found - (0.25 - 1 + std::log(4.0)) / 2) > 0.1);
   CHECK_THAT(gaussian_kl(law(1, 2), law(3, 2)), WithinAbs(1.0, 1e-15));

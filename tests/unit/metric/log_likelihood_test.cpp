@@ -1,4 +1,5 @@
-// The likelihood by the probability flow, against the exact densities of normal data and of mixtures.
+// The likelihood by the probability flow (Chen et al. 2018; Daras et al. 2022, Eq. 19), against the exact densities of
+// normal data and of mixtures.
 #include <softscore/metric/log_likelihood.hpp>
 
 #include "catch.hpp"

@@ -10,6 +10,7 @@
 using softscore::as_view;
 using softscore::nearest_images;
 
+// As Daras et al. 2022, Appendix F.4, look for copies of training images.
 TEST_CASE("the nearest image is the one at the least Euclidean distance, the first of equals") {
   auto set = softscore::make_tensor({4, 1, 1, 2}), queries = softscore::make_tensor({3, 1, 1, 2});
   const float points[] = {0, 0, 3, 4, 3, 4, -1, 0}, asked[] = {3, 3, 0, 0, -6, 0};

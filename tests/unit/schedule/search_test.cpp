@@ -1,5 +1,5 @@
-// The schedule search on small clouds against every pair evaluated by hand, its baseline against the formula of
-// EQUATIONS S6, and the table and the file that hold a schedule.
+// The schedule search of Daras et al. 2022 on small clouds against every pair evaluated by hand, its baseline against
+// the formula of their Eq. 55, and the table and the file that hold a schedule.
 #include "catch.hpp"
 
 #include <algorithm>
@@ -136,7 +136,8 @@ TEST_CASE("the baseline's error keeps pace with the reference's noise", "[schedu
   const variance_exploding reference{.sigma_min = 0.01, .sigma_max = 30.0};
   const auto levels = even_levels(40, 0.0, 4.0);
   const auto table = matched_mse(be, scaling{}, images.view(), levels, 0.2, reference);
-  // |(I - C_w) x|^2 = (1 - exp(-w))^2 |x|^2, so S6 holds at every tabulated time but those clamped to w_1; in float.
+  // |(I - C_w) x|^2 = (1 - exp(-w))^2 |x|^2, so Eq. 55 holds at every tabulated time except those clamped to w_1; in
+  // float.
   const double noise = 30 * 0.04;
   const auto error_at = [&](double w) { return std::pow(1 - std::exp(-w), 2) * square + noise; };
   std::size_t solved = 0;
