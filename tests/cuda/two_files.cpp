@@ -1,5 +1,5 @@
-// The backend that nvcc compiles has other bodies than the one of the host's compiler. In one program both are there, and
-// draw noise of the same bits.
+// The backend that nvcc compiles has other bodies than the one of the host's compiler. In one program both are there,
+// and draw noise of the same bits.
 #include "two_files.hpp"
 
 #include <cstdio>
