@@ -94,7 +94,7 @@ class png_decoder {
   bool begin() {
     if (setjmp(png_jmpbuf(png_)) != 0) return false;
     png_set_read_fn(png_, this, on_read);
-    png_set_crc_action(png_, PNG_CRC_DEFAULT, PNG_CRC_ERROR_QUIT);
+    png_set_crc_action(png_, PNG_CRC_DEFAULT, PNG_CRC_ERROR_QUIT);  // a damaged tRNS would be left out
     // Of the chunks that an image can do without, tRNS alone is read: no profile or text is unpacked.
     png_set_keep_unknown_chunks(png_, PNG_HANDLE_CHUNK_NEVER, nullptr, -1);
     png_read_info(png_, info_);
@@ -109,6 +109,7 @@ class png_decoder {
   bool finish(png_bytepp rows) {
     if (setjmp(png_jmpbuf(png_)) != 0) return false;
     png_read_image(png_, rows);
+    png_set_crc_action(png_, PNG_CRC_DEFAULT, PNG_CRC_WARN_DISCARD);  // what follows changes no pixel
     png_read_end(png_, nullptr);
     return true;
   }

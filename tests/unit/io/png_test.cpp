@@ -95,6 +95,14 @@ TEST_CASE("a PNG file cut anywhere or damaged is refused") {
   CHECK_REFUSED(read_png(folder.put("other.png", other)), "other.png: the content is not an image (tRNS: CRC error)");
 }
 
+TEST_CASE("damage behind the pixels of a PNG file, where texts may be, is no reason to refuse it") {
+  std::string file = png_file({2, 1, 8, 0}, png_bytes({0, 7, 9}));
+  std::string text = png_chunk("tEXt", "words");
+  text.back() ^= 1;
+  file.insert(file.size() - 12, text);
+  CHECK(levels(file) == numbers{7, 9});
+}
+
 TEST_CASE("the reason why a PNG file is refused is in the sentence") {
   const temporary_folder folder;
   CHECK_REFUSED(read_png(folder.put("a.png", png_bytes({0xFF, 0xD8, 0xFF, 0xE0, 0, 16, 'J', 'F', 'I', 'F', 0, 1}))),
