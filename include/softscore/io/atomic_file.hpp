@@ -122,7 +122,7 @@ class atomic_file {
       const int file = ::open(partial_.c_str(), O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0666);
       if (file < 0) fail(errno);
       const int refused = locked(file);
-      if (refused == ENOSYS || refused == ENOTSUP || refused == EINVAL || refused == ENOLCK) {
+      if (unsupported(refused)) {
         discard_if_empty(file);
         file_ = open_unlocked();
         return prepare();
@@ -142,6 +142,11 @@ class atomic_file {
       file_ = file;
       return prepare();
     }
+  }
+
+  // How file systems say that they have no locks, or cannot sync a folder.
+  static bool unsupported(int reason) {
+    return reason == ENOSYS || reason == ENOTSUP || reason == EINVAL || reason == ENOLCK;
   }
 
   // Takes the lock: 0, or the reason that there is none.
@@ -196,7 +201,7 @@ class atomic_file {
     const int result = ::fsync(folder);
     const int reason = errno;
     ::close(folder);
-    if (result != 0 && reason != EINVAL) fail(reason);
+    if (result != 0 && !unsupported(reason)) fail(reason);
   }
 
   std::string shown_;

@@ -20,22 +20,33 @@ using softscore::write_file;
 
 namespace {
 
-// What flock fails with in this program; 0 while it works.
-int flock_failure = 0;
+// What flock, and fsync of a folder, fail with in this program; 0 while they work.
+int flock_failure = 0, folder_sync_failure = 0;
 
-struct failing_flock {
-  explicit failing_flock(int reason) { flock_failure = reason; }
-  failing_flock(const failing_flock&) = delete;
-  failing_flock& operator=(const failing_flock&) = delete;
-  ~failing_flock() { flock_failure = 0; }
+class failing {
+ public:
+  failing(int& call, int reason) : call_{call} { call_ = reason; }
+  failing(const failing&) = delete;
+  failing& operator=(const failing&) = delete;
+  ~failing() { call_ = 0; }
+
+ private:
+  int& call_;
 };
 
 }  // namespace
 
-// Stands in for the C library's, as on a file system that has none.
+// These stand in for the C library's, as on a file system that has none.
 extern "C" int flock(int file, int operation) noexcept {
   if (flock_failure == 0) return static_cast<int>(::syscall(SYS_flock, file, operation));
   errno = flock_failure;
+  return -1;
+}
+extern "C" int fsync(int file) {
+  struct stat about{};
+  if (folder_sync_failure == 0 || ::fstat(file, &about) != 0 || !S_ISDIR(about.st_mode))
+    return static_cast<int>(::syscall(SYS_fsync, file));
+  errno = folder_sync_failure;
   return -1;
 }
 
@@ -134,7 +145,7 @@ TEST_CASE("a disk that ends in the middle of a file leaves the old file and noth
 TEST_CASE("a file system without flock is written all the same, whole or not at all") {
   for (const int reason : {ENOSYS, ENOTSUP, EINVAL, ENOLCK}) {
     const temporary_folder folder;
-    const failing_flock none{reason};
+    const failing none{flock_failure, reason}, unsynced{folder_sync_failure, reason};
     write_file(folder / "a", "first");
     write_file(folder / "a", "second");
     CHECK(content_of(folder / "a") == "second");
@@ -157,9 +168,13 @@ TEST_CASE("a file system without flock is written all the same, whole or not at 
   }
 }
 
-TEST_CASE("a lock that fails for another reason is named with it") {
+TEST_CASE("a lock or a sync of the folder that fails for another reason is named with it") {
   const temporary_folder folder;
-  const failing_flock broken{EIO};
+  {
+    const failing broken{flock_failure, EIO};
+    CHECK_REFUSED(write_file(folder / "a", "x"), "a cannot be written: Input/output error");
+  }
+  const failing broken{folder_sync_failure, EIO};
   CHECK_REFUSED(write_file(folder / "a", "x"), "a cannot be written: Input/output error");
 }
 
@@ -176,7 +191,7 @@ TEST_CASE("names up to the file system's limit are written, and longer ones refu
   CHECK_REFUSED(atomic_file{folder / std::string(256, 'n')}, "cannot be written: File name too long");
   CHECK(folder.entries() == 4);
 
-  const failing_flock none{ENOSYS};
+  const failing none{flock_failure, ENOSYS};
   write_file(folder / std::string(255, 'm'), "text");
   CHECK(folder.entries() == 5);
 }
