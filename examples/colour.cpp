@@ -48,6 +48,7 @@ data_set read(const std::string& folder, std::size_t images) {
   }
   labelled_images training, test;
   for (const auto& file : std::filesystem::directory_iterator{folder}) {
+    if (file.is_directory()) continue;
     const std::string name = file.path().filename().string();
     if (name.starts_with("data_batch_1.bin")) training = read_cifar10(file.path());
     if (name.starts_with("test_batch")) test = read_cifar10(file.path());
