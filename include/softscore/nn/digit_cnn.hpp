@@ -153,6 +153,7 @@ class digit_cnn {
 
   /// Memory for batches of at most `most.images` images. After this nothing below allocates.
   template <class T, class Be>
+    requires NetworkBackend<Be, T>
   digit_cnn_workspace<Be, T> workspace(Be& be, const shape& most) const {
     require(most.images > 0 && most.with_images(1) == image_, "the workspace's shape", most,
             "one or more images of the network's shape");
