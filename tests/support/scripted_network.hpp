@@ -20,6 +20,7 @@ class scripted_network {
   std::span<float> mutable_parameters() { return parameters_; }
   void set_parameters(std::span<const float> values) { parameters_.assign(values.begin(), values.end()); }
   void initialise(std::uint64_t) { parameters_ = {0.5f, 0.25f, -0.125f}; }
+  bool initialised() const { return true; }
   std::uint64_t stamp() const { return 0; }
 
   template <class A>

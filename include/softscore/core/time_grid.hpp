@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include <softscore/core/checked_size.hpp>
 #include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/core/quantity.hpp>
@@ -44,7 +45,8 @@ namespace softscore::inline SOFTSCORE_ABI {
 template <class = when_called>
 time_grid uniform_grid(std::size_t steps, double from = 1.0, double to = 0.0) {
   require(steps >= 1, "steps", steps, "at least 1");
-  std::vector<double> times(steps + 1);
+  static_cast<void>(product_of("steps", {steps}, most_bytes / sizeof(double) - 1));
+  auto times = vector_of<double>("times of the grid", {steps + 1});
   for (std::size_t i = 0; i <= steps; ++i)
     times[i] = i == steps ? to : from + (to - from) * static_cast<double>(i) / static_cast<double>(steps);
   return time_grid{std::move(times)};

@@ -30,6 +30,7 @@
 #pragma GCC diagnostic pop
 #endif
 
+#include <softscore/core/checked_size.hpp>
 #include <softscore/core/config.hpp>
 #include <softscore/core/shape.hpp>
 #include <softscore/core/view.hpp>
@@ -39,11 +40,14 @@ namespace softscore::inline SOFTSCORE_ABI {
 /// Images that own their memory, as readers and samplers hand them out: images x channels x height x width.
 using image_batch = xt::xtensor<float, 4>;
 
-/// Elements of one tensor of that extent, not initialised.
+/// Elements of one tensor of that extent, not initialised. Throws `error` for an extent of more bytes than there can
+/// be, and where there is no memory for them.
 template <class T = float>
 xt::xtensor<T, 4> make_tensor(const shape& extent) {
-  return xt::xtensor<T, 4>(
-      typename xt::xtensor<T, 4>::shape_type{extent.images, extent.channels, extent.height, extent.width});
+  return with_memory("a tensor", bytes_of<T>(extent), [&] {
+    return xt::xtensor<T, 4>(
+        typename xt::xtensor<T, 4>::shape_type{extent.images, extent.channels, extent.height, extent.width});
+  });
 }
 
 /// The extent of a tensor of rank four.

@@ -5,6 +5,7 @@
 #include <numbers>
 #include <vector>
 
+#include <softscore/core/checked_size.hpp>
 #include <softscore/core/cmath.hpp>
 #include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
@@ -65,7 +66,7 @@ class cosine_beta : public beta_table {
     const auto level_of = [&](std::size_t i) {
       return continuous.level_at(diffusion_time{static_cast<double>(i) / static_cast<double>(steps)}).value;
     };
-    std::vector<double> all(steps);
+    auto all = vector_of<double>("steps", {steps});
     for (std::size_t i = 1; i <= steps; ++i)
       all[i - 1] = std::min(cap, -std::expm1(-2.0 * (level_of(i) - level_of(i - 1))));
     return all;

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <vector>
 
+#include <softscore/core/checked_size.hpp>
 #include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/corruption/beta_table.hpp>
@@ -27,7 +28,7 @@ class linear_beta : public beta_table {
   static std::vector<double> betas(std::size_t steps, double first, double last) {
     require(first > 0.0 && first < 1.0, "first beta", first, "between 0 and 1");
     require(last > 0.0 && last < 1.0, "last beta", last, "between 0 and 1");
-    std::vector<double> all(steps);
+    auto all = vector_of<double>("steps", {steps});
     for (std::size_t i = 0; i < steps; ++i) all[i] = rule(i + 1, steps, first, last);
     return all;
   }

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <vector>
 
+#include <softscore/core/checked_size.hpp>
 #include <softscore/core/cmath.hpp>
 #include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
@@ -29,7 +30,7 @@ class scaled_linear_beta : public beta_table {
   static std::vector<double> betas(std::size_t steps, double first, double last) {
     require(first > 0.0 && first < 1.0, "first beta", first, "between 0 and 1");
     require(last > 0.0 && last < 1.0, "last beta", last, "between 0 and 1");
-    std::vector<double> all(steps, first);
+    auto all = vector_of<double>("steps", {steps}, first);
     for (std::size_t i = 1; i < steps; ++i) all[i] = rule(i + 1, steps, std::sqrt(first), std::sqrt(last));
     return all;
   }

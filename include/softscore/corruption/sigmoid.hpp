@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <vector>
 
+#include <softscore/core/checked_size.hpp>
 #include <softscore/core/cmath.hpp>
 #include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
@@ -59,7 +60,7 @@ class sigmoid_beta : public beta_table {
     require(steps >= 2, "steps", steps, "at least 2");
     require(first > 0.0 && first < 1.0, "first beta", first, "between 0 and 1");
     require(last > 0.0 && last < 1.0, "last beta", last, "between 0 and 1");
-    std::vector<double> all(steps);
+    auto all = vector_of<double>("steps", {steps});
     for (std::size_t i = 0; i < steps; ++i) {
       const double u = -6.0 + 12.0 * static_cast<double>(i) / static_cast<double>(steps - 1);
       all[i] = first + (last - first) / (1.0 + std::exp(-u));

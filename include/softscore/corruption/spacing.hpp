@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include <softscore/core/checked_size.hpp>
 #include <softscore/core/cmath.hpp>
 #include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
@@ -52,7 +53,7 @@ time_grid grid_of_indices(std::size_t table_steps, std::span<const std::size_t> 
 template <class = when_called>
 std::vector<std::size_t> linspace_indices(std::size_t table_steps, std::size_t steps) {
   detail::require_steps(table_steps, steps);
-  std::vector<std::size_t> indices(steps, table_steps - 1);
+  auto indices = vector_of<std::size_t>("steps", {steps}, table_steps - 1);
   for (std::size_t i = 1; i < steps; ++i)
     indices[i] = static_cast<std::size_t>(std::nearbyint(
         static_cast<double>(table_steps - 1) * static_cast<double>(steps - 1 - i) / static_cast<double>(steps - 1)));
@@ -64,7 +65,7 @@ std::vector<std::size_t> linspace_indices(std::size_t table_steps, std::size_t s
 template <class = when_called>
 std::vector<std::size_t> leading_indices(std::size_t table_steps, std::size_t steps, std::size_t offset = 0) {
   detail::require_steps(table_steps, steps);
-  std::vector<std::size_t> indices(steps);
+  auto indices = vector_of<std::size_t>("steps", {steps});
   for (std::size_t i = 0; i < steps; ++i) indices[i] = (steps - 1 - i) * (table_steps / steps) + offset;
   return indices;
 }
@@ -74,7 +75,7 @@ std::vector<std::size_t> leading_indices(std::size_t table_steps, std::size_t st
 template <class = when_called>
 std::vector<std::size_t> trailing_indices(std::size_t table_steps, std::size_t steps) {
   detail::require_steps(table_steps, steps);
-  std::vector<std::size_t> indices(steps);
+  auto indices = vector_of<std::size_t>("steps", {steps});
   const double stride = static_cast<double>(table_steps) / static_cast<double>(steps);
   for (std::size_t i = 0; i < steps; ++i)
     indices[i] =
@@ -88,7 +89,7 @@ std::vector<std::size_t> trailing_indices(std::size_t table_steps, std::size_t s
 template <class = when_called>
 std::vector<std::size_t> quadratic_indices(std::size_t table_steps, std::size_t steps) {
   detail::require_steps(table_steps, steps);
-  std::vector<std::size_t> indices(steps);
+  auto indices = vector_of<std::size_t>("steps", {steps});
   const double most = 0.8 * static_cast<double>(table_steps);
   for (std::size_t i = 0; i < steps; ++i) {
     const double part = steps == 1 ? 1.0 : static_cast<double>(steps - 1 - i) / static_cast<double>(steps - 1);
@@ -123,7 +124,7 @@ std::vector<double> karras_sigmas(std::size_t count, double least, double most, 
   require(least > 0.0 && least < most && std::isfinite(most), "least", least,
           "above 0 and below most, which is finite");
   require(rho > 0.0 && std::isfinite(rho), "rho", rho, "above 0 and finite");
-  std::vector<double> sigmas(count, most);
+  auto sigmas = vector_of<double>("count", {count}, most);
   const double first = std::pow(most, 1.0 / rho), last = std::pow(least, 1.0 / rho);
   for (std::size_t i = 1; i < count; ++i)
     sigmas[i] = i + 1 == count

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include <softscore/core/checked_size.hpp>
 #include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/core/noise.hpp>
@@ -25,7 +26,7 @@ class shuffling_loader {
     require(images > 0 && images <= std::numeric_limits<std::uint32_t>::max(), "the number of training images", images,
             "positive and below 2^32");
     require(batch > 0 && batch <= images, "the batch size", batch, "positive and at most the number of images");
-    order_.resize(images);
+    order_ = vector_of<std::uint32_t>("numbers of the training images", {images});
     shuffle(0);
   }
 

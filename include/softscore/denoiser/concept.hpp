@@ -80,4 +80,16 @@ concept LearnsVariance = requires(const D d, Be& be, question q, view_of<Be, T> 
 template <class D, class Be, class T>
 concept DifferentiableDenoiser = Denoiser<D, Be, T> && PullsBack<D, Be, T>;
 
+/// `d.from_output<Be, T>(be, times, x, phi, out, workspace)` stores the estimate that belongs to a network's output
+/// `phi` at x into `out`, which may be `phi`; `d.to_output<Be, T>(be, times, gradient, out, workspace)` turns the
+/// gradient of a loss in the estimate into that in phi; `D::predicts` says what phi stands for. Optional: objectives
+/// need it.
+template <class D, class Be, class T>
+concept LinksOutput = requires(const D d, Be& be, per_image<diffusion_time> times, view_of<Be, const T> in,
+                               view_of<Be, T> out, workspace_of<D, Be, T>& ws) {
+  { D::predicts } -> std::convertible_to<prediction>;
+  d.template from_output<Be, T>(be, times, in, in, out, ws);
+  d.template to_output<Be, T>(be, times, in, out, ws);
+};
+
 }  // namespace softscore::inline SOFTSCORE_ABI

@@ -85,6 +85,7 @@ class edm_network : public Net {
   };
 
   template <class T, class Be>
+    requires HasWorkspace<Net, Be, T>
   memory<Be, T> workspace(Be& be, const shape& most) const {
     return {Net::template workspace<T>(be, most), be.template make<T>(most), std::vector<double>(most.images),
             std::vector<diffusion_time>(most.images)};

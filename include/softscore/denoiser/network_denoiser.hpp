@@ -129,12 +129,19 @@ class score_denoiser : public network_denoiser<Net, score_link<C>> {
       : network_denoiser<Net, score_link<C>>{std::move(network), score_link<C>{std::move(corruption)}} {}
 };
 
-/// A denoiser that training can change: it owns a network, and says how the network's output makes the estimate.
+/// `d.network()` is the network that `d` owns, a `D::network_type`.
 template <class D>
-concept Trainable = requires(D d) {
+concept OwnsNetwork = requires(D d, const D constant) {
   typename D::network_type;
   { d.network() } -> std::same_as<typename D::network_type&>;
-  { D::predicts } -> std::convertible_to<prediction>;
+  { constant.network() } -> std::same_as<const typename D::network_type&>;
+};
+
+/// A denoiser that training can change: it owns a network, whose workspace is the member `network` of its own, and says
+/// how the network's output makes the estimate.
+template <class D, class Be = archetype_backend, class T = float>
+concept Trainable = OwnsNetwork<D> && LinksOutput<D, Be, T> && requires(workspace_of<D, Be, T>& ws) {
+  { (ws.network) } -> std::same_as<workspace_of<typename D::network_type, Be, T>&>;
 };
 
 }  // namespace softscore::inline SOFTSCORE_ABI

@@ -7,6 +7,7 @@
 #include <type_traits>
 #include <vector>
 
+#include <softscore/core/checked_size.hpp>
 #include <softscore/core/cmath.hpp>
 #include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
@@ -134,7 +135,7 @@ elbo_bits elbo_in_bits(Be& be, const C& corruption, const D& denoiser, const tim
   require(options.pixels.gain > 0.0f, "gain of the pixels' scale", options.pixels.gain, "above 0");
   const auto gain = static_cast<value>(options.pixels.gain), offset = static_cast<value>(options.pixels.offset);
   const std::size_t most = std::min(options.batch, extent.images), d = extent.per_image();
-  std::vector<value> host(most * d);
+  auto host = vector_of<value>("elements of a batch", {most, d});
   auto clean = be.template make<value>(extent.with_images(most));
   elbo_bits sum;
   for (std::size_t first = 0; first < extent.images; first += most) {

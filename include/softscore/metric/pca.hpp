@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <vector>
 
+#include <softscore/core/checked_size.hpp>
 #include <softscore/core/cmath.hpp>
 #include <softscore/core/config.hpp>
 #include <softscore/core/eigen.hpp>
@@ -79,7 +80,7 @@ principal_components fit_principal_components(view<T, host_space> images, std::s
   require(count >= 1 && count <= std::min(n - 1, d), "the number of principal components", count,
           "positive, below the number of images and at most the number of pixels");
   principal_components result;
-  result.modes.resize(count * d);
+  result.modes = vector_of<double>("elements of the principal components", {count, d});
   result.deviations.resize(count);
   auto modes = as_matrix<Real>(result.modes.data(), count, d);
   const auto divisor = static_cast<Real>(n - 1);

@@ -135,6 +135,7 @@ class digit_cnn {
   /// To write parameters in place. Take it anew for every change: only the call tells workspaces that they are stale.
   std::span<float> mutable_parameters() {
     stamp_ = next_stamp();
+    initialised_ = true;
     return {parameters_.data(), parameters_.size()};
   }
   template <class = when_called>
@@ -145,11 +146,14 @@ class digit_cnn {
   /// PyTorch's initial law: weights and biases uniform in [-1, 1] / sqrt(fan_in), norms 1 and 0; a function of the
   /// seed.
   void initialise(std::uint64_t seed) { draw_initial_values(layout(), seed, mutable_parameters()); }
+  /// Whether the parameters were ever set, initialised or handed out for writing.
+  bool initialised() const { return initialised_; }
   /// Differs whenever the parameters may differ, across all networks of the process.
   std::uint64_t stamp() const { return stamp_; }
 
   /// Memory for batches of at most `most.images` images. After this nothing below allocates.
   template <class T, class Be>
+    requires NetworkBackend<Be, T>
   digit_cnn_workspace<Be, T> workspace(Be& be, const shape& most) const {
     require(most.images > 0 && most.with_images(1) == image_, "the workspace's shape", most,
             "one or more images of the network's shape");
@@ -272,6 +276,7 @@ class digit_cnn {
   digit_cnn_layers layers_;
   std::vector<float> parameters_;
   std::uint64_t stamp_{next_stamp()};
+  bool initialised_{};
 };
 static_assert(Network<digit_cnn, archetype_backend, float> && Network<digit_cnn, archetype_backend, double>);
 

@@ -19,7 +19,7 @@ struct cold_loss {
 
   template <Scalar T, class Be>
   detail::residual_memory<array_of<Be, T>> workspace(Be& be, const shape& most) const {
-    return detail::make_residual_memory<T>(be, most);
+    return naive_score{}.workspace<T>(be, most);
   }
 
   template <class Be, class C, class D, class DM, class T, class M>
@@ -30,11 +30,9 @@ struct cold_loss {
       naive_score{}.evaluate(be, corruption, denoiser, denoiser_memory, batch, phi, gradient, losses, memory);
       return;
     }
-    using space = typename Be::space;
     const std::size_t images = phi.extent().images;
     const auto residual = memory.residual.view().images(0, images), sign = memory.corrupted.view().images(0, images);
-    denoiser.template from_output<Be, T>(be, batch.times, batch.noisy, phi, residual, denoiser_memory);
-    be.combine(residual, term{1.0, residual}, term<T, space>{-1.0, batch.clean});
+    detail::error_of_estimate(be, denoiser, denoiser_memory, batch, phi, residual);
     be.for_each(sign_of{}, sign, view_of<Be, const T>(residual));
     be.dot(view_of<Be, const T>(residual), view_of<Be, const T>(sign), losses);
     const auto elements = static_cast<double>(phi.extent().per_image());

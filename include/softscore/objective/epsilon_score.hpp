@@ -9,13 +9,8 @@
 namespace softscore::inline SOFTSCORE_ABI {
 
 /// DDPM's simple loss (Ho et al. 2020, Algorithm 1): mean |phi - z|^2 for a network that predicts the noise.
-struct epsilon_score {
+struct epsilon_score : detail::keeps_residual {
   static constexpr bool needs_normal_noise = true, needs_epsilon_prediction = true;
-
-  template <Scalar T, class Be>
-  detail::residual_memory<array_of<Be, T>> workspace(Be& be, const shape& most) const {
-    return detail::make_residual_memory<T>(be, most);
-  }
 
   template <class Be, class C, class D, class DM, class T, class M>
   void evaluate(Be& be, const C&, const D&, DM&, const corrupted_batch<Be, T>& batch,

@@ -31,7 +31,7 @@ struct soft_score {
   template <Scalar T, class Be>
   detail::residual_memory<array_of<Be, T>> workspace(Be& be, const shape& most) const {
     require(ahead >= 0.0 && ahead <= 1.0, "ahead", ahead, "between 0 and 1");
-    return detail::make_residual_memory<T>(be, most);
+    return detail::keeps_residual{}.workspace<T>(be, most);
   }
 
   template <class Be, class C, class D, class DM, class T, class M>
@@ -42,8 +42,7 @@ struct soft_score {
     const std::size_t images = phi.extent().images;
     const auto residual = memory.residual.view().images(0, images),
                corrupted = memory.corrupted.view().images(0, images);
-    denoiser.template from_output<Be, T>(be, batch.times, batch.noisy, phi, residual, denoiser_memory);
-    be.combine(residual, term{1.0, residual}, term<T, space>{-1.0, batch.clean});
+    detail::error_of_estimate(be, denoiser, denoiser_memory, batch, phi, residual);
     const auto compared = ahead == 0.0 ? batch.times : earlier(batch.times, images, memory.times);
     corruption.template signal<Be, T>(be, compared, residual, corrupted);
     detail::mean_square<Be, T>(be, corrupted, losses, memory.scales, [&](std::size_t i) {

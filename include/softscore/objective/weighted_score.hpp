@@ -22,15 +22,9 @@ struct weighted_score {
                         needs_scalar_signal = NeedsGain<Weight> || Weight::refers_to == prediction::velocity;
   Weight weight{};
 
-  template <class A>
-  struct scratch {
-    A residual, corrupted;
-    std::vector<double> scales, of_clean, of_noise;
-  };
   template <Scalar T, class Be>
-  scratch<array_of<Be, T>> workspace(Be& be, const shape& most) const {
-    return {be.template make<T>(most), be.template make<T>(most), std::vector<double>(most.images),
-            std::vector<double>(most.images), std::vector<double>(most.images)};
+  detail::residual_memory<array_of<Be, T>> workspace(Be& be, const shape& most) const {
+    return detail::keeps_residual{}.workspace<T>(be, most);
   }
 
   template <class Be, class C, class D, class DM, class T, class M>
@@ -86,8 +80,7 @@ struct weighted_score {
     const std::size_t images = phi.extent().images;
     const auto residual = memory.residual.view().images(0, images),
                corrupted = memory.corrupted.view().images(0, images);
-    denoiser.template from_output<Be, T>(be, batch.times, batch.noisy, phi, residual, denoiser_memory);
-    be.combine(residual, one<T, Be>{1.0, residual}, one<T, Be>{-1.0, batch.clean});
+    detail::error_of_estimate(be, denoiser, denoiser_memory, batch, phi, residual);
     if constexpr (!of_image) c.template signal<Be, T>(be, batch.times, residual, corrupted);
     const auto error = of_image ? residual : corrupted;
     detail::mean_square<Be, T>(be, error, losses, memory.scales, [&](std::size_t i) {

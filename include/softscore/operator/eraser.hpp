@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include <softscore/core/checked_size.hpp>
 #include <softscore/core/cmath.hpp>
 #include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
@@ -31,6 +32,7 @@ class eraser {
     require(height >= 1, "height", height, "at least 1");
     require(width >= 1, "width", width, "at least 1");
     require(severities >= 1, "severities", severities, "at least 1");
+    static_cast<void>(product_of("severities x height x width", {severities, height, width}, most_bytes / 16));
     build();
   }
 
@@ -95,10 +97,11 @@ class eraser {
 
   template <class = when_called>
   void build() {
+    const std::size_t plane = height_ * width_;
+    auto kept = vector_of<double>("pixels of the eraser", {plane}, 1.0);
+    auto table = vector_of<double>("elements of the eraser's table", {severities_ + 1, plane});
     const std::vector<place> places = path();
     heads_ = places.size();
-    const std::size_t plane = height_ * width_;
-    std::vector<double> kept(plane, 1.0), table((severities_ + 1) * plane);
     std::size_t done = 0;
     for (std::size_t t = 0; t <= severities_; ++t) {
       const std::size_t until = (2 * heads_ * t + severities_) / (2 * severities_);  // round(M t / T)

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include <softscore/core/checked_size.hpp>
 #include <softscore/core/cmath.hpp>
 #include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
@@ -119,7 +120,7 @@ struct exponential_integrator {
   static std::vector<double> gains_along(R& run) {
     const time_grid& grid = run.grid();
     std::vector<double> all;
-    all.reserve((grid.steps() + 1) * run.extent().per_image());
+    reserve_for(all, "gains along the grid", {grid.steps() + 1, run.extent().per_image()});
     for (std::size_t i = 0; i <= grid.steps(); ++i) {
       if (i == grid.steps() && grid.end().value == 0.0) break;
       const auto parts = parts_at(run, i < grid.steps() ? grid[i].t : grid.end());

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include <softscore/core/checked_size.hpp>
 #include <softscore/core/cmath.hpp>
 #include <softscore/core/config.hpp>
 #include <softscore/schedule/corrupted_clouds.hpp>
@@ -104,7 +105,7 @@ std::vector<double> even_levels(std::size_t count, double first, double last) {
   require(count >= 2, "number of candidate levels", count, "at least 2");
   require(first >= 0.0 && first <= last && std::isfinite(last), "first candidate level", first,
           "at least 0 and at most the last, which is finite");
-  std::vector<double> levels(count);
+  auto levels = vector_of<double>("number of candidate levels", {count});
   for (std::size_t i = 0; i < count; ++i)
     levels[i] =
         i + 1 == count ? last : first + (last - first) * static_cast<double>(i) / static_cast<double>(count - 1);
@@ -118,7 +119,7 @@ std::vector<double> geometric_levels(std::size_t count, double first, double las
   require(count >= 2, "number of candidate levels", count, "at least 2");
   require(first > 0.0 && first <= last && std::isfinite(last), "first candidate level", first,
           "above 0 and at most the last, which is finite");
-  std::vector<double> levels(count, last);
+  auto levels = vector_of<double>("number of candidate levels", {count}, last);
   for (std::size_t i = 0; i + 1 < count; ++i)
     levels[i] = first * std::pow(last / first, static_cast<double>(i) / static_cast<double>(count - 1));
   return levels;

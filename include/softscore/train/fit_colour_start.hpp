@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <vector>
 
+#include <softscore/core/checked_size.hpp>
 #include <softscore/core/cmath.hpp>
 #include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
@@ -23,8 +24,9 @@ fitted_start fit_colour_start(view<const float, host_space> images, pixel_scale 
   require(count >= 2, "number of images to fit a start law to", count, "at least 2");
   const shape extent = images.extent();
   const std::size_t channels = extent.channels, plane = extent.height * extent.width;
-  std::vector<double> colours(count * channels), mean(extent.per_image()), deviations(channels);
-  std::vector<double> modes(channels * extent.per_image());
+  auto colours = vector_of<double>("mean colours of the images", {count, channels});
+  std::vector<double> mean(extent.per_image()), deviations(channels);
+  auto modes = vector_of<double>("elements of the modes", {channels, extent.per_image()});
   for (std::size_t i = 0; i < count * channels; ++i) {
     double sum = 0.0;
     for (std::size_t k = 0; k < plane; ++k) sum += static_cast<double>(images[i * plane + k]);

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include <softscore/backend/concept.hpp>
+#include <softscore/core/checked_size.hpp>
 #include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/core/per_image.hpp>
@@ -24,7 +25,7 @@ fitted_start fit_start(Be& be, const C& corruption, view<const float, host_space
   const std::size_t count = std::min(most, images.extent().images);
   require(count >= 2, "number of images to fit a start law to", count, "at least 2");
   const shape extent = images.extent().with_images(count);
-  std::vector<float> host(extent.size());
+  auto host = vector_of<float>("elements of the images", {extent.images, extent.per_image()});
   for (std::size_t i = 0; i < host.size(); ++i) host[i] = pixels.gain * images[i] + pixels.offset;
   auto clean = be.template make<float>(extent), gone = be.template make<float>(extent);
   be.upload(host.data(), clean.view());

@@ -16,6 +16,7 @@
 #include <softscore/backend/cuda/separable.hpp>
 #include <softscore/backend/cuda/tape.hpp>
 #include <softscore/backend/cuda/tasks.hpp>
+#include <softscore/core/checked_size.hpp>
 #include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 
@@ -47,6 +48,7 @@ class device_backend {
   /// The same with any content, for what is written before it is read.
   template <class T>
   device_array<T, Device> make_unset(shape extent) {
+    static_cast<void>(bytes_of<T>(extent));
     require(extent.per_image() <= std::numeric_limits<std::uint32_t>::max(), "the extent of an array", extent,
             "below 2^32 elements per image");
     return {extent, pool_, [this] { flush(); }};
