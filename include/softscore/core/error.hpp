@@ -1,11 +1,11 @@
 #pragma once
 
-#include <sstream>
 #include <stdexcept>
 #include <string>
 #include <string_view>
 
 #include <softscore/core/config.hpp>
+#include <softscore/core/number_text.hpp>
 
 namespace softscore {  // shared
 
@@ -20,12 +20,13 @@ class error : public std::runtime_error {
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// Throws `error` with the sentence "<argument> is <value>, but it must be <rule>".
+/// Throws `error` with the sentence "<argument> is <value>, but it must be <rule>". A number has as many digits as tell
+/// it from every other, and no locale changes it.
 template <class Value>
 [[noreturn]] void reject(std::string_view argument, const Value& value, std::string_view rule) {
-  std::ostringstream sentence;
-  sentence << argument << " is " << value << ", but it must be " << rule;
-  throw error(sentence.str());
+  std::string sentence{argument};
+  ((sentence += " is ") += detail::shown(value)) += ", but it must be ";
+  throw error(sentence += rule);
 }
 
 /// Returns when `holds`; otherwise `reject(argument, value, rule)`.

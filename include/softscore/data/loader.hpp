@@ -12,6 +12,7 @@
 #include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/core/noise.hpp>
+#include <softscore/core/pixel_scale.hpp>
 #include <softscore/core/view.hpp>
 
 namespace softscore::inline SOFTSCORE_ABI {
@@ -59,14 +60,6 @@ class shuffling_loader {
   std::size_t batch_;
   std::uint64_t seed_;
   std::size_t epoch_{};
-};
-
-/// An affine change of pixel values: out = gain x + offset. The default keeps [0, 1]; {1, -0.5} gives [-0.5, 0.5].
-struct pixel_scale {
-  float gain{1.0f};
-  float offset{};
-
-  friend constexpr bool operator==(const pixel_scale&, const pixel_scale&) = default;
 };
 
 /// Copies the images with the given numbers into a buffer of the caller, rescaled. Allocates nothing. Throws `error`

@@ -13,6 +13,7 @@
 #include <softscore/core/time_grid.hpp>
 #include <softscore/corruption/concept.hpp>
 #include <softscore/denoiser/concept.hpp>
+#include <softscore/metric/finite.hpp>
 
 namespace softscore::inline SOFTSCORE_ABI {
 
@@ -34,12 +35,14 @@ struct likelihood_result {
   std::size_t nfe{}, pullbacks{};
 };
 
-/// The log density of N(0, variance I), for the law at the grid's first time: `density(be, x, host)`.
+/// The log density of N(0, variance I), for the law at the grid's first time: `density(be, x, host)`. Throws `error`
+/// unless the variance is above 0 and finite.
 struct white_density {
   double variance{1.0};
 
   template <class Be, class T>
   void operator()(Be& be, view<T, typename Be::space> x, double* host) const {
+    require(variance > 0.0 && std::isfinite(variance), "variance", variance, "above 0 and finite");
     be.dot(x, x, host);
     const auto d = static_cast<double>(x.extent().per_image());
     for (std::size_t i = 0; i < x.extent().images; ++i)
@@ -148,7 +151,7 @@ class likelihood_flow {
 /// Runge-Kutta's method of order 4, a step for each of the grid's. With the exact estimate and the density of x_1 it is
 /// the log density of x at the grid's last time. The part of the flow that is linear in x is integrated exactly. For
 /// any corruption with a score and a derivative in time; the denoiser pulls back. Throws `error` if there is no noise
-/// at a time of the grid or there are no probes.
+/// at a time of the grid or there are no probes, and for the first image whose log density is not finite.
 template <class Be, class C, class D, class T, class Base>
 likelihood_result log_likelihood(Be& be, const C& corruption, const D& denoiser, const time_grid& grid,
                                  view<T, typename Be::space> x, const Base& base,
@@ -196,6 +199,7 @@ likelihood_result log_likelihood(Be& be, const C& corruption, const D& denoiser,
   base(be, u.view(), result.log_density.data());
   const double linear = static_cast<double>(extent.per_image()) * std::log(sigma_last / sigma_first);
   for (std::size_t k = 0; k < grown.size(); ++k) result.log_density[k] += grown[k] + linear;
+  detail::require_finite(be, x, options.first, "the log density", result.log_density);
   return result;
 }
 

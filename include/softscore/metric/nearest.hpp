@@ -11,6 +11,7 @@
 #include <softscore/core/eigen.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/core/view.hpp>
+#include <softscore/metric/finite.hpp>
 
 namespace softscore::inline SOFTSCORE_ABI {
 
@@ -21,7 +22,8 @@ struct neighbour {
 };
 
 /// For each image of `queries` the nearest one of `set`, by pixel L2 (Daras et al. 2022, Appendix F.4); the first of
-/// equals. Throws `error` when the set is empty or its images have another shape.
+/// equals. Throws `error` when the set is empty, its images have another shape, or an image or a distance is not finite
+/// in T.
 template <std::floating_point T = float>
 std::vector<neighbour> nearest_images(std::type_identity_t<view<const T, host_space>> queries,
                                       std::type_identity_t<view<const T, host_space>> set) {
@@ -35,6 +37,12 @@ std::vector<neighbour> nearest_images(std::type_identity_t<view<const T, host_sp
     neighbour best{0, std::numeric_limits<double>::infinity()};
     for (std::size_t i = 0; i < set.extent().images; ++i) {
       const auto squared = static_cast<double>((as_vector(set.image(i)) - query).squaredNorm());
+      if (!std::isfinite(squared)) {
+        detail::require_finite(as_matrix(queries), "image", "the queries");
+        detail::require_finite(as_matrix(set), "image", "the images to search");
+        reject("the squared distance of query " + detail::shown(q) + " from image " + detail::shown(i), squared,
+               "finite");
+      }
       if (squared < best.distance) best = {i, squared};
     }
     best.distance = std::sqrt(best.distance);

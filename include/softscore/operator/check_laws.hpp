@@ -15,6 +15,7 @@
 #include <softscore/core/cmath.hpp>
 #include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
+#include <softscore/core/number_text.hpp>
 #include <softscore/operator/concept.hpp>
 
 namespace softscore::inline SOFTSCORE_ABI {
@@ -48,9 +49,9 @@ std::ostream& operator<<(std::ostream& out, const law_report& report) {
   for (const law_finding& f : report.findings) {
     out << (f.holds() ? "holds  " : "BROKEN ") << f.law << ": ";
     if (std::isinf(f.bound))
-      out << f.largest_error << '\n';
+      out << detail::rounded(f.largest_error, 6) << '\n';
     else
-      out << "error " << f.largest_error << ", allowed " << f.bound << '\n';
+      out << "error " << detail::rounded(f.largest_error, 6) << ", allowed " << detail::rounded(f.bound, 6) << '\n';
   }
   return out;
 }

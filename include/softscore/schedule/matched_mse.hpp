@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <string>
 #include <vector>
 
 #include <softscore/backend/concept.hpp>
@@ -13,7 +14,8 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// The mean over images of |(I - C_w) x|^2 at each level.
+/// The mean over images of |(I - C_w) x|^2 at each level. Throws `error` for no images, and for the first image and
+/// level at which it is not finite.
 template <HostBackend Be, LinearOperator Op>
 std::vector<double> damages_of(Be& be, const Op& op, view<const float, host_space> images,
                                const std::vector<double>& levels) {
@@ -27,7 +29,11 @@ std::vector<double> damages_of(Be& be, const Op& op, view<const float, host_spac
     be.combine(lost.view(), term{1.0, clean.view()}, term{-1.0, lost.view()});
     be.dot(lost.view(), lost.view(), squares.data());
     double sum = 0.0;
-    for (const double s : squares) sum += s;
+    for (std::size_t i = 0; i < squares.size(); ++i) {
+      if (!std::isfinite(squares[i]))
+        reject("the damage to image " + detail::shown(i) + " at level " + detail::shown(w), squares[i], "finite");
+      sum += squares[i];
+    }
     damages.push_back(sum / static_cast<double>(squares.size()));
   }
   return damages;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <limits>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -19,7 +20,8 @@ template <class Row>
 class distance_band {
  public:
   /// `chunk` distances are evaluated at once. A row is searched no further than to the first distance above `slack`
-  /// times the one asked for: with 1 that is right where distances grow with the index, with infinity always.
+  /// times the one asked for: with 1 that is right where distances grow with the index, with infinity always. `from`
+  /// throws `error` for a distance that is not a number; infinity says that there is no edge.
   distance_band(std::size_t nodes, Row row, std::size_t chunk = 8, double slack = 1.1)
       : row_{std::move(row)}, known_(nodes), chunk_{chunk}, slack_{slack} {
     require(nodes >= 2, "number of nodes", nodes, "at least 2");
@@ -40,6 +42,10 @@ class distance_band {
       if (first >= nodes() || count == 0) return known;
       known.resize(known.size() + count);
       row_(k, first, count, known.data() + (first - k - 1));
+      for (std::size_t j = first; j < first + count; ++j)
+        if (std::isnan(known[j - k - 1]))
+          reject("the distance from node " + detail::shown(k) + " to node " + detail::shown(j), known[j - k - 1],
+                 "a number");
       pairs_ += count;
       width_ = std::max(width_, known.size());
     }

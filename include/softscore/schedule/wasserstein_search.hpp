@@ -35,8 +35,10 @@ struct searched_levels {
   std::vector<double> edges;         ///< their distances, one fewer than levels
   double longest{};                  ///< E
   double blocked{};                  ///< the largest E tried that left no path; 0 if there was none
-  std::size_t pairs{}, width{}, clouds{}, unfinished{};
+  std::size_t pairs{}, width{}, clouds{};
+  std::size_t unfinished{};  ///< pairs whose transport did not meet the tolerance
   double seconds{};
+  double marginal_error{};  ///< the largest of all pairs
 };
 
 /// The Wasserstein schedule of an operator on images (Daras et al. 2022, Eq. 20): among the candidate levels, the
@@ -89,6 +91,7 @@ searched_levels search_levels(Be& be, const Op& op, view<const float, host_space
   found.width = distances.width();
   found.clouds = clouds.clouds_made();
   found.unfinished = clouds.unfinished();
+  found.marginal_error = clouds.marginal_error();
   found.seconds = progress.seconds;
   return found;
 }

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstddef>
 #include <span>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -44,13 +45,16 @@ struct toy_network {
     return {};
   }
   template <class Be, class T, class Space>
-  void evaluate(Be& be, per_image<diffusion_time> times, view<const T, Space> x, view<T, Space> out, nothing&) const {
+  void evaluate(Be& be, per_image<c_noise> times, view<const T, Space> x, view<T, Space> out, nothing&) const {
     const double t = times[0].value;
     be.combine(out, term<T, Space>{t / (t + 1.0), x});
   }
 };
 
 static_assert(Network<edm_network<digit_cnn, exploding>, serial_backend, double>);
+// What the wrapped network is shown is no time, and cannot be taken for one.
+static_assert(Network<digit_cnn, serial_backend, double, c_noise> && NetworkTimes<per_image<c_noise>>);
+static_assert(!std::is_convertible_v<c_noise, diffusion_time> && !NetworkTimes<double> && !NetworkTimes<level>);
 static_assert(Trainable<edm_denoiser<digit_cnn, exploding>>);
 static_assert(DifferentiableDenoiser<edm_denoiser<digit_cnn, exploding>, serial_backend, float>);
 

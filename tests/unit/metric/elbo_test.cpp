@@ -190,3 +190,22 @@ TEST_CASE("the bound refuses grids and priors that make none", "[metric]") {
   CHECK_REFUSED(expected(chain, exact, uniform_grid(10), {0.7}, elbo_options{.prior_variance = 0.0}),
                 "prior_variance is 0, but it must be above 0");
 }
+
+TEST_CASE("an image without a finite bound is named", "[metric]") {
+  const exact_white exact{chain, 1.0};
+  const auto grid = uniform_grid(10);
+  given_noise_backend be;
+  std::vector<double> x{0.7, 0.7, std::nan(""), 0.7};
+  const view<const double, host_space> images{x.data(), {4}};
+  CHECK_REFUSED(elbo(be, chain, exact, grid, images, {.first = 8}),
+                "the sum of squares of image 10 is nan, but it must be finite");
+  CHECK_REFUSED(elbo_in_bits(be, chain, exact, grid, images, {.batch = 2}), "the sum of squares of image 2 is nan");
+  x[2] = 0.7;
+  be.noise = {0.0, HUGE_VAL, 0.0, 0.0};
+  CHECK_REFUSED(elbo(be, chain, exact, grid, images), "the negative evidence lower bound of image 1 is ");
+  CHECK_REFUSED(elbo(be, chain, exact, grid, images, {.prior_variance = HUGE_VAL}), "prior_variance is inf");
+  CHECK_REFUSED(elbo_in_bits(be, chain, exact, grid, images, {.pixels = {1.0f, HUGE_VALF}}),
+                "offset of the pixels' scale is inf, but it must be finite");
+  CHECK_REFUSED(bits_per_dimension(1.0, 0), "elements is 0, but it must be at least 1");
+  CHECK_REFUSED(bits_per_dimension(std::nan(""), 3), "nats is nan, but it must be finite");
+}

@@ -156,3 +156,20 @@ TEST_CASE("the likelihood refuses times without noise", "[metric]") {
                                {.trace = trace_by::probes, .probes = 0}),
                 "probes is 0, but it must be at least 1");
 }
+
+TEST_CASE("an image without a finite likelihood is named", "[metric]") {
+  serial_backend be;
+  const gaussian_denoiser exact{preserving, Eigen::VectorXd::Zero(4), Eigen::MatrixXd::Identity(4, 4), four};
+  const auto grid = uniform_grid(2, 1.0, 0.1);
+  auto x = random_batch<double>(be, four.with_images(3), 1);
+  CHECK_REFUSED(log_likelihood(be, preserving, exact, grid, x.view(), white_density{0.0}),
+                "variance is 0, but it must be above 0 and finite");
+  const auto nowhere = [](auto&, const auto& at, double* host) {
+    for (std::size_t i = 0; i < at.extent().images; ++i) host[i] = i == 1 ? -HUGE_VAL : 0.0;
+  };
+  CHECK_REFUSED(log_likelihood(be, preserving, exact, grid, x.view(), nowhere, {.first = 100}),
+                "the log density of image 101 is -inf, but it must be finite");
+  x.view()[2 * 4 + 1] = std::nan("");
+  CHECK_REFUSED(log_likelihood(be, preserving, exact, grid, x.view(), white_density{}, {.first = 100}),
+                "the sum of squares of image 102 is nan, but it must be finite");
+}

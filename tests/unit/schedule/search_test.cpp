@@ -296,3 +296,23 @@ TEST_CASE("a schedule's text is fixed to the byte", "[schedule]") {
   for (const char* const wrong : {"\xFF", "a\xF0\x9F", "\xED\xA0\x80", "\xC0\x80", "\xF4\x90\x80\x80"})
     CHECK_REFUSED(schedule_text({file.schedule, {{"a", wrong}}}), "a text about the schedule is");
 }
+
+TEST_CASE("a search says how far its transports are from converged, and names an image that is not finite",
+          "[schedule]") {
+  serial_backend be;
+  auto images = random_batch<float>(be, extent, 3);
+  const auto levels = even_levels(6, 0.0, 2.0);
+  auto options = few_nodes(3);
+  const auto found = search_levels(be, fade{}, images.view(), levels, options);
+  CHECK(found.unfinished == 0);
+  CHECK(found.marginal_error <= options.transport.tolerance);
+  options.transport.rounds = 1;
+  options.transport.regularisation = 1e-4;
+  const auto rough = search_levels(be, fade{}, images.view(), levels, options);
+  CHECK(rough.unfinished > 0);
+  CHECK(rough.marginal_error > options.transport.tolerance);
+  images.view()[extent.per_image() + 4] = std::numeric_limits<float>::quiet_NaN();
+  CHECK_REFUSED(search_levels(be, fade{}, images.view(), levels, options),
+                "element 4 of image 1 of the set is nan, but it must be finite");
+  CHECK_REFUSED(damages_of(be, fade{}, images.view(), {0.5}), "the damage to image 1 at level 0.5 is nan");
+}

@@ -187,3 +187,11 @@ TEST_CASE("the largest edge is tuned to a number of nodes", "[schedule]") {
   CHECK_REFUSED(path_of_nodes(modes, 18, 1.0, watch), "number of nodes of the path is 18");
   CHECK_REFUSED(path_of_nodes(modes, 4, 0.0, watch), "distance of the ends is 0, but it must be above 0 and finite");
 }
+
+TEST_CASE("a distance that is not a number is refused where it is met", "[schedule]") {
+  const auto row = [](std::size_t k, std::size_t first, std::size_t count, double* out) {
+    for (std::size_t j = 0; j < count; ++j) out[j] = k == 1 && first + j == 3 ? std::nan("") : 1.0;
+  };
+  distance_band band{5, row};
+  CHECK_REFUSED(shortest_path(band, 10.0), "the distance from node 1 to node 3 is nan, but it must be a number");
+}
