@@ -5,11 +5,11 @@
 #include <span>
 #include <type_traits>
 #include <utility>
-#include <vector>
 
 #include <softscore/core/cmath.hpp>
 #include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
+#include <softscore/core/pooled_array.hpp>
 #include <softscore/core/xtensor_blas.hpp>
 #include <softscore/operator/dense_svd.hpp>
 
@@ -86,10 +86,8 @@ class dense_matrix {
   // out = (1 - w) x + w out.
   template <Scalar T, class Be>
   void mix(Be& be, per_image<level> levels, view_of<Be, const T> in, view_of<Be, T> out) const {
-    thread_local std::vector<double> own, mixed;
     const std::size_t images = levels.shared() ? 1 : in.extent().images;
-    own.resize(images);
-    mixed.resize(images);
+    detail::pooled_array<double> own{images}, mixed{images};
     for (std::size_t i = 0; i < images; ++i) {
       mixed[i] = levels[i].value;
       own[i] = 1.0 - mixed[i];
