@@ -5,6 +5,8 @@
 #include <string>
 #include <string_view>
 
+#include <softscore/core/config.hpp>
+
 namespace softscore {
 
 /// The one exception of the library. `what()` is a single sentence that names the argument or file, its value, and

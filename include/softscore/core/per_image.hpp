@@ -3,6 +3,8 @@
 #include <cstddef>
 #include <span>
 
+#include <softscore/core/config.hpp>
+
 namespace softscore {
 
 template <class T>

@@ -2,6 +2,8 @@
 
 #include <compare>
 
+#include <softscore/core/config.hpp>
+
 namespace softscore {
 
 /// Time of the diffusion, from 0 (clean) to 1 (fully corrupted).
