@@ -10,8 +10,8 @@
 namespace softscore {  // shared
 
 /// The one exception of the library. `what()` is a single sentence that names the argument or file, its value, and
-/// the rule that the value breaks.
-class error : public std::runtime_error {
+/// the rule that the value breaks. It can be caught across libraries compiled with hidden visibility.
+class [[gnu::visibility("default")]] error : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
 };

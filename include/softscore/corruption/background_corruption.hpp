@@ -3,11 +3,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <utility>
-#include <vector>
 
 #include <softscore/core/cmath.hpp>
 #include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
+#include <softscore/core/pooled_array.hpp>
 #include <softscore/corruption/concept.hpp>
 #include <softscore/corruption/scheduled_operator.hpp>
 #include <softscore/operator/concept.hpp>
@@ -45,11 +45,10 @@ class background_corruption : public scheduled_operator<Op, S> {
 
   template <class Be, Scalar T>
   void draw_xi(Be& be, noise_key key, batch images, view<T, typename Be::space> xi) const {
-    thread_local std::vector<double> colours;
     be.normal(key, images, xi);
     noise_key colour_key = key;
     colour_key.draw = static_cast<std::uint8_t>(key.draw + 1);
-    colours.resize(images.count);
+    detail::pooled_array<double> colours{images.count};
     for (std::size_t i = 0; i < images.count; ++i)
       colours[i] = range_ * (2.0 * uniform(colour_key, images.first + i, 0) - 1.0);
     auto flat = be.template make<T>(xi.extent());

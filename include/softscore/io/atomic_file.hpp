@@ -88,7 +88,7 @@ class atomic_file {
   }
   template <class = when_called>
   void write(std::string_view text) {
-    write(std::as_bytes(std::span{text}));
+    write(std::as_bytes(std::span{text.data(), text.size()}));
   }
 
   /// Makes the file appear under its name. Nothing can be written afterwards.
@@ -219,7 +219,7 @@ void write_file(const std::filesystem::path& path, std::span<const std::byte> by
 }
 template <class = when_called>
 void write_file(const std::filesystem::path& path, std::string_view text) {
-  write_file(path, std::as_bytes(std::span{text}));
+  write_file(path, std::as_bytes(std::span{text.data(), text.size()}));
 }
 
 }  // namespace softscore::inline SOFTSCORE_ABI

@@ -83,7 +83,7 @@ class dense_svd {
     Eigen::MatrixXd u, v, u_transposed, v_transposed;
   };
 
-  // Images are the columns of a matrix in Eigen's own order.
+  // Images are the columns of a matrix.
   template <Scalar T, class Be>
   void turn(Be& be, const Eigen::MatrixXd& matrix, view_of<Be, const T> in, view_of<Be, T> out) const {
     const std::size_t d = in.extent().per_image();
@@ -91,7 +91,8 @@ class dense_svd {
     std::vector<T> host(in.size());
     be.download(in, host.data());
     const Eigen::Index n = eigen_index(d), images = eigen_index(in.extent().images);
-    Eigen::MatrixX<std::common_type_t<T, double>> columns(n, images);
+    using number = std::common_type_t<T, double>;
+    Eigen::Matrix<number, Eigen::Dynamic, Eigen::Dynamic, Eigen::ColMajor> columns(n, images);
     std::copy(host.begin(), host.end(), columns.data());
     const decltype(columns) turned = matrix * columns;
     std::transform(turned.data(), turned.data() + turned.size(), host.begin(),

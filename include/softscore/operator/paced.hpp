@@ -3,11 +3,11 @@
 #include <cstddef>
 #include <span>
 #include <utility>
-#include <vector>
 
 #include <softscore/core/cmath.hpp>
 #include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
+#include <softscore/core/pooled_array.hpp>
 #include <softscore/operator/concept.hpp>
 #include <softscore/operator/level_range.hpp>
 
@@ -30,13 +30,13 @@ class paced {
   template <class Be, Scalar T>
   void apply(Be& be, per_image<level> levels, const_view<T, typename Be::space> in,
              view<T, typename Be::space> out) const {
-    thread_local std::vector<level> buffer;
+    detail::pooled_array<level> buffer;
     degradation<Op>::apply(op_, be, own(levels, in.extent().images, buffer), in, out);
   }
   template <class Be, Scalar T>
   void adjoint(Be& be, per_image<level> levels, const_view<T, typename Be::space> in,
                view<T, typename Be::space> out) const {
-    thread_local std::vector<level> buffer;
+    detail::pooled_array<level> buffer;
     degradation<Op>::adjoint(op_, be, own(levels, in.extent().images, buffer), in, out);
   }
   template <class Be, Scalar T>
@@ -44,7 +44,7 @@ class paced {
                   view<T, typename Be::space> out) const
     requires DifferentiableInLevel<Op, Be, T>
   {
-    thread_local std::vector<level> buffer;
+    detail::pooled_array<level> buffer;
     degradation<Op>::derivative(op_, be, own(levels, in.extent().images, buffer), in, out);
     be.combine(out, term{pace_, out});
   }
@@ -74,7 +74,7 @@ class paced {
 
  private:
   level own(level w) const { return level{pace_ * w.value}; }
-  per_image<level> own(per_image<level> levels, std::size_t images, std::vector<level>& buffer) const {
+  per_image<level> own(per_image<level> levels, std::size_t images, detail::pooled_array<level>& buffer) const {
     if (levels.shared()) return own(levels[0]);
     buffer.resize(images);
     for (std::size_t i = 0; i < images; ++i) buffer[i] = own(levels[i]);

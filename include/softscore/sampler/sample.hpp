@@ -25,7 +25,7 @@ struct sample_options {
 /// the images of the batches that were not begun are 0.
 template <class T>
 struct sample_result {
-  xt::xtensor<T, 4> images;
+  row_major_tensor<T> images;
   std::size_t nfe{};
   bool stopped{};
 };
