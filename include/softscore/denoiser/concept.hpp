@@ -63,6 +63,13 @@ concept PullsBack = requires(const D d, Be& be, question q, view_of<Be, const T>
 template <class D>
 concept ChecksTimes = requires(const D d, diffusion_time t) { d.check(t); };
 
+/// `d.image()` is the shape of the images that `d` takes, whatever its count of images. Optional: the driver refuses
+/// others, and sampling draws images of that shape.
+template <class D>
+concept KnowsImage = requires(const D d) {
+  { d.image() } -> std::convertible_to<shape>;
+};
+
 /// `d.log_density(be, question, x, host, workspace)` writes log p_t(x) of each image, p_t being the density of x_t, to
 /// `host`. Optional: closed forms know it, and methods that accept or refuse a step need it.
 template <class D, class Be, class T>

@@ -25,10 +25,6 @@ struct cold {
   template <class R>
   void step(R& run, scratch<R>& memory, const step_at& at, view_in<R> x, view_in<R> h) const {
     auto& be = run.on();
-    if (at.last()) {
-      be.combine(x, term{1.0, h});
-      return;
-    }
     const auto now = memory.now.view(), next = memory.next.view();
     corrupt(run, at.t, h, now);
     corrupt(run, at.s, h, next);
@@ -38,7 +34,7 @@ struct cold {
  private:
   template <class R>
   static void corrupt(R& run, diffusion_time t, view_in<R> h, view_in<R> out) {
-    if constexpr (HasBackground<R>)
+    if constexpr (Meets<R, needs::background>)
       run.corruption().corrupt(run.on(), per_image<diffusion_time>{t}, h, run.background(), out);
     else
       run.signal(t, h, out);

@@ -50,7 +50,7 @@ class ddrm {
 
  public:
   static constexpr int order = 1, evaluations_per_step = 1;
-  static constexpr bool needs_score = true, needs_scalar_signal = true;
+  static constexpr bool needs_score = true, needs_scalar_signal = true, handles_last_step = true;
 
   double eta{0.85};   ///< the share of fresh noise
   double eta_b{1.0};  ///< how far a mode goes to its measurement where the measurement is the surer

@@ -17,7 +17,7 @@ template <class Op>
 class diffpir {
  public:
   static constexpr int order = 1, evaluations_per_step = 1;
-  static constexpr bool needs_score = true;
+  static constexpr bool needs_score = true, handles_last_step = true;
 
   double lambda{1.0};  ///< how much the estimate weighs against the measurement
   double zeta{0.3};    ///< the share of the noise's variance that is drawn anew
@@ -57,12 +57,12 @@ class diffpir {
   void step(R& run, scratch<R>& memory, const step_at& at, view_in<R> x, view_in<R> h) const {
     const auto rest = memory.measured.rest.view();
     double noise = run.corruption().sigma(at.t);
-    if constexpr (HasScalarSignal<R>) noise /= run.corruption().signal_gain(at.t);
+    if constexpr (Meets<R, needs::scalar_signal>) noise /= run.corruption().signal_gain(at.t);
     const double rho = lambda * how_.sigma * how_.sigma / (noise * noise);
     detail::compare(run, how_, h, memory.measured);
     memory.inverse.solve(run.on(), how_, rho, rest, rest);
     run.on().combine(rest, term{1.0, h}, term{1.0, rest});
-    renewal{{}, zeta}.step(run, memory.of_rule, at, x, rest);
+    take_step(renewal{{}, zeta}, run, memory.of_rule, at, x, rest);
   }
 
  private:

@@ -33,10 +33,6 @@ struct dpm_solver {
   template <class R>
   void step(R& run, scratch<R>& memory, const step_at& at, view_in<R> x, view_in<R> h) const {
     auto& be = run.on();
-    if (at.last()) {
-      be.combine(x, term{1.0, h});
-      return;
-    }
     const auto& c = run.corruption();
     const double sigma_t = c.sigma(at.t), sigma_s = c.sigma(at.s), a_t = c.signal_gain(at.t), a_s = c.signal_gain(at.s);
     const double start = detail::half_log_snr(c, at.t), length = detail::half_log_snr(c, at.s) - start;

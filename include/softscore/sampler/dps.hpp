@@ -25,7 +25,8 @@ template <class Op, OneEvaluationRule Rule = ddpm>
 class dps {
  public:
   static constexpr int order = 1, evaluations_per_step = 1;
-  static constexpr bool needs_score = true, needs_scalar_signal = NeedsScalarSignal<Rule>, needs_pullback = true;
+  static constexpr bool needs_score = true, needs_pullback = true, handles_last_step = true;
+  using steps_by = Rule;
 
   double zeta{1.0};
   dps_scale scale{dps_scale::residual};
@@ -65,7 +66,7 @@ class dps {
                              ? zeta * detail::score_share(run.corruption(), rule_, at) / (how_.sigma * how_.sigma)
                              : 2.0 * zeta;
     for (double& e : memory.each) e = scale == dps_scale::residual ? (e > 0.0 ? share / std::sqrt(e) : 0.0) : share;
-    rule_.step(run, memory.of_rule, at, x, h);
+    take_step(rule_, run, memory.of_rule, at, x, h);
     be.combine(x, term{1.0, x}, term{each_of(memory.each), rest});
   }
 

@@ -48,10 +48,6 @@ struct edm_heun {
     auto& be = run.on();
     const auto& c = run.corruption();
     const double sigma_s = c.sigma(at.s), a_s = c.signal_gain(at.s);
-    if (at.last()) {
-      be.combine(x, term{1.0, h});
-      return;
-    }
     const diffusion_time from = raise(run, memory, at, x, h);
     const double sigma_t = c.sigma(from), a_t = c.signal_gain(from),
                  keep = sigma_s == sigma_t ? 1.0 : sigma_s / sigma_t;

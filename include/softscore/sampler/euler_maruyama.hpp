@@ -30,10 +30,6 @@ struct euler_maruyama {
   template <class R>
   void step(R& run, scratch<R>& memory, const step_at& at, view_in<R> x, view_in<R> h) const {
     auto& be = run.on();
-    if (at.last()) {
-      be.combine(x, term{1.0, h});
-      return;
-    }
     const auto& c = run.corruption();
     const double sigma = c.sigma(at.t), length = at.t.value - at.s.value;
     double growth = 2.0 * sigma * c.sigma_rate(at.t);

@@ -32,7 +32,7 @@ struct extrapolated : one_evaluation<Rule> {
     auto& be = run.on();
     const auto before = memory.before.view(), ahead = memory.ahead.view();
     const double length = detail::clock_length(run.corruption(), at);
-    const bool looks = memory.length > 0.0 && std::isfinite(length) && !at.last();
+    const bool looks = memory.length > 0.0 && std::isfinite(length);
     const double more = looks ? 0.5 * length / memory.length : 0.0;
     if (more != 0.0) be.combine(ahead, term{1.0 + more, h}, term{-more, before});
     be.combine(before, term{1.0, h});

@@ -11,6 +11,7 @@
 #include <softscore/operator/observation.hpp>
 #include <softscore/operator/regularised_inverse.hpp>
 #include <softscore/sampler/one_evaluation.hpp>
+#include <softscore/sampler/take_step.hpp>
 
 namespace softscore::inline SOFTSCORE_ABI {
 

@@ -72,7 +72,7 @@ struct ula {
   template <class R>
   void step(R& run, detail::langevin_step<R>& memory, const step_at& at, view_in<R> x, view_in<R> h) const {
     const double sigma = run.corruption().sigma(at.t);
-    if (at.last() || sigma == 0.0) {
+    if (sigma == 0.0) {
       run.on().combine(x, term{1.0, h});
       return;
     }
@@ -115,7 +115,7 @@ struct annealed_langevin {
   template <class R>
   void step(R& run, scratch<R>& memory, const step_at& at, view_in<R> x, view_in<R> h) const {
     const double sigma = run.corruption().sigma(at.t);
-    if (at.last() || sigma == 0.0) {
+    if (sigma == 0.0) {
       run.on().combine(x, term{1.0, h});
       return;
     }

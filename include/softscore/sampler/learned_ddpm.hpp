@@ -42,10 +42,6 @@ struct learned_ddpm {
   template <class R>
   void step(R& run, scratch<R>& memory, const step_at& at, view_in<R> x, view_in<R> h) const {
     auto& be = run.on();
-    if (at.last()) {
-      be.combine(x, term{1.0, h});
-      return;
-    }
     const auto& c = run.corruption();
     const double large = ddpm{ancestral_variance::large}.weights(c, at).add;
     const auto [keep, small] = ddpm{ancestral_variance::small}.weights(c, at);

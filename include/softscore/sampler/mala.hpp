@@ -45,7 +45,7 @@ struct mala {
     auto& be = run.on();
     auto& langevin = memory.langevin;
     const double sigma = run.corruption().sigma(at.t), pull = length / (sigma * sigma);
-    if (at.last() || sigma == 0.0) {
+    if (sigma == 0.0) {
       be.combine(x, term{1.0, h});
       return;
     }

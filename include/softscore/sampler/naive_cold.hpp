@@ -23,10 +23,7 @@ struct naive_cold {
 
   template <class R>
   void step(R& run, nothing&, const step_at& at, view_in<R> x, view_in<R> h) const {
-    if (at.last())
-      run.on().combine(x, term{1.0, h});
-    else
-      run.corruption().corrupt(run.on(), per_image<diffusion_time>{at.s}, h, run.background(), x);
+    run.corruption().corrupt(run.on(), per_image<diffusion_time>{at.s}, h, run.background(), x);
   }
 };
 static_assert(Sampler<naive_cold, archetype_background_run>);

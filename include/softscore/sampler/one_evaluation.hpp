@@ -37,13 +37,9 @@ struct one_evaluation {
   template <class R>
   void step(R& run, scratch<R>& memory, const step_at& at, view_in<R> x, view_in<R> h) const {
     auto& be = run.on();
-    if (at.last()) {
-      be.combine(x, term{1.0, h});
-      return;
-    }
     const auto [keep, add] = static_cast<const Rule&>(*this).weights(run.corruption(), at);
     const auto noise = memory.noise.view();
-    if constexpr (HasScalarSignal<R>) {
+    if constexpr (Meets<R, needs::scalar_signal>) {
       const double of_h = run.corruption().signal_gain(at.s) - keep * run.corruption().signal_gain(at.t);
       if (add != 0.0)
         run.combine_with_normal(at, add, noise, x, term{of_h, h}, term{keep, x});

@@ -24,7 +24,8 @@ template <class Op, OneEvaluationRule Rule = ddim>
 class pigdm {
  public:
   static constexpr int order = 1, evaluations_per_step = 1;
-  static constexpr bool needs_score = true, needs_scalar_signal = true, needs_pullback = true;
+  static constexpr bool needs_score = true, needs_scalar_signal = true, needs_pullback = true, handles_last_step = true;
+  using steps_by = Rule;
 
   double data_variance{1.0};  ///< v
   pigdm_scale scale{pigdm_scale::score};
@@ -61,7 +62,7 @@ class pigdm {
     run.pullback(at.t, rest, guidance);
     const double share = scale == pigdm_scale::score ? detail::score_share(run.corruption(), rule_, at) / unknown
                                                      : a * (at.last() ? 1.0 : run.corruption().signal_gain(at.s));
-    rule_.step(run, memory.of_rule, at, x, h);
+    take_step(rule_, run, memory.of_rule, at, x, h);
     run.on().combine(x, term{1.0, x}, term{share, guidance});
   }
 

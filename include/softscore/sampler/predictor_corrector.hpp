@@ -9,6 +9,7 @@
 #include <softscore/core/error.hpp>
 #include <softscore/sampler/langevin.hpp>
 #include <softscore/sampler/momentum.hpp>
+#include <softscore/sampler/take_step.hpp>
 
 namespace softscore::inline SOFTSCORE_ABI {
 
@@ -50,8 +51,9 @@ template <class Predictor = momentum, class Length = snr_length, int Correctors 
 struct predictor_corrector {
   static_assert(Correctors >= 1, "softscore: predictor_corrector takes at least one corrector");
   static constexpr int order = Predictor::order, evaluations_per_step = Predictor::evaluations_per_step + Correctors;
-  static constexpr bool needs_score = true, needs_scalar_signal = NeedsScalarSignal<Predictor>,
-                        needs_derivative = NeedsDerivative<Predictor>, divides_by_gain = DividesByGain<Predictor>;
+  static constexpr bool needs_score = true, divides_by_gain = DividesByGain<Predictor>,
+                        handles_last_step = HandlesLastStep<Predictor>;
+  using steps_by = Predictor;
 
   Predictor predictor{};
   Length length{};
@@ -74,12 +76,12 @@ struct predictor_corrector {
 
   template <class R>
   void step(R& run, scratch<R>& memory, const step_at& at, view_in<R> x, view_in<R> h) const {
-    predictor.step(run, memory.of_predictor, at, x, h);
+    take_step(predictor, run, memory.of_predictor, at, x, h);
     const auto& c = run.corruption();
     const double sigma = c.sigma(at.s);
     if (at.last() || sigma == 0.0) return;
     double alpha = 1.0;
-    if constexpr (HasScalarSignal<R>) alpha = std::pow(c.signal_gain(at.t) / c.signal_gain(at.s), 2);
+    if constexpr (Meets<R, needs::scalar_signal>) alpha = std::pow(c.signal_gain(at.t) / c.signal_gain(at.s), 2);
     auto& langevin = memory.langevin;
     for (int k = 0; k < Correctors; ++k) {
       run.estimate(at.s, x, memory.h.view());

@@ -16,7 +16,8 @@ template <class Op, OneEvaluationRule Rule = ddim>
 class projection {
  public:
   static constexpr int order = 1, evaluations_per_step = 1;
-  static constexpr bool needs_score = true, needs_scalar_signal = NeedsScalarSignal<Rule>;
+  static constexpr bool needs_score = true, handles_last_step = true;
+  using steps_by = Rule;
 
   /// Throws `error` for a measurement of a negative level or sigma.
   projection(measurement<Op> how, observation y, Rule rule = {})
@@ -42,7 +43,7 @@ class projection {
     detail::compare(run, how_, h, memory.measured);
     memory.inverse.solve(run.on(), how_, 0.0, rest, rest);
     run.on().combine(rest, term{1.0, h}, term{1.0, rest});
-    rule_.step(run, memory.of_rule, at, x, rest);
+    take_step(rule_, run, memory.of_rule, at, x, rest);
   }
 
  private:

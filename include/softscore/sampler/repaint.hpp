@@ -23,7 +23,7 @@ template <class Op>
 class repaint {
  public:
   static constexpr int order = 1, evaluations_per_step = 1;
-  static constexpr bool needs_score = true, needs_scalar_signal = true;
+  static constexpr bool needs_score = true, needs_scalar_signal = true, handles_last_step = true;
 
   unsigned rounds{10};
   ddpm rule{};

@@ -29,10 +29,6 @@ struct reverse_diffusion {
   template <class R>
   void step(R& run, scratch<R>& memory, const step_at& at, view_in<R> x, view_in<R> h) const {
     auto& be = run.on();
-    if (at.last()) {
-      be.combine(x, term{1.0, h});
-      return;
-    }
     const auto& c = run.corruption();
     const double a_t = c.signal_gain(at.t), sigma_t = c.sigma(at.t), sigma_s = c.sigma(at.s);
     const double g = a_t / c.signal_gain(at.s);

@@ -43,10 +43,6 @@ struct unipc {
   template <class R>
   void step(R& run, scratch<R>& memory, const step_at& at, view_in<R> x, view_in<R> h) const {
     auto& be = run.on();
-    if (at.last()) {
-      be.combine(x, term{1.0, h});
-      return;
-    }
     const auto& c = run.corruption();
     auto& past = memory.past;
     if (Corrects && memory.through > 0) correct(run, memory, at.t, x, h);
