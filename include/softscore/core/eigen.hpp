@@ -27,9 +27,10 @@
 #pragma GCC diagnostic pop
 #endif
 
+#include <softscore/core/config.hpp>
 #include <softscore/core/view.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// A matrix whose rows are contiguous, as our arrays are.
 template <class T>
@@ -65,4 +66,4 @@ Eigen::Map<const Eigen::Matrix<T, Eigen::Dynamic, 1>> as_vector(std::span<const 
   return {v.data(), eigen_index(v.size())};
 }
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

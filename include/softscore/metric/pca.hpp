@@ -5,15 +5,17 @@
 #include <cstddef>
 #include <vector>
 
+#include <softscore/core/checked_size.hpp>
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/eigen.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/core/view.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// A Gaussian fitted to images in their leading modes: mean, and along each of k orthonormal modes the standard
-/// deviation, largest first. It serves as a start law (EQUATIONS D2) and as features (M1).
+/// deviation, largest first. It serves as a start law (our own) and as features of the Frechet distance.
 struct principal_components {
   std::vector<double> mean;        ///< d
   std::vector<double> modes;       ///< k x d, one mode a row; its entry of largest size is positive
@@ -78,7 +80,7 @@ principal_components fit_principal_components(view<T, host_space> images, std::s
   require(count >= 1 && count <= std::min(n - 1, d), "the number of principal components", count,
           "positive, below the number of images and at most the number of pixels");
   principal_components result;
-  result.modes.resize(count * d);
+  result.modes = vector_of<double>("elements of the principal components", {count, d});
   result.deviations.resize(count);
   auto modes = as_matrix<Real>(result.modes.data(), count, d);
   const auto divisor = static_cast<Real>(n - 1);
@@ -144,4 +146,4 @@ row_matrix<Real> project(const principal_components& components, view<T, host_sp
   return coordinates;
 }
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -1,11 +1,12 @@
 #pragma once
 
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/sampler/half_log_snr.hpp>
 #include <softscore/sampler/multistep_weights.hpp>
 #include <softscore/sampler/one_evaluation.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// A rule for the two numbers of `one_evaluation`, applied to an estimate that looks ahead: h + (h - h_before) / (2 q),
 /// which stands for the middle of the step, q being the length of the step before over that of this one. Lengths are
@@ -33,8 +34,8 @@ struct extrapolated : one_evaluation<Rule> {
     const auto before = memory.before.view(), ahead = memory.ahead.view();
     const double length = detail::clock_length(run.corruption(), at);
     // An estimate from too close by would show its rounding, and a step of no length leaves what is known as it is.
-    const bool looks = memory.length > detail::least_distance * length &&
-                       !detail::is_jump<typename R::value_type>(length) && !at.last();
+    const bool looks =
+        memory.length > detail::least_distance * length && !detail::is_jump<typename R::value_type>(length);
     const double more = looks ? 0.5 * length / memory.length : 0.0;
     if (more != 0.0) be.combine(ahead, term{1.0 + more, h}, term{-more, before});
     if (std::isfinite(memory.length) && length < detail::least_distance * memory.length) {
@@ -47,4 +48,4 @@ struct extrapolated : one_evaluation<Rule> {
   }
 };
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

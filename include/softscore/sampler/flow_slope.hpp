@@ -8,11 +8,12 @@
 #include <vector>
 
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/sampler/archetype.hpp>
 #include <softscore/sampler/concept.hpp>
 
-namespace softscore::detail {
+namespace softscore::inline SOFTSCORE_ABI::detail {
 
 // sigma' / sigma, which is 0 where there is no noise and none comes.
 template <class C>
@@ -31,8 +32,9 @@ void require_slope(const C& c, diffusion_time t, double length) {
            "so small that the state's numbers show the slope");
 }
 
-// The right-hand side of the probability-flow ODE in time (EQUATIONS R0, R7): dx/dt = C'_t h + (sigma'_t / sigma_t)(x -
-// C_t h), for images that may be at times of their own. Holds what it writes, so that a step does not allocate.
+// The right-hand side of the probability-flow ODE in time (Daras et al. 2022, Eq. 19): dx/dt = C'_t h + (sigma'_t /
+// sigma_t)(x - C_t h), for images that may be at times of their own. Holds what it writes, so that a step does not
+// allocate.
 template <class R>
 class flow_slope {
  public:
@@ -101,4 +103,4 @@ void add_up(R& run, view_in<R> out, const_view_in<R> x, const Coefficients& coef
   }
 }
 
-}  // namespace softscore::detail
+}  // namespace softscore::inline SOFTSCORE_ABI::detail

@@ -5,9 +5,10 @@
 #include <span>
 
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/sampler/half_log_snr.hpp>
 
-namespace softscore::detail {
+namespace softscore::inline SOFTSCORE_ABI::detail {
 
 // Nodes of a step from 0 to 1 that are closer than this are one: what changes between them is the rounding of h.
 inline constexpr double least_distance = 1e-4;
@@ -40,4 +41,4 @@ inline std::array<double, 4> multistep_weights(double length, std::span<const do
   return weights;
 }
 
-}  // namespace softscore::detail
+}  // namespace softscore::inline SOFTSCORE_ABI::detail
