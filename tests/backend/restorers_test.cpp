@@ -6,6 +6,7 @@
 #include <vector>
 
 #include <softscore/corruption/corruption.hpp>
+#include <softscore/corruption/interpolant.hpp>
 #include <softscore/corruption/variance_preserving.hpp>
 #include <softscore/operator/centred_mask.hpp>
 #include <softscore/operator/gaussian_blur.hpp>
@@ -35,4 +36,16 @@ TEST_CASE("samplers for inverse problems draw the same on every backend", "[samp
   check_on_all_backends("dps", dps{blurred, seen}, noise);
   check_on_all_backends("ddrm", ddrm{blurred, seen}, noise);
   check_on_all_backends("repaint", repaint{masked, seen, 2}, noise);
+}
+
+TEST_CASE("restoration from a time without signal draws the same on every backend", "[samplers]") {
+  const corruption line{scaling{}, interpolant{}};
+  std::vector<double> values(48);
+  for (std::size_t i = 0; i < values.size(); ++i) values[i] = std::sin(1.0 + static_cast<double>(i));
+  const observation seen{shape{1, 1, 8, 6}, values};
+  const measurement blurred{gaussian_blur{.half_width = 2}, level{0.8}, 0.3};
+  check_on_all_backends("diffpir", diffpir{blurred, seen}, line);
+  check_on_all_backends("pigdm", pigdm{blurred, seen}, line);
+  check_on_all_backends("dps", dps{blurred, seen}, line);
+  check_on_all_backends("ddrm", ddrm{blurred, seen}, line);
 }

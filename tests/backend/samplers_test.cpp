@@ -27,7 +27,9 @@
 #include <softscore/sampler/probability_flow.hpp>
 #include <softscore/sampler/reverse_diffusion.hpp>
 
+#include "broken_denoiser.hpp"
 #include "on_all_backends.hpp"
+#include "refusal.hpp"
 
 using namespace softscore;
 
@@ -72,4 +74,25 @@ TEST_CASE("cold diffusion's samplers draw the same on every backend", "[samplers
   check_on_all_backends("cold", cold{}, erasing);
   check_on_all_backends("cold under noise", cold{}, fading);
   check_on_all_backends("naive_cold", naive_cold{}, erasing);
+}
+
+namespace {
+
+template <class Be>
+void check_names_image(Be be) {
+  const time_grid grid = uniform_grid(4);
+  CHECK_REFUSED(drive(be, ddim{}, fading, broken_denoiser{}, grid,
+                      draw_start<float>(be, fading, grid, {1, 1, 8, 6}, {4, 3}, 1), 1),
+                "size of a pixel in image 5 of the run is nan, but it must be finite");
+}
+
+}  // namespace
+
+TEST_CASE("every backend names an image that is not finite", "[samplers]") {
+  check_names_image(serial_backend{});
+  check_names_image(opaque_backend{});
+  check_names_image(device_under_test{});
+#if !defined(__CUDACC__)
+  check_names_image(tbb_backend{2});
+#endif
 }

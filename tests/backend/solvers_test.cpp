@@ -3,10 +3,12 @@
 #include "catch.hpp"
 
 #include <softscore/corruption/corruption.hpp>
+#include <softscore/corruption/tabulated.hpp>
 #include <softscore/corruption/variance_exploding.hpp>
 #include <softscore/corruption/variance_preserving.hpp>
 #include <softscore/operator/dct_blur.hpp>
 #include <softscore/operator/fade.hpp>
+#include <softscore/operator/identity.hpp>
 #include <softscore/operator/scaling.hpp>
 #include <softscore/sampler/adams_bashforth.hpp>
 #include <softscore/sampler/dormand_prince.hpp>
@@ -55,4 +57,15 @@ TEST_CASE("exponential solvers draw the same on every backend", "[samplers]") {
   check_on_all_backends("exponential_integrator<3>", exponential_integrator<3>{}, corruption{dct_blur{}, exploding});
   check_on_all_backends("edm_heun", edm_heun{}, preserving);
   check_on_all_backends("edm_heun with churn", edm_heun{3.0}, preserving);
+}
+
+TEST_CASE("solvers step over a plateau on every backend", "[samplers]") {
+  const corruption standing{identity{}, tabulated{{{0, 0, .1}, {.5, 0, 1}, {.8, 0, 1}, {1, 0, 2}}}};
+  check_on_all_backends("heun", heun{}, standing);
+  check_on_all_backends("dpm_solver<3>", dpm_solver<3>{}, standing);
+  check_on_all_backends("dpm_solver_pp_2m", dpm_solver_pp_2m{}, standing);
+  check_on_all_backends("dpm_solver_pp_3m", dpm_solver_pp_3m{}, standing);
+  check_on_all_backends("dpm_solver_pp_3m_sde", dpm_solver_pp_3m_sde{}, standing);
+  check_on_all_backends("unipc<3>", unipc<3>{}, standing);
+  check_on_all_backends("exponential_integrator<3>", exponential_integrator<3>{}, standing);
 }

@@ -49,6 +49,7 @@
 #include <softscore/sampler/sample.hpp>
 #include <softscore/sampler/unipc.hpp>
 
+#include "broken_denoiser.hpp"
 #include "refusal.hpp"
 
 using namespace softscore;
@@ -83,25 +84,7 @@ double distance(const std::vector<double>& a, const std::vector<double>& b) {
   return most;
 }
 
-// h is x, but for image number 5, whose estimates are no numbers: what a network with a broken weight does.
-struct broken_denoiser {
-  static constexpr int evaluations = 1;
-  struct nothing {};
-
-  template <Scalar T, class Be>
-  nothing workspace(Be&, shape) const {
-    return {};
-  }
-  template <class Be, class T, class Space>
-  void estimate(Be& be, const question& q, view<const T, Space> x, view<T, Space> out, nothing&) const {
-    std::vector<double> factors(x.extent().images, 1.0);
-    for (std::size_t i = 0; i < factors.size(); ++i)
-      if (q.images.first + i == 5) factors[i] = std::nan("");
-    be.combine(out, term<T, Space>{each_of(factors), x});
-  }
-};
-
-// The exact estimate with noise of 1e-7, as of a network in float32 under a state in double.
+// The exact estimate rounded to float32, as of a network under a state in double.
 template <class D>
 struct rounded : D {
   using D::D;
