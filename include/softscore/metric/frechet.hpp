@@ -11,9 +11,9 @@
 #include <softscore/core/eigen.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/core/view.hpp>
+#include <softscore/data/pca.hpp>
 #include <softscore/metric/finite.hpp>
 #include <softscore/metric/nuclear_norm.hpp>
-#include <softscore/metric/pca.hpp>
 
 namespace softscore {
 
