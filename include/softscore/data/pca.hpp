@@ -69,7 +69,7 @@ struct centred_rows {
 
 // The sum of the variances sees every element of every image.
 template <class T>
-void require_finite(double total_variance, view<T, host_space> images) {
+void require_finite_images(double total_variance, view<T, host_space> images) {
   if (std::isfinite(total_variance)) return;
   for (std::size_t i = 0; i < images.extent().images; ++i)
     for (const auto element : images.image(i))
@@ -102,7 +102,7 @@ principal_components fit_principal_components(view<T, host_space> images, std::s
     const detail::row_moments<T, Real> moments{images};
     keep_mean(moments.mean);
     result.total_variance = moments.scatter.trace() / divisor;
-    detail::require_finite(result.total_variance, images);
+    detail::require_finite_images(result.total_variance, images);
     const Eigen::SelfAdjointEigenSolver<Eigen::MatrixX<Real>> solved{moments.scatter};
     for (std::size_t k = 0; k < count; ++k) {
       const auto from = eigen_index(d - 1 - k);
@@ -114,7 +114,7 @@ principal_components fit_principal_components(view<T, host_space> images, std::s
     keep_mean(centred.mean);
     const Eigen::MatrixX<Real> gram = centred.rows * centred.rows.transpose();
     result.total_variance = gram.trace() / divisor;
-    detail::require_finite(result.total_variance, images);
+    detail::require_finite_images(result.total_variance, images);
     const Eigen::SelfAdjointEigenSolver<Eigen::MatrixX<Real>> solved{gram};
     for (std::size_t k = 0; k < count; ++k) {
       const auto from = eigen_index(n - 1 - k);
