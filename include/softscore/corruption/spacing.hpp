@@ -121,8 +121,8 @@ time_grid quadratic_grid(std::size_t table_steps, std::size_t steps) {
 template <class = when_called>
 std::vector<double> karras_sigmas(std::size_t count, double least, double most, double rho = 7.0) {
   require(count >= 1, "count", count, "at least 1");
-  require(least > 0.0 && least < most && std::isfinite(most), "least", least,
-          "above 0 and below most, which is finite");
+  require(std::isfinite(most), "most", most, "finite");
+  require(least > 0.0 && least < most, "least", least, "above 0 and below most");
   require(rho > 0.0 && std::isfinite(rho), "rho", rho, "above 0 and finite");
   auto sigmas = vector_of<double>("count", {count}, most);
   const double first = std::pow(most, 1.0 / rho), last = std::pow(least, 1.0 / rho);
@@ -162,7 +162,8 @@ time_grid karras_grid(const C& corruption, std::size_t steps, double least = 0.0
 template <HasLogSnr C>
 time_grid log_snr_grid(const C& corruption, std::size_t steps, double from = 1.0, double last = 1e-3) {
   require(steps >= 1, "steps", steps, "at least 1");
-  require(last > 0.0 && last < from && from <= 1.0, "last", last, "above 0 and below from, which is at most 1");
+  require(from <= 1.0, "from", from, "at most 1");
+  require(last > 0.0 && last < from, "last", last, "above 0 and below from");
   const double least = corruption.log_snr(diffusion_time{from}), most = corruption.log_snr(diffusion_time{last});
   require(std::isfinite(least), "log-SNR at the start of the grid", least, "finite");
   require(std::isfinite(most), "log-SNR at the end of the grid", most, "finite");

@@ -21,6 +21,7 @@ struct pixel_range {
 
   /// Throws `error` unless low < high and both are finite.
   void check() const {
+    require(std::isfinite(high), "upper end of the pixels' range", high, "finite");
     require(low < high && std::isfinite(high - low), "lower end of the pixels' range", low,
             "below the upper end, both finite");
   }

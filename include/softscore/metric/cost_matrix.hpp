@@ -46,8 +46,8 @@ row_matrix<T> squared_distances_on(Threads& threads, const Eigen::Ref<const row_
   // Where these squares are finite, so is every distance: |a - b|^2 <= 2 (|a|^2 + |b|^2).
   const T most = of_b.maxCoeff();
   const auto refuse = [&] {
-    require_finite(x, "point", "the first cloud");
-    require_finite(y, "point", "the second cloud");
+    require_finite_rows(x, "point", "the first cloud");
+    require_finite_rows(y, "point", "the second cloud");
     reject("the largest squared distance between the clouds", "too large", "finite in their type of number");
   };
   if (!of_b.allFinite()) refuse();

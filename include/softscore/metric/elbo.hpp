@@ -79,7 +79,7 @@ elbo_terms elbo(Be& be, const C& corruption, const D& denoiser, const time_grid&
   const double a_last = corruption.signal_gain(grid.start()), sigma_last = corruption.sigma(grid.start());
   require(sigma_last > 0.0, "sigma at the grid's start", sigma_last, "above 0");
   be.dot(clean, clean, square.data());
-  detail::require_finite(be, clean, options.first, "the sum of squares", square);
+  detail::require_finite_values(be, clean, options.first, "the sum of squares", square);
   for (std::size_t i = 0; i < extent.images; ++i)
     terms.prior[i] = 0.5 * ((a_last * a_last * square[i] + d * sigma_last * sigma_last) / options.prior_variance - d +
                             d * std::log(options.prior_variance / (sigma_last * sigma_last)));
@@ -110,7 +110,7 @@ elbo_terms elbo(Be& be, const C& corruption, const D& denoiser, const time_grid&
           0.5 * ((of_clean * of_clean * square[i] + d * tilde) / variance - d + d * std::log(variance / tilde));
   }
   for (std::size_t i = 0; i < extent.images; ++i) square[i] = terms.total(i);
-  detail::require_finite(be, clean, options.first, "the negative evidence lower bound", square);
+  detail::require_finite_values(be, clean, options.first, "the negative evidence lower bound", square);
   return terms;
 }
 

@@ -54,8 +54,8 @@ double sliced_wasserstein(const row_matrix<T>& x, const row_matrix<T>& y, std::s
   require(directions >= 1, "directions", directions, "at least 1");
   require(x.rows() >= 1, "the number of points of the first cloud", x.rows(), "at least 1");
   require(y.rows() >= 1, "the number of points of the second cloud", y.rows(), "at least 1");
-  detail::require_finite(x, "point", "the first cloud");
-  detail::require_finite(y, "point", "the second cloud");
+  detail::require_finite_rows(x, "point", "the first cloud");
+  detail::require_finite_rows(y, "point", "the second cloud");
   const Eigen::Index d = x.cols();
   row_matrix<T> along{d, eigen_index(directions)};
   for (std::size_t k = 0; k < directions; ++k) {

@@ -48,7 +48,7 @@ class corrupted_clouds {
               "finite, at least 0 and at least the one before it");
     transport.check();
     be.combine(clean_.view(), term<Real, host_space>{1.0, images});
-    detail::require_finite(as_matrix(clean_.view()), "image", "the set");
+    detail::require_finite_rows(as_matrix(clean_.view()), "image", "the set");
     be.normal(noise_key{.seed = seed, .stream = noise_stream::user}, batch{0, images.extent().images}, noise_.view());
     find_equals();
   }

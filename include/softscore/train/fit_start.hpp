@@ -9,11 +9,11 @@
 #include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/core/per_image.hpp>
+#include <softscore/core/pixel_scale.hpp>
 #include <softscore/core/quantity.hpp>
 #include <softscore/core/view.hpp>
 #include <softscore/corruption/start_law.hpp>
-#include <softscore/data/loader.hpp>
-#include <softscore/metric/pca.hpp>
+#include <softscore/data/pca.hpp>
 
 namespace softscore::inline SOFTSCORE_ABI {
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <concepts>
 #include <cstddef>
+#include <string>
 #include <vector>
 
 #include <softscore/core/checked_size.hpp>
@@ -68,11 +69,21 @@ struct centred_rows {
   }
 };
 
+// The sum of the variances sees every element of every image.
+template <class T>
+void require_finite_images(double total_variance, view<T, host_space> images) {
+  if (std::isfinite(total_variance)) return;
+  for (std::size_t i = 0; i < images.extent().images; ++i)
+    for (const auto element : images.image(i))
+      if (!std::isfinite(element)) reject("an element of image " + shown(i), element, "finite");
+  reject("the total variance of the images", total_variance, "finite");
+}
+
 }  // namespace detail
 
 /// The first `count` principal components of a batch of images, by the eigenvectors of their covariance (divisor
 /// n - 1); of the n x n Gram matrix where there are fewer images than elements. Throws `error` unless
-/// 1 <= count <= min(n - 1, d).
+/// 1 <= count <= min(n - 1, d), and for the first image that is not finite.
 template <class T, std::floating_point Real = double>
 principal_components fit_principal_components(view<T, host_space> images, std::size_t count) {
   const std::size_t n = images.extent().images, d = images.extent().per_image();
@@ -93,6 +104,7 @@ principal_components fit_principal_components(view<T, host_space> images, std::s
     const detail::row_moments<T, Real> moments{images};
     keep_mean(moments.mean);
     result.total_variance = moments.scatter.trace() / divisor;
+    detail::require_finite_images(result.total_variance, images);
     const Eigen::SelfAdjointEigenSolver<Eigen::MatrixX<Real>> solved{moments.scatter};
     for (std::size_t k = 0; k < count; ++k) {
       const auto from = eigen_index(d - 1 - k);
@@ -104,6 +116,7 @@ principal_components fit_principal_components(view<T, host_space> images, std::s
     keep_mean(centred.mean);
     const Eigen::MatrixX<Real> gram = centred.rows * centred.rows.transpose();
     result.total_variance = gram.trace() / divisor;
+    detail::require_finite_images(result.total_variance, images);
     const Eigen::SelfAdjointEigenSolver<Eigen::MatrixX<Real>> solved{gram};
     for (std::size_t k = 0; k < count; ++k) {
       const auto from = eigen_index(n - 1 - k);
