@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <initializer_list>
 #include <new>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,8 +21,7 @@ inline constexpr std::size_t most_bytes = PTRDIFF_MAX;
 /// The product of counts, by the one rule for every size that counts make. Throws `error` naming `what` and the counts
 /// if the product is above `most` or does not fit into a std::size_t.
 template <class = when_called>
-std::size_t product_of(std::string_view what, std::initializer_list<std::size_t> counts,
-                       std::size_t most = most_bytes) {
+std::size_t product_of(std::string_view what, std::span<const std::size_t> counts, std::size_t most = most_bytes) {
   std::size_t product = 1;
   bool fits = true;
   for (const std::size_t count : counts) {
@@ -35,6 +35,11 @@ std::size_t product_of(std::string_view what, std::initializer_list<std::size_t>
     reject(what, factors, "at most " + std::to_string(most));
   }
   return product;
+}
+template <class = when_called>
+std::size_t product_of(std::string_view what, std::initializer_list<std::size_t> counts,
+                       std::size_t most = most_bytes) {
+  return product_of(what, std::span<const std::size_t>{counts.begin(), counts.size()}, most);
 }
 
 /// The bytes of an array of `T` of that extent. Throws `error` if there is no such number.

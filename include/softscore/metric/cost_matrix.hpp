@@ -5,7 +5,6 @@
 
 #include <softscore/backend/concept.hpp>
 #include <softscore/backend/run_tasks.hpp>
-#include <softscore/core/checked_size.hpp>
 #include <softscore/core/eigen.hpp>
 #include <softscore/core/error.hpp>
 
@@ -41,9 +40,7 @@ row_matrix<T> squared_distances_on(Threads& threads, const Eigen::Ref<const row_
   const row_matrix<T> b = y.rowwise() - middle;
   const Eigen::Matrix<T, Eigen::Dynamic, 1> of_b = b.rowwise().squaredNorm();
   constexpr T lost = T{0x1p-7};  // seven bits
-  const std::size_t bytes = product_of("number of bytes of the costs", {static_cast<std::size_t>(x.rows()),
-                                                                        static_cast<std::size_t>(y.rows()), sizeof(T)});
-  row_matrix<T> cost = with_memory("the costs", bytes, [&] { return row_matrix<T>(x.rows(), y.rows()); });
+  auto cost = matrix_of<row_matrix<T>>("a matrix of costs", x.rows(), y.rows());
   // Every block packs the second cloud anew: with 256 rows the matrix took a sixth longer.
   each_block(threads, x.rows(), 512, [&](Eigen::Index, Eigen::Index first, Eigen::Index count) {
     const row_matrix<T> a = x.middleRows(first, count).rowwise() - middle;
