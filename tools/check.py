@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The checks of ./dev check: one line each, and the reasons below a line that fails.
 
-usage: check.py [--list] [NAMES...]      all checks, or those named
+usage: check.py [--list] [NAMES...]      all checks but the long ones, or those named
 """
 import concurrent.futures
 import os
@@ -126,6 +126,37 @@ def shims():
     return complaints
 
 
+def namespaces():
+    """headers open the namespace of the instruction set; what lies outside is marked as shared and always inlined"""
+    inside = re.compile(r"^(?:inline )?namespace softscore::inline SOFTSCORE_ABI\b")
+    # Functions of a shared block, by the start of a line that declares one; what is deleted, defaulted or a friend
+    # declared elsewhere has no code of ours.
+    function = re.compile(r"^\s*(?:template.*>\s*)?(?:SOFTSCORE_HD |friend |constexpr |explicit |inline |static )+\w.*\)(?: const)?.*[{;]\s*$")
+    only_named = re.compile(r"^\s*friend .*\);$")
+    complaints = []
+    for path in tracked("include/softscore/*"):
+        block = None
+        text = path.read_text()
+        if "SOFTSCORE_ABI" in text and path.name != "config.hpp" and "#include <softscore/core/config.hpp>" not in text:
+            complaints.append(f"{short(path)} opens SOFTSCORE_ABI and does not include <softscore/core/config.hpp>")
+        for number, line in lines_of(path):
+            if re.match(r"^(inline )?namespace softscore\b", line):
+                block = "inside" if inside.match(line) else "shared" if line == "namespace softscore {  // shared" else None
+                if block is None:
+                    complaints.append(f"{short(path)}:{number} opens neither softscore::inline SOFTSCORE_ABI nor a block "
+                                      "marked // shared")
+            elif block == "shared" and function.match(line) and "SOFTSCORE_SHARED" not in line and not only_named.match(line):
+                complaints.append(f"{short(path)}:{number} declares a shared function without SOFTSCORE_SHARED")
+    return complaints
+
+
+def abi():
+    """files compiled with unlike flags in one program: all pairs of compilers, instruction sets and strengths (half an hour)"""
+    result = run([sys.executable, ROOT / "tools/abi.py"])
+    print(result.stdout)
+    return result.stdout.splitlines() if result.returncode else []
+
+
 def paths():
     """no tracked file names a place on somebody's machine"""
     pattern = re.compile(rb"(?<![\w.])/(?:home|root|work|Users|mnt)/\w")
@@ -146,7 +177,7 @@ def documents():
 
 
 def equations():
-    """the equation map and the code name each other, and every file in it exists"""
+    """the equation map and the code cite the same sources, and every file in it exists"""
     result = run([sys.executable, ROOT / "tools/equations.py"])
     return result.stdout.splitlines() if result.returncode else []
 
@@ -212,11 +243,13 @@ def tidy():
     return in_parallel(one, [ROOT / name for name in TIDY if (ROOT / name).exists()])
 
 
-CHECKS = [format, rooms, raw, shims, paths, documents, equations, concepts, umbrella, headers_gcc, headers_clang, tidy]
+CHECKS = [format, rooms, raw, shims, namespaces, paths, documents, equations, concepts, umbrella, headers_gcc, headers_clang, tidy]
+# Long ones, run only when named.
+ON_REQUEST = [abi]
 
 
 def main(arguments):
-    known = {check.__name__: check for check in CHECKS}
+    known = {check.__name__: check for check in CHECKS + ON_REQUEST}
     if arguments == ["--list"]:
         for name, check in known.items():
             print(f"{name:14} {check.__doc__}")
@@ -226,7 +259,8 @@ def main(arguments):
         print(f"check.py: there is no check \"{unknown[0]}\"; there are {', '.join(known)}", file=sys.stderr)
         return 2
     failed = 0
-    for name in arguments or known:
+    names = arguments or [check.__name__ for check in CHECKS]
+    for name in names:
         start = time.monotonic()
         try:
             complaints = known[name]()
@@ -239,7 +273,7 @@ def main(arguments):
         for complaint in complaints or []:
             print("      " + complaint.replace("\n", "\n      "), flush=True)
         failed += bool(complaints)
-    print(f"{len(arguments or known) - failed} checks passed, {failed} failed")
+    print(f"{len(names) - failed} checks passed, {failed} failed")
     return 1 if failed else 0
 
 

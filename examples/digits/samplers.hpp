@@ -41,26 +41,6 @@ void for_each_sampler(Act act) {
   std::apply([&](const auto&... each) { (act(each), ...); }, all_samplers());
 }
 
-/// Why sampler S cannot step in a run R; empty if it can.
-template <class S, class R>
-constexpr std::string_view what_is_missing() {
-  using namespace softscore;
-  if constexpr (NeedsAreMet<S, R>)
-    return "";
-  else if constexpr (NeedsScore<S> && !HasScore<R>)
-    return "it needs a score, and a corruption whose noise is not normal has none";
-  else if constexpr (NeedsScalarSignal<S> && !HasScalarSignal<R>)
-    return "it needs a signal that is a number times the image, and this corruption's is not";
-  else if constexpr (NeedsBackground<S> && !HasBackground<R>)
-    return "it needs to know the background, and this corruption declares none";
-  else if constexpr (NeedsDerivative<S> && !HasDerivative<R>)
-    return "it needs the corruption's derivative in time, and this operator or schedule has none";
-  else if constexpr (NeedsSvd<S> && !HasModes<R>)
-    return "it needs the operator's singular values, and this one has none";
-  else
-    return "it needs the denoiser's pullback, and this one has none";
-}
-
 /// Calls `act(sampler)` for the sampler of that name. Throws `error` if there is none or the types of the run R forbid
 /// it: the reason, and the samplers that fit.
 template <class R, class Act>
@@ -69,7 +49,7 @@ void with_sampler(const std::string& name, std::string_view recipe, Act act) {
   std::string_view reason;
   std::string fitting;
   for_each_sampler([&]<class S>(const named_sampler<S>& one) {
-    constexpr std::string_view missing = what_is_missing<S, R>();
+    constexpr std::string_view missing = softscore::unmet_need<S, R>();
     if constexpr (missing.empty()) fitting += (fitting.empty() ? "" : ", ") + std::string{one.name};
     if (one.name != name) return;
     known = true;

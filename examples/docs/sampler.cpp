@@ -49,10 +49,6 @@ struct look_back_ddim {
   void step(R& run, M& m, const softscore::step_at& at, softscore::view_in<R> x, softscore::view_in<R> h) const {
     using softscore::term;
     auto& be = run.on();
-    if (at.last()) {
-      be.combine(x, term{1.0, h});
-      return;
-    }
     const double more = at.index == 0 ? 0.0 : 0.5;
     be.combine(m.g.view(), term{1.0 + more, h}, term{-more, m.before.view()});
     be.combine(m.before.view(), term{1.0, h});

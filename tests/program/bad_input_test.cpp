@@ -151,13 +151,13 @@ TEST_CASE("A sampler that a recipe forbids is refused with the reason and those 
   for (const char* sampler : {"ddpm", "ddim", "naive", "momentum", "probability_flow", "heun"}) {
     const temporary_folder folder;
     refused(small_run("eraser", folder, {"--sampler", sampler}),
-            "it must be one that fits the recipe eraser: cold, naive_cold (it needs a score, and a corruption whose "
-            "noise is not "
-            "normal has none)");
+            "it must be one that fits the recipe eraser: cold, naive_cold (this sampler needs a score, and this "
+            "corruption has none, for its noise is not normal)");
   }
   refused({"sample", "--checkpoint", checkpoint(), "--sampler", "ddpm", "--out", (trained() / "x.npy").string()},
           "--sampler is ddpm, but it must be one that fits the recipe blur: ddim, naive, momentum, heun, cold, "
-          "probability_flow (it needs a signal that is a number times the image, and this corruption's is not)");
+          "probability_flow (this sampler needs a signal that is a number times the image, and this corruption's is "
+          "not)");
 }
 
 TEST_CASE("A checkpoint that is none, or not this program's, is refused") {

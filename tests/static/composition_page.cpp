@@ -32,6 +32,22 @@ constexpr bool samples() {
                           typename D::template on<typename C::type>>;
   return false;
 }
+// The needs among `has`, by their flags.
+template <class... Each>
+std::string flags_of(roles::offer has, needs::list<Each...>) {
+  std::string flags;
+  ((flags += (has & roles::offers<Each>) == 0 ? "" : (flags.empty() ? "`" : ", `") + std::string{Each::flag} + '`'),
+   ...);
+  return flags;
+}
+std::string asked_of_denoiser(roles::offer has) {
+  const std::string flags = flags_of(has & (roles::pullback | roles::density | roles::variance), needs::all{});
+  return flags.empty() ? "any" : flags;
+}
+template <class... Each>
+void need_rows(std::ostream& out, needs::list<Each...>) {
+  ((out << "| `" << Each::flag << "` | " << Each::sentence << " |\n"), ...);
+}
 template <class S, class... Cs>
 void sampler_row(std::ostream& out, roles::list<Cs...>) {
   using asked = roles::denoiser_role<"", roles::gaussian_on, roles::score, roles::none>;
@@ -41,11 +57,7 @@ void sampler_row(std::ostream& out, roles::list<Cs...>) {
   ((out << ' ' << yes_or_no(samples<Cs, S, roles::plain>() || samples<Cs, S, asked>() || samples<Cs, S, learned>())
         << " |"),
    ...);
-  out << ((S::has & roles::pullback) != 0   ? " its pullback"
-          : (S::has & roles::density) != 0  ? " the density: an exact one"
-          : (S::has & roles::variance) != 0 ? " one that learns variances"
-                                            : " any")
-      << " |\n";
+  out << ' ' << asked_of_denoiser(S::has) << " |\n";
 }
 template <class... Ss>
 void sampler_rows(std::ostream& out, roles::list<Ss...>) {
@@ -116,7 +128,12 @@ std::string page() {
          "DCT or an\nFFT do, those of `gaussian_blur` with its edges do not.\n\nAround a denoiser go ";
   names(out, roles::wrappers{});
   out << ".\n`classifier_guided` wants normal noise; it and `dynamic_thresholding` have no pullback.\n"
-         "\n## Objectives\n\n"
+         "\n## What a sampler may need\n\n"
+         "A sampler states a need by a `static constexpr bool`. Where a run does not meet it, the compiler says so:\n\n"
+         "| need | `softscore: ...` |\n"
+         "|---|---|\n";
+  need_rows(out, needs::all{});
+  out << "\n## Objectives\n\n"
          "Which corruptions an objective trains a network under, by what the network predicts.\n\n"
          "| objective |";
   network_names(out, roles::networks{});
@@ -124,7 +141,8 @@ std::string page() {
   objective_rows(out, roles::objectives{});
   out << "\nThe exact denoisers - ";
   names(out, roles::exact{});
-  out << " - need no training and go with every\ncorruption that has a score, the last one where the operator has an "
+  out << " - need no training, know the density of x_t and go with every\ncorruption that has a score, the last one "
+         "where the operator has an "
          "SVD.\n\n"
          "Next: [equation map](equations.md).\n";
   return out.str();

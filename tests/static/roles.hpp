@@ -3,6 +3,7 @@
 // Every operator, schedule, sampler, denoiser and objective, with what it offers and what it needs. The tables of what
 // composes are products of these lists: a new one costs one line here.
 #include <algorithm>
+#include <concepts>
 #include <cstddef>
 #include <string_view>
 
@@ -54,19 +55,31 @@ namespace roles {
 
 using namespace softscore;
 
-// What a corruption or a denoiser offers and a sampler may need.
-enum offer : unsigned {
-  none = 0,
-  score = 1,           // the noise is normal
-  scalar = 2,          // C_t = a_t I
-  background = 4,      // the xi of each image is known
-  slope = 8,           // dC_t/dt; of an operator, dC_w/dw
-  modes = 16,          // of an operator: an SVD
-  pullback = 32,       // of a denoiser
-  density = 64,        // of a denoiser
-  noise_output = 128,  // of a denoiser: its network predicts the noise
-  variance = 256       // of a denoiser: its network predicts the variance
-};
+// What a corruption or a denoiser offers: the needs of samplers (sampler/needs.hpp), a bit for each.
+using offer = unsigned;
+template <class Need, class... Each>
+constexpr offer bit_of(needs::list<Each...>) {
+  offer bit = 1, found = 0;
+  ((found |= std::same_as<Need, Each> ? bit : 0, bit <<= 1), ...);
+  return found;
+}
+template <class Need>
+constexpr offer offers = bit_of<Need>(needs::all{});
+constexpr offer none = 0;
+constexpr offer score = offers<needs::score>, scalar = offers<needs::scalar_signal>;
+constexpr offer background = offers<needs::background>;
+constexpr offer slope = offers<needs::derivative>;  // dC_t/dt; of an operator, dC_w/dw
+constexpr offer modes = offers<needs::svd>;         // of an operator
+// Of a denoiser; its network predicts the noise.
+constexpr offer pullback = offers<needs::pullback>, density = offers<needs::density>,
+                variance = offers<needs::learned_variance>, noise_output = 1u << needs::all::size;
+
+template <class S, class... Each>
+constexpr offer needs_of(needs::list<Each...>) {
+  return ((Needs<S, Each> ? offers<Each> : none) | ... | none);
+}
+static_assert((score | scalar | background | slope | modes | pullback | density | variance) == noise_output - 1,
+              "a need that no table knows");
 
 template <std::size_t N>
 struct text {

@@ -19,6 +19,13 @@ struct claim {
                 "this sampler runs where the table says that it does not, or the other way round");
   static constexpr bool holds = true;
 };
+// What a sampler states is what the list says.
+template <class... Ss>
+constexpr bool state_their_needs(roles::list<Ss...>) {
+  return ((roles::needs_of<typename Ss::type>(needs::all{}) == Ss::has) && ...);
+}
+static_assert(state_their_needs(roles::samplers{}));
+
 // A denoiser that the corruption cannot have makes no claim.
 template <class Be, class T, class C, class S, class D>
 constexpr bool claimed() {

@@ -33,8 +33,8 @@ class scripted_network {
     return memory<softscore::array_of<Be, T>>{be.template make<T>(most), std::vector<double>(most.images)};
   }
 
-  template <class Be, class T, class Space, class M>
-  void evaluate(Be& be, softscore::per_image<softscore::diffusion_time> times, softscore::view<const T, Space> x,
+  template <class Be, class T, class Space, class M, class Time>
+  void evaluate(Be& be, softscore::per_image<Time> times, softscore::view<const T, Space> x,
                 softscore::view<T, Space> out, M& ws) const {
     const auto kept = ws.x.view().images(0, x.extent().images);
     be.combine(kept, softscore::term<T, Space>{1.0, x});

@@ -13,7 +13,7 @@
 #include <softscore/core/error.hpp>
 #include <softscore/core/shape.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// The most bytes that an object may have: more than that, and distances inside it do not fit into a std::ptrdiff_t.
 inline constexpr std::size_t most_bytes = PTRDIFF_MAX;
@@ -76,4 +76,4 @@ std::vector<T> vector_of(std::string_view what, std::initializer_list<std::size_
   return elements;
 }
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

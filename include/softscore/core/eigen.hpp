@@ -29,9 +29,10 @@
 #endif
 
 #include <softscore/core/checked_size.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/view.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// A matrix whose rows are contiguous, as our arrays are.
 template <class T>
@@ -76,4 +77,4 @@ Eigen::Map<const Eigen::Matrix<T, Eigen::Dynamic, 1>> as_vector(std::span<const 
   return {v.data(), eigen_index(v.size())};
 }
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

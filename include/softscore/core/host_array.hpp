@@ -13,10 +13,11 @@
 #endif
 
 #include <softscore/core/checked_size.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/shape.hpp>
 #include <softscore/core/view.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// Keeps the blocks of host memory that arrays give back and hands them out again, so that after the first step of a
 /// run nothing reaches the heap. Safe to use from several threads.
@@ -117,4 +118,4 @@ class host_array {
   shape extent_{0, 0, 0, 0};
 };
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -10,14 +10,14 @@
 #include <softscore/core/quantity.hpp>
 #include <softscore/core/step_at.hpp>
 
-namespace softscore {
+namespace softscore {  // shared
 
 /// The times of a sampling run, from its start down to its end. It owns the (t, s) pairs, so a step can never disagree
 /// with the list of steps.
 class time_grid {
  public:
   /// Times in falling order, all in [0, 1], at least two; throws `error` otherwise.
-  explicit time_grid(std::vector<double> times) : times_{std::move(times)} {
+  SOFTSCORE_SHARED explicit time_grid(std::vector<double> times) : times_{std::move(times)} {
     require(times_.size() >= 2, "number of times in the grid", times_.size(), "at least 2");
     for (std::size_t i = 0; i < times_.size(); ++i) {
       require(times_[i] >= 0.0 && times_[i] <= 1.0, "time in the grid", times_[i], "between 0 and 1");
@@ -26,16 +26,20 @@ class time_grid {
   }
 
   /// Number of steps, one less than the number of times.
-  std::size_t steps() const { return times_.size() - 1; }
-  step_at operator[](std::size_t step) const {
+  SOFTSCORE_SHARED std::size_t steps() const { return times_.size() - 1; }
+  SOFTSCORE_SHARED step_at operator[](std::size_t step) const {
     return {step, steps(), diffusion_time{times_[step]}, diffusion_time{times_[step + 1]}};
   }
-  diffusion_time start() const { return diffusion_time{times_.front()}; }
-  diffusion_time end() const { return diffusion_time{times_.back()}; }
+  SOFTSCORE_SHARED diffusion_time start() const { return diffusion_time{times_.front()}; }
+  SOFTSCORE_SHARED diffusion_time end() const { return diffusion_time{times_.back()}; }
 
  private:
   std::vector<double> times_;
 };
+
+}  // namespace softscore
+
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// `steps` equal steps from `from` down to `to`. Throws `error` if `steps` is 0 or the times are not in falling order.
 template <class = when_called>
@@ -48,4 +52,4 @@ time_grid uniform_grid(std::size_t steps, double from = 1.0, double to = 0.0) {
   return time_grid{std::move(times)};
 }
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

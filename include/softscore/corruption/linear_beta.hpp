@@ -4,12 +4,14 @@
 #include <vector>
 
 #include <softscore/core/checked_size.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/corruption/beta_table.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
-/// DDPM's discrete schedule (EQUATIONS S1; 000): beta_i rises linearly from `first` to `last` over i = 1 .. steps.
+/// DDPM's discrete schedule (Ho et al. 2020, Section 4): beta_i rises linearly from `first` to `last` over i = 1 ..
+/// steps.
 class linear_beta : public beta_table {
  public:
   /// Throws `error` if `steps` is 0 or a beta does not lie in (0, 1).
@@ -33,4 +35,4 @@ class linear_beta : public beta_table {
 };
 static_assert(Schedule<linear_beta>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

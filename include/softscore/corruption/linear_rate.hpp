@@ -1,11 +1,12 @@
 #pragma once
 
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/corruption/concept.hpp>
 #include <softscore/corruption/monotone.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// A diffusion whose rate beta(t) changes linearly from `rate_first` to `rate_last`: with B its integral from 0 to t,
 /// a_t = exp(-B / 2), so the level of the operator `scaling` is B / 2. `Noise` gives sigma_t and its rate from that
@@ -40,4 +41,4 @@ constexpr bool ends_of_linear_rate = falls_over_time([](diffusion_time t) { retu
                                      S{}.level_at(diffusion_time{1.0}).value < 5.025 + 1e-14;  // two roundings
 }  // namespace detail
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -5,13 +5,14 @@
 
 #include <softscore/core/checked_size.hpp>
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/corruption/beta_table.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
-/// The table of latent diffusion (EQUATIONS V1; Rombach et al.: "High-Resolution Image Synthesis with Latent Diffusion
-/// Models", their code): sqrt(beta_i) rises linearly from sqrt(`first`) to sqrt(`last`) over i = 1 .. steps.
+/// The table of latent diffusion (Rombach et al. 2022, their code): sqrt(beta_i) rises linearly from sqrt(`first`) to
+/// sqrt(`last`) over i = 1 .. steps.
 class scaled_linear_beta : public beta_table {
  public:
   /// Throws `error` if `steps` is 0 or a beta does not lie in (0, 1).
@@ -36,4 +37,4 @@ class scaled_linear_beta : public beta_table {
 };
 static_assert(Schedule<scaled_linear_beta>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -1,14 +1,15 @@
 #pragma once
 
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/corruption/two_stage.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
-/// Noise and corruption that rise together (EQUATIONS S7; 001 F.1.1): sigma geometrically from `sigma_min` to
-/// `sigma_max`, the level from `level_min` at once to `level_max`, linearly or geometrically. 001 prints the noise from
-/// 0.1 to 0.01, which is the direction of sampling.
+/// Noise and corruption that rise together (Daras et al. 2022, Appendix F.1.1): sigma geometrically from `sigma_min` to
+/// `sigma_max`, the level from `level_min` at once to `level_max`, linearly or geometrically. The paper prints the
+/// noise from 0.1 to 0.01, which is the direction of sampling.
 struct simultaneous {
   double sigma_min{0.01}, sigma_max{0.1};
   double level_min{0.0}, level_max{14.0};
@@ -36,4 +37,4 @@ struct simultaneous {
 };
 static_assert(Schedule<simultaneous>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

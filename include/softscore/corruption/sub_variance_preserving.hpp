@@ -1,9 +1,10 @@
 #pragma once
 
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/corruption/linear_rate.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 namespace detail {
 struct sub_preserved_variance {
@@ -12,10 +13,10 @@ struct sub_preserved_variance {
 };
 }  // namespace detail
 
-/// The diffusion whose variance stays below that of `variance_preserving` (EQUATIONS F4; Song et al.: "Score-Based
-/// Generative Modeling through Stochastic Differential Equations", Eq 29): the same rate beta(t) from `rate_first` to
-/// `rate_last` and its integral B, a_t = exp(-B / 2), and sigma_t = 1 - exp(-B). Goes with `scaling`.
+/// The diffusion whose variance stays below that of `variance_preserving` (Song et al. 2021, Eq. 29): the same rate
+/// beta(t) from `rate_first` to `rate_last` and its integral B, a_t = exp(-B / 2), and sigma_t = 1 - exp(-B). It is used
+/// with `scaling`.
 using sub_variance_preserving = linear_rate<detail::sub_preserved_variance>;
 static_assert(Schedule<sub_variance_preserving> && detail::ends_of_linear_rate<sub_variance_preserving>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

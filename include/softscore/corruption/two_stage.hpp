@@ -3,17 +3,18 @@
 #include <algorithm>
 
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/corruption/concept.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// How the levels of a stage are spread between its ends.
 enum class spacing { linear, geometric };
 
-/// First noise, then corruption (EQUATIONS S4, D13; 001 s4, F.1.1). Up to time `stage` the noise rises geometrically
-/// from `sigma_min` to `sigma_max` while the level stays 0; after it the noise stays and the level runs from
-/// `level_min` to `level_max`. The defaults are the MNIST blur's.
+/// First noise, then corruption (Daras et al. 2022, Section 4 and Appendix F.1.1). Up to time `stage` the noise rises
+/// geometrically from `sigma_min` to `sigma_max` while the level stays 0; after it the noise stays and the level runs
+/// from `level_min` to `level_max`. The defaults are our own, for the blur on MNIST.
 struct two_stage {
   double sigma_min{0.01}, sigma_max{0.1};
   double level_min{0.3}, level_max{14.0};
@@ -53,4 +54,4 @@ struct two_stage {
 };
 static_assert(Schedule<two_stage>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

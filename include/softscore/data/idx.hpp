@@ -18,7 +18,7 @@
 #include <softscore/io/file_error.hpp>
 #include <softscore/io/gzip.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 namespace detail {
 
@@ -104,7 +104,8 @@ std::vector<std::uint8_t> read_idx_labels(const std::filesystem::path& path, uns
 
 namespace detail {
 
-// The file of one part under any of its usual names: "-" or "." before idx, plain before .gz.
+// The file of one part under any of its usual names: "-" or "." before idx, plain before .gz. Kaggle's copy of MNIST
+// has folders of the one spelling beside files of the other.
 template <class = when_called>
 std::filesystem::path find_idx(const std::filesystem::path& folder, std::string_view part, std::string_view kind) {
   const std::string stem = std::string{part} + std::string{kind.starts_with("idx3") ? "-images" : "-labels"};
@@ -112,7 +113,8 @@ std::filesystem::path find_idx(const std::filesystem::path& folder, std::string_
     for (const char* const end : {"", ".gz"}) {
       const auto path = folder / (stem + join + std::string{kind} + end);
       std::error_code ignored;
-      if (std::filesystem::exists(path, ignored)) return path;
+      const auto found = std::filesystem::status(path, ignored);
+      if (std::filesystem::exists(found) && !std::filesystem::is_directory(found)) return path;
     }
   }
   throw error(printable(folder.string()) + " must have the file " + stem + "-" + std::string{kind} +
@@ -131,8 +133,8 @@ labelled_images read_idx_part(const std::filesystem::path& folder, std::string_v
 }  // namespace detail
 
 /// Reads MNIST, or any set in its four files, from a folder: {train,t10k}-images-idx3-ubyte and
-/// {train,t10k}-labels-idx1-ubyte, also spelt with "." before idx, plain or .gz. Throws `error` naming the folder or
-/// file and what is wrong with it; both parts must have images of one size.
+/// {train,t10k}-labels-idx1-ubyte, also spelt with "." before idx, plain or .gz; folders of those names are passed
+/// over. Throws `error` naming the folder or file and what is wrong with it; both parts must have images of one size.
 template <class = when_called>
 data_set read_mnist(const std::filesystem::path& folder) {
   data_set data{detail::read_idx_part(folder, "train"), detail::read_idx_part(folder, "t10k")};
@@ -144,4 +146,4 @@ data_set read_mnist(const std::filesystem::path& folder) {
   return data;
 }
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -9,7 +9,7 @@
 #include <softscore/core/error.hpp>
 #include <softscore/core/xtensor.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// Images in [0, 1] with the class of each (empty where there are no classes).
 struct labelled_images {
@@ -40,4 +40,4 @@ inline void bytes_to_unit(const std::uint8_t* bytes, std::size_t count, float* o
 
 }  // namespace detail
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

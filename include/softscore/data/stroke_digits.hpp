@@ -16,7 +16,7 @@
 #include <softscore/data/stroke_glyphs.hpp>
 #include <softscore/data/stroke_pen.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 namespace detail {
 
@@ -113,4 +113,4 @@ data_set stroke_digit_set(std::size_t training, std::size_t test, std::uint64_t 
   return {stroke_digits(training, seed, side), stroke_digits(test, seed, side, training)};
 }
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

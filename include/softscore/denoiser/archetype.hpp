@@ -1,8 +1,9 @@
 #pragma once
 
+#include <softscore/core/config.hpp>
 #include <softscore/denoiser/concept.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// A denoiser that exists in declarations only, pullback, density and the link to a network's output included. It
 /// stands in where a `static_assert` checks a sampler or an objective.
@@ -32,4 +33,4 @@ static_assert(LearnsVariance<archetype_denoiser, archetype_backend, float>);
 static_assert(LinksOutput<archetype_denoiser, archetype_backend, float>);
 static_assert(DifferentiableDenoiser<archetype_denoiser, archetype_backend, float>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

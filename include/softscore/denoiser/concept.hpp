@@ -5,12 +5,13 @@
 
 #include <softscore/backend/archetype.hpp>
 #include <softscore/backend/concept.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/movable.hpp>
 #include <softscore/core/noise.hpp>
 #include <softscore/core/per_image.hpp>
 #include <softscore/core/quantity.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// What a denoiser is asked: which images of the run these are, and the time of each.
 struct question {
@@ -62,6 +63,13 @@ concept PullsBack = requires(const D d, Be& be, question q, view_of<Be, const T>
 template <class D>
 concept ChecksTimes = requires(const D d, diffusion_time t) { d.check(t); };
 
+/// `d.image()` is the shape of the images that `d` takes, whatever its count of images. Optional: the driver refuses
+/// others, and sampling draws images of that shape.
+template <class D>
+concept KnowsImage = requires(const D d) {
+  { d.image() } -> std::convertible_to<shape>;
+};
+
 /// `d.log_density(be, question, x, host, workspace)` writes log p_t(x) of each image, p_t being the density of x_t, to
 /// `host`. Optional: closed forms know it, and methods that accept or refuse a step need it.
 template <class D, class Be, class T>
@@ -69,8 +77,8 @@ concept KnowsDensity = requires(const D d, Be& be, question q, view_of<Be, const
                                 workspace_of<D, Be, T>& ws) { d.log_density(be, q, x, host, ws); };
 
 /// `d.variance_share(be, question, out, workspace)` stores, for every element of the workspace's last estimate, the
-/// share u of log beta in the logarithm of an ancestral step's variance; that of log beta tilde is 1 - u (EQUATIONS
-/// C4). Optional: `learned_ddpm` asks for it.
+/// share u of log beta in the logarithm of an ancestral step's variance; that of log beta tilde is 1 - u (Nichol and
+/// Dhariwal 2021, Eq. 15). Optional: `learned_ddpm` asks for it.
 template <class D, class Be, class T>
 concept LearnsVariance = requires(const D d, Be& be, question q, view_of<Be, T> out, workspace_of<D, Be, T>& ws) {
   d.variance_share(be, q, out, ws);
@@ -91,4 +99,4 @@ concept LinksOutput = requires(const D d, Be& be, per_image<diffusion_time> time
   d.template to_output<Be, T>(be, times, in, out, ws);
 };
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

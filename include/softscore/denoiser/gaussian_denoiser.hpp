@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include <softscore/core/config.hpp>
 #include <softscore/core/eigen.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/corruption/concept.hpp>
@@ -13,11 +14,12 @@
 #include <softscore/denoiser/dense_signal.hpp>
 #include <softscore/denoiser/seen_mixture.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
-/// The exact denoiser of Gaussian data N(m, S) under any Gaussian corruption (EQUATIONS P4): h = m + S C^T (C S C^T +
-/// sigma^2 I)^-1 (x - C m). C is dense here, found by corrupting unit vectors, so it is for images of at most a few
-/// hundred elements: an oracle for samplers and for users' corruptions. Computes in `Real` on the host.
+/// The exact denoiser of Gaussian data N(m, S) under any Gaussian corruption (textbook: the conditional mean of a
+/// Gaussian): h = m + S C^T (C S C^T + sigma^2 I)^-1 (x - C m). C is dense here, found by corrupting unit vectors, so
+/// it is for images of at most a few hundred elements: an oracle for samplers and for users' corruptions. Computes in
+/// `Real` on the host.
 template <GaussianCorruption C, std::floating_point Real = double>
 class gaussian_denoiser {
  public:
@@ -65,7 +67,8 @@ class gaussian_denoiser {
 
   /// log p_t(x), the natural logarithm of the density of x_t.
   double log_density(diffusion_time t, const Eigen::VectorX<Real>& x) const { return seen_at(t).log_share(x); }
-  /// The gradient of log p_t(x), from the density and not from the estimate (EQUATIONS P4).
+  /// The gradient of log p_t(x), from the density; Tweedie's formula (Daras et al. 2022, Eq. 16) gives it from the
+  /// estimate.
   Eigen::VectorX<Real> score(diffusion_time t, const Eigen::VectorX<Real>& x) const { return seen_at(t).score(x); }
 
   struct memory {
@@ -133,4 +136,4 @@ class gaussian_denoiser {
   shape image_;
 };
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -9,7 +9,7 @@
 #include <softscore/core/eigen.hpp>
 #include <softscore/core/error.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// One normal law of a mixture, and its share.
 struct gaussian_component {
@@ -55,4 +55,4 @@ Eigen::MatrixX<Real> covariance_of(const gaussian_mixture& law) {
   return covariance;
 }
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

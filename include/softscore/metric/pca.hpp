@@ -7,14 +7,15 @@
 
 #include <softscore/core/checked_size.hpp>
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/eigen.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/core/view.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// A Gaussian fitted to images in their leading modes: mean, and along each of k orthonormal modes the standard
-/// deviation, largest first. It serves as a start law (EQUATIONS D2) and as features (M1).
+/// deviation, largest first. It serves as a start law (our own) and as features of the Frechet distance.
 struct principal_components {
   std::vector<double> mean;        ///< d
   std::vector<double> modes;       ///< k x d, one mode a row; its entry of largest size is positive
@@ -146,4 +147,4 @@ row_matrix<Real> project(const principal_components& components, view<T, host_sp
   return coordinates;
 }
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

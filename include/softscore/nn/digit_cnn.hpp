@@ -20,7 +20,7 @@
 #include <softscore/nn/stamp.hpp>
 #include <softscore/nn/time_embedding.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// What the digit CNN is made of: where each layer's parameters lie.
 struct digit_cnn_layers {
@@ -104,10 +104,10 @@ class digit_cnn_workspace {
   std::vector<array_of<Be, T>> gradients_;
 };
 
-/// The convolutional network of EQUATIONS N1: blocks of 7x7 convolution, layer norm over (C,H,W) and GELU, with an
-/// embedding of time added per channel after the first block, then a 3x3 convolution back to the image's channels, or
-/// to `outputs` times as many: two, where the variance is learned too (EQUATIONS C4). Widths 16,32,32,16 on 1 x 28 x 28
-/// give 291,217 parameters, widths 16,32,64,32,16 give 542,161.
+/// The convolutional network of Knottenbelt n.d., Section 1a: blocks of 7x7 convolution, layer norm over (C,H,W) and
+/// GELU, with an embedding of time added per channel after the first block, then a 3x3 convolution back to the image's
+/// channels, or to `outputs` times as many: two, where the variance is learned too (Nichol and Dhariwal 2021). Widths
+/// 16,32,32,16 on 1 x 28 x 28 give 291,217 parameters, widths 16,32,64,32,16 give 542,161.
 class digit_cnn {
  public:
   static constexpr std::size_t most_width = 4096, most_side = 4096, most_outputs = 16;
@@ -163,9 +163,11 @@ class digit_cnn {
 
   /// out = phi(x, t) with the network's own parameters, which reach the backend when their stamp has changed. x is
   /// (N,c,H,W) and out (N,o,H,W) in plain order, o being the output's channels; N may be less than the workspace's.
-  template <class Be, class T>
-  void evaluate(Be& be, per_image<diffusion_time> times, const_view<T, typename Be::space> x,
+  /// Times are one `diffusion_time` or `c_noise`, or one per image.
+  template <class Be, class T, NetworkTimes Times>
+  void evaluate(Be& be, const Times& of_images, const_view<T, typename Be::space> x,
                 std::type_identity_t<view_of<Be, T>> out, digit_cnn_workspace<Be, T>& ws) const {
+    const per_image times{of_images};
     if (ws.stamp_ != stamp_) {
       std::copy(parameters_.begin(), parameters_.end(), ws.staging_.begin());
       be.upload(ws.staging_.data(), ws.own_parameters_.view());
@@ -177,14 +179,14 @@ class digit_cnn {
   }
 
   /// out = phi(x, t) with the flat parameters `params` that lie in the backend.
-  template <class Be, class T>
-  void forward(Be& be, const_view<T, typename Be::space> params, per_image<diffusion_time> times,
+  template <class Be, class T, NetworkTimes Times>
+  void forward(Be& be, const_view<T, typename Be::space> params, const Times& of_images,
                const_view<T, typename Be::space> x, std::type_identity_t<view_of<Be, T>> out,
                digit_cnn_workspace<Be, T>& ws) const {
     prepare<Be, T>(be, params, ws);
     ws.stamp_ = 0;
     ws.used_ = params;
-    run<Be, T>(be, times, x, out, x.extent().images, ws);
+    run<Be, T>(be, per_image{of_images}, x, out, x.extent().images, ws);
   }
 
   /// After `forward` with the same parameters: from dout (N,o,H,W), the gradient of a loss with respect to out, sets
@@ -247,8 +249,8 @@ class digit_cnn {
   }
 
   // The forward pass; `rows` is 1 where all images share one time.
-  template <class Be, class T>
-  void run(Be& be, per_image<diffusion_time> times, view_of<Be, const T> x, view_of<Be, T> out, std::size_t rows,
+  template <class Be, class T, NetworkTime Time>
+  void run(Be& be, per_image<Time> times, view_of<Be, const T> x, view_of<Be, T> out, std::size_t rows,
            digit_cnn_workspace<Be, T>& ws) const {
     const std::size_t images = x.extent().images;
     require(images > 0 && images <= ws.most_.images && x.extent().with_images(1) == image_, "the network's input",
@@ -280,5 +282,6 @@ class digit_cnn {
   bool initialised_{};
 };
 static_assert(Network<digit_cnn, archetype_backend, float> && Network<digit_cnn, archetype_backend, double>);
+static_assert(Network<digit_cnn, archetype_backend, float, c_noise>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -14,7 +14,7 @@
 #include <softscore/core/error.hpp>
 #include <softscore/core/noise.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// One named array inside the flat array of all parameters of a network. Its name, order of elements and first values
 /// are PyTorch's: uniform in [start - spread, start + spread].
@@ -84,4 +84,4 @@ void draw_initial_values(const parameter_layout& layout, std::uint64_t seed, std
   }
 }
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

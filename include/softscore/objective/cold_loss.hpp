@@ -4,14 +4,16 @@
 #include <span>
 
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/objective/naive_score.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// The norm of `cold_loss`.
 enum class restoration_norm { l1, l2 };
 
-/// Cold diffusion's loss (EQUATIONS L6; 000 Alg 3): the mean of |h - x_0|, or by default of its square.
+/// Cold diffusion's loss (Bansal et al. 2022; Knottenbelt n.d., Algorithm 3): the mean of |h - x_0|, or by default of
+/// its square.
 struct cold_loss {
   restoration_norm norm{restoration_norm::l2};
 
@@ -49,4 +51,4 @@ struct cold_loss {
 };
 static_assert(Objective<cold_loss, archetype_corruption, archetype_denoiser, archetype_backend, float>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

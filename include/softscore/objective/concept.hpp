@@ -3,11 +3,12 @@
 #include <cstddef>
 #include <utility>
 
+#include <softscore/core/config.hpp>
 #include <softscore/core/movable.hpp>
 #include <softscore/corruption/concept.hpp>
 #include <softscore/denoiser/concept.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// A corrupted batch: the images x_0, the xi of each, x_t = C_t x_0 + N_t xi at the time of each.
 template <class Be, class T>
@@ -78,4 +79,4 @@ constexpr void require_needs_of_objective() {
 }
 }  // namespace detail
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

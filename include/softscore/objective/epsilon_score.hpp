@@ -3,11 +3,12 @@
 #include <cstddef>
 #include <span>
 
+#include <softscore/core/config.hpp>
 #include <softscore/objective/weighted_residual.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
-/// DDPM's simple loss (EQUATIONS L4; 000 Alg 1): mean |phi - z|^2 for a network that predicts the noise.
+/// DDPM's simple loss (Ho et al. 2020, Algorithm 1): mean |phi - z|^2 for a network that predicts the noise.
 struct epsilon_score : detail::keeps_residual {
   static constexpr bool needs_normal_noise = true, needs_epsilon_prediction = true;
 
@@ -24,4 +25,4 @@ struct epsilon_score : detail::keeps_residual {
 };
 static_assert(Objective<epsilon_score, archetype_corruption, archetype_denoiser, archetype_backend, float>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

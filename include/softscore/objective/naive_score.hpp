@@ -3,13 +3,13 @@
 #include <cstddef>
 #include <span>
 
+#include <softscore/core/config.hpp>
 #include <softscore/objective/weighted_residual.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
-/// The clean image compared with the estimate, whatever the corruption: mean |h - x_0|^2, the baseline of Soft
-/// Diffusion (EQUATIONS L3; 001 s3.1) and, for a network that predicts x_0, cold diffusion's loss with the square (L6;
-/// 000 Alg 3).
+/// The clean image compared with the estimate, whatever the corruption: mean |h - x_0|^2, the baseline of Daras et al.
+/// 2022, Section 3.1. For a network that predicts x_0 it is the squared loss of cold diffusion (Bansal et al. 2022).
 struct naive_score : detail::keeps_residual {
   template <class Be, class C, class D, class DM, class T, class M>
   void evaluate(Be& be, const C&, const D& denoiser, DM& denoiser_memory, const corrupted_batch<Be, T>& batch,
@@ -25,4 +25,4 @@ struct naive_score : detail::keeps_residual {
 };
 static_assert(Objective<naive_score, archetype_corruption, archetype_denoiser, archetype_backend, float>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

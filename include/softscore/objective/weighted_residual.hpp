@@ -5,11 +5,12 @@
 #include <type_traits>
 #include <vector>
 
+#include <softscore/core/config.hpp>
 #include <softscore/corruption/archetype.hpp>
 #include <softscore/denoiser/archetype.hpp>
 #include <softscore/objective/concept.hpp>
 
-namespace softscore::detail {
+namespace softscore::inline SOFTSCORE_ABI::detail {
 
 // The mean over elements of weight * residual^2 for every image; on return `scales` holds, per image, what turns the
 // residual into the gradient of the batch's mean loss.
@@ -56,4 +57,4 @@ struct keeps_residual {
   }
 };
 
-}  // namespace softscore::detail
+}  // namespace softscore::inline SOFTSCORE_ABI::detail

@@ -5,15 +5,17 @@
 #include <utility>
 #include <vector>
 
+#include <softscore/core/config.hpp>
 #include <softscore/objective/weighted_residual.hpp>
 #include <softscore/objective/weights.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
-/// Denoising score matching with any weight (EQUATIONS L1, L4, L5, L8): w mean e^2, e being the error of what the
-/// weight refers to (x_0, eps, v or the score), whatever the network predicts. Under C = a I the error is that of the
-/// network's own output and the weight is converted, so nothing is divided by a small a or sigma that need not be.
-/// Under another C_t the errors of eps and of the score are C_t (h - x_0) over sigma and sigma^2, and there is no v.
+/// Denoising score matching with any weight (Vincent 2011; Salimans and Ho 2022, Section 4): w mean e^2, e being the
+/// error of what the weight refers to (x_0, eps, v or the score), whatever the network predicts. Under C = a I the
+/// error is that of the network's own output and the weight is converted, so nothing is divided by a small a or sigma
+/// that need not be. Under another C_t the errors of eps and of the score are C_t (h - x_0) over sigma and sigma^2, and
+/// there is no v.
 template <class Weight = unit_weight<prediction::epsilon>>
 struct weighted_score {
   static constexpr bool needs_normal_noise = true,
@@ -93,8 +95,8 @@ struct weighted_score {
 };
 static_assert(Objective<weighted_score<>, archetype_corruption, archetype_denoiser, archetype_backend, float>);
 
-/// Plain score matching under any corruption with normal noise: mean |s - (C_t x_0 - x_t) / sigma_t^2|^2 (EQUATIONS L1;
-/// 001 Eq 6).
+/// Plain score matching under any corruption with normal noise: mean |s - (C_t x_0 - x_t) / sigma_t^2|^2 (Daras et al.
+/// 2022, Eq. 6).
 using score_matching = weighted_score<unit_weight<prediction::score>>;
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

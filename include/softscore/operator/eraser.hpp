@@ -15,12 +15,12 @@
 #include <softscore/core/error.hpp>
 #include <softscore/operator/diagonal.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
-/// An eraser head that zig-zags over the image (EQUATIONS F8, D5; 000 s2a Eq 5). At every place of its path it
-/// multiplies the pixels at distance rho by 0 where rho <= 3 and by 1 - exp(-rho^2 / 18) beyond. Level w is the
-/// severity, from 0 to `severities()`: the product of the first round(M w / severities) heads of the M on the path. The
-/// path is drawn for 28 x 28 pixels and stretched to other sizes.
+/// An eraser head that zig-zags over the image (Knottenbelt n.d., Eq. 5). At every place of its path it multiplies the
+/// pixels at distance rho by 0 where rho <= 3 and by 1 - exp(-rho^2 / 18) beyond. Level w is the severity, from 0 to
+/// `severities()`: the product of the first round(M w / severities) heads of the M on the path. The path is drawn for
+/// 28 x 28 pixels and stretched to other sizes.
 class eraser {
  public:
   static constexpr bool never_amplifies = true;
@@ -142,4 +142,4 @@ struct degradation<eraser> : diagonal<degradation<eraser>> {
 };
 static_assert(LinearOperator<eraser> && HasSvd<eraser>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -1,10 +1,11 @@
 #pragma once
 
+#include <softscore/core/config.hpp>
 #include <softscore/corruption/concept.hpp>
 #include <softscore/denoiser/concept.hpp>
 #include <softscore/sampler/concept.hpp>
 
-namespace softscore::detail {
+namespace softscore::inline SOFTSCORE_ABI::detail {
 
 // Whether sampler, corruption and denoiser, the second to fourth argument of a call on backend `Be`, stand where they
 // belong. If one stands where another belongs, says in one sentence which.
@@ -43,4 +44,4 @@ constexpr bool in_order() {
   }
 }
 
-}  // namespace softscore::detail
+}  // namespace softscore::inline SOFTSCORE_ABI::detail

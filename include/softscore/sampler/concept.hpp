@@ -4,14 +4,15 @@
 #include <cstddef>
 #include <utility>
 
+#include <softscore/core/config.hpp>
 #include <softscore/core/step_at.hpp>
-#include <softscore/corruption/concept.hpp>
-#include <softscore/denoiser/concept.hpp>
-#include <softscore/operator/concept.hpp>
+#include <softscore/sampler/needs.hpp>
 
-namespace softscore {
-
+namespace softscore {  // shared
 class time_grid;
+}
+
+namespace softscore::inline SOFTSCORE_ABI {
 
 // A sampler S steps inside a run R = sampling_run<Be, C, D, T> (sampling_run.hpp), which owns all that changes.
 
@@ -20,60 +21,9 @@ using view_in = view_of<typename R::backend, typename R::value_type>;
 template <class R>
 using const_view_in = view_of<typename R::backend, const typename R::value_type>;
 
-/// What the parts of a run can offer a sampler.
-template <class R>
-concept HasScore = GaussianCorruption<typename R::corruption_type>;
-template <class R>
-concept HasScalarSignal = ScalarSignal<typename R::corruption_type>;
-template <class R>
-concept HasBackground = BackgroundCorruption<typename R::corruption_type>;
-template <class R>
-concept HasDerivative =
-    HasScore<R> && DifferentiableSignal<typename R::corruption_type, typename R::backend, typename R::value_type>;
-template <class R>
-concept HasModes = requires(const typename R::corruption_type c, diffusion_time t) {
-  typename R::corruption_type::operator_type;
-  c.linear_operator();
-  { c.level_at(t) } -> std::same_as<level>;
-} && HasSvd<typename R::corruption_type::operator_type, typename R::backend, typename R::value_type>;
-template <class R>
-concept HasDensity = KnowsDensity<typename R::denoiser_type, typename R::backend, typename R::value_type>;
-template <class R>
-concept HasLearnedVariance = LearnsVariance<typename R::denoiser_type, typename R::backend, typename R::value_type>;
-template <class R>
-concept CanPullBack = DifferentiableDenoiser<typename R::denoiser_type, typename R::backend, typename R::value_type>;
-
-/// What a sampler declares that it needs, each by a `static constexpr bool` of that name.
-template <class S>
-concept NeedsScore = requires { requires S::needs_score; };
-template <class S>
-concept NeedsScalarSignal = requires { requires S::needs_scalar_signal; };
-template <class S>
-concept NeedsBackground = requires { requires S::needs_background; };
-template <class S>
-concept NeedsPullback = requires { requires S::needs_pullback; };
-
-template <class S>
-concept NeedsDerivative = requires { requires S::needs_derivative; };
 /// `divides_by_gain`: a sampler that needs the derivative, and takes it relative to a signal that must not be gone.
 template <class S>
 concept DividesByGain = requires { requires S::divides_by_gain; };
-
-template <class S>
-concept NeedsDensity = requires { requires S::needs_density; };
-
-template <class S>
-concept NeedsLearnedVariance = requires { requires S::needs_learned_variance; };
-
-template <class S>
-concept NeedsSvd = requires { requires S::needs_svd; };
-
-/// Everything that S needs, R offers. The driver says in one sentence which need is not met.
-template <class S, class R>
-concept NeedsAreMet = (!NeedsScore<S> || HasScore<R>) && (!NeedsScalarSignal<S> || HasScalarSignal<R>) &&
-                      (!NeedsBackground<S> || HasBackground<R>) && (!NeedsPullback<S> || CanPullBack<R>) &&
-                      (!NeedsDerivative<S> || HasDerivative<R>) && (!NeedsDensity<S> || HasDensity<R>) &&
-                      (!NeedsSvd<S> || HasModes<R>) && (!NeedsLearnedVariance<S> || HasLearnedVariance<R>);
 
 /// `s.start(run)` makes the state that the sampler carries from step to step, scratch arrays included.
 template <class S, class R>
@@ -87,6 +37,11 @@ template <class S, class R>
 concept Steps = requires(const S s, R& run, state_of<S, R>& state, const step_at& at, view_in<R> x, view_in<R> h) {
   s.step(run, state, at, x, h);
 };
+
+/// `S::handles_last_step`: the step that ends at time 0 is the sampler's own as well. Without it the driver takes that
+/// step, which returns h. Optional.
+template <class S>
+concept HandlesLastStep = requires { requires S::handles_last_step; };
 
 /// `s.check(grid)` throws for a grid that the method cannot follow; the driver asks before the first step. Optional.
 template <class S>
@@ -112,4 +67,4 @@ concept StatesOrder = requires {
 template <class S, class R>
 concept Sampler = StatesOrder<S> && NeedsAreMet<S, R> && StartsState<S, R> && Steps<S, R>;
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -3,21 +3,21 @@
 #include <utility>
 
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/operator/identity.hpp>
 #include <softscore/sampler/inverse_problem.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
-/// DiffPIR (Zhu et al., "Denoising Diffusion Models for Plug-and-Play Image Restoration", 2023, Alg 1; the measurement
-/// is EQUATIONS F10): the estimate becomes h' = argmin |y - A v|^2 + rho |v - h|^2 with rho = lambda sigma_y^2 a_t^2 /
-/// sigma_t^2, and x_s = C_s h' + sigma_s (sqrt(1 - zeta) (x_t - C_t h') / sigma_t + sqrt(zeta) z). Where C_t is no
-/// number, a_t is 1 in rho. The minimum is found by conjugate gradients, so any operator serves. The last step returns
-/// h'.
+/// DiffPIR (Zhu et al. 2023, Algorithm 1): the estimate becomes h' = argmin |y - A v|^2 + rho |v - h|^2 with rho =
+/// lambda sigma_y^2 a_t^2 / sigma_t^2, and x_s = C_s h' + sigma_s (sqrt(1 - zeta) (x_t - C_t h') / sigma_t + sqrt(zeta)
+/// z). Where C_t is no number, a_t is 1 in rho. The minimum is found by conjugate gradients, so any operator serves.
+/// The last step returns h'.
 template <class Op>
 class diffpir {
  public:
   static constexpr int order = 1, evaluations_per_step = 1;
-  static constexpr bool needs_score = true;
+  static constexpr bool needs_score = true, handles_last_step = true;
 
   double lambda{1.0};  ///< how much the estimate weighs against the measurement
   double zeta{0.3};    ///< the share of the noise's variance that is drawn anew
@@ -57,12 +57,12 @@ class diffpir {
   void step(R& run, scratch<R>& memory, const step_at& at, view_in<R> x, view_in<R> h) const {
     const auto rest = memory.measured.rest.view();
     double noise = run.corruption().sigma(at.t);
-    if constexpr (HasScalarSignal<R>) noise /= run.corruption().signal_gain(at.t);
+    if constexpr (Meets<R, needs::scalar_signal>) noise /= run.corruption().signal_gain(at.t);
     const double rho = lambda * how_.sigma * how_.sigma / (noise * noise);
     detail::compare(run, how_, h, memory.measured);
     memory.inverse.solve(run.on(), how_, rho, rest, rest);
     run.on().combine(rest, term{1.0, h}, term{1.0, rest});
-    renewal{{}, zeta}.step(run, memory.of_rule, at, x, rest);
+    take_step(renewal{{}, zeta}, run, memory.of_rule, at, x, rest);
   }
 
  private:
@@ -71,4 +71,4 @@ class diffpir {
 };
 static_assert(Sampler<diffpir<identity>, archetype_run>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

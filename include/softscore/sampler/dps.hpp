@@ -6,26 +6,27 @@
 #include <vector>
 
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/operator/identity.hpp>
 #include <softscore/sampler/ddpm.hpp>
 #include <softscore/sampler/inverse_problem.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// How far `dps` goes along the gradient: a fixed zeta; zeta over the distance |y - A h| of each image, as its authors
 /// do; or zeta times what the score of N(y; A h, sigma_y^2 I) moves in the step.
 enum class dps_scale { constant, residual, likelihood };
 
-/// Diffusion posterior sampling (EQUATIONS R12; 002 Alg 1; Chung et al. 2023): steps by `rule`, then x_s -= zeta_t grad
-/// |y - A h(x_t)|^2, where the gradient in x_t is -2 J^T A^T (y - A h). It takes x_0 given x_t for a single point,
-/// therefore trusts y too much, and is biased even with an exact estimate. The last step returns h with the same
-/// correction.
+/// Diffusion posterior sampling (Chung et al. 2023, Algorithm 1): steps by `rule`, then x_s -= zeta_t grad |y - A
+/// h(x_t)|^2, where the gradient in x_t is -2 J^T A^T (y - A h). It takes x_0 given x_t for a single point, therefore
+/// trusts y too much, and is biased even with an exact estimate. The last step returns h with the same correction.
 template <class Op, OneEvaluationRule Rule = ddpm>
 class dps {
  public:
   static constexpr int order = 1, evaluations_per_step = 1;
-  static constexpr bool needs_score = true, needs_scalar_signal = NeedsScalarSignal<Rule>, needs_pullback = true;
+  static constexpr bool needs_score = true, needs_pullback = true, handles_last_step = true;
+  using steps_by = Rule;
 
   double zeta{1.0};
   dps_scale scale{dps_scale::residual};
@@ -65,7 +66,7 @@ class dps {
                              ? zeta * detail::score_share(run.corruption(), rule_, at) / (how_.sigma * how_.sigma)
                              : 2.0 * zeta;
     for (double& e : memory.each) e = scale == dps_scale::residual ? (e > 0.0 ? share / std::sqrt(e) : 0.0) : share;
-    rule_.step(run, memory.of_rule, at, x, h);
+    take_step(rule_, run, memory.of_rule, at, x, h);
     be.combine(x, term{1.0, x}, term{each_of(memory.each), rest});
   }
 
@@ -76,4 +77,4 @@ class dps {
 };
 static_assert(Sampler<dps<identity>, archetype_run>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -10,12 +10,14 @@
 #include <vector>
 
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/core/time_grid.hpp>
 #include <softscore/sampler/concept.hpp>
 #include <softscore/sampler/sampling_run.hpp>
+#include <softscore/sampler/take_step.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// Where sampling starts: x at the grid's first time, the xi in it, and which images of the run these are.
 template <class Be, class T>
@@ -70,7 +72,7 @@ void require_falling_noise(const C& corruption, const time_grid& grid) {
       const diffusion_time t = i < grid.steps() ? grid[i].t : grid.end();
       const double at = corruption.level_at(t).value;
       bool sound = std::isfinite(at);
-      if constexpr (ScalarSignal<C> && !NeedsDerivative<S>)
+      if constexpr (ScalarSignal<C> && !Needs<S, needs::derivative>)
         sound = sound || std::isfinite(corruption.signal_gain(t));
       else if constexpr (DifferentiableScalarSignal<C> && !DividesByGain<S>)
         sound = sound || std::isfinite(corruption.signal_gain_rate(t));
@@ -105,27 +107,10 @@ drawn<Be, T> drive(Be& be, const S& sampler, const C& corruption, const D& denoi
   static_assert(Backend<Be, T>, "softscore: the first argument is not a backend for this element type");
   static_assert(Corruption<C, Be, T>, "softscore: this type is not a corruption on this backend");
   static_assert(Denoiser<D, Be, T>, "softscore: this type is not a denoiser on this backend");
-  static_assert(!NeedsScore<S> || HasScore<run_type>,
-                "softscore: this sampler needs a score, and this corruption has none, for its noise is not normal");
-  static_assert(
-      !NeedsScalarSignal<S> || HasScalarSignal<run_type>,
-      "softscore: this sampler needs a signal that is a number times the image, and this corruption's is not");
-  static_assert(!NeedsBackground<S> || HasBackground<run_type>,
-                "softscore: this sampler needs to know the background, and this corruption declares none");
-  static_assert(!NeedsPullback<S> || CanPullBack<run_type>,
-                "softscore: this sampler needs the denoiser's pullback, and this denoiser has none");
-  static_assert(!NeedsDerivative<S> || HasDerivative<run_type>,
-                "softscore: this sampler needs the corruption's derivative in time, and its operator or its schedule "
-                "has none");
-  static_assert(
-      !NeedsDensity<S> || HasDensity<run_type>,
-      "softscore: this sampler needs the density of the corrupted images, and this denoiser does not know it");
-  static_assert(!NeedsSvd<S> || HasModes<run_type>,
-                "softscore: this sampler needs the singular values of the corruption's operator, and it has none");
-  static_assert(!NeedsLearnedVariance<S> || HasLearnedVariance<run_type>,
-                "softscore: this sampler needs a denoiser that learned the variance of a step, and this one did not");
-  if constexpr (Backend<Be, T> && Corruption<C, Be, T> && Denoiser<D, Be, T> && NeedsAreMet<S, run_type>) {
-    static_assert(Sampler<S, run_type>, "softscore: this type is not a sampler: it lacks order, start or step");
+  if constexpr (Backend<Be, T> && Corruption<C, Be, T> && Denoiser<D, Be, T>) {
+    detail::require_needs<S, run_type>(needs::all{});
+    static_assert(!NeedsAreMet<S, run_type> || Sampler<S, run_type>,
+                  "softscore: this type is not a sampler: it lacks order, start or step");
     if constexpr (Sampler<S, run_type>) {
       detail::require_falling_noise<S>(corruption, grid);
       if constexpr (StatesLeastSteps<S>)
@@ -137,9 +122,7 @@ drawn<Be, T> drive(Be& be, const S& sampler, const C& corruption, const D& denoi
       const auto x = from.x.view();
       require(x.extent().images == from.images.count && from.xi.view().extent() == x.extent(),
               "images of the start point", from.images.count, "the images in its x and its xi");
-      if constexpr (requires {
-                      { denoiser.image() } -> std::convertible_to<shape>;
-                    })
+      if constexpr (KnowsImage<D>)
         require(x.extent().with_images(1) == denoiser.image().with_images(1), "shape of the start point's x",
                 x.extent(), "that of the denoiser's images");
       detail::require_finite<Be, T>(be, x, "size of x in the start point");
@@ -155,7 +138,7 @@ drawn<Be, T> drive(Be& be, const S& sampler, const C& corruption, const D& denoi
         run.estimate(at.t, x, h);
         if (!detail::goes_on(observer, sampling_progress<Be, T>{be, at, x, h, run.nfe(), 0, x.extent().images}))
           return {std::move(from.x), run.nfe(), true};
-        sampler.step(run, state, at, x, h);
+        take_step(sampler, run, state, at, x, h);
         if constexpr (GathersWork<Be>) be.flush();
       }
       return {std::move(from.x), run.nfe(), false};
@@ -174,4 +157,4 @@ start_point<Be, T> draw_start(Be& be, const C& corruption, const time_grid& grid
   return from;
 }
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -2,21 +2,22 @@
 
 #include <utility>
 
+#include <softscore/core/config.hpp>
 #include <softscore/operator/identity.hpp>
 #include <softscore/sampler/ddim.hpp>
 #include <softscore/sampler/inverse_problem.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// Makes every estimate agree with a measurement y = A x_0: h' = h + A^+ (y - A h) keeps of h only what A does not see,
-/// then steps by `rule` with h' (Wang, Yu and Zhang, "Zero-Shot Image Restoration Using Denoising Diffusion Null-Space
-/// Model", 2022, Alg 1; the measurement is EQUATIONS F10). The noise of y stays in the image. The pseudo-inverse is
-/// found by conjugate gradients, so any operator serves. The last step returns h'.
+/// then steps by `rule` with h' (Wang et al. 2022, Algorithm 1). The noise of y stays in the image. The pseudo-inverse
+/// is found by conjugate gradients, so any operator serves. The last step returns h'.
 template <class Op, OneEvaluationRule Rule = ddim>
 class projection {
  public:
   static constexpr int order = 1, evaluations_per_step = 1;
-  static constexpr bool needs_score = true, needs_scalar_signal = NeedsScalarSignal<Rule>;
+  static constexpr bool needs_score = true, handles_last_step = true;
+  using steps_by = Rule;
 
   /// Throws `error` for a measurement of a negative level or sigma.
   projection(measurement<Op> how, observation y, Rule rule = {})
@@ -42,7 +43,7 @@ class projection {
     detail::compare(run, how_, h, memory.measured);
     memory.inverse.solve(run.on(), how_, 0.0, rest, rest);
     run.on().combine(rest, term{1.0, h}, term{1.0, rest});
-    rule_.step(run, memory.of_rule, at, x, rest);
+    take_step(rule_, run, memory.of_rule, at, x, rest);
   }
 
  private:
@@ -52,4 +53,4 @@ class projection {
 };
 static_assert(Sampler<projection<identity>, archetype_run>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

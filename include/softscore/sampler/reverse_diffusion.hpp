@@ -4,14 +4,14 @@
 #include <utility>
 
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/sampler/archetype.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
-/// The predictor of score-based diffusion, for C = a I (EQUATIONS R8; 002 Alg 2, 3): with g = a_t / a_s and v =
-/// sigma_t^2
-/// - g^2 sigma_s^2, the noise added from s to t, x_s = (2 - g) x_t + v score + sqrt(v) z. Under VP g = sqrt(1 - beta)
-/// and v = beta; under VE, where g = 1, it is `momentum`.
+/// The predictor of score-based diffusion, for C = a I (Song et al. 2021, Algorithms 2 and 3): with g = a_t / a_s and v
+/// = sigma_t^2 - g^2 sigma_s^2, the noise added from s to t, x_s = (2 - g) x_t + v score + sqrt(v) z. Under VP g =
+/// sqrt(1 - beta) and v = beta; under VE, where g = 1, it is `momentum`.
 struct reverse_diffusion {
   static constexpr int order = 1, evaluations_per_step = 1;
   static constexpr bool needs_score = true, needs_scalar_signal = true;
@@ -29,10 +29,6 @@ struct reverse_diffusion {
   template <class R>
   void step(R& run, scratch<R>& memory, const step_at& at, view_in<R> x, view_in<R> h) const {
     auto& be = run.on();
-    if (at.last()) {
-      be.combine(x, term{1.0, h});
-      return;
-    }
     const auto& c = run.corruption();
     const double a_t = c.signal_gain(at.t), sigma_t = c.sigma(at.t), sigma_s = c.sigma(at.s);
     const double g = a_t / c.signal_gain(at.s);
@@ -44,4 +40,4 @@ struct reverse_diffusion {
 };
 static_assert(Sampler<reverse_diffusion, archetype_run>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

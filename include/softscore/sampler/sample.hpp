@@ -6,11 +6,12 @@
 #include <utility>
 #include <vector>
 
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/core/xtensor.hpp>
 #include <softscore/sampler/drive.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// What `sample` may be told.
 struct sample_options {
@@ -24,7 +25,7 @@ struct sample_options {
 /// the images of the batches that were not begun are 0.
 template <class T>
 struct sample_result {
-  xt::xtensor<T, 4> images;
+  row_major_tensor<T> images;
   std::size_t nfe{};
   bool stopped{};
 };
@@ -66,4 +67,4 @@ sample_result<T> sample(Be& be, const S& sampler, const C& corruption, const D& 
                    std::forward<Observer>(observer));
 }
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -12,12 +12,12 @@
 #include <softscore/corruption/start_law.hpp>
 #include <softscore/data/loader.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
-/// Fits 001's start law: one colour per image, drawn from a normal law with independent channels that has the mean and
-/// the deviation of the images' mean colours, fills the image (EQUATIONS F11; 001 App. D). Uses at most the first
-/// `most` images, read in the range that the model sees. It is not the law of a blur that pads with zeros (EQUATIONS
-/// D2): `fit_start` fits that one. Throws `error` for fewer than two images.
+/// Fits the start law of Daras et al. 2022: one colour per image, drawn from a normal law with independent channels
+/// that has the mean and the deviation of the images' mean colours, fills the image (Appendix D). Uses at most the
+/// first `most` images, read in the range that the model sees. It is not the law of a blur that pads with zeros:
+/// `fit_start` fits that one. Throws `error` for fewer than two images.
 template <class = when_called>
 fitted_start fit_colour_start(view<const float, host_space> images, pixel_scale pixels = {}, std::size_t most = 10000) {
   const std::size_t count = std::min(most, images.extent().images);
@@ -49,4 +49,4 @@ fitted_start fit_colour_start(view<const float, host_space> images, pixel_scale 
   return fitted_start{std::move(mean), std::move(deviations), std::move(modes)};
 }
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -11,12 +11,13 @@
 #include <vector>
 
 #include <softscore/backend/operations.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/data/labelled_images.hpp>
 #include <softscore/nn/concept.hpp>
 #include <softscore/train/checkpoint.hpp>
 #include <softscore/train/trainer.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// What an observer of training sees after every step.
 struct training_progress {
@@ -190,4 +191,4 @@ training_result train(Be& be, D&& denoiser, const C& corruption, O objective, co
     return {};
 }
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -11,6 +11,7 @@
 
 #include <softscore/core/checked_size.hpp>
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/core/host_array.hpp>
 #include <softscore/data/staged_batches.hpp>
@@ -22,7 +23,7 @@
 #include <softscore/optim/warm_up.hpp>
 #include <softscore/train/options.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// Everything that training carries from one step to the next: with it and the options, the rest of a run has the same
 /// bits whether or not it was interrupted here.
@@ -127,7 +128,7 @@ class trainer {
   }
 
   /// The mean loss over `images` with one fixed draw of time and noise per image, the same at every call, under the
-  /// averaged parameters where there are any (EQUATIONS section B). Each image counts once. Throws `error` if there are
+  /// averaged parameters where there are any. Each image counts once. Throws `error` if there are
   /// none, if they are of another shape than the training images, and if the loss is not finite.
   double test(view<const float, host_space> images) {
     const std::size_t count = images.extent().images;
@@ -320,4 +321,4 @@ class trainer {
   training_state history_;  // losses and test losses only; the arrays above hold the rest
 };
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

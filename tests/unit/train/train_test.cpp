@@ -157,6 +157,7 @@ TEST_CASE("An observer stops training after the step, and what was done is saved
   CHECK(safetensors_file{saved.checkpoint}.tensor<float>("losses").size() == 6);
 }
 
+// The defaults are those of Knottenbelt n.d. for DDPM; times are drawn as in Ho et al. 2020.
 TEST_CASE("Options that cannot be right are refused before any work") {
   serial_backend be;
   auto denoiser = small();

@@ -17,9 +17,10 @@
 #include <softscore/backend/cuda/tape.hpp>
 #include <softscore/backend/cuda/tasks.hpp>
 #include <softscore/core/checked_size.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// The verbs on a device: every one of them notes a kernel on a tape, which hands them over when a result is asked for,
 /// when `flush` is called, or when it is full. `Device` is what launches, copies and waits: `cuda_device` in
@@ -245,4 +246,4 @@ class device_backend {
   device_array<detail::measured, Device> measured_;
 };
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

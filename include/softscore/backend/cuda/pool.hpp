@@ -8,10 +8,11 @@
 #include <vector>
 
 #include <softscore/core/checked_size.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/shape.hpp>
 #include <softscore/core/view.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// Memory of a device, which the host may not touch.
 struct cuda_space {
@@ -99,4 +100,4 @@ class device_array {
   shape extent_{0, 0, 0, 0};
 };
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI
