@@ -13,34 +13,36 @@ template <class Be, class S, class C, class D, class T>
 constexpr bool in_order() {
   if constexpr (Corruption<S, Be, T>) {
     static_assert(!Corruption<S, Be, T>,
-                  "softscore: the second argument is a corruption, but it must be the sampler; the corruption is the "
-                  "third");
+                  "softscore: this type is not a sampler, but a corruption: the sampler is the second argument, the "
+                  "corruption the third");
     return false;
   } else if constexpr (Denoiser<S, Be, T>) {
     static_assert(!Denoiser<S, Be, T>,
-                  "softscore: the second argument is a denoiser, but it must be the sampler; the denoiser is the "
-                  "fourth");
+                  "softscore: this type is not a sampler, but a denoiser: the sampler is the second argument, the "
+                  "denoiser the fourth");
     return false;
   } else if constexpr (Denoiser<C, Be, T>) {
     static_assert(!Denoiser<C, Be, T>,
-                  "softscore: the third argument is a denoiser, but it must be the corruption; the denoiser is the "
-                  "fourth");
+                  "softscore: this type is not a corruption on this backend, but a denoiser: the corruption is the "
+                  "third argument, the denoiser the fourth");
     return false;
   } else if constexpr (StatesOrder<C>) {
     static_assert(!StatesOrder<C>,
-                  "softscore: the third argument is a sampler, but it must be the corruption; the sampler is the "
-                  "second");
+                  "softscore: this type is not a corruption on this backend, but a sampler: the corruption is the "
+                  "third argument, the sampler the second");
     return false;
   } else if constexpr (Corruption<D, Be, T>) {
     static_assert(!Corruption<D, Be, T>,
-                  "softscore: the fourth argument is a corruption, but it must be the denoiser; the corruption is the "
-                  "third");
+                  "softscore: this type is not a denoiser on this backend, but a corruption: the denoiser is the "
+                  "fourth argument, the corruption the third");
+    return false;
+  } else if constexpr (StatesOrder<D>) {
+    static_assert(!StatesOrder<D>,
+                  "softscore: this type is not a denoiser on this backend, but a sampler: the denoiser is the fourth "
+                  "argument, the sampler the second");
     return false;
   } else {
-    static_assert(
-        !StatesOrder<D>,
-        "softscore: the fourth argument is a sampler, but it must be the denoiser; the sampler is the second");
-    return !StatesOrder<D>;
+    return true;
   }
 }
 
