@@ -145,6 +145,7 @@ time_grid grid_of_noise(const C& corruption, std::span<const double> sigma_over_
     const double least = corruption.log_snr(diffusion_time{1.0});
     if (std::abs(lambda - least) <= 1e-12 * (1.0 + std::abs(least))) lambda = least;
     times.push_back(corruption.time_of_log_snr(lambda).value);
+    require(times.back() > 0.0, "ratio of noise to signal", ratio, "above that of time 0, where the grid ends");
   }
   times.push_back(0.0);
   return time_grid{std::move(times)};

@@ -45,7 +45,8 @@ struct row_moments {
       mean += rows.middleRows(r, std::min(block, rows.rows() - r)).template cast<Real>().colwise().sum().transpose();
     }
     mean /= static_cast<double>(rows.rows());
-    scatter = Eigen::MatrixX<Real>::Zero(rows.cols(), rows.cols());
+    scatter = matrix_of<Eigen::MatrixX<Real>>("a covariance", rows.cols(), rows.cols());
+    scatter.setZero();
     row_matrix<Real> centred;
     for (Eigen::Index r = 0; r < rows.rows(); r += block) {
       centred = rows.middleRows(r, std::min(block, rows.rows() - r)).template cast<Real>();
@@ -147,7 +148,7 @@ row_matrix<Real> project(const principal_components& components, view<T, host_sp
   const row_matrix<Real> modes = as_matrix<Real>(components.modes.data(), components.count(), d);
   const Eigen::RowVectorX<Real> mean = as_matrix<Real>(components.mean.data(), 1, d).row(0);
   const auto rows = as_matrix(images);
-  row_matrix<Real> coordinates(eigen_index(n), eigen_index(components.count()));
+  auto coordinates = matrix_of<row_matrix<Real>>("coordinates", eigen_index(n), eigen_index(components.count()));
   constexpr Eigen::Index block = 256;
   row_matrix<Real> centred;
   for (Eigen::Index r = 0; r < rows.rows(); r += block) {

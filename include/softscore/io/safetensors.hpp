@@ -7,7 +7,6 @@
 #include <cstdint>
 #include <cstring>
 #include <filesystem>
-#include <limits>
 #include <map>
 #include <optional>
 #include <set>
@@ -18,6 +17,7 @@
 #include <utility>
 #include <vector>
 
+#include <softscore/core/checked_size.hpp>
 #include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/io/atomic_file.hpp>
@@ -253,14 +253,8 @@ class safetensors_header_reader : public json_handler {
                    "at bytes " + std::to_string(entry.begin) + " to " + std::to_string(entry.end),
                    "inside the " + std::to_string(data_size) + " bytes of data");
       const std::size_t size = tensor_type_size(entry.type);
-      std::size_t bytes = std::max<std::size_t>(size, 1);
-      bool fits = true;
-      const bool none = std::find(entry.extent.begin(), entry.extent.end(), 0u) != entry.extent.end();
-      for (const std::size_t n : entry.extent) {
-        if (!none && n > std::numeric_limits<std::size_t>::max() / bytes) fits = false;
-        if (fits) bytes *= n;
-      }
-      require_file(size == 0 || (fits && bytes == entry.end - entry.begin), path_, subject,
+      const auto count = size == 0 ? std::nullopt : product_within(entry.extent, data_size / size);
+      require_file(size == 0 || (count && *count * size == entry.end - entry.begin), path_, subject,
                    std::to_string(entry.end - entry.begin) + " bytes long",
                    "as long as " + entry.type + " " + shape_text(entry.extent) + " asks for");
       order.push_back(&each);

@@ -5,7 +5,6 @@
 
 #include <softscore/backend/concept.hpp>
 #include <softscore/backend/run_tasks.hpp>
-#include <softscore/core/checked_size.hpp>
 #include <softscore/core/cmath.hpp>
 #include <softscore/core/config.hpp>
 #include <softscore/core/eigen.hpp>
@@ -52,9 +51,7 @@ row_matrix<T> squared_distances_on(Threads& threads, const Eigen::Ref<const row_
   };
   if (!of_b.allFinite()) refuse();
   constexpr T lost = T{0x1p-7};  // seven bits
-  const std::size_t bytes = product_of("number of bytes of the costs", {static_cast<std::size_t>(x.rows()),
-                                                                        static_cast<std::size_t>(y.rows()), sizeof(T)});
-  row_matrix<T> cost = with_memory("the costs", bytes, [&] { return row_matrix<T>(x.rows(), y.rows()); });
+  auto cost = matrix_of<row_matrix<T>>("a matrix of costs", x.rows(), y.rows());
   // Every block packs the second cloud anew: with 256 rows the matrix took a sixth longer.
   each_block(threads, x.rows(), 512, [&](Eigen::Index, Eigen::Index first, Eigen::Index count) {
     const row_matrix<T> a = x.middleRows(first, count).rowwise() - middle;

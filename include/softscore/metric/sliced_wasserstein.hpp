@@ -57,7 +57,8 @@ double sliced_wasserstein(const row_matrix<T>& x, const row_matrix<T>& y, std::s
   detail::require_finite_rows(x, "point", "the first cloud");
   detail::require_finite_rows(y, "point", "the second cloud");
   const Eigen::Index d = x.cols();
-  row_matrix<T> along{d, eigen_index(directions)};
+  require(directions <= most_bytes / sizeof(T), "directions", directions, "no more than fit into memory");
+  auto along = matrix_of<row_matrix<T>>("directions", d, eigen_index(directions));
   for (std::size_t k = 0; k < directions; ++k) {
     const noise_key key{.seed = seed, .stream = noise_stream::user};
     Eigen::VectorXd direction{d};
