@@ -66,7 +66,7 @@ class cosine_beta : public beta_table {
     };
     std::vector<double> all(steps);
     for (std::size_t i = 1; i <= steps; ++i)
-      all[i - 1] = std::min(cap, -std::expm1(-2.0 * (level_of(i) - level_of(i - 1))));
+      all[i - 1] = (std::min)(cap, -std::expm1(-2.0 * (level_of(i) - level_of(i - 1))));
     return all;
   }
 };

@@ -217,7 +217,7 @@ class safetensors_header_reader : public json_handler {
       bool fits = true;
       const bool none = std::find(entry.extent.begin(), entry.extent.end(), 0u) != entry.extent.end();
       for (const std::size_t n : entry.extent) {
-        if (!none && n > std::numeric_limits<std::size_t>::max() / bytes) fits = false;
+        if (!none && n > (std::numeric_limits<std::size_t>::max)() / bytes) fits = false;
         if (fits) bytes *= n;
       }
       require_file(fits && bytes == entry.end - entry.begin, path_, subject,
@@ -262,7 +262,7 @@ class basic_safetensors_file {
     detail::require_file(bytes_.size() >= 8, path_, "the size", bytes_.size(), "at least 8 bytes");
     std::uint64_t length = 0;
     std::memcpy(&length, bytes_.data(), 8);
-    detail::require_file(length <= std::min(longest_header, bytes_.size() - 8), path_, "the length of the header",
+    detail::require_file(length <= (std::min)(longest_header, bytes_.size() - 8), path_, "the length of the header",
                          length, "at most 100000000 and no more than the file has");
     data_at_ = 8 + static_cast<std::size_t>(length);
     const std::string_view text{reinterpret_cast<const char*>(bytes_.data()) + 8, static_cast<std::size_t>(length)};

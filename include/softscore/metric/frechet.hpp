@@ -94,7 +94,7 @@ Real frechet_distance(const row_matrix<Real>& a, const row_matrix<Real>& b) {
   require(a.cols() == b.cols(), "the number of features of the second set", b.cols(), "that of the first");
   require(a.rows() >= 2, "the number of samples of the first set", a.rows(), "at least 2");
   require(b.rows() >= 2, "the number of samples of the second set", b.rows(), "at least 2");
-  if (std::max(a.rows(), b.rows()) > a.cols()) return frechet_distance(moments_of(a), moments_of(b));
+  if ((std::max)(a.rows(), b.rows()) > a.cols()) return frechet_distance(moments_of(a), moments_of(b));
   const Eigen::VectorX<Real> mean_a = a.colwise().mean(), mean_b = b.colwise().mean();
   const row_matrix<Real> centred_a = a.rowwise() - mean_a.transpose(), centred_b = b.rowwise() - mean_b.transpose();
   const auto less_a = static_cast<Real>(a.rows() - 1), less_b = static_cast<Real>(b.rows() - 1);

@@ -61,7 +61,7 @@ class sinkhorn_rounds {
         f_{cost.rows()},
         g_{cost.cols()},
         // At most 16 blocks, of 2^16 elements or more.
-        length_{std::max((cost.rows() + 15) / 16, (Eigen::Index{1} << 16) / cost.cols() + 1)},
+        length_{(std::max)((cost.rows() + 15) / 16, (Eigen::Index{1} << 16) / cost.cols() + 1)},
         partial_{cost.cols(), (cost.rows() + length_ - 1) / length_} {
     // First potentials for which every row and column of the kernel has an entry exp(0).
     f_ = cost.rowwise().minCoeff().template cast<double>();
@@ -105,7 +105,7 @@ class sinkhorn_rounds {
       sums.setZero();
       constexpr Eigen::Index together = 4;  // rows that stay in the cache for both products
       for (Eigen::Index i = first; i < first + count; i += together) {
-        const Eigen::Index some = std::min(together, first + count - i);
+        const Eigen::Index some = (std::min)(together, first + count - i);
         const auto rows = kernel_.middleRows(i, some);
         auto u = u_.segment(i, some);
         u.noalias() = rows * v_;
@@ -161,7 +161,7 @@ sinkhorn_result sinkhorn_on(Threads& threads, const row_matrix<T>& cost, const E
           "that of the cost's rows");
   require(cost.cols() >= 1 && b.size() == cost.cols(), "the number of column weights", b.size(),
           "that of the cost's columns");
-  require(a.minCoeff() > 0.0 && b.minCoeff() > 0.0, "the smallest weight", std::min(a.minCoeff(), b.minCoeff()),
+  require(a.minCoeff() > 0.0 && b.minCoeff() > 0.0, "the smallest weight", (std::min)(a.minCoeff(), b.minCoeff()),
           "above 0");
   require(std::abs(a.sum() - 1.0) < 1e-9 && std::abs(b.sum() - 1.0) < 1e-9, "the sum of the weights", a.sum(), "1");
   require(cost.allFinite(), "the cost", "not finite", "finite everywhere");

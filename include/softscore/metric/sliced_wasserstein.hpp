@@ -18,7 +18,7 @@ namespace softscore {
 /// quantiles. Exact, also for sets of different sizes. Throws `error` if one is empty.
 template <class = when_called>
 double wasserstein_of_numbers(std::vector<double> x, std::vector<double> y) {
-  require(!x.empty() && !y.empty(), "the number of points", std::min(x.size(), y.size()), "at least 1");
+  require(!x.empty() && !y.empty(), "the number of points", (std::min)(x.size(), y.size()), "at least 1");
   std::sort(x.begin(), x.end());
   std::sort(y.begin(), y.end());
   const auto n = static_cast<double>(x.size()), m = static_cast<double>(y.size());
@@ -26,7 +26,7 @@ double wasserstein_of_numbers(std::vector<double> x, std::vector<double> y) {
   for (std::size_t i = 0, j = 0; i < x.size() && j < y.size();) {
     // Both quantiles are constant until the nearer of their next jumps, (i + 1) / n or (j + 1) / m.
     const std::size_t of_x = (i + 1) * y.size(), of_y = (j + 1) * x.size();
-    const double next = static_cast<double>(std::min(of_x, of_y)) / (n * m);
+    const double next = static_cast<double>((std::min)(of_x, of_y)) / (n * m);
     sum += (next - at) * (x[i] - y[j]) * (x[i] - y[j]);
     at = next;
     i += of_x <= of_y ? 1 : 0;

@@ -40,7 +40,7 @@ sample_result<T> sample(Be& be, const S& sampler, const C& corruption, const D& 
   sample_result<T> result{make_tensor<T>(image.with_images(options.images)), 0, false};
   result.images.fill(T{});
   for (std::size_t done = 0; done < options.images && !result.stopped; done += options.batch) {
-    const batch part{options.first + done, std::min(options.batch, options.images - done)};
+    const batch part{options.first + done, (std::min)(options.batch, options.images - done)};
     const auto of_all = [&](sampling_progress<Be, T> progress) {
       progress.done = done;
       progress.images = options.images;
@@ -49,7 +49,7 @@ sample_result<T> sample(Be& be, const S& sampler, const C& corruption, const D& 
     auto one = drive(be, sampler, corruption, denoiser, grid,
                      draw_start<T>(be, corruption, grid, image, part, options.seed), options.seed, of_all);
     be.download(view_of<Be, const T>(one.x.view()), result.images.data() + done * image.per_image());
-    result.nfe = std::max(result.nfe, one.nfe);
+    result.nfe = (std::max)(result.nfe, one.nfe);
     result.stopped = one.stopped;
   }
   return result;

@@ -68,7 +68,7 @@ class corrupted_clouds {
       if (!pairs_.contains({from, to}) && (missing.empty() || missing.back() != to)) missing.push_back(to);
     }
     for (std::size_t done = 0; done < missing.size();) {
-      const std::size_t part = std::min(missing.size() - done, kept_ - 1);
+      const std::size_t part = (std::min)(missing.size() - done, kept_ - 1);
       transport(from, {missing.data() + done, part});
       done += part;
     }

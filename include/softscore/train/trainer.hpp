@@ -130,7 +130,7 @@ class trainer {
     const std::size_t count = images.extent().images;
     double sum = 0.0;
     for (std::size_t first = 0; first < count; first += extent_.images) {
-      const std::size_t part = std::min(extent_.images, count - first);
+      const std::size_t part = (std::min)(extent_.images, count - first);
       const auto staged = batches_.borrow(part);
       for (std::size_t i = 0; i < staged.size(); ++i)
         staged[i] = options_.pixels.gain * images.images(first, part)[i] + options_.pixels.offset;
@@ -252,7 +252,7 @@ class trainer {
   // An average that starts from untrained weights would carry them for long, so its memory grows with the steps.
   double average_keep(std::uint64_t count) const {
     const auto n = static_cast<double>(count);
-    return std::min(options_.average, (1.0 + n) / (10.0 + n));
+    return (std::min)(options_.average, (1.0 + n) / (10.0 + n));
   }
 
   [[noreturn]] void refuse(const char* what, double value, std::size_t number) const {
