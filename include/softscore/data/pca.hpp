@@ -42,14 +42,14 @@ struct row_moments {
     constexpr Eigen::Index block = 256;
     mean = Eigen::VectorX<Real>::Zero(rows.cols());
     for (Eigen::Index r = 0; r < rows.rows(); r += block) {
-      mean += rows.middleRows(r, std::min(block, rows.rows() - r)).template cast<Real>().colwise().sum().transpose();
+      mean += rows.middleRows(r, (std::min)(block, rows.rows() - r)).template cast<Real>().colwise().sum().transpose();
     }
     mean /= static_cast<double>(rows.rows());
     scatter = matrix_of<Eigen::MatrixX<Real>>("a covariance", rows.cols(), rows.cols());
     scatter.setZero();
     row_matrix<Real> centred;
     for (Eigen::Index r = 0; r < rows.rows(); r += block) {
-      centred = rows.middleRows(r, std::min(block, rows.rows() - r)).template cast<Real>();
+      centred = rows.middleRows(r, (std::min)(block, rows.rows() - r)).template cast<Real>();
       centred.rowwise() -= mean.transpose();
       scatter.template selfadjointView<Eigen::Lower>().rankUpdate(centred.transpose());
     }
@@ -89,14 +89,14 @@ template <class T, std::floating_point Real = double>
 principal_components fit_principal_components(view<T, host_space> images, std::size_t count) {
   const std::size_t n = images.extent().images, d = images.extent().per_image();
   require(n >= 2, "the number of images to fit components to", n, "at least 2");
-  require(count >= 1 && count <= std::min(n - 1, d), "the number of principal components", count,
+  require(count >= 1 && count <= (std::min)(n - 1, d), "the number of principal components", count,
           "positive, below the number of images and at most the number of pixels");
   principal_components result;
   result.modes = vector_of<double>("elements of the principal components", {count, d});
   result.deviations.resize(count);
   auto modes = as_matrix<Real>(result.modes.data(), count, d);
   const auto divisor = static_cast<Real>(n - 1);
-  const auto deviation = [&](Real eigenvalue) { return std::sqrt(std::max(eigenvalue, Real{0}) / divisor); };
+  const auto deviation = [&](Real eigenvalue) { return std::sqrt((std::max)(eigenvalue, Real{0}) / divisor); };
   const auto keep_mean = [&](const Eigen::VectorX<Real>& mean) {
     result.mean.assign(mean.data(), mean.data() + mean.size());
   };
@@ -152,7 +152,7 @@ row_matrix<Real> project(const principal_components& components, view<T, host_sp
   constexpr Eigen::Index block = 256;
   row_matrix<Real> centred;
   for (Eigen::Index r = 0; r < rows.rows(); r += block) {
-    const auto length = std::min(block, rows.rows() - r);
+    const auto length = (std::min)(block, rows.rows() - r);
     centred = rows.middleRows(r, length).template cast<Real>();
     centred.rowwise() -= mean;
     coordinates.middleRows(r, length) = centred * modes.transpose();

@@ -148,7 +148,7 @@ class dynamic_thresholding {
     const std::size_t elements = out.extent().per_image();
     for (std::size_t i = 0; i < out.extent().images; ++i) {
       for (std::size_t k = 0; k < elements; ++k) ws.sorted[k] = std::abs(ws.host[i * elements + k]);
-      ws.shrink[i] = 1.0 / std::max(1.0, percentile_of(ws.sorted));
+      ws.shrink[i] = 1.0 / (std::max)(1.0, percentile_of(ws.sorted));
     }
     be.combine(out, term<T, typename Be::space>{each_of(ws.shrink), out});
     be.for_each(clip_and_return{range_}, out);

@@ -189,7 +189,7 @@ image_batch read_npy(const std::filesystem::path& path) {
   const std::size_t sides[] = {extent.images, extent.channels, extent.height, extent.width};
   const bool empty = std::find(std::begin(sides), std::end(sides), 0u) != std::end(sides);
   // The sides of an empty array must fit together, too: others multiply only some of them.
-  const std::size_t most = empty ? std::numeric_limits<std::size_t>::max() / 8 : content;
+  const std::size_t most = empty ? (std::numeric_limits<std::size_t>::max)() / 8 : content;
   std::size_t counts[] = {1, 1, 1, 1};
   std::transform(std::begin(sides), std::end(sides), std::begin(counts), [](auto n) { return n > 0 ? n : 1; });
   const auto expected = product_within(counts, most / type.size);

@@ -297,11 +297,11 @@ class basic_safetensors_file {
     detail::require_file(bytes_.size() >= 8, path_, "the size", bytes_.size(), "at least 8 bytes");
     std::uint64_t length = 0;
     std::memcpy(&length, bytes_.data(), 8);
-    detail::require_file(length <= std::min(longest_header, bytes_.size() - 8), path_, "the length of the header",
+    detail::require_file(length <= (std::min)(longest_header, bytes_.size() - 8), path_, "the length of the header",
                          length, "at most 100000000 and no more than the file has");
     data_at_ = 8 + static_cast<std::size_t>(length);
     const std::string_view text{reinterpret_cast<const char*>(bytes_.data()) + 8, static_cast<std::size_t>(length)};
-    const auto start = std::min(text.find_first_not_of(" \t\n\r"), text.size());
+    const auto start = (std::min)(text.find_first_not_of(" \t\n\r"), text.size());
     detail::require_file(text.substr(start).starts_with('{'), path_, "the header", "not JSON",
                          "one that begins with '{'");
     detail::safetensors_header_reader<Encoding>{path_, header_}.read(text, bytes_.size() - data_at_);

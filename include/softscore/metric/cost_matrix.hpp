@@ -28,7 +28,7 @@ template <class Threads, class Body>
 void each_block(Threads& threads, Eigen::Index rows, Eigen::Index length, const Body& body) {
   threads.parallel(static_cast<std::size_t>((rows + length - 1) / length), [&](std::size_t block) {
     const Eigen::Index first = eigen_index(block) * length;
-    body(eigen_index(block), first, std::min(length, rows - first));
+    body(eigen_index(block), first, (std::min)(length, rows - first));
   });
 }
 

@@ -34,7 +34,7 @@ double wasserstein_of_numbers(std::vector<double> x, std::vector<double> y) {
   for (std::size_t i = 0, j = 0; i < x.size() && j < y.size();) {
     // Both quantiles are constant until the nearer of their next jumps, (i + 1) / n or (j + 1) / m.
     const std::size_t of_x = (i + 1) * y.size(), of_y = (j + 1) * x.size();
-    const double next = static_cast<double>(std::min(of_x, of_y)) / (n * m);
+    const double next = static_cast<double>((std::min)(of_x, of_y)) / (n * m);
     sum += (next - at) * (x[i] - y[j]) * (x[i] - y[j]);
     at = next;
     i += of_x <= of_y ? 1 : 0;

@@ -67,7 +67,7 @@ class digit_cnn_workspace {
       const shape s = conv.sizes.output(most.images);
       blocks_.push_back({conv2d<Be, T>{be, conv, most.images, scratch_}, layer_norm_gelu<Be, T>{be, norm, most.images},
                          be.template make<T>(s), be.template make<T>(s), s});
-      widest = std::max(widest, s.channels);
+      widest = (std::max)(widest, s.channels);
     }
     for (int k = 0; k < 2; ++k)
       gradients_.push_back(be.template make<T>({most.images, widest, most.height, most.width}));

@@ -73,7 +73,7 @@ sample_summary sample(Be& be, const S& sampler, const C& corruption, const D& de
         std::fill(out.begin() + static_cast<std::ptrdiff_t>(done * each), out.end(), T{});
         break;
       }
-      const batch part{options.first + done, std::min(options.batch, options.images - done)};
+      const batch part{options.first + done, (std::min)(options.batch, options.images - done)};
       const auto of_all = [&](sampling_progress<Be, T> progress) {
         progress.done = done;
         progress.images = options.images;
@@ -82,7 +82,7 @@ sample_summary sample(Be& be, const S& sampler, const C& corruption, const D& de
       auto one = drive(be, sampler, corruption, denoiser, grid,
                        draw_start<T>(be, corruption, grid, image, part, options.seed), options.seed, of_all);
       be.download(view_of<Be, const T>(one.x.view()), out.data() + done * each);
-      summary.nfe = std::max(summary.nfe, one.nfe);
+      summary.nfe = (std::max)(summary.nfe, one.nfe);
       summary.stopped = one.stopped;
     }
   }

@@ -72,7 +72,7 @@ class corrupted_clouds {
       if (!pairs_.contains({from, to}) && (missing.empty() || missing.back() != to)) missing.push_back(to);
     }
     for (std::size_t done = 0; done < missing.size();) {
-      const std::size_t part = std::min(missing.size() - done, kept_ - 1);
+      const std::size_t part = (std::min)(missing.size() - done, kept_ - 1);
       transport(from, {missing.data() + done, part});
       done += part;
     }
@@ -106,7 +106,7 @@ class corrupted_clouds {
     for (std::size_t j = 0; j < levels.size(); ++j) {
       pairs_[{k, levels[j]}] = std::sqrt(found[j].cost);
       if (!found[j].converged) ++unfinished_;
-      marginal_error_ = std::max(marginal_error_, found[j].marginal_error);
+      marginal_error_ = (std::max)(marginal_error_, found[j].marginal_error);
     }
   }
 

@@ -66,7 +66,7 @@ searched_levels search_levels(Be& be, const Op& op, view<const float, host_space
   const auto row = [&](std::size_t k, std::size_t first, std::size_t count, double* out) {
     clouds(k, first, count, out);
     progress.pairs = clouds.pairs();
-    progress.width = std::max(progress.width, first + count - 1 - k);
+    progress.width = (std::max)(progress.width, first + count - 1 - k);
     progress.candidate = k;
     report();
   };
