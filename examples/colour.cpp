@@ -1,6 +1,7 @@
 // Soft diffusion on colour images: a blur and a little noise, trained on CIFAR-10's binary files, or without them on
 // digits in random colours. It draws twice from the same network, once from the start law that is fitted to blurred
-// images and once from 001's single random colour (EQUATIONS D2), and writes both as pictures beside the data.
+// images and once from the single random colour of Daras et al. 2022, Appendix D, and writes both as pictures beside
+// the data.
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
@@ -47,6 +48,7 @@ data_set read(const std::string& folder, std::size_t images) {
   }
   labelled_images training, test;
   for (const auto& file : std::filesystem::directory_iterator{folder}) {
+    if (file.is_directory()) continue;
     const std::string name = file.path().filename().string();
     if (name.starts_with("data_batch_1.bin")) training = read_cifar10(file.path());
     if (name.starts_with("test_batch")) test = read_cifar10(file.path());
@@ -76,7 +78,7 @@ void run(const options& chosen) {
 
   tbb_backend backend;
   const gaussian_blur blur{.half_width = 32};
-  const two_stage schedule{.level_max = 18.0};  // 001's largest blur for this size
+  const two_stage schedule{.level_max = 18.0};  // the largest blur of Daras et al. 2022 for this size
   const corruption blurring{blur, schedule};
   residual_denoiser denoiser{digit_cnn{chosen.widths, image}};
   const training_options training{.epochs = chosen.epochs,

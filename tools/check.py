@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The checks of ./dev check: one line each, and the reasons below a line that fails.
 
-usage: check.py [--list] [NAMES...]      all checks, or those named
+usage: check.py [--list] [NAMES...]      all checks but the long ones, or those named
 """
 import concurrent.futures
 import os
@@ -17,6 +17,8 @@ INCLUDE = ROOT / "include"
 JOBS = os.cpu_count() or 1
 # Lowest first: a room includes only itself and rooms before it.
 ROOMS = ("core io backend operator corruption denoiser objective sampler nn optim data metric schedule train").split()
+# What comes before a room, or a header, and stays out of it all the same: training does not know its own judges.
+APART_FROM = {"train/": {"metric"}, "metric/elbo.hpp": {"data", "sampler"}}
 WARNINGS = "-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Werror".split()
 FLAGS = ["-std=c++20", f"-I{INCLUDE}", "-isystem", "/usr/include/eigen3"]
 # Programs that use every room; between them they instantiate most of the library.
@@ -95,6 +97,9 @@ def rooms():
             if not found[2].startswith("softscore/"):
                 continue
             room = found[2].split("/")[1]
+            if any(room in rooms and short(path).startswith("include/softscore/" + these)
+                   for these, rooms in APART_FROM.items()):
+                complaints.append(f"{short(path)}:{number} includes {found[2]}, which it stays apart from")
             if room not in ROOMS or ROOMS.index(room) > ROOMS.index(parts[0]):
                 complaints.append(f"{short(path)}:{number} is in {parts[0]} and includes {found[2]} from above it")
     return complaints
@@ -126,6 +131,37 @@ def shims():
     return complaints
 
 
+def namespaces():
+    """headers open the namespace of the instruction set; what lies outside is marked as shared and always inlined"""
+    inside = re.compile(r"^(?:inline )?namespace softscore::inline SOFTSCORE_ABI\b")
+    # Functions of a shared block, by the start of a line that declares one; what is deleted, defaulted or a friend
+    # declared elsewhere has no code of ours.
+    function = re.compile(r"^\s*(?:template.*>\s*)?(?:SOFTSCORE_HD |friend |constexpr |explicit |inline |static )+\w.*\)(?: const)?.*[{;]\s*$")
+    only_named = re.compile(r"^\s*friend .*\);$")
+    complaints = []
+    for path in tracked("include/softscore/*"):
+        block = None
+        text = path.read_text()
+        if "SOFTSCORE_ABI" in text and path.name != "config.hpp" and "#include <softscore/core/config.hpp>" not in text:
+            complaints.append(f"{short(path)} opens SOFTSCORE_ABI and does not include <softscore/core/config.hpp>")
+        for number, line in lines_of(path):
+            if re.match(r"^(inline )?namespace softscore\b", line):
+                block = "inside" if inside.match(line) else "shared" if line == "namespace softscore {  // shared" else None
+                if block is None:
+                    complaints.append(f"{short(path)}:{number} opens neither softscore::inline SOFTSCORE_ABI nor a block "
+                                      "marked // shared")
+            elif block == "shared" and function.match(line) and "SOFTSCORE_SHARED" not in line and not only_named.match(line):
+                complaints.append(f"{short(path)}:{number} declares a shared function without SOFTSCORE_SHARED")
+    return complaints
+
+
+def abi():
+    """files compiled with unlike flags in one program: all pairs of compilers, instruction sets and strengths (half an hour)"""
+    result = run([sys.executable, ROOT / "tools/abi.py"])
+    print(result.stdout)
+    return result.stdout.splitlines() if result.returncode else []
+
+
 def paths():
     """no tracked file names a place on somebody's machine"""
     pattern = re.compile(rb"(?<![\w.])/(?:home|root|work|Users|mnt)/\w")
@@ -146,7 +182,7 @@ def documents():
 
 
 def equations():
-    """the equation map and the code name each other, and every file in it exists"""
+    """the equation map and the code cite the same sources, and every file in it exists"""
     result = run([sys.executable, ROOT / "tools/equations.py"])
     return result.stdout.splitlines() if result.returncode else []
 
@@ -212,11 +248,13 @@ def tidy():
     return in_parallel(one, [ROOT / name for name in TIDY if (ROOT / name).exists()])
 
 
-CHECKS = [format, rooms, raw, shims, paths, documents, equations, concepts, umbrella, headers_gcc, headers_clang, tidy]
+CHECKS = [format, rooms, raw, shims, namespaces, paths, documents, equations, concepts, umbrella, headers_gcc, headers_clang, tidy]
+# Long ones, run only when named.
+ON_REQUEST = [abi]
 
 
 def main(arguments):
-    known = {check.__name__: check for check in CHECKS}
+    known = {check.__name__: check for check in CHECKS + ON_REQUEST}
     if arguments == ["--list"]:
         for name, check in known.items():
             print(f"{name:14} {check.__doc__}")
@@ -226,7 +264,8 @@ def main(arguments):
         print(f"check.py: there is no check \"{unknown[0]}\"; there are {', '.join(known)}", file=sys.stderr)
         return 2
     failed = 0
-    for name in arguments or known:
+    names = arguments or [check.__name__ for check in CHECKS]
+    for name in names:
         start = time.monotonic()
         try:
             complaints = known[name]()
@@ -239,7 +278,7 @@ def main(arguments):
         for complaint in complaints or []:
             print("      " + complaint.replace("\n", "\n      "), flush=True)
         failed += bool(complaints)
-    print(f"{len(arguments or known) - failed} checks passed, {failed} failed")
+    print(f"{len(names) - failed} checks passed, {failed} failed")
     return 1 if failed else 0
 
 

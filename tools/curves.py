@@ -15,7 +15,7 @@ PICTURE = ROOT / "docs" / "images" / "loss-curves.svg"
 # What is drawn: the file, the words beside it, its colour.
 LINES = [("pytorch-ddpm", "PyTorch 2.15", "#8a8a8a"), ("ddpm", "softscore", "#1f6feb"),
          ("ddpm-large", "softscore, large network", "#c2410c")]
-REPORTED = [("000 reports, small", 0.021), ("large", 0.0185)]
+REPORTED = [("Knottenbelt n.d., small", 0.021), ("large", 0.0185)]
 
 
 def take(name, path):

@@ -13,8 +13,11 @@ void catch_interrupts() {
   struct sigaction action{};
   action.sa_handler = [](int) { asked_to_stop = 1; };
   action.sa_flags = static_cast<int>(SA_RESETHAND) | SA_RESTART;
-  sigaction(SIGINT, &action, nullptr);
-  sigaction(SIGTERM, &action, nullptr);
+  for (const int number : {SIGINT, SIGTERM}) {
+    struct sigaction before{};
+    // Who ignores a signal, as a shell does for what runs in its background, wants it ignored.
+    if (sigaction(number, nullptr, &before) == 0 && before.sa_handler != SIG_IGN) sigaction(number, &action, nullptr);
+  }
 }
 
 bool interrupted() { return asked_to_stop != 0; }

@@ -5,6 +5,7 @@
 namespace digits {
 
 /// From now on Ctrl-C and SIGTERM ask for a stop after the step at hand; a second one ends the program at once.
+/// Signals that were ignored when the program started stay ignored.
 void catch_interrupts();
 bool interrupted();
 

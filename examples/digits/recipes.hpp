@@ -25,9 +25,9 @@
 
 #include "model.hpp"
 
-// A recipe is four choices: a corruption, what the network predicts, what training minimises, and how one samples.
-// The numbers are those of EQUATIONS.md, but for the steps of the soft recipes' samplers and the mask's `ahead`
-// (decision 8); an image of another side than MNIST's 28 scales what is in pixels.
+// A recipe is four choices: a corruption, what the network predicts, what training minimises, and how one samples. Most
+// numbers are those of the papers that each recipe cites. The steps of the soft recipes' samplers are our own, and so
+// is the mask's `ahead` (docs/decisions/0008). An image of another side than MNIST's 28 scales what is in pixels.
 namespace digits {
 
 /// The schedule of the soft recipes: their own, or one that a search found and a file holds.
@@ -71,7 +71,7 @@ struct soft_or_naive {
   }
 };
 
-/// Noise alone, as in DDPM (EQUATIONS S1, L4, T1, R1).
+/// Noise alone, as in DDPM (Ho et al. 2020), with the training of Knottenbelt n.d., Section 1.
 struct ddpm_recipe {
   static constexpr std::string_view name = "ddpm", about = "noise alone, predicted by the network";
   static constexpr std::string_view sampler = "ddpm";
@@ -95,7 +95,8 @@ struct ddpm_recipe {
   }
 };
 
-/// Cold diffusion: an eraser head zig-zags over the image and leaves a random background (EQUATIONS F8, L6, T1, R10).
+/// Cold diffusion: an eraser head zig-zags over the image and leaves a random background (Knottenbelt n.d., Section 2;
+/// Bansal et al. 2022).
 struct eraser_recipe {
   static constexpr std::string_view name = "eraser", about = "an eraser that leaves a random background, no noise";
   static constexpr std::string_view sampler = "cold";
@@ -116,7 +117,7 @@ struct eraser_recipe {
   static softscore::training_options training() { return {.times = {100}, .pixels = {1.0f, -0.5f}}; }
 };
 
-/// What the two soft recipes share (EQUATIONS L2, T2, D13).
+/// What the two soft recipes share (Daras et al. 2022, Eq. 12 and Appendix D).
 struct soft_recipe {
   static constexpr std::string_view sampler = "momentum";
   static constexpr std::size_t steps = 200;
@@ -132,8 +133,8 @@ struct soft_recipe {
   static softscore::training_options training() { return {.clip_norm = 1.0, .warm_up = 500, .average = 0.999}; }
 };
 
-/// Soft diffusion under blur and noise (EQUATIONS F6, S4, D2, D13). What is left of an image at time 1 is not nothing,
-/// so sampling starts from a law that is fitted to blurred training images.
+/// Soft diffusion under blur and noise (Daras et al. 2022). What is left of an image at time 1 is not nothing, so
+/// sampling starts from a law that is fitted to blurred training images.
 struct blur_recipe : soft_recipe {
   static constexpr std::string_view name = "blur", about = "a little noise, then blur until nothing is left to see";
   static constexpr double ahead = 0.1;
@@ -146,7 +147,7 @@ struct blur_recipe : soft_recipe {
   }
 };
 
-/// Soft diffusion under a mask that closes and noise (EQUATIONS F7, S4, D6, D13).
+/// Soft diffusion under a mask that closes and noise (Daras et al. 2022, Appendix G).
 struct mask_recipe : soft_recipe {
   static constexpr std::string_view name = "mask", about = "a little noise, then a square window that closes";
   static constexpr bool fits_start = false;

@@ -9,8 +9,8 @@
 namespace digits {
 
 /// How far sets of images are from the test images, by the Frechet distance in the leading principal components of the
-/// training images (EQUATIONS M1). Each set has `count` images. The components are fitted to the training images that
-/// are not held out; those that are were chosen at random.
+/// training images (Heusel et al. 2017 take features of a network instead). Each set has `count` images. The components
+/// are fitted to the training images that are not held out; those that are were chosen at random.
 struct frechet_scores {
   double images{};    ///< of the images asked about
   double held_out{};  ///< of as many training images: what a perfect model would get

@@ -32,8 +32,8 @@ struct run_settings {
 /// The loss of a soft recipe. Throws `error` in which `where` names the flag or file unless it is "soft" or "naive".
 std::string parse_objective(std::string_view where, const std::string& text);
 
-/// Channels of the blocks of a network: "small" and "large" are EQUATIONS N1's, and "8,16,8" gives them one by one.
-/// `where` names the flag or file in the sentence of the `error` that it throws.
+/// Channels of the blocks of a network: "small" and "large" are those of Knottenbelt n.d., and "8,16,8" gives them one
+/// by one. `where` names the flag or file in the sentence of the `error` that it throws.
 std::vector<std::size_t> parse_widths(std::string_view where, const std::string& text);
 std::string widths_text(const std::vector<std::size_t>& widths);
 

@@ -90,7 +90,8 @@ void search(const settings& s, const Op& op, const std::vector<double>& levels, 
 int main(int count, char** arguments) try {
   settings s;
   CLI::App app{
-      "Searches a Wasserstein schedule (001, App. C) and writes FILE.json, FILE.png and the baseline's\n"
+      "Searches a Wasserstein schedule (Daras et al. 2022, Appendix C) and writes FILE.json, FILE.png and the "
+      "baseline's\n"
       "FILE-baseline.json."};
   app.add_option("--recipe", s.recipe, "blur or mask (blur)");
   app.add_option("--data", s.data, "folder of MNIST's four IDX files (built-in stroke digits)");

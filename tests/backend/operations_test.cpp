@@ -1,5 +1,5 @@
 // Every operation of networks on every backend: gradients against finite differences, and the fast versions in float
-// against the serial ones in double.
+// (Lavin and Gray 2016) against the serial ones in double.
 #include "catch.hpp"
 
 #include <algorithm>

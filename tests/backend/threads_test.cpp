@@ -15,6 +15,7 @@
 #include <oneapi/tbb/task_arena.h>
 
 #include <softscore/backend/tbb/backend.hpp>
+#include <softscore/sampling.hpp>
 
 using namespace softscore;
 
@@ -108,4 +109,46 @@ TEST_CASE("what is soon done is done by the caller", "[backend]") {
   bool same = true;
   for (std::size_t i = 0; i < 784; ++i) same = same && many.view().image(100)[i] == one.view()[i];
   CHECK(same);
+}
+
+TEST_CASE("calls inside the tasks of an arena do not disturb each other", "[backend]") {
+  // A time for each image, so that the loops refer to numbers of the call. While a thread waits for the loops of one
+  // call it takes up another, if the loops run in the arena of the tasks: one that is smaller than the machine, or the
+  // backend's own.
+  const corruption c{motion_blur{30}, variance_exploding{.sigma_min = 0.1, .sigma_max = 2, .level_max = 6}};
+  const std::size_t count = 120;
+  const auto corrupted = [&](tbb_backend& be, std::size_t k) {
+    const shape extent{6 + k % 13, 1, 40, 40};
+    auto x = be.make<float>(extent), xi = be.make<float>(extent), out = be.make<float>(extent);
+    be.normal(noise_key{k}, batch{0, extent.images}, x.view());
+    std::vector<diffusion_time> times(extent.images);
+    for (std::size_t i = 0; i < times.size(); ++i)
+      times[i].value = static_cast<double>(i + 1) / static_cast<double>(times.size() + 1 + k % 3);
+    c.corrupt<tbb_backend, float>(be, each_of(times), x.view(), xi.view(), out.view());
+    std::vector<float> values(extent.size());
+    be.download(out.view(), values.data());
+    return values;
+  };
+  tbb_backend one{1};
+  std::vector<std::vector<float>> want(count), got(count);
+  for (std::size_t k = 0; k < count; ++k) want[k] = corrupted(one, k);
+
+  const auto each_task = [&](tbb_backend& be) {
+    tbb::parallel_for(std::size_t{0}, count, [&](std::size_t k) { got[k] = corrupted(be, k); });
+  };
+  const std::size_t cores = std::max(1u, std::thread::hardware_concurrency());
+  for (const int threads : {2, 4}) {
+    tbb_backend be{std::max(cores, static_cast<std::size_t>(threads))};
+    tbb::task_arena arena{threads};
+    for (int round = 0; round < 2; ++round) {
+      arena.execute([&] { each_task(be); });
+      CHECK((got == want));
+      got.assign(count, {});
+      be.parallel(2, [&](std::size_t half) {
+        if (half == 0) each_task(be);
+      });
+      CHECK((got == want));
+      got.assign(count, {});
+    }
+  }
 }

@@ -76,6 +76,20 @@ TEST_CASE("Two runs do not share a folder, and one that is at work is not distur
   CHECK((checkpoint_of(folder) == checkpoint_of(whole)));
 }
 
+TEST_CASE("A signal that was ignored when a run began stays ignored") {
+  const int number = GENERATE(SIGINT, SIGTERM);
+  const temporary_folder whole, folder;
+  REQUIRE(digits(small_run("mask", whole, {"--epochs", "60"})).code == 0);
+  process run{digits_command(small_run("mask", folder, {"--epochs", "60"})), "", number};
+  while (!std::filesystem::exists(folder / "checkpoint.safetensors"))
+    std::this_thread::sleep_for(std::chrono::milliseconds{1});
+  run.send(number);
+  const auto end = run.wait();
+  INFO(end.err);
+  CHECK(end.code == 0);
+  CHECK((checkpoint_of(folder) == checkpoint_of(whole)));
+}
+
 TEST_CASE("A run that was stopped politely says how to go on, and more epochs continue the same run") {
   const temporary_folder whole, folder;
   REQUIRE(digits(small_run("mask", whole, {"--epochs", "60"})).code == 0);

@@ -34,7 +34,7 @@ constexpr bool falls(const table& abar) {
   return true;
 }
 
-// S1's abar_1000.
+// abar_1000 of the linear table of Ho et al. 2020.
 constexpr auto linear = products_of([](std::size_t i) { return softscore::linear_beta::rule(i, steps, 1e-4, 0.02); });
 static_assert(falls(linear) && linear[1] == 0.9999);
 static_assert(linear[steps] > 4.035829765e-5 && linear[steps] < 4.035829766e-5);

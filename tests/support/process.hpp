@@ -22,7 +22,8 @@ struct ending {
 /// it before it ends.
 class process {
  public:
-  explicit process(const std::vector<std::string>& command, const std::string& out = "") {
+  /// Standard output goes to the file `out` if one is given; the program starts with `ignored` ignored if it is not 0.
+  explicit process(const std::vector<std::string>& command, const std::string& out = "", int ignored = 0) {
     const std::string to = out.empty() ? (files_ / "out").string() : out;
     const std::string complaints = (files_ / "err").string();
     std::vector<char*> arguments;
@@ -31,6 +32,7 @@ class process {
     id_ = ::fork();
     if (id_ < 0) throw std::runtime_error("no process");
     if (id_ == 0) {
+      if (ignored != 0) ::signal(ignored, SIG_IGN);
       ::dup2(::open(to.c_str(), O_WRONLY | O_CREAT, 0666), STDOUT_FILENO);
       ::dup2(::open(complaints.c_str(), O_WRONLY | O_CREAT, 0666), STDERR_FILENO);
       ::execv(arguments[0], arguments.data());

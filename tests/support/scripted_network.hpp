@@ -20,6 +20,7 @@ class scripted_network {
   std::span<float> mutable_parameters() { return parameters_; }
   void set_parameters(std::span<const float> values) { parameters_.assign(values.begin(), values.end()); }
   void initialise(std::uint64_t) { parameters_ = {0.5f, 0.25f, -0.125f}; }
+  bool initialised() const { return true; }
   std::uint64_t stamp() const { return 0; }
 
   template <class A>
@@ -32,8 +33,8 @@ class scripted_network {
     return memory<softscore::array_of<Be, T>>{be.template make<T>(most), std::vector<double>(most.images)};
   }
 
-  template <class Be, class T, class Space, class M>
-  void evaluate(Be& be, softscore::per_image<softscore::diffusion_time> times, softscore::view<const T, Space> x,
+  template <class Be, class T, class Space, class M, class Time>
+  void evaluate(Be& be, softscore::per_image<Time> times, softscore::view<const T, Space> x,
                 softscore::view<T, Space> out, M& ws) const {
     const auto kept = ws.x.view().images(0, x.extent().images);
     be.combine(kept, softscore::term<T, Space>{1.0, x});

@@ -2,10 +2,9 @@
 
 #include <cmath>
 #include <cstddef>
-#include <span>
-#include <vector>
 
 #include <softscore/core/config.hpp>
+#include <softscore/core/pooled_array.hpp>
 #include <softscore/denoiser/concept.hpp>
 
 /// A denoiser of fixed memory for tests of samplers: h = 0.6 x + 0.2 tanh(x) cos(t), element by element.
@@ -25,11 +24,9 @@ struct steady_denoiser {
       be.for_each(body{std::cos(q.times[0].value)}, out, x);
       return;
     }
-    thread_local std::vector<softscore::level> times;
-    times.resize(x.extent().images);
+    softscore::detail::pooled_array<softscore::level> times{x.extent().images};
     for (std::size_t i = 0; i < times.size(); ++i) times[i].value = q.times[i].value;
-    be.each_pixel(timed_body{}, softscore::per_image<softscore::level>{std::span<const softscore::level>{times}}, x,
-                  out);
+    be.each_pixel(timed_body{}, softscore::each_of(times), x, out);
   }
   template <class Be, class T, class Space>
   void pullback(Be& be, const softscore::question&, softscore::view<const T, Space> v, softscore::view<T, Space> out,

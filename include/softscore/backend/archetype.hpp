@@ -3,8 +3,9 @@
 #include <type_traits>
 
 #include <softscore/backend/concept.hpp>
+#include <softscore/core/config.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// A backend that exists in declarations only. Its space is not the host's, so a model that passes a `static_assert`
 /// against it uses nothing but the verbs and touches no element.
@@ -42,4 +43,4 @@ struct archetype_backend {
 };
 static_assert(Backend<archetype_backend, float> && Backend<archetype_backend, double>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -2,8 +2,9 @@
 
 #include <softscore/backend/archetype.hpp>
 #include <softscore/backend/operations.hpp>
+#include <softscore/core/config.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 // The operations of the archetype, in declarations only, so that networks can be checked against it too.
 struct archetype_plan {};
@@ -42,4 +43,4 @@ void gelu_backward(archetype_backend&, Views...);
 
 static_assert(NetworkBackend<archetype_backend, float> && NetworkBackend<archetype_backend, double>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -3,7 +3,7 @@
 #include <softscore/core/cmath.hpp>
 #include <softscore/core/config.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// GELU(z) = z P(Z <= z) for a standard normal Z, by the error function (PyTorch's default, not the tanh form).
 struct gelu {
@@ -37,4 +37,4 @@ struct gelu_backward_body {
   }
 };
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

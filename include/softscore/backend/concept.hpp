@@ -13,7 +13,7 @@
 #include <softscore/core/shape.hpp>
 #include <softscore/core/view.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// The element types that the library computes in.
 template <class T>
@@ -175,4 +175,4 @@ concept TrainsTogether = requires(Be& be, view_of<Be, float> array, double numbe
 template <class Be>
 concept HostBackend = Be::space::host && requires(Be& be) { be.parallel(std::size_t{}, detail::task_probe{}); };
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -2,10 +2,11 @@
 
 #include <cstddef>
 
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/core/shape.hpp>
 
-namespace softscore {
+namespace softscore {  // shared
 
 /// A 'same' convolution: an odd square kernel with its centre on every `stride`-th row and column of the image, from
 /// the first on, and zeros outside the image. With stride 1 the output is as high and as wide as the input. `images` is
@@ -13,17 +14,23 @@ namespace softscore {
 struct conv2d_shape {
   std::size_t images{}, in_channels{}, out_channels{}, height{}, width{}, kernel{}, stride{1};
 
-  constexpr shape input(std::size_t count) const { return {count, in_channels, height, width}; }
-  constexpr shape output(std::size_t count) const { return {count, out_channels, out_height(), out_width()}; }
-  constexpr std::size_t out_height() const { return (height + stride - 1) / stride; }
-  constexpr std::size_t out_width() const { return (width + stride - 1) / stride; }
+  SOFTSCORE_SHARED constexpr shape input(std::size_t count) const { return {count, in_channels, height, width}; }
+  SOFTSCORE_SHARED constexpr shape output(std::size_t count) const {
+    return {count, out_channels, out_height(), out_width()};
+  }
+  SOFTSCORE_SHARED constexpr std::size_t out_height() const { return (height + stride - 1) / stride; }
+  SOFTSCORE_SHARED constexpr std::size_t out_width() const { return (width + stride - 1) / stride; }
   /// PyTorch's order: out, in, row, column.
-  constexpr shape weight() const { return {out_channels, in_channels, kernel, kernel}; }
+  SOFTSCORE_SHARED constexpr shape weight() const { return {out_channels, in_channels, kernel, kernel}; }
   /// Rows and columns of zeros around the image.
-  constexpr std::size_t radius() const { return kernel / 2; }
+  SOFTSCORE_SHARED constexpr std::size_t radius() const { return kernel / 2; }
   /// Weights of one output channel: PyTorch's fan-in.
-  constexpr std::size_t fan_in() const { return in_channels * kernel * kernel; }
+  SOFTSCORE_SHARED constexpr std::size_t fan_in() const { return in_channels * kernel * kernel; }
 };
+
+}  // namespace softscore
+
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// Throws `error` unless the sizes and the stride are positive and the kernel is odd.
 inline void require_valid(const conv2d_shape& s) {
@@ -36,4 +43,4 @@ inline void require_valid(const conv2d_shape& s) {
   require(s.stride > 0, "stride", s.stride, "at least 1");
 }
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

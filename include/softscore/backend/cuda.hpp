@@ -11,9 +11,10 @@
 #include <softscore/backend/cuda/layer_norm_gelu.hpp>
 #include <softscore/backend/cuda/linear.hpp>
 #include <softscore/backend/operations.hpp>
+#include <softscore/core/config.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 static_assert(NetworkBackend<cuda_backend, float> && NetworkBackend<cuda_backend, double>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -9,9 +9,10 @@
 #include <softscore/backend/concept.hpp>
 #include <softscore/backend/run_tasks.hpp>
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/host_array.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// The backend's verbs for arrays in host memory, over one primitive of `Derived`: `parallel(count, body)`. Each image,
 /// or each fixed block of elements, is one task, and nothing is summed across tasks, so the bits do not depend on how
@@ -151,4 +152,4 @@ class host_verbs {
   }
 };
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -5,8 +5,9 @@
 
 #include <softscore/backend/concept.hpp>
 #include <softscore/backend/conv2d_shape.hpp>
+#include <softscore/core/config.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 // The heavy operations of networks are free functions that take the backend first; each backend has its own overloads.
 // Where an array may be empty, an empty view means "not wanted".
@@ -62,4 +63,4 @@ template <class Be, class T>
 concept NetworkBackend = Backend<Be, T> && OrdersChannels<Be, T> && Convolves2d<Be, T> && NormalisesLayers<Be, T> &&
                          MultipliesMatrices<Be, T>;
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

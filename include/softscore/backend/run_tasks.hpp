@@ -2,7 +2,9 @@
 
 #include <cstddef>
 
-namespace softscore::detail {
+#include <softscore/core/config.hpp>
+
+namespace softscore::inline SOFTSCORE_ABI::detail {
 
 // Calls body(i) for i = first .. last - 1. There is one copy of its machine code, whoever calls it: a compiler may fuse
 // a * b + c * d into one rounding on either side, and copies made for several callers would then differ in the last
@@ -17,4 +19,4 @@ void run_tasks(const Body& body, std::size_t first, std::size_t last) {
   for (std::size_t i = first; i < last; ++i) body(i);
 }
 
-}  // namespace softscore::detail
+}  // namespace softscore::inline SOFTSCORE_ABI::detail

@@ -3,9 +3,10 @@
 #include <algorithm>
 #include <cstddef>
 
+#include <softscore/core/config.hpp>
 #include <softscore/core/shape.hpp>
 
-namespace softscore::detail {
+namespace softscore::inline SOFTSCORE_ABI::detail {
 
 // out(y, x) = sum over |i| <= half of kernel[|i|] in(y + i, x), zero outside: whole rows at a time, so that the inner
 // loop runs over neighbours in memory. Rows height x width; in and out do not overlap.
@@ -45,4 +46,4 @@ void correlate_separably(const double* kernel, std::size_t half, const shape& s,
   }
 }
 
-}  // namespace softscore::detail
+}  // namespace softscore::inline SOFTSCORE_ABI::detail

@@ -7,9 +7,10 @@
 #include <softscore/backend/serial/layer_norm_gelu.hpp>
 #include <softscore/backend/serial/layout.hpp>
 #include <softscore/backend/serial/linear.hpp>
+#include <softscore/core/config.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 static_assert(NetworkBackend<serial_backend, float> && NetworkBackend<serial_backend, double>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -7,9 +7,10 @@
 #include <softscore/backend/tbb/layer_norm_gelu.hpp>
 #include <softscore/backend/tbb/layout.hpp>
 #include <softscore/backend/tbb/linear.hpp>
+#include <softscore/core/config.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 static_assert(NetworkBackend<tbb_backend, float> && NetworkBackend<tbb_backend, double>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -1,6 +1,41 @@
 #pragma once
 
-namespace softscore {
+// Under these options a compiler takes every number for finite, so the checks that promise finite results vanish, or
+// adds in any order, so that the bits of noise and sums depend on it.
+#if defined(__FAST_MATH__) || (defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__) || defined(__ASSOCIATIVE_MATH__)
+#error "softscore checks that numbers are finite and keeps the order of sums: compile without -ffast-math, -Ofast, \
+-ffinite-math-only, -fassociative-math and -funsafe-math-optimizations, or add -fno-fast-math behind them"
+#endif
+
+// The instruction set that this file is compiled for, as the name of an inline namespace around everything whose code
+// depends on it. Files of one program that are compiled with unlike flags thus have functions and classes of their own
+// instead of one copy that the linker picks, and handing an object of one to the other does not link (decision 0036).
+#if defined(__AVX512F__)
+#define SOFTSCORE_ABI_VECTORS avx512
+#elif defined(__AVX2__)
+#define SOFTSCORE_ABI_VECTORS avx2
+#elif defined(__AVX__)
+#define SOFTSCORE_ABI_VECTORS avx
+#elif defined(__SSE2__)
+#define SOFTSCORE_ABI_VECTORS sse2
+#else
+#define SOFTSCORE_ABI_VECTORS plain
+#endif
+#if defined(__FMA__)
+#define SOFTSCORE_ABI_FUSED fma
+#else
+#define SOFTSCORE_ABI_FUSED no_fma
+#endif
+#define SOFTSCORE_ABI_JOINED(vectors, fused) v0_##vectors##_##fused
+#define SOFTSCORE_ABI_NAME(vectors, fused) SOFTSCORE_ABI_JOINED(vectors, fused)
+/// The inline namespace of this file: its version, then the instruction set, as in `v0_avx2_fma`.
+#define SOFTSCORE_ABI SOFTSCORE_ABI_NAME(SOFTSCORE_ABI_VECTORS, SOFTSCORE_ABI_FUSED)
+
+/// Marks the functions of types that lie outside that namespace, so that files of unlike flags can share them: always
+/// inlined, no compiled copy of one file is left for the linker to give to another.
+#define SOFTSCORE_SHARED [[gnu::always_inline]]
+
+namespace softscore {  // shared
 
 /// The template parameter of a function that needs none: with it only programs that call the function compile what it
 /// does. It pays where that instantiates much, as a vector of something new or a sort does (decision 0031).

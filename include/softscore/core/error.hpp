@@ -1,25 +1,32 @@
 #pragma once
 
-#include <sstream>
 #include <stdexcept>
 #include <string>
 #include <string_view>
 
-namespace softscore {
+#include <softscore/core/config.hpp>
+#include <softscore/core/number_text.hpp>
+
+namespace softscore {  // shared
 
 /// The one exception of the library. `what()` is a single sentence that names the argument or file, its value, and
-/// the rule that the value breaks.
-class error : public std::runtime_error {
+/// the rule that the value breaks. It can be caught across libraries compiled with hidden visibility.
+class [[gnu::visibility("default")]] error : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
 };
 
-/// Throws `error` with the sentence "<argument> is <value>, but it must be <rule>".
+}  // namespace softscore
+
+namespace softscore::inline SOFTSCORE_ABI {
+
+/// Throws `error` with the sentence "<argument> is <value>, but it must be <rule>". A number has as many digits as tell
+/// it from every other, and no locale changes it.
 template <class Value>
 [[noreturn]] void reject(std::string_view argument, const Value& value, std::string_view rule) {
-  std::ostringstream sentence;
-  sentence << argument << " is " << value << ", but it must be " << rule;
-  throw error(sentence.str());
+  std::string sentence{argument};
+  ((sentence += " is ") += detail::shown(value)) += ", but it must be ";
+  throw error(sentence += rule);
 }
 
 /// Returns when `holds`; otherwise `reject(argument, value, rule)`.
@@ -28,4 +35,4 @@ constexpr void require(bool holds, std::string_view argument, const Value& value
   if (!holds) reject(argument, value, rule);
 }
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -12,10 +12,12 @@
 #include <sys/mman.h>
 #endif
 
+#include <softscore/core/checked_size.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/shape.hpp>
 #include <softscore/core/view.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// Keeps the blocks of host memory that arrays give back and hands them out again, so that after the first step of a
 /// run nothing reaches the heap. Safe to use from several threads.
@@ -93,10 +95,12 @@ class host_array {
   static_assert(std::is_trivially_copyable_v<T>);
 
   host_array() = default;
+  /// Throws `error` for an extent of more bytes than there can be, and where there is no memory for them.
   explicit host_array(shape extent, std::shared_ptr<memory_pool> pool = std::make_shared<memory_pool>())
-      : data_{nullptr, release{std::move(pool), extent.size() * sizeof(T)}}, extent_{extent} {
+      : data_{nullptr, release{std::move(pool), bytes_of<T>(extent)}}, extent_{extent} {
     if (extent.size() == 0) return;
-    data_.reset(static_cast<T*>(data_.get_deleter().pool->take(extent.size() * sizeof(T))));
+    const release& owner = data_.get_deleter();
+    data_.reset(static_cast<T*>(with_memory("an array", owner.bytes, [&] { return owner.pool->take(owner.bytes); })));
     std::uninitialized_fill_n(data_.get(), extent.size(), T{});
   }
 
@@ -114,4 +118,4 @@ class host_array {
   shape extent_{0, 0, 0, 0};
 };
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

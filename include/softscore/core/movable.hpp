@@ -2,7 +2,9 @@
 
 #include <type_traits>
 
-namespace softscore {
+#include <softscore/core/config.hpp>
+
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// An object that can be moved, at its making and later. `std::movable` asks besides for swapping and for what an
 /// assignment returns, and instantiates a hundred classes for each type that it is asked about.
@@ -12,4 +14,4 @@ concept Movable = !std::is_reference_v<T> && requires(T& from, T& to) {
   to = static_cast<T&&>(from);
 };
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

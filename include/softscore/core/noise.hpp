@@ -9,7 +9,7 @@
 #include <softscore/core/config.hpp>
 #include <softscore/core/philox.hpp>
 
-namespace softscore {
+namespace softscore {  // shared
 
 /// What a stream of random numbers is for. Streams never share a word.
 enum class noise_stream : std::uint8_t {
@@ -40,6 +40,10 @@ struct batch {
   std::uint64_t first{};
   std::size_t count{};
 };
+
+}  // namespace softscore
+
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// Four uniform words: those of elements 4 `block` to 4 `block` + 3 of the image.
 SOFTSCORE_HD constexpr std::array<std::uint32_t, 4> random_words(const noise_key& key, std::uint64_t image,
@@ -148,4 +152,4 @@ SOFTSCORE_HD inline std::array<float, 4> normals(const noise_key& key, std::uint
   return z;
 }
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -3,26 +3,28 @@
 #include <cstddef>
 #include <span>
 
-namespace softscore {
+#include <softscore/core/config.hpp>
+
+namespace softscore {  // shared
 
 template <class T>
 class per_image;
 
 /// One value per image: those of a vector, an array or a span, which must outlive the result.
 template <class Values>
-constexpr per_image<typename Values::value_type> each_of(const Values& values);
+SOFTSCORE_SHARED constexpr per_image<typename Values::value_type> each_of(const Values& values);
 
 /// One value for a whole batch (sampling) or one value per image (training). It refers to the values of the second
 /// kind and does not own them.
 template <class T>
 class per_image {
  public:
-  constexpr per_image(T one) : one_{one} {}
-  constexpr explicit per_image(std::span<const T> each) : each_{each.data()} {}
+  SOFTSCORE_SHARED constexpr per_image(T one) : one_{one} {}
+  SOFTSCORE_SHARED constexpr explicit per_image(std::span<const T> each) : each_{each.data()} {}
 
-  constexpr T operator[](std::size_t image) const { return each_ != nullptr ? each_[image] : one_; }
+  SOFTSCORE_SHARED constexpr T operator[](std::size_t image) const { return each_ != nullptr ? each_[image] : one_; }
   /// True if all images share one value.
-  constexpr bool shared() const { return each_ == nullptr; }
+  SOFTSCORE_SHARED constexpr bool shared() const { return each_ == nullptr; }
 
  private:
   template <class Values>
@@ -33,7 +35,7 @@ class per_image {
 };
 
 template <class Values>
-constexpr per_image<typename Values::value_type> each_of(const Values& values) {
+SOFTSCORE_SHARED constexpr per_image<typename Values::value_type> each_of(const Values& values) {
   per_image<typename Values::value_type> images{typename Values::value_type{}};
   images.each_ = values.data();
   return images;

@@ -5,23 +5,40 @@
 
 #include <softscore/core/config.hpp>
 
-namespace softscore {
+namespace softscore {  // shared
 
 /// The extent of a batch: images x channels x height x width, stored in that order (width runs fastest).
 struct shape {
   std::size_t images{}, channels{1}, height{1}, width{1};
 
   /// Elements of one channel of one image.
-  SOFTSCORE_HD constexpr std::size_t plane() const { return height * width; }
+  SOFTSCORE_SHARED SOFTSCORE_HD constexpr std::size_t plane() const { return height * width; }
   /// Elements of one image, over all its channels: the d of the equations.
-  SOFTSCORE_HD constexpr std::size_t per_image() const { return channels * height * width; }
+  SOFTSCORE_SHARED SOFTSCORE_HD constexpr std::size_t per_image() const { return channels * height * width; }
   /// Elements of the whole batch.
-  SOFTSCORE_HD constexpr std::size_t size() const { return images * channels * height * width; }
+  SOFTSCORE_SHARED SOFTSCORE_HD constexpr std::size_t size() const { return images * channels * height * width; }
   /// The same image extent with another number of images.
-  SOFTSCORE_HD constexpr shape with_images(std::size_t count) const { return {count, channels, height, width}; }
+  SOFTSCORE_SHARED SOFTSCORE_HD constexpr shape with_images(std::size_t count) const {
+    return {count, channels, height, width};
+  }
 
-  friend constexpr bool operator==(const shape&, const shape&) = default;
+  SOFTSCORE_SHARED friend constexpr bool operator==(const shape&, const shape&) = default;
 };
+
+/// A place inside one image.
+struct pixel {
+  std::size_t channel{}, row{}, column{};
+
+  /// Where the pixel lies in an image of that extent.
+  SOFTSCORE_SHARED SOFTSCORE_HD constexpr std::size_t offset(const shape& s) const {
+    return (channel * s.height + row) * s.width + column;
+  }
+  SOFTSCORE_SHARED friend constexpr bool operator==(const pixel&, const pixel&) = default;
+};
+
+}  // namespace softscore
+
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// Prints "images x channels x height x width", for error sentences. (A template, that who prints includes <ostream>.)
 template <class Traits>
@@ -29,15 +46,4 @@ std::basic_ostream<char, Traits>& operator<<(std::basic_ostream<char, Traits>& o
   return out << s.images << " x " << s.channels << " x " << s.height << " x " << s.width;
 }
 
-/// A place inside one image.
-struct pixel {
-  std::size_t channel{}, row{}, column{};
-
-  /// Where the pixel lies in an image of that extent.
-  SOFTSCORE_HD constexpr std::size_t offset(const shape& s) const {
-    return (channel * s.height + row) * s.width + column;
-  }
-  friend constexpr bool operator==(const pixel&, const pixel&) = default;
-};
-
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

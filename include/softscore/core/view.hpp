@@ -8,7 +8,7 @@
 #include <softscore/core/config.hpp>
 #include <softscore/core/shape.hpp>
 
-namespace softscore {
+namespace softscore {  // shared
 
 /// Memory that the host may read and write.
 struct host_space {
@@ -24,40 +24,42 @@ class view {
   using space = Space;
 
   view() = default;
-  SOFTSCORE_HD constexpr view(T* data, shape extent) : data_{data}, extent_{extent} {}
+  SOFTSCORE_SHARED SOFTSCORE_HD constexpr view(T* data, shape extent) : data_{data}, extent_{extent} {}
 
   /// A view of mutable elements serves wherever a view of const elements is asked for.
   template <class U>
     requires std::same_as<const U, T>
-  SOFTSCORE_HD constexpr view(view<U, Space> other) : data_{raw(other)}, extent_{other.extent()} {}
+  SOFTSCORE_SHARED SOFTSCORE_HD constexpr view(view<U, Space> other) : data_{raw(other)}, extent_{other.extent()} {}
 
-  SOFTSCORE_HD constexpr const shape& extent() const { return extent_; }
-  SOFTSCORE_HD constexpr std::size_t size() const { return extent_.size(); }
-  SOFTSCORE_HD constexpr bool empty() const { return data_ == nullptr; }
+  SOFTSCORE_SHARED SOFTSCORE_HD constexpr const shape& extent() const { return extent_; }
+  SOFTSCORE_SHARED SOFTSCORE_HD constexpr std::size_t size() const { return extent_.size(); }
+  SOFTSCORE_SHARED SOFTSCORE_HD constexpr bool empty() const { return data_ == nullptr; }
 
-  SOFTSCORE_HD constexpr T& operator[](std::size_t i) const
+  SOFTSCORE_SHARED SOFTSCORE_HD constexpr T& operator[](std::size_t i) const
     requires(Space::host)
   {
     return data_[i];
   }
 
   /// All elements of one image.
-  constexpr std::span<T> image(std::size_t i) const
+  SOFTSCORE_SHARED constexpr std::span<T> image(std::size_t i) const
     requires(Space::host)
   {
     return {data_ + i * extent_.per_image(), extent_.per_image()};
   }
 
   /// `count` consecutive images from `first` on.
-  SOFTSCORE_HD constexpr view images(std::size_t first, std::size_t count) const {
+  SOFTSCORE_SHARED SOFTSCORE_HD constexpr view images(std::size_t first, std::size_t count) const {
     return {data_ + first * extent_.per_image(), extent_.with_images(count)};
   }
 
   /// `part.size()` consecutive elements from `offset` on, seen with another shape: a named slice of a flat array.
-  SOFTSCORE_HD constexpr view slice(std::size_t offset, shape part) const { return {data_ + offset, part}; }
+  SOFTSCORE_SHARED SOFTSCORE_HD constexpr view slice(std::size_t offset, shape part) const {
+    return {data_ + offset, part};
+  }
 
   /// The address. Only headers under backend/ call it (a check greps for that).
-  SOFTSCORE_HD friend constexpr T* raw(view v) { return v.data_; }
+  SOFTSCORE_SHARED SOFTSCORE_HD friend constexpr T* raw(view v) { return v.data_; }
 
  private:
   T* data_{};

@@ -30,38 +30,60 @@
 #pragma GCC diagnostic pop
 #endif
 
+#include <softscore/core/checked_size.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/shape.hpp>
 #include <softscore/core/view.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
+
+/// A tensor of rank four whose elements lie as a view's do, whatever XTENSOR_DEFAULT_LAYOUT says: images x channels x
+/// height x width, the last index fastest.
+template <class T>
+using row_major_tensor = xt::xtensor<T, 4, xt::layout_type::row_major>;
 
 /// Images that own their memory, as readers and samplers hand them out: images x channels x height x width.
-using image_batch = xt::xtensor<float, 4>;
+using image_batch = row_major_tensor<float>;
 
-/// Elements of one tensor of that extent, not initialised.
+/// Elements of one tensor of that extent, not initialised. Throws `error` for an extent of more bytes than there can
+/// be, and where there is no memory for them.
 template <class T = float>
-xt::xtensor<T, 4> make_tensor(const shape& extent) {
-  return xt::xtensor<T, 4>(
-      typename xt::xtensor<T, 4>::shape_type{extent.images, extent.channels, extent.height, extent.width});
+row_major_tensor<T> make_tensor(const shape& extent) {
+  return with_memory("a tensor", bytes_of<T>(extent), [&] {
+    return row_major_tensor<T>(
+        typename row_major_tensor<T>::shape_type{extent.images, extent.channels, extent.height, extent.width});
+  });
 }
 
 /// The extent of a tensor of rank four.
-template <class T>
-shape extent_of(const xt::xtensor<T, 4>& tensor) {
+template <class T, xt::layout_type Layout>
+shape extent_of(const xt::xtensor<T, 4, Layout>& tensor) {
   return {tensor.shape(0), tensor.shape(1), tensor.shape(2), tensor.shape(3)};
 }
 
-/// A view of a tensor's elements. The tensor must outlive it.
-template <class T>
-view<T, host_space> as_view(xt::xtensor<T, 4>& tensor) {
+namespace detail {
+
+template <xt::layout_type Layout>
+constexpr void require_row_major() {
+  static_assert(Layout == xt::layout_type::row_major,
+                "softscore: a view needs a row-major tensor; assign this one to a row_major_tensor first");
+}
+
+}  // namespace detail
+
+/// A view of a row-major tensor's elements. The tensor must outlive it.
+template <class T, xt::layout_type Layout>
+view<T, host_space> as_view(xt::xtensor<T, 4, Layout>& tensor) {
+  detail::require_row_major<Layout>();
   return {tensor.data(), extent_of(tensor)};
 }
-template <class T>
-view<const T, host_space> as_view(const xt::xtensor<T, 4>& tensor) {
+template <class T, xt::layout_type Layout>
+view<const T, host_space> as_view(const xt::xtensor<T, 4, Layout>& tensor) {
+  detail::require_row_major<Layout>();
   return {tensor.data(), extent_of(tensor)};
 }
-template <class T>
-void as_view(const xt::xtensor<T, 4>&&) = delete;
+template <class T, xt::layout_type Layout>
+void as_view(const xt::xtensor<T, 4, Layout>&&) = delete;
 
 /// A host view as an xtensor expression of rank four that refers to the same elements: reads, writes and every
 /// xtensor function work on it.
@@ -70,8 +92,8 @@ template <class T, class Space>
 auto as_xtensor(view<T, Space> v) {
   const shape& s = v.extent();
   T* const first = v.image(0).data();
-  return xt::adapt(first, s.size(), xt::no_ownership(),
-                   std::array<std::size_t, 4>{s.images, s.channels, s.height, s.width});
+  return xt::adapt<xt::layout_type::row_major>(first, s.size(), xt::no_ownership(),
+                                               std::array<std::size_t, 4>{s.images, s.channels, s.height, s.width});
 }
 
 /// A copy of a host view that owns its elements.
@@ -83,4 +105,4 @@ auto to_xtensor(view<T, Space> v) {
   return copy;
 }
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -11,7 +11,11 @@
 #pragma GCC diagnostic ignored "-Wpedantic"
 #pragma GCC diagnostic ignored "-Wunused-parameter"
 #endif
+// A macro of <sys/ioctl.h>, which names parameters of LAPACK here.
+#pragma push_macro("NCC")
+#undef NCC
 #include <xtensor-blas/xlinalg.hpp>
+#pragma pop_macro("NCC")
 #if defined(__GNUC__)
 #pragma GCC diagnostic pop
 #endif

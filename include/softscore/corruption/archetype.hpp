@@ -1,9 +1,10 @@
 #pragma once
 
+#include <softscore/core/config.hpp>
 #include <softscore/corruption/concept.hpp>
 #include <softscore/operator/identity.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// A corruption that exists in declarations only and offers all that a corruption may: a score and a scalar signal. It
 /// stands in where a `static_assert` checks a denoiser, an objective or a sampler.
@@ -41,4 +42,4 @@ struct archetype_background_corruption : archetype_corruption {
 };
 static_assert(Corruption<archetype_background_corruption> && BackgroundCorruption<archetype_background_corruption>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

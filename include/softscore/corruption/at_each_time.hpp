@@ -2,21 +2,21 @@
 
 #include <cstddef>
 #include <span>
-#include <vector>
 
+#include <softscore/core/config.hpp>
 #include <softscore/core/per_image.hpp>
 #include <softscore/core/quantity.hpp>
 
-namespace softscore::detail {
+namespace softscore::inline SOFTSCORE_ABI::detail {
 
 // f at the time of each image: one number if the batch shares one time, else `buffer`'s, which the caller keeps so that
 // a step does not allocate and the numbers outlive the call.
-template <class Value, class F>
-per_image<Value> at_each_time(per_image<diffusion_time> times, std::size_t images, std::vector<Value>& buffer, F f) {
+template <class Value, class Buffer, class F>
+per_image<Value> at_each_time(per_image<diffusion_time> times, std::size_t images, Buffer& buffer, F f) {
   if (times.shared()) return per_image<Value>{f(times[0])};
-  buffer.resize(images, Value{});
+  buffer.resize(images);
   for (std::size_t i = 0; i < images; ++i) buffer[i] = f(times[i]);
   return each_of(buffer);
 }
 
-}  // namespace softscore::detail
+}  // namespace softscore::inline SOFTSCORE_ABI::detail

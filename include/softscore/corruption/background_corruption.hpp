@@ -3,19 +3,20 @@
 #include <cstddef>
 #include <cstdint>
 #include <utility>
-#include <vector>
 
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
+#include <softscore/core/pooled_array.hpp>
 #include <softscore/corruption/concept.hpp>
 #include <softscore/corruption/scheduled_operator.hpp>
 #include <softscore/operator/concept.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// x_t = C_{w(t)} x_0 + (I - C_{w(t)}) b: the image gives way to one background b per image, which the sampler knows
-/// (EQUATIONS F8, F9; 000 s2a). b = c + `grain` z with one number c per image, uniform in [-`range`, `range`], and z
-/// standard normal.
+/// (Bansal et al. 2022; Knottenbelt n.d., Section 2a). b = c + `grain` z with one number c per image, uniform in
+/// [-`range`, `range`], and z standard normal.
 template <class Op, class S>
 class background_corruption : public scheduled_operator<Op, S> {
   static_assert(LevelSchedule<S>, "softscore: this schedule lacks the level at a time");
@@ -44,11 +45,10 @@ class background_corruption : public scheduled_operator<Op, S> {
 
   template <class Be, Scalar T>
   void draw_xi(Be& be, noise_key key, batch images, view<T, typename Be::space> xi) const {
-    thread_local std::vector<double> colours;
     be.normal(key, images, xi);
     noise_key colour_key = key;
     colour_key.draw = static_cast<std::uint8_t>(key.draw + 1);
-    colours.resize(images.count);
+    detail::pooled_array<double> colours{images.count};
     for (std::size_t i = 0; i < images.count; ++i)
       colours[i] = range_ * (2.0 * uniform(colour_key, images.first + i, 0) - 1.0);
     auto flat = be.template make<T>(xi.extent());
@@ -77,4 +77,4 @@ class background_corruption : public scheduled_operator<Op, S> {
   double range_, grain_;
 };
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

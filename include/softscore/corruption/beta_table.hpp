@@ -10,9 +10,9 @@
 #include <softscore/core/error.hpp>
 #include <softscore/corruption/concept.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
-/// A discrete chain given by its betas (EQUATIONS F5; 000 Eq 1-2): abar_i is the product of the 1 - beta up to index i,
+/// A discrete chain given by its betas (Ho et al. 2020, Eq. 4): abar_i is the product of the 1 - beta up to index i,
 /// and abar_0 = 1. Time t is index i = t * steps; between two indices log abar is linear. Goes with the operator
 /// `scaling`: a_t = sqrt(abar_t) is level -log a_t, and sigma_t = sqrt(1 - abar_t).
 class beta_table {
@@ -93,9 +93,9 @@ class beta_table {
 };
 static_assert(Schedule<beta_table>);
 
-/// A table that ends without signal (EQUATIONS S8; Lin, Liu, Li, Yang: "Common Diffusion Noise Schedules and Sample
-/// Steps are Flawed", Algorithm 1): a_i is shifted and scaled so that a_1 stays and a_T is 0. The noise then says
-/// nothing about x_0 at time 1, so the network must predict x_0 or v. Throws `error` for a table of one step.
+/// A table that ends without signal (Lin et al. 2023, Algorithm 1): a_i is shifted and scaled so that a_1 stays and a_T
+/// is 0. The noise then says nothing about x_0 at time 1, so the network must predict x_0 or v. Throws `error` for a
+/// table of one step.
 template <class = when_called>
 beta_table zero_terminal_snr(const beta_table& table) {
   const std::size_t steps = table.steps();
@@ -109,4 +109,4 @@ beta_table zero_terminal_snr(const beta_table& table) {
   return beta_table::from_log_abar(std::move(log_abar));
 }
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

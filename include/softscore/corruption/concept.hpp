@@ -5,10 +5,11 @@
 
 #include <softscore/backend/archetype.hpp>
 #include <softscore/backend/concept.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/noise.hpp>
 #include <softscore/core/quantity.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// The law of xi, which no syntax can show, so a corruption declares it as its member type `law`.
 /// Standard normal: x_t has a score.
@@ -129,4 +130,4 @@ concept DifferentiableScalarSignal = ScalarSignal<C> && requires(const C c, diff
   { c.signal_gain_rate(t) } -> std::same_as<double>;
 };
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -6,18 +6,20 @@
 #include <vector>
 
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
+#include <softscore/core/pooled_array.hpp>
 #include <softscore/corruption/at_each_time.hpp>
 #include <softscore/corruption/concept.hpp>
 #include <softscore/corruption/scheduled_operator.hpp>
 #include <softscore/corruption/start_law.hpp>
 #include <softscore/operator/concept.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// x_t = C_{w(t)} x_0 + sigma(t) z with z standard normal: an operator family, a schedule that gives it its level w and
-/// the noise its deviation sigma at every time, and the law of what is left at the start of sampling (EQUATIONS F1,
-/// F11; 001 Eq 4).
+/// the noise its deviation sigma at every time, and the law of what is left at the start of sampling (Daras et al.
+/// 2022, Eq. 4).
 template <class Op, class S, StartLaw Start = nothing_left>
 class corruption : public scheduled_operator<Op, S> {
   static_assert(
@@ -86,8 +88,8 @@ class corruption : public scheduled_operator<Op, S> {
                          view<T, typename Be::space> out) const
     requires DifferentiableInLevel<Op, Be, T> && DifferentiableSchedule<S>
   {
-    thread_local std::vector<level> buffer;
-    thread_local std::vector<double> rates;
+    detail::pooled_array<level> buffer;
+    detail::pooled_array<double> rates;
     degradation<Op>::derivative(linear_operator(), be, this->levels(times, x.extent().images, buffer), x, out);
     const auto rate = detail::at_each_time<double>(times, out.extent().images, rates,
                                                    [&](diffusion_time t) { return schedule().level_rate_at(t); });
@@ -97,7 +99,7 @@ class corruption : public scheduled_operator<Op, S> {
   template <class Be, Scalar T>
   void corrupt(Be& be, per_image<diffusion_time> times, const_view<T, typename Be::space> clean,
                const_view<T, typename Be::space> xi, view<T, typename Be::space> out) const {
-    thread_local std::vector<double> buffer;
+    detail::pooled_array<double> buffer;
     this->signal(be, times, clean, out);
     const auto sigmas = detail::at_each_time<double>(times, out.extent().images, buffer,
                                                      [&](diffusion_time t) { return schedule().sigma_at(t); });
@@ -132,4 +134,4 @@ class corruption : public scheduled_operator<Op, S> {
   Start start_;
 };
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

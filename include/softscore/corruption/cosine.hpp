@@ -5,17 +5,19 @@
 #include <numbers>
 #include <vector>
 
+#include <softscore/core/checked_size.hpp>
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/corruption/beta_table.hpp>
 #include <softscore/corruption/preserving.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
-/// The cosine schedule in continuous time (EQUATIONS S8; Nichol, Dhariwal: "Improved Denoising Diffusion Probabilistic
-/// Models", Eq 17): abar(t) = f(t) / f(0), f(t) = cos^2(pi/2 (t + offset) / (1 + offset)). Goes with `scaling`. Nothing
-/// is left of the signal at the schedule's own time 1, where the level is infinite; our time 1 is its time `horizon`,
-/// and 0.9946 (Lu et al.: "DPM-Solver") keeps log-SNR finite for methods that need it.
+/// The cosine schedule in continuous time (Nichol and Dhariwal 2021, Eq. 17): abar(t) = f(t) / f(0), f(t) = cos^2(pi/2
+/// (t + offset) / (1 + offset)). Goes with `scaling`. Nothing is left of the signal at the schedule's own time 1, where
+/// the level is infinite; our time 1 is its time `horizon`, and 0.9946 (Lu et al. 2022a) keeps log-SNR finite for
+/// methods that need it.
 struct cosine {
   double offset{0.008}, horizon{1.0};
 
@@ -48,8 +50,8 @@ struct cosine {
 };
 static_assert(Schedule<cosine>);
 
-/// The cosine schedule as a table of T steps (EQUATIONS S8; Nichol, Dhariwal, the same): beta_i = 1 - abar(i/T) /
-/// abar((i-1)/T), at most `cap`.
+/// The cosine schedule as a table of T steps (Nichol and Dhariwal 2021): beta_i = 1 - abar(i/T) / abar((i-1)/T), at
+/// most `cap`.
 class cosine_beta : public beta_table {
  public:
   /// Throws `error` if `steps` is 0, `cap` not in (0, 1) or `offset` below 0.
@@ -64,7 +66,7 @@ class cosine_beta : public beta_table {
     const auto level_of = [&](std::size_t i) {
       return continuous.level_at(diffusion_time{static_cast<double>(i) / static_cast<double>(steps)}).value;
     };
-    std::vector<double> all(steps);
+    auto all = vector_of<double>("steps", {steps});
     for (std::size_t i = 1; i <= steps; ++i)
       all[i - 1] = std::min(cap, -std::expm1(-2.0 * (level_of(i) - level_of(i - 1))));
     return all;
@@ -72,4 +74,4 @@ class cosine_beta : public beta_table {
 };
 static_assert(Schedule<cosine_beta>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -1,14 +1,14 @@
 #pragma once
 
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/corruption/concept.hpp>
 #include <softscore/corruption/monotone.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
-/// The straight line between image and noise: a_t = 1 - t, sigma_t = t (Lipman et al.: "Flow Matching for Generative
-/// Modeling"; Liu, Gong, Liu: "Flow Straight and Fast"). Goes with `scaling`. Nothing is left of the signal at time 1,
-/// where the level -log a is infinite.
+/// The straight line between image and noise: a_t = 1 - t, sigma_t = t (Lipman et al. 2023; Liu et al. 2023). Goes with
+/// `scaling`. Nothing is left of the signal at time 1, where the level -log a is infinite.
 struct interpolant {
   level level_at(diffusion_time t) const { return level{-std::log1p(-t.value)}; }
   constexpr double sigma_at(diffusion_time t) const { return t.value; }
@@ -23,4 +23,4 @@ static_assert(detail::falls_over_time([](diffusion_time t) {
 }));
 static_assert(interpolant{}.sigma_at(diffusion_time{0.0}) == 0.0 && interpolant{}.sigma_at(diffusion_time{1.0}) == 1.0);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

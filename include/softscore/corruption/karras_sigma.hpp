@@ -1,22 +1,22 @@
 #pragma once
 
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/corruption/concept.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
-/// Noise alone, whose root of order `rho` rises linearly (EQUATIONS S8, V5; Karras et al.: "Elucidating the Design
-/// Space of Diffusion-Based Generative Models", Eq 5): sigma(t) = (sigma_min^{1/rho} + t (sigma_max^{1/rho} -
-/// sigma_min^{1/rho}))^rho. Equal steps of t are their steps of sigma. With `rho` 1 and `sigma_min` 0 it is their
-/// sigma(t) = t, time counted in units of `sigma_max`. The level is 0: goes with `identity`.
+/// Noise alone, whose root of order `rho` rises linearly (Karras et al. 2022, Eq. 5): sigma(t) = (sigma_min^{1/rho} + t
+/// (sigma_max^{1/rho} - sigma_min^{1/rho}))^rho. Equal steps of t are their steps of sigma. With `rho` 1 and
+/// `sigma_min` 0 it is their sigma(t) = t, time counted in units of `sigma_max`. The level is 0: goes with `identity`.
 struct karras_sigma {
   double sigma_min{0.002}, sigma_max{80.0}, rho{7.0};
 
   /// Throws `error` unless 0 <= sigma_min < sigma_max and rho >= 1.
   void check() const {
-    require(sigma_min >= 0.0 && sigma_min < sigma_max, "sigma_min", sigma_min, "at least 0 and below sigma_max");
     require(std::isfinite(sigma_max), "sigma_max", sigma_max, "finite");
+    require(sigma_min >= 0.0 && sigma_min < sigma_max, "sigma_min", sigma_min, "at least 0 and below sigma_max");
     require(rho >= 1.0 && std::isfinite(rho), "rho", rho, "at least 1 and finite");
   }
 
@@ -34,4 +34,4 @@ struct karras_sigma {
 };
 static_assert(Schedule<karras_sigma>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

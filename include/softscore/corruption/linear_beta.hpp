@@ -3,12 +3,15 @@
 #include <cstddef>
 #include <vector>
 
+#include <softscore/core/checked_size.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/corruption/beta_table.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
-/// DDPM's discrete schedule (EQUATIONS S1; 000): beta_i rises linearly from `first` to `last` over i = 1 .. steps.
+/// DDPM's discrete schedule (Ho et al. 2020, Section 4): beta_i rises linearly from `first` to `last` over i = 1 ..
+/// steps.
 class linear_beta : public beta_table {
  public:
   /// Throws `error` if `steps` is 0 or a beta does not lie in (0, 1).
@@ -25,11 +28,11 @@ class linear_beta : public beta_table {
   static std::vector<double> betas(std::size_t steps, double first, double last) {
     require(first > 0.0 && first < 1.0, "first beta", first, "between 0 and 1");
     require(last > 0.0 && last < 1.0, "last beta", last, "between 0 and 1");
-    std::vector<double> all(steps);
+    auto all = vector_of<double>("steps", {steps});
     for (std::size_t i = 0; i < steps; ++i) all[i] = rule(i + 1, steps, first, last);
     return all;
   }
 };
 static_assert(Schedule<linear_beta>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

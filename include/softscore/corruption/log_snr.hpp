@@ -3,11 +3,12 @@
 #include <concepts>
 
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/corruption/concept.hpp>
 #include <softscore/corruption/monotone.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// A rule for lambda(t) = log(a_t^2 / sigma_t^2), falling with t, and its rate in t.
 template <class R>
@@ -17,7 +18,7 @@ concept LogSnrRule = requires(const R rule, diffusion_time t) {
 };
 
 /// The schedule that preserves the variance and has a given log-SNR lambda: a^2 = 1 / (1 + exp(-lambda)) and sigma^2 =
-/// 1 / (1 + exp(lambda)) (EQUATIONS S2; 003). Goes with `scaling`. Level and noise at time 0 are small, not 0, where
+/// 1 / (1 + exp(lambda)) (Kingma et al. 2021). Goes with `scaling`. Level and noise at time 0 are small, not 0, where
 /// lambda is finite there.
 template <LogSnrRule R>
 struct log_snr_schedule {
@@ -39,13 +40,15 @@ struct log_snr_schedule {
   }
 };
 
-/// lambda falls linearly from `most` to `least` (Kingma et al.: "Variational Diffusion Models"; Salimans, Ho:
-/// "Progressive Distillation", who use 20 and -20).
+/// lambda falls linearly from `most` to `least` (Kingma et al. 2021; Salimans and Ho 2022 use 20 and -20).
 struct linear_log_snr {
   double most{20.0}, least{-20.0};
 
   /// Throws `error` unless both are finite and `least` is below `most`.
-  void check() const { require(least < most && std::isfinite(most - least), "least", least, "finite and below most"); }
+  void check() const {
+    require(std::isfinite(most), "most", most, "finite");
+    require(least < most && std::isfinite(most - least), "least", least, "finite and below most");
+  }
   constexpr double log_snr_at(diffusion_time t) const { return (1.0 - t.value) * most + t.value * least; }
   constexpr double log_snr_rate_at(diffusion_time) const { return least - most; }
 };
@@ -54,8 +57,8 @@ static_assert(detail::falls_over_time([](diffusion_time t) { return linear_log_s
 static_assert(linear_log_snr{}.log_snr_at(diffusion_time{0.0}) == 20.0 &&
               linear_log_snr{}.log_snr_at(diffusion_time{1.0}) == -20.0);
 
-/// lambda(t) = -log(exp(`first` + `growth` t^2) - 1), the log-SNR of DDPM in continuous time (EQUATIONS S2; 003). It is
-/// a `variance_preserving` whose integral B begins at `first`.
+/// lambda(t) = -log(exp(`first` + `growth` t^2) - 1), the log-SNR of DDPM in continuous time (Crowson and Pressman
+/// 2021). It is a `variance_preserving` whose integral B begins at `first`.
 struct ddpm_log_snr {
   double first{1e-4}, growth{10.0};
 
@@ -72,4 +75,4 @@ struct ddpm_log_snr {
 };
 static_assert(Schedule<log_snr_schedule<ddpm_log_snr>>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -1,8 +1,9 @@
 #pragma once
 
+#include <softscore/core/config.hpp>
 #include <softscore/core/quantity.hpp>
 
-namespace softscore::detail {
+namespace softscore::inline SOFTSCORE_ABI::detail {
 
 // Whether f falls at every one of 64 steps from time 0 to time 1.
 template <class F>
@@ -12,4 +13,4 @@ constexpr bool falls_over_time(F f) {
   return true;
 }
 
-}  // namespace softscore::detail
+}  // namespace softscore::inline SOFTSCORE_ABI::detail

@@ -1,8 +1,9 @@
 #pragma once
 
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 
-namespace softscore::detail {
+namespace softscore::inline SOFTSCORE_ABI::detail {
 
 // sigma of a schedule that preserves the variance, from its level w = -log a: sigma^2 = 1 - a^2 = 1 - exp(-2 w).
 inline double preserving_sigma(double w) { return std::sqrt(-std::expm1(-2.0 * w)); }
@@ -12,4 +13,4 @@ inline double preserving_sigma_rate(double w, double level_rate) {
   return square == 0.0 ? 0.0 : square * level_rate / preserving_sigma(w);
 }
 
-}  // namespace softscore::detail
+}  // namespace softscore::inline SOFTSCORE_ABI::detail

@@ -3,14 +3,16 @@
 #include <cstddef>
 #include <vector>
 
+#include <softscore/core/checked_size.hpp>
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/corruption/beta_table.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
-/// The table of latent diffusion (EQUATIONS V1; Rombach et al.: "High-Resolution Image Synthesis with Latent Diffusion
-/// Models", their code): sqrt(beta_i) rises linearly from sqrt(`first`) to sqrt(`last`) over i = 1 .. steps.
+/// The table of latent diffusion (Rombach et al. 2022, their code): sqrt(beta_i) rises linearly from sqrt(`first`) to
+/// sqrt(`last`) over i = 1 .. steps.
 class scaled_linear_beta : public beta_table {
  public:
   /// Throws `error` if `steps` is 0 or a beta does not lie in (0, 1).
@@ -28,11 +30,11 @@ class scaled_linear_beta : public beta_table {
   static std::vector<double> betas(std::size_t steps, double first, double last) {
     require(first > 0.0 && first < 1.0, "first beta", first, "between 0 and 1");
     require(last > 0.0 && last < 1.0, "last beta", last, "between 0 and 1");
-    std::vector<double> all(steps, first);
+    auto all = vector_of<double>("steps", {steps}, first);
     for (std::size_t i = 1; i < steps; ++i) all[i] = rule(i + 1, steps, std::sqrt(first), std::sqrt(last));
     return all;
   }
 };
 static_assert(Schedule<scaled_linear_beta>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -1,17 +1,18 @@
 #pragma once
 
 #include <utility>
-#include <vector>
 
+#include <softscore/core/config.hpp>
+#include <softscore/core/pooled_array.hpp>
 #include <softscore/corruption/at_each_time.hpp>
 #include <softscore/corruption/concept.hpp>
 #include <softscore/operator/concept.hpp>
 #include <softscore/operator/level_range.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// An operator family at the level that a schedule gives it at every time: the signal C_{w(t)} x_0 of a corruption,
-/// whatever is added to it (EQUATIONS F1). The base of `corruption` and `background_corruption`.
+/// whatever is added to it (Daras et al. 2022, Eq. 4). The base of `corruption` and `background_corruption`.
 template <class Op, class S>
 class scheduled_operator {
   static_assert(LinearOperator<Op>, "softscore: this type is not a linear operator: it lacks apply or adjoint");
@@ -27,7 +28,7 @@ class scheduled_operator {
   template <class Be, Scalar T>
   void signal(Be& be, per_image<diffusion_time> times, const_view<T, typename Be::space> x,
               view<T, typename Be::space> out) const {
-    thread_local std::vector<level> buffer;
+    detail::pooled_array<level> buffer;
     degradation<Op>::apply(operator_, be, levels(times, x.extent().images, buffer), x, out);
   }
 
@@ -35,7 +36,7 @@ class scheduled_operator {
   template <class Be, Scalar T>
   void signal_adjoint(Be& be, per_image<diffusion_time> times, const_view<T, typename Be::space> x,
                       view<T, typename Be::space> out) const {
-    thread_local std::vector<level> buffer;
+    detail::pooled_array<level> buffer;
     degradation<Op>::adjoint(operator_, be, levels(times, x.extent().images, buffer), x, out);
   }
 
@@ -49,7 +50,7 @@ class scheduled_operator {
     require_level(operator_, level_at(diffusion_time{1.0}));
   }
 
-  per_image<level> levels(per_image<diffusion_time> times, std::size_t images, std::vector<level>& buffer) const {
+  per_image<level> levels(per_image<diffusion_time> times, std::size_t images, detail::pooled_array<level>& buffer) const {
     return detail::at_each_time<level>(times, images, buffer, [&](diffusion_time t) { return schedule_.level_at(t); });
   }
 
@@ -58,4 +59,4 @@ class scheduled_operator {
   S schedule_;
 };
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -1,13 +1,15 @@
 #pragma once
 
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/corruption/concept.hpp>
 #include <softscore/corruption/monotone.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
-/// A level that rises linearly from 0 to `level_max`, without noise: cold diffusion's severity (EQUATIONS F8, F9).
+/// A level that rises linearly from 0 to `level_max`, without noise: the severity of cold diffusion (Bansal et al.
+/// 2022).
 struct severity {
   double level_max{100.0};
 
@@ -23,4 +25,4 @@ static_assert(detail::falls_over_time([](diffusion_time t) { return -severity{}.
 static_assert(severity{}.level_at(diffusion_time{0.0}).value == 0.0 &&
               severity{}.level_at(diffusion_time{1.0}).value == 100.0);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -3,22 +3,24 @@
 #include <cstddef>
 #include <vector>
 
+#include <softscore/core/checked_size.hpp>
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/corruption/beta_table.hpp>
 #include <softscore/corruption/preserving.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
-/// The sigmoid schedule in continuous time (Jabri, Fleet, Chen: "Scalable Adaptive Computation for Iterative
-/// Generation"; Chen: "On the Importance of Noise Scheduling for Diffusion Models", Algorithm 1): abar(t) = (S(end) -
-/// S(start + t (end - start))) / (S(end) - S(start)) with S(u) = 1 / (1 + exp(-u / temperature)). Goes with `scaling`.
-/// Our time 1 is its time `horizon`; at its own time 1 nothing is left of the signal and the level is infinite.
+/// The sigmoid schedule in continuous time (Jabri et al. 2022; Chen 2023, Algorithm 1): abar(t) = (S(end) - S(start + t
+/// (end - start))) / (S(end) - S(start)) with S(u) = 1 / (1 + exp(-u / temperature)). Goes with `scaling`. Our time 1
+/// is its time `horizon`; at its own time 1 nothing is left of the signal and the level is infinite.
 struct sigmoid_gain {
   double start{-3.0}, end{3.0}, temperature{1.0}, horizon{1.0};
 
   /// Throws `error` unless `start` < `end`, `temperature` > 0 and `horizon` is in (0, 1].
   void check() const {
+    require(std::isfinite(end), "end", end, "finite");
     require(start < end && std::isfinite(end - start), "start", start, "finite and below end");
     require(temperature > 0.0 && std::isfinite(temperature), "temperature", temperature, "above 0 and finite");
     require(horizon > 0.0 && horizon <= 1.0, "horizon", horizon, "above 0 and at most 1");
@@ -46,8 +48,8 @@ struct sigmoid_gain {
 };
 static_assert(Schedule<sigmoid_gain>);
 
-/// The sigmoid table (Xu et al.: "GeoDiff", their code): beta_i = first + (last - first) / (1 + exp(-u_i)), u_i from -6
-/// to 6 over i = 1 .. steps.
+/// The sigmoid table (Xu et al. 2022, their code): beta_i = first + (last - first) / (1 + exp(-u_i)), u_i from -6 to 6
+/// over i = 1 .. steps.
 class sigmoid_beta : public beta_table {
  public:
   /// Throws `error` if `steps` is below 2 or a beta does not lie in (0, 1).
@@ -59,7 +61,7 @@ class sigmoid_beta : public beta_table {
     require(steps >= 2, "steps", steps, "at least 2");
     require(first > 0.0 && first < 1.0, "first beta", first, "between 0 and 1");
     require(last > 0.0 && last < 1.0, "last beta", last, "between 0 and 1");
-    std::vector<double> all(steps);
+    auto all = vector_of<double>("steps", {steps});
     for (std::size_t i = 0; i < steps; ++i) {
       const double u = -6.0 + 12.0 * static_cast<double>(i) / static_cast<double>(steps - 1);
       all[i] = first + (last - first) / (1.0 + std::exp(-u));
@@ -69,4 +71,4 @@ class sigmoid_beta : public beta_table {
 };
 static_assert(Schedule<sigmoid_beta>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -1,14 +1,15 @@
 #pragma once
 
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/corruption/two_stage.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
-/// Noise and corruption that rise together (EQUATIONS S7; 001 F.1.1): sigma geometrically from `sigma_min` to
-/// `sigma_max`, the level from `level_min` at once to `level_max`, linearly or geometrically. 001 prints the noise from
-/// 0.1 to 0.01, which is the direction of sampling.
+/// Noise and corruption that rise together (Daras et al. 2022, Appendix F.1.1): sigma geometrically from `sigma_min` to
+/// `sigma_max`, the level from `level_min` at once to `level_max`, linearly or geometrically. The paper prints the
+/// noise from 0.1 to 0.01, which is the direction of sampling.
 struct simultaneous {
   double sigma_min{0.01}, sigma_max{0.1};
   double level_min{0.0}, level_max{14.0};
@@ -16,10 +17,10 @@ struct simultaneous {
 
   /// Throws `error` for values that give no noise or level at some time.
   void check() const {
-    require(sigma_min > 0.0 && sigma_min <= sigma_max, "sigma_min", sigma_min, "above 0 and at most sigma_max");
     require(std::isfinite(sigma_max), "sigma_max", sigma_max, "finite");
-    require(level_min >= 0.0 && level_min <= level_max, "level_min", level_min, "at least 0 and at most level_max");
+    require(sigma_min > 0.0 && sigma_min <= sigma_max, "sigma_min", sigma_min, "above 0 and at most sigma_max");
     require(std::isfinite(level_max), "level_max", level_max, "finite");
+    require(level_min >= 0.0 && level_min <= level_max, "level_min", level_min, "at least 0 and at most level_max");
     require(levels == spacing::linear || level_min > 0.0, "level_min", level_min,
             "above 0 where the levels are spaced geometrically");
   }
@@ -36,4 +37,4 @@ struct simultaneous {
 };
 static_assert(Schedule<simultaneous>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

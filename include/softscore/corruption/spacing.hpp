@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include <softscore/core/checked_size.hpp>
 #include <softscore/core/cmath.hpp>
 #include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
@@ -13,7 +14,7 @@
 
 // Where a sampler steps. Every grid made here has as many steps as it has evaluations: its last step goes from the last
 // time asked for to time 0 exactly.
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// A corruption with a signal that is a number times the image, so that it has a log-SNR and each lies at one time.
 template <class C>
@@ -47,32 +48,34 @@ time_grid grid_of_indices(std::size_t table_steps, std::span<const std::size_t> 
   return detail::grid_through(table_steps, falling);
 }
 
-/// `steps` indices from T - 1 to 0, evenly spaced and rounded to the nearest, halves to the even one (EQUATIONS V3;
-/// "linspace" of the field). Throws `error` unless 1 <= steps <= T, as do the lists below.
+/// `steps` indices from T - 1 to 0, evenly spaced and rounded to the nearest, halves to the even one ("linspace"; Lin
+/// et al. 2023, Table 2). Throws `error` unless 1 <= steps <= T, as do the lists below.
 template <class = when_called>
 std::vector<std::size_t> linspace_indices(std::size_t table_steps, std::size_t steps) {
   detail::require_steps(table_steps, steps);
-  std::vector<std::size_t> indices(steps, table_steps - 1);
+  auto indices = vector_of<std::size_t>("steps", {steps}, table_steps - 1);
   for (std::size_t i = 1; i < steps; ++i)
     indices[i] = static_cast<std::size_t>(std::nearbyint(
         static_cast<double>(table_steps - 1) * static_cast<double>(steps - 1 - i) / static_cast<double>(steps - 1)));
   return indices;
 }
 
-/// Multiples of the whole stride T / steps, plus `offset`, from the largest down to `offset` (EQUATIONS V3; "leading").
+/// Multiples of the whole stride T / steps, plus `offset`, from the largest down to `offset` ("leading"; Lin et al.
+/// 2023, Table 2).
 template <class = when_called>
 std::vector<std::size_t> leading_indices(std::size_t table_steps, std::size_t steps, std::size_t offset = 0) {
   detail::require_steps(table_steps, steps);
-  std::vector<std::size_t> indices(steps);
+  auto indices = vector_of<std::size_t>("steps", {steps});
   for (std::size_t i = 0; i < steps; ++i) indices[i] = (steps - 1 - i) * (table_steps / steps) + offset;
   return indices;
 }
 
-/// T - i T / steps - 1, rounded, for i = 0, 1, ..: it always holds the last index T - 1 (EQUATIONS V3; "trailing").
+/// T - i T / steps - 1, rounded, for i = 0, 1, ..: it always holds the last index T - 1 ("trailing"; Lin et al. 2023,
+/// Table 2).
 template <class = when_called>
 std::vector<std::size_t> trailing_indices(std::size_t table_steps, std::size_t steps) {
   detail::require_steps(table_steps, steps);
-  std::vector<std::size_t> indices(steps);
+  auto indices = vector_of<std::size_t>("steps", {steps});
   const double stride = static_cast<double>(table_steps) / static_cast<double>(steps);
   for (std::size_t i = 0; i < steps; ++i)
     indices[i] =
@@ -81,13 +84,12 @@ std::vector<std::size_t> trailing_indices(std::size_t table_steps, std::size_t s
   return indices;
 }
 
-/// Squares of evenly spaced numbers from sqrt(0.8 T) to 0, cut to whole ones (Song, Meng, Ermon: "Denoising Diffusion
-/// Implicit Models", App. D.2): more steps where little noise is left. Too many steps repeat an index, which
-/// `grid_of_indices` refuses.
+/// Squares of evenly spaced numbers from sqrt(0.8 T) to 0, cut to whole ones (Song, Meng and Ermon 2021, Appendix D.2):
+/// more steps where little noise is left. Too many steps repeat an index, which `grid_of_indices` refuses.
 template <class = when_called>
 std::vector<std::size_t> quadratic_indices(std::size_t table_steps, std::size_t steps) {
   detail::require_steps(table_steps, steps);
-  std::vector<std::size_t> indices(steps);
+  auto indices = vector_of<std::size_t>("steps", {steps});
   const double most = 0.8 * static_cast<double>(table_steps);
   for (std::size_t i = 0; i < steps; ++i) {
     const double part = steps == 1 ? 1.0 : static_cast<double>(steps - 1 - i) / static_cast<double>(steps - 1);
@@ -114,15 +116,15 @@ time_grid quadratic_grid(std::size_t table_steps, std::size_t steps) {
   return detail::grid_through(table_steps, quadratic_indices(table_steps, steps));
 }
 
-/// `count` noise levels from `most` down to `least` whose roots of order `rho` are evenly spaced (EQUATIONS S8, V5;
-/// Karras et al. Eq 5), both ends exact. Throws `error` unless 0 < least < most, rho > 0 and count >= 1.
+/// `count` noise levels from `most` down to `least` whose roots of order `rho` are evenly spaced (Karras et al. 2022,
+/// Eq. 5), both ends exact. Throws `error` unless 0 < least < most, rho > 0 and count >= 1.
 template <class = when_called>
 std::vector<double> karras_sigmas(std::size_t count, double least, double most, double rho = 7.0) {
   require(count >= 1, "count", count, "at least 1");
-  require(least > 0.0 && least < most && std::isfinite(most), "least", least,
-          "above 0 and below most, which is finite");
+  require(std::isfinite(most), "most", most, "finite");
+  require(least > 0.0 && least < most, "least", least, "above 0 and below most");
   require(rho > 0.0 && std::isfinite(rho), "rho", rho, "above 0 and finite");
-  std::vector<double> sigmas(count, most);
+  auto sigmas = vector_of<double>("count", {count}, most);
   const double first = std::pow(most, 1.0 / rho), last = std::pow(least, 1.0 / rho);
   for (std::size_t i = 1; i < count; ++i)
     sigmas[i] = i + 1 == count
@@ -156,12 +158,13 @@ time_grid karras_grid(const C& corruption, std::size_t steps, double least = 0.0
   return grid_of_noise(corruption, karras_sigmas(steps, least, most, rho));
 }
 
-/// `steps` times evenly spaced in log-SNR between those of the times `from` and `last`, then 0 (Lu et al.:
-/// "DPM-Solver", s3.4). Throws `error` unless 1 >= from > last > 0 and their log-SNR is finite.
+/// `steps` times evenly spaced in log-SNR between those of the times `from` and `last`, then 0 (Lu et al. 2022a,
+/// Section 3.4). Throws `error` unless 1 >= from > last > 0 and their log-SNR is finite.
 template <HasLogSnr C>
 time_grid log_snr_grid(const C& corruption, std::size_t steps, double from = 1.0, double last = 1e-3) {
   require(steps >= 1, "steps", steps, "at least 1");
-  require(last > 0.0 && last < from && from <= 1.0, "last", last, "above 0 and below from, which is at most 1");
+  require(from <= 1.0, "from", from, "at most 1");
+  require(last > 0.0 && last < from, "last", last, "above 0 and below from");
   const double least = corruption.log_snr(diffusion_time{from}), most = corruption.log_snr(diffusion_time{last});
   require(std::isfinite(least), "log-SNR at the start of the grid", least, "finite");
   require(std::isfinite(most), "log-SNR at the end of the grid", most, "finite");
@@ -174,4 +177,4 @@ time_grid log_snr_grid(const C& corruption, std::size_t steps, double from = 1.0
   return time_grid{std::move(times)};
 }
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

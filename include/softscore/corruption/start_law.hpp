@@ -11,7 +11,7 @@
 #include <softscore/core/noise.hpp>
 #include <softscore/core/shape.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// The law of C_1 x_0, to which sampling adds its noise. `law.draw(seed, image, shape, out)` writes one image and
 /// depends on nothing else; `law.zero()` is true if that image is 0. Models: nothing_left, fitted_start.
@@ -21,7 +21,8 @@ concept StartLaw = requires(const L law, std::uint64_t seed, std::uint64_t image
   { law.zero() } -> std::same_as<bool>;
 };
 
-/// Nothing is left of the image at time 1: sampling starts from noise alone (EQUATIONS F7, F11).
+/// Nothing is left of the image at time 1: sampling starts from noise alone (as under the masks of Daras et al. 2022,
+/// Appendix G).
 struct nothing_left {
   void draw(std::uint64_t, std::uint64_t, const shape&, std::span<double> out) const {
     for (double& x : out) x = 0.0;
@@ -30,8 +31,9 @@ struct nothing_left {
 };
 static_assert(StartLaw<nothing_left>);
 
-/// A Gaussian fitted to fully corrupted data: mean + sum_k deviation_k g_k mode_k (EQUATIONS D2). `train/fit_start.hpp`
-/// fits one; 001's single random colour, one constant mode per channel, is `train/fit_colour_start.hpp`'s.
+/// A Gaussian fitted to fully corrupted data: mean + sum_k deviation_k g_k mode_k (a law of our own).
+/// `train/fit_start.hpp` fits one; `train/fit_colour_start.hpp` fits the single random colour of Daras et al. 2022,
+/// Appendix D, one constant mode per channel.
 class fitted_start {
  public:
   fitted_start() = default;
@@ -67,4 +69,4 @@ class fitted_start {
 };
 static_assert(StartLaw<fitted_start>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

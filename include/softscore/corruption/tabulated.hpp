@@ -11,7 +11,7 @@
 #include <softscore/corruption/concept.hpp>
 #include <softscore/corruption/two_stage.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// One row of a `tabulated` schedule.
 struct schedule_point {
@@ -19,8 +19,8 @@ struct schedule_point {
   friend bool operator==(const schedule_point&, const schedule_point&) = default;
 };
 
-/// A schedule given by points, with straight lines between them (EQUATIONS S5; 001 App. C): what a search found, or a
-/// file holds (schedule/schedule_file.hpp).
+/// A schedule given by points, with straight lines between them (Daras et al. 2022, Appendix C): what a search found,
+/// or a file holds (schedule/schedule_file.hpp).
 class tabulated {
  public:
   /// Throws `error` unless times rise from exactly 0 to exactly 1, and level and sigma are finite, at least 0 and never
@@ -75,8 +75,8 @@ class tabulated {
 static_assert(Schedule<tabulated>);
 
 /// Levels spread evenly over the time after the first stage of `noise`, during which the noise rises and the level
-/// stays at the first of them (EQUATIONS S4, S5 (7)). Of `noise` only the sigmas and the stage are used; its rise is
-/// tabulated at 33 times. Throws `error` if there are fewer than two levels.
+/// stays at the first of them (Daras et al. 2022, Appendix C). Of `noise` only the sigmas and the stage are used; its
+/// rise is tabulated at 33 times. Throws `error` if there are fewer than two levels.
 template <class = when_called>
 tabulated after_noise(const std::vector<double>& levels, const two_stage& noise) {
   require(levels.size() >= 2, "number of levels", levels.size(), "at least 2");
@@ -95,4 +95,4 @@ tabulated after_noise(const std::vector<double>& levels, const two_stage& noise)
   return tabulated{std::move(points)};
 }
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

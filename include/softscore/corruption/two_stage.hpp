@@ -3,17 +3,18 @@
 #include <algorithm>
 
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/corruption/concept.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// How the levels of a stage are spread between its ends.
 enum class spacing { linear, geometric };
 
-/// First noise, then corruption (EQUATIONS S4, D13; 001 s4, F.1.1). Up to time `stage` the noise rises geometrically
-/// from `sigma_min` to `sigma_max` while the level stays 0; after it the noise stays and the level runs from
-/// `level_min` to `level_max`. The defaults are the MNIST blur's.
+/// First noise, then corruption (Daras et al. 2022, Section 4 and Appendix F.1.1). Up to time `stage` the noise rises
+/// geometrically from `sigma_min` to `sigma_max` while the level stays 0; after it the noise stays and the level runs
+/// from `level_min` to `level_max`. The defaults are our own, for the blur on MNIST.
 struct two_stage {
   double sigma_min{0.01}, sigma_max{0.1};
   double level_min{0.3}, level_max{14.0};
@@ -22,11 +23,11 @@ struct two_stage {
 
   /// Throws `error` for values that give no noise or level at some time.
   void check() const {
-    require(sigma_min > 0.0 && sigma_min <= sigma_max, "sigma_min", sigma_min, "above 0 and at most sigma_max");
     require(std::isfinite(sigma_max), "sigma_max", sigma_max, "finite");
+    require(sigma_min > 0.0 && sigma_min <= sigma_max, "sigma_min", sigma_min, "above 0 and at most sigma_max");
     require(stage > 0.0 && stage < 1.0, "stage", stage, "between 0 and 1");
-    require(level_min >= 0.0 && level_min <= level_max, "level_min", level_min, "at least 0 and at most level_max");
     require(std::isfinite(level_max), "level_max", level_max, "finite");
+    require(level_min >= 0.0 && level_min <= level_max, "level_min", level_min, "at least 0 and at most level_max");
     require(levels == spacing::linear || level_min > 0.0, "level_min", level_min,
             "above 0 where the levels are spaced geometrically");
   }
@@ -53,4 +54,4 @@ struct two_stage {
 };
 static_assert(Schedule<two_stage>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -1,21 +1,22 @@
 #pragma once
 
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/corruption/concept.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
-/// Noise that grows geometrically from `sigma_min` to `sigma_max` (EQUATIONS F2, S3; 001 s4): sigma_t = sigma_min
-/// (sigma_max / sigma_min)^t. The level grows linearly from 0 to `level_max`: 0 for noise alone, more for a blur or a
-/// fade that goes along with the noise (S7).
+/// Noise that grows geometrically from `sigma_min` to `sigma_max` (Song et al. 2021; Daras et al. 2022, Section 4):
+/// sigma_t = sigma_min (sigma_max / sigma_min)^t. The level grows linearly from 0 to `level_max`: 0 for noise alone,
+/// more for a blur or a fade that grows with the noise.
 struct variance_exploding {
   double sigma_min{0.01}, sigma_max{50.0}, level_max{0.0};
 
   /// Throws `error` for values that give no noise or level at some time.
   void check() const {
-    require(sigma_min > 0.0 && sigma_min <= sigma_max, "sigma_min", sigma_min, "above 0 and at most sigma_max");
     require(std::isfinite(sigma_max), "sigma_max", sigma_max, "finite");
+    require(sigma_min > 0.0 && sigma_min <= sigma_max, "sigma_min", sigma_min, "above 0 and at most sigma_max");
     require(level_max >= 0.0 && std::isfinite(level_max), "level_max", level_max, "at least 0 and finite");
   }
 
@@ -26,4 +27,4 @@ struct variance_exploding {
 };
 static_assert(Schedule<variance_exploding>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

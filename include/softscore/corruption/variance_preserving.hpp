@@ -1,42 +1,23 @@
 #pragma once
 
-#include <softscore/core/cmath.hpp>
-#include <softscore/core/error.hpp>
-#include <softscore/corruption/concept.hpp>
-#include <softscore/corruption/monotone.hpp>
+#include <softscore/core/config.hpp>
+#include <softscore/corruption/linear_rate.hpp>
+#include <softscore/corruption/preserving.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
-/// The variance-preserving diffusion (EQUATIONS F3): the rate beta(t) rises linearly from `rate_first` to `rate_last`,
-/// B is its integral from 0 to t, a_t = exp(-B / 2) and sigma_t^2 = 1 - exp(-B). Goes with the operator `scaling`,
-/// whose level is -log a_t.
-struct variance_preserving {
-  double rate_first{0.1}, rate_last{20.0};
-
-  /// Throws `error` unless the rates are finite, not negative and not both 0.
-  void check() const {
-    require(rate_first >= 0.0 && std::isfinite(rate_first), "rate_first", rate_first, "at least 0 and finite");
-    require(rate_last >= 0.0 && rate_first + rate_last > 0.0 && std::isfinite(rate_last), "rate_last", rate_last,
-            "at least 0, finite, and not 0 if rate_first is");
-  }
-
-  constexpr level level_at(diffusion_time t) const { return level{0.5 * integral(t.value)}; }
-  double sigma_at(diffusion_time t) const { return std::sqrt(-std::expm1(-integral(t.value))); }
-  constexpr double level_rate_at(diffusion_time t) const { return 0.5 * rate(t.value); }
-  /// Infinite at time 0, where sigma grows like the root of the time.
-  double sigma_rate_at(diffusion_time t) const {
-    return 0.5 * rate(t.value) * std::exp(-integral(t.value)) / sigma_at(t);
-  }
-
- private:
-  constexpr double rate(double t) const { return rate_first + t * (rate_last - rate_first); }
-  constexpr double integral(double t) const { return t * (rate_first + 0.5 * t * (rate_last - rate_first)); }
+namespace detail {
+struct preserved_variance {
+  static double sigma(double w) { return preserving_sigma(w); }
+  static double sigma_rate(double w, double level_rate) { return preserving_sigma_rate(w, level_rate); }
 };
-static_assert(Schedule<variance_preserving>);
-// a falls and sigma rises with B, so log-SNR falls where the level rises: from no noise to B = 10.05.
-static_assert(detail::falls_over_time([](diffusion_time t) { return -variance_preserving{}.level_at(t).value; }));
-static_assert(variance_preserving{}.level_at(diffusion_time{0.0}).value == 0.0);
-static_assert(variance_preserving{}.level_at(diffusion_time{1.0}).value > 5.025 - 1e-14 &&
-              variance_preserving{}.level_at(diffusion_time{1.0}).value < 5.025 + 1e-14);  // two roundings
+}  // namespace detail
 
-}  // namespace softscore
+/// The variance-preserving diffusion (Song et al. 2021): the rate beta(t) rises linearly from `rate_first` to
+/// `rate_last`, B is its integral from 0 to t, a_t = exp(-B / 2) and sigma_t^2 = 1 - exp(-B). It is used with the
+/// operator `scaling`, whose level is -log a_t. The rate of sigma is infinite at time 0, where sigma grows like the root
+/// of the time.
+using variance_preserving = linear_rate<detail::preserved_variance>;
+static_assert(Schedule<variance_preserving> && detail::ends_of_linear_rate<variance_preserving>);
+
+}  // namespace softscore::inline SOFTSCORE_ABI

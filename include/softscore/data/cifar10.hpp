@@ -13,7 +13,7 @@
 #include <softscore/io/file_error.hpp>
 #include <softscore/io/gzip.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// Reads a CIFAR-10 binary file (plain or gzip): records of a label byte and 3 x 32 x 32 pixel bytes, as RGB images in
 /// [0, 1]. Throws `error` naming the file when it is no whole number of records, is empty, or a label is above 9.
@@ -34,4 +34,4 @@ labelled_images read_cifar10(const std::filesystem::path& path) {
   return result;
 }
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -11,6 +11,7 @@
 #include <system_error>
 #include <vector>
 
+#include <softscore/core/checked_size.hpp>
 #include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/core/xtensor.hpp>
@@ -18,7 +19,7 @@
 #include <softscore/io/file_error.hpp>
 #include <softscore/io/gzip.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 namespace detail {
 
@@ -43,12 +44,9 @@ std::vector<std::uint8_t> read_idx(const std::filesystem::path& path, std::size_
     const std::size_t start = 4 + 4 * rank;
     if (head.size() < start) return start;
     check_idx_magic(head, path.string(), rank);
-    std::size_t size = 1;
-    for (std::size_t i = 0; i < rank; ++i) {
-      const std::size_t side = std::max<std::size_t>(idx_word(head, 4 + 4 * i), 1);
-      size = side > most / size ? most : size * side;
-    }
-    return start + size;
+    std::vector<std::size_t> sides(rank);
+    for (std::size_t i = 0; i < rank; ++i) sides[i] = std::max<std::size_t>(idx_word(head, 4 + 4 * i), 1);
+    return start + product_within(sides, most).value_or(most);
   });
 }
 
@@ -60,16 +58,14 @@ std::size_t check_idx(const Bytes& bytes, const std::string& path, std::array<st
   require_file(bytes.size() >= start, path, "the size", bytes.size(),
                "at least the " + std::to_string(start) + " bytes of its header");
   check_idx_magic(bytes, path, Rank);
-  std::size_t room = bytes.size() - start, product = 1;
-  bool fits = true;
+  const std::size_t room = bytes.size() - start;
   std::string shown;
   for (std::size_t i = 0; i < Rank; ++i) {
     sides[i] = word(4 + 4 * i);
     shown += (i > 0 ? " x " : "") + std::to_string(sides[i]);
-    fits = fits && sides[i] > 0 && sides[i] <= room / product;
-    if (fits) product *= sides[i];
   }
-  require_file(fits && product == room, path, "the shape", shown,
+  const auto product = product_within(sides, room);
+  require_file(product && *product > 0 && *product == room, path, "the shape", shown,
                "one of positive sides that the " + std::to_string(room) + " bytes of content fill");
   return start;
 }
@@ -104,7 +100,8 @@ std::vector<std::uint8_t> read_idx_labels(const std::filesystem::path& path, uns
 
 namespace detail {
 
-// The file of one part under any of its usual names: "-" or "." before idx, plain before .gz.
+// The file of one part under any of its usual names: "-" or "." before idx, plain before .gz. Kaggle's copy of MNIST
+// has folders of the one spelling beside files of the other.
 template <class = when_called>
 std::filesystem::path find_idx(const std::filesystem::path& folder, std::string_view part, std::string_view kind) {
   const std::string stem = std::string{part} + std::string{kind.starts_with("idx3") ? "-images" : "-labels"};
@@ -112,7 +109,8 @@ std::filesystem::path find_idx(const std::filesystem::path& folder, std::string_
     for (const char* const end : {"", ".gz"}) {
       const auto path = folder / (stem + join + std::string{kind} + end);
       std::error_code ignored;
-      if (std::filesystem::exists(path, ignored)) return path;
+      const auto found = std::filesystem::status(path, ignored);
+      if (std::filesystem::exists(found) && !std::filesystem::is_directory(found)) return path;
     }
   }
   throw error(printable(folder.string()) + " must have the file " + stem + "-" + std::string{kind} +
@@ -131,8 +129,8 @@ labelled_images read_idx_part(const std::filesystem::path& folder, std::string_v
 }  // namespace detail
 
 /// Reads MNIST, or any set in its four files, from a folder: {train,t10k}-images-idx3-ubyte and
-/// {train,t10k}-labels-idx1-ubyte, also spelt with "." before idx, plain or .gz. Throws `error` naming the folder or
-/// file and what is wrong with it; both parts must have images of one size.
+/// {train,t10k}-labels-idx1-ubyte, also spelt with "." before idx, plain or .gz; folders of those names are passed
+/// over. Throws `error` naming the folder or file and what is wrong with it; both parts must have images of one size.
 template <class = when_called>
 data_set read_mnist(const std::filesystem::path& folder) {
   data_set data{detail::read_idx_part(folder, "train"), detail::read_idx_part(folder, "t10k")};
@@ -144,4 +142,4 @@ data_set read_mnist(const std::filesystem::path& folder) {
   return data;
 }
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

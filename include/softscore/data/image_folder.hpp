@@ -13,27 +13,48 @@
 #include <softscore/io/file_error.hpp>
 #include <softscore/io/png.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
-/// Reads every *.png file of a folder (not of folders inside it), in the order of their names, as images in [0, 1].
-/// Throws `error` naming the folder when it has none or cannot be read, and naming the file when its size or number of
-/// channels is not that of the first one.
+/// What `find_images` finds in a folder.
+struct image_folder {
+  std::filesystem::path path;
+  std::vector<std::filesystem::path> files;  ///< in the order of their names
+  std::size_t skipped{};                     ///< entries named *.png that are hidden or folders
+};
+
+/// The *.png files of a folder, in capitals or not, but not of folders inside it. Hidden files are skipped, "._a.png"
+/// for example, where macOS keeps what belongs to a.png. Throws `error` naming the folder when it cannot be read.
 template <class = when_called>
-image_batch read_image_folder(const std::filesystem::path& folder) {
+image_folder find_images(const std::filesystem::path& folder) {
   namespace fs = std::filesystem;
   std::error_code failed;
-  std::vector<fs::path> files;
+  image_folder found{folder, {}, 0};
   for (fs::directory_iterator entry{folder, failed}, end; !failed && entry != end; entry.increment(failed)) {
     std::string ending = entry->path().extension().string();
     for (char& c : ending) {
       if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
     }
-    if (ending == ".png") files.push_back(entry->path());
+    if (ending != ".png") continue;
+    std::error_code ignored;  // what is no folder, and no file either, is for the one who reads it to refuse
+    if (entry->path().filename().string().starts_with('.') || entry->is_directory(ignored))
+      ++found.skipped;
+    else
+      found.files.push_back(entry->path());
   }
   if (failed) detail::file_failure(folder.string(), "be read", failed.value());
-  if (files.empty()) throw error(detail::printable(folder.string()) + " must have PNG files, but has none");
-  std::sort(files.begin(), files.end());
+  std::sort(found.files.begin(), found.files.end());
+  return found;
+}
 
+/// Reads the files that `find_images` found, in their order, as images in [0, 1]. Throws `error` naming the folder when
+/// there is none, and naming the file when its size or number of channels is not that of the first one.
+template <class = when_called>
+image_batch read_image_folder(const image_folder& folder) {
+  const auto& files = folder.files;
+  if (files.empty()) {
+    throw error(detail::printable(folder.path.string()) + " must have PNG files, but has none" +
+                (folder.skipped > 0 ? " (" + std::to_string(folder.skipped) + " hidden or a folder)" : ""));
+  }
   // The images are collected first: the first one's size says nothing about the others.
   std::vector<float> pixels;
   shape first;
@@ -51,5 +72,10 @@ image_batch read_image_folder(const std::filesystem::path& folder) {
   std::copy_n(pixels.data(), pixels.size(), images.data());
   return images;
 }
+/// Reads every *.png file of a folder: `read_image_folder(find_images(folder))`.
+template <class = when_called>
+image_batch read_image_folder(const std::filesystem::path& folder) {
+  return read_image_folder(find_images(folder));
+}
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

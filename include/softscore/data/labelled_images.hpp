@@ -1,11 +1,15 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
+#include <string_view>
 #include <vector>
 
+#include <softscore/core/config.hpp>
+#include <softscore/core/error.hpp>
 #include <softscore/core/xtensor.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// Images in [0, 1] with the class of each (empty where there are no classes).
 struct labelled_images {
@@ -13,6 +17,12 @@ struct labelled_images {
   std::vector<std::uint8_t> labels;
 
   shape extent() const { return extent_of(pixels); }
+  /// Throws `error` naming `what` the images are for, if there are labels, but not one for each image.
+  template <class = when_called>
+  void check(std::string_view what) const {
+    require(labels.empty() || labels.size() == extent().images, "number of labels of the " + std::string{what},
+            labels.size(), "0, or as many as the images: " + std::to_string(extent().images));
+  }
 };
 
 /// What a model learns from and what it is tested on.
@@ -30,4 +40,4 @@ inline void bytes_to_unit(const std::uint8_t* bytes, std::size_t count, float* o
 
 }  // namespace detail
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

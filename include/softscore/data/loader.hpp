@@ -8,15 +8,17 @@
 #include <utility>
 #include <vector>
 
+#include <softscore/core/checked_size.hpp>
 #include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/core/noise.hpp>
+#include <softscore/core/pixel_scale.hpp>
 #include <softscore/core/view.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// Which images each training step sees. Every epoch is a fresh permutation of all images, a function of (seed, epoch)
-/// alone, and its last partial batch is dropped (EQUATIONS T1); so a step number is all that resuming needs.
+/// alone, and its last partial batch is dropped (Knottenbelt n.d.); so a step number is all that resuming needs.
 class shuffling_loader {
  public:
   /// Throws `error` unless 1 <= batch <= images < 2^32.
@@ -25,7 +27,7 @@ class shuffling_loader {
     require(images > 0 && images <= std::numeric_limits<std::uint32_t>::max(), "the number of training images", images,
             "positive and below 2^32");
     require(batch > 0 && batch <= images, "the batch size", batch, "positive and at most the number of images");
-    order_.resize(images);
+    order_ = vector_of<std::uint32_t>("numbers of the training images", {images});
     shuffle(0);
   }
 
@@ -60,14 +62,6 @@ class shuffling_loader {
   std::size_t epoch_{};
 };
 
-/// An affine change of pixel values: out = gain x + offset. The default keeps [0, 1]; {1, -0.5} gives [-0.5, 0.5].
-struct pixel_scale {
-  float gain{1.0f};
-  float offset{};
-
-  friend constexpr bool operator==(const pixel_scale&, const pixel_scale&) = default;
-};
-
 /// Copies the images with the given numbers into a buffer of the caller, rescaled. Allocates nothing. Throws `error`
 /// when the buffer has not room for exactly these images, or a number is not one of an image.
 template <class = when_called>
@@ -83,4 +77,4 @@ void gather(view<const float, host_space> images, std::span<const std::uint32_t>
   }
 }
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

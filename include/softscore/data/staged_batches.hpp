@@ -9,7 +9,7 @@
 #include <softscore/core/view.hpp>
 #include <softscore/data/loader.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// The batches of training, each gathered and rescaled in one buffer of host memory, if wished before it is asked for:
 /// `prepare` between handing work to a backend and waiting for it costs nothing where the two run at once. What a batch
@@ -55,4 +55,4 @@ class staged_batches {
   std::optional<std::size_t> held_;
 };
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

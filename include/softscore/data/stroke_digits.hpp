@@ -7,6 +7,7 @@
 #include <numbers>
 #include <span>
 
+#include <softscore/core/checked_size.hpp>
 #include <softscore/core/cmath.hpp>
 #include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
@@ -15,7 +16,7 @@
 #include <softscore/data/stroke_glyphs.hpp>
 #include <softscore/data/stroke_pen.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 namespace detail {
 
@@ -86,14 +87,16 @@ void ink_digit(std::size_t digit, std::uint64_t seed, std::uint64_t image, std::
 /// from number `first` on. Image i shows the digit i mod 10 in one of several ways of writing it, with a hand, slant,
 /// width, pen and place of its own, and is a function of (seed, i, side) alone; pixels are whole 1/255, which hides how
 /// a compiler rounds. Test images are those behind the training images: the same seed, another `first`. Throws `error`
-/// unless count >= 1 and 12 <= side <= 1024.
+/// unless 1 <= count < 2^32 and 12 <= side <= 1024, and where there is no memory for the images.
 template <class = when_called>
 labelled_images stroke_digits(std::size_t count, std::uint64_t seed, std::size_t side = 28, std::uint64_t first = 0) {
   require(side >= 12 && side <= 1024, "the side of the stroke digits", side, "from 12 to 1024 pixels");
   require(count > 0 && count <= std::numeric_limits<std::uint32_t>::max(), "the number of stroke digits", count,
           "positive and below 2^32");
+  require(first <= std::numeric_limits<std::uint64_t>::max() - count, "the number of the first stroke digit", first,
+          "below 2^64 with the number of digits added");
   labelled_images result{make_tensor({count, 1, side, side}), {}};
-  result.labels.reserve(count);
+  reserve_for(result.labels, "number of labels", {count});
   detail::ink_paper<> paper{side};
   for (std::size_t i = 0; i < count; ++i) {
     const auto digit = static_cast<std::uint8_t>((first + i) % 10);
@@ -110,4 +113,4 @@ data_set stroke_digit_set(std::size_t training, std::size_t test, std::uint64_t 
   return {stroke_digits(training, seed, side), stroke_digits(test, seed, side, training)};
 }
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -1,8 +1,9 @@
 #pragma once
 
+#include <softscore/core/config.hpp>
 #include <softscore/data/stroke_pen.hpp>
 
-namespace softscore::detail {
+namespace softscore::inline SOFTSCORE_ABI::detail {
 
 // Ten digits as a hand writes them, in a box from (-0.35, -0.5) to (0.35, 0.5), y down, in the usual order of strokes.
 // No call has two rolls of the dice among its arguments: their order would be the compiler's.
@@ -193,4 +194,4 @@ void draw_digit(std::size_t digit, Pen& pen, ink_dice& dice) {
   glyphs[digit](pen, dice);
 }
 
-}  // namespace softscore::detail
+}  // namespace softscore::inline SOFTSCORE_ABI::detail

@@ -13,7 +13,7 @@
 #include <softscore/core/config.hpp>
 #include <softscore/core/noise.hpp>
 
-namespace softscore::detail {
+namespace softscore::inline SOFTSCORE_ABI::detail {
 
 /// A place on the paper, x to the right and y down.
 struct ink_point {
@@ -163,4 +163,4 @@ class ink_paper {
   std::vector<double> outside_;
 };
 
-}  // namespace softscore::detail
+}  // namespace softscore::inline SOFTSCORE_ABI::detail

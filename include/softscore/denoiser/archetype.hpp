@@ -1,11 +1,12 @@
 #pragma once
 
+#include <softscore/core/config.hpp>
 #include <softscore/denoiser/concept.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
-/// A denoiser that exists in declarations only, pullback and density included. It stands in where a `static_assert`
-/// checks a sampler or an objective.
+/// A denoiser that exists in declarations only, pullback, density and the link to a network's output included. It
+/// stands in where a `static_assert` checks a sampler or an objective.
 struct archetype_denoiser {
   static constexpr int evaluations = 1;
   static constexpr prediction predicts = prediction::epsilon;
@@ -17,12 +18,19 @@ struct archetype_denoiser {
   template <class Be, Scalar T>
   void pullback(Be&, const question&, const_view<T, typename Be::space>, view<T, typename Be::space>, memory&) const;
   template <class Be, Scalar T>
+  void from_output(Be&, per_image<diffusion_time>, const_view<T, typename Be::space>, const_view<T, typename Be::space>,
+                   view<T, typename Be::space>, memory&) const;
+  template <class Be, Scalar T>
+  void to_output(Be&, per_image<diffusion_time>, const_view<T, typename Be::space>, view<T, typename Be::space>,
+                 memory&) const;
+  template <class Be, Scalar T>
   void log_density(Be&, const question&, view<const T, typename Be::space>, double*, memory&) const;
   template <class Be, Scalar T>
   void variance_share(Be&, const question&, view<T, typename Be::space>, memory&) const;
 };
 static_assert(KnowsDensity<archetype_denoiser, archetype_backend, float>);
 static_assert(LearnsVariance<archetype_denoiser, archetype_backend, float>);
+static_assert(LinksOutput<archetype_denoiser, archetype_backend, float>);
 static_assert(DifferentiableDenoiser<archetype_denoiser, archetype_backend, float>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

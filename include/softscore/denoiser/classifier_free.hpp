@@ -4,15 +4,16 @@
 #include <utility>
 
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/denoiser/archetype.hpp>
 #include <softscore/denoiser/concept.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
-/// Classifier-free guidance (Ho and Salimans, "Classifier-Free Diffusion Guidance", 2022, Eq 6): h = h_u + scale (h_c -
-/// h_u), from a denoiser that knows the condition and one that does not. Noise, velocity and score are affine in h at
-/// fixed x_t, so the same line holds for them. scale 0 is without the condition, 1 with it, and their w is scale - 1.
+/// Classifier-free guidance (Ho and Salimans 2022, Eq. 6): h = h_u + scale (h_c - h_u), from a denoiser that knows the
+/// condition and one that does not. Noise, velocity and score are affine in h at fixed x_t, so the same line holds for
+/// them. scale 0 is without the condition, 1 with it, and their w is scale - 1.
 template <class Conditional, class Unconditional>
 class classifier_free {
  public:
@@ -84,4 +85,4 @@ class classifier_free {
 static_assert(
     DifferentiableDenoiser<classifier_free<archetype_denoiser, archetype_denoiser>, archetype_backend, float>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

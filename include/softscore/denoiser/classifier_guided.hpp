@@ -5,13 +5,14 @@
 #include <vector>
 
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/corruption/archetype.hpp>
 #include <softscore/corruption/at_each_time.hpp>
 #include <softscore/denoiser/archetype.hpp>
 #include <softscore/denoiser/link.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// `g.gradient(be, question, x, out, workspace)` stores the gradient in x of log p(c given x_t = x), c being what is
 /// asked for: a class, a caption, a measurement. `g.workspace<T>(be, shape)` makes what it writes.
@@ -20,10 +21,9 @@ concept GivesLogProbabilityGradient =
     HasWorkspace<G, Be, T> && requires(const G g, Be& be, question q, view_of<Be, const T> x, view_of<Be, T> out,
                                        workspace_of<G, Be, T>& ws) { g.gradient(be, q, x, out, ws); };
 
-/// Classifier guidance (Dhariwal and Nichol, "Diffusion Models Beat GANs on Image Synthesis", 2021, Alg 2): adds scale
-/// times the gradient of log p(c given x_t) to the score, so that by Tweedie's formula h gains scale (sigma_t^2 / a_t)
-/// grad (EQUATIONS P1). With scale 1 and the exact gradient it is E[x_0 given x_t and c]. For C = a I, where the score
-/// gives h.
+/// Classifier guidance (Dhariwal and Nichol 2021, Algorithm 2): adds scale times the gradient of log p(c given x_t) to
+/// the score, so that by Tweedie's formula h gains scale (sigma_t^2 / a_t) grad. With scale 1 and the exact gradient it
+/// is E[x_0 given x_t and c]. For C = a I, where the score gives h.
 template <class D, class C, class G>
 class classifier_guided {
  public:
@@ -111,4 +111,4 @@ struct archetype_classifier {
 static_assert(Denoiser<classifier_guided<archetype_denoiser, archetype_corruption, detail::archetype_classifier>,
                        archetype_backend, float>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -5,12 +5,13 @@
 
 #include <softscore/backend/archetype.hpp>
 #include <softscore/backend/concept.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/movable.hpp>
 #include <softscore/core/noise.hpp>
 #include <softscore/core/per_image.hpp>
 #include <softscore/core/quantity.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// What a denoiser is asked: which images of the run these are, and the time of each.
 struct question {
@@ -76,8 +77,8 @@ concept KnowsDensity = requires(const D d, Be& be, question q, view_of<Be, const
                                 workspace_of<D, Be, T>& ws) { d.log_density(be, q, x, host, ws); };
 
 /// `d.variance_share(be, question, out, workspace)` stores, for every element of the workspace's last estimate, the
-/// share u of log beta in the logarithm of an ancestral step's variance; that of log beta tilde is 1 - u (EQUATIONS
-/// C4). Optional: `learned_ddpm` asks for it.
+/// share u of log beta in the logarithm of an ancestral step's variance; that of log beta tilde is 1 - u (Nichol and
+/// Dhariwal 2021, Eq. 15). Optional: `learned_ddpm` asks for it.
 template <class D, class Be, class T>
 concept LearnsVariance = requires(const D d, Be& be, question q, view_of<Be, T> out, workspace_of<D, Be, T>& ws) {
   d.variance_share(be, q, out, ws);
@@ -86,4 +87,16 @@ concept LearnsVariance = requires(const D d, Be& be, question q, view_of<Be, T> 
 template <class D, class Be, class T>
 concept DifferentiableDenoiser = Denoiser<D, Be, T> && PullsBack<D, Be, T>;
 
-}  // namespace softscore
+/// `d.from_output<Be, T>(be, times, x, phi, out, workspace)` stores the estimate that belongs to a network's output
+/// `phi` at x into `out`, which may be `phi`; `d.to_output<Be, T>(be, times, gradient, out, workspace)` turns the
+/// gradient of a loss in the estimate into that in phi; `D::predicts` says what phi stands for. Optional: objectives
+/// need it.
+template <class D, class Be, class T>
+concept LinksOutput = requires(const D d, Be& be, per_image<diffusion_time> times, view_of<Be, const T> in,
+                               view_of<Be, T> out, workspace_of<D, Be, T>& ws) {
+  { D::predicts } -> std::convertible_to<prediction>;
+  d.template from_output<Be, T>(be, times, in, in, out, ws);
+  d.template to_output<Be, T>(be, times, in, out, ws);
+};
+
+}  // namespace softscore::inline SOFTSCORE_ABI

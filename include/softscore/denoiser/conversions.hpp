@@ -1,15 +1,16 @@
 #pragma once
 
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/corruption/concept.hpp>
 #include <softscore/denoiser/concept.hpp>
 #include <softscore/denoiser/link.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
-// What networks are trained to predict, from an estimate h of x_0 and the x_t that it was made from, and back
-// (EQUATIONS P1, P2). Arrays have one shape, batch x channels x height x width, and all images are at one time; the
-// result may not overlap with h.
+// What networks are trained to predict, from an estimate h of x_0 and the x_t that it was made from, and back (Salimans
+// and Ho 2022; Daras et al. 2022, Eq. 16). Arrays have one shape, batch x channels x height x width, and all images are
+// at one time; the result may not overlap with h.
 
 /// Stores the noise eps = (x_t - C_t h) / sigma_t that belongs to h. Throws `error` where sigma_t is 0, since x_t then
 /// says nothing about eps.
@@ -57,4 +58,4 @@ void clean_from(Be& be, const L& link, diffusion_time t, const_view<T, typename 
   be.combine(out, one{of_input, x}, one{of_output, phi});
 }
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -5,10 +5,11 @@
 #include <vector>
 
 #include <softscore/backend/serial/backend.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/eigen.hpp>
 #include <softscore/core/error.hpp>
 
-namespace softscore::detail {
+namespace softscore::inline SOFTSCORE_ABI::detail {
 
 // A linear map of images as a d x d matrix: `apply(be, units, columns)` maps d unit images at once.
 template <class Apply, std::floating_point Real = double>
@@ -47,4 +48,4 @@ void map_images_on_host(Be& be, const shape& image, view_of<Be, const T> in, vie
   be.upload(answers.data(), out);
 }
 
-}  // namespace softscore::detail
+}  // namespace softscore::inline SOFTSCORE_ABI::detail

@@ -7,14 +7,14 @@
 #include <vector>
 
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/corruption/at_each_time.hpp>
 #include <softscore/denoiser/network_denoiser.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
-/// The numbers of EDM's preconditioning at noise s = sigma / a, for data of deviation d (Karras, Aittala, Aila and
-/// Laine, "Elucidating the Design Space of Diffusion-Based Generative Models", 2022, Table 1; EQUATIONS V5).
+/// The numbers of EDM's preconditioning at noise s = sigma / a, for data of deviation d (Karras et al. 2022, Table 1).
 struct edm_numbers {
   double skip{};   ///< d^2 / (s^2 + d^2)
   double out{};    ///< s d / sqrt(s^2 + d^2)
@@ -68,8 +68,8 @@ class edm_link {
   detail::edm_scale<C> scale_;
 };
 
-/// A network that is shown in x / a instead of x and ln(sigma / a) / 4 instead of the time (EQUATIONS V5). It has the
-/// parameters, and all else, of the network it is made from.
+/// A network that is shown in x / a instead of x and `c_noise`, ln(sigma / a) / 4, instead of the time (Karras et al.
+/// 2022, Table 1). It has the parameters, and all else, of the network it is made from.
 template <class Net, class C>
 class edm_network : public Net {
  public:
@@ -81,20 +81,27 @@ class edm_network : public Net {
     decltype(std::declval<const Net&>().template workspace<T>(std::declval<Be&>(), shape{})) network;
     array_of<Be, T> shown;
     std::vector<double> gains;  // of the last evaluation, one per image
-    std::vector<diffusion_time> labels;
+    std::vector<c_noise> labels;
   };
 
   template <class T, class Be>
+    requires HasWorkspace<Net, Be, T>
   memory<Be, T> workspace(Be& be, const shape& most) const {
     return {Net::template workspace<T>(be, most), be.template make<T>(most), std::vector<double>(most.images),
-            std::vector<diffusion_time>(most.images)};
+            std::vector<c_noise>(most.images)};
   }
 
   template <class Be, class T>
   void evaluate(Be& be, per_image<diffusion_time> times, const_view<T, typename Be::space> x,
                 std::type_identity_t<view_of<Be, T>> out, memory<Be, T>& ws) const {
     const auto labels = show<Be, T>(be, times, x, ws);
-    Net::evaluate(be, labels, shown<Be, T>(x, ws), out, ws.network);
+    const auto seen = shown<Be, T>(x, ws);
+    constexpr bool takes_c_noise = requires(const Net& net) { net.evaluate(be, labels, seen, out, ws.network); };
+    static_assert(
+        takes_c_noise,
+        "softscore: EDM shows its network c_noise, ln(sigma / a) / 4, instead of the time, and this network's "
+        "evaluate takes no per_image<c_noise>");
+    if constexpr (takes_c_noise) Net::evaluate(be, labels, seen, out, ws.network);
   }
 
   template <class Be, class T>
@@ -122,16 +129,15 @@ class edm_network : public Net {
  private:
   // Puts in x / a into the workspace and returns what the network sees for times.
   template <class Be, class T>
-  per_image<diffusion_time> show(Be& be, per_image<diffusion_time> times, view_of<Be, const T> x,
-                                 memory<Be, T>& ws) const {
+  per_image<c_noise> show(Be& be, per_image<diffusion_time> times, view_of<Be, const T> x, memory<Be, T>& ws) const {
     const std::size_t images = x.extent().images;
     for (std::size_t i = 0; i < images; ++i) {
       const edm_numbers n = scale_.numbers(times[i]);
       ws.gains[i] = n.in / scale_.gain(times[i]);
-      ws.labels[i] = diffusion_time{n.label};
+      ws.labels[i] = c_noise{n.label};
     }
     be.combine(ws.shown.view().images(0, images), term<T, typename Be::space>{gains(ws), x});
-    return times.shared() ? per_image<diffusion_time>{ws.labels[0]} : each_of(ws.labels);
+    return times.shared() ? per_image<c_noise>{ws.labels[0]} : each_of(ws.labels);
   }
   template <class Be, class T>
   static view_of<Be, const T> shown(view_of<Be, const T> x, memory<Be, T>& ws) {
@@ -145,8 +151,8 @@ class edm_network : public Net {
   detail::edm_scale<C> scale_;
 };
 
-/// EDM's denoiser (Karras et al. 2022, Eq 7; EQUATIONS V5): h = skip x_t / a_t + out F(in x_t / a_t, ln(s) / 4) with s
-/// = sigma_t / a_t. Train it with `weighted_score<edm_weight>`, which gives every noise the same weight on F.
+/// EDM's denoiser (Karras et al. 2022, Eq. 7): h = skip x_t / a_t + out F(in x_t / a_t, ln(s) / 4) with s = sigma_t /
+/// a_t. Train it with `weighted_score<edm_weight>`, which gives every noise the same weight on F.
 template <class Net, class C>
 class edm_denoiser : public network_denoiser<edm_network<Net, C>, edm_link<C>> {
  public:
@@ -156,4 +162,4 @@ class edm_denoiser : public network_denoiser<edm_network<Net, C>, edm_link<C>> {
             edm_link<C>{corruption, data_deviation}} {}
 };
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

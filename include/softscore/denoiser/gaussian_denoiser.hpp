@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include <softscore/core/config.hpp>
 #include <softscore/core/eigen.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/corruption/concept.hpp>
@@ -13,11 +14,12 @@
 #include <softscore/denoiser/dense_signal.hpp>
 #include <softscore/denoiser/seen_mixture.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
-/// The exact denoiser of Gaussian data N(m, S) under any Gaussian corruption (EQUATIONS P4): h = m + S C^T (C S C^T +
-/// sigma^2 I)^-1 (x - C m). C is dense here, found by corrupting unit vectors, so it is for images of at most a few
-/// hundred elements: an oracle for samplers and for users' corruptions. Computes in `Real` on the host.
+/// The exact denoiser of Gaussian data N(m, S) under any Gaussian corruption (textbook: the conditional mean of a
+/// Gaussian): h = m + S C^T (C S C^T + sigma^2 I)^-1 (x - C m). C is dense here, found by corrupting unit vectors, so
+/// it is for images of at most a few hundred elements: an oracle for samplers and for users' corruptions. Computes in
+/// `Real` on the host.
 template <GaussianCorruption C, std::floating_point Real = double>
 class gaussian_denoiser {
  public:
@@ -31,8 +33,10 @@ class gaussian_denoiser {
         image_{image.with_images(1)} {
     require(static_cast<std::size_t>(mean_.size()) == image_.per_image(), "length of the mean", mean_.size(),
             "the number of elements of an image");
-    require(covariance_.rows() == mean_.size() && covariance_.cols() == mean_.size(), "rows of the covariance",
-            covariance_.rows(), "the length of the mean, and the columns as many");
+    require(covariance_.rows() == mean_.size(), "rows of the covariance", covariance_.rows(),
+            "the length of the mean, and the columns as many");
+    require(covariance_.cols() == mean_.size(), "columns of the covariance", covariance_.cols(),
+            "the length of the mean");
   }
 
   const Eigen::VectorX<Real>& mean() const { return mean_; }
@@ -65,7 +69,8 @@ class gaussian_denoiser {
 
   /// log p_t(x), the natural logarithm of the density of x_t.
   double log_density(diffusion_time t, const Eigen::VectorX<Real>& x) const { return seen_at(t).log_share(x); }
-  /// The gradient of log p_t(x), from the density and not from the estimate (EQUATIONS P4).
+  /// The gradient of log p_t(x), from the density; Tweedie's formula (Daras et al. 2022, Eq. 16) gives it from the
+  /// estimate.
   Eigen::VectorX<Real> score(diffusion_time t, const Eigen::VectorX<Real>& x) const { return seen_at(t).score(x); }
 
   struct memory {
@@ -133,4 +138,4 @@ class gaussian_denoiser {
   shape image_;
 };
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

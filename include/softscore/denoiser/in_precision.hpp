@@ -4,10 +4,11 @@
 #include <type_traits>
 #include <utility>
 
+#include <softscore/core/config.hpp>
 #include <softscore/denoiser/archetype.hpp>
 #include <softscore/denoiser/concept.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// A denoiser that computes in `Net` whatever the precision of the sampler's state: `sample<double>` with
 /// `in_precision<float>(denoiser)` keeps the state in double and evaluates the network in float. What it answers is
@@ -82,4 +83,4 @@ precision_denoiser<Net, D> in_precision(D denoiser) {
   return precision_denoiser<Net, D>{std::move(denoiser)};
 }
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

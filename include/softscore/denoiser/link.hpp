@@ -3,18 +3,19 @@
 #include <concepts>
 #include <utility>
 
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/corruption/concept.hpp>
 #include <softscore/denoiser/concept.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// The estimate as a combination of the noisy image and the network's output phi: h = of_input x_t + of_output phi.
 struct link_weights {
   double of_input{}, of_output{};
 };
 
-/// `link.weights(t)` gives the combination at time t, and `L::predicts` what phi stands for (EQUATIONS P2).
+/// `link.weights(t)` gives the combination at time t, and `L::predicts` what phi stands for (Salimans and Ho 2022).
 template <class L>
 concept Link = requires(const L link, diffusion_time t) {
   { link.weights(t) } -> std::same_as<link_weights>;
@@ -99,7 +100,7 @@ class velocity_link : detail::link_under<C> {
   }
 };
 
-/// phi is the score, so h = (x_t + sigma_t^2 phi) / a_t, for C = a I (EQUATIONS P1).
+/// phi is the score, so h = (x_t + sigma_t^2 phi) / a_t, for C = a I (Daras et al. 2022, Eq. 16).
 template <class C>
 class score_link : detail::link_under<C> {
  public:
@@ -115,4 +116,4 @@ class score_link : detail::link_under<C> {
   }
 };
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -8,17 +8,17 @@
 #include <utility>
 #include <vector>
 
+#include <softscore/core/config.hpp>
 #include <softscore/corruption/concept.hpp>
 #include <softscore/denoiser/concept.hpp>
 #include <softscore/denoiser/dense_signal.hpp>
 #include <softscore/denoiser/seen_mixture.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
-/// The exact denoiser of a Gaussian mixture under any Gaussian corruption (EQUATIONS P4): every component's estimate,
+/// The exact denoiser of a Gaussian mixture under any Gaussian corruption (textbook): every component's estimate,
 /// weighed by its probability given x_t. Its pullback, the density and the score of x_t are exact too. C is dense here,
-/// as in gaussian_denoiser: an oracle for images of at most a few hundred elements. Computes in `Real` on the
-/// host.
+/// as in gaussian_denoiser: an oracle for images of at most a few hundred elements. Computes in `Real` on the host.
 template <GaussianCorruption C, std::floating_point Real = double>
 class mixture_denoiser {
  public:
@@ -56,8 +56,8 @@ class mixture_denoiser {
   double log_density(diffusion_time t, const Eigen::VectorX<Real>& x, std::uint64_t image = 0) const {
     return seen_at(t, law(image)).log_density(x);
   }
-  /// The gradient of log p_t(x), from the density and not from the estimate (EQUATIONS
-  /// P1).
+  /// The gradient of log p_t(x), from the density; Tweedie's formula (Daras et al. 2022, Eq. 16) gives it from the
+  /// estimate.
   Eigen::VectorX<Real> score(diffusion_time t, const Eigen::VectorX<Real>& x, std::uint64_t image = 0) const {
     return seen_at(t, law(image)).score(x);
   }
@@ -146,4 +146,4 @@ class mixture_denoiser {
   shape image_;
 };
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -4,12 +4,13 @@
 #include <utility>
 #include <vector>
 
+#include <softscore/core/config.hpp>
 #include <softscore/core/time_grid.hpp>
 #include <softscore/corruption/at_each_time.hpp>
 #include <softscore/denoiser/concept.hpp>
 #include <softscore/denoiser/link.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// Makes a denoiser of a network (nn/concept.hpp): h = of_input x_t + of_output phi(x_t, t), by the link's weights. The
 /// aliases below name the links of the field.
@@ -90,21 +91,21 @@ class network_denoiser {
   L link_;
 };
 
-/// The network predicts the residual x_0 - x_t (EQUATIONS L2; 001 Eq 12).
+/// The network predicts the residual x_0 - x_t (Daras et al. 2022, Eq. 12).
 template <class Net>
 class residual_denoiser : public network_denoiser<Net, residual_link> {
  public:
   explicit residual_denoiser(Net network) : network_denoiser<Net, residual_link>{std::move(network)} {}
 };
 
-/// The network predicts x_0 (EQUATIONS L6).
+/// The network predicts x_0 (Bansal et al. 2022).
 template <class Net>
 class clean_denoiser : public network_denoiser<Net, clean_link> {
  public:
   explicit clean_denoiser(Net network) : network_denoiser<Net, clean_link>{std::move(network)} {}
 };
 
-/// The network predicts the noise of a corruption with C = a I (EQUATIONS L4).
+/// The network predicts the noise of a corruption with C = a I (Ho et al. 2020).
 template <class Net, class C>
 class epsilon_denoiser : public network_denoiser<Net, epsilon_link<C>> {
  public:
@@ -112,7 +113,7 @@ class epsilon_denoiser : public network_denoiser<Net, epsilon_link<C>> {
       : network_denoiser<Net, epsilon_link<C>>{std::move(network), epsilon_link<C>{std::move(corruption)}} {}
 };
 
-/// The network predicts the velocity a eps - sigma x_0 of a variance-preserving corruption (EQUATIONS L5).
+/// The network predicts the velocity a eps - sigma x_0 of a variance-preserving corruption (Salimans and Ho 2022).
 template <class Net, class C>
 class velocity_denoiser : public network_denoiser<Net, velocity_link<C>> {
  public:
@@ -120,7 +121,7 @@ class velocity_denoiser : public network_denoiser<Net, velocity_link<C>> {
       : network_denoiser<Net, velocity_link<C>>{std::move(network), velocity_link<C>{std::move(corruption)}} {}
 };
 
-/// The network predicts the score of a corruption with C = a I (EQUATIONS P1).
+/// The network predicts the score of a corruption with C = a I (Daras et al. 2022, Eq. 16).
 template <class Net, class C>
 class score_denoiser : public network_denoiser<Net, score_link<C>> {
  public:
@@ -128,12 +129,19 @@ class score_denoiser : public network_denoiser<Net, score_link<C>> {
       : network_denoiser<Net, score_link<C>>{std::move(network), score_link<C>{std::move(corruption)}} {}
 };
 
-/// A denoiser that training can change: it owns a network, and says how the network's output makes the estimate.
+/// `d.network()` is the network that `d` owns, a `D::network_type`.
 template <class D>
-concept Trainable = requires(D d) {
+concept OwnsNetwork = requires(D d, const D constant) {
   typename D::network_type;
   { d.network() } -> std::same_as<typename D::network_type&>;
-  { D::predicts } -> std::convertible_to<prediction>;
+  { constant.network() } -> std::same_as<const typename D::network_type&>;
 };
 
-}  // namespace softscore
+/// A denoiser that training can change: it owns a network, whose workspace is the member `network` of its own, and says
+/// how the network's output makes the estimate.
+template <class D, class Be = archetype_backend, class T = float>
+concept Trainable = OwnsNetwork<D> && LinksOutput<D, Be, T> && requires(workspace_of<D, Be, T>& ws) {
+  { (ws.network) } -> std::same_as<workspace_of<typename D::network_type, Be, T>&>;
+};
+
+}  // namespace softscore::inline SOFTSCORE_ABI

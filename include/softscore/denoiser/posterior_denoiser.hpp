@@ -5,11 +5,12 @@
 #include <utility>
 #include <vector>
 
+#include <softscore/core/config.hpp>
 #include <softscore/denoiser/mixture_denoiser.hpp>
 #include <softscore/operator/measurement.hpp>
 #include <softscore/operator/observation.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// The matrix A of a measurement of images of that shape.
 template <class Op>
@@ -40,8 +41,8 @@ gaussian_mixture posterior_law(const gaussian_mixture& prior, const Eigen::Matri
 }
 
 /// E[x_0 given x_t and y], for a measurement y = A x_0 + n of data whose law is a Gaussian mixture or, with a single
-/// component, normal: the exact denoiser of the law given y (EQUATIONS P4, F10), which `law(image)` returns. With it
-/// every sampler draws from the posterior; it is the oracle of methods for inverse problems.
+/// component, normal: the exact denoiser of the law given y (textbook: Bayes' rule), which `law(image)` returns. With
+/// it every sampler draws from the posterior; it is the oracle of methods for inverse problems.
 template <GaussianCorruption C>
 class posterior_denoiser : public mixture_denoiser<C> {
  public:
@@ -69,4 +70,4 @@ class posterior_denoiser : public mixture_denoiser<C> {
 template <class C, class Op>
 posterior_denoiser(C, gaussian_mixture, measurement<Op>, observation, shape) -> posterior_denoiser<C>;
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

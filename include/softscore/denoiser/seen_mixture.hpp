@@ -8,9 +8,10 @@
 #include <vector>
 
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/denoiser/gaussian_mixture.hpp>
 
-namespace softscore::detail {
+namespace softscore::inline SOFTSCORE_ABI::detail {
 
 // Templates here, and wherever else a decomposition stands, so that only the programs that use it compile Eigen's code.
 // N(m, S) seen through y = A x + sigma n: what the law of y and that of x given y need. K = A S A^T + sigma^2 I is the
@@ -117,4 +118,4 @@ class basic_seen_mixture {
   std::vector<basic_seen_component<Real>> parts_;
 };
 
-}  // namespace softscore::detail
+}  // namespace softscore::inline SOFTSCORE_ABI::detail

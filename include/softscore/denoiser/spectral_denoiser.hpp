@@ -11,17 +11,18 @@
 
 #include <softscore/backend/serial/backend.hpp>
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/corruption/concept.hpp>
 #include <softscore/denoiser/concept.hpp>
 #include <softscore/operator/concept.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// The exact denoiser of normal data N(m, V diag(variances) V^T), V holding the modes of the corruption's own operator,
-/// C_w = U diag(s) V^T: in each mode h = m + v s / (s^2 v + sigma^2) (x - s m) (EQUATIONS P4). For images of any size,
-/// on the backend, where the family's modes are the same at every level: blurs by DCT and FFT, fades and masks,
-/// multiples of I. Its pullback and density are exact too.
+/// C_w = U diag(s) V^T: in each mode h = m + v s / (s^2 v + sigma^2) (x - s m) (textbook). For images of any size, on
+/// the backend, where the family's modes are the same at every level: blurs by DCT and FFT, fades and masks, multiples
+/// of I. Its pullback and density are exact too.
 template <GaussianCorruption C>
 class spectral_denoiser {
   static_assert(HasSvd<typename C::operator_type>,
@@ -218,4 +219,4 @@ class spectral_denoiser {
   shape image_;
 };
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -8,11 +8,12 @@
 #include <vector>
 
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/denoiser/archetype.hpp>
 #include <softscore/denoiser/concept.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// The range of clean pixels, [-1, 1] or [0, 1].
 struct pixel_range {
@@ -20,13 +21,14 @@ struct pixel_range {
 
   /// Throws `error` unless low < high and both are finite.
   void check() const {
+    require(std::isfinite(high), "upper end of the pixels' range", high, "finite");
     require(low < high && std::isfinite(high - low), "lower end of the pixels' range", low,
             "below the upper end, both finite");
   }
 };
 
-/// Static thresholding (Saharia et al., "Photorealistic Text-to-Image Diffusion Models", 2022, s2.3): clips every
-/// estimate to the range of clean pixels. Where a pixel is clipped, the pullback lets nothing through.
+/// Static thresholding (Saharia et al. 2022, Section 2.3): clips every estimate to the range of clean pixels. Where a
+/// pixel is clipped, the pullback lets nothing through.
 template <class D>
 class static_thresholding {
  public:
@@ -99,7 +101,7 @@ class static_thresholding {
 };
 static_assert(DifferentiableDenoiser<static_thresholding<archetype_denoiser>, archetype_backend, float>);
 
-/// Dynamic thresholding (Saharia et al. 2022, s2.3): with pixels brought to [-1, 1], s is the `percentile` of an
+/// Dynamic thresholding (Saharia et al. 2022, Section 2.3): with pixels brought to [-1, 1], s is the `percentile` of an
 /// image's |h|, at least 1; the image is clipped to [-s, s] and divided by s. The percentile interpolates linearly
 /// between the sorted values, as NumPy's does, and is each image's own. On a device the estimate passes through host
 /// memory.
@@ -189,4 +191,4 @@ class dynamic_thresholding {
 };
 static_assert(Denoiser<dynamic_thresholding<archetype_denoiser>, archetype_backend, float>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -7,6 +7,7 @@
 
 #include <cerrno>
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <span>
 #include <string>
@@ -18,18 +19,37 @@
 #include <softscore/core/error.hpp>
 #include <softscore/io/file_error.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
-/// A file that appears whole or not at all. What is written goes to a hidden neighbour, `.<name>.partial`; `commit`
-/// syncs it, gives it the name and syncs the folder. Without `commit` the neighbour is removed and an older file of
+namespace detail {
+
+/// The hidden neighbor that a file is written to before it has its name: `.<name>.partial`, or a hash of the name where
+/// that is longer than `longest`, the most bytes that the file system takes in a name.
+template <class = when_called>
+std::string partial_name(const std::string& name, std::size_t longest) {
+  constexpr std::string_view ending = ".partial";
+  if (1 + name.size() + ending.size() <= longest) return "." + name + std::string{ending};
+  std::uint64_t hash = 0xCBF29CE484222325u;  // FNV-1a
+  for (const char c : name) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001B3u;
+  std::string text = ".";
+  for (int shift = 60; shift >= 0; shift -= 4) text += "0123456789abcdef"[(hash >> shift) & 15u];
+  return text + std::string{ending};
+}
+
+}  // namespace detail
+
+/// A file that appears whole or not at all. What is written goes to a hidden neighbor, `.<name>.partial`; `commit`
+/// syncs it, gives it the name and syncs the folder. Without `commit` the neighbor is removed and an older file of
 /// that name stays as it was. A link is followed; a device or a pipe is written directly. Throws `error` with the
-/// system's reason when anything fails, and when another writer has the same file open.
+/// system's reason when anything fails, and when another writer has the same file open. A file system without `flock`
+/// cannot tell of other writers: there each has a neighbor of its own, and the last to commit wins.
 class atomic_file {
  public:
   template <class = when_called>
   explicit atomic_file(const std::filesystem::path& path) : shown_{path.string()} {
     struct stat old{};
     const bool there = ::stat(path.c_str(), &old) == 0;
+    if (!there && errno == ENAMETOOLONG) fail(errno);  // the neighbor's name may be shorter
     if (there && S_ISDIR(old.st_mode)) fail(EISDIR);
     direct_ = there && !S_ISREG(old.st_mode);
     if (direct_) {
@@ -38,7 +58,10 @@ class atomic_file {
       return;
     }
     target_ = followed(path);
-    partial_ = target_.parent_path() / ("." + target_.filename().string() + ".partial");
+    const auto folder = target_.parent_path();
+    const long longest = ::pathconf(folder.empty() ? "." : folder.c_str(), _PC_NAME_MAX);
+    partial_ = folder / detail::partial_name(target_.filename().string(),
+                                             longest > 0 ? static_cast<std::size_t>(longest) : std::size_t{255});
     open_partial();
   }
 
@@ -65,7 +88,7 @@ class atomic_file {
   }
   template <class = when_called>
   void write(std::string_view text) {
-    write(std::as_bytes(std::span{text}));
+    write(std::as_bytes(std::span{text.data(), text.size()}));
   }
 
   /// Makes the file appear under its name. Nothing can be written afterwards.
@@ -98,8 +121,15 @@ class atomic_file {
     for (;;) {
       const int file = ::open(partial_.c_str(), O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0666);
       if (file < 0) fail(errno);
-      if (::flock(file, LOCK_EX | LOCK_NB) != 0) {
+      const int refused = locked(file);
+      if (unsupported(refused)) {
+        discard_if_empty(file);
+        file_ = open_unlocked();
+        return prepare();
+      }
+      if (refused != 0) {
         ::close(file);
+        if (refused != EWOULDBLOCK) fail(refused);
         throw error(detail::printable(shown_) + " cannot be written: another writer is at work on it");
       }
       struct stat ours{}, named{};
@@ -110,15 +140,56 @@ class atomic_file {
         continue;
       }
       file_ = file;
-      struct stat old{};
-      const bool keeps_mode = ::stat(target_.c_str(), &old) == 0;
-      if (::ftruncate(file, 0) != 0 || (keeps_mode && ::fchmod(file, old.st_mode & 07777u) != 0)) {
-        const int reason = errno;
-        ::unlink(partial_.c_str());
-        ::close(std::exchange(file_, -1));
-        fail(reason);
-      }
-      return;
+      return prepare();
+    }
+  }
+
+  // How file systems say that they have no locks, or cannot sync a folder.
+  static bool unsupported(int reason) {
+    return reason == ENOSYS || reason == ENOTSUP || reason == EINVAL || reason == ENOLCK;
+  }
+
+  // Takes the lock: 0, or the reason that there is none.
+  static int locked(int file) {
+    while (::flock(file, LOCK_EX | LOCK_NB) != 0) {
+      if (errno != EINTR) return errno;
+    }
+    return 0;
+  }
+
+  // Closes a neighbor that could not be locked. One that holds something is a leftover or another writer's.
+  template <class = when_called>
+  void discard_if_empty(int file) const {
+    struct stat about{};
+    if (::fstat(file, &about) == 0 && about.st_size == 0) ::unlink(partial_.c_str());
+    ::close(file);
+  }
+
+  // Without locks only a name that nobody has is ours: the first free one of `.0.<hash>.partial`,
+  // `.1.<hash>.partial`...
+  template <class = when_called>
+  int open_unlocked() {
+    const auto folder = partial_.parent_path();
+    const std::string ending = detail::partial_name(target_.filename().string(), 0);
+    for (int number = 0; number < 1000; ++number) {
+      partial_ = folder / ("." + std::to_string(number) + ending);
+      const int file = ::open(partial_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+      if (file >= 0) return file;
+      if (errno != EEXIST) fail(errno);
+    }
+    fail(EEXIST);
+  }
+
+  // Empties the open neighbor and gives it the permissions of the file that it will replace.
+  template <class = when_called>
+  void prepare() {
+    struct stat old{};
+    const bool keeps_mode = ::stat(target_.c_str(), &old) == 0;
+    if (::ftruncate(file_, 0) != 0 || (keeps_mode && ::fchmod(file_, old.st_mode & 07777u) != 0)) {
+      const int reason = errno;
+      ::unlink(partial_.c_str());
+      ::close(std::exchange(file_, -1));
+      fail(reason);
     }
   }
 
@@ -130,7 +201,7 @@ class atomic_file {
     const int result = ::fsync(folder);
     const int reason = errno;
     ::close(folder);
-    if (result != 0 && reason != EINVAL) fail(reason);
+    if (result != 0 && !unsupported(reason)) fail(reason);
   }
 
   std::string shown_;
@@ -148,7 +219,7 @@ void write_file(const std::filesystem::path& path, std::span<const std::byte> by
 }
 template <class = when_called>
 void write_file(const std::filesystem::path& path, std::string_view text) {
-  write_file(path, std::as_bytes(std::span{text}));
+  write_file(path, std::as_bytes(std::span{text.data(), text.size()}));
 }
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

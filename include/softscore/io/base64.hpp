@@ -8,7 +8,7 @@
 
 #include <softscore/core/config.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// The bytes in base 64 with padding (RFC 4648, section 4).
 template <class = when_called>
@@ -34,4 +34,4 @@ std::string data_uri(std::string_view type, std::span<const std::uint8_t> bytes)
   return "data:" + std::string{type} + ";base64," + base64(bytes);
 }
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

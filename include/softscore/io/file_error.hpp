@@ -6,9 +6,10 @@
 #include <string_view>
 #include <system_error>
 
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 
-namespace softscore::detail {
+namespace softscore::inline SOFTSCORE_ABI::detail {
 
 /// Text from a file or a path, fit for an error sentence: control characters become '?', long text is cut.
 inline std::string printable(std::string_view text, std::size_t longest = 300) {
@@ -37,4 +38,4 @@ void require_file(bool holds, std::string_view path, std::string_view argument, 
   if (!holds) reject(printable(path) + ": " + std::string{argument}, value, rule);
 }
 
-}  // namespace softscore::detail
+}  // namespace softscore::inline SOFTSCORE_ABI::detail

@@ -18,7 +18,7 @@
 #include <softscore/io/file_error.hpp>
 #include <softscore/io/read_file.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 namespace detail {
 
@@ -78,15 +78,17 @@ std::vector<std::uint8_t> gunzip(std::span<const std::uint8_t> bytes, const std:
   return content;
 }
 
-/// The first bytes of a gzip file's content, at most as many as `head` holds; `head` shrunk to those that there are. A
-/// damaged stream gives what comes before the damage: `gunzip` is the one to complain.
+/// The first bytes of a gzip file's content, at most as many as `head` holds, from as many members as that takes;
+/// `head` shrunk to those that there are. A damaged stream gives what comes before the damage: `gunzip` is the one to
+/// complain.
 inline std::span<const std::uint8_t> gunzip_head(std::span<const std::uint8_t> bytes, std::span<std::uint8_t> head) {
   detail::gzip_stream stream;
   stream.next_in = const_cast<Bytef*>(bytes.data());  // zlib does not write there
   stream.avail_in = static_cast<uInt>(std::min<std::size_t>(bytes.size(), std::numeric_limits<uInt>::max()));
   stream.next_out = head.data();
   stream.avail_out = static_cast<uInt>(head.size());
-  inflate(&stream, Z_SYNC_FLUSH);
+  while (inflate(&stream, Z_SYNC_FLUSH) == Z_STREAM_END && stream.avail_out > 0 && stream.avail_in > 0)
+    inflateReset(&stream);
   return {head.data(), head.size() - stream.avail_out};
 }
 
@@ -110,4 +112,4 @@ std::vector<std::uint8_t> read_plain_or_gzip(const std::filesystem::path& path, 
   return gunzip({bytes.data(), bytes.size()}, path.string(), limit);
 }
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

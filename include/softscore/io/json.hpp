@@ -19,11 +19,13 @@
 #endif
 #include <rapidjson/memorystream.h>
 #include <rapidjson/reader.h>
+
+#include <softscore/core/config.hpp>
 #if defined(__GNUC__)
 #pragma GCC diagnostic pop
 #endif
 
-namespace softscore::detail {
+namespace softscore::inline SOFTSCORE_ABI::detail {
 
 // What instantiates RapidJSON is a template of this, which nobody gives: only programs that read or write JSON compile
 // it.
@@ -101,4 +103,4 @@ bool append_json(std::string& to, std::string_view text) {
   return true;
 }
 
-}  // namespace softscore::detail
+}  // namespace softscore::inline SOFTSCORE_ABI::detail

@@ -1,16 +1,20 @@
 #pragma once
 
+#include <algorithm>
 #include <bit>
 #include <charconv>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <filesystem>
+#include <iterator>
 #include <limits>
 #include <span>
 #include <string>
 #include <string_view>
 
+#include <softscore/core/checked_size.hpp>
 #include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/core/xtensor.hpp>
@@ -18,11 +22,26 @@
 #include <softscore/io/file_error.hpp>
 #include <softscore/io/read_file.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 static_assert(std::endian::native == std::endian::little, "the .npy files written here are little-endian");
 
 namespace detail {
+
+/// An element type of a .npy file: its name and the bytes of one element.
+struct npy_type {
+  std::string_view name;
+  std::size_t size;
+};
+
+/// The types that are read; the order of one byte is any.
+inline constexpr npy_type npy_types[] = {{"<f4", 4}, {"<f8", 8}, {"|u1", 1}, {"<u1", 1}, {">u1", 1}};
+
+/// What a .npy file's header says.
+struct npy_header {
+  npy_type type;
+  shape extent;
+};
 
 // Reads the one line of Python that a .npy header is, as far as NumPy writes it: a dictionary of three entries.
 template <class = when_called>
@@ -30,22 +49,21 @@ class npy_header_reader {
  public:
   npy_header_reader(std::string_view text, std::string_view path) : rest_{text}, path_{path} {}
 
-  shape read() {
+  npy_header read() {
     bool descr = false, order = false, extent = false;
-    shape result;
+    npy_header result{};
     expect('{');
     while (!accept('}')) {
       const std::string_view key = quoted();
       expect(':');
       if (key == "descr" && !descr) {
-        const std::string_view type = quoted();
-        require_file(type == "<f4", path_, "the element type", printable(type, 80), "<f4 (float32, little-endian)");
+        result.type = element_type();
         descr = true;
       } else if (key == "fortran_order" && !order) {
         require_file(word("False"), path_, "fortran_order", "not False", "False (rows stored one after another)");
         order = true;
       } else if (key == "shape" && !extent) {
-        result = four_numbers();
+        result.extent = four_numbers();
         extent = true;
       } else {
         broken();
@@ -90,6 +108,14 @@ class npy_header_reader {
     const auto inside = rest_.substr(1, end - 1);
     rest_.remove_prefix(end + 1);
     return inside;
+  }
+  npy_type element_type() {
+    const std::string_view text = quoted();
+    for (const npy_type& each : npy_types) {
+      if (each.name == text) return each;
+    }
+    reject(printable(path_) + ": the element type", printable(text, 80),
+           "<f4, <f8 or |u1 (float32 or float64, little-endian, or bytes)");
   }
   shape four_numbers() {
     std::size_t numbers[4] = {};
@@ -139,33 +165,52 @@ void write_npy(const std::filesystem::path& path, const image_batch& images) {
   write_npy(path, as_view(images));
 }
 
-/// Reads images from a .npy file as `write_npy` makes it. Throws `error` naming the file for every other content,
-/// the element type, the order, the rank and the length included.
+/// Reads images from a .npy file of NumPy (format 1 to 3: C order, rank four, empty ones included): float32 as it is,
+/// float64 rounded to float32, and bytes as byte / 255, as an image's. Throws `error` naming the file for every other
+/// content, the element type, the order, the rank and the length included, and when a finite float64 is beyond float32.
 template <class = when_called>
 image_batch read_npy(const std::filesystem::path& path) {
   const std::string name = path.string();
   const auto bytes = read_file(path);
   const std::string_view text{reinterpret_cast<const char*>(bytes.data()), bytes.size()};
   detail::require_file(text.starts_with("\x93NUMPY"), name, "the beginning", "not NumPy's", "\\x93NUMPY");
-  detail::require_file(text.size() >= 10 && text[6] == 1 && text[7] == 0, name, "the format", "another", "version 1.0");
-  const std::size_t length = std::size_t{bytes[8]} + 256 * std::size_t{bytes[9]};
-  detail::require_file(length <= text.size() - 10, name, "the length of the header", length,
+  detail::require_file(text.size() >= 8 && text[6] >= 1 && text[6] <= 3 && text[7] == 0, name, "the format", "another",
+                       "version 1.0, 2.0 or 3.0");
+  const std::size_t start = text[6] == 1 ? 10 : 12;  // behind the header's length, of two bytes or four
+  detail::require_file(text.size() >= start, name, "the size", text.size(),
+                       "at least " + std::to_string(start) + " bytes");
+  std::size_t length = 0;
+  for (std::size_t at = start; at-- > 8;) length = 256 * length + bytes[at];
+  detail::require_file(length <= text.size() - start, name, "the length of the header", length,
                        "no more than the file has");
-  const shape extent = detail::npy_header_reader<>{text.substr(10, length), name}.read();
+  const auto [type, extent] = detail::npy_header_reader<>{text.substr(start, length), name}.read();
 
-  const std::size_t content = text.size() - 10 - length;
+  const std::size_t content = text.size() - start - length;
   const std::size_t sides[] = {extent.images, extent.channels, extent.height, extent.width};
-  std::size_t expected = sizeof(float);
-  bool fits = true;
-  for (const std::size_t n : sides) {
-    fits = fits && n > 0 && n <= content / expected;
-    if (fits) expected *= n;
-  }
-  detail::require_file(fits && expected == content, name, "the shape", extent,
-                       "one of positive sides that the " + std::to_string(content) + " bytes of content fill");
+  const bool empty = std::find(std::begin(sides), std::end(sides), 0u) != std::end(sides);
+  // The sides of an empty array must fit together, too: others multiply only some of them.
+  const std::size_t most = empty ? std::numeric_limits<std::size_t>::max() / 8 : content;
+  std::size_t counts[] = {1, 1, 1, 1};
+  std::transform(std::begin(sides), std::end(sides), std::begin(counts), [](auto n) { return n > 0 ? n : 1; });
+  const auto expected = product_within(counts, most / type.size);
+  detail::require_file(expected && (empty ? 0 : *expected * type.size) == content, name, "the shape", extent,
+                       "one that the " + std::to_string(content) + " bytes of content fill");
   auto images = make_tensor(extent);
-  std::memcpy(images.data(), bytes.data() + 10 + length, content);
+  const std::uint8_t* const from = bytes.data() + start + length;
+  for (std::size_t i = 0; i < images.size(); ++i) {
+    float& to = images.data()[i];
+    if (type.size == sizeof(float)) {
+      std::memcpy(&to, from + i * sizeof(float), sizeof(float));
+    } else if (type.size == sizeof(double)) {
+      double number = 0;
+      std::memcpy(&number, from + i * sizeof(double), sizeof(double));
+      to = static_cast<float>(number);
+      detail::require_file(std::isinf(number) || !std::isinf(to), name, "a number", number, "in the range of float32");
+    } else {
+      to = static_cast<float>(from[i]) / 255.0f;
+    }
+  }
   return images;
 }
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

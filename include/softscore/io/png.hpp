@@ -2,9 +2,11 @@
 
 #include <png.h>
 
+#include <algorithm>
+#include <csetjmp>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
+#include <cstdio>
 #include <filesystem>
 #include <span>
 #include <string>
@@ -17,7 +19,7 @@
 #include <softscore/io/file_error.hpp>
 #include <softscore/io/read_file.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 namespace detail {
 
@@ -71,38 +73,107 @@ void write_png(const std::filesystem::path& path, const image_batch& image) {
   write_png(path, as_view(image));
 }
 
-/// The image in a PNG file's bytes, in [0, 1]: one channel if the file is grey, three if it has colour; a transparent
-/// pixel is laid on black. Throws `error` naming `path` when the bytes are no whole PNG file or claim more pixels
-/// than they could hold.
+namespace detail {
+
+// libpng at work on a file in memory. It reports errors by a jump, so the two functions that call what may jump,
+// `begin` and `finish`, have nothing of their own to destroy.
+class png_decoder {
+ public:
+  explicit png_decoder(std::span<const std::uint8_t> bytes)
+      : rest_{bytes}, png_{png_create_read_struct(PNG_LIBPNG_VER_STRING, this, on_error, on_warning)} {
+    if (png_ != nullptr) info_ = png_create_info_struct(png_);
+    if (info_ != nullptr) return;
+    png_destroy_read_struct(&png_, nullptr, nullptr);
+    throw error("libpng cannot start: out of memory, or of another version than its headers");
+  }
+  png_decoder(const png_decoder&) = delete;
+  png_decoder& operator=(const png_decoder&) = delete;
+  ~png_decoder() { png_destroy_read_struct(&png_, &info_, nullptr); }
+
+  /// Reads up to the pixels, of which `finish` then makes samples of 8 bits as they are stored; false when it fails.
+  bool begin() {
+    if (setjmp(png_jmpbuf(png_)) != 0) return false;
+    png_set_read_fn(png_, this, on_read);
+    png_set_crc_action(png_, PNG_CRC_DEFAULT, PNG_CRC_ERROR_QUIT);  // a damaged tRNS would be left out
+    // Of the chunks that an image can do without, tRNS alone is read: no profile or text is unpacked.
+    png_set_keep_unknown_chunks(png_, PNG_HANDLE_CHUNK_NEVER, nullptr, -1);
+    png_read_info(png_, info_);
+    png_set_expand(png_);
+    png_set_scale_16(png_);
+    png_set_interlace_handling(png_);
+    png_read_update_info(png_, info_);
+    return true;
+  }
+  /// Reads the pixels into rows of `width` x `channels` bytes and what follows up to the file's end; false when it
+  /// fails.
+  bool finish(png_bytepp rows) {
+    if (setjmp(png_jmpbuf(png_)) != 0) return false;
+    png_read_image(png_, rows);
+    png_set_crc_action(png_, PNG_CRC_DEFAULT, PNG_CRC_WARN_DISCARD);  // what follows changes no pixel
+    png_read_end(png_, nullptr);
+    return true;
+  }
+
+  std::size_t width() const { return png_get_image_width(png_, info_); }
+  std::size_t height() const { return png_get_image_height(png_, info_); }
+  std::size_t channels() const { return png_get_channels(png_, info_); }
+  /// Why `begin` or `finish` failed.
+  std::string reason() const { return printable(reason_); }
+
+ private:
+  [[noreturn]] static void on_error(png_structp png, png_const_charp message) {
+    auto& self = *static_cast<png_decoder*>(png_get_error_ptr(png));
+    std::snprintf(self.reason_, sizeof self.reason_, "%s", message);
+    png_longjmp(png, 1);
+  }
+  static void on_warning(png_structp, png_const_charp) {}
+  static void on_read(png_structp png, png_bytep out, std::size_t count) {
+    auto& self = *static_cast<png_decoder*>(png_get_io_ptr(png));
+    if (count > self.rest_.size()) png_error(png, "the file is cut short");
+    std::copy_n(self.rest_.begin(), count, out);
+    self.rest_ = self.rest_.subspan(count);
+  }
+
+  std::span<const std::uint8_t> rest_;
+  char reason_[160]{};
+  png_structp png_;
+  png_infop info_{};
+};
+
+}  // namespace detail
+
+/// The image in a PNG file's bytes, in [0, 1]: one channel if the file is grey, three if it has color. Samples are
+/// taken as they are stored, as Pillow takes them: gamma and color profiles change nothing, 16 bits become 8 by value /
+/// 257 to the nearest, fewer bits fill the range, and transparent pixels are laid on black in these values (200 at
+/// alpha 128 is 100). Bytes after the file's end are left alone. Throws `error` naming `path` when the bytes are no
+/// whole PNG file or claim more pixels than they could hold.
 template <class = when_called>
 image_batch decode_png(std::span<const std::uint8_t> bytes, const std::string& path) {
-  static constexpr std::uint8_t end_chunk[12] = {0, 0, 0, 0, 'I', 'E', 'N', 'D', 0xAE, 0x42, 0x60, 0x82};
-  struct reader : png_image {
-    reader() : png_image{} { version = PNG_IMAGE_VERSION; }
-    reader(const reader&) = delete;
-    reader& operator=(const reader&) = delete;
-    ~reader() { png_image_free(this); }
-  } about;
-  detail::require_file(png_image_begin_read_from_memory(&about, bytes.data(), bytes.size()) != 0, path, "the content",
-                       "not an image (" + detail::printable(about.message) + ")", "a PNG file");
-  detail::require_file(bytes.size() > 12 && std::memcmp(bytes.data() + bytes.size() - 12, end_chunk, 12) == 0, path,
-                       "the last chunk", "not IEND", "the end of the PNG file");
+  detail::png_decoder decoder{bytes};
+  // The reason exists once the call is over, so it is no argument beside the call.
+  if (!decoder.begin()) {
+    detail::require_file(false, path, "the content", "not an image (" + decoder.reason() + ")", "a PNG file");
+  }
+  const std::size_t width = decoder.width(), height = decoder.height(), channels = decoder.channels();
   // Deflate packs at most 1032 to 1, and a byte of it holds at most 8 pixels.
-  const std::size_t pixels = std::size_t{about.width} * about.height;
+  const std::size_t pixels = width * height;
   detail::require_file(pixels / (std::size_t{8} * 1032) <= bytes.size() && pixels <= std::size_t{1} << 28, path,
                        "the number of pixels", pixels, "one that the file can hold, and below 2^28");
-  const bool colour = (about.format & PNG_FORMAT_FLAG_COLOR) != 0;
-  about.format = colour ? PNG_FORMAT_RGB : PNG_FORMAT_GRAY;
-  std::vector<std::uint8_t> decoded(PNG_IMAGE_SIZE(about));
-  const png_color black{0, 0, 0};
-  detail::require_file(png_image_finish_read(&about, &black, decoded.data(), 0, nullptr) != 0, path, "the image data",
-                       "damaged (" + detail::printable(about.message) + ")", "intact and complete");
+  std::vector<std::uint8_t> samples(pixels * channels);
+  std::vector<png_bytep> rows(height);
+  for (std::size_t y = 0; y < height; ++y) rows[y] = samples.data() + y * width * channels;
+  if (!decoder.finish(rows.data())) {
+    detail::require_file(false, path, "the image data", "damaged (" + decoder.reason() + ")", "intact and complete");
+  }
 
-  auto image = make_tensor({1, colour ? std::size_t{3} : std::size_t{1}, about.height, about.width});
+  const bool alpha = channels % 2 == 0;
+  auto image = make_tensor({1, channels - (alpha ? 1 : 0), height, width});
   const shape s = extent_of(image);
-  for (std::size_t i = 0; i < s.plane(); ++i) {
+  for (std::size_t i = 0; i < pixels; ++i) {
+    const std::uint8_t* const from = samples.data() + i * channels;
     for (std::size_t c = 0; c < s.channels; ++c) {
-      image.data()[c * s.plane() + i] = static_cast<float>(decoded[i * s.channels + c]) / 255.0f;
+      const unsigned value = alpha ? (from[c] * unsigned{from[s.channels]} + 127u) / 255u : from[c];
+      image.data()[c * pixels + i] = static_cast<float>(value) / 255.0f;
     }
   }
   return image;
@@ -115,4 +186,4 @@ image_batch read_png(const std::filesystem::path& path) {
   return decode_png({bytes.data(), bytes.size()}, path.string());
 }
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -15,7 +15,7 @@
 #include <softscore/core/error.hpp>
 #include <softscore/io/file_error.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// The bytes of a regular file of at most `limit` bytes. Throws `error` with the system's reason when it cannot be
 /// read, when it is not a regular file, when it is too long and when it changes its length meanwhile.
@@ -50,4 +50,4 @@ std::vector<std::uint8_t> read_file(const std::filesystem::path& path, std::size
   return bytes;
 }
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -7,7 +7,6 @@
 #include <cstdint>
 #include <cstring>
 #include <filesystem>
-#include <limits>
 #include <map>
 #include <optional>
 #include <set>
@@ -18,6 +17,7 @@
 #include <utility>
 #include <vector>
 
+#include <softscore/core/checked_size.hpp>
 #include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/io/atomic_file.hpp>
@@ -25,14 +25,15 @@
 #include <softscore/io/json.hpp>
 #include <softscore/io/read_file.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 static_assert(std::endian::native == std::endian::little,
               "safetensors files are little-endian, and so must be the host");
 
 namespace detail {
 
-/// The bytes of one element of a safetensors type, or 0 for a name that is none.
+/// The bytes of one element of a safetensors type, or 0 for a type that is not known or has no whole bytes: the format
+/// gains types, and a file with one of them still holds the others.
 inline std::size_t tensor_type_size(std::string_view type) {
   struct type_size {
     std::string_view name;
@@ -88,8 +89,8 @@ struct safetensors_header {
 };
 
 // Reads the header's JSON event by event: nothing outside the one form the format knows is ever stored, and a name
-// that comes twice is seen (a parsed document would keep the last one only). The functions with capitals are
-// RapidJSON's events.
+// that comes twice is seen (a parsed document would keep the last one only). Fields that we do not know are passed
+// over, whatever they hold, as the format's own reader does. The functions with capitals are RapidJSON's events.
 template <class Encoding>
 class safetensors_header_reader : public json_handler {
  public:
@@ -104,6 +105,9 @@ class safetensors_header_reader : public json_handler {
 
   bool StartObject() {
     switch (place_) {
+      case place::unknown:
+        ++depth_;
+        return true;
       case place::outside:
         place_ = place::top;
         return true;
@@ -116,6 +120,7 @@ class safetensors_header_reader : public json_handler {
     }
   }
   bool EndObject(unsigned) {
+    if (place_ == place::unknown) return leave();
     if (place_ == place::tensor) {
       demand(fields_.size() == 3, "given by " + std::to_string(fields_.size()) + " fields",
              "given by dtype, shape and data_offsets");
@@ -131,6 +136,8 @@ class safetensors_header_reader : public json_handler {
   bool Key(const char* data, unsigned size, bool) {
     const std::string text(data, size);
     switch (place_) {
+      case place::unknown:
+        return true;
       case place::top:
         name_ = text;
         demand(names_.insert(text).second, "there twice", "there once");
@@ -142,9 +149,11 @@ class safetensors_header_reader : public json_handler {
         place_ = place::metadata_value;
         return true;
       case place::tensor:
+        if (text != "dtype" && text != "shape" && text != "data_offsets") {
+          place_ = place::unknown;
+          return true;
+        }
         field_ = text;
-        demand(text == "dtype" || text == "shape" || text == "data_offsets", "given the field " + printable(text, 80),
-               "given by dtype, shape and data_offsets");
         demand(fields_.insert(text).second, "given its " + text + " twice", "given it once");
         place_ = text == "dtype" ? place::type : place::list_start;
         return true;
@@ -159,28 +168,30 @@ class safetensors_header_reader : public json_handler {
       place_ = place::metadata;
       return true;
     }
-    if (place_ != place::type) return misplaced("a string");
-    demand(tensor_type_size(text) > 0, "of type " + printable(text, 80), "of a type that the format knows");
+    if (place_ != place::type) return scalar("a string");
     entry_.type = text;
     place_ = place::tensor;
     return true;
   }
   bool StartArray() {
+    if (place_ == place::unknown) return ++depth_ > 0;
     if (place_ != place::list_start) return misplaced("an array");
     place_ = place::list;
     return true;
   }
   bool EndArray(unsigned) {
+    if (place_ == place::unknown) return leave();
     place_ = place::tensor;
     return true;
   }
   bool RawNumber(const char* data, unsigned size, bool) {
+    if (place_ == place::unknown) return scalar("a number");
     const std::string_view text{data, size};
     if (text.find_first_of(".eE") != text.npos) return misplaced("a fraction");
     if (text[0] == '-') return misplaced("a negative number");
     if (place_ != place::list) return misplaced("a number");
     auto& list = field_ == "shape" ? entry_.extent : offsets_;
-    const std::size_t longest = field_ == "shape" ? 32 : 2;
+    const std::size_t longest = field_ == "shape" ? 64 : 2;  // NumPy, too, has at most 64 dimensions
     demand(list.size() < longest, "given a long " + field_,
            "given at most " + std::to_string(longest) + " numbers there");
     std::size_t number = 0;
@@ -189,22 +200,50 @@ class safetensors_header_reader : public json_handler {
     list.push_back(number);
     return true;
   }
-  bool Bool(bool) { return misplaced("a boolean"); }
-  bool Null() { return misplaced("null"); }
+  bool Bool(bool) { return scalar("a boolean"); }
+  bool Null() {
+    if (place_ != place::top_value || name_ != "__metadata__") return scalar("null");
+    place_ = place::top;
+    return true;
+  }
 
  private:
   using named_entry = std::pair<const std::string, tensor_entry>;
-  enum class place { outside, top, top_value, metadata, metadata_value, tensor, type, list_start, list, finished };
+  enum class place {
+    outside,
+    top,
+    top_value,
+    metadata,
+    metadata_value,
+    tensor,
+    type,
+    list_start,
+    list,
+    unknown,
+    finished
+  };
 
   void demand(bool holds, const std::string& value, std::string_view rule) const {
     if (!holds) require_file(false, path_, "the entry " + printable(name_, 80), value, rule);
+  }
+  // The end of the value of a field that we do not know, or of a part of it.
+  bool leave() {
+    if (--depth_ == 0) place_ = place::tensor;
+    return true;
+  }
+  // A value without parts, which only a field that we do not know may have here.
+  bool scalar(const char* what) {
+    if (place_ != place::unknown) return misplaced(what);
+    if (depth_ == 0) place_ = place::tensor;
+    return true;
   }
   bool misplaced(const std::string& what) const {
     throw error(printable(path_) + ": the header holds " + what + " in the wrong place (near the entry \"" +
                 printable(name_, 80) + "\"), but it must be an object of tensors with dtype, shape and data_offsets");
   }
 
-  // Every range must fit its type and shape, and the ranges together must cover the data once, without a hole.
+  // Every range must fit its shape and its type, if we know that, and the ranges together must cover the data once,
+  // without a hole.
   void check_ranges(std::size_t data_size) const {
     std::vector<const named_entry*> order;
     for (const named_entry& each : header_.tensors) {
@@ -213,14 +252,9 @@ class safetensors_header_reader : public json_handler {
       require_file(entry.begin <= entry.end && entry.end <= data_size, path_, subject,
                    "at bytes " + std::to_string(entry.begin) + " to " + std::to_string(entry.end),
                    "inside the " + std::to_string(data_size) + " bytes of data");
-      std::size_t bytes = tensor_type_size(entry.type);
-      bool fits = true;
-      const bool none = std::find(entry.extent.begin(), entry.extent.end(), 0u) != entry.extent.end();
-      for (const std::size_t n : entry.extent) {
-        if (!none && n > std::numeric_limits<std::size_t>::max() / bytes) fits = false;
-        if (fits) bytes *= n;
-      }
-      require_file(fits && bytes == entry.end - entry.begin, path_, subject,
+      const std::size_t size = tensor_type_size(entry.type);
+      const auto count = size == 0 ? std::nullopt : product_within(entry.extent, data_size / size);
+      require_file(size == 0 || (count && *count * size == entry.end - entry.begin), path_, subject,
                    std::to_string(entry.end - entry.begin) + " bytes long",
                    "as long as " + entry.type + " " + shape_text(entry.extent) + " asks for");
       order.push_back(&each);
@@ -242,6 +276,7 @@ class safetensors_header_reader : public json_handler {
   std::string_view path_;
   safetensors_header& header_;
   place place_{place::outside};
+  std::size_t depth_{};  // how many objects and arrays of a field that we do not know are open
   std::string name_, field_;
   std::set<std::string, std::less<>> names_, fields_;
   tensor_entry entry_;
@@ -256,7 +291,7 @@ class basic_safetensors_file {
  public:
   /// Reads and checks a whole file. Throws `error` naming the file and the broken rule: the length of the header
   /// (8 bytes, at most 100 MB, inside the file), its JSON, double names, types, shapes, and byte ranges that must
-  /// cover the data exactly once.
+  /// cover the data exactly once. A tensor of a type that the library does not use is no fault until it is asked for.
   explicit basic_safetensors_file(const std::filesystem::path& path) : path_{path.string()}, bytes_{read_file(path)} {
     constexpr std::size_t longest_header = 100'000'000;
     detail::require_file(bytes_.size() >= 8, path_, "the size", bytes_.size(), "at least 8 bytes");
@@ -266,7 +301,9 @@ class basic_safetensors_file {
                          length, "at most 100000000 and no more than the file has");
     data_at_ = 8 + static_cast<std::size_t>(length);
     const std::string_view text{reinterpret_cast<const char*>(bytes_.data()) + 8, static_cast<std::size_t>(length)};
-    detail::require_file(text.starts_with('{'), path_, "the header", "not JSON", "one that begins with '{'");
+    const auto start = std::min(text.find_first_not_of(" \t\n\r"), text.size());
+    detail::require_file(text.substr(start).starts_with('{'), path_, "the header", "not JSON",
+                         "one that begins with '{'");
     detail::safetensors_header_reader<Encoding>{path_, header_}.read(text, bytes_.size() - data_at_);
   }
 
@@ -285,7 +322,9 @@ class basic_safetensors_file {
   /// The type of a tensor, as the format spells it ("F32").
   const std::string& type(std::string_view name) const { return entry(name).type; }
 
-  /// The elements of a tensor. Throws `error` when the file has none of that name or it has another type.
+  /// The elements of a tensor. Throws `error` when the file has none of that name or it has another type: T may be
+  /// float, double, uint8_t, int32_t, uint32_t, int64_t or uint64_t, and the types that the format has beside these are
+  /// not read.
   template <class T>
   std::vector<T> tensor(std::string_view name) const {
     const auto& found = typed_entry<T>(name);
@@ -452,4 +491,4 @@ void write_safetensors(const std::filesystem::path& path, std::initializer_list<
   write_safetensors<Encoding>(path, std::span<const named_tensor>{tensors.begin(), tensors.size()}, metadata);
 }
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -7,7 +7,7 @@
 #include <softscore/core/error.hpp>
 #include <softscore/core/xtensor.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// One image that shows all images of a batch side by side, `columns` in a row, with `gap` pixels of value
 /// `background` between and around them. Throws `error` when there is no image or no column.
@@ -39,4 +39,4 @@ image_batch tiled(const image_batch& images, std::size_t columns, std::size_t ga
   return tiled(as_view(images), columns, gap, background);
 }
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

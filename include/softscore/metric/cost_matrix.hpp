@@ -5,10 +5,13 @@
 
 #include <softscore/backend/concept.hpp>
 #include <softscore/backend/run_tasks.hpp>
+#include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/eigen.hpp>
 #include <softscore/core/error.hpp>
+#include <softscore/metric/finite.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 namespace detail {
 
@@ -32,15 +35,23 @@ void each_block(Threads& threads, Eigen::Index rows, Eigen::Index length, const 
 template <class T, class Threads>
 row_matrix<T> squared_distances_on(Threads& threads, const Eigen::Ref<const row_matrix<T>>& x,
                                    const Eigen::Ref<const row_matrix<T>>& y) {
-  require(x.rows() >= 1 && y.rows() >= 1, "the number of points", x.rows() < y.rows() ? x.rows() : y.rows(),
-          "at least 1");
+  require(x.rows() >= 1, "the number of points of the first cloud", x.rows(), "at least 1");
+  require(y.rows() >= 1, "the number of points of the second cloud", y.rows(), "at least 1");
   require(x.cols() == y.cols(), "the dimension of the second cloud", y.cols(), "that of the first");
   // A common shift changes no distance and makes the squares smaller.
   const Eigen::Matrix<T, 1, Eigen::Dynamic> middle = x.colwise().mean();
   const row_matrix<T> b = y.rowwise() - middle;
   const Eigen::Matrix<T, Eigen::Dynamic, 1> of_b = b.rowwise().squaredNorm();
+  // Where these squares are finite, so is every distance: |a - b|^2 <= 2 (|a|^2 + |b|^2).
+  const T most = of_b.maxCoeff();
+  const auto refuse = [&] {
+    require_finite_rows(x, "point", "the first cloud");
+    require_finite_rows(y, "point", "the second cloud");
+    reject("the largest squared distance between the clouds", "too large", "finite in their type of number");
+  };
+  if (!of_b.allFinite()) refuse();
   constexpr T lost = T{0x1p-7};  // seven bits
-  row_matrix<T> cost(x.rows(), y.rows());
+  auto cost = matrix_of<row_matrix<T>>("a matrix of costs", x.rows(), y.rows());
   // Every block packs the second cloud anew: with 256 rows the matrix took a sixth longer.
   each_block(threads, x.rows(), 512, [&](Eigen::Index, Eigen::Index first, Eigen::Index count) {
     const row_matrix<T> a = x.middleRows(first, count).rowwise() - middle;
@@ -48,6 +59,7 @@ row_matrix<T> squared_distances_on(Threads& threads, const Eigen::Ref<const row_
     block.noalias() = T{-2} * a * b.transpose();
     for (Eigen::Index i = 0; i < count; ++i) {
       const T of_a = a.row(i).squaredNorm();
+      if (!std::isfinite(T{2} * (of_a + most))) refuse();
       auto row = block.row(i).array();
       row += of_b.transpose().array() + of_a;
       if ((row >= lost * (of_b.transpose().array() + of_a)).all()) continue;
@@ -60,10 +72,10 @@ row_matrix<T> squared_distances_on(Threads& threads, const Eigen::Ref<const row_
 
 }  // namespace detail
 
-/// The squared distances |x_i - y_j|^2 between the rows of two matrices, by one blocked matrix product (EQUATIONS M5).
+/// The squared distances |x_i - y_j|^2 between the rows of two matrices, by one blocked matrix product (textbook).
 /// Entries far below the squares they are the difference of lose digits that way and are computed again from the
 /// differences themselves, so that close pairs keep their precision. Throws `error` unless both have rows, and equally
-/// many columns.
+/// many columns, and are finite, as are the distances in T.
 template <class T>
 row_matrix<T> squared_distances(const Eigen::Ref<const row_matrix<T>>& x, const Eigen::Ref<const row_matrix<T>>& y) {
   detail::one_thread here;
@@ -77,4 +89,4 @@ row_matrix<T> squared_distances(Be& be, const Eigen::Ref<const row_matrix<T>>& x
   return detail::squared_distances_on<T>(be, x, y);
 }
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

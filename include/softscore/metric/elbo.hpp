@@ -7,22 +7,27 @@
 #include <type_traits>
 #include <vector>
 
+#include <softscore/core/checked_size.hpp>
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
+#include <softscore/core/pixel_scale.hpp>
 #include <softscore/core/time_grid.hpp>
+#include <softscore/corruption/ancestral_variance.hpp>
 #include <softscore/corruption/concept.hpp>
-#include <softscore/data/loader.hpp>
 #include <softscore/denoiser/concept.hpp>
-#include <softscore/sampler/ddpm.hpp>
+#include <softscore/metric/finite.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
-/// Nats of a whole image as bits per element.
+/// Nats of a whole image as bits per element. Throws `error` for no elements and for nats that are not finite.
 inline double bits_per_dimension(double nats, std::size_t elements) {
+  require(elements >= 1, "elements", elements, "at least 1");
+  require(std::isfinite(nats), "nats", nats, "finite");
   return nats / (static_cast<double>(elements) * std::numbers::ln2);
 }
 
-/// The three terms of the negative evidence lower bound of every image, in nats (EQUATIONS E1).
+/// The three terms of the negative evidence lower bound of every image, in nats (Ho et al. 2020, Eq. 5).
 struct elbo_terms {
   std::vector<double> prior;           ///< KL(q(x_T given x_0) || p(x_T))
   std::vector<double> transitions;     ///< the sum of KL(q(x_s given x_t, x_0) || p(x_s given x_t)) over steps to s > 0
@@ -42,12 +47,13 @@ struct elbo_options {
   std::uint64_t first{0};  ///< number of the first image
 };
 
-/// The negative evidence lower bound of the chain that `grid` makes of the corruption, for the images `clean`
-/// (EQUATIONS E1 to E4; 002, 003 App. A, 004 Eq 28-31): the model's steps have the mean of the posterior q(x_s given
-/// x_t, x_0 = h) (E2). One z is drawn per image and step, so the sum is an unbiased estimate. It is that of the density
-/// of the images as they are given; for pixels of 256 values spread over a width r, bits of a pixel are
-/// bits_per_dimension + log2(256 / r). Throws `error` unless the grid ends at time 0 and the prior variance is above 0,
-/// and if the noise does not grow in a step.
+/// The negative evidence lower bound of the chain that `grid` makes of the corruption, for the images `clean` (Ho et
+/// al. 2020, Eq. 5; Kim and Lee 2024, Eq. 28 to 31): the model's steps have the mean of the posterior q(x_s given x_t,
+/// x_0 = h) (Ho et al. 2020, Eq. 7). One z is drawn per image and step, so the sum is an unbiased estimate. For N(0, I)
+/// data, the exact estimate and variance beta it is the negative log density itself (own derivation). It is that of the
+/// density of the images as they are given; for pixels of 256 values spread over a width r, bits of a pixel are
+/// bits_per_dimension + log2(256 / r). Throws `error` unless the grid ends at time 0 and the prior variance is above 0
+/// and finite, if the noise does not grow in a step, and for the first image that is not finite or has no finite bound.
 template <class Be, class C, class D, class T>
 elbo_terms elbo(Be& be, const C& corruption, const D& denoiser, const time_grid& grid,
                 view<T, typename Be::space> clean, const elbo_options& options = {}) {
@@ -56,7 +62,8 @@ elbo_terms elbo(Be& be, const C& corruption, const D& denoiser, const time_grid&
                 "corruption lacks one of them");
   using value = std::remove_const_t<T>;
   require(grid.end().value == 0.0, "last time of the grid", grid.end().value, "0");
-  require(options.prior_variance > 0.0, "prior_variance", options.prior_variance, "above 0");
+  require(options.prior_variance > 0.0 && std::isfinite(options.prior_variance), "prior_variance",
+          options.prior_variance, "above 0 and finite");
   if constexpr (ChecksTimes<D>)
     for (std::size_t i = 0; i < grid.steps(); ++i) denoiser.check(grid[i].t);
   const shape extent = clean.extent();
@@ -72,6 +79,7 @@ elbo_terms elbo(Be& be, const C& corruption, const D& denoiser, const time_grid&
   const double a_last = corruption.signal_gain(grid.start()), sigma_last = corruption.sigma(grid.start());
   require(sigma_last > 0.0, "sigma at the grid's start", sigma_last, "above 0");
   be.dot(clean, clean, square.data());
+  detail::require_finite_values(be, clean, options.first, "the sum of squares", square);
   for (std::size_t i = 0; i < extent.images; ++i)
     terms.prior[i] = 0.5 * ((a_last * a_last * square[i] + d * sigma_last * sigma_last) / options.prior_variance - d +
                             d * std::log(options.prior_variance / (sigma_last * sigma_last)));
@@ -93,13 +101,16 @@ elbo_terms elbo(Be& be, const C& corruption, const D& denoiser, const time_grid&
     }
     const double a_s = corruption.signal_gain(at.s), sigma_s = corruption.sigma(at.s), g = a_t / a_s;
     const double beta = (sigma_t - g * sigma_s) * (sigma_t + g * sigma_s);
-    require(beta > 0.0 && sigma_s > 0.0, "noise added between two times of the grid", beta, "above 0, as sigma");
+    require(sigma_s > 0.0, "sigma at a time of the grid", sigma_s, "above 0");
+    require(beta > 0.0, "noise added between two times of the grid", beta, "above 0");
     const double tilde = beta * (sigma_s / sigma_t) * (sigma_s / sigma_t), of_clean = a_s * beta / (sigma_t * sigma_t);
     const double variance = options.variance == ancestral_variance::large ? beta : tilde;
     for (std::size_t i = 0; i < extent.images; ++i)
       terms.transitions[i] +=
           0.5 * ((of_clean * of_clean * square[i] + d * tilde) / variance - d + d * std::log(variance / tilde));
   }
+  for (std::size_t i = 0; i < extent.images; ++i) square[i] = terms.total(i);
+  detail::require_finite_values(be, clean, options.first, "the negative evidence lower bound", square);
   return terms;
 }
 
@@ -129,10 +140,12 @@ elbo_bits elbo_in_bits(Be& be, const C& corruption, const D& denoiser, const tim
   const shape extent = images.extent();
   require(extent.images >= 1, "images", extent.images, "at least 1");
   require(options.batch >= 1, "batch", options.batch, "at least 1");
-  require(options.pixels.gain > 0.0f, "gain of the pixels' scale", options.pixels.gain, "above 0");
+  require(options.pixels.gain > 0.0f && std::isfinite(options.pixels.gain), "gain of the pixels' scale",
+          options.pixels.gain, "above 0 and finite");
+  require(std::isfinite(options.pixels.offset), "offset of the pixels' scale", options.pixels.offset, "finite");
   const auto gain = static_cast<value>(options.pixels.gain), offset = static_cast<value>(options.pixels.offset);
   const std::size_t most = std::min(options.batch, extent.images), d = extent.per_image();
-  std::vector<value> host(most * d);
+  auto host = vector_of<value>("elements of a batch", {most, d});
   auto clean = be.template make<value>(extent.with_images(most));
   elbo_bits sum;
   for (std::size_t first = 0; first < extent.images; first += most) {
@@ -155,4 +168,4 @@ elbo_bits elbo_in_bits(Be& be, const C& corruption, const D& denoiser, const tim
           grid.steps() * static_cast<std::size_t>(D::evaluations)};
 }
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

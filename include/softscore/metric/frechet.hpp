@@ -4,16 +4,19 @@
 #include <concepts>
 #include <cstddef>
 #include <limits>
+#include <string>
 #include <vector>
 
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/eigen.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/core/view.hpp>
+#include <softscore/data/pca.hpp>
+#include <softscore/metric/finite.hpp>
 #include <softscore/metric/nuclear_norm.hpp>
-#include <softscore/metric/pca.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// A normal law by its first two moments.
 template <std::floating_point Real>
@@ -69,38 +72,57 @@ Eigen::MatrixX<Real> factor_of(const Eigen::MatrixX<Real>& covariance) {
   return factor;
 }
 
+template <std::floating_point Real>
+void check_law(const basic_gaussian_moments<Real>& law, const std::string& name) {
+  const auto d = law.mean.size();
+  require(law.covariance.rows() == d, "the number of rows of the covariance of " + name, law.covariance.rows(),
+          "that of its mean's elements");
+  require(law.covariance.cols() == d, "the number of columns of the covariance of " + name, law.covariance.cols(),
+          "that of its mean's elements");
+  require_finite_rows(law.mean, "row", "the mean of " + name);
+  require_finite_rows(law.covariance, "row", "the covariance of " + name);
+}
+template <std::floating_point Real>
+void check_laws(const basic_gaussian_moments<Real>& a, const basic_gaussian_moments<Real>& b) {
+  require(b.mean.size() == a.mean.size(), "the dimension of the second law", b.mean.size(), "that of the first");
+  check_law(a, "the first law");
+  check_law(b, "the second law");
+}
+
 }  // namespace detail
 
-/// Frechet distance between two normal laws, squared as is the custom:
-/// |m1 - m2|^2 + tr(S1 + S2 - 2 (S1 S2)^{1/2}) (EQUATIONS M1). The last trace is the nuclear norm of F1^T F2 with
-/// S = F F^T, which keeps the digits that a square root of small eigenvalues loses. Throws `error` when the sizes
-/// differ.
+/// Frechet distance between two normal laws, squared as is the custom: |m1 - m2|^2 + tr(S1 + S2 - 2 (S1 S2)^{1/2})
+/// (Heusel et al. 2017). The last trace is the nuclear norm of F1^T F2 with S = F F^T, which keeps the digits that a
+/// square root of small eigenvalues loses. Throws `error` when the sizes differ, and when the laws or the distance are
+/// not finite.
 template <std::floating_point Real>
 Real frechet_distance(const basic_gaussian_moments<Real>& a, const basic_gaussian_moments<Real>& b) {
-  const auto d = a.mean.size();
-  require(b.mean.size() == d && a.covariance.rows() == d && b.covariance.rows() == d, "the dimension of the second law",
-          b.mean.size(), "that of the first");
+  detail::check_laws(a, b);
   const Real cross =
       detail::nuclear_norm<Real>(detail::factor_of(a.covariance).transpose() * detail::factor_of(b.covariance));
-  return (a.mean - b.mean).squaredNorm() + a.covariance.trace() + b.covariance.trace() - Real{2} * cross;
+  return detail::finite_result("the Frechet distance", (a.mean - b.mean).squaredNorm() + a.covariance.trace() +
+                                                           b.covariance.trace() - Real{2} * cross);
 }
 
 /// Frechet distance between the normal laws fitted to two sets of samples, one sample a row. Where both sets have
-/// fewer samples than features it never forms a covariance: tr (S1 S2)^{1/2} = |X1c X2c^T|_nuclear /
-/// sqrt((n1 - 1)(n2 - 1)) (EQUATIONS M1). Small sets are biased upwards; compare only sets of the same sizes. Throws
-/// `error` when a set has fewer than two samples or the features differ in number.
+/// fewer samples than features it never forms a covariance: tr (S1 S2)^{1/2} = |X1c X2c^T|_nuclear / sqrt((n1 - 1)(n2 -
+/// 1)) (own derivation). Small sets are biased upwards; compare only sets of the same sizes. Throws `error` when a set
+/// has fewer than two samples, the features differ in number, or a sample or the distance is not finite.
 template <std::floating_point Real>
 Real frechet_distance(const row_matrix<Real>& a, const row_matrix<Real>& b) {
   require(a.cols() == b.cols(), "the number of features of the second set", b.cols(), "that of the first");
   require(a.rows() >= 2, "the number of samples of the first set", a.rows(), "at least 2");
   require(b.rows() >= 2, "the number of samples of the second set", b.rows(), "at least 2");
+  detail::require_finite_rows(a, "sample", "the first set");
+  detail::require_finite_rows(b, "sample", "the second set");
   if (std::max(a.rows(), b.rows()) > a.cols()) return frechet_distance(moments_of(a), moments_of(b));
   const Eigen::VectorX<Real> mean_a = a.colwise().mean(), mean_b = b.colwise().mean();
   const row_matrix<Real> centred_a = a.rowwise() - mean_a.transpose(), centred_b = b.rowwise() - mean_b.transpose();
   const auto less_a = static_cast<Real>(a.rows() - 1), less_b = static_cast<Real>(b.rows() - 1);
   const Real cross = detail::nuclear_norm<Real>(centred_a * centred_b.transpose()) / std::sqrt(less_a * less_b);
-  return (mean_a - mean_b).squaredNorm() + centred_a.squaredNorm() / less_a + centred_b.squaredNorm() / less_b -
-         Real{2} * cross;
+  return detail::finite_result("the Frechet distance", (mean_a - mean_b).squaredNorm() +
+                                                           centred_a.squaredNorm() / less_a +
+                                                           centred_b.squaredNorm() / less_b - Real{2} * cross);
 }
 
 /// Frechet distance between two sets of images, in the coordinates along the given modes (64 of the training images by
@@ -110,4 +132,4 @@ double frechet_in_components(const principal_components& components, view<A, hos
   return frechet_distance(project(components, a), project(components, b));
 }
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -1,25 +1,48 @@
 #pragma once
 
 #include <concepts>
+#include <limits>
+#include <string>
 
+#include <softscore/core/config.hpp>
 #include <softscore/core/eigen.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/metric/frechet.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
-/// The Kullback-Leibler divergence of the normal law `a` from `b`, in nats (EQUATIONS E3): [tr(B^-1 A) - d + (a - b)^T
-/// B^-1 (a - b) + ln(|B| / |A|)] / 2. Both covariances have eigenvalues above 0. Throws `error` when the sizes differ.
+namespace detail {
+// A pivot is what an axis still varies when those before it are known, and rounding leaves that of a singular matrix
+// anywhere within d eps of the axis's own variance.
+template <std::floating_point Real>
+void require_regular(const Eigen::LDLT<Eigen::MatrixX<Real>>& factors, const Eigen::MatrixX<Real>& covariance,
+                     const std::string& name) {
+  const Eigen::VectorX<Real> own = factors.transpositionsP() * covariance.diagonal().eval(), left = factors.vectorD();
+  const Real rounding = static_cast<Real>(left.size()) * std::numeric_limits<Real>::epsilon();
+  for (Eigen::Index k = 0; k < left.size(); ++k)
+    if (!(left[k] > rounding * own[k]))
+      reject("the covariance of " + name,
+             "singular (of a variance of " + shown(own[k]) + " no more than " + shown(left[k]) +
+                 " is independent of the others)",
+             "of full rank, or the divergence has no density to compare");
+}
+}  // namespace detail
+
+/// The Kullback-Leibler divergence of the normal law `a` from `b`, in nats (textbook): [tr(B^-1 A) - d + (a - b)^T B^-1
+/// (a - b) + ln(|B| / |A|)] / 2. Throws `error` when the sizes differ, when a covariance is singular to the rounding of
+/// its type, for which the divergence is infinite or has no formula, and when a number is not finite.
 template <std::floating_point Real>
 Real gaussian_kl(const basic_gaussian_moments<Real>& a, const basic_gaussian_moments<Real>& b) {
+  detail::check_laws(a, b);
   const auto d = a.mean.size();
-  require(b.mean.size() == d && a.covariance.rows() == d && b.covariance.rows() == d, "the dimension of the second law",
-          b.mean.size(), "that of the first");
   const Eigen::LDLT<Eigen::MatrixX<Real>> of_a{a.covariance}, of_b{b.covariance};
+  detail::require_regular<Real>(of_a, a.covariance, "the first law");
+  detail::require_regular<Real>(of_b, b.covariance, "the second law");
   const Eigen::VectorX<Real> between = a.mean - b.mean;
   const Real logs = (of_b.vectorD().array() / of_a.vectorD().array()).log().sum();
-  return Real{0.5} *
-         (of_b.solve(a.covariance).trace() - static_cast<Real>(d) + between.dot(of_b.solve(between)) + logs);
+  return detail::finite_result(
+      "the Kullback-Leibler divergence",
+      Real{0.5} * (of_b.solve(a.covariance).trace() - static_cast<Real>(d) + between.dot(of_b.solve(between)) + logs));
 }
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -8,12 +8,14 @@
 #include <vector>
 
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/core/time_grid.hpp>
 #include <softscore/corruption/concept.hpp>
 #include <softscore/denoiser/concept.hpp>
+#include <softscore/metric/finite.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// How the trace of the flow's Jacobian is found: exactly, by one pullback for each element of an image; or by
 /// Hutchinson's estimate, v^T J v for random signs v, one pullback for each probe.
@@ -33,12 +35,14 @@ struct likelihood_result {
   std::size_t nfe{}, pullbacks{};
 };
 
-/// The log density of N(0, variance I), for the law at the grid's first time: `density(be, x, host)`.
+/// The log density of N(0, variance I), for the law at the grid's first time: `density(be, x, host)`. Throws `error`
+/// unless the variance is above 0 and finite.
 struct white_density {
   double variance{1.0};
 
   template <class Be, class T>
   void operator()(Be& be, view<T, typename Be::space> x, double* host) const {
+    require(variance > 0.0 && std::isfinite(variance), "variance", variance, "above 0 and finite");
     be.dot(x, x, host);
     const auto d = static_cast<double>(x.extent().per_image());
     for (std::size_t i = 0; i < x.extent().images; ++i)
@@ -141,12 +145,13 @@ class likelihood_flow {
 
 }  // namespace detail
 
-/// The log density at `x` of what the probability flow draws when its start has the density `base` (EQUATIONS E5; 004
-/// Eq 4, 001 Eq 19): log p(x_0) = log base(x_1) + the integral of the flow's divergence along its path, which starts
-/// from `x` at the grid's last time and is followed up to its first by Runge-Kutta's method of order 4, a step for each
-/// of the grid's. With the exact estimate and the density of x_1 it is the log density of x at the grid's last time.
-/// The part of the flow that is linear in x is integrated exactly. For any corruption with a score and a derivative in
-/// time; the denoiser pulls back. Throws `error` if there is no noise at a time of the grid or there are no probes.
+/// The log density at `x` of what the probability flow draws when its start has the density `base` (Chen et al. 2018,
+/// Theorem 1, on the flow of Daras et al. 2022, Eq. 19): log p(x_0) = log base(x_1) + the integral of the flow's
+/// divergence along its path, which starts from `x` at the grid's last time and is followed up to its first by
+/// Runge-Kutta's method of order 4, a step for each of the grid's. With the exact estimate and the density of x_1 it is
+/// the log density of x at the grid's last time. The part of the flow that is linear in x is integrated exactly. For
+/// any corruption with a score and a derivative in time; the denoiser pulls back. Throws `error` if there is no noise
+/// at a time of the grid or there are no probes, and for the first image whose log density is not finite.
 template <class Be, class C, class D, class T, class Base>
 likelihood_result log_likelihood(Be& be, const C& corruption, const D& denoiser, const time_grid& grid,
                                  view<T, typename Be::space> x, const Base& base,
@@ -194,7 +199,8 @@ likelihood_result log_likelihood(Be& be, const C& corruption, const D& denoiser,
   base(be, u.view(), result.log_density.data());
   const double linear = static_cast<double>(extent.per_image()) * std::log(sigma_last / sigma_first);
   for (std::size_t k = 0; k < grown.size(); ++k) result.log_density[k] += grown[k] + linear;
+  detail::require_finite_values(be, x, options.first, "the log density", result.log_density);
   return result;
 }
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

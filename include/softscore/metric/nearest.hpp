@@ -7,11 +7,13 @@
 #include <vector>
 
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/eigen.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/core/view.hpp>
+#include <softscore/metric/finite.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// The number of an image in a set, and the Euclidean distance to it over all its elements.
 struct neighbour {
@@ -19,8 +21,9 @@ struct neighbour {
   double distance{};
 };
 
-/// For each image of `queries` the nearest one of `set`, by pixel L2 (EQUATIONS M3); the first of equals. Throws
-/// `error` when the set is empty or its images have another shape.
+/// For each image of `queries` the nearest one of `set`, by pixel L2 (Daras et al. 2022, Appendix F.4); the first of
+/// equals. Throws `error` when the set is empty, its images have another shape, or an image or a distance is not finite
+/// in T.
 template <std::floating_point T = float>
 std::vector<neighbour> nearest_images(std::type_identity_t<view<const T, host_space>> queries,
                                       std::type_identity_t<view<const T, host_space>> set) {
@@ -34,6 +37,12 @@ std::vector<neighbour> nearest_images(std::type_identity_t<view<const T, host_sp
     neighbour best{0, std::numeric_limits<double>::infinity()};
     for (std::size_t i = 0; i < set.extent().images; ++i) {
       const auto squared = static_cast<double>((as_vector(set.image(i)) - query).squaredNorm());
+      if (!std::isfinite(squared)) {
+        detail::require_finite_rows(as_matrix(queries), "image", "the queries");
+        detail::require_finite_rows(as_matrix(set), "image", "the images to search");
+        reject("the squared distance of query " + detail::shown(q) + " from image " + detail::shown(i), squared,
+               "finite");
+      }
       if (squared < best.distance) best = {i, squared};
     }
     best.distance = std::sqrt(best.distance);
@@ -42,4 +51,4 @@ std::vector<neighbour> nearest_images(std::type_identity_t<view<const T, host_sp
   return found;
 }
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -3,9 +3,10 @@
 #include <algorithm>
 #include <concepts>
 
+#include <softscore/core/config.hpp>
 #include <softscore/core/eigen.hpp>
 
-namespace softscore::detail {
+namespace softscore::inline SOFTSCORE_ABI::detail {
 
 // The reflections that take a matrix to its upper triangle R, as one: Q = I - V T V^T with Q R the matrix. So another
 // matrix is reflected by products of matrices.
@@ -87,10 +88,10 @@ void reduce_to_bidiagonal(Eigen::MatrixX<Real>& matrix, Eigen::Index width) {
   }
 }
 
-/// The sum of the singular values s of M (EQUATIONS M1), each found to within the rounding of the largest: M is
-/// reflected to a band, by products of matrices, and then to two diagonals d, e, and the symmetric matrix with d1, e1,
-/// d2, e2, ... beside a diagonal of zeros has the eigenvalues s and -s. Eigen's singular value decomposition takes
-/// twenty seconds to compile.
+/// The sum of the singular values s of M (own derivation: the trace term of the Frechet distance), each found to within
+/// the rounding of the largest: M is reflected to a band, by products of matrices, and then to two diagonals d, e, and
+/// the symmetric matrix with d1, e1, d2, e2, ... beside a diagonal of zeros has the eigenvalues s and -s. Eigen's
+/// singular value decomposition takes twenty seconds to compile.
 template <std::floating_point Real>
 Real nuclear_norm(Eigen::MatrixX<Real> matrix) {
   if (matrix.rows() < matrix.cols()) matrix = matrix.transpose().eval();
@@ -113,4 +114,4 @@ Real nuclear_norm(Eigen::MatrixX<Real> matrix) {
   return Real{0.5} * largest * solver.eigenvalues().cwiseAbs().sum();
 }
 
-}  // namespace softscore::detail
+}  // namespace softscore::inline SOFTSCORE_ABI::detail

@@ -4,14 +4,19 @@
 #include <concepts>
 #include <cstddef>
 #include <limits>
+#include <string>
+#include <string_view>
 
 #include <softscore/backend/concept.hpp>
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/eigen.hpp>
 #include <softscore/core/error.hpp>
+#include <softscore/core/number_text.hpp>
 #include <softscore/metric/cost_matrix.hpp>
+#include <softscore/metric/finite.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// When `sinkhorn` is done.
 struct sinkhorn_options {
@@ -43,9 +48,8 @@ struct sinkhorn_result {
 namespace detail {
 
 // Sinkhorn's rounds on a kernel into which the potentials f, g found so far are absorbed, K = exp((f + g - C) / reg) a
-// b^T, so that the factors u, v stay near 1 and nothing overflows however small the regularisation (Schmitzer:
-// "Stabilized Sparse Scaling Algorithms for Entropy Regularized Transport Problems", s3.1). Rows are worked on in
-// blocks that depend on the sizes alone, and the blocks' sums are added in order.
+// b^T, so that the factors u, v stay near 1 and nothing overflows however small the regularisation (Schmitzer 2019,
+// Section 3.1). Rows are worked on in blocks that depend on the sizes alone, and the blocks' sums are added in order.
 template <class T, class Threads>
 class sinkhorn_rounds {
   using column = Eigen::Matrix<T, Eigen::Dynamic, 1>;
@@ -153,31 +157,58 @@ class sinkhorn_rounds {
   row_matrix<T> kernel_;
 };
 
+inline void check_weights(const Eigen::VectorXd& weights, Eigen::Index count, std::string_view of) {
+  const std::string name{of};
+  require(weights.size() == count, "the number of " + name + " weights", weights.size(),
+          "that of the cost's " + name + "s");
+  for (const double w : weights) require(w > 0.0, "a " + name + " weight", w, "above 0");
+  require(std::abs(weights.sum() - 1.0) < 1e-9, "the sum of the " + name + " weights", weights.sum(), "1");
+}
+
 template <class T, class Threads>
 sinkhorn_result sinkhorn_on(Threads& threads, const row_matrix<T>& cost, const Eigen::VectorXd& a,
                             const Eigen::VectorXd& b, const sinkhorn_options& options) {
   options.check();
-  require(cost.rows() >= 1 && a.size() == cost.rows(), "the number of row weights", a.size(),
-          "that of the cost's rows");
-  require(cost.cols() >= 1 && b.size() == cost.cols(), "the number of column weights", b.size(),
-          "that of the cost's columns");
-  require(a.minCoeff() > 0.0 && b.minCoeff() > 0.0, "the smallest weight", std::min(a.minCoeff(), b.minCoeff()),
-          "above 0");
-  require(std::abs(a.sum() - 1.0) < 1e-9 && std::abs(b.sum() - 1.0) < 1e-9, "the sum of the weights", a.sum(), "1");
+  require(cost.rows() >= 1, "the number of rows of the cost", cost.rows(), "at least 1");
+  require(cost.cols() >= 1, "the number of columns of the cost", cost.cols(), "at least 1");
+  check_weights(a, cost.rows(), "row");
+  check_weights(b, cost.cols(), "column");
   require(cost.allFinite(), "the cost", "not finite", "finite everywhere");
   sinkhorn_result result;
   result.regularisation = options.regularisation;
-  if (options.relative) result.regularisation *= a.dot((cost.template cast<double>() * b).eval());
-  require(result.regularisation > 0.0, "the mean cost", 0.0, "above 0 where the regularisation is relative to it");
+  if (options.relative) {
+    const double mean = a.dot((cost.template cast<double>() * b).eval());
+    result.regularisation *= mean;
+    require(result.regularisation > 0.0, "the mean cost", mean, "above 0 where the regularisation is relative to it");
+  }
   sinkhorn_rounds<T, Threads> rounds{threads, cost, a, b, result.regularisation};
   while (result.rounds < options.rounds && !result.converged) {
     rounds.round();
     ++result.rounds;
     result.marginal_error = rounds.error();
+    if (!std::isfinite(result.marginal_error))
+      reject("the marginal error after round " + shown(result.rounds) + " of Sinkhorn's algorithm",
+             result.marginal_error, "finite: use a larger regularisation or a wider type of number");
     result.converged = result.marginal_error <= options.tolerance;
   }
   rounds.finish(result);
+  finite_result("the cost of the transport", result.cost);
+  finite_result("the regularised cost of the transport", result.value);
   return result;
+}
+
+// Only a plan with the clouds' own weights tells their distance. The rounding of T is the least that a tolerance means.
+template <class T>
+const sinkhorn_result& require_converged(const sinkhorn_result& found, const sinkhorn_options& options,
+                                         std::string_view between) {
+  const double most = std::max(options.tolerance, static_cast<double>(std::numeric_limits<T>::epsilon()));
+  if (!(found.marginal_error <= most))
+    reject(
+        "the marginal error of the transport between " + std::string{between} + " after round " + shown(found.rounds),
+        found.marginal_error,
+        "at most the tolerance, " + shown(options.tolerance) +
+            ": use a larger regularisation, more rounds or a larger tolerance");
+  return found;
 }
 
 template <std::floating_point Real>
@@ -188,9 +219,10 @@ Eigen::VectorX<Real> equal_weights(Eigen::Index count) {
 }  // namespace detail
 
 /// Entropy-regularised transport between the weights `a` of the rows and `b` of the columns, each summing to 1, at the
-/// given cost (EQUATIONS M5; 001 App. C; Cuturi: "Sinkhorn Distances"): P minimises <P, C> + reg KL(P | a b^T). It
-/// computes in T and keeps the potentials apart in double; a round reads the kernel once. Small regularisations are
-/// slow: `converged` tells whether the tolerance was met. Throws `error` for weights or costs that cannot be right.
+/// given cost (Cuturi 2013; Daras et al. 2022, Appendix C): P minimises <P, C> + reg KL(P | a b^T). It computes in T
+/// and keeps the potentials apart in double; a round reads the kernel once. Small regularisations are slow: `converged`
+/// tells whether the tolerance was met. Throws `error` for weights or costs that cannot be right, and where T has no
+/// room for the plan.
 template <class T>
 sinkhorn_result sinkhorn(const row_matrix<T>& cost, const Eigen::VectorXd& a, const Eigen::VectorXd& b,
                          const sinkhorn_options& options = {}) {
@@ -219,28 +251,35 @@ sinkhorn_result sinkhorn(Be& be, const row_matrix<T>& cost, const sinkhorn_optio
 }
 
 /// Regularised 2-Wasserstein distance between two clouds of points, one a row: sqrt(<P, C>) with C the squared
-/// distances (EQUATIONS M5, D8). Of a cloud and itself it is not 0. Throws `error` as `sinkhorn` does.
+/// distances (Daras et al. 2022, Appendix C). Of a cloud and itself it is not 0. Throws `error` as `sinkhorn` does, and
+/// when the rounds end before the tolerance is met: the plan is then not one between these clouds.
 template <class T>
 double sinkhorn_distance(const row_matrix<T>& x, const row_matrix<T>& y, const sinkhorn_options& options = {}) {
-  return std::sqrt(sinkhorn<T>(squared_distances<T>(x, y), options).cost);
+  return std::sqrt(
+      detail::require_converged<T>(sinkhorn<T>(squared_distances<T>(x, y), options), options, "the clouds").cost);
 }
 
 /// The same on the backend's threads.
 template <class T, HostBackend Be>
 double sinkhorn_distance(Be& be, const row_matrix<T>& x, const row_matrix<T>& y, const sinkhorn_options& options = {}) {
-  return std::sqrt(sinkhorn<T>(be, squared_distances<T>(be, x, y), options).cost);
+  return std::sqrt(
+      detail::require_converged<T>(sinkhorn<T>(be, squared_distances<T>(be, x, y), options), options, "the clouds")
+          .cost);
 }
 
 /// The debiased divergence W(x, y) - (W(x, x) + W(y, y)) / 2 of the regularised values W = <P, C> + reg KL, which is 0
-/// between a cloud and itself (EQUATIONS M5; Feydy et al.: "Interpolating between Optimal Transport and MMD using
-/// Sinkhorn Divergences"). All three use the regularisation of the first.
+/// between a cloud and itself (Feydy et al. 2019). All three use the regularisation of the first. Throws `error` as
+/// `sinkhorn_distance` does.
 template <class T>
 double sinkhorn_divergence(const row_matrix<T>& x, const row_matrix<T>& y, sinkhorn_options options = {}) {
-  const auto between = sinkhorn<T>(squared_distances<T>(x, y), options);
-  options.relative = false;
-  options.regularisation = between.regularisation;
-  return between.value - 0.5 * (sinkhorn<T>(squared_distances<T>(x, x), options).value +
-                                sinkhorn<T>(squared_distances<T>(y, y), options).value);
+  const auto value = [&](const row_matrix<T>& from, const row_matrix<T>& to, std::string_view names) {
+    const auto found = sinkhorn<T>(squared_distances<T>(from, to), options);
+    options.relative = false;
+    options.regularisation = found.regularisation;
+    return detail::require_converged<T>(found, options, names).value;
+  };
+  const double between = value(x, y, "the clouds");
+  return between - 0.5 * (value(x, x, "the first cloud and itself") + value(y, y, "the second cloud and itself"));
 }
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

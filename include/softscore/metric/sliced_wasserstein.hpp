@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -11,14 +12,21 @@
 #include <softscore/core/eigen.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/core/noise.hpp>
+#include <softscore/metric/finite.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// The squared 2-Wasserstein distance of two sets of numbers: the integral of the squared difference of their
-/// quantiles. Exact, also for sets of different sizes. Throws `error` if one is empty.
+/// quantiles. Exact, also for sets of different sizes. Throws `error` if one is empty, and if a number or the distance
+/// is not finite.
 template <class = when_called>
 double wasserstein_of_numbers(std::vector<double> x, std::vector<double> y) {
-  require(!x.empty() && !y.empty(), "the number of points", std::min(x.size(), y.size()), "at least 1");
+  const auto check = [](const std::vector<double>& numbers, const std::string& name) {
+    require(!numbers.empty(), "the number of points of " + name, numbers.size(), "at least 1");
+    for (const double number : numbers) require(std::isfinite(number), "a number of " + name, number, "finite");
+  };
+  check(x, "the first set");
+  check(y, "the second set");
   std::sort(x.begin(), x.end());
   std::sort(y.begin(), y.end());
   const auto n = static_cast<double>(x.size()), m = static_cast<double>(y.size());
@@ -32,20 +40,25 @@ double wasserstein_of_numbers(std::vector<double> x, std::vector<double> y) {
     i += of_x <= of_y ? 1 : 0;
     j += of_y <= of_x ? 1 : 0;
   }
-  return sum;
+  return detail::finite_result("the squared Wasserstein distance", sum);
 }
 
-/// Sliced 2-Wasserstein distance between two clouds of points, one a row (Rabin et al.: "Wasserstein Barycenter and Its
-/// Application to Texture Mixing"; Bonneel et al.): the root of the mean, over random directions, of the squared
-/// distance of the projections. A shift by m changes it by about |m| / sqrt(dimension). Throws `error` unless both have
-/// rows, equally many columns, and there is a direction.
+/// Sliced 2-Wasserstein distance between two clouds of points, one a row (Rabin et al. 2011; Bonneel et al. 2015): the
+/// root of the mean, over random directions, of the squared distance of the projections. A shift by m changes it by
+/// about |m| / sqrt(dimension). Throws `error` unless both have rows, equally many columns, and there is a direction;
+/// and for numbers that are not finite.
 template <class T>
 double sliced_wasserstein(const row_matrix<T>& x, const row_matrix<T>& y, std::size_t directions = 128,
                           std::uint64_t seed = 0) {
   require(x.cols() == y.cols(), "the dimension of the second cloud", y.cols(), "that of the first");
   require(directions >= 1, "directions", directions, "at least 1");
+  require(x.rows() >= 1, "the number of points of the first cloud", x.rows(), "at least 1");
+  require(y.rows() >= 1, "the number of points of the second cloud", y.rows(), "at least 1");
+  detail::require_finite_rows(x, "point", "the first cloud");
+  detail::require_finite_rows(y, "point", "the second cloud");
   const Eigen::Index d = x.cols();
-  row_matrix<T> along{d, eigen_index(directions)};
+  require(directions <= most_bytes / sizeof(T), "directions", directions, "no more than fit into memory");
+  auto along = matrix_of<row_matrix<T>>("directions", d, eigen_index(directions));
   for (std::size_t k = 0; k < directions; ++k) {
     const noise_key key{.seed = seed, .stream = noise_stream::user};
     Eigen::VectorXd direction{d};
@@ -62,7 +75,7 @@ double sliced_wasserstein(const row_matrix<T>& x, const row_matrix<T>& y, std::s
     for (Eigen::Index i = 0; i < of_y.rows(); ++i) second.push_back(static_cast<double>(of_y(i, k)));
     sum += wasserstein_of_numbers(std::move(first), std::move(second));
   }
-  return std::sqrt(sum / static_cast<double>(directions));
+  return std::sqrt(detail::finite_result("the squared distance", sum / static_cast<double>(directions)));
 }
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -7,14 +7,15 @@
 #include <utility>
 
 #include <softscore/backend/concept.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/per_image.hpp>
 #include <softscore/core/quantity.hpp>
 #include <softscore/core/shape.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// A network owns a master copy of its parameters on the host, one flat array; `stamp()` changes whenever they may
-/// have.
+/// have. `initialised()` says whether they were ever initialised, set or handed out for writing.
 template <class N>
 concept HasParameters = requires(const N net, N changing, std::span<const float> values) {
   { net.parameter_count() } -> std::convertible_to<std::size_t>;
@@ -23,6 +24,7 @@ concept HasParameters = requires(const N net, N changing, std::span<const float>
   { changing.mutable_parameters() } -> std::convertible_to<std::span<float>>;
   changing.set_parameters(values);
   changing.initialise(std::uint64_t{});
+  { net.initialised() } -> std::same_as<bool>;
   { net.stamp() } -> std::convertible_to<std::uint64_t>;
 };
 
@@ -33,23 +35,31 @@ concept HasNetworkWorkspace = requires(const N net, Be& be, shape s) { net.templ
 template <class N, class Be, class T>
 using network_workspace_of = decltype(std::declval<const N&>().template workspace<T>(std::declval<Be&>(), shape{}));
 
+/// What a network may be shown for the time of an image.
+template <class Time>
+concept NetworkTime = std::same_as<Time, diffusion_time> || std::same_as<Time, c_noise>;
+/// One of these for a whole batch, or `per_image` of them.
+template <class Times>
+concept NetworkTimes = requires(const Times times) {
+  { per_image{times}[0] } -> NetworkTime;
+};
+
 /// `net.evaluate(be, times, x, out, workspace)` with the network's own parameters.
-template <class N, class Be, class T>
-concept Evaluates =
-    HasNetworkWorkspace<N, Be, T> &&
-    requires(const N net, Be& be, per_image<diffusion_time> times, view_of<Be, const T> x, view_of<Be, T> out,
-             network_workspace_of<N, Be, T>& ws) { net.evaluate(be, times, x, out, ws); };
+template <class N, class Be, class T, class Time = diffusion_time>
+concept Evaluates = HasNetworkWorkspace<N, Be, T> &&
+                    requires(const N net, Be& be, per_image<Time> times, view_of<Be, const T> x, view_of<Be, T> out,
+                             network_workspace_of<N, Be, T>& ws) { net.evaluate(be, times, x, out, ws); };
 
 /// `forward` with parameters that lie in the backend, then `backward`, which sets dx and the gradients (either may be
 /// empty); `pullback` after either kind of evaluation gives dx alone.
-template <class N, class Be, class T>
-concept Trains = HasNetworkWorkspace<N, Be, T> &&
-                 requires(const N net, Be& be, per_image<diffusion_time> times, view_of<Be, const T> in,
-                          view_of<Be, T> out, network_workspace_of<N, Be, T>& ws) {
-                   net.forward(be, in, times, in, out, ws);
-                   net.backward(be, in, in, out, out, ws);
-                   net.pullback(be, in, out, ws);
-                 };
+template <class N, class Be, class T, class Time = diffusion_time>
+concept Trains =
+    HasNetworkWorkspace<N, Be, T> && requires(const N net, Be& be, per_image<Time> times, view_of<Be, const T> in,
+                                              view_of<Be, T> out, network_workspace_of<N, Be, T>& ws) {
+      net.forward(be, in, times, in, out, ws);
+      net.backward(be, in, in, out, out, ws);
+      net.pullback(be, in, out, ws);
+    };
 
 /// `net.output_channels()`: the channels of the output, where they are not those of the image. Optional.
 template <class N>
@@ -64,8 +74,9 @@ shape output_extent(const N& net, shape images) {
   return images;
 }
 
-/// A map from (x, t) to an image of the same height and width, with parameters and a hand-written gradient.
-template <class N, class Be, class T>
-concept Network = HasParameters<N> && Evaluates<N, Be, T> && Trains<N, Be, T>;
+/// A map from (x, t) to an image of the same height and width, with parameters and a hand-written gradient. `Time` is
+/// what it takes for t: `c_noise` for one that `edm_denoiser` wraps.
+template <class N, class Be, class T, class Time = diffusion_time>
+concept Network = HasParameters<N> && Evaluates<N, Be, T, Time> && Trains<N, Be, T, Time>;
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -4,9 +4,10 @@
 #include <string>
 
 #include <softscore/backend/operations.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/nn/parameters.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// Where a convolution's weight (O,I,k,k) and bias (O) lie in the flat parameter array.
 struct conv2d_parameters {
@@ -62,4 +63,4 @@ class conv2d {
   conv2d_plan_of<Be, T> plan_;
 };
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

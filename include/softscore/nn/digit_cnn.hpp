@@ -10,6 +10,7 @@
 #include <vector>
 
 #include <softscore/backend/archetype_operations.hpp>
+#include <softscore/core/checked_size.hpp>
 #include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/nn/concept.hpp>
@@ -19,7 +20,7 @@
 #include <softscore/nn/stamp.hpp>
 #include <softscore/nn/time_embedding.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// What the digit CNN is made of: where each layer's parameters lie.
 struct digit_cnn_layers {
@@ -54,7 +55,7 @@ class digit_cnn_workspace {
  public:
   digit_cnn_workspace(Be& be, const digit_cnn_layers& layers, const shape& most)
       : most_{most},
-        staging_(layers.layout.count()),
+        staging_{vector_of<T>("number of parameters", {layers.layout.count()})},
         own_parameters_{be.template make<T>({1, 1, 1, layers.layout.count()})},
         scratch_{make_scratch<T>(be)},
         time_{be, layers.time.front(), most.images},
@@ -103,10 +104,10 @@ class digit_cnn_workspace {
   std::vector<array_of<Be, T>> gradients_;
 };
 
-/// The convolutional network of EQUATIONS N1: blocks of 7x7 convolution, layer norm over (C,H,W) and GELU, with an
-/// embedding of time added per channel after the first block, then a 3x3 convolution back to the image's channels, or
-/// to `outputs` times as many: two, where the variance is learned too (EQUATIONS C4). Widths 16,32,32,16 on 1 x 28 x 28
-/// give 291,217 parameters, widths 16,32,64,32,16 give 542,161.
+/// The convolutional network of Knottenbelt n.d., Section 1a: blocks of 7x7 convolution, layer norm over (C,H,W) and
+/// GELU, with an embedding of time added per channel after the first block, then a 3x3 convolution back to the image's
+/// channels, or to `outputs` times as many: two, where the variance is learned too (Nichol and Dhariwal 2021). Widths
+/// 16,32,32,16 on 1 x 28 x 28 give 291,217 parameters, widths 16,32,64,32,16 give 542,161.
 class digit_cnn {
  public:
   static constexpr std::size_t most_width = 4096, most_side = 4096, most_outputs = 16;
@@ -120,7 +121,7 @@ class digit_cnn {
         image_{image.with_images(1)},
         outputs_{outputs},
         layers_{widths_, image_, outputs_},
-        parameters_(layers_.layout.count()) {}
+        parameters_{vector_of<float>("number of parameters", {layers_.layout.count()})} {}
 
   const std::vector<std::size_t>& widths() const { return widths_; }
   /// The shape of one image.
@@ -135,6 +136,7 @@ class digit_cnn {
   /// To write parameters in place. Take it anew for every change: only the call tells workspaces that they are stale.
   std::span<float> mutable_parameters() {
     stamp_ = next_stamp();
+    initialised_ = true;
     return {parameters_.data(), parameters_.size()};
   }
   template <class = when_called>
@@ -145,11 +147,14 @@ class digit_cnn {
   /// PyTorch's initial law: weights and biases uniform in [-1, 1] / sqrt(fan_in), norms 1 and 0; a function of the
   /// seed.
   void initialise(std::uint64_t seed) { draw_initial_values(layout(), seed, mutable_parameters()); }
+  /// Whether the parameters were ever set, initialised or handed out for writing.
+  bool initialised() const { return initialised_; }
   /// Differs whenever the parameters may differ, across all networks of the process.
   std::uint64_t stamp() const { return stamp_; }
 
   /// Memory for batches of at most `most.images` images. After this nothing below allocates.
   template <class T, class Be>
+    requires NetworkBackend<Be, T>
   digit_cnn_workspace<Be, T> workspace(Be& be, const shape& most) const {
     require(most.images > 0 && most.with_images(1) == image_, "the workspace's shape", most,
             "one or more images of the network's shape");
@@ -158,9 +163,11 @@ class digit_cnn {
 
   /// out = phi(x, t) with the network's own parameters, which reach the backend when their stamp has changed. x is
   /// (N,c,H,W) and out (N,o,H,W) in plain order, o being the output's channels; N may be less than the workspace's.
-  template <class Be, class T>
-  void evaluate(Be& be, per_image<diffusion_time> times, const_view<T, typename Be::space> x,
+  /// Times are one `diffusion_time` or `c_noise`, or one per image.
+  template <class Be, class T, NetworkTimes Times>
+  void evaluate(Be& be, const Times& of_images, const_view<T, typename Be::space> x,
                 std::type_identity_t<view_of<Be, T>> out, digit_cnn_workspace<Be, T>& ws) const {
+    const per_image times{of_images};
     if (ws.stamp_ != stamp_) {
       std::copy(parameters_.begin(), parameters_.end(), ws.staging_.begin());
       be.upload(ws.staging_.data(), ws.own_parameters_.view());
@@ -172,14 +179,14 @@ class digit_cnn {
   }
 
   /// out = phi(x, t) with the flat parameters `params` that lie in the backend.
-  template <class Be, class T>
-  void forward(Be& be, const_view<T, typename Be::space> params, per_image<diffusion_time> times,
+  template <class Be, class T, NetworkTimes Times>
+  void forward(Be& be, const_view<T, typename Be::space> params, const Times& of_images,
                const_view<T, typename Be::space> x, std::type_identity_t<view_of<Be, T>> out,
                digit_cnn_workspace<Be, T>& ws) const {
     prepare<Be, T>(be, params, ws);
     ws.stamp_ = 0;
     ws.used_ = params;
-    run<Be, T>(be, times, x, out, x.extent().images, ws);
+    run<Be, T>(be, per_image{of_images}, x, out, x.extent().images, ws);
   }
 
   /// After `forward` with the same parameters: from dout (N,o,H,W), the gradient of a loss with respect to out, sets
@@ -242,8 +249,8 @@ class digit_cnn {
   }
 
   // The forward pass; `rows` is 1 where all images share one time.
-  template <class Be, class T>
-  void run(Be& be, per_image<diffusion_time> times, view_of<Be, const T> x, view_of<Be, T> out, std::size_t rows,
+  template <class Be, class T, NetworkTime Time>
+  void run(Be& be, per_image<Time> times, view_of<Be, const T> x, view_of<Be, T> out, std::size_t rows,
            digit_cnn_workspace<Be, T>& ws) const {
     const std::size_t images = x.extent().images;
     require(images > 0 && images <= ws.most_.images && x.extent().with_images(1) == image_, "the network's input",
@@ -272,7 +279,9 @@ class digit_cnn {
   digit_cnn_layers layers_;
   std::vector<float> parameters_;
   std::uint64_t stamp_{next_stamp()};
+  bool initialised_{};
 };
 static_assert(Network<digit_cnn, archetype_backend, float> && Network<digit_cnn, archetype_backend, double>);
+static_assert(Network<digit_cnn, archetype_backend, float, c_noise>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -4,9 +4,10 @@
 #include <string>
 
 #include <softscore/backend/operations.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/nn/parameters.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// Where a layer norm's gain and bias, both (C,H,W), lie in the flat parameter array.
 struct layer_norm_parameters {
@@ -60,4 +61,4 @@ class layer_norm_gelu {
   layer_norm_gelu_plan_of<Be, T> plan_;
 };
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

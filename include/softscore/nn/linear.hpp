@@ -4,9 +4,10 @@
 #include <string>
 
 #include <softscore/backend/operations.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/nn/parameters.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// A dense layer y = weight x + bias; its weight (O,I) and bias (O) lie in the flat parameter array. It keeps nothing
 /// between the passes.
@@ -50,4 +51,4 @@ class linear {
   std::size_t inputs_, outputs_, weight_, bias_;
 };
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

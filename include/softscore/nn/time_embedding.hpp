@@ -7,26 +7,33 @@
 #include <vector>
 
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/per_image.hpp>
 #include <softscore/core/quantity.hpp>
+#include <softscore/nn/concept.hpp>
 #include <softscore/nn/linear.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
-/// The 32 numbers that stand for a time: sin(f t) for f = 0 and 2 pi 1.5^k, k = 0 .. 14, then cos(f t) - 1 for the same
-/// f (EQUATIONS N1).
-inline std::array<double, 32> time_features(diffusion_time t) {
+namespace detail {
+inline std::array<double, 32> features_of(double t) {
   std::array<double, 32> features{};
   double frequency = 0;
   for (std::size_t k = 0; k < 16; ++k) {
-    features[k] = std::sin(frequency * t.value);
-    features[16 + k] = std::cos(frequency * t.value) - 1;
+    features[k] = std::sin(frequency * t);
+    features[16 + k] = std::cos(frequency * t) - 1;
     frequency = k == 0 ? 2 * std::numbers::pi : frequency * 1.5;
   }
   return features;
 }
+}  // namespace detail
 
-/// The four dense layers 32 -> 128 -> 128 -> 128 -> C of EQUATIONS N1, with GELU between them but not at the end.
+/// The 32 numbers that stand for a time: sin(f t) for f = 0 and 2 pi 1.5^k, k = 0 .. 14, then cos(f t) - 1 for the same
+/// f (Knottenbelt n.d., Section 1a).
+inline std::array<double, 32> time_features(diffusion_time t) { return detail::features_of(t.value); }
+
+/// The four dense layers 32 -> 128 -> 128 -> 128 -> C of Knottenbelt n.d., Section 1a, with GELU between them but not
+/// at the end.
 struct time_parameters {
   static constexpr std::size_t features = 32, hidden = 128;
   std::array<linear, 4> layers;
@@ -54,9 +61,10 @@ class time_embedding {
   }
 
   /// The embedding (rows,C) of the first `rows` times.
-  view_of<Be, const T> forward(Be& be, view_of<Be, const T> flat, per_image<diffusion_time> times, std::size_t rows) {
+  template <NetworkTime Time>
+  view_of<Be, const T> forward(Be& be, view_of<Be, const T> flat, per_image<Time> times, std::size_t rows) {
     for (std::size_t n = 0; n < rows; ++n) {
-      const auto of_time = time_features(times[n]);
+      const auto of_time = detail::features_of(times[n].value);
       for (std::size_t k = 0; k < of_time.size(); ++k)
         host_features_[n * of_time.size() + k] = static_cast<T>(of_time[k]);
     }
@@ -94,4 +102,4 @@ class time_embedding {
   std::vector<array_of<Be, T>> d_;           // gradients with respect to pre_
 };
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

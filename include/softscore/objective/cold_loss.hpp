@@ -4,20 +4,22 @@
 #include <span>
 
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/objective/naive_score.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// The norm of `cold_loss`.
 enum class restoration_norm { l1, l2 };
 
-/// Cold diffusion's loss (EQUATIONS L6; 000 Alg 3): the mean of |h - x_0|, or by default of its square.
+/// Cold diffusion's loss (Bansal et al. 2022; Knottenbelt n.d., Algorithm 3): the mean of |h - x_0|, or by default of
+/// its square.
 struct cold_loss {
   restoration_norm norm{restoration_norm::l2};
 
   template <Scalar T, class Be>
   detail::residual_memory<array_of<Be, T>> workspace(Be& be, const shape& most) const {
-    return detail::make_residual_memory<T>(be, most);
+    return naive_score{}.workspace<T>(be, most);
   }
 
   template <class Be, class C, class D, class DM, class T, class M>
@@ -28,11 +30,9 @@ struct cold_loss {
       naive_score{}.evaluate(be, corruption, denoiser, denoiser_memory, batch, phi, gradient, losses, memory);
       return;
     }
-    using space = typename Be::space;
     const std::size_t images = phi.extent().images;
     const auto residual = memory.residual.view().images(0, images), sign = memory.corrupted.view().images(0, images);
-    denoiser.template from_output<Be, T>(be, batch.times, batch.noisy, phi, residual, denoiser_memory);
-    be.combine(residual, term{1.0, residual}, term<T, space>{-1.0, batch.clean});
+    detail::error_of_estimate(be, denoiser, denoiser_memory, batch, phi, residual);
     be.for_each(sign_of{}, sign, view_of<Be, const T>(residual));
     be.dot(view_of<Be, const T>(residual), view_of<Be, const T>(sign), losses);
     const auto elements = static_cast<double>(phi.extent().per_image());
@@ -51,4 +51,4 @@ struct cold_loss {
 };
 static_assert(Objective<cold_loss, archetype_corruption, archetype_denoiser, archetype_backend, float>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -3,11 +3,12 @@
 #include <cstddef>
 #include <utility>
 
+#include <softscore/core/config.hpp>
 #include <softscore/core/movable.hpp>
 #include <softscore/corruption/concept.hpp>
 #include <softscore/denoiser/concept.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// A corrupted batch: the images x_0, the xi of each, x_t = C_t x_0 + N_t xi at the time of each.
 template <class Be, class T>
@@ -51,12 +52,31 @@ constexpr std::size_t outputs_of() {
 }
 
 template <class O, class C, class D>
-concept ObjectiveNeedsAreMet = (!NeedsNormalNoise<O> || HasNormalNoise<C>) && (!WeighsByGain<O> || ScalarSignal<C>) &&
-                               (!NeedsEpsilonPrediction<O> || (D::predicts == prediction::epsilon));
+concept ObjectiveNeedsAreMet =
+    (!NeedsNormalNoise<O> || GaussianCorruption<C>) && (!WeighsByGain<O> || ScalarSignal<C>) &&
+    (!NeedsEpsilonPrediction<O> || (D::predicts == prediction::epsilon));
 
-/// What training minimises for denoiser D under corruption C. Models: soft_score, naive_score, epsilon_score,
+/// What training minimises for denoiser D under corruption C, from which it may use what `Corruption` and `LinksOutput`
+/// name, and `sigma` where it needs normal noise. Models: soft_score, naive_score, epsilon_score,
 /// weighted_score, learned_variance_score, distilled_score, cold_loss.
 template <class O, class C, class D, class Be, class T>
-concept Objective = ObjectiveNeedsAreMet<O, C, D> && HasObjectiveWorkspace<O, Be, T> && ScoresOutput<O, C, D, Be, T>;
+concept Objective = Corruption<C, Be, T> && LinksOutput<D, Be, T> && ObjectiveNeedsAreMet<O, C, D> &&
+                    HasObjectiveWorkspace<O, Be, T> && ScoresOutput<O, C, D, Be, T>;
 
-}  // namespace softscore
+namespace detail {
+// Says in one sentence which need of an objective is not met.
+template <class O, class C, class D>
+constexpr void require_needs_of_objective() {
+  static_assert(!NeedsNormalNoise<O> || HasNormalNoise<C>,
+                "softscore: this objective needs standard normal noise, and this corruption's xi has another law");
+  static_assert(!NeedsNormalNoise<O> || !HasNormalNoise<C> || HasSigma<C>,
+                "softscore: this objective needs noise of a deviation sigma, and this corruption states none");
+  static_assert(
+      !WeighsByGain<O> || ScalarSignal<C>,
+      "softscore: this objective needs a signal that is a number times the image, and this corruption's is not");
+  static_assert(!NeedsEpsilonPrediction<O> || D::predicts == prediction::epsilon,
+                "softscore: this objective trains a network that predicts the noise, and this denoiser's does not");
+}
+}  // namespace detail
+
+}  // namespace softscore::inline SOFTSCORE_ABI

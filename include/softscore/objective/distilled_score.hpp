@@ -6,18 +6,18 @@
 #include <utility>
 #include <vector>
 
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/denoiser/concept.hpp>
 #include <softscore/objective/weighted_residual.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
-/// Progressive distillation (EQUATIONS R16; 003 s3.3; Salimans and Ho, "Progressive Distillation for Fast Sampling of
-/// Diffusion Models", 2022, Alg 2): the student learns to do in one step of `ddim` without noise what its teacher does
-/// in two of half the length. With x'' where the teacher arrives at t'' = t - 1 / steps, the student's estimate is
-/// compared with x~ = (x'' - (sigma'' / sigma) x_t) / (a'' - (sigma'' / sigma) a), of which one step leads there too:
-/// mean max(a^2 / sigma^2, 1) |h - x~|^2. Train it with `time_law{steps}`, sample it with `ddim{}` on
-/// `uniform_grid(steps)`, then let it teach one of half the steps. Needs C_t = a_t I.
+/// Progressive distillation (Salimans and Ho 2022, Algorithm 2): the student learns to do in one step of `ddim` without
+/// noise what its teacher does in two of half the length. With x'' where the teacher arrives at t'' = t - 1 / steps,
+/// the student's estimate is compared with x~ = (x'' - (sigma'' / sigma) x_t) / (a'' - (sigma'' / sigma) a), of which
+/// one step leads there too: mean max(a^2 / sigma^2, 1) |h - x~|^2. Train it with `time_law{steps}`, sample it with
+/// `ddim{}` on `uniform_grid(steps)`, then let it teach one of half the steps. Needs C_t = a_t I.
 template <class Teacher>
 class distilled_score {
  public:
@@ -112,4 +112,4 @@ class distilled_score {
 static_assert(
     Objective<distilled_score<archetype_denoiser>, archetype_corruption, archetype_denoiser, archetype_backend, float>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

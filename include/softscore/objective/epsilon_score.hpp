@@ -3,18 +3,14 @@
 #include <cstddef>
 #include <span>
 
+#include <softscore/core/config.hpp>
 #include <softscore/objective/weighted_residual.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
-/// DDPM's simple loss (EQUATIONS L4; 000 Alg 1): mean |phi - z|^2 for a network that predicts the noise.
-struct epsilon_score {
+/// DDPM's simple loss (Ho et al. 2020, Algorithm 1): mean |phi - z|^2 for a network that predicts the noise.
+struct epsilon_score : detail::keeps_residual {
   static constexpr bool needs_normal_noise = true, needs_epsilon_prediction = true;
-
-  template <Scalar T, class Be>
-  detail::residual_memory<array_of<Be, T>> workspace(Be& be, const shape& most) const {
-    return detail::make_residual_memory<T>(be, most);
-  }
 
   template <class Be, class C, class D, class DM, class T, class M>
   void evaluate(Be& be, const C&, const D&, DM&, const corrupted_batch<Be, T>& batch,
@@ -29,4 +25,4 @@ struct epsilon_score {
 };
 static_assert(Objective<epsilon_score, archetype_corruption, archetype_denoiser, archetype_backend, float>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -5,13 +5,15 @@
 #include <numbers>
 
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/objective/weighted_residual.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// The logarithms of the two variances between which a learned one lies, for the step that ends at s and begins at t:
-/// beta, and beta tilde (EQUATIONS C4, R1). At the last step, whose beta tilde is 0, that of the step before is taken.
+/// beta, and beta tilde (Nichol and Dhariwal 2021, Eq. 15). At the last step, whose beta tilde is 0, that of the step
+/// before is taken.
 struct variance_range {
   double log_least{}, log_most{};
 
@@ -33,11 +35,11 @@ struct variance_range {
   }
 };
 
-/// DDPM's simple loss together with a bound that trains the variance (EQUATIONS C4; Nichol, Dhariwal: "Improved
-/// Denoising Diffusion Probabilistic Models", Eq 15, 16): mean |eps_hat - z|^2 + `share` T L_t. The network's output
-/// has twice the channels of the image: eps_hat, then u, and log var = u log beta + (1 - u) log beta_tilde. L_t is the
-/// mean over elements of the KL divergence, in nats, between the chain's posterior and the step of the model (at the
-/// last step the negative logarithm of its density); no gradient runs through eps_hat in it. Times are i / `steps`.
+/// DDPM's simple loss together with a bound that trains the variance (Nichol and Dhariwal 2021, Eq. 15 and 16): mean
+/// |eps_hat - z|^2 + `share` T L_t. The network's output has twice the channels of the image: eps_hat, then u, and log
+/// var = u log beta + (1 - u) log beta_tilde. L_t is the mean over elements of the KL divergence, in nats, between the
+/// chain's posterior and the step of the model (at the last step the negative logarithm of its density); no gradient
+/// runs through eps_hat in it. Times are i / `steps`.
 struct learned_variance_score {
   static constexpr bool needs_normal_noise = true, needs_scalar_signal = true, needs_epsilon_prediction = true;
   static constexpr std::size_t outputs = 2;
@@ -128,4 +130,4 @@ struct learned_variance_score {
   };
 };
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

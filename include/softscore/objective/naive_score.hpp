@@ -3,27 +3,21 @@
 #include <cstddef>
 #include <span>
 
+#include <softscore/core/config.hpp>
 #include <softscore/objective/weighted_residual.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
-/// The clean image compared with the estimate, whatever the corruption: mean |h - x_0|^2, the baseline of Soft
-/// Diffusion (EQUATIONS L3; 001 s3.1) and, for a network that predicts x_0, cold diffusion's loss with the square (L6;
-/// 000 Alg 3).
-struct naive_score {
-  template <Scalar T, class Be>
-  detail::residual_memory<array_of<Be, T>> workspace(Be& be, const shape& most) const {
-    return detail::make_residual_memory<T>(be, most);
-  }
-
+/// The clean image compared with the estimate, whatever the corruption: mean |h - x_0|^2, the baseline of Daras et al.
+/// 2022, Section 3.1. For a network that predicts x_0 it is the squared loss of cold diffusion (Bansal et al. 2022).
+struct naive_score : detail::keeps_residual {
   template <class Be, class C, class D, class DM, class T, class M>
   void evaluate(Be& be, const C&, const D& denoiser, DM& denoiser_memory, const corrupted_batch<Be, T>& batch,
                 const_view<T, typename Be::space> phi, view<T, typename Be::space> gradient, double* losses,
                 M& memory) const {
     using space = typename Be::space;
     const auto residual = memory.residual.view().images(0, phi.extent().images);
-    denoiser.template from_output<Be, T>(be, batch.times, batch.noisy, phi, residual, denoiser_memory);
-    be.combine(residual, term{1.0, residual}, term<T, space>{-1.0, batch.clean});
+    detail::error_of_estimate(be, denoiser, denoiser_memory, batch, phi, residual);
     detail::mean_square<Be, T>(be, residual, losses, memory.scales, [](std::size_t) { return 1.0; });
     be.combine(residual, term<T, space>{each_of(memory.scales), residual});
     denoiser.template to_output<Be, T>(be, batch.times, residual, gradient, denoiser_memory);
@@ -31,4 +25,4 @@ struct naive_score {
 };
 static_assert(Objective<naive_score, archetype_corruption, archetype_denoiser, archetype_backend, float>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

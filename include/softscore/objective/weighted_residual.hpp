@@ -2,13 +2,15 @@
 
 #include <cstddef>
 #include <span>
+#include <type_traits>
 #include <vector>
 
+#include <softscore/core/config.hpp>
 #include <softscore/corruption/archetype.hpp>
 #include <softscore/denoiser/archetype.hpp>
 #include <softscore/objective/concept.hpp>
 
-namespace softscore::detail {
+namespace softscore::inline SOFTSCORE_ABI::detail {
 
 // The mean over elements of weight * residual^2 for every image; on return `scales` holds, per image, what turns the
 // residual into the gradient of the batch's mean loss.
@@ -24,18 +26,35 @@ void mean_square(Be& be, view_of<Be, const T> residual, double* losses, std::vec
   }
 }
 
-// Scratch of an objective on the estimate: h and a second array, and a number and a time per image.
+// h - x_0 where the network's output on the batch is phi.
+template <class Be, class D, class DM, class T>
+void error_of_estimate(Be& be, const D& denoiser, DM& denoiser_memory, const corrupted_batch<Be, T>& batch,
+                       view_of<Be, const std::type_identity_t<T>> phi, view_of<Be, std::type_identity_t<T>> residual) {
+  using one = term<T, typename Be::space>;
+  denoiser.template from_output<Be, T>(be, batch.times, batch.noisy, phi, residual, denoiser_memory);
+  be.combine(residual, one{1.0, residual}, one{-1.0, batch.clean});
+}
+
+// Scratch of an objective on the estimate: h and a second array, and numbers and a time per image.
 template <class A>
 struct residual_memory {
   A residual, corrupted;
-  std::vector<double> scales;
+  std::vector<double> scales, of_clean, of_noise;
   std::vector<diffusion_time> times;
 };
 
-template <class T, class Be>
-residual_memory<array_of<Be, T>> make_residual_memory(Be& be, const shape& most) {
-  return {be.template make<T>(most), be.template make<T>(most), std::vector<double>(most.images),
-          std::vector<diffusion_time>(most.images)};
-}
+// The workspace of an objective that has no other.
+struct keeps_residual {
+  template <Scalar T, class Be>
+  residual_memory<array_of<Be, T>> workspace(Be& be, const shape& most) const {
+    const std::vector<double> numbers(most.images);
+    return {be.template make<T>(most),
+            be.template make<T>(most),
+            numbers,
+            numbers,
+            numbers,
+            std::vector<diffusion_time>(most.images)};
+  }
+};
 
-}  // namespace softscore::detail
+}  // namespace softscore::inline SOFTSCORE_ABI::detail

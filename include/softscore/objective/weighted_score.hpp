@@ -5,30 +5,26 @@
 #include <utility>
 #include <vector>
 
+#include <softscore/core/config.hpp>
 #include <softscore/objective/weighted_residual.hpp>
 #include <softscore/objective/weights.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
-/// Denoising score matching with any weight (EQUATIONS L1, L4, L5, L8): w mean e^2, e being the error of what the
-/// weight refers to (x_0, eps, v or the score), whatever the network predicts. Under C = a I the error is that of the
-/// network's own output and the weight is converted, so nothing is divided by a small a or sigma that need not be.
-/// Under another C_t the errors of eps and of the score are C_t (h - x_0) over sigma and sigma^2, and there is no v.
+/// Denoising score matching with any weight (Vincent 2011; Salimans and Ho 2022, Section 4): w mean e^2, e being the
+/// error of what the weight refers to (x_0, eps, v or the score), whatever the network predicts. Under C = a I the
+/// error is that of the network's own output and the weight is converted, so nothing is divided by a small a or sigma
+/// that need not be. Under another C_t the errors of eps and of the score are C_t (h - x_0) over sigma and sigma^2, and
+/// there is no v.
 template <class Weight = unit_weight<prediction::epsilon>>
 struct weighted_score {
   static constexpr bool needs_normal_noise = true,
                         needs_scalar_signal = NeedsGain<Weight> || Weight::refers_to == prediction::velocity;
   Weight weight{};
 
-  template <class A>
-  struct scratch {
-    A residual, corrupted;
-    std::vector<double> scales, of_clean, of_noise;
-  };
   template <Scalar T, class Be>
-  scratch<array_of<Be, T>> workspace(Be& be, const shape& most) const {
-    return {be.template make<T>(most), be.template make<T>(most), std::vector<double>(most.images),
-            std::vector<double>(most.images), std::vector<double>(most.images)};
+  detail::residual_memory<array_of<Be, T>> workspace(Be& be, const shape& most) const {
+    return detail::keeps_residual{}.workspace<T>(be, most);
   }
 
   template <class Be, class C, class D, class DM, class T, class M>
@@ -84,8 +80,7 @@ struct weighted_score {
     const std::size_t images = phi.extent().images;
     const auto residual = memory.residual.view().images(0, images),
                corrupted = memory.corrupted.view().images(0, images);
-    denoiser.template from_output<Be, T>(be, batch.times, batch.noisy, phi, residual, denoiser_memory);
-    be.combine(residual, one<T, Be>{1.0, residual}, one<T, Be>{-1.0, batch.clean});
+    detail::error_of_estimate(be, denoiser, denoiser_memory, batch, phi, residual);
     if constexpr (!of_image) c.template signal<Be, T>(be, batch.times, residual, corrupted);
     const auto error = of_image ? residual : corrupted;
     detail::mean_square<Be, T>(be, error, losses, memory.scales, [&](std::size_t i) {
@@ -100,8 +95,8 @@ struct weighted_score {
 };
 static_assert(Objective<weighted_score<>, archetype_corruption, archetype_denoiser, archetype_backend, float>);
 
-/// Plain score matching under any corruption with normal noise: mean |s - (C_t x_0 - x_t) / sigma_t^2|^2 (EQUATIONS L1;
-/// 001 Eq 6).
+/// Plain score matching under any corruption with normal noise: mean |s - (C_t x_0 - x_t) / sigma_t^2|^2 (Daras et al.
+/// 2022, Eq. 6).
 using score_matching = weighted_score<unit_weight<prediction::score>>;
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

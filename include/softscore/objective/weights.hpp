@@ -4,14 +4,15 @@
 #include <concepts>
 
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/corruption/concept.hpp>
 #include <softscore/denoiser/concept.hpp>
 
 // Weights of a loss at time t. In the literature each refers to the error of x_0, of eps, of v or of the score; under
-// C = a I these are one error in different units, so a weight says which it means and `weight_on` converts it
-// (EQUATIONS L8).
-namespace softscore {
+// C = a I these are one error in different units, so a weight says which it means and `weight_on` converts it (own
+// derivation).
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// `w(corruption, t)` is the weight of the squared error of `W::refers_to` at time t.
 template <class W, class C>
@@ -21,7 +22,7 @@ concept LossWeight = requires(const W w, const C c, diffusion_time t) {
 };
 
 /// How many units of the error of `what` one unit of the error of x_0 makes at gain a and noise sigma: a / sigma for
-/// eps, 1 / sigma for v, a / sigma^2 for the score (EQUATIONS P2).
+/// eps, 1 / sigma for v, a / sigma^2 for the score (Salimans and Ho 2022).
 constexpr double error_scale(prediction what, double a, double sigma) {
   switch (what) {
     case prediction::epsilon:
@@ -57,7 +58,8 @@ double snr_of(const C& c, diffusion_time t) {
 }
 }  // namespace detail
 
-/// 1 on the error of one thing: on eps it is DDPM's simple loss (EQUATIONS L4), on the score plain score matching (L1).
+/// 1 on the error of one thing: on eps it is DDPM's simple loss (Ho et al. 2020, Eq. 14), on the score plain score
+/// matching.
 template <prediction What>
 struct unit_weight {
   static constexpr prediction refers_to = What;
@@ -67,7 +69,7 @@ struct unit_weight {
   }
 };
 
-/// 1 / sigma^2 on x_0, as 001 weighs (EQUATIONS L2, L8).
+/// 1 / sigma^2 on x_0 (Daras et al. 2022, Appendix D).
 struct inverse_variance_weight {
   static constexpr prediction refers_to = prediction::clean;
   template <HasSigma C>
@@ -77,7 +79,7 @@ struct inverse_variance_weight {
   }
 };
 
-/// SNR = a^2 / sigma^2 on x_0, which is 1 on eps (EQUATIONS L8; Salimans, Ho, Appendix).
+/// SNR = a^2 / sigma^2 on x_0, which is 1 on eps (Salimans and Ho 2022).
 struct snr_weight {
   static constexpr prediction refers_to = prediction::clean;
   static constexpr bool needs_gain = true;
@@ -87,7 +89,7 @@ struct snr_weight {
   }
 };
 
-/// max(SNR, 1) on x_0 (EQUATIONS L8; Salimans, Ho: "Progressive Distillation", s4).
+/// max(SNR, 1) on x_0 (Salimans and Ho 2022, Section 4).
 struct truncated_snr_weight {
   static constexpr prediction refers_to = prediction::clean;
   static constexpr bool needs_gain = true;
@@ -97,7 +99,7 @@ struct truncated_snr_weight {
   }
 };
 
-/// min(SNR, `most`) on x_0 (EQUATIONS L8; Hang et al.: "Efficient Diffusion Training via Min-SNR Weighting Strategy").
+/// min(SNR, `most`) on x_0 (Hang et al. 2023).
 struct min_snr_weight {
   static constexpr prediction refers_to = prediction::clean;
   static constexpr bool needs_gain = true;
@@ -108,8 +110,7 @@ struct min_snr_weight {
   }
 };
 
-/// 1 / (`shift` + SNR)^`power` on eps (EQUATIONS L8; Choi et al.: "Perception Prioritized Training of Diffusion
-/// Models", Eq 8, called P2 there).
+/// 1 / (`shift` + SNR)^`power` on eps (Choi et al. 2022, Eq. 8, who call it P2).
 struct p2_weight {
   static constexpr prediction refers_to = prediction::epsilon;
   static constexpr bool needs_gain = true;
@@ -120,8 +121,7 @@ struct p2_weight {
   }
 };
 
-/// (s^2 + d^2) / (s d)^2 on x_0 with s = sigma / a and d the deviation of the data (EQUATIONS V5, L8; Karras et al.:
-/// "Elucidating the Design Space", Table 1).
+/// (s^2 + d^2) / (s d)^2 on x_0 with s = sigma / a and d the deviation of the data (Karras et al. 2022, Table 1).
 struct edm_weight {
   static constexpr prediction refers_to = prediction::clean;
   static constexpr bool needs_gain = true;
@@ -133,7 +133,7 @@ struct edm_weight {
 };
 
 /// The weight of the variational bound on eps for a chain of `steps` steps with variance beta: beta / (2 alpha (1 -
-/// abar)) (EQUATIONS L7; 003 App. A, 004 Eq 41). t is taken for the end of a step that begins at t - 1 / steps.
+/// abar)) (Ho et al. 2020, Eq. 12). t is taken for the end of a step that begins at t - 1 / steps.
 struct elbo_weight {
   static constexpr prediction refers_to = prediction::epsilon;
   static constexpr bool needs_gain = true;
@@ -147,4 +147,4 @@ struct elbo_weight {
   }
 };
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

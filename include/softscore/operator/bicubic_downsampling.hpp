@@ -9,14 +9,14 @@
 #include <softscore/operator/kronecker_svd.hpp>
 #include <softscore/operator/transform_axis.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// Down-sampling with a cubic filter and back up with the same one, shown at the old size: C_w = E R along rows and
-/// columns. R reads the image at the centres of the small one's pixels with the cubic kernel (Keys: Cubic Convolution
-/// Interpolation for Digital Image Processing, 1981, with a = -1/2) stretched by the factor, so that nothing aliases; E
-/// interpolates with the kernel as it is. Both leave out what lies beyond the edge and divide by the sum of the
-/// weights. Level w is factor - 1, rounded to a whole number: `at_factor(4)` for a quarter of the size. The kernel has
-/// negative weights, so C_w may amplify a little. The levels are discrete, so C_t jumps in t.
+/// columns. R reads the image at the centres of the small one's pixels with the cubic kernel (Keys 1981, with a = -1/2)
+/// stretched by the factor, so that nothing aliases; E interpolates with the kernel as it is. Both leave out what lies
+/// beyond the edge and divide by the sum of the weights. Level w is factor - 1, rounded to a whole number:
+/// `at_factor(4)` for a quarter of the size. The kernel has negative weights, so C_w may amplify a little. The levels
+/// are discrete, so C_t jumps in t.
 struct bicubic_downsampling {
   /// The level that leaves 1 / factor of the rows and columns.
   static constexpr level at_factor(std::size_t factor) { return level{static_cast<double>(factor) - 1.0}; }
@@ -115,4 +115,4 @@ struct bicubic_downsampling {
 };
 static_assert(LinearOperator<bicubic_downsampling> && HasSvd<bicubic_downsampling>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -3,11 +3,12 @@
 #include <cstddef>
 
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/operator/diagonal.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
-/// Keeps a centred rectangle and blacks out the rest (EQUATIONS F7, D6; 001 App. G). Level w takes round(w) rows and
+/// Keeps a centred rectangle and blacks out the rest (Daras et al. 2022, Appendix G). Level w takes round(w) rows and
 /// columns away: a square image of side n keeps a square of side n - round(w), none from w = n on. A projection; the
 /// levels are discrete, so C_t jumps in t.
 struct centred_mask {
@@ -30,4 +31,4 @@ struct degradation<centred_mask> : diagonal<degradation<centred_mask>> {
 };
 static_assert(LinearOperator<centred_mask> && HasSvd<centred_mask> && ComposesLevels<centred_mask>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -15,9 +15,10 @@
 #include <softscore/core/cmath.hpp>
 #include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
+#include <softscore/core/number_text.hpp>
 #include <softscore/operator/concept.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// What `check_laws` found of one law: the largest error on any image, relative to what the law compares, and how large
 /// rounding can make it. A bound of infinity marks a number that is only reported.
@@ -48,9 +49,9 @@ std::ostream& operator<<(std::ostream& out, const law_report& report) {
   for (const law_finding& f : report.findings) {
     out << (f.holds() ? "holds  " : "BROKEN ") << f.law << ": ";
     if (std::isinf(f.bound))
-      out << f.largest_error << '\n';
+      out << detail::rounded(f.largest_error, 6) << '\n';
     else
-      out << "error " << f.largest_error << ", allowed " << f.bound << '\n';
+      out << "error " << detail::rounded(f.largest_error, 6) << ", allowed " << detail::rounded(f.bound, 6) << '\n';
   }
   return out;
 }
@@ -393,4 +394,4 @@ law_report check_laws(const Op& op, const law_trials& trials = {}) {
   return check_laws<double>(op, be, trials);
 }
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -9,7 +9,7 @@
 #include <softscore/operator/kronecker_svd.hpp>
 #include <softscore/operator/level_range.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// Takes the colour out of an image: every channel moves from its own value to the pixel's luminance, C_w = (1 - w) I +
 /// w 1 l^T over the channels, w from 0 to 1. l is 0.299, 0.587, 0.114 for red, green and blue (Rec. ITU-R BT.601), and
@@ -67,4 +67,4 @@ struct degradation<colour_removal> : gathered<degradation<colour_removal>> {
 static_assert(LinearOperator<colour_removal> && DifferentiableInLevel<colour_removal> &&
               ComposesLevels<colour_removal> && HasSvd<colour_removal>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

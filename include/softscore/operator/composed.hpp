@@ -5,12 +5,13 @@
 #include <utility>
 #include <vector>
 
+#include <softscore/core/config.hpp>
 #include <softscore/operator/concept.hpp>
 #include <softscore/operator/diagonal_svd.hpp>
 #include <softscore/operator/level_range.hpp>
 #include <softscore/operator/scaled_svd.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// Two families at one level, one after the other: C_w = A_w B_w, written `A * B`. Each acts at the level that it is
 /// given; `paced` matches their units. It is smooth where both are, a number where both are, never amplifies where
@@ -94,4 +95,4 @@ composed<A, B> operator*(A second, B first) {
   return {std::move(second), std::move(first)};
 }
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

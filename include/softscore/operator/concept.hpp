@@ -5,8 +5,9 @@
 
 #include <softscore/backend/archetype.hpp>
 #include <softscore/backend/concept.hpp>
+#include <softscore/core/config.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// How the library uses a linear operator family C_w of type `Op`: it calls `degradation<Op>::apply(op, be, levels, in,
 /// out)` and `degradation<Op>::adjoint(...)`, never `Op` itself. This primary template forwards to members `apply`,
@@ -140,4 +141,4 @@ concept HasSvd = LinearOperator<Op, Be, T> && requires(const Op op, level w, con
   { degradation<Op>::svd(op, w, image) } -> SingularValues<Be, T>;
 };
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

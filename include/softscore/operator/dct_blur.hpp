@@ -4,14 +4,15 @@
 #include <numbers>
 
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/operator/spectral.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// Blur by the heat equation with reflecting edges, solved exactly in the cosine transform: mode (i, j) of a height x
-/// width image keeps exp(-w^2 ((pi i / height)^2 + (pi j / width)^2) / 2) (EQUATIONS F6, V11; Rissanen, Heinonen,
-/// Solin: Generative Modelling with Inverse Heat Dissipation, 2022). Level w is the standard deviation in pixels. The
-/// mean of an image never changes, and two blurs in a row are exactly one: their squares add up.
+/// width image keeps exp(-w^2 ((pi i / height)^2 + (pi j / width)^2) / 2) (Rissanen et al. 2022). Level w is the
+/// standard deviation in pixels. The mean of an image never changes, and two blurs in a row are exactly one: their
+/// squares add up.
 struct dct_blur {
   static constexpr bool never_amplifies = true;
 };
@@ -45,4 +46,4 @@ struct degradation<dct_blur> : spectral<degradation<dct_blur>> {
 static_assert(LinearOperator<dct_blur> && DifferentiableInLevel<dct_blur> && ComposesLevels<dct_blur> &&
               HasSvd<dct_blur>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -5,32 +5,36 @@
 #include <span>
 #include <type_traits>
 #include <utility>
-#include <vector>
 
 #include <softscore/core/cmath.hpp>
 #include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
+#include <softscore/core/pooled_array.hpp>
 #include <softscore/core/xtensor_blas.hpp>
 #include <softscore/operator/dense_svd.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// Any matrix A of the elements of an image, mixed in by the level: C_w = (1 - w) I + w A, w from 0 to 1. The product
 /// runs on the host through xtensor-blas, so a program that uses this links a BLAS besides the library; a device stages
 /// each batch. Its price per image is the square of the number of elements.
 class dense_matrix {
  public:
+  /// A tensor of rank two whose elements lie row by row, whatever XTENSOR_DEFAULT_LAYOUT says.
+  template <class T>
+  using tensor = xt::xtensor<T, 2, xt::layout_type::row_major>;
+
   /// `matrix` is d x d for images of d elements in the order channels, rows, columns. Throws `error` if it is not
   /// square or holds a number that is not finite.
-  explicit dense_matrix(xt::xtensor<double, 2> matrix) {
+  explicit dense_matrix(tensor<double> matrix) {
     require(matrix.shape(0) == matrix.shape(1), "columns of the matrix", matrix.shape(1), "as many as its rows");
     for (const double v : matrix) require(std::isfinite(v), "an element of the matrix", v, "finite");
-    in_float_ = std::make_shared<const xt::xtensor<float, 2>>(xt::cast<float>(matrix));
-    in_double_ = std::make_shared<const xt::xtensor<double, 2>>(std::move(matrix));
+    in_float_ = std::make_shared<const tensor<float>>(xt::cast<float>(matrix));
+    in_double_ = std::make_shared<const tensor<double>>(std::move(matrix));
   }
 
   /// A.
-  const xt::xtensor<double, 2>& matrix() const { return *in_double_; }
+  const tensor<double>& matrix() const { return *in_double_; }
 
   template <class Be, Scalar T>
   void apply(Be& be, per_image<level> levels, const_view<T, typename Be::space> in,
@@ -66,7 +70,7 @@ class dense_matrix {
             "the rows of the matrix");
   }
   template <class T>
-  const xt::xtensor<T, 2>& in_precision() const {
+  const tensor<T>& in_precision() const {
     if constexpr (std::is_same_v<T, float>)
       return *in_float_;
     else
@@ -78,18 +82,16 @@ class dense_matrix {
   void multiply(Be& be, view_of<Be, const T> in, view_of<Be, T> out, const Product& product) const {
     const shape& s = in.extent();
     check(s);
-    xt::xtensor<T, 2> rows(typename xt::xtensor<T, 2>::shape_type{s.images, s.per_image()});
+    tensor<T> rows(typename tensor<T>::shape_type{s.images, s.per_image()});
     be.download(in, rows.data());
-    const xt::xtensor<T, 2> found = product(rows, in_precision<T>());
+    const tensor<T> found = product(rows, in_precision<T>());
     be.upload(found.data(), out);
   }
   // out = (1 - w) x + w out.
   template <Scalar T, class Be>
   void mix(Be& be, per_image<level> levels, view_of<Be, const T> in, view_of<Be, T> out) const {
-    thread_local std::vector<double> own, mixed;
     const std::size_t images = levels.shared() ? 1 : in.extent().images;
-    own.resize(images);
-    mixed.resize(images);
+    detail::pooled_array<double> own{images}, mixed{images};
     for (std::size_t i = 0; i < images; ++i) {
       mixed[i] = levels[i].value;
       own[i] = 1.0 - mixed[i];
@@ -101,9 +103,9 @@ class dense_matrix {
     }
   }
 
-  std::shared_ptr<const xt::xtensor<double, 2>> in_double_;
-  std::shared_ptr<const xt::xtensor<float, 2>> in_float_;
+  std::shared_ptr<const tensor<double>> in_double_;
+  std::shared_ptr<const tensor<float>> in_float_;
 };
 static_assert(LinearOperator<dense_matrix> && DifferentiableInLevel<dense_matrix> && HasSvd<dense_matrix>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

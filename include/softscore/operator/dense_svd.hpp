@@ -9,12 +9,13 @@
 #include <vector>
 
 #include <softscore/backend/serial/backend.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/eigen.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/operator/concept.hpp>
 #include <softscore/operator/small_svd.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// The singular values and vectors of any square matrix of the elements of an image. For images of at most a
 /// thousand elements or so: the matrices have the square of that, and finding them costs its cube. Computes on the
@@ -82,7 +83,7 @@ class dense_svd {
     Eigen::MatrixXd u, v, u_transposed, v_transposed;
   };
 
-  // Images are the columns of a matrix in Eigen's own order.
+  // Images are the columns of a matrix.
   template <Scalar T, class Be>
   void turn(Be& be, const Eigen::MatrixXd& matrix, view_of<Be, const T> in, view_of<Be, T> out) const {
     const std::size_t d = in.extent().per_image();
@@ -90,7 +91,8 @@ class dense_svd {
     std::vector<T> host(in.size());
     be.download(in, host.data());
     const Eigen::Index n = eigen_index(d), images = eigen_index(in.extent().images);
-    Eigen::MatrixX<std::common_type_t<T, double>> columns(n, images);
+    using number = std::common_type_t<T, double>;
+    Eigen::Matrix<number, Eigen::Dynamic, Eigen::Dynamic, Eigen::ColMajor> columns(n, images);
     std::copy(host.begin(), host.end(), columns.data());
     const decltype(columns) turned = matrix * columns;
     std::transform(turned.data(), turned.data() + turned.size(), host.begin(),
@@ -103,4 +105,4 @@ class dense_svd {
 };
 static_assert(SingularValues<dense_svd, archetype_backend, float>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

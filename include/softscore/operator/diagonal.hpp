@@ -5,11 +5,12 @@
 #include <utility>
 #include <vector>
 
+#include <softscore/core/config.hpp>
 #include <softscore/operator/concept.hpp>
 #include <softscore/operator/diagonal_svd.hpp>
 #include <softscore/operator/table.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 namespace detail {
 // One element of diag(entry) x; `table` is there for operators that look their entries up.
@@ -98,4 +99,4 @@ struct diagonal {
   }
 };
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -12,7 +12,7 @@
 #include <softscore/core/config.hpp>
 #include <softscore/operator/concept.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// The singular values and vectors of a diagonal matrix: the modes are the pixels, and a mode is measured with the sign
 /// of its entry.
@@ -80,4 +80,4 @@ concept IsDiagonal = requires(const Op op, level w, const shape& image) {
   { degradation<Op>::svd(op, w, image) } -> std::same_as<diagonal_svd>;
 };
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

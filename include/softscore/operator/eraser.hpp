@@ -9,17 +9,18 @@
 #include <utility>
 #include <vector>
 
+#include <softscore/core/checked_size.hpp>
 #include <softscore/core/cmath.hpp>
 #include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/operator/diagonal.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
-/// An eraser head that zig-zags over the image (EQUATIONS F8, D5; 000 s2a Eq 5). At every place of its path it
-/// multiplies the pixels at distance rho by 0 where rho <= 3 and by 1 - exp(-rho^2 / 18) beyond. Level w is the
-/// severity, from 0 to `severities()`: the product of the first round(M w / severities) heads of the M on the path. The
-/// path is drawn for 28 x 28 pixels and stretched to other sizes.
+/// An eraser head that zig-zags over the image (Knottenbelt n.d., Eq. 5). At every place of its path it multiplies the
+/// pixels at distance rho by 0 where rho <= 3 and by 1 - exp(-rho^2 / 18) beyond. Level w is the severity, from 0 to
+/// `severities()`: the product of the first round(M w / severities) heads of the M on the path. The path is drawn for
+/// 28 x 28 pixels and stretched to other sizes.
 class eraser {
  public:
   static constexpr bool never_amplifies = true;
@@ -31,6 +32,7 @@ class eraser {
     require(height >= 1, "height", height, "at least 1");
     require(width >= 1, "width", width, "at least 1");
     require(severities >= 1, "severities", severities, "at least 1");
+    static_cast<void>(product_of("severities x height x width", {severities, height, width}, most_bytes / 16));
     build();
   }
 
@@ -95,10 +97,11 @@ class eraser {
 
   template <class = when_called>
   void build() {
+    const std::size_t plane = height_ * width_;
+    auto kept = vector_of<double>("pixels of the eraser", {plane}, 1.0);
+    auto table = vector_of<double>("elements of the eraser's table", {severities_ + 1, plane});
     const std::vector<place> places = path();
     heads_ = places.size();
-    const std::size_t plane = height_ * width_;
-    std::vector<double> kept(plane, 1.0), table((severities_ + 1) * plane);
     std::size_t done = 0;
     for (std::size_t t = 0; t <= severities_; ++t) {
       const std::size_t until = (2 * heads_ * t + severities_) / (2 * severities_);  // round(M t / T)
@@ -139,4 +142,4 @@ struct degradation<eraser> : diagonal<degradation<eraser>> {
 };
 static_assert(LinearOperator<eraser> && HasSvd<eraser>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -1,13 +1,14 @@
 #pragma once
 
+#include <softscore/core/config.hpp>
 #include <softscore/operator/diagonal.hpp>
 #include <softscore/operator/level_range.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
-/// C_w = diag(1 - w m): dims the image from the edge inwards, smoothly in the level, which lies in [0, 1] (EQUATIONS
-/// D14). m is the distance from the image's centre in the larger of the two directions, over half the side, below 1.
-/// The differentiable twin of `centred_mask`.
+/// C_w = diag(1 - w m): dims the image from the edge inwards, smoothly in the level, which lies in [0, 1]
+/// (docs/decisions/0005). m is the distance from the image's centre in the larger of the two directions, over half the
+/// side, below 1. The differentiable twin of `centred_mask`.
 struct fade {
   static constexpr bool never_amplifies = true;
 };
@@ -33,4 +34,4 @@ struct degradation<fade> : diagonal<degradation<fade>> {
 };
 static_assert(LinearOperator<fade> && HasSvd<fade> && DifferentiableInLevel<fade>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -4,14 +4,15 @@
 #include <numbers>
 
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/operator/spectral.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// Gaussian blur of an image that repeats itself beyond its edges, in the real form of the discrete Fourier transform:
 /// a wave with i periods along the height and j along the width keeps exp(-w^2 ((2 pi i / height)^2 + (2 pi j /
-/// width)^2) / 2) (EQUATIONS F6). Level w is the standard deviation in pixels. The mean of an image never changes, and
-/// two blurs in a row are exactly one: their squares add up.
+/// width)^2) / 2) (textbook). Level w is the standard deviation in pixels. The mean of an image never changes, and two
+/// blurs in a row are exactly one: their squares add up.
 struct fft_blur {
   static constexpr bool never_amplifies = true;
 };
@@ -48,4 +49,4 @@ struct degradation<fft_blur> : spectral<degradation<fft_blur>> {
 static_assert(LinearOperator<fft_blur> && DifferentiableInLevel<fft_blur> && ComposesLevels<fft_blur> &&
               HasSvd<fft_blur>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -15,7 +15,7 @@
 #include <softscore/operator/fft_blur.hpp>
 #include <softscore/operator/kronecker_svd.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// The singular values and vectors of any real convolution on a torus. V holds the waves cos(2 pi f . p) and sin(2 pi f
 /// . p) of every frequency f; a convolution stretches both by the size of its transfer at f, which is a singular value,
@@ -157,4 +157,4 @@ class fourier_svd {
 };
 static_assert(SingularValues<fourier_svd, archetype_backend, float>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -10,10 +10,10 @@
 #include <softscore/core/error.hpp>
 #include <softscore/operator/diagonal.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
-/// Hides pixels in an order of the user's own: every pixel carries the highest level at which it is still seen, and
-/// level w hides, in all channels, those whose number is below w (EQUATIONS F7). A map of two values is a mask for
+/// Hides pixels in an order of the user's own (a family of our own): every pixel carries the highest level at which it
+/// is still seen, and level w hides, in all channels, those whose number is below w. A map of two values is a mask for
 /// in-painting; a map of distances opens or closes a shape. The levels are discrete, so C_t jumps in t.
 class free_form_mask {
  public:
@@ -55,4 +55,4 @@ struct degradation<free_form_mask> : diagonal<degradation<free_form_mask>> {
 };
 static_assert(LinearOperator<free_form_mask> && ComposesLevels<free_form_mask> && HasSvd<free_form_mask>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -2,10 +2,11 @@
 
 #include <cstddef>
 
+#include <softscore/core/config.hpp>
 #include <softscore/operator/concept.hpp>
 #include <softscore/operator/table.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 namespace detail {
 // What one output pixel is asked for.
@@ -82,4 +83,4 @@ struct gathered {
   }
 };
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

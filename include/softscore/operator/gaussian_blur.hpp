@@ -9,11 +9,12 @@
 #include <softscore/operator/concept.hpp>
 #include <softscore/operator/kronecker_svd.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// Blur by a Gaussian kernel, k(i, j) proportional to exp(-(i^2 + j^2) / (2 w^2)) for |i|, |j| <= half_width, sum 1,
-/// with zero padding (EQUATIONS F6; 001 App. D, G). Level w is the standard deviation in pixels. Separable, symmetric,
-/// so its own adjoint. Taps that reach past the image still count in the sum, so the image loses mass at its edge.
+/// with zero padding (Daras et al. 2022, Appendices D and G). Level w is the standard deviation in pixels. Separable,
+/// symmetric, so its own adjoint. Taps that reach past the image still count in the sum, so the image loses mass at its
+/// edge.
 struct gaussian_blur {
   std::size_t half_width{28};
   static constexpr bool never_amplifies = true;  // its weights add up to at most 1 along rows and along columns
@@ -170,4 +171,4 @@ struct gaussian_blur {
 };
 static_assert(LinearOperator<gaussian_blur> && DifferentiableInLevel<gaussian_blur> && HasSvd<gaussian_blur>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

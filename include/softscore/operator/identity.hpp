@@ -6,7 +6,7 @@
 #include <softscore/operator/concept.hpp>
 #include <softscore/operator/diagonal_svd.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// C_w = I at every level: corruption by noise alone.
 struct identity {
@@ -37,4 +37,4 @@ struct identity {
 static_assert(LinearOperator<identity> && ScalarOperator<identity> && ComposesLevels<identity>);
 static_assert(DifferentiableInLevel<identity> && HasSvd<identity>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

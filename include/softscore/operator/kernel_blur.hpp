@@ -10,7 +10,7 @@
 #include <softscore/core/error.hpp>
 #include <softscore/operator/gathered.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 namespace detail {
 // The numbers of a kernel, shared by copies.
@@ -102,4 +102,4 @@ struct degradation<kernel_blur> : gathered<degradation<kernel_blur>> {
 };
 static_assert(LinearOperator<kernel_blur> && DifferentiableInLevel<kernel_blur>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

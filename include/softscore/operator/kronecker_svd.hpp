@@ -12,7 +12,7 @@
 #include <softscore/operator/small_svd.hpp>
 #include <softscore/operator/transform_axis.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// The singular values and vectors of a map that acts on channels, rows and columns one after another: those of the
 /// three matrices, and every product of three values. Mode (c, i, j) lies where pixel (c, i, j) does. To or from modes
@@ -95,4 +95,4 @@ class kronecker_svd {
 };
 static_assert(SingularValues<kronecker_svd, archetype_backend, float>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -1,9 +1,10 @@
 #pragma once
 
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/operator/concept.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// `degradation<Op>::check_level(op, w)` throws for a level that the family does not have. Optional; corruptions and
 /// measurements ask when they are made, `apply` does not.
@@ -23,4 +24,4 @@ inline void require_share(level w) {
 }
 }  // namespace detail
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -1,14 +1,15 @@
 #pragma once
 
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/operator/concept.hpp>
 #include <softscore/operator/level_range.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// How an inverse problem is measured: y = A x_0 + sigma n, n standard normal, where A = C_w is an operator family
-/// frozen at the level `at` (EQUATIONS F10; 002). y has the shape of x_0: where A reduces, it is expand after reduce.
+/// frozen at the level `at` (Chung et al. 2023). y has the shape of x_0: where A reduces, it is expand after reduce.
 template <class Op>
 struct measurement {
   static_assert(LinearOperator<Op>, "softscore: this type is not a linear operator: it lacks apply or adjoint");
@@ -52,4 +53,4 @@ measurement(Op, level, double) -> measurement<Op>;
 template <class Op>
 measurement(Op, level) -> measurement<Op>;
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -4,9 +4,10 @@
 #include <numbers>
 
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/operator/gathered.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// Blur by a camera that moves straight: the mean of 32 copies of the image, evenly spread along a streak of w pixels
 /// that is centred on the pixel, each read between pixels bilinearly, with zeros outside. Level w is the length of the
@@ -60,4 +61,4 @@ struct degradation<motion_blur> : gathered<degradation<motion_blur>> {
 };
 static_assert(LinearOperator<motion_blur>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

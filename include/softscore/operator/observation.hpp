@@ -13,7 +13,7 @@
 #include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// Measured images y, kept on the host in double: one for each image of a run, image number i being y's image i; or a
 /// single one, of which every image of the run is a reconstruction. Copies share the numbers.
@@ -68,4 +68,4 @@ class observation {
   std::shared_ptr<const std::vector<double>> values_;
 };
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

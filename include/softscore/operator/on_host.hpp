@@ -4,9 +4,10 @@
 #include <span>
 #include <vector>
 
+#include <softscore/core/config.hpp>
 #include <softscore/operator/concept.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// Makes a degradation of a function on one image in host memory. `F` gives `static void apply_image(const Op&, level,
 /// const shape&, std::span<const T> in, std::span<T> out)` and `transpose_image` likewise; both must be safe to call
@@ -55,4 +56,4 @@ struct on_host {
   }
 };
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

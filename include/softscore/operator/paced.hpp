@@ -3,14 +3,15 @@
 #include <cstddef>
 #include <span>
 #include <utility>
-#include <vector>
 
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
+#include <softscore/core/pooled_array.hpp>
 #include <softscore/operator/concept.hpp>
 #include <softscore/operator/level_range.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// An operator family that runs at another pace: its level is `pace` times the level it is given, so that operators
 /// with different units can share one level (`composed`, `side_by_side`). It offers what `Op` offers.
@@ -29,13 +30,13 @@ class paced {
   template <class Be, Scalar T>
   void apply(Be& be, per_image<level> levels, const_view<T, typename Be::space> in,
              view<T, typename Be::space> out) const {
-    thread_local std::vector<level> buffer;
+    detail::pooled_array<level> buffer;
     degradation<Op>::apply(op_, be, own(levels, in.extent().images, buffer), in, out);
   }
   template <class Be, Scalar T>
   void adjoint(Be& be, per_image<level> levels, const_view<T, typename Be::space> in,
                view<T, typename Be::space> out) const {
-    thread_local std::vector<level> buffer;
+    detail::pooled_array<level> buffer;
     degradation<Op>::adjoint(op_, be, own(levels, in.extent().images, buffer), in, out);
   }
   template <class Be, Scalar T>
@@ -43,7 +44,7 @@ class paced {
                   view<T, typename Be::space> out) const
     requires DifferentiableInLevel<Op, Be, T>
   {
-    thread_local std::vector<level> buffer;
+    detail::pooled_array<level> buffer;
     degradation<Op>::derivative(op_, be, own(levels, in.extent().images, buffer), in, out);
     be.combine(out, term{pace_, out});
   }
@@ -73,7 +74,7 @@ class paced {
 
  private:
   level own(level w) const { return level{pace_ * w.value}; }
-  per_image<level> own(per_image<level> levels, std::size_t images, std::vector<level>& buffer) const {
+  per_image<level> own(per_image<level> levels, std::size_t images, detail::pooled_array<level>& buffer) const {
     if (levels.shared()) return own(levels[0]);
     buffer.resize(images);
     for (std::size_t i = 0; i < images; ++i) buffer[i] = own(levels[i]);
@@ -84,4 +85,4 @@ class paced {
   double pace_;
 };
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -11,7 +11,7 @@
 #include <softscore/operator/gathered.hpp>
 #include <softscore/operator/kernel_blur.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// `kernel_blur` of an image that repeats itself beyond its edges: a bright pixel becomes the kernel, wrapped around.
 /// Level w, from 0 to 1, mixes it in, C_w = (1 - w) I + w K. Its singular values are the sizes of its transfer
@@ -87,4 +87,4 @@ struct degradation<periodic_blur> : gathered<degradation<periodic_blur>> {
 };
 static_assert(LinearOperator<periodic_blur> && DifferentiableInLevel<periodic_blur> && HasSvd<periodic_blur>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

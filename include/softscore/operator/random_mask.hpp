@@ -3,15 +3,16 @@
 #include <cstddef>
 #include <cstdint>
 
+#include <softscore/core/config.hpp>
 #include <softscore/core/noise.hpp>
 #include <softscore/operator/diagonal.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
-/// Hides pixels drawn at random, all channels of each together: every pixel has a uniform number of the key, and level
-/// w, from 0 to 1, hides those whose number is below w. So w is the share that is hidden on average, what one level
-/// hides stays hidden at all higher ones, and every image of a run has the same mask. The levels are discrete, so C_t
-/// jumps in t (EQUATIONS F7).
+/// Hides pixels drawn at random, all channels of each together (a family of our own): every pixel has a uniform number
+/// of the key, and level w, from 0 to 1, hides those whose number is below w. So w is the share that is hidden on
+/// average, what one level hides stays hidden at all higher ones, and every image of a run has the same mask. The
+/// levels are discrete, so C_t jumps in t.
 struct random_mask {
   noise_key key{};
   static constexpr bool never_amplifies = true;
@@ -26,4 +27,4 @@ struct degradation<random_mask> : diagonal<degradation<random_mask>> {
 };
 static_assert(LinearOperator<random_mask> && ComposesLevels<random_mask> && HasSvd<random_mask>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

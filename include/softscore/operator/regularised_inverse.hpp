@@ -6,9 +6,10 @@
 #include <vector>
 
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/operator/measurement.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// The regularised inverse of a measurement, G b = (A^T A + rho I)^-1 A^T b, for any operator: conjugate gradients on
 /// the backend (Hestenes and Stiefel 1952), each image with its own step lengths and its own end. With rho = 0 it is
@@ -79,4 +80,4 @@ class regularised_inverse {
   std::vector<double> first_, left_, curvature_, step_, back_;
 };
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -4,10 +4,11 @@
 #include <utility>
 #include <vector>
 
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/operator/concept.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// The singular values and vectors of a number times a matrix whose own are known: the vectors stay.
 template <class D>
@@ -43,4 +44,4 @@ class scaled_svd {
   std::vector<double> values_;
 };
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -6,10 +6,11 @@
 
 #include <softscore/core/cmath.hpp>
 #include <softscore/core/config.hpp>
+#include <softscore/core/pooled_array.hpp>
 #include <softscore/operator/concept.hpp>
 #include <softscore/operator/diagonal_svd.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// C_w = exp(-w) I: the shrinking signal of variance-preserving diffusion, whose a_t is level -log a_t.
 struct scaling {
@@ -47,8 +48,7 @@ struct scaling {
     if (levels.shared()) {
       be.combine(out, one{sign * gain(levels[0]), in});
     } else {
-      thread_local std::vector<double> gains;
-      gains.resize(in.extent().images);
+      detail::pooled_array<double> gains{in.extent().images};
       for (std::size_t i = 0; i < gains.size(); ++i) gains[i] = sign * gain(levels[i]);
       be.combine(out, one{each_of(gains), in});
     }
@@ -57,4 +57,4 @@ struct scaling {
 static_assert(LinearOperator<scaling> && ScalarOperator<scaling> && ComposesLevels<scaling>);
 static_assert(DifferentiableInLevel<scaling> && HasSvd<scaling>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -4,11 +4,12 @@
 #include <type_traits>
 #include <utility>
 
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/operator/concept.hpp>
 #include <softscore/operator/level_range.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// Two families at one level on different channels: A on the first `channels` of an image, B on all others. The shape
 /// stays. Images are handled one by one, since channels of several images do not lie together.
@@ -74,4 +75,4 @@ class side_by_side {
   std::size_t channels_;
 };
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -9,7 +9,7 @@
 #include <softscore/core/cmath.hpp>
 #include <softscore/core/config.hpp>
 
-namespace softscore::detail {
+namespace softscore::inline SOFTSCORE_ABI::detail {
 
 // A = U diag(values) V^T, n x n, row by row; the columns of U and V are the vectors.
 struct small_svd {
@@ -114,4 +114,4 @@ small_svd decompose(std::size_t n, const std::vector<double>& matrix) {
   return parts;
 }
 
-}  // namespace softscore::detail
+}  // namespace softscore::inline SOFTSCORE_ABI::detail

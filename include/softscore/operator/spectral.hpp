@@ -4,11 +4,12 @@
 #include <utility>
 #include <vector>
 
+#include <softscore/core/config.hpp>
 #include <softscore/operator/concept.hpp>
 #include <softscore/operator/kronecker_svd.hpp>
 #include <softscore/operator/transform_axis.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 namespace detail {
 // Row i, column k of an axis' table: element i of mode k.
@@ -116,4 +117,4 @@ struct spectral {
   }
 };
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -3,10 +3,11 @@
 #include <cstddef>
 #include <utility>
 
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/operator/concept.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// Two measurements of one image, one below the other: M = (A_w; B_w). Images of c channels give measurements of 2 c,
 /// A's before B's. Since it changes the shape it is no operator family: it corrupts nothing, but measures.
@@ -62,4 +63,4 @@ class stacked {
   B second_;
 };
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -4,7 +4,9 @@
 #include <memory>
 #include <vector>
 
-namespace softscore::detail {
+#include <softscore/core/config.hpp>
+
+namespace softscore::inline SOFTSCORE_ABI::detail {
 
 // `F::table(op)` are numbers that an operator looks up: the helpers hand their address to the functions of F.
 template <class F, class Op>
@@ -12,4 +14,4 @@ concept HasTable = requires(const Op op) {
   { F::table(op) } -> std::same_as<const std::shared_ptr<const std::vector<double>>&>;
 };
 
-}  // namespace softscore::detail
+}  // namespace softscore::inline SOFTSCORE_ABI::detail

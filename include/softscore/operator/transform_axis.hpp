@@ -4,8 +4,9 @@
 #include <span>
 
 #include <softscore/backend/concept.hpp>
+#include <softscore/core/config.hpp>
 
-namespace softscore::detail {
+namespace softscore::inline SOFTSCORE_ABI::detail {
 
 // The axes of one image.
 enum class image_axis { channels, rows, columns };
@@ -113,4 +114,4 @@ void transform_axis(Be& be, image_axis axis, view_of<Be, const double> matrices,
   }
 }
 
-}  // namespace softscore::detail
+}  // namespace softscore::inline SOFTSCORE_ABI::detail

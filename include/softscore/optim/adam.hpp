@@ -8,7 +8,7 @@
 #include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// One element of an Adam step, as PyTorch computes it; the corrections for the zero start are worked out beforehand.
 struct adam_body {
@@ -84,4 +84,4 @@ struct adam {
   }
 };
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -5,11 +5,12 @@
 
 #include <softscore/backend/concept.hpp>
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
-/// Clipping by the global norm (EQUATIONS T2; PyTorch's clip_grad_norm_): the gradient is multiplied by
-/// min(1, most / (norm + 1e-6)). The factor goes to Adam, so the gradient is not written again.
+/// Clipping by the global norm (Daras et al. 2022, Appendix D; PyTorch's clip_grad_norm_): the gradient is multiplied
+/// by min(1, most / (norm + 1e-6)). The factor goes to Adam, so the gradient is not written again.
 class clip {
  public:
   /// For flat gradients of `count` elements; `most` is the greatest norm, and infinity only measures.
@@ -47,4 +48,4 @@ class clip {
   std::vector<double> sums_;
 };
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

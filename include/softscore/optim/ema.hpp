@@ -3,7 +3,7 @@
 #include <softscore/backend/concept.hpp>
 #include <softscore/core/config.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// average <- keep average + (1 - keep) value, element by element.
 struct ema_body {
@@ -14,8 +14,9 @@ struct ema_body {
   }
 };
 
-/// The exponential moving average of the parameters that one samples with. `keep` is the share of the old average:
-/// 0.999 in EQUATIONS T2, and 1 - m in T3, where m = 1e-4 is what flows in.
+/// The exponential moving average of the parameters, used for sampling. `keep` is the share of the old average, 0.999
+/// in the code of Song et al. 2021. Galerne 2024 writes 1 - m for it, where m = 1e-4 is the share of the new
+/// parameters.
 struct ema {
   double keep{0.999};
 
@@ -25,4 +26,4 @@ struct ema {
   }
 };
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -3,9 +3,12 @@
 #include <algorithm>
 #include <cstdint>
 
-namespace softscore {
+#include <softscore/core/config.hpp>
 
-/// A learning rate that grows linearly over the first `steps` steps and then stays (EQUATIONS T2: 5000 steps).
+namespace softscore::inline SOFTSCORE_ABI {
+
+/// A learning rate that grows linearly over the first `steps` steps and then stays (Daras et al. 2022, Appendix D: 5000
+/// steps).
 struct warm_up {
   std::uint64_t steps{};
 
@@ -15,4 +18,4 @@ struct warm_up {
   }
 };
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

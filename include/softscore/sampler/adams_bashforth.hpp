@@ -6,17 +6,17 @@
 #include <span>
 #include <utility>
 
+#include <softscore/core/config.hpp>
 #include <softscore/sampler/flow_slope.hpp>
 #include <softscore/sampler/multistep_weights.hpp>
 #include <softscore/sampler/rk4.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
-/// The Adams-Bashforth method of order 1 to 4 on the probability-flow ODE in time, for steps of any lengths (EQUATIONS
-/// R7; Bashforth and Adams 1883; diffusion models know it from Liu et al. 2022, PNDM): the slope over the step is the
-/// polynomial through the slopes of the last `Order` times. One evaluation a step; the first `Order` - 1 steps of a
-/// method of order above 2 are taken by `rk4`, with three evaluations more each, since a start of low order would stay
-/// in the result.
+/// The Adams-Bashforth method of order 1 to 4 on the probability-flow ODE in time, for steps of any lengths (Bashforth
+/// and Adams 1883; Liu et al. 2022 use it for diffusion models): the slope over the step is the polynomial through the
+/// slopes of the last `Order` times. One evaluation a step; the first `Order` - 1 steps of a method of order above 2
+/// are taken by `rk4`, with three evaluations more each, since a start of low order would stay in the result.
 template <int Order = 2>
 struct adams_bashforth {
   static_assert(Order >= 1 && Order <= 4, "softscore: the order of adams_bashforth is 1, 2, 3 or 4");
@@ -60,4 +60,4 @@ struct adams_bashforth {
 };
 static_assert(Sampler<adams_bashforth<4>, archetype_run>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

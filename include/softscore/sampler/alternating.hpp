@@ -1,12 +1,13 @@
 #pragma once
 
+#include <softscore/core/config.hpp>
 #include <softscore/sampler/ddim.hpp>
 #include <softscore/sampler/probability_flow.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
-/// Steps of `ddim` without noise and of `probability_flow` by turns, the first being one of `ddim` (EQUATIONS R18, D7;
-/// 001 F.3, which calls it a predictor-corrector; a step of the flow at one level would do nothing, so whole steps
+/// Steps of `ddim` without noise and of `probability_flow` by turns, the first being one of `ddim` (Daras et al. 2022,
+/// Appendix F.3, who call it a predictor-corrector; a step of the flow at one level would do nothing, so whole steps
 /// alternate).
 struct alternating : one_evaluation<alternating> {
   template <class C>
@@ -16,4 +17,4 @@ struct alternating : one_evaluation<alternating> {
 };
 static_assert(Sampler<alternating, archetype_run>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -1,10 +1,11 @@
 #pragma once
 
+#include <softscore/core/config.hpp>
 #include <softscore/corruption/archetype.hpp>
 #include <softscore/denoiser/archetype.hpp>
 #include <softscore/sampler/sampling_run.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// A run of declarations only, against which each sampler is checked where it is defined.
 using archetype_run = sampling_run<archetype_backend, archetype_corruption, archetype_denoiser, float>;
@@ -12,4 +13,4 @@ using archetype_run = sampling_run<archetype_backend, archetype_corruption, arch
 using archetype_background_run =
     sampling_run<archetype_backend, archetype_background_corruption, archetype_denoiser, float>;
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -1,13 +1,14 @@
 #pragma once
 
+#include <softscore/core/config.hpp>
 #include <softscore/sampler/archetype.hpp>
 #include <softscore/sampler/concept.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
-/// Cold diffusion's sampler: x_s = x_t - D(h, t) + D(h, s), where D corrupts without drawing anything (EQUATIONS R10;
-/// 000 Alg 4, 001 Eq 18). D uses the image's own background where the corruption has one, and is C_t h otherwise; then
-/// the noise in x_t stays as it is. The last step returns h.
+/// Cold diffusion's sampler: x_s = x_t - D(h, t) + D(h, s), where D corrupts without drawing anything (Bansal et al.
+/// 2022, Algorithm 2; Daras et al. 2022, Eq. 18). D uses the image's own background where the corruption has one, and
+/// is C_t h otherwise; then the noise in x_t stays as it is. The last step returns h.
 struct cold {
   static constexpr int order = 1, evaluations_per_step = 1;
 
@@ -41,4 +42,4 @@ struct cold {
 };
 static_assert(Sampler<cold, archetype_run>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

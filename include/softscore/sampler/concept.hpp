@@ -4,12 +4,15 @@
 #include <cstddef>
 #include <utility>
 
+#include <softscore/core/config.hpp>
 #include <softscore/core/step_at.hpp>
 #include <softscore/sampler/needs.hpp>
 
-namespace softscore {
-
+namespace softscore {  // shared
 class time_grid;
+}
+
+namespace softscore::inline SOFTSCORE_ABI {
 
 // A sampler S steps inside a run R = sampling_run<Be, C, D, T> (sampling_run.hpp), which owns all that changes.
 
@@ -64,4 +67,4 @@ concept StatesOrder = requires {
 template <class S, class R>
 concept Sampler = StatesOrder<S> && NeedsAreMet<S, R> && StartsState<S, R> && Steps<S, R>;
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

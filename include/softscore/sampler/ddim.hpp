@@ -3,10 +3,11 @@
 #include <algorithm>
 
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/sampler/one_evaluation.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 namespace detail {
 // The weights that keep the marginals of a one-image data set when `add` of the noise is fresh.
@@ -16,9 +17,9 @@ inline step_weights marginal_weights(double sigma_t, double sigma_s, double add)
 }
 }  // namespace detail
 
-/// DDIM with a share `eta` of the ancestral noise, 0 (none, the default) to 1 (EQUATIONS R2, R13; Song, Meng and Ermon
-/// 2021, as 003 uses it): k = eta (sigma_s / sigma_t) sqrt(sigma_t^2 - g^2 sigma_s^2), where g = a_t / a_s for C = a I
-/// and 1 otherwise. With eta = 1 it is `ddpm` under its smaller variance.
+/// DDIM with a share `eta` of the ancestral noise, 0 (none, the default) to 1 (Song, Meng and Ermon 2021): k = eta
+/// (sigma_s / sigma_t) sqrt(sigma_t^2 - g^2 sigma_s^2), where g = a_t / a_s for C = a I and 1 otherwise. With eta = 1
+/// it is `ddpm` under its smaller variance.
 struct ddim : one_evaluation<ddim> {
   double eta{0.0};
 
@@ -40,7 +41,7 @@ struct ddim : one_evaluation<ddim> {
 };
 static_assert(Sampler<ddim, archetype_run>);
 
-/// Soft Diffusion's DDIM form with a fixed amount of fresh noise (EQUATIONS R2; 001 Eq 52): k is absolute, and is cut
+/// Soft Diffusion's DDIM form with a fixed amount of fresh noise (Daras et al. 2022, Eq. 52): k is absolute, and is cut
 /// to sigma_s where the noise left is less. For k > 0 it does not keep the marginals.
 struct soft_ddim : one_evaluation<soft_ddim> {
   double k{0.0};
@@ -57,4 +58,4 @@ struct soft_ddim : one_evaluation<soft_ddim> {
 };
 static_assert(Sampler<soft_ddim, archetype_run>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -1,15 +1,14 @@
 #pragma once
 
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
+#include <softscore/corruption/ancestral_variance.hpp>
 #include <softscore/sampler/one_evaluation.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
-/// The variance of `ddpm`'s fresh noise: `large` is beta, best for N(0, I) data; `small` is btilde, best for a point.
-enum class ancestral_variance { large, small };
-
-/// DDPM's ancestral sampler, for C = a I (EQUATIONS R1; 000 Alg 2): c = sqrt(alpha) r and n^2 = beta or btilde, with
-/// alpha = abar_t / abar_s and beta = 1 - alpha, so steps may skip indices.
+/// DDPM's ancestral sampler, for C = a I (Ho et al. 2020, Algorithm 2): c = sqrt(alpha) r and n^2 = beta or btilde,
+/// with alpha = abar_t / abar_s and beta = 1 - alpha, so steps may skip indices.
 struct ddpm : one_evaluation<ddpm> {
   static constexpr bool needs_scalar_signal = true;
 
@@ -29,4 +28,4 @@ struct ddpm : one_evaluation<ddpm> {
 };
 static_assert(Sampler<ddpm, archetype_run>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

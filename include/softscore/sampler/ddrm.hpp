@@ -7,11 +7,12 @@
 #include <vector>
 
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/operator/identity.hpp>
 #include <softscore/sampler/inverse_problem.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 namespace detail {
 
@@ -36,13 +37,13 @@ auto singular_parts(const Op& op, level at, const shape& image) {
 
 }  // namespace detail
 
-/// DDRM (Kawar, Elad, Ermon and Song, "Denoising Diffusion Restoration Models", 2022, Eq 7 and 8; the measurement is
-/// EQUATIONS F10): steps each singular mode of A = U diag(s) V^T by itself. With s the noise of the mode's measurement
-/// y = (U^T y) / s is sigma_y / s. At noise sigma = sigma_s / a_s above it a mode is drawn from the measurement, (1 -
-/// eta_b) h + eta_b y; below it, from the estimate and the measurement's error, h + sqrt(1 - eta^2) sigma (y - h) s /
-/// sigma_y; and a mode that is not measured takes DDIM's step with the share eta of fresh noise. Without noise the last
-/// step returns y in every measured mode, otherwise h. For C = a I; sampling starts from the corruption's law, not from
-/// y. Modes whose singular value is within the rounding of the largest count as not measured.
+/// DDRM (Kawar et al. 2022, Eq. 7 and 8): steps each singular mode of A = U diag(s) V^T by itself. With s the noise of
+/// the mode's measurement y = (U^T y) / s is sigma_y / s. At noise sigma = sigma_s / a_s above it a mode is drawn from
+/// the measurement, (1 - eta_b) h + eta_b y; below it, from the estimate and the measurement's error, h + sqrt(1 -
+/// eta^2) sigma (y - h) s / sigma_y; and a mode that is not measured takes DDIM's step with the share eta of fresh
+/// noise. Without noise the last step returns y in every measured mode, otherwise h. For C = a I; sampling starts from
+/// the corruption's law, not from y. Modes whose singular value is within the rounding of the largest count as not
+/// measured.
 template <class Op>
 class ddrm {
   static_assert(HasSvd<Op>, "softscore: DDRM needs the measurement's singular values, and its operator has none");
@@ -142,4 +143,4 @@ class ddrm {
 };
 static_assert(Sampler<ddrm<identity>, archetype_run>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -3,16 +3,16 @@
 #include <utility>
 
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/operator/identity.hpp>
 #include <softscore/sampler/inverse_problem.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
-/// DiffPIR (Zhu et al., "Denoising Diffusion Models for Plug-and-Play Image Restoration", 2023, Alg 1; the measurement
-/// is EQUATIONS F10): the estimate becomes h' = argmin |y - A v|^2 + rho |v - h|^2 with rho = lambda sigma_y^2 a_t^2 /
-/// sigma_t^2, and x_s = C_s h' + sigma_s (sqrt(1 - zeta) (x_t - C_t h') / sigma_t + sqrt(zeta) z). Where C_t is no
-/// number, a_t is 1 in rho. The minimum is found by conjugate gradients, so any operator serves. The last step returns
-/// h'.
+/// DiffPIR (Zhu et al. 2023, Algorithm 1): the estimate becomes h' = argmin |y - A v|^2 + rho |v - h|^2 with rho =
+/// lambda sigma_y^2 a_t^2 / sigma_t^2, and x_s = C_s h' + sigma_s (sqrt(1 - zeta) (x_t - C_t h') / sigma_t + sqrt(zeta)
+/// z). Where C_t is no number, a_t is 1 in rho. The minimum is found by conjugate gradients, so any operator serves.
+/// The last step returns h'.
 template <class Op>
 class diffpir {
  public:
@@ -71,4 +71,4 @@ class diffpir {
 };
 static_assert(Sampler<diffpir<identity>, archetype_run>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

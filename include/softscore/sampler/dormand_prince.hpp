@@ -8,16 +8,17 @@
 #include <vector>
 
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/sampler/flow_slope.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
-/// Dormand and Prince's method of order 5 with control of the error, on the probability-flow ODE in time (EQUATIONS R7;
-/// 001 App. B.1; Dormand and Prince 1980, RK5(4)7M). A step of the grid is divided until the estimated error of every
-/// part is below absolute + relative |x|, in the root mean square over an image. Each image divides for itself, so the
-/// result does not depend on how images are batched; the evaluations counted are those of the image that took most.
-/// The ODE ends above time 0: the step that ends at 0 returns h.
+/// Dormand and Prince's method of order 5 with control of the error, on the probability-flow ODE in time (Dormand and
+/// Prince 1980, RK5(4)7M; Daras et al. 2022, Appendix B.1). A step of the grid is divided until the estimated error of
+/// every part is below absolute + relative |x|, in the root mean square over an image. Each image divides for itself,
+/// so the result does not depend on how images are batched; the evaluations counted are those of the image that took
+/// most. The ODE ends above time 0: the step that ends at 0 returns h.
 struct dormand_prince {
   static constexpr int order = 5, evaluations_per_step = 7;
   static constexpr bool needs_score = true, needs_derivative = true;
@@ -179,4 +180,4 @@ struct dormand_prince {
 };
 static_assert(Sampler<dormand_prince, archetype_run>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

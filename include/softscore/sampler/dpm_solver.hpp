@@ -3,16 +3,17 @@
 #include <utility>
 
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/sampler/archetype.hpp>
 #include <softscore/sampler/half_log_snr.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
-/// DPM-Solver of order 1, 2 or 3, for C = a I (Lu et al. 2022, DPM-Solver, Eq 3.7, Algorithms 1 and 2 with r_1 = 1/2,
-/// and r_1, r_2 = 1/3, 2/3): the probability flow in lambda = log(a / sigma) with its linear part exact and the noise
-/// eps = (x_t - a_t h) / sigma_t as a polynomial. As many evaluations a step as the order, at times between t and s
-/// where lambda has gone that far; one in the last step. Order 1 is `ddim`. A step that starts without signal or ends
-/// without noise, where lambda is infinite, is one of order 1.
+/// DPM-Solver of order 1, 2 or 3, for C = a I (Lu et al. 2022a, Eq. 3.7, Algorithms 1 and 2 with r_1 = 1/2, and r_1,
+/// r_2 = 1/3, 2/3): the probability flow in lambda = log(a / sigma) with its linear part exact and the noise eps = (x_t
+/// - a_t h) / sigma_t as a polynomial. As many evaluations a step as the order, at times between t and s where lambda
+/// has gone that far; one in the last step. Order 1 is `ddim`. A step that starts without signal or ends without noise,
+/// where lambda is infinite, is one of order 1.
 template <int Order = 2>
 struct dpm_solver {
   static_assert(Order >= 1 && Order <= 3, "softscore: the order of dpm_solver is 1, 2 or 3");
@@ -77,4 +78,4 @@ struct dpm_solver {
 };
 static_assert(Sampler<dpm_solver<3>, archetype_run>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

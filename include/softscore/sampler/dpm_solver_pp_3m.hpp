@@ -3,16 +3,17 @@
 #include <cstddef>
 
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/sampler/dpm_solver.hpp>
 #include <softscore/sampler/estimate_history.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
-/// DPM-Solver++ (3M), the exponential multistep method of order 3 on the probability flow, for C = a I (EQUATIONS R17;
-/// Lu et al. 2022, DPM-Solver++): x_s = (sigma_s / sigma_t) x_t + a_s integral_0^H exp(u - H) p(u) du, with p the
-/// polynomial in lambda = log(a / sigma) through the last three estimates and H the step in lambda. The weights are
-/// those of that polynomial; public code takes half of the term of second order, which leaves order 2. The first step
-/// is one of `dpm_solver<2>`, with one more evaluation, and the second goes through two estimates.
+/// DPM-Solver++ (3M), the exponential multistep method of order 3 on the probability flow, for C = a I (Lu et al.
+/// 2022b): x_s = (sigma_s / sigma_t) x_t + a_s integral_0^H exp(u - H) p(u) du, with p the polynomial in lambda = log(a
+/// / sigma) through the last three estimates and H the step in lambda. The weights are those of that polynomial; public
+/// code takes half of the term of second order, which leaves order 2. The first step is one of `dpm_solver<2>`, with
+/// one more evaluation, and the second goes through two estimates.
 struct dpm_solver_pp_3m {
   static constexpr int order = 3, evaluations_per_step = 1;
   static constexpr std::size_t least_steps = 3;
@@ -45,4 +46,4 @@ struct dpm_solver_pp_3m {
 };
 static_assert(Sampler<dpm_solver_pp_3m, archetype_run>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -3,21 +3,22 @@
 #include <cstddef>
 
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/sampler/archetype.hpp>
 #include <softscore/sampler/estimate_history.hpp>
 #include <softscore/sampler/half_log_snr.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
-/// DPM-Solver++ (3M) on the reverse SDE, for C = a I (EQUATIONS R17; Lu et al. 2022, DPM-Solver++; k-diffusion,
-/// `sample_dpmpp_3m_sde`): x_s = (sigma_s / sigma_t) exp(-eta H) x_t + a_s (1 + eta) integral_0^H exp((1 + eta)(u - H))
-/// p(u) du + sigma_s sqrt(1 - exp(-2 eta H)) z, with p the polynomial in lambda = log(a / sigma) through the last three
-/// estimates and H the step in lambda. eta from 0 to 1 is the share of the noise: 1, the default, is the reverse SDE,
-/// 0 the probability flow. The weights are the polynomial's own, where public code takes half of the last term. Of
-/// order 2 in law for eta > 0: how the noise wanders between two times is not in the estimates at those times, whatever
-/// the polynomial through them, and adds to the variance what is of second order. The first step goes through one
-/// estimate and the second through two, which leaves order 2 for eta = 0 as well; `dpm_solver_pp_3m` starts better.
+/// DPM-Solver++ (3M) on the reverse SDE, for C = a I (Lu et al. 2022b; k-diffusion, `sample_dpmpp_3m_sde`): x_s =
+/// (sigma_s / sigma_t) exp(-eta H) x_t + a_s (1 + eta) integral_0^H exp((1 + eta)(u - H)) p(u) du + sigma_s sqrt(1 -
+/// exp(-2 eta H)) z, with p the polynomial in lambda = log(a / sigma) through the last three estimates and H the step
+/// in lambda. eta from 0 to 1 is the share of the noise: 1, the default, is the reverse SDE, 0 the probability flow.
+/// The weights are the polynomial's own, where public code takes half of the last term. Of order 2 in law for eta > 0:
+/// how the noise wanders between two times is not in the estimates at those times, whatever the polynomial through
+/// them, and adds to the variance what is of second order. The first step goes through one estimate and the second
+/// through two, which leaves order 2 for eta = 0 as well; `dpm_solver_pp_3m` starts better.
 struct dpm_solver_pp_3m_sde {
   static constexpr int order = 2, evaluations_per_step = 1;
   static constexpr std::size_t least_steps = 3;
@@ -63,4 +64,4 @@ struct dpm_solver_pp_3m_sde {
 };
 static_assert(Sampler<dpm_solver_pp_3m_sde, archetype_run>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -6,21 +6,21 @@
 #include <vector>
 
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/operator/identity.hpp>
 #include <softscore/sampler/ddpm.hpp>
 #include <softscore/sampler/inverse_problem.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// How far `dps` goes along the gradient: a fixed zeta; zeta over the distance |y - A h| of each image, as its authors
 /// do; or zeta times what the score of N(y; A h, sigma_y^2 I) moves in the step.
 enum class dps_scale { constant, residual, likelihood };
 
-/// Diffusion posterior sampling (EQUATIONS R12; 002 Alg 1; Chung et al. 2023): steps by `rule`, then x_s -= zeta_t grad
-/// |y - A h(x_t)|^2, where the gradient in x_t is -2 J^T A^T (y - A h). It takes x_0 given x_t for a single point,
-/// therefore trusts y too much, and is biased even with an exact estimate. The last step returns h with the same
-/// correction.
+/// Diffusion posterior sampling (Chung et al. 2023, Algorithm 1): steps by `rule`, then x_s -= zeta_t grad |y - A
+/// h(x_t)|^2, where the gradient in x_t is -2 J^T A^T (y - A h). It takes x_0 given x_t for a single point, therefore
+/// trusts y too much, and is biased even with an exact estimate. The last step returns h with the same correction.
 template <class Op, OneEvaluationRule Rule = ddpm>
 class dps {
  public:
@@ -77,4 +77,4 @@ class dps {
 };
 static_assert(Sampler<dps<identity>, archetype_run>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

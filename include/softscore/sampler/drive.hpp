@@ -10,13 +10,15 @@
 #include <vector>
 
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/core/time_grid.hpp>
+#include <softscore/sampler/argument_order.hpp>
 #include <softscore/sampler/concept.hpp>
 #include <softscore/sampler/sampling_run.hpp>
 #include <softscore/sampler/take_step.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// Where sampling starts: x at the grid's first time, the xi in it, and which images of the run these are.
 template <class Be, class T>
@@ -64,19 +66,22 @@ bool goes_on(Observer& observer, const Progress& progress) {
 // One sentence for what does not fit, the first thing in the order of the arguments, and one for each unmet need.
 template <class Be, class S, class C, class D, class T>
 constexpr bool parts_fit() {
-  constexpr bool on_backend = Backend<Be, T>, of_corruption = on_backend && Corruption<C, Be, T>,
-                 of_both = of_corruption && Denoiser<D, Be, T>;
-  static_assert(on_backend, "softscore: the first argument is not a backend for this element type");
-  static_assert(!on_backend || of_corruption, "softscore: this type is not a corruption on this backend");
-  static_assert(!of_corruption || of_both, "softscore: this type is not a denoiser on this backend");
-  if constexpr (of_both) {
+  static_assert(Backend<Be, T>, "softscore: the first argument is not a backend for this element type");
+  if constexpr (!Backend<Be, T>) {
+    return false;
+  } else if constexpr (!in_order<Be, S, C, D, T>()) {
+    return false;
+  } else if constexpr (!Corruption<C, Be, T> || !Denoiser<D, Be, T>) {
+    static_assert(Corruption<C, Be, T>, "softscore: this type is not a corruption on this backend");
+    static_assert(!Corruption<C, Be, T> || Denoiser<D, Be, T>,
+                  "softscore: this type is not a denoiser on this backend");
+    return false;
+  } else {
     using run_type = sampling_run<Be, C, D, T>;
     require_needs<S, run_type>(needs::all{});
     constexpr bool met = NeedsAreMet<S, run_type>, steps = met && Sampler<S, run_type>;
     static_assert(!met || steps, "softscore: this type is not a sampler: it lacks order, start or step");
     return steps;
-  } else {
-    return false;
   }
 }
 
@@ -167,4 +172,4 @@ start_point<Be, T> draw_start(Be& be, const C& corruption, const time_grid& grid
   return from;
 }
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -5,14 +5,15 @@
 #include <numbers>
 
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/sampler/archetype.hpp>
 #include <softscore/sampler/half_log_snr.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
-/// EDM's stochastic sampler, for C = a I (Karras et al. 2022, EDM, Algorithm 2): Heun's method in y = sigma / a on x /
-/// a, after noise has raised y to (1 + gamma) y, gamma = min(churn / steps, sqrt 2 - 1), wherever `churn_from` <= y <=
+/// EDM's stochastic sampler, for C = a I (Karras et al. 2022, Algorithm 2): Heun's method in y = sigma / a on x / a,
+/// after noise has raised y to (1 + gamma) y, gamma = min(churn / steps, sqrt 2 - 1), wherever `churn_from` <= y <=
 /// `churn_to`; the noise's deviation is multiplied by `noise`. Two evaluations a step without churn, one in the last,
 /// and three with it, since the estimate at the raised time is made anew. y is raised to its value at time 1 at most,
 /// so the step that starts there adds no noise. With churn 0, the default, the method adds no noise and is of order 2.
@@ -84,4 +85,4 @@ struct edm_heun {
 };
 static_assert(Sampler<edm_heun, archetype_run>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

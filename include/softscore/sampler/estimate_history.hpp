@@ -7,10 +7,11 @@
 #include <utility>
 
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/sampler/concept.hpp>
 #include <softscore/sampler/multistep_weights.hpp>
 
-namespace softscore::detail {
+namespace softscore::inline SOFTSCORE_ABI::detail {
 
 // The last estimates of a run and where in lambda = log(a / sigma) they were made, the newest first. Without signal
 // lambda is infinite, and what was known is forgotten.
@@ -53,4 +54,4 @@ struct estimate_history {
   }
 };
 
-}  // namespace softscore::detail
+}  // namespace softscore::inline SOFTSCORE_ABI::detail

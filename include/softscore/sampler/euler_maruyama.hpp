@@ -1,14 +1,15 @@
 #pragma once
 
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/sampler/flow_slope.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
-/// The Euler-Maruyama method on the reverse SDE, in time (EQUATIONS R19; 002): x_s = x_t + (s - t)(slope of the
-/// probability flow - g^2 score / 2) + g sqrt(t - s) z. g^2 = d sigma^2 / dt - 2 (a'/a) sigma^2 where the signal is a
-/// number a times the image, as in the SDEs of the field, and d sigma^2 / dt elsewhere (001 Eq 13). Where C_t and
-/// sigma_t^2 are straight lines in time and C = I it is `momentum`, which takes the differences themselves.
+/// The Euler-Maruyama method on the reverse SDE, in time (Galerne 2024): x_s = x_t + (s - t)(slope of the probability
+/// flow - g^2 score / 2) + g sqrt(t - s) z. g^2 = d sigma^2 / dt - 2 (a'/a) sigma^2 where the signal is a number a
+/// times the image, as in the SDEs of the field, and d sigma^2 / dt elsewhere (Daras et al. 2022, Eq. 13). Where C_t
+/// and sigma_t^2 are straight lines in time and C = I it is `momentum`, which takes the differences themselves.
 struct euler_maruyama {
   static constexpr int order = 1, evaluations_per_step = 1;
   static constexpr bool needs_score = true, needs_derivative = true;
@@ -46,4 +47,4 @@ struct euler_maruyama {
 };
 static_assert(Sampler<euler_maruyama, archetype_run>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -7,21 +7,22 @@
 #include <utility>
 #include <vector>
 
+#include <softscore/core/checked_size.hpp>
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/sampler/archetype.hpp>
 #include <softscore/sampler/multistep_weights.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// The exponential multistep method of order 1 to 3 on the probability flow, mode by mode: for C_t = V diag(c_t) V^T
 /// with modes that do not move in time, mode i has its own lambda = log(c_i / sigma), and x_s = (sigma_s / sigma_t) x_t
 /// + c_i integral_0^H exp(u - H) p(u) du, with p the polynomial in it through the last `Order` estimates. What
-/// `dpm_solver_pp_3m` is for C = a I (EQUATIONS R17; Lu et al. 2022, DPM-Solver++) this is for blurs by DCT and FFT,
-/// fades and every diagonal family, masks included, without a derivative in time. Order 1 is `ddim`. One evaluation a
-/// step; order 3 takes one more in its first. The start asks the operator for the singular values at all times of the
-/// grid and keeps them, a number per element and time; no step takes memory (but under a dense matrix, whose products
-/// do).
+/// `dpm_solver_pp_3m` is for C = a I (Lu et al. 2022b) this is for blurs by DCT and FFT, fades and every diagonal
+/// family, masks included, without a derivative in time. Order 1 is `ddim`. One evaluation a step; order 3 takes one
+/// more in its first. The start asks the operator for the singular values at all times of the grid and keeps them, a
+/// number per element and time; no step takes memory (but under a dense matrix, whose products do).
 template <int Order = 2>
 struct exponential_integrator {
   static_assert(Order >= 1 && Order <= 3, "softscore: the order of exponential_integrator is 1, 2 or 3");
@@ -115,7 +116,7 @@ struct exponential_integrator {
   static std::vector<double> gains_along(R& run) {
     const time_grid& grid = run.grid();
     std::vector<double> all;
-    all.reserve((grid.steps() + 1) * run.extent().per_image());
+    reserve_for(all, "gains along the grid", {grid.steps() + 1, run.extent().per_image()});
     for (std::size_t i = 0; i <= grid.steps(); ++i) {
       if (i == grid.steps() && grid.end().value == 0.0) break;
       const auto parts = parts_at(run, i < grid.steps() ? grid[i].t : grid.end());
@@ -197,4 +198,4 @@ struct exponential_integrator {
 };
 static_assert(Sampler<exponential_integrator<3>, archetype_run>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

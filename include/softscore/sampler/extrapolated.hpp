@@ -1,10 +1,11 @@
 #pragma once
 
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/sampler/half_log_snr.hpp>
 #include <softscore/sampler/one_evaluation.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// A rule for the two numbers of `one_evaluation`, applied to an estimate that looks ahead: h + (h - h_before) / (2 q),
 /// which stands for the middle of the step, q being the length of the step before over that of this one. Lengths are
@@ -40,4 +41,4 @@ struct extrapolated : one_evaluation<Rule> {
   }
 };
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

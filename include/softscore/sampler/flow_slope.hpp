@@ -5,13 +5,15 @@
 #include <utility>
 #include <vector>
 
+#include <softscore/core/config.hpp>
 #include <softscore/sampler/archetype.hpp>
 #include <softscore/sampler/concept.hpp>
 
-namespace softscore::detail {
+namespace softscore::inline SOFTSCORE_ABI::detail {
 
-// The right-hand side of the probability-flow ODE in time (EQUATIONS R0, R7): dx/dt = C'_t h + (sigma'_t / sigma_t)(x -
-// C_t h), for images that may be at times of their own. Holds what it writes, so that a step does not allocate.
+// The right-hand side of the probability-flow ODE in time (Daras et al. 2022, Eq. 19): dx/dt = C'_t h + (sigma'_t /
+// sigma_t)(x - C_t h), for images that may be at times of their own. Holds what it writes, so that a step does not
+// allocate.
 template <class R>
 class flow_slope {
  public:
@@ -86,4 +88,4 @@ void add_up(R& run, view_in<R> out, const_view_in<R> x, const Coefficients& coef
   }
 }
 
-}  // namespace softscore::detail
+}  // namespace softscore::inline SOFTSCORE_ABI::detail

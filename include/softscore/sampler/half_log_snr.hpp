@@ -1,11 +1,12 @@
 #pragma once
 
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/quantity.hpp>
 #include <softscore/core/time_grid.hpp>
 #include <softscore/corruption/concept.hpp>
 
-namespace softscore::detail {
+namespace softscore::inline SOFTSCORE_ABI::detail {
 
 // lambda(t) = log(a_t / sigma_t), half of the log-SNR: the clock of the exponential methods. Infinite where one of the
 // two is 0.
@@ -51,4 +52,4 @@ inline double exponential_moment(int k, double length) {
   return moment;
 }
 
-}  // namespace softscore::detail
+}  // namespace softscore::inline SOFTSCORE_ABI::detail

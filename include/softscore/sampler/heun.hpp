@@ -1,13 +1,14 @@
 #pragma once
 
+#include <softscore/core/config.hpp>
 #include <softscore/sampler/archetype.hpp>
 #include <softscore/sampler/one_evaluation.hpp>
 #include <softscore/sampler/probability_flow.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
-/// Heun's method on the probability-flow ODE, of order 2 (EQUATIONS R6; 002): a `probability_flow` step to x', then the
-/// mean of the increments at both ends. Two evaluations a step, one in the last.
+/// Heun's method on the probability-flow ODE, of order 2 (Galerne 2024): a `probability_flow` step to x', then the mean
+/// of the increments at both ends. Two evaluations a step, one in the last.
 struct heun {
   static constexpr int order = 2, evaluations_per_step = 2;
   static constexpr bool needs_score = true;
@@ -55,4 +56,4 @@ struct heun {
 };
 static_assert(Sampler<heun, archetype_run>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

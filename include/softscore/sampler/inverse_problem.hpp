@@ -6,13 +6,14 @@
 #include <vector>
 
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/operator/measurement.hpp>
 #include <softscore/operator/observation.hpp>
 #include <softscore/operator/regularised_inverse.hpp>
 #include <softscore/sampler/one_evaluation.hpp>
 #include <softscore/sampler/take_step.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// A sampler that is a rule for two numbers (one_evaluation.hpp): what methods for inverse problems step with.
 template <class S>
@@ -56,4 +57,4 @@ double score_share(const C& corruption, const Rule& rule, const step_at& at) {
 
 }  // namespace detail
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

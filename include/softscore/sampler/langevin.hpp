@@ -7,10 +7,11 @@
 #include <vector>
 
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/sampler/archetype.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 namespace detail {
 
@@ -48,10 +49,10 @@ struct langevin_step {
 
 }  // namespace detail
 
-/// The unadjusted Langevin algorithm (EQUATIONS R9; 002, 004 Eq 44 with eta = 2 q): x += q score(x_t, t) + sqrt(2 q) z.
-/// It draws from the law of x_t at the time where it stands, so a grid that hardly moves gives a chain at one level;
-/// the step from t to s changes nothing else, and the last one returns h. For every q > 0 it is biased: on N(0, v) its
-/// variance tends to v / (1 - q / (2 v)).
+/// The unadjusted Langevin algorithm (Galerne 2024; Kim and Lee 2024, Eq. 44 with eta = 2 q): x += q score(x_t, t) +
+/// sqrt(2 q) z. It draws from the law of x_t at the time where it stands, so a grid that hardly moves gives a chain at
+/// one level; the step from t to s changes nothing else, and the last one returns h. For every q > 0 it is biased: on
+/// N(0, v) its variance tends to v / (1 - q / (2 v)).
 struct ula {
   static constexpr int order = 1, evaluations_per_step = 1;
   static constexpr bool needs_score = true;
@@ -130,4 +131,4 @@ struct annealed_langevin {
 };
 static_assert(Sampler<annealed_langevin<3>, archetype_run>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -6,18 +6,18 @@
 #include <utility>
 
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/sampler/ddpm.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// In place of a function: u is what the denoiser says. A network's is held to no range, in training and here alike.
 struct learned_share {};
 
-/// DDPM's ancestral sampler with a variance between its two, for C = a I (EQUATIONS C4, R1; Nichol and Dhariwal 2021,
-/// Improved DDPM, Eq 15): log variance = u log beta + (1 - u) log btilde, u in [0, 1]. `interpolation` is a function of
-/// the time that returns u, or one that is called with (backend, time, x, h, out) and stores a u for every element into
-/// `out`, such as a network's.
-/// `learned_ddpm{}` takes the u that the denoiser's network learned (`learned_variance_denoiser`).
+/// DDPM's ancestral sampler with a variance between its two, for C = a I (Nichol and Dhariwal 2021, Eq. 15): log
+/// variance = u log beta + (1 - u) log btilde, u in [0, 1]. `interpolation` is a function of the time that returns u,
+/// or one that is called with (backend, time, x, h, out) and stores a u for every element into `out`, such as a
+/// network's. `learned_ddpm{}` takes the u that the denoiser's network learned (`learned_variance_denoiser`).
 template <class Interpolation = learned_share>
 struct learned_ddpm {
   static constexpr int order = 1, evaluations_per_step = 1;
@@ -74,4 +74,4 @@ struct learned_ddpm {
 };
 static_assert(Sampler<learned_ddpm<>, archetype_run>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

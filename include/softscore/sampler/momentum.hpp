@@ -1,11 +1,12 @@
 #pragma once
 
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/sampler/one_evaluation.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
-/// Soft Diffusion's momentum sampler: Euler-Maruyama on the reverse SDE (EQUATIONS R4; 001 Eq 17, Alg 2).
+/// Soft Diffusion's momentum sampler: Euler-Maruyama on the reverse SDE (Daras et al. 2022, Algorithm 2).
 struct momentum : one_evaluation<momentum> {
   template <class C>
   step_weights weights(const C& c, const step_at& at) const {
@@ -15,4 +16,4 @@ struct momentum : one_evaluation<momentum> {
 };
 static_assert(Sampler<momentum, archetype_run>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -4,9 +4,10 @@
 #include <cstddef>
 #include <span>
 
+#include <softscore/core/config.hpp>
 #include <softscore/sampler/half_log_snr.hpp>
 
-namespace softscore::detail {
+namespace softscore::inline SOFTSCORE_ABI::detail {
 
 // Weights w_j with sum_j w_j p(r_j) = integral_0^1 exp(-H (1 - v)) p(v) dv for every polynomial p of lower degree than
 // there are nodes r_j: multistep methods are this at the places where h or the slope is known. H = 0 is the plain
@@ -29,4 +30,4 @@ inline std::array<double, 4> multistep_weights(double length, std::span<const do
   return weights;
 }
 
-}  // namespace softscore::detail
+}  // namespace softscore::inline SOFTSCORE_ABI::detail

@@ -1,11 +1,12 @@
 #pragma once
 
+#include <softscore/core/config.hpp>
 #include <softscore/sampler/one_evaluation.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
-/// Corrupts the estimate anew at every step (EQUATIONS R3; 001 Alg 1). It does not keep the marginals, however many
-/// steps.
+/// Corrupts the estimate anew at every step (Daras et al. 2022, Algorithm 1). It does not keep the marginals, however
+/// many steps.
 struct naive : one_evaluation<naive> {
   template <class C>
   step_weights weights(const C& c, const step_at& at) const {
@@ -14,4 +15,4 @@ struct naive : one_evaluation<naive> {
 };
 static_assert(Sampler<naive, archetype_run>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -1,14 +1,15 @@
 #pragma once
 
+#include <softscore/core/config.hpp>
 #include <softscore/sampler/archetype.hpp>
 #include <softscore/sampler/concept.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
-/// Cold diffusion's naive sampler: x_s = D(h, s), the estimate corrupted anew with the image's own background
-/// (EQUATIONS R10; Bansal et al. 2022, Cold Diffusion, Algorithm 1). It trusts h wholly, so what h misses is lost in
-/// each step: even for D(x, t) = x + t u, where `cold` is exact with any h, x_s is off by all of h's error. The last
-/// step returns h. Under noise, `naive` is its like.
+/// Cold diffusion's naive sampler: x_s = D(h, s), the estimate corrupted anew with the image's own background (Bansal
+/// et al. 2022, Algorithm 1). It trusts h wholly, so what h misses is lost in each step: even for D(x, t) = x + t u,
+/// where `cold` is exact with any h, x_s is off by all of h's error. The last step returns h. Under noise, `naive` is
+/// its like.
 struct naive_cold {
   static constexpr int order = 1, evaluations_per_step = 1;
   static constexpr bool needs_background = true;
@@ -27,4 +28,4 @@ struct naive_cold {
 };
 static_assert(Sampler<naive_cold, archetype_background_run>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

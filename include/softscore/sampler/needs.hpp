@@ -4,11 +4,12 @@
 #include <cstddef>
 #include <string_view>
 
+#include <softscore/core/config.hpp>
 #include <softscore/corruption/concept.hpp>
 #include <softscore/denoiser/concept.hpp>
 #include <softscore/operator/concept.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 // What a sampler may need of the corruption or of the denoiser that it runs with, each once: the flag by which a
 // sampler S states it, whether a run R (sampling_run.hpp) meets it, and the sentence for one that does not.
@@ -159,4 +160,4 @@ constexpr std::string_view unmet_need() {
 template <class S, class R>
 concept NeedsAreMet = unmet_need<S, R>().empty();
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

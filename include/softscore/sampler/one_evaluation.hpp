@@ -1,10 +1,11 @@
 #pragma once
 
+#include <softscore/core/config.hpp>
 #include <softscore/sampler/archetype.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
-/// The two numbers that make a one-evaluation sampler: x_s = C_s h + keep (x_t - C_t h) + add z (EQUATIONS R0).
+/// The two numbers that make a one-evaluation sampler: x_s = C_s h + keep (x_t - C_t h) + add z (own derivation).
 struct step_weights {
   double keep{};  ///< of the residual noise
   double add{};   ///< of fresh noise
@@ -17,7 +18,7 @@ inline double noise_ratio(double sigma_t, double sigma_s) {
 
 /// A sampler from a rule for the two numbers. `Rule` derives from `one_evaluation<Rule>` and gives
 /// `step_weights weights(const C& corruption, const step_at& at) const`; the step is written here, once. The last step
-/// returns h (EQUATIONS D4).
+/// returns h (docs/decisions/0006).
 template <class Rule>
 struct one_evaluation {
   static constexpr int order = 1, evaluations_per_step = 1;
@@ -56,4 +57,4 @@ struct one_evaluation {
   }
 };
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -3,23 +3,23 @@
 #include <utility>
 
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/operator/identity.hpp>
 #include <softscore/sampler/ddim.hpp>
 #include <softscore/sampler/inverse_problem.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// How far `pigdm` goes along the gradient: as the score moves a step of its rule; or, as public implementations do
 /// with trained networks, a_s a_t r^2 times the score of y (a_s = 1 in the last step). The Jacobian of a network that
 /// predicts the noise has an error over a_t, which the second keeps small where a_t is; it is exact for no data.
 enum class pigdm_scale { score, gain };
 
-/// Pseudoinverse guidance (Song, Vahdat, Mardani and Kautz, "Pseudoinverse-Guided Diffusion Models for Inverse
-/// Problems", 2023, Eq 7): takes x_0 given x_t for normal with covariance r^2 I about h, so that the score of y given
-/// x_t is J^T A^T (r^2 A A^T + sigma_y^2 I)^-1 (y - A h), and steps by `rule` along the sum of both scores. r^2 = v
-/// sigma^2 / (a^2 v + sigma^2) is that of data N(0, v I), for which the method is exact (EQUATIONS R12). For C = a I:
-/// else the score does not give h. The last step returns the guided estimate.
+/// Pseudoinverse guidance (Song et al. 2023, Eq. 7): takes x_0 given x_t for normal with covariance r^2 I about h, so
+/// that the score of y given x_t is J^T A^T (r^2 A A^T + sigma_y^2 I)^-1 (y - A h), and steps by `rule` along the sum
+/// of both scores. r^2 = v sigma^2 / (a^2 v + sigma^2) is that of data N(0, v I), for which the method is exact. For C
+/// = a I: else the score does not give h. The last step returns the guided estimate.
 template <class Op, OneEvaluationRule Rule = ddim>
 class pigdm {
  public:
@@ -73,4 +73,4 @@ class pigdm {
 };
 static_assert(Sampler<pigdm<identity>, archetype_run>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

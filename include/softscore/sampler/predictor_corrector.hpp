@@ -5,12 +5,13 @@
 #include <utility>
 
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/sampler/langevin.hpp>
 #include <softscore/sampler/momentum.hpp>
 #include <softscore/sampler/take_step.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// Langevin steps of one length q, in squared units of the image.
 struct fixed_length {
@@ -25,8 +26,8 @@ struct fixed_length {
 };
 
 /// Langevin steps by a signal-to-noise ratio: q = 2 alpha (snr |z| / |score|)^2, image by image, with alpha = (a_t /
-/// a_s)^2 where the signal is a number times the image and 1 elsewhere (EQUATIONS R8; 002 Alg 2, 3 and public code,
-/// which averages the norms over a batch and so lets images depend on each other). 0.16 and 0.17 are common.
+/// a_s)^2 where the signal is a number times the image and 1 elsewhere (Song et al. 2021, Algorithms 2 and 3; their
+/// code averages the norms over a batch and so lets images depend on each other). 0.16 and 0.17 are common.
 struct snr_length {
   double snr{0.16};
   static constexpr bool looks = true;
@@ -42,10 +43,10 @@ struct snr_length {
   }
 };
 
-/// Predictor and corrector (EQUATIONS R8; 002 Alg 2, 3): a step of `Predictor`, then `Correctors` Langevin steps on the
-/// law of x_s, each with an evaluation of its own. `reverse_diffusion` as predictor gives the VE and VP forms of the
-/// source; `momentum` takes every corruption with a score. The last step is the predictor's, h. What it tends to with
-/// many steps has the bias of its Langevin steps.
+/// Predictor and corrector (Song et al. 2021, Algorithms 2 and 3): a step of `Predictor`, then `Correctors` Langevin
+/// steps on the law of x_s, each with an evaluation of its own. `reverse_diffusion` as predictor gives the VE and VP
+/// forms of the paper; `momentum` takes every corruption with a score. The last step is the predictor's, h. What it
+/// tends to with many steps has the bias of its Langevin steps.
 template <class Predictor = momentum, class Length = snr_length, int Correctors = 1>
 struct predictor_corrector {
   static_assert(Correctors >= 1, "softscore: predictor_corrector takes at least one corrector");
@@ -108,4 +109,4 @@ template <class Predictor, class Length>
 predictor_corrector(Predictor, Length) -> predictor_corrector<Predictor, Length>;
 static_assert(Sampler<predictor_corrector<>, archetype_run>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -1,10 +1,11 @@
 #pragma once
 
+#include <softscore/core/config.hpp>
 #include <softscore/sampler/one_evaluation.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
-/// Euler's method on the probability-flow ODE, in sigma^2 (EQUATIONS R5; 001 Eq 51). Adds no noise.
+/// Euler's method on the probability-flow ODE, in sigma^2 (Daras et al. 2022, Eq. 51). Adds no noise.
 struct probability_flow : one_evaluation<probability_flow> {
   template <class C>
   step_weights weights(const C& c, const step_at& at) const {
@@ -13,4 +14,4 @@ struct probability_flow : one_evaluation<probability_flow> {
 };
 static_assert(Sampler<probability_flow, archetype_run>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

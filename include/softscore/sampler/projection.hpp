@@ -2,16 +2,16 @@
 
 #include <utility>
 
+#include <softscore/core/config.hpp>
 #include <softscore/operator/identity.hpp>
 #include <softscore/sampler/ddim.hpp>
 #include <softscore/sampler/inverse_problem.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// Makes every estimate agree with a measurement y = A x_0: h' = h + A^+ (y - A h) keeps of h only what A does not see,
-/// then steps by `rule` with h' (Wang, Yu and Zhang, "Zero-Shot Image Restoration Using Denoising Diffusion Null-Space
-/// Model", 2022, Alg 1; the measurement is EQUATIONS F10). The noise of y stays in the image. The pseudo-inverse is
-/// found by conjugate gradients, so any operator serves. The last step returns h'.
+/// then steps by `rule` with h' (Wang et al. 2022, Algorithm 1). The noise of y stays in the image. The pseudo-inverse
+/// is found by conjugate gradients, so any operator serves. The last step returns h'.
 template <class Op, OneEvaluationRule Rule = ddim>
 class projection {
  public:
@@ -53,4 +53,4 @@ class projection {
 };
 static_assert(Sampler<projection<identity>, archetype_run>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -1,10 +1,11 @@
 #pragma once
 
+#include <softscore/core/config.hpp>
 #include <softscore/sampler/runge_kutta.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
-/// The classical Runge-Kutta method on the probability-flow ODE, of order 4 (EQUATIONS R7).
+/// The classical Runge-Kutta method on the probability-flow ODE, of order 4 (textbook).
 struct rk4 : runge_kutta<rk4> {
   static constexpr int order = 4, evaluations_per_step = 4;
   static constexpr butcher_tableau<4> tableau{
@@ -12,4 +13,4 @@ struct rk4 : runge_kutta<rk4> {
 };
 static_assert(Sampler<rk4, archetype_run>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -4,9 +4,10 @@
 #include <cstddef>
 #include <vector>
 
+#include <softscore/core/config.hpp>
 #include <softscore/sampler/flow_slope.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// An explicit Runge-Kutta method of `Stages` stages: stage j is taken at the part `nodes[j]` of the step, from the
 /// slopes before it with the weights `rows[j]`, and the step adds the slopes with `weights`.
@@ -17,9 +18,9 @@ struct butcher_tableau {
   std::array<double, Stages> weights{};
 };
 
-/// A sampler from a Runge-Kutta method: it integrates the probability-flow ODE dx/dt = C'_t h + (sigma'_t / sigma_t)
-/// (x - C_t h) in time (EQUATIONS R7; 001 Eq 14, App. B.1). `Method` derives from `runge_kutta<Method>` and gives
-/// `static constexpr butcher_tableau<Stages> tableau` and its order. One evaluation per stage; the last step returns h.
+/// A sampler from a Runge-Kutta method: it integrates the probability-flow ODE dx/dt = C'_t h + (sigma'_t / sigma_t) (x
+/// - C_t h) in time (Daras et al. 2022, Eq. 19). `Method` derives from `runge_kutta<Method>` and gives `static
+/// constexpr butcher_tableau<Stages> tableau` and its order. One evaluation per stage; the last step returns h.
 template <class Method>
 struct runge_kutta {
   static constexpr bool needs_score = true, needs_derivative = true;
@@ -62,4 +63,4 @@ struct runge_kutta {
   }
 };
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

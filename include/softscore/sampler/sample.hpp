@@ -4,16 +4,17 @@
 #include <span>
 #include <utility>
 
+#include <softscore/core/config.hpp>
 #include <softscore/core/xtensor.hpp>
 #include <softscore/sampler/sample_into.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// Drawn images, in the range that the denoiser was trained in, and the network evaluations spent on each. After a stop
 /// the images of the batches that were not begun are 0.
 template <class T>
 struct sample_result {
-  xt::xtensor<T, 4> images;
+  row_major_tensor<T> images;
   std::size_t nfe{};
   bool stopped{};
 };
@@ -35,4 +36,4 @@ sample_result<T> sample(Be& be, const S& sampler, const C& corruption, const D& 
   return result;
 }
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

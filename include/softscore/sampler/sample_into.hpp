@@ -9,10 +9,11 @@
 #include <string>
 #include <utility>
 
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/sampler/drive.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// What `sample` may be told.
 struct sample_options {
@@ -88,4 +89,4 @@ sample_summary sample(Be& be, const S& sampler, const C& corruption, const D& de
   return summary;
 }
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -3,11 +3,12 @@
 #include <cstddef>
 #include <cstdint>
 
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/core/time_grid.hpp>
 #include <softscore/sampler/concept.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// Everything of one run of a sampler that is not the sampler: it answers estimates and counts them, draws the noise of
 /// the run's images, and knows their xi. Samplers are const and see the world through this.
@@ -118,7 +119,7 @@ class sampling_run {
     return xi_;
   }
 
-  /// Denoiser evaluations per image so far (EQUATIONS M6).
+  /// Denoiser evaluations per image so far (the NFE of Karras et al. 2022).
   std::size_t nfe() const { return nfe_; }
 
  private:
@@ -138,4 +139,4 @@ class sampling_run {
   std::size_t nfe_{};
 };
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

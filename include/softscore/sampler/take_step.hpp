@@ -1,11 +1,12 @@
 #pragma once
 
+#include <softscore/core/config.hpp>
 #include <softscore/sampler/concept.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// One step of a sampler as the driver takes it, for samplers that step by another one too: in the step that ends at
-/// time 0 x becomes h (EQUATIONS D4), unless the sampler handles that step itself.
+/// time 0 x becomes h (docs/decisions/0006), unless the sampler handles that step itself.
 template <class S, class R, class State>
 void take_step(const S& sampler, R& run, State& state, const step_at& at, view_in<R> x, view_in<R> h) {
   if constexpr (!HandlesLastStep<S>) {
@@ -17,4 +18,4 @@ void take_step(const S& sampler, R& run, State& state, const step_at& at, view_i
   sampler.step(run, state, at, x, h);
 }
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

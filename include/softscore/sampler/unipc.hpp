@@ -7,13 +7,14 @@
 #include <utility>
 
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/sampler/dpm_solver.hpp>
 #include <softscore/sampler/estimate_history.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
-/// UniPC of order 1, 2 or 3 on the probability flow, for C = a I (Zhao et al. 2023, UniPC, Algorithms 1 and 2, in the
-/// form that predicts x_0, with B(h) = e^h - 1). The predictor UniP-p goes through p estimates: it is `ddim`,
+/// UniPC of order 1, 2 or 3 on the probability flow, for C = a I (Zhao et al. 2023, Algorithms 1 and 2, in the form
+/// that predicts x_0, with B(h) = e^h - 1). The predictor UniP-p goes through p estimates: it is `ddim`,
 /// `dpm_solver_pp_2m` or `dpm_solver_pp_3m`. The corrector UniC-p takes the estimate that the next step makes anyway,
 /// at the predicted x, and does the step again through p + 1 estimates: order p + 1 without a further evaluation. What
 /// a run that ends above time 0 returns is predicted. For p = 3 the first step is one of `dpm_solver<3>`, with two more
@@ -95,4 +96,4 @@ struct unipc {
 };
 static_assert(Sampler<unipc<3>, archetype_run>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

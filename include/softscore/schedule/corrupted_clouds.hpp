@@ -12,22 +12,23 @@
 
 #include <softscore/backend/concept.hpp>
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/eigen.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/core/noise.hpp>
 #include <softscore/metric/sinkhorn.hpp>
 #include <softscore/operator/concept.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// The clouds {C_w x + sigma z} of one set of images at many levels, and the regularised Wasserstein distances between
-/// them (EQUATIONS S5 (2, 3), D8; 001 App. C): the same images and the same noise at every level. Clouds are made when
-/// needed and the last few kept; pairs run on the backend's threads.
+/// them (Daras et al. 2022, Appendix C): the same images and the same noise at every level. Clouds are made when needed
+/// and the last few kept; pairs run on the backend's threads.
 template <HostBackend Be, LinearOperator Op, std::floating_point Real = float>
 class corrupted_clouds {
  public:
   /// Keeps at most `kept` clouds. `images` must outlive this. Throws `error` for fewer than two images or levels that
-  /// are negative, fall or are not finite.
+  /// are negative, fall or are not finite, as an image may be neither.
   corrupted_clouds(Be& be, Op op, view<const Real, host_space> images, std::vector<double> levels, double sigma,
                    const sinkhorn_options& transport, std::uint64_t seed = 0, std::size_t kept = 96)
       : be_{&be},
@@ -47,6 +48,7 @@ class corrupted_clouds {
               "finite, at least 0 and at least the one before it");
     transport.check();
     be.combine(clean_.view(), term<Real, host_space>{1.0, images});
+    detail::require_finite_rows(as_matrix(clean_.view()), "image", "the set");
     be.normal(noise_key{.seed = seed, .stream = noise_stream::user}, batch{0, images.extent().images}, noise_.view());
     find_equals();
   }
@@ -58,6 +60,8 @@ class corrupted_clouds {
   std::size_t pairs() const { return pairs_.size(); }
   /// Pairs whose transport stopped before the tolerance was met.
   std::size_t unfinished() const { return unfinished_; }
+  /// The largest marginal error of all transports: what the least certain distance is worth.
+  double marginal_error() const { return marginal_error_; }
 
   /// Writes the distances from level k to `count` levels from `first` on to `out`.
   void operator()(std::size_t k, std::size_t first, std::size_t count, double* out) {
@@ -102,6 +106,7 @@ class corrupted_clouds {
     for (std::size_t j = 0; j < levels.size(); ++j) {
       pairs_[{k, levels[j]}] = std::sqrt(found[j].cost);
       if (!found[j].converged) ++unfinished_;
+      marginal_error_ = std::max(marginal_error_, found[j].marginal_error);
     }
   }
 
@@ -137,6 +142,7 @@ class corrupted_clouds {
   std::map<std::size_t, row_matrix<Real>> clouds_{};
   std::map<std::pair<std::size_t, std::size_t>, double> pairs_{};
   std::size_t made_{}, unfinished_{};
+  double marginal_error_{};
 };
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

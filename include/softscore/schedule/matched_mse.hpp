@@ -1,18 +1,21 @@
 #pragma once
 
 #include <cstddef>
+#include <string>
 #include <vector>
 
 #include <softscore/backend/concept.hpp>
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/corruption/tabulated.hpp>
 #include <softscore/corruption/variance_exploding.hpp>
 #include <softscore/operator/concept.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
-/// The mean over images of |(I - C_w) x|^2 at each level.
+/// The mean over images of |(I - C_w) x|^2 at each level. Throws `error` for no images, and for the first image and
+/// level at which it is not finite.
 template <HostBackend Be, LinearOperator Op>
 std::vector<double> damages_of(Be& be, const Op& op, view<const float, host_space> images,
                                const std::vector<double>& levels) {
@@ -26,13 +29,17 @@ std::vector<double> damages_of(Be& be, const Op& op, view<const float, host_spac
     be.combine(lost.view(), term{1.0, clean.view()}, term{-1.0, lost.view()});
     be.dot(lost.view(), lost.view(), squares.data());
     double sum = 0.0;
-    for (const double s : squares) sum += s;
+    for (std::size_t i = 0; i < squares.size(); ++i) {
+      if (!std::isfinite(squares[i]))
+        reject("the damage to image " + detail::shown(i) + " at level " + detail::shown(w), squares[i], "finite");
+      sum += squares[i];
+    }
     damages.push_back(sum / static_cast<double>(squares.size()));
   }
   return damages;
 }
 
-/// The baseline that a schedule search is compared with (EQUATIONS S6; 001 Eq 55): the level rises so that the mean
+/// The baseline that a schedule search is compared with (Daras et al. 2022, Eq. 55): the level rises so that the mean
 /// squared error of x_t keeps pace with the noise of a reference that only adds noise, [E|(I - C_w) x_0|^2 + d sigma^2]
 /// / [same at time 1] = sigma'_t^2 / sigma'_1^2. Solved for the time of each level, where it is exact; between them
 /// lines. Where the noise alone is already too much the level is the first. `sigma` is the constant noise of the
@@ -62,4 +69,4 @@ tabulated matched_mse(Be& be, const Op& op, view<const float, host_space> images
   return tabulated{std::move(points)};
 }
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

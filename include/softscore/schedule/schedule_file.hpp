@@ -12,14 +12,16 @@
 #include <vector>
 
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/corruption/tabulated.hpp>
 #include <softscore/io/atomic_file.hpp>
 #include <softscore/io/file_error.hpp>
 #include <softscore/io/json.hpp>
+#include <softscore/io/parse_double.hpp>
 #include <softscore/io/read_file.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// A schedule and what is known of it, as text by name: the operator it is for, how it was found.
 struct schedule_file {
@@ -103,8 +105,9 @@ class schedule_reader : public json_handler {
   bool RawNumber(const char* data, unsigned size, bool) {
     if (place_ != place::point) return scalar();
     if (count_ == 3) wrong_point();
-    double& number = row_[count_++];
-    const bool fits = std::from_chars(data, data + size, number).ec == std::errc{} && std::isfinite(number);
+    const auto number = parse_double({data, size});
+    const bool fits = number && std::isfinite(*number);
+    if (fits) row_[count_++] = *number;
     need(fits, "a number of a point", printable({data, size}, 80), "one that fits in double precision");
     return true;
   }
@@ -230,4 +233,4 @@ schedule_file read_schedule(const std::filesystem::path& path) {
                                   detail::printable(path.string()));
 }
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

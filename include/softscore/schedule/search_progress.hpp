@@ -2,7 +2,9 @@
 
 #include <cstddef>
 
-namespace softscore {
+#include <softscore/core/config.hpp>
+
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// What an observer of the search sees after every chunk of pairs and after every path.
 struct search_progress {
@@ -16,4 +18,4 @@ struct search_progress {
   bool finished{};  ///< true once, at the end
 };
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

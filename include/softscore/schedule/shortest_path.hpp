@@ -3,13 +3,15 @@
 #include <algorithm>
 #include <cstddef>
 #include <limits>
+#include <string>
 #include <utility>
 #include <vector>
 
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// Distances between nodes 0 < 1 < ... < n - 1 that are expensive and evaluated only when asked for: for each node
 /// those to the next few, a band. `Row` is called as row(k, first, count, out) and writes d(k, first), ..., d(k, first
@@ -18,7 +20,8 @@ template <class Row>
 class distance_band {
  public:
   /// `chunk` distances are evaluated at once. A row is searched no further than to the first distance above `slack`
-  /// times the one asked for: with 1 that is right where distances grow with the index, with infinity always.
+  /// times the one asked for: with 1 that is right where distances grow with the index, with infinity always. `from`
+  /// throws `error` for a distance that is not a number; infinity says that there is no edge.
   distance_band(std::size_t nodes, Row row, std::size_t chunk = 8, double slack = 1.1)
       : row_{std::move(row)}, known_(nodes), chunk_{chunk}, slack_{slack} {
     require(nodes >= 2, "number of nodes", nodes, "at least 2");
@@ -39,6 +42,10 @@ class distance_band {
       if (first >= nodes() || count == 0) return known;
       known.resize(known.size() + count);
       row_(k, first, count, known.data() + (first - k - 1));
+      for (std::size_t j = first; j < first + count; ++j)
+        if (std::isnan(known[j - k - 1]))
+          reject("the distance from node " + detail::shown(k) + " to node " + detail::shown(j), known[j - k - 1],
+                 "a number");
       pairs_ += count;
       width_ = std::max(width_, known.size());
     }
@@ -70,9 +77,9 @@ struct way_to_last {
 };
 }  // namespace detail
 
-/// The shortest rising path from the first to the last node whose edges are at most `longest` (EQUATIONS S5 (5)). Of
-/// paths that are equally long to within a part in 1e9 it takes one of the fewest edges, and of those the one whose
-/// next node is the lowest at every step. Empty if there is none.
+/// The shortest rising path from the first to the last node whose edges are at most `longest` (Daras et al. 2022,
+/// Appendix C). Of paths that are equally long to within a part in 1e9 it takes one of the fewest edges, and of those
+/// the one whose next node is the lowest at every step. Empty if there is none.
 template <class Row>
 node_path shortest_path(distance_band<Row>& distances, double longest) {
   const std::size_t last = distances.nodes() - 1;
@@ -119,10 +126,11 @@ struct tuned_path {
   double longest{}, blocked{};
 };
 
-/// Finds the smallest largest edge E whose shortest path has `nodes` nodes, ends included (EQUATIONS S5 (6)). The
-/// number of nodes is not monotone in E, so E is scanned upwards, by a hundredth at a time, from the least that so many
-/// edges could have; where the number jumps over `nodes` the last stretch is scanned again in finer steps, and then the
-/// nearest number is taken. `watch(E, path)` sees every path. Throws `error` unless 2 <= nodes <= the number of nodes.
+/// Finds the smallest largest edge E whose shortest path has `nodes` nodes, ends included (Daras et al. 2022, Appendix
+/// C). The number of nodes is not monotone in E, so E is scanned upwards, by a hundredth at a time, from the least that
+/// so many edges could have; where the number jumps over `nodes` the last stretch is scanned again in finer steps, and
+/// then the nearest number is taken. `watch(E, path)` sees every path. Throws `error` unless 2 <= nodes <= the number
+/// of nodes.
 template <class Row, class Watch>
 tuned_path path_of_nodes(distance_band<Row>& distances, std::size_t nodes, double direct, const Watch& watch) {
   require(nodes >= 2 && nodes <= distances.nodes(), "number of nodes of the path", nodes,
@@ -156,4 +164,4 @@ tuned_path path_of_nodes(distance_band<Row>& distances, std::size_t nodes, doubl
   return nearest;
 }
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

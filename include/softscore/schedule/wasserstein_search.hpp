@@ -7,15 +7,17 @@
 #include <utility>
 #include <vector>
 
+#include <softscore/core/checked_size.hpp>
 #include <softscore/core/cmath.hpp>
 #include <softscore/core/config.hpp>
 #include <softscore/schedule/corrupted_clouds.hpp>
 #include <softscore/schedule/search_progress.hpp>
 #include <softscore/schedule/shortest_path.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
-/// What `search_levels` may be told. The defaults are EQUATIONS D8's.
+/// What `search_levels` may be told. Where Daras et al. 2022, Appendix C, leave a value open, the default is our own
+/// choice.
 struct search_options {
   std::size_t nodes{32};  ///< distributions on the path, ends included
   double sigma{0.1};      ///< noise in every cloud
@@ -33,12 +35,14 @@ struct searched_levels {
   std::vector<double> edges;         ///< their distances, one fewer than levels
   double longest{};                  ///< E
   double blocked{};                  ///< the largest E tried that left no path; 0 if there was none
-  std::size_t pairs{}, width{}, clouds{}, unfinished{};
+  std::size_t pairs{}, width{}, clouds{};
+  std::size_t unfinished{};  ///< pairs whose transport did not meet the tolerance
   double seconds{};
+  double marginal_error{};  ///< the largest of all pairs
 };
 
-/// The Wasserstein schedule of an operator on images (EQUATIONS S5, D8; 001 Eq 20, App. C): among the candidate levels,
-/// the shortest path from the first to the last in the regularised 2-Wasserstein distance of the corrupted clouds, with
+/// The Wasserstein schedule of an operator on images (Daras et al. 2022, Eq. 20): among the candidate levels, the
+/// shortest path from the first to the last in the regularised 2-Wasserstein distance of the corrupted clouds, with
 /// edges at most E, E being tuned until the path has `nodes` levels. Where levels are discrete the number may be out of
 /// reach; then the nearest is taken. `watch(search_progress)` sees it happen. Spread the levels over time with
 /// `after_noise`. Throws `error` for options, images or candidates that cannot be right.
@@ -87,6 +91,7 @@ searched_levels search_levels(Be& be, const Op& op, view<const float, host_space
   found.width = distances.width();
   found.clouds = clouds.clouds_made();
   found.unfinished = clouds.unfinished();
+  found.marginal_error = clouds.marginal_error();
   found.seconds = progress.seconds;
   return found;
 }
@@ -96,14 +101,14 @@ searched_levels search_levels(Be& be, const Op& op, view<const float, host_space
   return search_levels(be, op, images, candidates, options, [](const search_progress&) {});
 }
 
-/// `count` candidate levels from `first` to `last`, evenly spaced (EQUATIONS S5 (1), D8). Throws `error` unless count
-/// >= 2 and 0 <= first <= last.
+/// `count` candidate levels from `first` to `last`, evenly spaced. Throws `error` unless count >= 2 and 0 <= first <=
+/// last.
 template <class = when_called>
 std::vector<double> even_levels(std::size_t count, double first, double last) {
   require(count >= 2, "number of candidate levels", count, "at least 2");
-  require(first >= 0.0 && first <= last && std::isfinite(last), "first candidate level", first,
-          "at least 0 and at most the last, which is finite");
-  std::vector<double> levels(count);
+  require(std::isfinite(last), "last candidate level", last, "finite");
+  require(first >= 0.0 && first <= last, "first candidate level", first, "at least 0 and at most the last");
+  auto levels = vector_of<double>("number of candidate levels", {count});
   for (std::size_t i = 0; i < count; ++i)
     levels[i] =
         i + 1 == count ? last : first + (last - first) * static_cast<double>(i) / static_cast<double>(count - 1);
@@ -115,12 +120,12 @@ std::vector<double> even_levels(std::size_t count, double first, double last) {
 template <class = when_called>
 std::vector<double> geometric_levels(std::size_t count, double first, double last) {
   require(count >= 2, "number of candidate levels", count, "at least 2");
-  require(first > 0.0 && first <= last && std::isfinite(last), "first candidate level", first,
-          "above 0 and at most the last, which is finite");
-  std::vector<double> levels(count, last);
+  require(std::isfinite(last), "last candidate level", last, "finite");
+  require(first > 0.0 && first <= last, "first candidate level", first, "above 0 and at most the last");
+  auto levels = vector_of<double>("number of candidate levels", {count}, last);
   for (std::size_t i = 0; i + 1 < count; ++i)
     levels[i] = first * std::pow(last / first, static_cast<double>(i) / static_cast<double>(count - 1));
   return levels;
 }
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/io/file_error.hpp>
 #include <softscore/io/json.hpp>
@@ -17,7 +18,7 @@
 #include <softscore/nn/parameters.hpp>
 #include <softscore/train/trainer.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// Settings that travel in a checkpoint, so that one can see what it is of and refuse to continue something else.
 using checkpoint_settings = std::map<std::string, std::string>;
@@ -84,4 +85,4 @@ std::vector<float> read_parameters(const basic_safetensors_file<Encoding>& file,
   return detail::read_named(file, file.contains("average/" + first) ? "average" : "param", layout);
 }
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <vector>
 
+#include <softscore/core/checked_size.hpp>
 #include <softscore/core/cmath.hpp>
 #include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
@@ -11,20 +12,21 @@
 #include <softscore/corruption/start_law.hpp>
 #include <softscore/data/loader.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
-/// Fits 001's start law: one colour per image, drawn from a normal law with independent channels that has the mean and
-/// the deviation of the images' mean colours, fills the image (EQUATIONS F11; 001 App. D). Uses at most the first
-/// `most` images, read in the range that the model sees. It is not the law of a blur that pads with zeros (EQUATIONS
-/// D2): `fit_start` fits that one. Throws `error` for fewer than two images.
+/// Fits the start law of Daras et al. 2022: one colour per image, drawn from a normal law with independent channels
+/// that has the mean and the deviation of the images' mean colours, fills the image (Appendix D). Uses at most the
+/// first `most` images, read in the range that the model sees. It is not the law of a blur that pads with zeros:
+/// `fit_start` fits that one. Throws `error` for fewer than two images.
 template <class = when_called>
 fitted_start fit_colour_start(view<const float, host_space> images, pixel_scale pixels = {}, std::size_t most = 10000) {
   const std::size_t count = std::min(most, images.extent().images);
   require(count >= 2, "number of images to fit a start law to", count, "at least 2");
   const shape extent = images.extent();
   const std::size_t channels = extent.channels, plane = extent.height * extent.width;
-  std::vector<double> colours(count * channels), mean(extent.per_image()), deviations(channels);
-  std::vector<double> modes(channels * extent.per_image());
+  auto colours = vector_of<double>("mean colours of the images", {count, channels});
+  std::vector<double> mean(extent.per_image()), deviations(channels);
+  auto modes = vector_of<double>("elements of the modes", {channels, extent.per_image()});
   for (std::size_t i = 0; i < count * channels; ++i) {
     double sum = 0.0;
     for (std::size_t k = 0; k < plane; ++k) sum += static_cast<double>(images[i * plane + k]);
@@ -47,4 +49,4 @@ fitted_start fit_colour_start(view<const float, host_space> images, pixel_scale 
   return fitted_start{std::move(mean), std::move(deviations), std::move(modes)};
 }
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

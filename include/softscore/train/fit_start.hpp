@@ -5,26 +5,27 @@
 #include <vector>
 
 #include <softscore/backend/concept.hpp>
+#include <softscore/core/checked_size.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/core/per_image.hpp>
+#include <softscore/core/pixel_scale.hpp>
 #include <softscore/core/quantity.hpp>
 #include <softscore/core/view.hpp>
 #include <softscore/corruption/start_law.hpp>
-#include <softscore/data/loader.hpp>
-#include <softscore/metric/pca.hpp>
+#include <softscore/data/pca.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
-/// Fits the start law of a corruption: a Gaussian in the leading `modes` principal components of C_1 x_0 over the
-/// images (EQUATIONS D2), of at most the first `most` of them, read in the range that the model sees. Throws `error`
-/// for fewer than two images.
+/// Fits a start law of our own: a Gaussian in the leading `modes` principal components of C_1 x_0 over the images, of
+/// at most the first `most` of them, read in the range that the model sees. Throws `error` for fewer than two images.
 template <class Be, class C>
 fitted_start fit_start(Be& be, const C& corruption, view<const float, host_space> images, pixel_scale pixels = {},
                        std::size_t modes = 32, std::size_t most = 10000) {
   const std::size_t count = std::min(most, images.extent().images);
   require(count >= 2, "number of images to fit a start law to", count, "at least 2");
   const shape extent = images.extent().with_images(count);
-  std::vector<float> host(extent.size());
+  auto host = vector_of<float>("elements of the images", {extent.images, extent.per_image()});
   for (std::size_t i = 0; i < host.size(); ++i) host[i] = pixels.gain * images[i] + pixels.offset;
   auto clean = be.template make<float>(extent), gone = be.template make<float>(extent);
   be.upload(host.data(), clean.view());
@@ -35,4 +36,4 @@ fitted_start fit_start(Be& be, const C& corruption, view<const float, host_space
   return fitted_start{fitted.mean, fitted.deviations, fitted.modes};
 }
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -7,16 +7,17 @@
 #include <limits>
 
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/core/noise.hpp>
 #include <softscore/core/quantity.hpp>
 #include <softscore/data/loader.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
-/// How training draws times: uniformly from (0, 1], or with `indices` T > 0 from 1/T, 2/T, ..., 1 (EQUATIONS L4). Times
-/// that are `spread` lie evenly over a batch from one random start, so that no batch has many early times and few late
-/// ones by chance; each is as uniform as before (Kingma et al., Variational Diffusion Models, 2021, appendix I.1).
+/// How training draws times: uniformly from (0, 1], or with `indices` T > 0 from 1/T, 2/T, ..., 1 (Ho et al. 2020,
+/// Algorithm 1). Times that are `spread` lie evenly over a batch from one random start, so that no batch has many early
+/// times and few late ones by chance; each is as uniform as before (Kingma et al. 2021, Appendix I.1).
 struct time_law {
   std::size_t indices{};
   bool spread{};
@@ -41,7 +42,8 @@ struct time_law {
   }
 };
 
-/// What `train` and `trainer` may be told. The defaults are DDPM's on MNIST (EQUATIONS T1), but for the epochs.
+/// What `train` and `trainer` may be told. The defaults, except the number of epochs, are those of Knottenbelt n.d. for
+/// DDPM on MNIST.
 struct training_options {
   std::size_t epochs{5};                                      ///< passes over the data
   std::size_t batch{128};                                     ///< images per step; the rest of an epoch is dropped
@@ -65,4 +67,4 @@ struct training_options {
   }
 };
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -12,11 +12,12 @@
 
 #include <softscore/core/cmath.hpp>
 #include <softscore/core/config.hpp>
+#include <softscore/core/number_text.hpp>
 #include <softscore/sampler/drive.hpp>
 #include <softscore/schedule/search_progress.hpp>
 #include <softscore/train/train.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 namespace detail {
 /// A bar of at most 24 cells, of which `part` (0 to 1) are full, and the text beside it, in a line that is shorter than
@@ -39,11 +40,12 @@ class progress_bar {
   void operator()(const training_progress& p) {
     smooth_ = p.step == 1 || smooth_ == 0.0 ? p.loss : 0.98 * smooth_ + 0.02 * p.loss;
     char text[160];
-    std::snprintf(text, sizeof text, "epoch %zu/%zu  step %zu/%zu  loss %.5f  %.0f images/s  %s left", p.epoch,
-                  p.epochs, p.step, p.steps, smooth_, p.images_per_second, clock(p.seconds_left).c_str());
+    std::snprintf(text, sizeof text, "epoch %zu/%zu  step %zu/%zu  loss %s  %s images/s  %s left", p.epoch, p.epochs,
+                  p.step, p.steps, detail::fixed(smooth_, 5).c_str(), detail::fixed(p.images_per_second, 0).c_str(),
+                  clock(p.seconds_left).c_str());
     draw(text, static_cast<double>(p.step) / static_cast<double>(p.steps),
          p.step == p.steps || p.test_loss.has_value());
-    if (p.test_loss) std::fprintf(stderr, "epoch %zu: test loss %.5f\n", p.epoch, *p.test_loss);
+    if (p.test_loss) std::fprintf(stderr, "epoch %zu: test loss %s\n", p.epoch, detail::fixed(*p.test_loss, 5).c_str());
   }
 
   template <class Be, class T>
@@ -60,8 +62,9 @@ class progress_bar {
 
   void operator()(const search_progress& p) {
     char text[160];
-    std::snprintf(text, sizeof text, "E %.4g  %zu nodes  %zu pairs  candidate %zu/%zu  %s", p.longest, p.nodes, p.pairs,
-                  p.candidate + 1, p.candidates, clock(p.seconds).c_str());
+    std::snprintf(text, sizeof text, "E %s  %zu nodes  %zu pairs  candidate %zu/%zu  %s",
+                  detail::rounded(p.longest, 4).c_str(), p.nodes, p.pairs, p.candidate + 1, p.candidates,
+                  clock(p.seconds).c_str());
     draw(text, static_cast<double>(p.candidate + 1) / static_cast<double>(p.candidates), p.finished);
   }
 
@@ -99,4 +102,4 @@ class progress_bar {
   steady::time_point last_{};
 };
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

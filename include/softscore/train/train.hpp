@@ -10,11 +10,14 @@
 #include <utility>
 #include <vector>
 
+#include <softscore/backend/operations.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/data/labelled_images.hpp>
+#include <softscore/nn/concept.hpp>
 #include <softscore/train/checkpoint.hpp>
 #include <softscore/train/trainer.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// What an observer of training sees after every step.
 struct training_progress {
@@ -46,17 +49,64 @@ struct checkpoint_extras {
   std::vector<named_tensor> tensors{};
 };
 
-/// Trains a denoiser's network on the training images and gives the network the result. Continues from `from` where one
-/// is given. Saves checkpoints as the options say, and when the observer stops it. Throws `error`, naming the step, the
-/// batch and the last good checkpoint, if a loss is not finite.
-template <class Be, class C, Trainable D, class O, class Observer = no_training_observer>
-training_result train(Be& be, D& denoiser, const C& corruption, O objective, const data_set& data,
-                      const training_options& options, Observer&& observer = {},
-                      const std::optional<training_state>& from = {}, const checkpoint_extras& extras = {}) {
+namespace detail {
+template <class Observer>
+concept ObservesTraining = std::invocable<Observer&, const training_progress&>;
+
+// Whether `train` takes these types.
+template <class Be, class C, class D, class O, class Observer>
+concept TrainingArguments =
+    Backend<Be, float> && Trainable<D, Be, float> && Corruption<C, Be, float> && Objective<O, C, D, Be, float> &&
+    Network<typename D::network_type, Be, float> && ObservesTraining<Observer>;
+
+// If it does not, says in one sentence which argument is not what it must be.
+template <class Be, class C, class D, class O, class Observer>
+constexpr void require_training_arguments() {
+  if constexpr (!Backend<Be, float>) {
+    static_assert(Backend<Be, float>, "softscore: the first argument of train is not a backend");
+  } else if constexpr (Corruption<D, Be, float>) {
+    static_assert(!Corruption<D, Be, float>,
+                  "softscore: the second argument of train is a corruption, but it must be the denoiser; the "
+                  "corruption is the third");
+  } else if constexpr (!OwnsNetwork<D>) {
+    static_assert(OwnsNetwork<D>,
+                  "softscore: the second argument of train is not a denoiser that owns a network, or is constant");
+  } else if constexpr (!NetworkBackend<Be, float> && !Network<typename D::network_type, Be, float>) {
+    static_assert(NetworkBackend<Be, float>,
+                  "softscore: the first argument of train is not a backend that networks run on: it lacks an "
+                  "operation of backend/operations.hpp");
+  } else if constexpr (!Network<typename D::network_type, Be, float>) {
+    static_assert(Network<typename D::network_type, Be, float>,
+                  "softscore: the denoiser's network is not a network: it lacks a member that nn/concept.hpp names");
+  } else if constexpr (!Trainable<D, Be, float>) {
+    static_assert(Trainable<D, Be, float>,
+                  "softscore: the second argument of train is not a denoiser that can be trained: it lacks predicts, "
+                  "from_output, to_output or its workspace's network");
+  } else if constexpr (!Corruption<C, Be, float>) {
+    static_assert(Corruption<C, Be, float>,
+                  "softscore: the third argument of train is not a corruption on this backend");
+  } else if constexpr (!ObjectiveNeedsAreMet<O, C, D>) {
+    require_needs_of_objective<O, C, D>();
+  } else if constexpr (!Objective<O, C, D, Be, float>) {
+    static_assert(Objective<O, C, D, Be, float>,
+                  "softscore: the fourth argument of train is not an objective: it lacks workspace or evaluate");
+  } else {
+    static_assert(ObservesTraining<Observer>,
+                  "softscore: the observer of train cannot be called with a training_progress");
+  }
+}
+
+template <class Be, class C, class D, class O, class Observer>
+training_result run_training(Be& be, D& denoiser, const C& corruption, O objective, const data_set& data,
+                             const training_options& options, Observer& observer,
+                             const std::optional<training_state>& from, const checkpoint_extras& extras) {
   using clock = std::chrono::steady_clock;
   const auto images = as_view(data.training.pixels);
   const auto test_images = as_view(data.test.pixels);
+  data.training.check("training images");
+  data.test.check("test images");
   trainer<Be, C, D, O> work{be, corruption, denoiser, std::move(objective), images, options};
+  if (test_images.extent().images > 0) work.require_test_shape(test_images.extent());
   if (from) work.restore(*from);
 
   const auto began = clock::now();
@@ -121,5 +171,24 @@ training_result train(Be& be, D& denoiser, const C& corruption, O objective, con
           seconds_gone(),
           stopped};
 }
+}  // namespace detail
 
-}  // namespace softscore
+/// Trains a denoiser's network on the training images and gives the network the result. Continues from `from` where one
+/// is given. Saves checkpoints as the options say, and when the observer stops it. Throws `error` before any work for
+/// test images of another shape than the training images and for labels that are not one for each image; later, naming
+/// the step and the last good checkpoint, if a loss or a test loss is not finite.
+template <class Be, class C, class D, class O, class Observer = no_training_observer>
+training_result train(Be& be, D&& denoiser, const C& corruption, O objective, const data_set& data,
+                      const training_options& options, Observer&& observer = {},
+                      const std::optional<training_state>& from = {}, const checkpoint_extras& extras = {}) {
+  using denoiser_type = std::remove_reference_t<D>;
+  static_assert(std::is_lvalue_reference_v<D> || !OwnsNetwork<denoiser_type>,
+                "softscore: the denoiser to train is a temporary, with which its trained network would be lost");
+  detail::require_training_arguments<Be, C, denoiser_type, O, Observer>();
+  if constexpr (detail::TrainingArguments<Be, C, denoiser_type, O, Observer>)
+    return detail::run_training(be, denoiser, corruption, std::move(objective), data, options, observer, from, extras);
+  else
+    return {};
+}
+
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -3,12 +3,15 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include <softscore/core/checked_size.hpp>
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/core/host_array.hpp>
 #include <softscore/data/staged_batches.hpp>
@@ -20,7 +23,7 @@
 #include <softscore/optim/warm_up.hpp>
 #include <softscore/train/options.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// Everything that training carries from one step to the next: with it and the options, the rest of a run has the same
 /// bits whether or not it was interrupted here.
@@ -33,11 +36,11 @@ struct training_state {
 
 /// Trains the network of a denoiser, one step a call: corrupts a batch, evaluates the objective, steps by Adam. All
 /// memory is made at construction; a step allocates nothing. The images must outlive the trainer.
-template <class Be, class C, Trainable D, class O>
+template <class Be, class C, Trainable<Be, float> D, class O>
 class trainer {
  public:
-  /// A network whose parameters are all 0 is initialised from the seed. Throws `error` for options that cannot be right
-  /// for images of another shape than the network's,
+  /// A network that is not initialised yet is initialised from the seed. Throws `error` for options that cannot be
+  /// right, for more steps than 2^32 - 1 or than there is memory for, for images of another shape than the network's,
   /// and for a network whose output is not what the objective takes.
   trainer(Be& be, const C& corruption, D& denoiser, O objective, view<const float, host_space> images,
           const training_options& options)
@@ -47,6 +50,7 @@ class trainer {
         objective_{std::move(objective)},
         options_{checked(options)},
         batches_{images, options.batch, options.seed, options.pixels},
+        steps_{checked_steps()},
         optimiser_{.rate = options.rate},
         clip_{options.clip_norm, denoiser.network().parameter_count()},
         extent_{images.extent().with_images(share_of_batch())},
@@ -63,26 +67,18 @@ class trainer {
         output_{be.template make<float>(checked_output())},
         denoiser_memory_{denoiser.template workspace<float>(be, extent_)},
         objective_memory_{objective_.template workspace<float>(be, extent_)} {
-    static_assert(!NeedsNormalNoise<O> || HasNormalNoise<C>,
-                  "softscore: this objective needs standard normal noise, and this corruption's xi has another law");
-    static_assert(
-        !WeighsByGain<O> || ScalarSignal<C>,
-        "softscore: this objective needs a signal that is a number times the image, and this corruption's is not");
-    static_assert(!NeedsEpsilonPrediction<O> || D::predicts == prediction::epsilon,
-                  "softscore: this objective trains a network that predicts the noise, and this denoiser's does not");
-    const auto given = denoiser.network().parameters();
-    if (std::all_of(given.begin(), given.end(), [](float p) { return p == 0.0f; }))
-      denoiser.network().initialise(options.seed);
+    detail::require_needs_of_objective<O, C, D>();
+    if (!denoiser.network().initialised()) denoiser.network().initialise(options.seed);
     const auto start = denoiser.network().parameters();
     be.upload(start.data(), parameters_.view());
     be.upload(start.data(), average_.view());
-    history_.losses.reserve(steps());
-    history_.test_losses.reserve(options.epochs);
+    reserve_for(history_.losses, "the losses of all steps", {steps()});
+    reserve_for(history_.test_losses, "the test losses of all epochs", {options.epochs});
   }
 
   const training_options& options() const { return options_; }
   std::size_t steps_per_epoch() const { return batches_.steps_per_epoch(); }
-  std::size_t steps() const { return options_.epochs * steps_per_epoch(); }
+  std::size_t steps() const { return steps_; }
   /// Steps done so far.
   std::size_t done() const { return history_.losses.size(); }
   std::span<const float> losses() const { return {history_.losses.data(), history_.losses.size()}; }
@@ -99,8 +95,9 @@ class trainer {
     if constexpr (TrainsTogether<Be>) loss = backend_.average(loss);  // so that all of them go on, or none
     require_finite_norm();
     if (!std::isfinite(loss)) refuse("loss", loss, number);
-    denoiser_.network().template backward<Be, float>(backend_, parameters_.view(), output_.view(), {}, gradient_.view(),
-                                                     denoiser_memory_.network);
+    denoiser_.network().backward(backend_, view_of<Be, const float>(parameters_.view()),
+                                 view_of<Be, const float>(output_.view()), view_of<Be, float>{}, gradient_.view(),
+                                 denoiser_memory_.network);
     if constexpr (TrainsTogether<Be>) backend_.average(gradient_.view());
     const std::uint64_t count = number + 1;
     const double rate_factor = warm_up{options_.warm_up}.factor(count);
@@ -124,10 +121,19 @@ class trainer {
     return loss;
   }
 
+  /// Throws `error` unless test images are of the training images' shape, whatever their number.
+  void require_test_shape(const shape& test) const {
+    require(test.with_images(1) == extent_.with_images(1), "shape of a test image", test.with_images(1),
+            "that of the training images");
+  }
+
   /// The mean loss over `images` with one fixed draw of time and noise per image, the same at every call, under the
-  /// averaged parameters where there are any (EQUATIONS section B). Each image counts once.
+  /// averaged parameters where there are any. Each image counts once. Throws `error` if there are
+  /// none, if they are of another shape than the training images, and if the loss is not finite.
   double test(view<const float, host_space> images) {
     const std::size_t count = images.extent().images;
+    require(count >= 1, "number of test images", count, "at least 1");
+    require_test_shape(images.extent());
     double sum = 0.0;
     for (std::size_t first = 0; first < count; first += extent_.images) {
       const std::size_t part = std::min(extent_.images, count - first);
@@ -137,7 +143,9 @@ class trainer {
       sum += static_cast<double>(part) * forward(averages() ? average_.view() : parameters_.view(), staged, 0, first,
                                                  noise_stream::test, noise_stream::test_times);
     }
-    return sum / static_cast<double>(count);
+    const double loss = sum / static_cast<double>(count);
+    if (!std::isfinite(loss)) reject("the test loss after step " + std::to_string(done()), loss, "finite");
+    return loss;
   }
 
   /// Throws `error` naming step and batch if a parameter is not finite, so that such parameters are never saved.
@@ -189,7 +197,7 @@ class trainer {
     backend_.upload(s.first_moment.data(), first_moment_.view());
     backend_.upload(s.second_moment.data(), second_moment_.view());
     history_.losses.assign(s.losses.begin(), s.losses.end());
-    history_.losses.reserve(steps());
+    reserve_for(history_.losses, "the losses of all steps", {steps()});
     history_.test_losses.assign(s.test_losses.begin(), s.test_losses.end());
   }
 
@@ -197,6 +205,12 @@ class trainer {
   static training_options checked(const training_options& options) {
     options.check();
     return options;
+  }
+
+  // A step's noise is numbered by 32 bits.
+  std::size_t checked_steps() const {
+    return product_of("epochs x steps of an epoch", {options_.epochs, batches_.steps_per_epoch()},
+                      std::numeric_limits<std::uint32_t>::max());
   }
 
   // Adam with clipping, of which nothing is waited for.
@@ -276,8 +290,8 @@ class trainer {
     const per_image<diffusion_time> times = each_of(times_);
     corruption_.draw_xi(backend_, noise_key{options_.seed, noise, number, 0}, batch{first, count}, part(xi_));
     corruption_.template corrupt<Be, float>(backend_, times, part(clean_), part(xi_), part(noisy_));
-    denoiser_.network().template forward<Be, float>(backend_, parameters, times, part(noisy_), part(output_),
-                                                    denoiser_memory_.network);
+    denoiser_.network().forward(backend_, parameters, times, view_of<Be, const float>(part(noisy_)), part(output_),
+                                denoiser_memory_.network);
     const corrupted_batch<Be, float> corrupted{times, part(clean_), part(xi_), part(noisy_)};
     objective_.evaluate(backend_, corruption_, denoiser_, denoiser_memory_, corrupted,
                         view_of<Be, const float>(part(output_)), part(output_), losses_.data(), objective_memory_);
@@ -292,6 +306,7 @@ class trainer {
   O objective_;
   training_options options_;
   staged_batches batches_;
+  std::size_t steps_;
   adam optimiser_;
   clip clip_;
   shape extent_;
@@ -306,4 +321,4 @@ class trainer {
   training_state history_;  // losses and test losses only; the arrays above hold the rest
 };
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

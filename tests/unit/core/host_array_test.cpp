@@ -1,8 +1,11 @@
 #include <softscore/core/host_array.hpp>
+#include <softscore/core/pooled_array.hpp>
 
 #include "catch.hpp"
 
 #include <algorithm>
+#include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <thread>
@@ -86,4 +89,49 @@ TEST_CASE("threads may share a pool", "[core]") {
     });
   for (auto& thread : threads) thread.join();
   CHECK(std::all_of(wrong.begin(), wrong.end(), [](int w) { return w == 0; }));
+}
+
+TEST_CASE("pooled arrays of one time have memory of their own, and none is taken from the heap twice", "[core]") {
+  // As many at once as a call within a call within a call, of mixed sizes.
+  const auto nested = [](std::size_t count) {
+    detail::pooled_array<double> a{count};
+    detail::pooled_array<int> b;
+    b.resize(2 * count);
+    detail::pooled_array<double> c{count + 300};
+    for (std::size_t i = 0; i < count; ++i) a[i] = 1.0;
+    for (std::size_t i = 0; i < b.size(); ++i) b[i] = 2;
+    for (std::size_t i = 0; i < c.size(); ++i) c[i] = 3.0;
+    return std::all_of(a.data(), a.data() + a.size(), [](double v) { return v == 1.0; }) &&
+           std::all_of(b.data(), b.data() + b.size(), [](int v) { return v == 2; });
+  };
+  CHECK(nested(1000));
+  CHECK(nested(0));
+  CHECK(nested(1000));
+  CHECK(heap::allocations([&] { nested(1000); }) == 0);
+  CHECK(heap::allocations([&] { nested(10); }) == 0);
+
+  // More at once than are kept.
+  std::vector<detail::pooled_array<std::size_t>> many(200);
+  for (std::size_t i = 0; i < many.size(); ++i) {
+    many[i].resize(3);
+    for (std::size_t k = 0; k < 3; ++k) many[i][k] = i;
+  }
+  bool own = true;
+  for (std::size_t i = 0; i < many.size(); ++i) own = own && many[i][0] == i && many[i][2] == i;
+  CHECK(own);
+}
+
+TEST_CASE("threads share the pool without sharing an array", "[core]") {
+  std::vector<std::thread> threads;
+  std::atomic<std::size_t> mixed{};
+  for (std::size_t t = 0; t < 4; ++t)
+    threads.emplace_back([&, t] {
+      for (std::size_t round = 0; round < 2000; ++round) {
+        detail::pooled_array<std::size_t> mine{1 + round % 50};
+        for (std::size_t i = 0; i < mine.size(); ++i) mine[i] = t;
+        for (std::size_t i = 0; i < mine.size(); ++i) mixed += mine[i] != t;
+      }
+    });
+  for (std::thread& each : threads) each.join();
+  CHECK(mixed == 0);
 }

@@ -1,3 +1,4 @@
+// The generator of Salmon et al. 2011 against the authors' own code.
 #include <softscore/core/philox.hpp>
 
 #include "catch.hpp"

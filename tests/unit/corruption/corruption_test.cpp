@@ -1,5 +1,5 @@
-// Schedules with the numbers of EQUATIONS S1, S4, V1, V5, and x_t = C_t x_0 + N_t xi for one time and for one per
-// image.
+// Schedules with the numbers of their papers (Ho et al. 2020; Song et al. 2021; Daras et al. 2022), and x_t = C_t x_0 +
+// N_t xi for one time and for one per image, with the background of Knottenbelt n.d. and Bansal et al. 2022 too.
 #include "catch.hpp"
 
 #include <algorithm>
@@ -32,18 +32,19 @@ using namespace softscore;
 using Catch::Matchers::WithinAbs;
 using Catch::Matchers::WithinRel;
 
-TEST_CASE("the linear schedule has S1's and V1's numbers", "[corruption]") {
+TEST_CASE("the linear schedule has the numbers of Ho et al. 2020", "[corruption]") {
   const corruption chain{scaling{}, linear_beta{}};
   const auto abar = [&](int index_from_1) {
     const double a = chain.signal_gain(diffusion_time{index_from_1 / 1000.0});
     return a * a;
   };
-  // V1 counts from 0.
+  // The reference values count indices from 0.
   CHECK_THAT(abar(1), WithinRel(0.9999, 1e-15));
   CHECK_THAT(abar(500), as_printed("0.0785872428818"));
   CHECK_THAT(abar(1000), as_printed("4.03582976538e-5"));
   CHECK(abar(0) == 1.0);
-  // The product itself, and that of a table of T + 1 betas, whose entry 0 makes index 1 another number: S1's trap.
+  // The product itself, and that of a table of T + 1 betas, whose entry 0 makes index 1 another number: the code of
+  // Knottenbelt n.d. has such a table.
   long double product = 1, shifted = 1 - 1e-4L;
   for (int t = 1; t <= 1000; ++t) {
     product *= 1 - (1e-4L + (t - 1) * (0.02L - 1e-4L) / 999);
@@ -77,7 +78,7 @@ TEST_CASE("the linear schedule has S1's and V1's numbers", "[corruption]") {
   CHECK(linear_beta(1).steps() == 1);
 }
 
-TEST_CASE("the variance-preserving schedule keeps variance 1 and has V5's numbers", "[corruption]") {
+TEST_CASE("the variance-preserving schedule keeps variance 1 and has the reference values", "[corruption]") {
   const corruption preserving{scaling{}, variance_preserving{}};
   const diffusion_time middle{0.5};
   const double a = preserving.signal_gain(middle), sigma = preserving.sigma(middle);
@@ -100,7 +101,7 @@ TEST_CASE("the variance-preserving schedule keeps variance 1 and has V5's number
   CHECK_THAT(rate, WithinRel(0.5 * 10.05 * std::exp(integral) / std::sqrt(std::expm1(integral)), 1e-12));
 }
 
-TEST_CASE("the exploding schedule is geometric and has V5's rate", "[corruption]") {
+TEST_CASE("the exploding schedule is geometric and has the reference rate", "[corruption]") {
   const variance_exploding noise{.sigma_min = 0.01, .sigma_max = 50.0, .level_max = 3.0};
   CHECK_THAT(noise.sigma_at(diffusion_time{0.0}), WithinRel(0.01, 1e-15));
   CHECK_THAT(noise.sigma_at(diffusion_time{1.0}), WithinRel(50.0, 1e-14));
@@ -114,7 +115,7 @@ TEST_CASE("the exploding schedule is geometric and has V5's rate", "[corruption]
 }
 
 TEST_CASE("two stages: first the noise, then the corruption", "[corruption]") {
-  // S4 and D13: .01 to .1 in the first 15 % of time, then the level from .3 to 14, geometric.
+  // Our own defaults: .01 to .1 in the first 15 % of time, then the level from .3 to 14, geometric.
   const two_stage blur{};
   const auto sigma = [&](double t) { return blur.sigma_at(diffusion_time{t}); };
   const auto level_of = [&](double t) { return blur.level_at(diffusion_time{t}).value; };

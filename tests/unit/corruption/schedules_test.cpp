@@ -1,4 +1,7 @@
-// Schedules of the field: the numbers of EQUATIONS S1 to S8, V1 and V5, rates against differences, log-SNR that falls.
+// Schedules of the field: the numbers of their papers (Ho et al. 2020; Song et al. 2021; Nichol and Dhariwal 2021;
+// Kingma et al. 2021; Crowson and Pressman 2021; Karras et al. 2022; Rombach et al. 2022; Jabri et al. 2022; Chen 2023;
+// Xu et al. 2022; Salimans and Ho 2022; Lu et al. 2022a; Daras et al. 2022; Lin et al. 2023; Lipman et al. 2023; Liu et
+// al. 2023), rates against differences, log-SNR that falls.
 #include "catch.hpp"
 
 #include <algorithm>
@@ -83,11 +86,11 @@ void check_preserves_and_rises(const S& s) {
 
 }  // namespace
 
-TEST_CASE("the cosine schedule has S8's and V1's numbers", "[schedule]") {
+TEST_CASE("the cosine schedule has the numbers of Nichol and Dhariwal 2021", "[schedule]") {
   const cosine_beta table;
-  // V1 counts from 0; 12 printed digits. Its first beta is 1 - f(1/T) / f(0) in float64, where rounding the cosines,
-  // their squares, the ratio and the difference leaves four half units of 1; exact to 16 digits it
-  // is 4.12842248217778e-5.
+  // The reference values count indices from 0 and have 12 digits. The first beta is 1 - f(1/T) / f(0) in float64, where
+  // rounding the cosines, their squares, the ratio and the difference leaves four half units of 1; exact to 16 digits
+  // it is 4.12842248217778e-5.
   CHECK_THAT(table.beta(1), WithinAbs(4.12842248220e-5, 4 * 1.2e-16));
   CHECK_THAT(table.beta(1), WithinRel(4.128422482177780e-5, 1e-14));
   CHECK_THAT(abar_of(table, 500), as_printed("0.493843590441"));
@@ -169,7 +172,7 @@ TEST_CASE("a table of betas is taken as it is or refused", "[schedule]") {
   CHECK_REFUSED(beta_table::from_log_abar({0.0, -1.0, -0.5}), "log abar is -0.5, but it must be at most the entry");
 }
 
-TEST_CASE("the scaled linear table has V1's numbers", "[schedule]") {
+TEST_CASE("the scaled linear table has the reference values", "[schedule]") {
   const scaled_linear_beta table;
   CHECK_THAT(abar_of(table, 1000), as_printed("0.00466009851308"));
   CHECK_THAT(noise_ratio(table, 0.001), as_printed("0.0291671581517"));
@@ -191,7 +194,7 @@ TEST_CASE("the scaled linear table has V1's numbers", "[schedule]") {
   CHECK_REFUSED(scaled_linear_beta(10, 0.0), "first beta is 0, but it must be between 0 and 1");
 }
 
-TEST_CASE("sub-VP has V5's noise and the gain of VP", "[schedule]") {
+TEST_CASE("sub-VP has the reference noise and the gain of VP", "[schedule]") {
   const sub_variance_preserving sub;
   CHECK_THAT(sub.sigma_at(diffusion_time{0.5}), as_printed("0.920936187547"));
   CHECK_THAT(sub.sigma_at(diffusion_time{0.5}), WithinRel(1 - std::exp(-(0.05 + 19.9 / 8)), 1e-12));
@@ -228,7 +231,7 @@ TEST_CASE("sigmoid schedules have the ends and the middle of their formulas", "[
   check_preserves_and_rises(table);
 }
 
-TEST_CASE("log-SNR schedules have S2's numbers and the log-SNR asked for", "[schedule]") {
+TEST_CASE("log-SNR schedules have the reference values and the log-SNR asked for", "[schedule]") {
   const log_snr_schedule<ddpm_log_snr> of_003;
   const corruption noise{scaling{}, of_003};
   CHECK_THAT(of_003.rule.log_snr_at(diffusion_time{0.0}), as_printed("9.21029037156"));
@@ -280,7 +283,7 @@ TEST_CASE("every log-SNR is found again at its time", "[schedule]") {
   for (const double t : {0.0, 1.0}) CHECK(linear.time_of_log_snr(linear.log_snr(diffusion_time{t})).value == t);
 }
 
-TEST_CASE("Karras' sigma has V5's values at equal steps of time", "[schedule]") {
+TEST_CASE("the sigma of Karras et al. 2022 has the reference values at equal steps of time", "[schedule]") {
   const karras_sigma sigma;
   const char* wanted[] = {"80.0000000000", "57.5859847212", "40.7855737965", "28.3745846042", "19.3524529803"};
   for (int i = 0; i < 18; ++i) {
@@ -296,7 +299,7 @@ TEST_CASE("Karras' sigma has V5's values at equal steps of time", "[schedule]") 
 }
 
 TEST_CASE("noise and corruption rise together", "[schedule]") {
-  // S7: from .01 to .1 as .01 * 10^t, the level linear or geometric.
+  // Daras et al. 2022, Appendix F.1.1: from .01 to .1 as .01 * 10^t, the level linear or geometric.
   const simultaneous linear{}, geometric{.level_min = 0.3, .levels = spacing::geometric};
   CHECK_THAT(linear.sigma_at(diffusion_time{0.5}), WithinRel(0.01 * std::sqrt(10.0), 1e-14));
   CHECK(linear.level_at(diffusion_time{0.5}).value == 7.0);

@@ -1,4 +1,5 @@
-// Spacings: the index lists of EQUATIONS V3, Karras' values of V5, even steps of log-SNR, and the end at exactly 0.
+// Spacings: the index lists of Lin et al. 2023 and of Song, Meng and Ermon 2021, the noise levels of Karras et al.
+// 2022, the even steps of log-SNR of Lu et al. 2022a, and the end at exactly 0.
 #include "catch.hpp"
 
 #include <cmath>
@@ -33,7 +34,7 @@ void check_joined(const time_grid& grid, std::size_t steps) {
 
 }  // namespace
 
-TEST_CASE("index lists are V3's", "[schedule]") {
+TEST_CASE("index lists are those of Lin et al. 2023", "[schedule]") {
   CHECK((leading_indices(1000, 10) == indices{900, 800, 700, 600, 500, 400, 300, 200, 100, 0}));
   CHECK((leading_indices(1000, 5, 1) == indices{801, 601, 401, 201, 1}));
   CHECK((linspace_indices(1000, 10) == indices{999, 888, 777, 666, 555, 444, 333, 222, 111, 0}));
@@ -59,7 +60,8 @@ TEST_CASE("index lists are V3's", "[schedule]") {
   CHECK_REFUSED(quadratic_grid(100, 90), "but it must be smaller than the time before it");
 }
 
-TEST_CASE("Karras' spacing has V5's values and reaches them under any corruption", "[schedule]") {
+TEST_CASE("the spacing of Karras et al. 2022 has the reference values and reaches them under any corruption",
+          "[schedule]") {
   const auto edm = karras_sigmas(18, 0.002, 80.0);
   CHECK(edm.front() == 80.0);
   CHECK_THAT(edm[1], as_printed("57.5859847212"));

@@ -110,3 +110,36 @@ TEST_CASE("a packed IDX file is unpacked no further than its header allows") {
                 "a.gz: the unpacked size is over the limit, but it must be at most 40 bytes");
   CHECK_REFUSED(read_idx_labels(folder.put("a.gz", pack_gzip(bomb))), "a.gz: the magic number is 2051");
 }
+
+TEST_CASE("a folder named like a file of MNIST does not hide the file beside it") {
+  const temporary_folder folder;
+  namespace fs = std::filesystem;
+  // As Kaggle's copy is laid out.
+  for (const std::string part : {"train", "t10k"}) {
+    folder.put(part + "-images.idx3-ubyte", idx_images_file(3, 4, 5));
+    folder.put(part + "-labels.idx1-ubyte", idx_labels_file(3));
+    for (const std::string& file : {part + "-images-idx3-ubyte", part + "-labels-idx1-ubyte"}) {
+      fs::create_directory(folder / file);
+      folder.put(file + "/" + file, "not read");
+    }
+  }
+  const auto data = read_mnist(folder.path());
+  CHECK(data.training.extent() == softscore::shape{3, 1, 4, 5});
+  CHECK(data.test.labels == std::vector<std::uint8_t>{0, 1, 2});
+
+  fs::remove(folder / "t10k-labels.idx1-ubyte");
+  CHECK_REFUSED(read_mnist(folder.path()), "must have the file t10k-labels-idx1-ubyte (or with .gz), but has not");
+}
+
+TEST_CASE("a packed IDX file is read whatever the lengths of its members") {
+  const temporary_folder folder;
+  const std::string whole = idx_images_file(2, 3, 4);
+  const auto images = read_idx_images(folder.put("plain", whole));
+  for (const std::size_t first : {0u, 1u, 15u, 16u, 20u}) {
+    const auto path = folder.put("a.gz", pack_gzip(whole.substr(0, first)) + pack_gzip(whole.substr(first)));
+    CHECK((read_idx_images(path) == images));
+  }
+  const std::string labels = idx_labels_file(4);
+  CHECK(read_idx_labels(folder.put("b.gz", pack_gzip("") + pack_gzip(labels))) ==
+        std::vector<std::uint8_t>{0, 1, 2, 3});
+}

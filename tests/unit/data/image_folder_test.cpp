@@ -2,11 +2,13 @@
 
 #include <cstddef>
 #include <filesystem>
+#include <string>
 
 #include "catch.hpp"
 #include "refusal.hpp"
 #include "temporary_folder.hpp"
 
+using softscore::find_images;
 using softscore::make_tensor;
 using softscore::read_image_folder;
 
@@ -43,4 +45,37 @@ TEST_CASE("a folder without equal images is refused") {
   CHECK_REFUSED(read_image_folder(folder.path()), "b.png: the shape is 1 x 1 x 4 x 5");
   folder.put("b.png", "no picture");
   CHECK_REFUSED(read_image_folder(folder.path()), "b.png: the content is not an image");
+}
+
+TEST_CASE("hidden files, AppleDouble files and folders named like images are skipped and counted") {
+  const temporary_folder folder;
+  namespace fs = std::filesystem;
+  softscore::write_png(folder / "a.png", flat(3, 4, 5, 10));
+  softscore::write_png(folder / "b.png", flat(3, 4, 5, 20));
+  softscore::write_png(folder / ".hidden.png", flat(1, 2, 2, 30));
+  folder.put("._a.png", std::string{"\x00\x05\x16\x07\x00\x02\x00\x00Mac OS X", 16});  // how AppleDouble begins
+  folder.put("._notes.txt", "not named like an image, so not counted");
+  fs::create_directory(folder / "z.png");
+  fs::create_directory_symlink("z.png", folder / "link.png");
+  const auto found = find_images(folder.path());
+  CHECK(found.files == std::vector<fs::path>{folder / "a.png", folder / "b.png"});
+  CHECK(found.skipped == 4);
+  const auto images = read_image_folder(folder.path());
+  CHECK(softscore::extent_of(images) == softscore::shape{2, 3, 4, 5});
+  CHECK((read_image_folder(found) == images));
+
+  fs::remove(folder / "a.png");
+  fs::remove(folder / "b.png");
+  CHECK_REFUSED(read_image_folder(folder.path()), "must have PNG files, but has none (4 hidden or a folder)");
+}
+
+TEST_CASE("a link to an image is followed, and one to nothing is refused, not skipped") {
+  const temporary_folder folder;
+  std::filesystem::create_directory(folder / "inner");
+  softscore::write_png(folder / "inner/a.png", flat(1, 2, 2, 10));
+  std::filesystem::create_symlink("inner/a.png", folder / "a.png");
+  CHECK(softscore::extent_of(read_image_folder(folder.path())) == softscore::shape{1, 1, 2, 2});
+  std::filesystem::create_symlink("none", folder / "b.png");
+  CHECK(find_images(folder.path()).skipped == 0);
+  CHECK_REFUSED(read_image_folder(folder.path()), "b.png cannot be read: No such file or directory");
 }

@@ -28,7 +28,7 @@ std::vector<std::uint32_t> step_of(shuffling_loader& loader, std::size_t step) {
 TEST_CASE("an epoch shows every image at most once and drops the last partial batch") {
   shuffling_loader loader{1003, 100, 5};
   CHECK(loader.steps_per_epoch() == 10);
-  CHECK(shuffling_loader(60000, 128, 0).steps_per_epoch() == 468);  // EQUATIONS T1
+  CHECK(shuffling_loader(60000, 128, 0).steps_per_epoch() == 468);  // Knottenbelt n.d.
   for (const std::size_t epoch : {std::size_t{0}, std::size_t{1}, std::size_t{17}}) {
     std::set<std::uint32_t> seen;
     for (std::size_t i = 0; i < 10; ++i) {

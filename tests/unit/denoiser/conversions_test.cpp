@@ -1,4 +1,4 @@
-// Every way around x_0, eps, v and the score ends where it began.
+// Every way around x_0, eps, v (Salimans and Ho 2022) and the score (Daras et al. 2022, Eq. 16) ends where it began.
 #include <softscore/denoiser/conversions.hpp>
 
 #include "catch.hpp"

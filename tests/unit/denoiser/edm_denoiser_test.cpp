@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstddef>
 #include <span>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -44,19 +45,22 @@ struct toy_network {
     return {};
   }
   template <class Be, class T, class Space>
-  void evaluate(Be& be, per_image<diffusion_time> times, view<const T, Space> x, view<T, Space> out, nothing&) const {
+  void evaluate(Be& be, per_image<c_noise> times, view<const T, Space> x, view<T, Space> out, nothing&) const {
     const double t = times[0].value;
     be.combine(out, term<T, Space>{t / (t + 1.0), x});
   }
 };
 
 static_assert(Network<edm_network<digit_cnn, exploding>, serial_backend, double>);
+// What the wrapped network is shown is no time, and cannot be taken for one.
+static_assert(Network<digit_cnn, serial_backend, double, c_noise> && NetworkTimes<per_image<c_noise>>);
+static_assert(!std::is_convertible_v<c_noise, diffusion_time> && !NetworkTimes<double> && !NetworkTimes<level>);
 static_assert(Trainable<edm_denoiser<digit_cnn, exploding>>);
 static_assert(DifferentiableDenoiser<edm_denoiser<digit_cnn, exploding>, serial_backend, float>);
 
 }  // namespace
 
-TEST_CASE("EDM's preconditioning has V5's numbers", "[denoiser]") {
+TEST_CASE("the preconditioning of Karras et al. 2022 has the reference values", "[denoiser]") {
   const edm_numbers n = edm_preconditioning(1.0, 0.5);
   CHECK_THAT(n.skip, WithinAbs(.2, 1e-15));
   CHECK_THAT(n.out, as_printed(".447213595500"));
@@ -76,7 +80,7 @@ TEST_CASE("EDM's preconditioning has V5's numbers", "[denoiser]") {
   }
 }
 
-TEST_CASE("Euler's method on a preconditioned network has V5's sum", "[denoiser]") {
+TEST_CASE("Euler's method on a preconditioned network has the reference sum", "[denoiser]") {
   // Karras' ten noises from 80 to .002, then 0; a ramp i / 768 times sqrt(6401). DDIM without noise is Euler in sigma.
   serial_backend be;
   const shape ramp{1, 3, 16, 16};

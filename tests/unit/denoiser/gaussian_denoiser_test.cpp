@@ -21,7 +21,7 @@ using namespace softscore;
 using Catch::Matchers::WithinAbs;
 
 namespace {
-// V10's C = diag(1, .5).
+// C = diag(1, .5) of the reference values (own derivation).
 struct half_of_the_second {};
 struct v10_noise {
   level level_at(diffusion_time t) const { return level{t.value}; }
@@ -46,7 +46,7 @@ struct softscore::degradation<half_of_the_second> : softscore::diagonal<softscor
   }
 };
 
-TEST_CASE("the exact denoiser has V10's numbers", "[denoiser]") {
+TEST_CASE("the exact denoiser has the reference values", "[denoiser]") {
   serial_backend be;
   const shape pair{1, 1, 1, 2};
   const gaussian_denoiser exact{corruption{half_of_the_second{}, v10_noise{}}, Eigen::VectorXd::Zero(2),

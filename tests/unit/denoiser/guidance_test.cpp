@@ -1,4 +1,5 @@
-// Denoisers that wrap denoisers: guidance and thresholding.
+// Denoisers that wrap denoisers: guidance by a classifier (Dhariwal and Nichol 2021) and without one (Ho and Salimans
+// 2022), thresholding (Saharia et al. 2022).
 #include "catch.hpp"
 
 #include <algorithm>

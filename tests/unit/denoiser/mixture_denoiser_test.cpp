@@ -165,7 +165,7 @@ TEST_CASE("the score is the gradient of the log density", "[denoiser]") {
 
 TEST_CASE("Tweedie's three forms agree", "[denoiser]") {
   // The score from the density; (C h - x) / sigma^2; and -E[z given x] / sigma with E[z given x] from the regression of
-  // z on x, sigma sum_k share_k K_k^-1 (x - C m_k) (EQUATIONS P1).
+  // z on x, sigma sum_k share_k K_k^-1 (x - C m_k) (Daras et al. 2022, Eq. 16).
   const mixture_denoiser exact{blurring, two_kinds(), image};
   serial_backend be;
   for (const double t : {0.05, 0.3, 1.0}) {

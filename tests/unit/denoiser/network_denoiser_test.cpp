@@ -56,7 +56,8 @@ void check_estimate(const D& denoiser, H h) {
 
 }  // namespace
 
-TEST_CASE("each prediction gives the estimate by P2", "[denoiser]") {
+// x_0 - x_t (Daras et al. 2022), x_0 (Bansal et al. 2022), eps (Ho et al. 2020), v (Salimans and Ho 2022), the score.
+TEST_CASE("each prediction gives its estimate of x_0", "[denoiser]") {
   const auto a = [](double t) { return usual.signal_gain(diffusion_time{t}); };
   const auto sigma = [](double t) { return usual.sigma(diffusion_time{t}); };
   check_estimate(residual_denoiser{scripted_network{}}, [](double x, double t) { return x + phi(x, t); });
@@ -109,7 +110,7 @@ struct learned_score {
 }  // namespace
 
 TEST_CASE("from the score of Gaussian data the estimate and its pullback are the closed form's", "[denoiser]") {
-  // P1 against P4: (x + sigma^2 score) / a = m + S C^T (C S C^T + sigma^2 I)^-1 (x - C m), C = a I.
+  // From the score and from the data: (x + sigma^2 score) / a = m + S C^T (C S C^T + sigma^2 I)^-1 (x - C m), C = a I.
   serial_backend be;
   const shape three = gaussian_image.with_images(3);
   const score_denoiser denoiser{learned_score{}, preserving()};

@@ -1,5 +1,5 @@
-// The law of an image given a measurement: Bayes' rule against quadrature and against conditioning, and samplers that
-// draw from it.
+// The law of an image given a measurement (Chung et al. 2023): Bayes' rule against quadrature and against conditioning,
+// and samplers that draw from it.
 #include <softscore/denoiser/posterior_denoiser.hpp>
 
 #include "catch.hpp"

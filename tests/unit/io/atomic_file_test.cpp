@@ -1,5 +1,9 @@
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
+#include <cerrno>
 #include <filesystem>
 #include <string>
 
@@ -13,6 +17,38 @@
 namespace fs = std::filesystem;
 using softscore::atomic_file;
 using softscore::write_file;
+
+namespace {
+
+// What flock, and fsync of a folder, fail with in this program; 0 while they work.
+int flock_failure = 0, folder_sync_failure = 0;
+
+class failing {
+ public:
+  failing(int& call, int reason) : call_{call} { call_ = reason; }
+  failing(const failing&) = delete;
+  failing& operator=(const failing&) = delete;
+  ~failing() { call_ = 0; }
+
+ private:
+  int& call_;
+};
+
+}  // namespace
+
+// These stand in for the C library's, as on a file system that has none.
+extern "C" int flock(int file, int operation) noexcept {
+  if (flock_failure == 0) return static_cast<int>(::syscall(SYS_flock, file, operation));
+  errno = flock_failure;
+  return -1;
+}
+extern "C" int fsync(int file) {
+  struct stat about{};
+  if (folder_sync_failure == 0 || ::fstat(file, &about) != 0 || !S_ISDIR(about.st_mode))
+    return static_cast<int>(::syscall(SYS_fsync, file));
+  errno = folder_sync_failure;
+  return -1;
+}
 
 TEST_CASE("a written file appears whole, alone, and replaces the older one") {
   const temporary_folder folder;
@@ -104,4 +140,65 @@ TEST_CASE("a disk that ends in the middle of a file leaves the old file and noth
   CHECK_THAT(sentence, Catch::Matchers::ContainsSubstring("a cannot be written: File too large"));
   CHECK(content_of(folder / "a") == "old");
   CHECK(folder.entries() == 1);
+}
+
+TEST_CASE("a file system without flock is written all the same, whole or not at all") {
+  for (const int reason : {ENOSYS, ENOTSUP, EINVAL, ENOLCK}) {
+    const temporary_folder folder;
+    const failing none{flock_failure, reason}, unsynced{folder_sync_failure, reason};
+    write_file(folder / "a", "first");
+    write_file(folder / "a", "second");
+    CHECK(content_of(folder / "a") == "second");
+    CHECK(folder.entries() == 1);
+
+    folder.put(".a.partial", "left by a killed writer");
+    {
+      atomic_file one{folder / "a"};
+      atomic_file other{folder / "a"};
+      one.write("one");
+      other.write("the other");
+      other.commit();
+      CHECK(content_of(folder / "a") == "the other");
+      one.commit();
+      CHECK(content_of(folder / "a") == "one");
+      const atomic_file dropped{folder / "a"};
+    }
+    CHECK(content_of(folder / "a") == "one");
+    CHECK(folder.entries() == 2);
+  }
+}
+
+TEST_CASE("a lock or a sync of the folder that fails for another reason is named with it") {
+  const temporary_folder folder;
+  {
+    const failing broken{flock_failure, EIO};
+    CHECK_REFUSED(write_file(folder / "a", "x"), "a cannot be written: Input/output error");
+  }
+  const failing broken{folder_sync_failure, EIO};
+  CHECK_REFUSED(write_file(folder / "a", "x"), "a cannot be written: Input/output error");
+}
+
+TEST_CASE("names up to the file system's limit are written, and longer ones refused before anything is") {
+  const temporary_folder folder;
+  for (const std::size_t length : {246u, 247u, 254u, 255u}) {
+    const std::string name(length, 'n');
+    write_file(folder / name, "first");
+    write_file(folder / name, "second");
+    CHECK(content_of(folder / name) == "second");
+    atomic_file first{folder / name};
+    CHECK_REFUSED(atomic_file{folder / name}, "another writer is at work on it");
+  }
+  CHECK_REFUSED(atomic_file{folder / std::string(256, 'n')}, "cannot be written: File name too long");
+  CHECK(folder.entries() == 4);
+
+  const failing none{flock_failure, ENOSYS};
+  write_file(folder / std::string(255, 'm'), "text");
+  CHECK(folder.entries() == 5);
+}
+
+TEST_CASE("a neighbor's name fits the limit and differs where names do") {
+  CHECK(softscore::detail::partial_name("a", 255) == ".a.partial");
+  CHECK(softscore::detail::partial_name(std::string(246, 'n'), 255) == "." + std::string(246, 'n') + ".partial");
+  // The published value of FNV-1a for the text "foobar".
+  CHECK(softscore::detail::partial_name("foobar", 10) == ".85944171f73967e8.partial");
 }

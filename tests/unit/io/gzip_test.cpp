@@ -78,3 +78,25 @@ TEST_CASE("what is no readable file is refused with the reason") {
   REQUIRE(::mkfifo((folder / "pipe").c_str(), 0600) == 0);
   CHECK_REFUSED(read_plain_or_gzip(folder / "pipe"), "pipe cannot be read: it is not a regular file");
 }
+
+TEST_CASE("members of any length are one content, empty ones included") {
+  const temporary_folder folder;
+  const std::string text = long_text();
+  std::string packed = pack_gzip("") + pack_gzip("a");
+  for (std::size_t at = 0; at < text.size(); at += 50'000) packed += pack_gzip(text.substr(at, 50'000)) + pack_gzip("");
+  CHECK(text_of(read_plain_or_gzip(folder.put("many", packed))) == "a" + text);
+}
+
+TEST_CASE("the head of a gzip file is read across members, as far as there is one") {
+  const auto head_of = [](const std::string& packed) {
+    std::uint8_t room[5];
+    const std::vector<std::uint8_t> bytes(packed.begin(), packed.end());
+    const auto head = softscore::gunzip_head(bytes, room);
+    return std::string(head.begin(), head.end());
+  };
+  CHECK(head_of(pack_gzip("12") + pack_gzip("") + pack_gzip("3456")) == "12345");
+  CHECK(head_of(pack_gzip("12345") + pack_gzip("6")) == "12345");
+  CHECK(head_of(pack_gzip("") + pack_gzip("12")) == "12");
+  CHECK(head_of(pack_gzip("12") + "no member") == "12");
+  CHECK(head_of(pack_gzip("")).empty());
+}

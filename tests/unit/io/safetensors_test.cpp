@@ -5,6 +5,7 @@
 #include <cstring>
 #include <limits>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "catch.hpp"
@@ -124,6 +125,56 @@ TEST_CASE("a layout of another writer is read: any order, padding, types we do n
   CHECK(read_safetensors(folder.put("empty", file_of("{}", ""))).names().empty());
 }
 
+TEST_CASE("a tensor of a type that is not used leaves the others readable") {
+  const temporary_folder folder;
+  std::string data(8, 'x');
+  const std::vector<float> numbers{1.5f, -2.0f};
+  data.append(reinterpret_cast<const char*>(numbers.data()), 8);
+  // Types that the format has beside ours, and two that it has not.
+  const std::pair<std::string, std::string> types[] = {
+      {"C64", "[1]"},         {"F8_E8M0", "[8]"},     {"F8_E4M3", "[8]"},       {"F8_E5M2", "[2,4]"},
+      {"F8_E4M3FNUZ", "[8]"}, {"F8_E5M2FNUZ", "[8]"}, {"F4", "[2,8]"},          {"F6_E2M3", "[8]"},
+      {"BF16", "[4]"},        {"F16", "[4]"},         {"not there yet", "[3]"}, {"", "[]"}};
+  for (const auto& [type, extent] : types) {
+    const std::string header = "{" + entry("other", type, extent, 0, 8) + "," + entry("a", "F32", "[2]", 8, 16) + "}";
+    const auto file = read_safetensors(folder.put("a", file_of(header, data)));
+    CHECK(file.tensor<float>("a", {2}) == numbers);
+    CHECK(file.names() == std::vector<std::string>{"a", "other"});
+    CHECK(file.type("other") == type);
+    CHECK_REFUSED(file.tensor<float>("other"), "a: the type of the tensor other is " + type + ", but it must be F32");
+  }
+}
+
+TEST_CASE("null metadata, fields that are not known, leading blanks and many dimensions are read") {
+  const temporary_folder folder;
+  const std::vector<float> numbers{1.5f};
+  const std::string data(reinterpret_cast<const char*>(numbers.data()), 4);
+  const auto read = [&](const std::string& header) {
+    const auto file = read_safetensors(folder.put("a", file_of(header, data)));
+    CHECK(file.tensor<float>("a") == numbers);
+    CHECK(file.names().size() == 1);
+    return file;
+  };
+  const std::string plain = entry("a", "F32", "[1]", 0, 4);
+  CHECK(read("{\"__metadata__\":null," + plain + "}").all_metadata().empty());
+  read("{" + plain + ",\"__metadata__\" : null }");
+  read(" \t\r\n {" + plain + "}");
+  const std::string open = plain.substr(0, plain.size() - 1);
+  for (const std::string value : {"1", "-1.5e3", "\"text\"", "null", "true", "[]", "{}", "[3,[1,{\"b\":[{}]}],null]",
+                                  "{\"dtype\":\"F64\",\"shape\":[2],\"c\":{\"dtype\":[]}}"}) {
+    read("{" + open + ",\"strides\":" + value + "}}");
+    read("{" + open + ",\"strides\":" + value + ",\"more\":" + value + "}}");
+    read("{\"a\":{\"strides\":" + value + "," + plain.substr(5) + "}");
+  }
+  std::string ones = "[1";
+  for (int i = 1; i < 40; ++i) ones += ",1";
+  CHECK(read("{" + entry("a", "F32", ones + "]", 0, 4) + "}").extent("a").size() == 40);
+  for (int i = 40; i < 64; ++i) ones += ",1";
+  CHECK(read("{" + entry("a", "F32", ones + "]", 0, 4) + "}").extent("a").size() == 64);
+  CHECK_REFUSED(read_safetensors(folder.put("b", file_of("{" + entry("a", "F32", ones + ",1]", 0, 4) + "}", data))),
+                "b: the entry a is given a long shape, but it must be given at most 64 numbers there");
+}
+
 TEST_CASE("hostile safetensors files are refused by one sentence") {
   const temporary_folder folder;
   const auto refused = [&](const std::string& content) {
@@ -144,7 +195,8 @@ TEST_CASE("hostile safetensors files are refused by one sentence") {
   CHECK_THAT(refused(file_of("{}", "", huge - 7)), ContainsSubstring("header is 18446744073709551608"));
   CHECK_THAT(refused(file_of("{}", "", 3)), ContainsSubstring("header is 3"));
   CHECK_THAT(refused(file_of("", "")), ContainsSubstring("the header is not JSON"));
-  CHECK_THAT(refused(file_of(" {}", "")), ContainsSubstring("the header is not JSON"));
+  CHECK_THAT(refused(file_of("   ", "")), ContainsSubstring("the header is not JSON"));
+  CHECK_THAT(refused(file_of("\xEF\xBB\xBF{}", "")), ContainsSubstring("the header is not JSON"));
   CHECK_THAT(refused(file_of("[]", "")), ContainsSubstring("the header is not JSON"));
   CHECK_THAT(refused(file_of("{", "")), ContainsSubstring("the header is broken at byte"));
   CHECK_THAT(refused(file_of("{}{}", "")), ContainsSubstring("the header is broken at byte"));
@@ -171,7 +223,14 @@ TEST_CASE("hostile safetensors files are refused by one sentence") {
   CHECK_THAT(refused(file_of("{\"w\":[]}", "")), ContainsSubstring("the header holds an array in the wrong place"));
   CHECK_THAT(refused(file_of("{\"w\":{}}", "")), ContainsSubstring("the entry w is given by 0 fields"));
   CHECK_THAT(refused(file_of("{\"w\":{\"dtype\":\"F32\",\"shape\":[]}}", "")), ContainsSubstring("by 2 fields"));
-  CHECK_THAT(refused(file_of("{\"w\":{\"strides\":[]}}", "")), ContainsSubstring("given the field strides"));
+  CHECK_THAT(refused(file_of("{\"w\":{\"strides\":[]}}", "")), ContainsSubstring("the entry w is given by 0 fields"));
+  CHECK_THAT(refused(file_of("{\"w\":{\"a\":[{}],\"shape\":null}}", "")), ContainsSubstring("null in the wrong place"));
+  CHECK_THAT(refused(file_of("{\"w\":{\"a\":\"b\",\"dtype\":1}}", "")),
+             ContainsSubstring("a number in the wrong place"));
+  CHECK_THAT(refused(file_of("{\"w\":{\"a\":{\"dtype\":\"F32\",\"shape\":[],\"data_offsets\":[0,4]}}}", "")),
+             ContainsSubstring("the entry w is given by 0 fields"));
+  CHECK_THAT(refused(file_of("{\"__metadata__\":{\"a\":null}}", "")), ContainsSubstring("null in the wrong place"));
+  CHECK_THAT(refused(file_of("{\"__metadata__\":null,\"__metadata__\":{}}", "")), ContainsSubstring("there twice"));
   CHECK_THAT(refused(file_of("{\"w\":{\"dtype\":\"F32\",\"dtype\":\"F32\"}}", "")), ContainsSubstring("dtype twice"));
   CHECK_THAT(refused(file_of("{\"w\":{\"shape\":[1.5]}}", "")), ContainsSubstring("a fraction in the wrong place"));
   CHECK_THAT(refused(file_of("{\"w\":{\"shape\":[-1]}}", "")), ContainsSubstring("a negative number"));
@@ -186,7 +245,10 @@ TEST_CASE("hostile safetensors files are refused by one sentence") {
   CHECK_THAT(
       refused(file_of("{" + entry("w", "F32", "[1]", 0, 4) + "," + entry("\\u0077", "F32", "[1]", 4, 8) + "}", data)),
       ContainsSubstring("the entry w is there twice"));
-  CHECK_THAT(refused(file_of(one("F33", "[2]", 0, 8), data)), ContainsSubstring("the entry w is of type F33"));
+  CHECK_THAT(refused(file_of(one("F33", "[2]", 0, 9), data)), ContainsSubstring("inside the 8 bytes of data"));
+  CHECK_THAT(refused(file_of(one("F33", "[2]", 0, 4), data)), ContainsSubstring("the data is 8 bytes long"));
+  CHECK_THAT(refused(file_of("{" + entry("v", "F33", "[1]", 0, 6) + "," + entry("w", "F32", "[1]", 4, 8) + "}", data)),
+             ContainsSubstring("the tensor w is at byte 4, but it must be at byte 6"));
   CHECK_THAT(refused(file_of(one("F32", "[3]", 0, 8), data)), ContainsSubstring("as long as F32 [3] asks for"));
   CHECK_THAT(refused(file_of(one("F64", "[2]", 0, 8), data)), ContainsSubstring("as long as F64 [2] asks for"));
   CHECK_THAT(refused(file_of(one("F32", "[2]", 8, 0), data)), ContainsSubstring("the tensor w is at bytes 8 to 0"));
@@ -211,6 +273,8 @@ TEST_CASE("a header of nested brackets, however deep, is refused without a deep 
   CHECK_REFUSED(read_safetensors(folder.put("deep", file_of(header, ""))), "deep: the header holds an array");
   const std::string inside = "{\"w\":{\"shape\":" + std::string(100'000, '[');
   CHECK_REFUSED(read_safetensors(folder.put("deep", file_of(inside, ""))), "deep: the header holds an array");
+  const std::string unknown = "{\"w\":{\"strides\":" + std::string(3'000'000, '[');
+  CHECK_REFUSED(read_safetensors(folder.put("deep", file_of(unknown, ""))), "deep: the header is broken at byte");
 }
 
 TEST_CASE("a safetensors file cut anywhere or lengthened is refused, and no changed byte of its header crashes") {

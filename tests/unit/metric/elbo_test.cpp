@@ -1,5 +1,5 @@
-// The bound on the likelihood, exactly: it is quadratic in z and in x_0, so the mean over z = +-1, and over x_0 = +-
-// the data's deviation, is its expectation.
+// The bound on the likelihood (Ho et al. 2020; Kim and Lee 2024), exactly: it is quadratic in z and in x_0, so the mean
+// over z = +-1, and over x_0 = +- the data's deviation, is its expectation.
 #include <softscore/metric/elbo.hpp>
 
 #include "catch.hpp"
@@ -77,14 +77,14 @@ mean_terms expected(const C& corruption, const D& denoiser, const time_grid& gri
 }  // namespace
 
 TEST_CASE("the bound is tight for N(0, 1) data and variance beta", "[metric]") {
-  // E4: at x_0 = .7 -ELBO is the negative log density itself.
+  // Own derivation: at x_0 = .7 -ELBO is the negative log density itself.
   const exact_white exact{chain, 1.0};
   const mean_terms tight = expected(chain, exact, uniform_grid(1000), {0.7});
   const double wanted = 0.5 * std::log(2 * std::numbers::pi) + 0.245;
   CHECK_THAT(tight.total(), as_printed("1.16393853320"));
   CHECK_THAT(tight.total(), WithinAbs(wanted, 1e-12));
-  // E1's first term, (abar (x_0^2 - 1) - ln(1 - abar)) / 2. 004 drops it, and its bound is then none: below the
-  // density.
+  // The first term, (abar (x_0^2 - 1) - ln(1 - abar)) / 2. Kim and Lee 2024 drop it; what is left is below the density
+  // and so bounds nothing.
   const double abar = std::pow(chain.signal_gain(diffusion_time{1.0}), 2);
   CHECK_THAT(tight.prior, as_printed("9.88819013416e-6"));
   // Its terms of size 1 cancel, which leaves a rounding of 1.
@@ -134,8 +134,8 @@ TEST_CASE("the negative ELBO of normal data is at least the entropy, and the gap
   }
 }
 
-TEST_CASE("a step's divergence is L7's weight on the error of eps and a constant", "[metric]") {
-  // Two steps, of which one is a transition: E2's beta tilde, L7's weight beta / (2 alpha (1 - abar)).
+TEST_CASE("a step's divergence is the weight of Ho et al. 2020 on the error of eps and a constant", "[metric]") {
+  // Two steps, of which one is a transition: beta tilde of the posterior, the weight beta / (2 alpha (1 - abar)).
   const double t = 0.5, s = 0.499;
   const exact_white wrong{chain, 0.3};
   const double a = chain.signal_gain(diffusion_time{t}), sigma = chain.sigma(diffusion_time{t});
@@ -147,7 +147,7 @@ TEST_CASE("a step's divergence is L7's weight on the error of eps and a constant
   const double wanted =
       elbo_weight{1000.0}(chain, diffusion_time{t}) * error + 0.5 * (tilde / beta - 1 + std::log(beta / tilde));
   CHECK_THAT(expected(chain, wrong, time_grid{{t, s, 0.0}}, {x}).transitions, WithinRel(wanted, 1e-10));
-  // The posterior's numbers, V2 (which counts the indices from 0).
+  // The posterior's reference values, which count the indices from 0.
   const double after = std::pow(chain.sigma(diffusion_time{0.501}), 2),
                before = std::pow(chain.sigma(diffusion_time{0.5}), 2);
   const double ratio = std::pow(chain.signal_gain(diffusion_time{0.501}) / chain.signal_gain(diffusion_time{0.5}), 2);
@@ -161,7 +161,7 @@ TEST_CASE("bits per dimension are nats over d ln 2", "[metric]") {
 TEST_CASE("bits per dimension of a set of images are those of the tight case, in any batches and in any scale",
           "[metric]") {
   const exact_white exact{chain, 1.0};
-  // E4's two numbers, each image under z = +1 and z = -1.
+  // The two reference values, each image under z = +1 and z = -1.
   const auto bits = [&](std::vector<double> x, const elbo_bits_options& options) {
     given_noise_backend be;
     be.noise = {1.0, -1.0, 1.0, -1.0};
@@ -189,4 +189,23 @@ TEST_CASE("the bound refuses grids and priors that make none", "[metric]") {
                 "last time of the grid is 0.1, but it must be 0");
   CHECK_REFUSED(expected(chain, exact, uniform_grid(10), {0.7}, elbo_options{.prior_variance = 0.0}),
                 "prior_variance is 0, but it must be above 0");
+}
+
+TEST_CASE("an image without a finite bound is named", "[metric]") {
+  const exact_white exact{chain, 1.0};
+  const auto grid = uniform_grid(10);
+  given_noise_backend be;
+  std::vector<double> x{0.7, 0.7, std::nan(""), 0.7};
+  const view<const double, host_space> images{x.data(), {4}};
+  CHECK_REFUSED(elbo(be, chain, exact, grid, images, {.first = 8}),
+                "the sum of squares of image 10 is nan, but it must be finite");
+  CHECK_REFUSED(elbo_in_bits(be, chain, exact, grid, images, {.batch = 2}), "the sum of squares of image 2 is nan");
+  x[2] = 0.7;
+  be.noise = {0.0, HUGE_VAL, 0.0, 0.0};
+  CHECK_REFUSED(elbo(be, chain, exact, grid, images), "the negative evidence lower bound of image 1 is ");
+  CHECK_REFUSED(elbo(be, chain, exact, grid, images, {.prior_variance = HUGE_VAL}), "prior_variance is inf");
+  CHECK_REFUSED(elbo_in_bits(be, chain, exact, grid, images, {.pixels = {1.0f, HUGE_VALF}}),
+                "offset of the pixels' scale is inf, but it must be finite");
+  CHECK_REFUSED(bits_per_dimension(1.0, 0), "elements is 0, but it must be at least 1");
+  CHECK_REFUSED(bits_per_dimension(std::nan(""), 3), "nats is nan, but it must be finite");
 }

@@ -35,7 +35,8 @@ row_matrix<double> samples(Eigen::Index n, Eigen::Index d, std::uint64_t seed) {
 
 }  // namespace
 
-TEST_CASE("the Frechet distance of two plane normal laws has the value of EQUATIONS V13") {
+// Heusel et al. 2017; the value is our own derivation.
+TEST_CASE("the Frechet distance of two plane normal laws has the reference value") {
   gaussian_moments a{Eigen::VectorXd::Zero(2), Eigen::MatrixXd::Zero(2, 2)};
   a.covariance.diagonal() << 1, 4;
   gaussian_moments b{Eigen::VectorXd::Ones(2), Eigen::MatrixXd(2, 2)};
@@ -155,4 +156,28 @@ TEST_CASE("sets that have no Frechet distance are refused") {
   CHECK_REFUSED(softscore::moments_of(samples(1, 3, 0)), "the number of samples is 1");
   CHECK_REFUSED(frechet_distance(softscore::moments_of(samples(5, 3, 0)), softscore::moments_of(samples(5, 2, 0))),
                 "the dimension of the second law is 2");
+}
+
+TEST_CASE("samples and laws that are not finite have no Frechet distance") {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  for (const Eigen::Index features : {3, 50}) {  // by both routes
+    const auto good = samples(20, features, 1);
+    auto bad = good;
+    bad(7, 2) = nan;
+    CHECK_REFUSED(frechet_distance(good, bad), "element 2 of sample 7 of the second set is nan, but it must be finite");
+    CHECK_REFUSED(frechet_distance(bad, good), "element 2 of sample 7 of the first set is nan");
+    const row_matrix<float> narrow = 1e20 * good.array().cast<float>();
+    CHECK_REFUSED(frechet_distance<float>(narrow, good.cast<float>()), "but it must be finite");
+  }
+  // Off the diagonal of a covariance, where no trace sees it and no pivot may.
+  auto law = softscore::moments_of(samples(20, 3, 1));
+  const auto other = law;
+  law.covariance(0, 2) = nan;
+  CHECK_REFUSED(frechet_distance(other, law), "element 2 of row 0 of the covariance of the second law is nan");
+  auto images = softscore::make_tensor({5, 1, 2, 2});
+  for (std::size_t i = 0; i < 20; ++i) images.data()[i] = static_cast<float>(i * i % 7);
+  const auto view = softscore::as_view(images);
+  const auto components = softscore::fit_principal_components(view, 2);
+  images.data()[9] = std::numeric_limits<float>::infinity();
+  CHECK_REFUSED(softscore::frechet_in_components(components, view, view), "of sample 2 of the first set is ");
 }

@@ -1,4 +1,5 @@
-// The likelihood by the probability flow, against the exact densities of normal data and of mixtures.
+// The likelihood by the probability flow (Chen et al. 2018; Daras et al. 2022, Eq. 19), against the exact densities of
+// normal data and of mixtures.
 #include <softscore/metric/log_likelihood.hpp>
 
 #include "catch.hpp"
@@ -154,4 +155,21 @@ TEST_CASE("the likelihood refuses times without noise", "[metric]") {
   CHECK_REFUSED(log_likelihood(be, preserving, exact, uniform_grid(4, 1.0, 0.1), x.view(), white_density{},
                                {.trace = trace_by::probes, .probes = 0}),
                 "probes is 0, but it must be at least 1");
+}
+
+TEST_CASE("an image without a finite likelihood is named", "[metric]") {
+  serial_backend be;
+  const gaussian_denoiser exact{preserving, Eigen::VectorXd::Zero(4), Eigen::MatrixXd::Identity(4, 4), four};
+  const auto grid = uniform_grid(2, 1.0, 0.1);
+  auto x = random_batch<double>(be, four.with_images(3), 1);
+  CHECK_REFUSED(log_likelihood(be, preserving, exact, grid, x.view(), white_density{0.0}),
+                "variance is 0, but it must be above 0 and finite");
+  const auto nowhere = [](auto&, const auto& at, double* host) {
+    for (std::size_t i = 0; i < at.extent().images; ++i) host[i] = i == 1 ? -HUGE_VAL : 0.0;
+  };
+  CHECK_REFUSED(log_likelihood(be, preserving, exact, grid, x.view(), nowhere, {.first = 100}),
+                "the log density of image 101 is -inf, but it must be finite");
+  x.view()[2 * 4 + 1] = std::nan("");
+  CHECK_REFUSED(log_likelihood(be, preserving, exact, grid, x.view(), white_density{}, {.first = 100}),
+                "the sum of squares of image 102 is nan, but it must be finite");
 }

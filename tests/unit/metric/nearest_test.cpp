@@ -1,6 +1,7 @@
 #include <softscore/metric/nearest.hpp>
 
 #include <cstddef>
+#include <limits>
 
 #include <softscore/core/xtensor.hpp>
 
@@ -10,6 +11,7 @@
 using softscore::as_view;
 using softscore::nearest_images;
 
+// As Daras et al. 2022, Appendix F.4, look for copies of training images.
 TEST_CASE("the nearest image is the one at the least Euclidean distance, the first of equals") {
   auto set = softscore::make_tensor({4, 1, 1, 2}), queries = softscore::make_tensor({3, 1, 1, 2});
   const float points[] = {0, 0, 3, 4, 3, 4, -1, 0}, asked[] = {3, 3, 0, 0, -6, 0};
@@ -23,6 +25,20 @@ TEST_CASE("the nearest image is the one at the least Euclidean distance, the fir
   CHECK(found[1].distance == 0.0);
   CHECK(found[2].index == 3);
   CHECK(found[2].distance == 5.0);
+}
+
+TEST_CASE("an image that is not finite is nobody's nearest") {
+  auto set = softscore::make_tensor({3, 1, 1, 2}), queries = softscore::make_tensor({2, 1, 1, 2});
+  set.fill(1.0f);
+  queries.fill(0.0f);
+  set.data()[3] = std::numeric_limits<float>::quiet_NaN();
+  CHECK_REFUSED(nearest_images(as_view(queries), as_view(set)),
+                "element 1 of image 1 of the images to search is nan, but it must be finite");
+  set.data()[3] = 1.0f;
+  queries.data()[2] = std::numeric_limits<float>::infinity();
+  CHECK_REFUSED(nearest_images(as_view(queries), as_view(set)), "element 0 of image 1 of the queries is inf");
+  queries.data()[2] = 1e30f;
+  CHECK_REFUSED(nearest_images(as_view(queries), as_view(set)), "the squared distance of query 1 from image 0 is inf");
 }
 
 TEST_CASE("images of another shape have no nearest one") {

@@ -1,10 +1,14 @@
-// Entropic transport: EQUATIONS M5's numbers, the closed form between normal laws, an exact assignment, the bounds that
-// regularisation obeys, and small regularisations that would overflow a plain kernel. Sliced Wasserstein beside it.
+// Entropic transport, on the costs of cost_matrix.hpp (Cuturi 2013; Daras et al. 2022, Appendix C; debiased, Feydy et
+// al. 2019; stabilised, Schmitzer 2019): reference values, the closed form between normal laws, an exact assignment,
+// the bounds that regularisation obeys, and small regularisations that would overflow a plain kernel. Sliced
+// Wasserstein beside it (Rabin et al. 2011; Bonneel et al. 2015).
 #include "catch.hpp"
 
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <limits>
+#include <string>
 #include <vector>
 
 #include <softscore/backend/tbb/backend.hpp>
@@ -35,7 +39,7 @@ const sinkhorn_options exactly_half{.regularisation = 0.5, .relative = false, .t
 
 }  // namespace
 
-TEST_CASE("three points have M5's transport", "[metric]") {
+TEST_CASE("three points have the reference transport", "[metric]") {
   const auto x = column_of({0, 1, 2.5}), y = column_of({.2, 1.4, 3});
   CHECK_THAT(wasserstein_of_numbers({0, 1, 2.5}, {.2, 1.4, 3}), WithinAbs(0.15, 1e-15));
   const auto between = sinkhorn<double>(squared_distances<double>(x, y), exactly_half);
@@ -186,11 +190,71 @@ TEST_CASE("what is no transport problem is refused", "[metric]") {
   CHECK_REFUSED(sinkhorn<double>(cost, {.rounds = 0}), "rounds is 0");
   const Eigen::VectorXd three = Eigen::VectorXd::Constant(3, 1.0 / 3), four = Eigen::VectorXd::Constant(4, 0.25);
   CHECK_REFUSED(sinkhorn<double>(cost, four, four), "the number of row weights is 4");
-  CHECK_REFUSED(sinkhorn<double>(cost, three, 2 * four), "the sum of the weights is 1, but it must be 1");
+  CHECK_REFUSED(sinkhorn<double>(cost, three, 2 * four), "the sum of the column weights is 2, but it must be 1");
+  CHECK_REFUSED(sinkhorn<double>(cost, three, three), "the number of column weights is 3");
+  Eigen::VectorXd off = three;
+  off[1] += 2e-9;
+  CHECK_REFUSED(sinkhorn<double>(cost, off, four), "the sum of the row weights is 1.00000000");
+  off[1] = std::nan("");
+  CHECK_REFUSED(sinkhorn<double>(cost, off, four), "a row weight is nan, but it must be above 0");
+  CHECK_REFUSED(sinkhorn<double>(row_matrix<double>(0, 4)), "the number of rows of the cost is 0");
   row_matrix<double> broken = cost;
   broken(0, 0) = std::nan("");
   CHECK_REFUSED(sinkhorn<double>(broken), "the cost is not finite");
   CHECK_REFUSED(sinkhorn<double>(row_matrix<double>::Zero(2, 2)), "the mean cost is 0, but it must be above 0");
+}
+
+TEST_CASE("a distance whose plan has not the clouds' weights is refused", "[metric]") {
+  const auto x = cloud<double>(50, 8, 1), y = cloud<double>(60, 8, 2);
+  const sinkhorn_options options{.regularisation = 1e-6, .rounds = 500};
+  const auto found = sinkhorn<double>(squared_distances<double>(x, y), options);
+  CHECK(!found.converged);
+  CHECK(found.marginal_error > 1e-2);
+  const std::string sentence = " after round 500 is " + detail::shown(found.marginal_error) +
+                               ", but it must be at most the tolerance, 1e-05: use a larger regularisation, more "
+                               "rounds or a larger tolerance";
+  CHECK_REFUSED(sinkhorn_distance<double>(x, y, options),
+                "the marginal error of the transport between the clouds" + sentence);
+  CHECK_REFUSED(sinkhorn_divergence<double>(x, y, options),
+                "the marginal error of the transport between the clouds" + sentence);
+  tbb_backend be{2};
+  CHECK_REFUSED(sinkhorn_distance<double>(be, x, y, options), "the marginal error of the transport between the clouds");
+  // Each of the three transports counts; that from one point is right at once.
+  row_matrix<double> one(1, 8);
+  one.setConstant(3.0);
+  const sinkhorn_options few{.regularisation = 0.05, .rounds = 1};
+  CHECK(sinkhorn<double>(squared_distances<double>(one, y), few).converged);
+  CHECK_REFUSED(sinkhorn_divergence<double>(one, y, few),
+                "the marginal error of the transport between the second cloud and itself after round 1 is ");
+  CHECK_REFUSED(sinkhorn_divergence<double>(y, one, few), "between the first cloud and itself after round 1 is ");
+  // A tolerance below the rounding of the type means that rounding.
+  CHECK(sinkhorn_distance<double>(x, y, {.regularisation = 0.5, .tolerance = 1e-300, .rounds = 500}) > 0.0);
+}
+
+TEST_CASE("clouds that are not finite, or distances that overflow, are refused by name", "[metric]") {
+  const auto x = cloud<float>(5, 3, 1);
+  auto broken = x;
+  broken(3, 2) = std::numeric_limits<float>::quiet_NaN();
+  CHECK_REFUSED(squared_distances<float>(broken, x), "element 2 of point 3 of the first cloud is nan, but it must be");
+  CHECK_REFUSED(sinkhorn_distance<float>(x, broken), "element 2 of point 3 of the second cloud is nan");
+  CHECK_REFUSED(sinkhorn_divergence<float>(broken, x), "element 2 of point 3 of the first cloud is nan");
+  CHECK_REFUSED(sliced_wasserstein<float>(x, broken), "element 2 of point 3 of the second cloud is nan");
+  broken(3, 2) = std::numeric_limits<float>::infinity();
+  CHECK_REFUSED(squared_distances<float>(x, broken), "element 2 of point 3 of the second cloud is inf");
+  tbb_backend be{2};
+  CHECK_REFUSED(squared_distances<float>(be, broken, x), "element 2 of point 3 of the first cloud is inf");
+  CHECK_REFUSED(wasserstein_of_numbers({0, 1}, {0, std::nan("")}), "a number of the second set is nan");
+  // Finite points a distance apart whose square float cannot hold.
+  const row_matrix<float> far = x.array() + 1e20f;
+  CHECK_REFUSED(squared_distances<float>(x, far), "the largest squared distance between the clouds is too large");
+  CHECK_REFUSED(wasserstein_of_numbers({0.0}, {1e200}),
+                "the squared Wasserstein distance is inf, but it must be finite");
+  CHECK_REFUSED(squared_distances<float>(row_matrix<float>(0, 3), x), "the number of points of the first cloud is 0");
+  CHECK_REFUSED(sliced_wasserstein<float>(x, row_matrix<float>(0, 3)), "the number of points of the second cloud is 0");
+  // A plan that float has no room for: exp(-C / reg) of the whole matrix at once.
+  const row_matrix<float> cost = squared_distances<float>(x, cloud<float>(5, 3, 2));
+  CHECK_REFUSED(sinkhorn<float>(cost, {.regularisation = 1e-300, .relative = false}),
+                "the marginal error after round 1 of Sinkhorn's algorithm is ");
 }
 
 TEST_CASE("sliced Wasserstein of a shift and of sets of different sizes", "[metric]") {
@@ -210,5 +274,6 @@ TEST_CASE("sliced Wasserstein of a shift and of sets of different sizes", "[metr
   CHECK_THAT(std::pow(sliced_wasserstein<double>(column_of(p), column_of(q), 3), 2),
              WithinRel(wasserstein_of_numbers(p, q), 1e-12));
   CHECK_REFUSED(sliced_wasserstein<double>(x, y, 0), "directions is 0, but it must be at least 1");
-  CHECK_REFUSED(wasserstein_of_numbers({}, {1.0}), "the number of points is 0");
+  CHECK_REFUSED(wasserstein_of_numbers({}, {1.0}), "the number of points of the first set is 0");
+  CHECK_REFUSED(wasserstein_of_numbers({1.0}, {}), "the number of points of the second set is 0");
 }

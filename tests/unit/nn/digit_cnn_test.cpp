@@ -82,6 +82,7 @@ struct trial {
 
 }  // namespace
 
+// The network of Knottenbelt n.d., Section 1a; with two outputs a channel that of Nichol and Dhariwal 2021.
 TEST_CASE("the digit CNN has the published numbers of parameters and PyTorch's names", "[nn]") {
   CHECK(digit_cnn{}.parameter_count() == 291217);
   CHECK(digit_cnn{{16, 32, 64, 32, 16}}.parameter_count() == 542161);

@@ -1,4 +1,4 @@
-// Progressive distillation (R16): the student's target is where two steps of the teacher lead.
+// Progressive distillation (Salimans and Ho 2022): the student's target is where two steps of the teacher lead.
 #include "catch.hpp"
 
 #include <algorithm>
@@ -26,7 +26,7 @@ using Catch::Matchers::WithinAbs;
 
 namespace {
 
-// V7's three times: a is 0.6, 0.8, 0.96 and sigma 0.8, 0.6, 0.28 at 1, 1/2 and 0.
+// The three times of the reference values: a is 0.6, 0.8, 0.96 and sigma 0.8, 0.6, 0.28 at 1, 1/2 and 0.
 struct three_times {
   level level_at(diffusion_time t) const { return level{-std::log(t.value > 0.7 ? 0.6 : t.value > 0.2 ? 0.8 : 0.96)}; }
   double sigma_at(diffusion_time t) const { return t.value > 0.7 ? 0.8 : t.value > 0.2 ? 0.6 : 0.28; }
@@ -75,7 +75,7 @@ const shape one{1, 1, 1, 1};
 
 }  // namespace
 
-TEST_CASE("the student's target has V7's numbers", "[objective]") {
+TEST_CASE("the student's target has the reference values", "[objective]") {
   const corruption corruption{scaling{}, three_times{}};
   const distilled_score objective{two_answers{}, 1};
   const clean_denoiser clean{scripted_network{one}};

@@ -1,5 +1,6 @@
 // Every objective's gradient against its slope, in double, for every prediction and for operators of every kind; its
-// value against the formula; and V9's numbers.
+// value against the formula (Ho et al. 2020; Bansal et al. 2022; Daras et al. 2022; Salimans and Ho 2022; Knottenbelt
+// n.d.); and reference values of our own derivation.
 #include "catch.hpp"
 
 #include <algorithm>
@@ -45,7 +46,7 @@ namespace {
 // Shifts the image by the level's share of a pixel to the left: not symmetric.
 struct drift {};
 
-// V9's C_t, at every level above 0.
+// C_t of the reference values, at every level above 0.
 struct v9_matrix {};
 struct v9_schedule {
   level level_at(diffusion_time t) const { return level{t.value}; }
@@ -188,7 +189,7 @@ TEST_CASE("the gradient of the cold objective is its slope", "[objective]") {
   for_every_normal_corruption(check);
 }
 
-TEST_CASE("losses are the formulas of L2 to L6, per image, as means over elements", "[objective]") {
+TEST_CASE("losses are the published formulas, per image, as means over elements", "[objective]") {
   serial_backend be;
   const corruption blurring{gaussian_blur{.half_width = 4}, two_stage{.level_max = 2.0}};
   const corruption preserving{scaling{}, variance_preserving{}};
@@ -213,7 +214,7 @@ TEST_CASE("losses are the formulas of L2 to L6, per image, as means over element
     return sum / static_cast<double>(n);
   };
   const residual_denoiser residual{scripted_network{extent}};
-  // L2: w |C (phi - (x_0 - x_t))|^2.
+  // Daras et al. 2022, Eq. 12: w |C (phi - (x_0 - x_t))|^2.
   const auto soft = [&](bool weighted, double ahead = 0.0) {
     return [&, weighted, ahead](const auto& corruption, const std::vector<double>& x, std::size_t i) {
       auto difference = be.make<double>(extent), corrupted = be.make<double>(extent);
@@ -231,16 +232,16 @@ TEST_CASE("losses are the formulas of L2 to L6, per image, as means over element
   // Looking ahead, C is that of the earlier time, the weight still that of t; before time 0 it is that of 0.
   check(soft_score{.ahead = 0.2}, blurring, residual, soft(true, 0.2));
   check(soft_score{.ahead = 1.0}, blurring, residual, soft(true, 1.0));
-  // L3: |phi - (x_0 - x_t)|^2.
+  // Daras et al. 2022, Section 3.1: |phi - (x_0 - x_t)|^2.
   check(naive_score{}, blurring, residual, [&](const auto&, const std::vector<double>& x, std::size_t i) {
     return mean_of(i, [&](std::size_t k) { return std::pow(phi[k] - (clean[k] - x[k]), 2); });
   });
-  // L4: |phi - z|^2.
+  // Ho et al. 2020, Algorithm 1: |phi - z|^2.
   check(epsilon_score{}, preserving, epsilon_denoiser{scripted_network{extent}, preserving},
         [&](const auto&, const std::vector<double>&, std::size_t i) {
           return mean_of(i, [&](std::size_t k) { return std::pow(phi[k] - xi[k], 2); });
         });
-  // L6: |phi - x_0|, squared or not, for a network that predicts x_0.
+  // Bansal et al. 2022: |phi - x_0|, squared or not, for a network that predicts x_0.
   const clean_denoiser direct{scripted_network{extent}};
   check(cold_loss{}, blurring, direct, [&](const auto&, const std::vector<double>&, std::size_t i) {
     return mean_of(i, [&](std::size_t k) { return std::pow(phi[k] - clean[k], 2); });
@@ -251,8 +252,8 @@ TEST_CASE("losses are the formulas of L2 to L6, per image, as means over element
 }
 
 TEST_CASE("at fixed x_t the velocity objective weighted by a^2 is the epsilon objective", "[objective]") {
-  // L5: a^2 |v_hat - v|^2 = |eps_hat - z|^2, for the v_hat and eps_hat that belong to one h; and the links lead back to
-  // it.
+  // Salimans and Ho 2022: a^2 |v_hat - v|^2 = |eps_hat - z|^2, for the v_hat and eps_hat that belong to one h; and the
+  // links lead back to it.
   const corruption preserving{scaling{}, variance_preserving{}};
   for (const double time : {0.2, 0.6, 1.0}) {
     const diffusion_time t{time};
@@ -266,7 +267,7 @@ TEST_CASE("at fixed x_t the velocity objective weighted by a^2 is the epsilon ob
   }
 }
 
-TEST_CASE("soft score matching has V9's loss and gradient", "[objective]") {
+TEST_CASE("soft score matching has the reference loss and gradient", "[objective]") {
   serial_backend be;
   const shape pair{1, 1, 1, 2};
   const auto holding = [&](double first, double second) {
@@ -285,7 +286,7 @@ TEST_CASE("soft score matching has V9's loss and gradient", "[objective]") {
   const corrupted_batch<serial_backend, double> batch{diffusion_time{1.0}, clean.view(), xi.view(), x.view()};
   soft_score{}.evaluate(be, v9, denoiser, denoiser_memory, batch, view<const double, host_space>(phi.view()),
                         gradient.view(), &loss, memory);
-  // V9 sums over the two elements, we take the mean.
+  // The reference values are sums over the two elements, ours are means.
   CHECK_THAT(2 * loss, as_printed("7.22222222222"));
   CHECK_THAT(2 * gradient.view()[0], as_printed("4.04444444444"));
   CHECK_THAT(2 * gradient.view()[1], as_printed("-7.51111111111"));

@@ -1,5 +1,7 @@
 // Weighted score matching: every weight under every prediction is one loss in different units; its gradient is its
-// slope; the weights of EQUATIONS L7 and L8; the velocity's loss is that of eps (L5); learned variances (C4).
+// slope; the weights of the papers (Ho et al. 2020; Salimans and Ho 2022; Daras et al. 2022; Karras et al. 2022; Choi
+// et al. 2022; Hang et al. 2023); score matching (Vincent 2011); the velocity's loss is that of eps; learned variances
+// (Nichol and Dhariwal 2021).
 #include "catch.hpp"
 
 #include <algorithm>
@@ -190,7 +192,8 @@ TEST_CASE("plain weights are the objectives that have names of their own", "[obj
   const corruption blurring{gaussian_blur{.half_width = 4}, two_stage{.level_max = 2.0}};
   const residual_denoiser residual{scripted_network{extent}};
   same(weighted_score<unit_weight<prediction::clean>>{}, naive_score{}, blurring, residual, once);
-  // L1 under any C_t: s - (C x_0 - x_t) / sigma^2 is C (h - x_0) / sigma^2, so soft score matching over sigma^4.
+  // Daras et al. 2022, Eq. 6, under any C_t: s - (C x_0 - x_t) / sigma^2 is C (h - x_0) / sigma^2, so soft score
+  // matching over sigma^4.
   same(weighted_score<>{}, soft_score{}, blurring, residual, once);
   same(score_matching{}, soft_score{.weight = loss_weight::one}, blurring, residual,
        [](double sigma) { return std::pow(sigma, -4); });
@@ -200,7 +203,7 @@ TEST_CASE("plain weights are the objectives that have names of their own", "[obj
 }
 
 TEST_CASE("the velocity's loss weighted by a^2 is the loss of eps", "[objective]") {
-  // L5: at fixed x_t, a^2 |v_hat - v|^2 = |eps_hat - z|^2.
+  // Salimans and Ho 2022: at fixed x_t, a^2 |v_hat - v|^2 = |eps_hat - z|^2.
   const velocity_denoiser velocity{scripted_network{extent}, preserving};
   const auto v_hat = normal_numbers(extent.size(), 16);
   const auto of_epsilon = evaluated(weighted_score<>{}, preserving, velocity, v_hat).losses;
@@ -211,7 +214,7 @@ TEST_CASE("the velocity's loss weighted by a^2 is the loss of eps", "[objective]
   }
 }
 
-TEST_CASE("weights have the values of L7, L8 and V5", "[objective]") {
+TEST_CASE("weights have the reference values", "[objective]") {
   const corruption chain{scaling{}, linear_beta{}};
   const elbo_weight bound;
   const auto at = [&](int i) { return bound(chain, diffusion_time{i / 1000.0}); };
@@ -220,14 +223,14 @@ TEST_CASE("weights have the values of L7, L8 and V5", "[objective]") {
   CHECK_THAT(at(2), WithinRel(0.272692084278, 8e-12));
   CHECK_THAT(at(500), as_printed("0.00550343192562"));
   CHECK_THAT(at(1000), as_printed("0.0102044934686"));
-  // 002 prints 1 / beta for 1 / (2 beta), and then beta / (1 - abar): 2 alpha times the weight. Found by another order
-  // of roundings, so that at 2 the same 1e-12 of beta_2 and more is left.
+  // Galerne 2024 prints 1 / beta for 1 / (2 beta), and then beta / (1 - abar): 2 alpha times the weight. Found by
+  // another order of roundings, so that at 2 the same 1e-12 of beta_2 and more is left.
   for (const int i : {2, 500, 1000}) {
     const double abar = std::pow(chain.signal_gain(diffusion_time{i / 1000.0}), 2);
     const double alpha = abar / std::pow(chain.signal_gain(diffusion_time{(i - 1) / 1000.0}), 2);
-    const double printed_by_002 = (1 - alpha) / (1 - abar);
-    CHECK_THAT(at(i), WithinRel(printed_by_002 / (2 * alpha), 8e-12));
-    CHECK(printed_by_002 > 1.9 * at(i));
+    const double printed_on_slide = (1 - alpha) / (1 - abar);
+    CHECK_THAT(at(i), WithinRel(printed_on_slide / (2 * alpha), 8e-12));
+    CHECK(printed_on_slide > 1.9 * at(i));
   }
 
   const diffusion_time t{0.4};
@@ -240,11 +243,11 @@ TEST_CASE("weights have the values of L7, L8 and V5", "[objective]") {
   CHECK(min_snr_weight{}(preserving, diffusion_time{0.01}) == 5.0);
   CHECK_THAT(inverse_variance_weight{}(preserving, t), WithinRel(1 / (sigma * sigma), 1e-14));
   CHECK_THAT((p2_weight{.shift = 1.0, .power = 0.5}(preserving, t)), WithinRel(1 / std::sqrt(1 + snr), 1e-14));
-  // V5: 5 at sigma 1 for data of deviation .5.
+  // Karras et al. 2022, Table 1: 5 at sigma 1 for data of deviation .5.
   const corruption unit{identity{}, karras_sigma{.sigma_min = 0.0, .sigma_max = 1.0, .rho = 1.0}};
   CHECK_THAT(edm_weight{}(unit, diffusion_time{1.0}), WithinAbs(5.0, 1e-14));
 
-  // L8: SNR on x_0 is 1 on eps; max(SNR, 1) on x_0 is max(1, 1 / SNR) on eps and max(a^2, sigma^2) on v.
+  // Own derivation: SNR on x_0 is 1 on eps; max(SNR, 1) on x_0 is max(1, 1 / SNR) on eps and max(a^2, sigma^2) on v.
   CHECK_THAT(weight_on(prediction::epsilon, prediction::clean, snr, a, sigma), WithinRel(1.0, 1e-14));
   CHECK_THAT(weight_on(prediction::epsilon, prediction::clean, std::max(snr, 1.0), a, sigma),
              WithinRel(std::max(1.0, 1.0 / snr), 1e-14));
@@ -271,7 +274,7 @@ TEST_CASE("a velocity can be trained where nothing is left of the signal", "[obj
 
 namespace {
 
-// KL(N(a, A) || N(b, B)) of numbers (E3).
+// KL(N(a, A) || N(b, B)) of numbers.
 double divergence(double a, double A, double b, double B) {
   return 0.5 * (A / B - 1 + (a - b) * (a - b) / B + std::log(B / A));
 }
@@ -291,7 +294,8 @@ TEST_CASE("the learned variance's loss is the bound's, and stops at the mean", "
   serial_backend be;
   const auto clean = random_batch<double>(be, extent, 11), xi = random_batch<double>(be, extent, 12);
   const std::size_t d = extent.per_image();
-  // The loss of one image from E2, E3 and C4, with the mean of the model at the given estimates of eps.
+  // The loss of one image (Nichol and Dhariwal 2021, Eq. 15 and 16) from the posterior and the divergence of normal
+  // laws, with the mean of the model at the given estimates of eps.
   const auto by_hand = [&](std::size_t i, const std::vector<double>& eps_hat, const std::vector<double>& u) {
     const double t = at[i].value, s = t < 0.06 ? 0.0 : t - 0.05;
     const auto abar = [&](double time) { return std::pow(chain.signal_gain(diffusion_time{time}), 2); };

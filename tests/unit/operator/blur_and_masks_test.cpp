@@ -1,4 +1,5 @@
-// The families' own numbers: EQUATIONS F6 to F8, V11, V12.
+// The numbers of the families: the blur and the mask of Daras et al. 2022, the eraser of Knottenbelt n.d., and `fade`
+// (docs/decisions/0005).
 #include "catch.hpp"
 
 #include <algorithm>
@@ -36,7 +37,8 @@ std::vector<double> of_ones(const Op& op, Be& be, level w, shape extent) {
   return applied(op, be, w, x.view());
 }
 
-// F6 word by word: a two-dimensional kernel, its sum over the whole square, zeros outside the image.
+// Daras et al. 2022, Appendix D, word by word: a two-dimensional kernel, its sum over the whole square, zeros outside
+// the image.
 template <class T>
 std::vector<double> blurred_by_definition(std::size_t half_width, double w, const std::vector<T>& x, const shape& s) {
   const auto half = static_cast<std::ptrdiff_t>(half_width);
@@ -74,7 +76,7 @@ double largest_difference(const A& a, const B& b) {
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("the blur is F6 word by word", "[operator]", serial_backend, tbb_backend) {
+TEMPLATE_TEST_CASE("the blur is its definition word by word", "[operator]", serial_backend, tbb_backend) {
   TestType be;
   // Half widths below, at and far above the image's sides.
   for (const std::size_t half : {std::size_t{0}, std::size_t{1}, std::size_t{3}, std::size_t{8}, std::size_t{40}})
@@ -94,7 +96,7 @@ TEMPLATE_TEST_CASE("the blur is F6 word by word", "[operator]", serial_backend, 
     }
 }
 
-TEMPLATE_TEST_CASE("the blur loses mass at the edge as F6 says", "[operator]", serial_backend, tbb_backend) {
+TEMPLATE_TEST_CASE("the blur loses the reference mass at the edge", "[operator]", serial_backend, tbb_backend) {
   TestType be;
   const auto check = [&](std::size_t half, double w, std::size_t side, double centre, double corner, double mean) {
     const auto ones = of_ones(gaussian_blur{half}, be, level{w}, shape{1, 1, side, side});
@@ -109,7 +111,8 @@ TEMPLATE_TEST_CASE("the blur loses mass at the edge as F6 says", "[operator]", s
   check(32, 18.0, 32, 0.453747, 0.257065, 0.374128);
 }
 
-TEMPLATE_TEST_CASE("the blur's kernel and its work on a line are V11's", "[operator]", serial_backend, tbb_backend) {
+TEMPLATE_TEST_CASE("the blur's kernel and its work on a line have the reference values", "[operator]", serial_backend,
+                   tbb_backend) {
   TestType be;
   auto impulse = be.template make<double>(shape{1, 1, 1, 7});
   impulse.view()[3] = 1.0;
@@ -138,8 +141,8 @@ TEMPLATE_TEST_CASE("the blur's kernel and its work on a line are V11's", "[opera
 }
 
 TEST_CASE("blurs do not compose under zero padding", "[operator]") {
-  // F6: |A3 A4 - A5| = 0.0333 on 16 pixels, the largest entry of the difference of the matrices along a line. On one
-  // row the vertical kernel multiplies by its centre, whose square is what a single pixel keeps.
+  // Own derivation: |A3 A4 - A5| = 0.0333 on 16 pixels, the largest entry of the difference of the matrices along a
+  // line. On one row the vertical kernel multiplies by its centre, whose square is what a single pixel keeps.
   serial_backend be;
   const shape line{16, 1, 1, 16};
   const auto along_a_line = [&](double w, view<const double, host_space> x) {
@@ -196,7 +199,8 @@ TEMPLATE_TEST_CASE("fade is 1 - w m, with m from the centre outwards", "[operato
   for (std::size_t i = 0; i < 15; ++i) CHECK_THAT(faded[i], Catch::Matchers::WithinAbs(1 - 0.5 * m[i], 1e-15));
 }
 
-TEMPLATE_TEST_CASE("the eraser is F8's and has V12's sums", "[operator]", serial_backend, tbb_backend) {
+TEMPLATE_TEST_CASE("the eraser is that of Knottenbelt n.d. and has the reference sums", "[operator]", serial_backend,
+                   tbb_backend) {
   TestType be;
   const eraser head;
   const shape extent{1, 1, 28, 28};

@@ -10,6 +10,7 @@
 #include "obeys.hpp"
 #include "random_batch.hpp"
 #include "refusal.hpp"
+#include "stealing_backend.hpp"
 
 using namespace softscore;
 
@@ -65,4 +66,18 @@ TEST_CASE("a dense matrix refuses what it does not fit", "[operator]") {
   CHECK_REFUSED((random_matrix(5).apply(be, per_image<level>{level{0.5}}, x.view(), out.view())),
                 "elements of an image is 4, but it must be the rows of the matrix");
   CHECK_REFUSED((random_matrix(5).svd(level{0.5}, x.extent())), "elements of an image is 4");
+}
+
+TEST_CASE("a task that a waiting thread takes up does not disturb a dense matrix", "[operator]") {
+  stealing_backend maker;
+  xt::xtensor<double, 2> mirror(
+      xt::xtensor<double, 2>::shape_type{stolen_extent.per_image(), stolen_extent.per_image()});
+  mirror.fill(0.0);
+  for (std::size_t i = 0; i < stolen_extent.per_image(); ++i) mirror(i, stolen_extent.per_image() - 1 - i) = 1.0;
+  const dense_matrix op{mirror};
+  const auto x = random_batch<float>(maker, stolen_extent, 1);
+  CHECK(survives_stealing([&](auto& be, double w, view<float, host_space> out) {
+    const auto levels = up_to<level>(w);
+    op.apply(be, each_of(levels), x.view(), out);
+  }));
 }

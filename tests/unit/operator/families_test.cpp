@@ -1,5 +1,5 @@
-// What every operator family owes: a true adjoint at any level per image and any extent, the identity at level 0, and
-// linearity; for the library's families and for users' own, made with each helper.
+// What every operator family owes: a true adjoint (textbook: <C x, y> = <x, C^T y>) at any level per image and any
+// extent, the identity at level 0, and linearity; for the library's families and for users' own, made with each helper.
 #include "catch.hpp"
 
 #include <algorithm>

@@ -1,4 +1,5 @@
-// The numbers of the families beyond those of the recipes, each against its definition or a closed form.
+// The numbers of the families beyond those of the recipes (heat equation: Rissanen et al. 2022; bicubic kernel: Keys
+// 1981), each against its definition or a closed form.
 #include "catch.hpp"
 
 #include <algorithm>
@@ -51,7 +52,7 @@ double column(std::size_t, std::size_t, std::size_t c) { return static_cast<doub
 
 }  // namespace
 
-TEST_CASE("the heat equation has V11's numbers", "[operator]") {
+TEST_CASE("the heat equation has the reference values", "[operator]") {
   const shape line{1, 1, 1, 8};
   const auto warm = applied(dct_blur{}, 1.0, line, column);
   // The second half mirrors the first about 3.5.

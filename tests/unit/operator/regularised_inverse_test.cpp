@@ -1,4 +1,4 @@
-// Solving (A^T A + rho I) x = A^T b on the backend.
+// Solving (A^T A + rho I) x = A^T b on the backend by conjugate gradients (Hestenes and Stiefel 1952).
 #include <softscore/operator/regularised_inverse.hpp>
 
 #include "catch.hpp"

@@ -1,4 +1,4 @@
-// Singular values and vectors of the small matrices that operators are made of.
+// Singular values and vectors of the small matrices that operators are made of (Hestenes 1958).
 #include "catch.hpp"
 
 #include <algorithm>
@@ -102,7 +102,7 @@ TEST_CASE("a blur's singular values fall from below 1 to nothing", "[operator]")
   const auto parts = gaussian_blur{.half_width = 28}.svd(level{14.0}, shape{1, 1, 28, 28});
   const auto largest = *std::max_element(parts.values().begin(), parts.values().end());
   CHECK(largest < 1.0);
-  // EQUATIONS D2: per axis the second over the first is 0.214 at 32 pixels and w = 18 with H = 32.
+  // Own derivation: per axis the second over the first is 0.214 at 32 pixels and w = 18 with H = 32.
   auto axis = gaussian_blur{.half_width = 32}.svd(level{18.0}, shape{1, 1, 1, 32});
   std::vector<double> sorted(axis.values().begin(), axis.values().end());
   std::sort(sorted.begin(), sorted.end(), std::greater<>{});

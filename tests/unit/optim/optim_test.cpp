@@ -83,7 +83,8 @@ TEMPLATE_TEST_CASE("the average follows the parameters", "[optim]", serial_backe
   for (std::size_t i = 0; i < 3; ++i) CHECK(average.view()[i] == 0.75f * target[i]);  // exact in binary
 }
 
-TEST_CASE("T3's share of the new parameters, 1e-4, halves the old ones in 6931.1 steps", "[optim]") {
+// Galerne 2024 gives the share of the new parameters, Song et al. 2021 the share that is kept.
+TEST_CASE("a share of 1e-4 of the new parameters halves the old ones in 6931.1 steps", "[optim]") {
   serial_backend be;
   auto average = be.make<double>({1, 1, 1, 1}), value = be.make<double>({1, 1, 1, 1});
   const double m = 1e-4;
@@ -99,6 +100,7 @@ TEST_CASE("T3's share of the new parameters, 1e-4, halves the old ones in 6931.1
   CHECK(average.view()[0] < 0.001);
 }
 
+// As Daras et al. 2022, Appendix D, clip and warm up.
 TEMPLATE_TEST_CASE("clipping measures the whole gradient", "[optim]", serial_backend, tbb_backend) {
   TestType be;
   for (const std::size_t n : {std::size_t{3}, std::size_t{4096}, std::size_t{10007}}) {

@@ -1,5 +1,5 @@
-// Cold diffusion's two samplers under D(x, t) = x + t u, u being the image's own: with any restorer, Algorithm 4 goes
-// where it should, and the naive sampler goes where the restorer says (EQUATIONS R10).
+// Cold diffusion's two samplers under D(x, t) = x + t u, u being the image's own: with any restorer, Algorithm 2 of
+// Bansal et al. 2022 goes where it should, and their Algorithm 1, the naive sampler, goes where the restorer says.
 #include "catch.hpp"
 
 #include <algorithm>
@@ -100,7 +100,8 @@ std::pair<double, double> distances(const S& sampler, double end) {
 TEST_CASE("under D(x, t) = x + t u, cold is exact with any restorer, and the naive sampler believes it", "[sampler]") {
   for (const double end : {0.5, 0.02}) {
     const auto [cold_from_truth, cold_from_answer] = distances(cold{}, end);
-    // 50 steps, each a few roundings of numbers below 2: at most 50 * 4 * 2^-53 * 2. R10 measured 3e-15.
+    // 50 steps, each a few roundings of numbers below 2: at most 50 * 4 * 2^-53 * 2. An independent program measured
+    // 3e-15.
     CHECK(cold_from_truth < 4.5e-14);
     CHECK(cold_from_answer > 1.0);
     const auto [naive_from_truth, naive_from_answer] = distances(naive_cold{}, end);

@@ -1,4 +1,5 @@
-// DDIM along the lists of indices that the field knows, on V3's toy network with its estimate cut to [-1, 1].
+// DDIM (Song, Meng and Ermon 2021) along the lists of indices of Lin et al. 2023, on a toy network with its estimate
+// cut to [-1, 1]. The network of Salimans and Ho 2022 predicts v.
 #include "catch.hpp"
 
 #include <algorithm>
@@ -63,8 +64,8 @@ double sum_after(const chain& ddpm_chain, const std::vector<time_grid>& grids) {
 }
 double sum_after(const chain& ddpm_chain, const time_grid& grid) { return sum_after(ddpm_chain, std::vector{grid}); }
 
-// The mistake that V3 detects: from every index of the list a step as long as the whole part of T / N, wherever the
-// list goes on. Below index 0 there is time 0.
+// The mistake that the reference sums detect: from every index of the list a step as long as the whole part of T / N,
+// wherever the list goes on. Below index 0 there is time 0.
 double sum_by_stride(const chain& ddpm_chain, const std::vector<std::size_t>& list) {
   std::vector<time_grid> steps;
   const std::size_t stride = 1000 / list.size();
@@ -76,7 +77,7 @@ double sum_by_stride(const chain& ddpm_chain, const std::vector<std::size_t>& li
 
 }  // namespace
 
-TEST_CASE("DDIM along leading, rounded linspace and trailing lists gives V3's sums", "[sampler]") {
+TEST_CASE("DDIM along leading, rounded linspace and trailing lists gives the reference sums", "[sampler]") {
   const chain usual{scaling{}, linear_beta{}};
   CHECK_THAT(sum_after(usual, leading_grid(1000, 10)), as_printed("172.006522168"));
   const double linspace = sum_after(usual, linspace_grid(1000, 10)),
@@ -94,7 +95,7 @@ TEST_CASE("DDIM along leading, rounded linspace and trailing lists gives V3's su
   CHECK_THAT(sum_by_stride(usual, leading_indices(1000, 10)), as_printed("172.006522168"));
 }
 
-TEST_CASE("DDIM on a chain whose first beta is .01 gives V3's sums with either end", "[sampler]") {
+TEST_CASE("DDIM on a chain whose first beta is .01 gives the reference sums with either end", "[sampler]") {
   const chain steep{scaling{}, linear_beta{1000, 0.01}};
   CHECK_THAT(sum_after(steep, leading_grid(1000, 10)), as_printed("149.829459540"));
   // With abar of index 0 in the place of 1 at the end, the last step does nothing: a grid that ends at that index.
@@ -103,9 +104,8 @@ TEST_CASE("DDIM on a chain whose first beta is .01 gives V3's sums with either e
   CHECK_THAT(sum_after(steep, time_grid{times}), as_printed("149.078429950"));
 }
 
-TEST_CASE("DDIM of a network that predicts v is 003's loop", "[sampler]") {
-  // R13: times 1 - i / N, none of them 0; x_0 = a x - sigma v and eps = sigma x + a v; eta = 1; the last step returns
-  // x_0.
+TEST_CASE("DDIM of a network that predicts v is the loop written out", "[sampler]") {
+  // Times 1 - i / N, none of them 0; x_0 = a x - sigma v and eps = sigma x + a v; eta = 1; the last step returns x_0.
   const corruption corruption{scaling{}, cosine{}};
   const shape image{1, 1, 2, 2};
   scripted_network network{image};

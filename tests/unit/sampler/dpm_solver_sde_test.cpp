@@ -1,4 +1,4 @@
-// DPM-Solver++ (3M) on the reverse SDE: what it contains, where it is exact, and its order.
+// DPM-Solver++ (3M) on the reverse SDE (Lu et al. 2022b): what it contains, where it is exact, and its order.
 #include "catch.hpp"
 
 #include <algorithm>

@@ -1,4 +1,5 @@
-// DPM-Solver and its relatives: the numbers of V4, the methods that they contain, and their orders.
+// DPM-Solver (Lu et al. 2022a), DPM-Solver++ (Lu et al. 2022b), UniPC (Zhao et al. 2023), the sampler of Karras et al.
+// 2022 and the alternating one of Daras et al. 2022: reference values, the methods that they contain, and their orders.
 #include "catch.hpp"
 
 #include <algorithm>
@@ -36,7 +37,7 @@ namespace {
 
 using chain = corruption<scaling, linear_beta>;
 
-// The toy network of section V, x t / (t + 1) with t an index from 0, as eps or as v.
+// A toy network, x t / (t + 1) with t an index from 0, as eps or as v.
 struct toy_denoiser {
   static constexpr int evaluations = 1;
   const chain& of;
@@ -56,7 +57,7 @@ struct toy_denoiser {
   }
 };
 
-// a and sigma of S1 at an index from 0, by the product of its alphas.
+// a and sigma of the linear table at an index from 0, by the product of its alphas.
 std::pair<double, double> s1_by_hand(int index) {
   long double abar = 1;
   for (int i = 0; i <= index; ++i) abar *= 1 - (1e-4L + i * (0.02L - 1e-4L) / 999);
@@ -65,10 +66,10 @@ std::pair<double, double> s1_by_hand(int index) {
 
 }  // namespace
 
-TEST_CASE("DPM-Solver++ 2M gives V4's means", "[sampler]") {
+TEST_CASE("DPM-Solver++ 2M gives the reference means", "[sampler]") {
   const chain ddpm_chain{scaling{}, linear_beta{}};
   const shape ramp{1, 3, 16, 16};
-  // The list of V4 counts from 0 and ends at the noise of index 0.
+  // The list of the reference values counts from 0 and ends at the noise of index 0.
   std::vector<double> times;
   for (const int index : {999, 899, 799, 699, 599, 500, 400, 300, 200, 100, 0}) times.push_back((index + 1) / 1000.0);
   for (const auto& [velocity, mean] : {std::pair{false, "0.330146977877"}, {true, "0.225099349395"}}) {
@@ -80,7 +81,7 @@ TEST_CASE("DPM-Solver++ 2M gives V4's means", "[sampler]") {
     double sum = 0;
     for (std::size_t i = 0; i < 768; ++i) sum += std::abs(result.x.view()[i]);
     CHECK_THAT(sum / 768, as_printed(mean));
-    // R17 by hand, in one factor: every step is linear in x and h. The ramp's mean is 767 / 1536.
+    // The method by hand, in one factor: every step is linear in x and h. The ramp's mean is 767 / 1536.
     double x = 767.0 / 1536, h_before = 0, lambda_before = 0, lambda_t = 0;
     for (std::size_t i = 0; i + 1 < times.size(); ++i) {
       const auto at = [&](std::size_t k) { return s1_by_hand(static_cast<int>(std::lround(times[k] * 1000)) - 1); };
@@ -201,7 +202,7 @@ TEST_CASE("half of the second-order term, as in public code, makes 3M a method o
   CHECK_THAT(std::log2(error(128, 0.5) / error(256, 0.5)), Catch::Matchers::WithinRel(2.0, 0.1));
 }
 
-TEST_CASE("EDM's Heun ends where V6 says", "[sampler]") {
+TEST_CASE("EDM's Heun ends at the reference values", "[sampler]") {
   // Data of variance 1/4 in one element; Karras's times from 80 to .002 with exponent 7, then 0.
   struct sigma_is_time {
     level level_at(diffusion_time) const { return level{0.0}; }
@@ -227,7 +228,7 @@ TEST_CASE("EDM's Heun ends where V6 says", "[sampler]") {
   const auto [x, nfe] = end(18, 0.0);
   CHECK_THAT(x, as_printed("0.527624637001"));
   CHECK(nfe == 35);
-  // Karras et al., Algorithm 1: Euler in sigma to the next noise, then the mean of both slopes; Euler alone to 0.
+  // Karras et al. 2022, Algorithm 1: Euler in sigma to the next noise, then the mean of both slopes; Euler alone to 0.
   double by_hand = 80.0;
   const auto noise_at = [](int i) {
     const double high = std::pow(80.0, 1.0 / 7), low = std::pow(0.002, 1.0 / 7);
@@ -240,7 +241,7 @@ TEST_CASE("EDM's Heun ends where V6 says", "[sampler]") {
     by_hand = next == 0.0 ? there : by_hand + (next - sigma) * 0.5 * (here + slope(there, next));
   }
   CHECK_THAT(x, Catch::Matchers::WithinAbs(by_hand, 1e-12));
-  // R6's Heun takes its slopes in sigma^2 instead and ends elsewhere for as many evaluations.
+  // `heun` takes its slopes in sigma^2 instead and ends elsewhere for as many evaluations.
   const auto [other, other_nfe] = end_of(heun{}, 18, 0.0);
   CHECK(other_nfe == 35);
   CHECK(std::abs(other - x) > 1e-3);

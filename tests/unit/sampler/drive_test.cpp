@@ -88,6 +88,7 @@ auto values_of(Be& be, view<T, Space> v) {
 
 }  // namespace
 
+// The NFE of Karras et al. 2022.
 TEST_CASE("a run spends what its sampler says", "[sampler]") {
   serial_backend be;
   for_every_sampler([&](const auto& sampler, const auto& corruption) {
@@ -103,6 +104,7 @@ TEST_CASE("a run spends what its sampler says", "[sampler]") {
   });
 }
 
+// docs/decisions/0006.
 TEST_CASE("the last step returns the estimate", "[sampler]") {
   serial_backend be;
   for_every_sampler([&](const auto& sampler, const auto& corruption) {

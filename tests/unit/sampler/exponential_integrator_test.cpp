@@ -1,4 +1,5 @@
-// The exponential integrator in the operator's modes: its orders, DDIM as its first, what it refuses.
+// The exponential integrator in the operator's modes (Lu et al. 2022b in each mode): its orders, DDIM as its first,
+// what it refuses.
 #include "catch.hpp"
 
 #include <algorithm>

@@ -1,4 +1,5 @@
-// Samplers for inverse problems: their numbers, the laws they keep, and the biases they cannot lose, pinned by the
+// Samplers for inverse problems (Chung et al. 2023; Song et al. 2023; Kawar et al. 2022; Wang et al. 2022; Zhu et al.
+// 2023; Lugmayr et al. 2022): their numbers, the laws they keep, and the biases they cannot lose, pinned by the
 // differential equations of their limits.
 #include "catch.hpp"
 
@@ -85,7 +86,7 @@ gaussian_denoiser<C> white(const C& corruption, const shape& image, double varia
 
 }  // namespace
 
-TEST_CASE("DPS and pseudoinverse guidance have R12's scores", "[sampler]") {
+TEST_CASE("DPS and pseudoinverse guidance have the reference scores", "[sampler]") {
   // N(0,1) data, abar .5, x_t 1, y 2, sigma_y .5. What the guidance adds to x_s is its score times sigma_t^2 (a_s / a_t
   // - c), with DDIM's c = sigma_s / sigma_t.
   const corruption half{scaling{}, half_way{}};
@@ -645,7 +646,7 @@ TEST_CASE("a second round of RePaint draws what its formula says", "[sampler]") 
     }
     const auto of_step = noise(static_cast<std::uint8_t>(3 * round)),
                of_seen = noise(static_cast<std::uint8_t>(3 * round + 1));
-    // R1 in x_0 form: mean (a_s (1 - alpha) h + sqrt(alpha) sigma_s^2 x) / sigma_t^2, variance 1 - alpha.
+    // DDPM in x_0 form: mean (a_s (1 - alpha) h + sqrt(alpha) sigma_s^2 x) / sigma_t^2, variance 1 - alpha.
     const double h = gain * second;
     second = (a_s * (1 - alpha) * h + std::sqrt(alpha) * sigma_s * sigma_s * second) / (sigma_t * sigma_t) +
              std::sqrt(1 - alpha) * of_step.second;

@@ -1,4 +1,6 @@
-// Langevin's dynamics and the samplers that use it: stationary laws, detailed balance, the length of the steps.
+// Langevin's dynamics (Galerne 2024; Kim and Lee 2024; Song and Ermon 2019), its Metropolis-adjusted form (Roberts and
+// Tweedie 1996), the predictor and corrector of Song et al. 2021 and the learned variance of Nichol and Dhariwal 2021:
+// stationary laws, detailed balance, the length of the steps.
 #include "catch.hpp"
 
 #include <algorithm>
@@ -60,8 +62,8 @@ double standing_variance(const S& sampler, double v, std::size_t draws) {
 }  // namespace
 
 TEST_CASE("the Langevin step of length q leads to the variance v / (1 - q / 2v)", "[sampler]") {
-  // R9's number. 004 calls 2 q the length and so means half of it; and it prints the score at the new point, with which
-  // y = x + q score(y) + sqrt(2 q) z narrows the law, to v / (1 + q / 2v).
+  // The reference value. Kim and Lee 2024 call 2 q the length and so mean half of it; and they print the score at the
+  // new point, with which y = x + q score(y) + sqrt(2 q) z narrows the law, to v / (1 + q / 2v).
   CHECK_THAT(standing_variance(ula{0.1}, 1.0, 1), as_printed("1.05263157895"));
   CHECK_THAT(standing_variance(ula{0.5 * 0.1}, 1.0, 1), Catch::Matchers::WithinRel(1.0 / 0.975, 1e-12));
   CHECK(standing_variance(ula{0.1}, 1.0, 1) > 1.0 / 1.05 + 0.1);
@@ -106,8 +108,7 @@ TEST_CASE("annealed Langevin and a corrector end with the bias of their last len
   }
 }
 
-TEST_CASE("the predictor of R8 is momentum without a signal that shrinks, and has its coefficients with one",
-          "[sampler]") {
+TEST_CASE("the predictor is momentum without a signal that shrinks, and has its coefficients with one", "[sampler]") {
   const auto gap = [](const auto& corruption, const time_grid& grid) {
     const gaussian_denoiser exact{corruption, gaussian_mean(), gaussian_covariance(), gaussian_image};
     const auto a = measured_step(reverse_diffusion{}, corruption, exact, gaussian_image, grid);
@@ -130,7 +131,7 @@ TEST_CASE("the predictor of R8 is momentum without a signal that shrinks, and ha
   const double gain = step.state(0, 0) + 0.02 / (sigma * sigma), rescaled = 1 / std::sqrt(0.98);
   CHECK_THAT(gain, as_printed("1.01005050634"));
   CHECK_THAT(gain, Catch::Matchers::WithinAbs(2 - std::sqrt(0.98), 1e-12));
-  // Not R1's, from which it differs by beta^2 / 4 and a term in beta^3.
+  // Not the coefficient of DDPM, from which it differs by beta^2 / 4 and a term in beta^3.
   CHECK_THAT(rescaled, as_printed("1.01015254455"));
   CHECK_THAT(rescaled - gain, Catch::Matchers::WithinAbs(1e-4, 0.02 * 0.02 * 0.02 / 2));
   CHECK_THAT(step.noise(0, 0), Catch::Matchers::WithinAbs(std::sqrt(0.02), 1e-14));

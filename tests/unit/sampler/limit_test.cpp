@@ -1,5 +1,5 @@
 // Samplers that keep no marginal, on Gaussian data with the exact denoiser: the law that they tend to as the steps grow
-// in number, derived here and pinned (EQUATIONS R0).
+// in number, own derivation, pinned here. The samplers are those of Daras et al. 2022 and Bansal et al. 2022.
 //
 // A step with fresh noise of a fixed size, x_s = M x_t + (...) + n z, forgets: as the steps shrink, the law at time t
 // tends to the one that a step from t to t leaves alone, V = M V M^T + n^2 I with M = C J + c (I - C J), h = m + J (x -
@@ -74,24 +74,24 @@ Eigen::MatrixXd extrapolated_covariance(const S& sampler, const C& corruption, c
 }  // namespace
 
 TEST_CASE("naive sampling tends to half the variance, not to the data", "[sampler]") {
-  // R0: S = 1, sigma from 10 to .05; V - (1 + sigma^2) = -(1 + sigma^2) / (2 + sigma^2).
+  // S = 1, sigma from 10 to .05; V - (1 + sigma^2) = -(1 + sigma^2) / (2 + sigma^2).
   const corruption exploding{identity{}, variance_exploding{.sigma_min = 0.05, .sigma_max = 10.0}};
   const gaussian_denoiser exact{exploding, Eigen::VectorXd::Zero(1), Eigen::MatrixXd::Identity(1, 1), one};
   const double variance = 0.0025, limit = -(1 + variance) / (2 + variance);
-  CHECK_THAT(limit, Catch::Matchers::WithinAbs(-0.50, 0.005));  // as R0 prints it
+  CHECK_THAT(limit, Catch::Matchers::WithinAbs(-0.50, 0.005));  // the reference value
   const double found = extrapolated_covariance(naive{}, exploding, exact, one, 4096)(0, 0) - (1 + variance);
   // What the extrapolation leaves falls like 1/N^2: 1e-7 measured here, 6.5e-9 with four times the steps.
   CHECK_THAT(found, Catch::Matchers::WithinAbs(limit, 1e-6));
 }
 
 TEST_CASE("a fixed k tends to less than the data's variance", "[sampler]") {
-  // R0: S = 1, sigma down to .05 and k half of it there. The limit is that of the end alone; a shorter way to it needs
+  // S = 1, sigma down to .05 and k half of it there. The limit is that of the end alone; a shorter way to it needs
   // fewer steps, for one step forgets but 7e-4 of the past.
   const corruption exploding{identity{}, variance_exploding{.sigma_min = 0.05, .sigma_max = 0.06}};
   const gaussian_denoiser exact{exploding, Eigen::VectorXd::Zero(1), Eigen::MatrixXd::Identity(1, 1), one};
   const double variance = 0.0025, k = 0.025, c = std::sqrt(0.75), m = (1 + c * variance) / (1 + variance);
   const double limit = k * k / (1 - m * m) - (1 + variance);
-  CHECK_THAT(limit, Catch::Matchers::WithinAbs(-0.067, 0.0005));  // as R0 prints it
+  CHECK_THAT(limit, Catch::Matchers::WithinAbs(-0.067, 0.0005));  // the reference value
   const double found = extrapolated_covariance(soft_ddim{k}, exploding, exact, one, 16384)(0, 0) - (1 + variance);
   // The start is forgotten to e^-11; what the extrapolation leaves, 4e-5 measured, falls like 1/N^2.
   CHECK_THAT(found, Catch::Matchers::WithinAbs(limit, 1e-4));
@@ -120,8 +120,7 @@ TEST_CASE("under a blur, fresh noise of a fixed size leads to its own fixed poin
 
 TEST_CASE("where a mask lifts, the revealed pixels lack what x_t does not tell, at every number of steps",
           "[sampler]") {
-  // R0: correlation .5, sigma .1. One pixel of four is seen; of another, 1 - .25 / (1 + .01) of the variance is
-  // unknown.
+  // Correlation .5, sigma .1. One pixel of four is seen; of another, 1 - .25 / (1 + .01) of the variance is unknown.
   const corruption masking{centred_mask{}, variance_exploding{.sigma_min = 0.1, .sigma_max = 0.1, .level_max = 2.0}};
   const shape four{1, 1, 2, 2};
   Eigen::MatrixXd covariance = Eigen::MatrixXd::Constant(4, 4, 0.5);
@@ -134,7 +133,7 @@ TEST_CASE("where a mask lifts, the revealed pixels lack what x_t does not tell, 
   const Eigen::MatrixXd jump = Eigen::MatrixXd::Identity(4, 4) + lifted * exact.gain_matrix(diffusion_time{0.5});
   const Eigen::MatrixXd limit = jump * marginal(exact, 0.5).covariance * jump.transpose();
   const Eigen::MatrixXd gap = marginal(exact, 0.1).covariance - limit;
-  CHECK_THAT(gap.maxCoeff(), Catch::Matchers::WithinAbs(0.752, 0.0005));  // as R0 prints it
+  CHECK_THAT(gap.maxCoeff(), Catch::Matchers::WithinAbs(0.752, 0.0005));  // the reference value
   CHECK_THAT(gap.maxCoeff(), Catch::Matchers::WithinAbs(1 - 0.25 / 1.01, 1e-14));
   for (const std::size_t steps : {2u, 7u, 64u, 301u}) {
     const auto check = [&](const auto& sampler) {
@@ -179,7 +178,7 @@ struct softscore::degradation<give_way> : softscore::diagonal<softscore::degrada
 };
 
 TEST_CASE("cold sampling with an estimate that is a mean tends to a quarter of the variance", "[sampler]") {
-  // R0: variances 1. The background b is known to the sampler and x_1 = b. In the limit x_t = y(t) b with y' = 1 - g y,
+  // Variances 1. The background b is known to the sampler and x_1 = b. In the limit x_t = y(t) b with y' = 1 - g y,
   // y(1) = 1, g = (1 - t) / ((1 - t)^2 + t^2). With I the integral of g from 0, y(0) = e^I(1) - integral_0^1 e^I and
   // I(t) = (atan(2 t - 1) + pi / 4) / 2 - log((1 - t)^2 + t^2) / 4.
   const auto exponential = [](double t) {
@@ -191,7 +190,7 @@ TEST_CASE("cold sampling with an estimate that is a mean tends to a quarter of t
   for (int i = 0; i < 1000; ++i)
     area += (exponential(i / 1000.0) + 4 * exponential((i + 0.5) / 1000.0) + exponential((i + 1) / 1000.0)) / 6000.0;
   const double end = exponential(1.0) - area;
-  CHECK_THAT(end * end, Catch::Matchers::WithinAbs(0.243, 0.0005));  // as R0 prints it
+  CHECK_THAT(end * end, Catch::Matchers::WithinAbs(0.243, 0.0005));  // the reference value
 
   const background_corruption fading{give_way{}, severity{1.0}, 0.0, 1.0};
   const auto drawn = [&](std::size_t steps) {

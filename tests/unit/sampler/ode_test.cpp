@@ -1,4 +1,5 @@
-// The methods that integrate the probability-flow ODE in time, and the reverse SDE: their orders, what they have in
+// The methods that integrate the probability-flow ODE in time (Daras et al. 2022, Eq. 19; Dormand and Prince 1980;
+// Bashforth and Adams 1883; Liu et al. 2022), and the reverse SDE (Galerne 2024): their orders, what they have in
 // common with the others, and Dormand and Prince's control of the error.
 #include "catch.hpp"
 
@@ -73,7 +74,7 @@ double gap(const A& a, const B& b, const C& corruption, const time_grid& grid) {
 }  // namespace
 
 TEST_CASE("with differences of the signal in the place of its slope RK4 falls to order 2", "[sampler]") {
-  // R7, on one element of variance 1/2 under preserved variance: x stays x times a factor. The stages of the mistaken
+  // On one element of variance 1/2 under preserved variance: x stays x times a factor. The stages of the mistaken
   // method are (a_s - a_t) h - (sigma_s^2 - sigma_t^2) score / 2, at the stages' own times and points.
   const auto corruption = preserving();
   const shape one{1, 1, 1, 1};

@@ -1,5 +1,6 @@
-// Samplers on Gaussian data with the exact denoiser: the law they draw from, without sampling error, beside the closed
-// form; the order of the error in the number of steps; and the limits of those that keep no marginal.
+// Samplers (Daras et al. 2022; Galerne 2024) on Gaussian data with the exact denoiser: the law they draw from, without
+// sampling error, beside the closed form; the order of the error in the number of steps; and the limits of those that
+// keep no marginal.
 #include "catch.hpp"
 
 #include <cmath>

@@ -1,4 +1,5 @@
-// Single steps against numbers, and the algebra of the one-evaluation family.
+// Single steps (Ho et al. 2020; Song, Meng and Ermon 2021; Daras et al. 2022; Galerne 2024) against numbers, and the
+// algebra of the family of one_evaluation.hpp (own derivation).
 #include "catch.hpp"
 
 #include <algorithm>
@@ -33,7 +34,7 @@ using namespace softscore;
 
 namespace {
 
-// V9's matrices: C_t at time 1, C_s at time 0.5.
+// Matrices of the reference values, which do not commute: C_t at time 1, C_s at time 0.5.
 struct two_matrices {};
 
 struct two_noises {
@@ -88,7 +89,7 @@ auto v9_denoiser() {
   return gaussian_denoiser{v9_corruption(), Eigen::VectorXd::Zero(2), covariance, pair};
 }
 
-// V9's formulas by hand, with the inverse of a 2 x 2 matrix written out.
+// The formulas by hand, with the inverse of a 2 x 2 matrix written out.
 struct by_hand {
   Eigen::Matrix2d signal;
   double sigma{};
@@ -99,7 +100,7 @@ struct by_hand {
     else
       signal << 0.9, 0.05, 0.05, 0.7;
   }
-  // P4: h = S C^T (C S C^T + sigma^2 I)^-1 x.
+  // Data N(0, S): h = S C^T (C S C^T + sigma^2 I)^-1 x.
   Eigen::Vector2d estimate(const Eigen::Vector2d& x) const {
     Eigen::Matrix2d covariance;
     covariance << 2, 1, 1, 2;
@@ -108,11 +109,11 @@ struct by_hand {
     turned << m(1, 1), -m(0, 1), -m(1, 0), m(0, 0);
     return covariance * signal.transpose() * turned * x / (m(0, 0) * m(1, 1) - m(0, 1) * m(1, 0));
   }
-  // P1: score = (C h - x) / sigma^2.
+  // Daras et al. 2022, Eq. 16: score = (C h - x) / sigma^2.
   Eigen::Vector2d score(const Eigen::Vector2d& x) const { return (signal * estimate(x) - x) / (sigma * sigma); }
 };
 
-// R0: C_s h + c (x - C_t h) + n z.
+// One evaluation: C_s h + c (x - C_t h) + n z.
 Eigen::Vector2d family_by_hand(double c, double n) {
   const by_hand t{true}, s{false};
   const Eigen::Vector2d x{1.0, -1.0}, z{0.5, -0.25}, h = t.estimate(x);
@@ -130,17 +131,18 @@ void check_v9(const S& sampler, const char* first, const char* second, const Eig
 
 }  // namespace
 
-TEST_CASE("one step of every sampler gives V9's numbers", "[sampler]") {
+TEST_CASE("one step of every sampler gives the reference values", "[sampler]") {
   const double r = 4.0 / 9;
   check_v9(naive{}, "1.11243093923", "-1.13011049724", family_by_hand(0.0, 0.2));
   check_v9(momentum{}, "1.20894888690", "-1.27229212301", family_by_hand(r, std::sqrt(0.05)));
-  // R4's first bracket is negative: with the other sign C_t h - x counts 1 - r the other way.
+  // The first bracket of Daras et al. 2022, Algorithm 2, is negative: with the other sign C_t h - x counts 1 - r the
+  // other way.
   CHECK(std::abs(family_by_hand(2 - r, std::sqrt(0.05))[0] - 1.20894888690) > 0.1);
   check_v9(probability_flow{}, "1.15009208103", "-1.30156537753", family_by_hand((1 + r) / 2, 0.0));
   check_v9(ddim{}, "1.13950276243", "-1.28453038674", family_by_hand(2.0 / 3, 0.0));
   check_v9(soft_ddim{}, "1.13950276243", "-1.28453038674", family_by_hand(2.0 / 3, 0.0));
   check_v9(soft_ddim{0.1}, "1.17247836623", "-1.28214331459", family_by_hand(std::sqrt(0.03) / 0.3, 0.1));
-  // R6: from the flow's step x' the mean of both slopes.
+  // Heun: from the flow's step x' the mean of both slopes.
   const by_hand t{true}, s{false};
   const Eigen::Vector2d x{1.0, -1.0}, there = family_by_hand((1 + r) / 2, 0.0);
   check_v9(heun{}, "1.16317711691", "-1.33350565134",
@@ -148,7 +150,7 @@ TEST_CASE("one step of every sampler gives V9's numbers", "[sampler]") {
                       0.5 * 0.05 * (t.score(x) + s.score(there))));
 }
 
-TEST_CASE("the exact denoiser and its score give V9's numbers", "[sampler]") {
+TEST_CASE("the exact denoiser and its score give the reference values", "[sampler]") {
   serial_backend be;
   auto x = be.make<double>(pair), h = be.make<double>(pair), blurred = be.make<double>(pair);
   x.view()[0] = 1.0;
@@ -199,7 +201,7 @@ void check_family(const C& corruption, double t, double s) {
 
 }  // namespace
 
-TEST_CASE("the family keeps, exceeds or loses the noise as R0 says", "[sampler]") {
+TEST_CASE("the family keeps, exceeds or loses the noise as derived", "[sampler]") {
   const corruption blurring{gaussian_blur{.half_width = 3}, variance_exploding{.sigma_max = 3.0, .level_max = 2.0}};
   const corruption preserving{scaling{}, variance_preserving{}};
   for (const auto& [t, s] : {std::pair{1.0, 0.5}, {0.7, 0.69}, {0.2, 0.01}}) {
@@ -228,7 +230,7 @@ TEST_CASE("where the noise stands still every kept residual is kept whole, at 0 
 
 namespace {
 
-// abar of S1 at an index from 0, by its product.
+// abar of the linear table at an index from 0, by its product.
 double abar_by_hand(int index) {
   long double product = 1;
   for (int i = 0; i <= index; ++i) product *= 1 - (1e-4L + i * (0.02L - 1e-4L) / 999);
@@ -237,9 +239,9 @@ double abar_by_hand(int index) {
 
 }  // namespace
 
-TEST_CASE("ddpm takes R1's and V2's steps", "[sampler]") {
+TEST_CASE("ddpm takes the steps of Ho et al. 2020 and of the reference values", "[sampler]") {
   const corruption ddpm_chain{scaling{}, linear_beta{}};
-  // R1 counts the indices from 1, as we do, V2 from 0.
+  // Ho et al. 2020 count the indices from 1, as we do; the reference values count from 0.
   const auto at = [](int index) { return (index + 1) / 1000.0; };
   const step_weights skip = weights_of(ddpm{ancestral_variance::small}, ddpm_chain, 0.5, 0.4);
   CHECK_THAT(skip.add * skip.add, as_printed("0.521733312947"));
@@ -254,7 +256,7 @@ TEST_CASE("ddpm takes R1's and V2's steps", "[sampler]") {
     const double of_t = abar_by_hand(t), of_s = abar_by_hand(s);
     CHECK_THAT(variance(t, s), Catch::Matchers::WithinAbs((1 - of_s) / (1 - of_t) * (1 - of_t / of_s), 1e-12));
   }
-  // E2 at index 500: x_{t-1} = of_h h + of_x x_t + noise.
+  // The posterior (Ho et al. 2020, Eq. 7) at index 500: x_{t-1} = of_h h + of_x x_t + noise.
   const step_weights next = weights_of(ddpm{ancestral_variance::small}, ddpm_chain, at(500), at(499));
   const double a_t = ddpm_chain.signal_gain(diffusion_time{at(500)}),
                a_s = ddpm_chain.signal_gain(diffusion_time{at(499)});
@@ -271,7 +273,7 @@ TEST_CASE("ddpm takes R1's and V2's steps", "[sampler]") {
   CHECK(large.keep == next.keep);
 }
 
-TEST_CASE("one step of ddpm back is P3's mean, which the misprints of the sources are not", "[sampler]") {
+TEST_CASE("one step of ddpm back has the conditional mean, which the misprints of reviews do not have", "[sampler]") {
   const corruption ddpm_chain{scaling{}, linear_beta{}};
   const int index = 500;  // from 0
   const double of_t = abar_by_hand(index), alpha = of_t / abar_by_hand(index - 1), beta = 1 - alpha;
@@ -279,10 +281,11 @@ TEST_CASE("one step of ddpm back is P3's mean, which the misprints of the source
   for (const auto variance : {ancestral_variance::small, ancestral_variance::large}) {
     const step_weights w = weights_of(ddpm{variance}, ddpm_chain, (index + 1) / 1000.0, index / 1000.0);
     const double mean = std::sqrt(of_t / alpha) * h + w.keep * (x - a * h);
-    // R1 and, with score = -eps / sigma_t, P3.
+    // From eps and from score = -eps / sigma_t.
     CHECK_THAT(mean, Catch::Matchers::WithinAbs((x - beta / sigma * eps) / std::sqrt(alpha), 1e-12));
     CHECK_THAT(mean, Catch::Matchers::WithinAbs((x + beta * (-eps / sigma)) / std::sqrt(alpha), 1e-12));
-    // P5: 003's mean belongs to an eps of the other sign, 004 Eq 38 has a plus. R1: bars of 002 that came or went.
+    // Kim and Lee 2024, Eq. 38, have a plus, and so has a mean for an eps of the other sign; Galerne 2024 adds or drops
+    // bars.
     for (const double misprint :
          {(x + beta / sigma * eps) / std::sqrt(alpha), (x - beta / sigma * eps) / std::sqrt(of_t),
           (x - beta / std::sqrt(beta) * eps) / std::sqrt(alpha)})
@@ -306,7 +309,7 @@ TEST_CASE("ddim with eta 1 is ddpm with the smaller variance", "[sampler]") {
   }
 }
 
-TEST_CASE("DDIM on a known density ends where V6 says", "[sampler]") {
+TEST_CASE("DDIM on a known density ends at the reference values", "[sampler]") {
   const corruption ddpm_chain{scaling{}, linear_beta{}};
   const shape one{1, 1, 1, 1};
   const gaussian_denoiser exact{ddpm_chain, Eigen::VectorXd::Zero(1), Eigen::MatrixXd::Constant(1, 1, 0.25), one};
@@ -334,7 +337,7 @@ TEST_CASE("DDIM on a known density ends where V6 says", "[sampler]") {
 
 namespace {
 
-// V3's toy network, x t / (t + 1) with t an index from 0, as eps or as v, and its estimate cut to [-1, 1].
+// A toy network, x t / (t + 1) with t an index from 0, as eps or as v, and its estimate cut to [-1, 1].
 template <class C>
 struct toy_denoiser {
   static constexpr int evaluations = 1;
@@ -358,7 +361,7 @@ struct toy_denoiser {
 
 }  // namespace
 
-TEST_CASE("DDIM on the ramp gives V3's sums", "[sampler]") {
+TEST_CASE("DDIM on the ramp gives the reference sums", "[sampler]") {
   const corruption ddpm_chain{scaling{}, linear_beta{}};
   const shape ramp{1, 3, 16, 16};
   std::vector<double> times;
@@ -391,7 +394,7 @@ TEST_CASE("DDIM on the ramp gives V3's sums", "[sampler]") {
 }
 
 TEST_CASE("cold takes the same step as the family with c = 1 and n = 0", "[sampler]") {
-  // x + C_s h - C_t h, from V9's h: x_s - x = (C_s - C_t) h.
+  // x + C_s h - C_t h, from the reference h: x_s - x = (C_s - C_t) h.
   const auto x = one_step(cold{}, v9_corruption(), v9_denoiser(), {1.0, -1.0}, {}, 1.0, 0.5);
   const Eigen::Vector2d wanted = family_by_hand(1.0, 0.0);
   CHECK_THAT(x[0], Catch::Matchers::WithinAbs(wanted[0], 1e-12));

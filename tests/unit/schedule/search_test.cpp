@@ -1,5 +1,5 @@
-// The schedule search on small clouds against every pair evaluated by hand, its baseline against the formula of
-// EQUATIONS S6, and the table and the file that hold a schedule.
+// The schedule search of Daras et al. 2022 on small clouds against every pair evaluated by hand, its baseline against
+// the formula of their Eq. 55, and the table and the file that hold a schedule.
 #include "catch.hpp"
 
 #include <algorithm>
@@ -136,7 +136,8 @@ TEST_CASE("the baseline's error keeps pace with the reference's noise", "[schedu
   const variance_exploding reference{.sigma_min = 0.01, .sigma_max = 30.0};
   const auto levels = even_levels(40, 0.0, 4.0);
   const auto table = matched_mse(be, scaling{}, images.view(), levels, 0.2, reference);
-  // |(I - C_w) x|^2 = (1 - exp(-w))^2 |x|^2, so S6 holds at every tabulated time but those clamped to w_1; in float.
+  // |(I - C_w) x|^2 = (1 - exp(-w))^2 |x|^2, so Eq. 55 holds at every tabulated time except those clamped to w_1; in
+  // float.
   const double noise = 30 * 0.04;
   const auto error_at = [&](double w) { return std::pow(1 - std::exp(-w), 2) * square + noise; };
   std::size_t solved = 0;
@@ -294,4 +295,24 @@ TEST_CASE("a schedule's text is fixed to the byte", "[schedule]") {
   CHECK_THAT(schedule_text({file.schedule, {}}), Catch::Matchers::ContainsSubstring("\"about\": {},\n  \"points\": ["));
   for (const char* const wrong : {"\xFF", "a\xF0\x9F", "\xED\xA0\x80", "\xC0\x80", "\xF4\x90\x80\x80"})
     CHECK_REFUSED(schedule_text({file.schedule, {{"a", wrong}}}), "a text about the schedule is");
+}
+
+TEST_CASE("a search says how far its transports are from converged, and names an image that is not finite",
+          "[schedule]") {
+  serial_backend be;
+  auto images = random_batch<float>(be, extent, 3);
+  const auto levels = even_levels(6, 0.0, 2.0);
+  auto options = few_nodes(3);
+  const auto found = search_levels(be, fade{}, images.view(), levels, options);
+  CHECK(found.unfinished == 0);
+  CHECK(found.marginal_error <= options.transport.tolerance);
+  options.transport.rounds = 1;
+  options.transport.regularisation = 1e-4;
+  const auto rough = search_levels(be, fade{}, images.view(), levels, options);
+  CHECK(rough.unfinished > 0);
+  CHECK(rough.marginal_error > options.transport.tolerance);
+  images.view()[extent.per_image() + 4] = std::numeric_limits<float>::quiet_NaN();
+  CHECK_REFUSED(search_levels(be, fade{}, images.view(), levels, options),
+                "element 4 of image 1 of the set is nan, but it must be finite");
+  CHECK_REFUSED(damages_of(be, fade{}, images.view(), {0.5}), "the damage to image 1 at level 0.5 is nan");
 }

@@ -1,5 +1,6 @@
-// The path of the schedule search: EQUATIONS V8's nodes and lengths, all paths of 12 nodes by brute force, ties, a
-// number of nodes that is not monotone in the largest edge, and how little is evaluated.
+// The path of the schedule search (Daras et al. 2022, Appendix C): reference nodes and lengths (own derivation), all
+// paths of 12 nodes by brute force, ties, a number of nodes that is not monotone in the largest edge, and how little is
+// evaluated.
 #include "catch.hpp"
 
 #include <algorithm>
@@ -32,8 +33,8 @@ auto band_of(std::size_t nodes, D d, std::size_t chunk = 3, double slack = every
   return distance_band{nodes, row, chunk, slack};
 }
 
-// V8: data of variances 4, 1, .25 under gains exp(-rate w^2 / 2), rates .05, .4, 2, and noise .1; the distance is that
-// of the deviations.
+// Data of variances 4, 1, .25 under gains exp(-rate w^2 / 2), rates .05, .4, 2, and noise .1; the distance is that of
+// the deviations.
 double v8_distance(std::size_t k, std::size_t l) {
   const double variances[] = {4, 1, 0.25}, rates[] = {0.05, 0.4, 2};
   double sum = 0;
@@ -77,7 +78,7 @@ node_path by_force(std::size_t n, D d, double longest) {
 
 }  // namespace
 
-TEST_CASE("Gaussian modes have V8's paths", "[schedule]") {
+TEST_CASE("Gaussian modes have the reference paths", "[schedule]") {
   auto distances = band_of(17, v8_distance);
   CHECK_THAT(v8_distance(0, 16), as_printed("1.18565040941"));
   const auto fine = shortest_path(distances, 0.4), coarse = shortest_path(distances, 0.6);
@@ -93,14 +94,14 @@ TEST_CASE("Gaussian modes have V8's paths", "[schedule]") {
   CHECK_THAT(fine.length, WithinAbs(along({0, 3, 6, 10, 15, 16}), 1e-12));
   CHECK_THAT(coarse.length, WithinAbs(along({0, 1, 7, 8, 16}), 1e-12));
   CHECK((shortest_path(distances, 2.0).nodes == indices{0, 16}));
-  // S5: squares satisfy no triangle inequality, so that on a path of squares every node pays, whatever E is.
+  // Squares satisfy no triangle inequality, so that on a path of squares every node pays, whatever E is.
   auto squares = band_of(17, [](std::size_t k, std::size_t l) { return std::pow(v8_distance(k, l), 2); });
   for (const double longest : {0.4 * 0.4, 0.6 * 0.6, 4.0}) CHECK(shortest_path(squares, longest).nodes.size() == 17);
 }
 
 TEST_CASE("a larger edge may lead to more nodes", "[schedule]") {
-  // S5: so the number of nodes is found by a scan; halving an interval may pass it by. On V8's distances it rises from
-  // 5 to 6, as all paths by force say too.
+  // The number of nodes is therefore found by a scan; halving an interval may pass it by. On the reference distances it
+  // rises from 5 to 6, as all paths by force say too.
   auto distances = band_of(17, v8_distance);
   const auto shorter = shortest_path(distances, 0.37), longer = shortest_path(distances, 0.39);
   CHECK(shorter.nodes.size() < longer.nodes.size());
@@ -167,7 +168,7 @@ TEST_CASE("the largest edge is tuned to a number of nodes", "[schedule]") {
   // Evaluated are rows up to slack E = 1.1 sqrt(199) / 8 or so, of 19900 pairs.
   CHECK(distances.pairs() < 13000);
   CHECK(distances.width() < 199);
-  // V8's E of .6 gives five. A number that no E gives has the nearest instead, as where a short cut is always shorter.
+  // An E of .6 gives five. A number that no E gives has the nearest instead, as where a short cut is always shorter.
   auto modes = band_of(17, v8_distance);
   CHECK(path_of_nodes(modes, 5, v8_distance(0, 16), watch).path.nodes.size() == 5);
   auto three = band_of(3, [](std::size_t k, std::size_t l) { return l - k == 2 ? 2.0 : 1.5; });
@@ -185,4 +186,12 @@ TEST_CASE("the largest edge is tuned to a number of nodes", "[schedule]") {
   CHECK_REFUSED(path_of_nodes(modes, 1, 1.0, watch), "number of nodes of the path is 1");
   CHECK_REFUSED(path_of_nodes(modes, 18, 1.0, watch), "number of nodes of the path is 18");
   CHECK_REFUSED(path_of_nodes(modes, 4, 0.0, watch), "distance of the ends is 0, but it must be above 0 and finite");
+}
+
+TEST_CASE("a distance that is not a number is refused where it is met", "[schedule]") {
+  const auto row = [](std::size_t k, std::size_t first, std::size_t count, double* out) {
+    for (std::size_t j = 0; j < count; ++j) out[j] = k == 1 && first + j == 3 ? std::nan("") : 1.0;
+  };
+  distance_band band{5, row};
+  CHECK_REFUSED(shortest_path(band, 10.0), "the distance from node 1 to node 3 is nan, but it must be a number");
 }

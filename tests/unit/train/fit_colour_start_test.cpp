@@ -1,4 +1,5 @@
-// 001's start law: the mean colours' own mean and deviation, one constant mode per channel (EQUATIONS F11).
+// The start law of Daras et al. 2022, Appendix D: mean and deviation of the mean colours, one constant mode per
+// channel.
 #include "catch.hpp"
 
 #include <cmath>

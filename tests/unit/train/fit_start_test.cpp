@@ -1,4 +1,4 @@
-// The start law is the normal law of fully corrupted images, in their leading modes (EQUATIONS D2).
+// The fitted law of start_law.hpp, our own, is the normal law of fully corrupted images, in their leading modes.
 #include "catch.hpp"
 
 #include <algorithm>

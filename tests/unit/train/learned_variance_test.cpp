@@ -1,5 +1,5 @@
-// A network that learns the variance of a step beside the noise (EQUATIONS C4): its estimate, its gradients through the
-// objective, its training and what is drawn with it.
+// A network that learns the variance of a step beside the noise (Nichol and Dhariwal 2021): its estimate, its gradients
+// through the objective, its training and what is drawn with it.
 #include <algorithm>
 #include <cmath>
 #include <cstddef>

@@ -1,3 +1,4 @@
+// Times spread over a batch (Kingma et al. 2021, Appendix I.1).
 #include <algorithm>
 #include <cmath>
 #include <cstddef>

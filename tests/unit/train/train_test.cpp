@@ -1,10 +1,13 @@
 #include <cmath>
+#include <limits>
+#include <string>
 #include <vector>
 
 #include <softscore/softscore.hpp>
 
 #include "catch.hpp"
 #include "refusal.hpp"
+#include "refused_memory.hpp"
 #include "temporary_folder.hpp"
 
 using namespace softscore;
@@ -154,6 +157,7 @@ TEST_CASE("An observer stops training after the step, and what was done is saved
   CHECK(safetensors_file{saved.checkpoint}.tensor<float>("losses").size() == 6);
 }
 
+// The defaults are those of Knottenbelt n.d. for DDPM; times are drawn as in Ho et al. 2020.
 TEST_CASE("Options that cannot be right are refused before any work") {
   serial_backend be;
   auto denoiser = small();
@@ -169,4 +173,85 @@ TEST_CASE("Options that cannot be right are refused before any work") {
   CHECK_REFUSED(with([](auto& o) { o.rate = std::nan(""); }), "rate is nan");
   CHECK_REFUSED(with([](auto& o) { o.clip_norm = 0.0; }), "clip_norm is 0");
   CHECK_REFUSED(with([](auto& o) { o.average = 1.0; }), "average is 1");
+}
+
+TEST_CASE("Test images of another shape than the training images are refused before any work") {
+  serial_backend be;
+  auto denoiser = small();
+  bool worked = false;
+  const auto look = [&](const training_progress&) { worked = true; };
+  for (const std::size_t side : {14u, 28u}) {
+    const data_set unlike{few_digits().training, stroke_digits(2, 1, side)};
+    CHECK_REFUSED(train(be, denoiser, blurring, soft_score{}, unlike, options(), look),
+                  "shape of a test image is 1 x 1 x " + std::to_string(side));
+  }
+  CHECK_FALSE(worked);
+  trainer work{be, blurring, denoiser, soft_score{}, as_view(few_digits().training.pixels), options()};
+  const auto coloured = make_tensor({2, 3, 12, 12});
+  CHECK_REFUSED(work.test(as_view(coloured)), "shape of a test image is 1 x 3 x 12 x 12");
+  const auto none = make_tensor({0, 1, 12, 12});
+  CHECK_REFUSED(work.test(as_view(none)), "number of test images is 0");
+}
+
+TEST_CASE("A test loss that is not finite ends training as a training loss does") {
+  const temporary_folder folder;
+  serial_backend be;
+  auto saved = options();
+  saved.checkpoint = folder / "last.safetensors";
+  saved.checkpoint_every = 3;  // an epoch has 4 steps
+  for (const float value : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
+    auto denoiser = small();
+    data_set broken = few_digits();
+    broken.test.pixels(3, 0, 5, 5) = value;
+    CHECK_REFUSED(train(be, denoiser, blurring, soft_score{}, broken, saved), "the test loss after step 4 is ");
+    CHECK_REFUSED(train(be, denoiser, blurring, soft_score{}, broken, saved),
+                  "finite; the last good checkpoint is " + saved.checkpoint.string());
+  }
+}
+
+TEST_CASE("Labels that are not one for each image are refused") {
+  serial_backend be;
+  auto denoiser = small();
+  for (const bool of_test : {false, true}) {
+    data_set data = few_digits();
+    auto& labels = of_test ? data.test.labels : data.training.labels;
+    labels.pop_back();
+    CHECK_REFUSED(
+        train(be, denoiser, blurring, soft_score{}, data, options()),
+        of_test ? "number of labels of the test images is 15" : "number of labels of the training images is 63");
+  }
+}
+
+TEST_CASE("More steps than can be numbered are refused in one sentence") {
+  serial_backend be;
+  auto denoiser = small();
+  for (const std::size_t epochs : {std::size_t{1} << 30, std::size_t{100'000'000'000}, ~std::size_t{0}}) {
+    auto many = options();
+    many.epochs = epochs;
+    CHECK_REFUSED(
+        train(be, denoiser, blurring, soft_score{}, few_digits(), many),
+        "epochs x steps of an epoch is " + std::to_string(epochs) + " x 4, but it must be at most 4294967295");
+  }
+}
+
+TEST_CASE("More digits than there is memory for are refused with the bytes") {
+  if (!memory_can_be_refused) return;
+  CHECK_REFUSED(stroke_digits(4'000'000'000, 1, 1024), "memory for a tensor is 16777216000000000 bytes");
+}
+
+TEST_CASE("A network whose parameters were set to 0 is trained from 0, a new one from the seed") {
+  serial_backend be;
+  auto fresh = small(), zero = small(), expected = small();
+  CHECK_FALSE(fresh.network().initialised());
+  zero.network().set_parameters(std::vector<float>(zero.network().parameter_count()));
+  CHECK(zero.network().initialised());
+  expected.network().initialise(options().seed);
+  const auto start_of = [&](auto& denoiser) {
+    return trainer{be, blurring, denoiser, soft_score{}, as_view(few_digits().training.pixels), options()}
+        .state()
+        .parameters;
+  };
+  CHECK(start_of(zero) == std::vector<float>(zero.network().parameter_count()));
+  const auto values = expected.network().parameters();
+  CHECK(start_of(fresh) == std::vector<float>(values.begin(), values.end()));
 }

@@ -5,8 +5,9 @@
 
 #include <softscore/backend/cuda/device.cuh>
 #include <softscore/backend/cuda/device_backend.hpp>
+#include <softscore/core/config.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// What `cuda_backend` may be told.
 struct cuda_options {
@@ -24,4 +25,4 @@ class cuda_backend : public device_backend<cuda_device> {
 };
 static_assert(Backend<cuda_backend, float> && Backend<cuda_backend, double> && !HostBackend<cuda_backend>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

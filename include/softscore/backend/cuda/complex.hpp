@@ -2,7 +2,7 @@
 
 #include <softscore/core/config.hpp>
 
-namespace softscore::detail {
+namespace softscore::inline SOFTSCORE_ABI::detail {
 
 // A complex number for kernels, two reals side by side that move as one.
 template <class T>
@@ -48,4 +48,4 @@ SOFTSCORE_HD complex_number<T> conjugate(complex_number<T> a) {
   return {a.re, -a.im};
 }
 
-}  // namespace softscore::detail
+}  // namespace softscore::inline SOFTSCORE_ABI::detail

@@ -13,8 +13,9 @@
 #include <softscore/backend/cuda/fft.hpp>
 #include <softscore/backend/cuda/gemm.hpp>
 #include <softscore/backend/cuda/sums.hpp>
+#include <softscore/core/config.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 namespace detail {
 // The length of the transform for such a convolution, or 0 where it goes tap by tap. With N at least side + radius the
@@ -208,4 +209,4 @@ void conv2d_backward(device_backend<Device>& be, device_conv2d<T, Device>& plan,
   });
 }
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

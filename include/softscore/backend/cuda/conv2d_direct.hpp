@@ -6,8 +6,9 @@
 
 #include <softscore/backend/conv2d_shape.hpp>
 #include <softscore/backend/cuda/tasks.hpp>
+#include <softscore/core/config.hpp>
 
-namespace softscore::detail {
+namespace softscore::inline SOFTSCORE_ABI::detail {
 
 // Convolutions tap by tap, for kernels of any size and stride. Output (y, x) and tap (row, column) meet at input
 // (y stride + row - radius, x stride + column - radius). A thread makes up to four channels of one place, so that what
@@ -239,4 +240,4 @@ struct direct_input_gradient_task {
   }
 };
 
-}  // namespace softscore::detail
+}  // namespace softscore::inline SOFTSCORE_ABI::detail

@@ -7,8 +7,9 @@
 #include <softscore/backend/conv2d_shape.hpp>
 #include <softscore/backend/cuda/sums.hpp>
 #include <softscore/backend/cuda/tasks.hpp>
+#include <softscore/core/config.hpp>
 
-namespace softscore::detail {
+namespace softscore::inline SOFTSCORE_ABI::detail {
 
 // The gradients of the weights and the bias, tap by tap, in two kernels: the places of all images are divided into
 // chunks, each of which is added for itself, and then the chunks are.
@@ -137,4 +138,4 @@ struct direct_weight_sums_task {
   }
 };
 
-}  // namespace softscore::detail
+}  // namespace softscore::inline SOFTSCORE_ABI::detail

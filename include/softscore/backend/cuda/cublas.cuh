@@ -9,9 +9,10 @@
 #include <cublas_v2.h>
 
 #include <softscore/backend/cuda/gemm.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// How a GPU multiplies matrices of float: in float32 throughout, or with factors rounded to TF32 (10 bits of mantissa)
 /// and sums in float32, which is faster and agrees with the host to three digits only.
@@ -158,4 +159,4 @@ class cublas_products {
 };
 
 }  // namespace detail
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

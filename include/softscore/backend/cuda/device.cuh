@@ -12,9 +12,10 @@
 
 #include <softscore/backend/cuda/cublas.cuh>
 #include <softscore/backend/cuda/tasks.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 namespace detail {
 
@@ -332,4 +333,4 @@ class cuda_device {
   detail::cublas_products products_;
 };
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -16,9 +16,11 @@
 #include <softscore/backend/cuda/separable.hpp>
 #include <softscore/backend/cuda/tape.hpp>
 #include <softscore/backend/cuda/tasks.hpp>
+#include <softscore/core/checked_size.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// The verbs on a device: every one of them notes a kernel on a tape, which hands them over when a result is asked for,
 /// when `flush` is called, or when it is full. `Device` is what launches, copies and waits: `cuda_device` in
@@ -46,6 +48,7 @@ class device_backend {
   /// The same with any content, for what is written before it is read.
   template <class T>
   device_array<T, Device> make_unset(shape extent) {
+    static_cast<void>(bytes_of<T>(extent));
     require(extent.per_image() <= std::numeric_limits<std::uint32_t>::max(), "the extent of an array", extent,
             "below 2^32 elements per image");
     return {extent, pool_, [this] { flush(); }};
@@ -243,4 +246,4 @@ class device_backend {
   device_array<detail::measured, Device> measured_;
 };
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -7,6 +7,7 @@
 
 #include <softscore/backend/cuda/complex.hpp>
 #include <softscore/backend/cuda/tasks.hpp>
+#include <softscore/core/config.hpp>
 
 #if defined(__CUDACC__)
 #define SOFTSCORE_IN_KERNEL __host__ __device__ __forceinline__
@@ -14,7 +15,7 @@
 #define SOFTSCORE_IN_KERNEL inline
 #endif
 
-namespace softscore::detail {
+namespace softscore::inline SOFTSCORE_ABI::detail {
 
 // Cosine and sine of 2 pi k / n by their series, at compile time.
 struct root_of_one {
@@ -245,4 +246,4 @@ struct from_spectrum_task {
   }
 };
 
-}  // namespace softscore::detail
+}  // namespace softscore::inline SOFTSCORE_ABI::detail

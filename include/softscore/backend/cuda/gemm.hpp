@@ -5,8 +5,9 @@
 
 #include <softscore/backend/cuda/complex.hpp>
 #include <softscore/backend/cuda/tasks.hpp>
+#include <softscore/core/config.hpp>
 
-namespace softscore::detail {
+namespace softscore::inline SOFTSCORE_ABI::detail {
 
 // A matrix in memory: element (i, j) of matrix number b lies at data + b each + i row + j column.
 template <class Number>
@@ -168,4 +169,4 @@ void multiply(Be& be, strided<const Number> a, strided<const Number> b, strided<
     noted.template operator()<64, 32>();
 }
 
-}  // namespace softscore::detail
+}  // namespace softscore::inline SOFTSCORE_ABI::detail

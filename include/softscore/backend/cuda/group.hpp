@@ -12,7 +12,7 @@
 #define SOFTSCORE_UNROLL
 #endif
 
-namespace softscore::detail {
+namespace softscore::inline SOFTSCORE_ABI::detail {
 
 // The threads of one block. A kernel is written once, for either kind of group, as phases between barriers:
 // `each_thread(f)` calls f(thread) for every thread of the block, and none goes on before all are done. What a thread
@@ -114,4 +114,4 @@ SOFTSCORE_HD void add_up(Group& group, double* values) {
     });
 }
 
-}  // namespace softscore::detail
+}  // namespace softscore::inline SOFTSCORE_ABI::detail

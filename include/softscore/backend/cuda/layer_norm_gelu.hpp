@@ -5,8 +5,9 @@
 #include <softscore/backend/cuda/device_backend.hpp>
 #include <softscore/backend/cuda/layer_norm_gelu_backward.hpp>
 #include <softscore/backend/cuda/layer_norm_gelu_forward.hpp>
+#include <softscore/core/config.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// What layer norm followed by GELU keeps on a device from the forward pass for the backward pass.
 template <class T, class Device>
@@ -68,4 +69,4 @@ void layer_norm_gelu_backward(device_backend<Device>& be, device_layer_norm_gelu
                                                    detail::ceiling(s.images, last_task::chunk), size});
 }
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

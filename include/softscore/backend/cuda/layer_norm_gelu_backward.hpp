@@ -6,8 +6,9 @@
 #include <softscore/backend/bodies.hpp>
 #include <softscore/backend/cuda/sums_of_parts.hpp>
 #include <softscore/backend/serial/layer_norm_gelu.hpp>
+#include <softscore/core/config.hpp>
 
-namespace softscore::detail {
+namespace softscore::inline SOFTSCORE_ABI::detail {
 
 // dz = dy GELU'(z), and of every part of an image the sums of du = gain dz, the gradient with respect to u, and of du
 // u. dz goes to dx, where the next kernel finds it: 4 bytes to write cost less than erf and exp again, some 45
@@ -209,4 +210,4 @@ struct plane_sums_task {
   }
 };
 
-}  // namespace softscore::detail
+}  // namespace softscore::inline SOFTSCORE_ABI::detail

@@ -7,8 +7,9 @@
 #include <softscore/backend/cuda/sums_of_parts.hpp>
 #include <softscore/backend/serial/layer_norm_gelu.hpp>
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 
-namespace softscore::detail {
+namespace softscore::inline SOFTSCORE_ABI::detail {
 
 // Of every part of an image the sums of x - pivot and of its square, so that mean and variance take one pass. The pivot
 // is the image's first element: (mean - pivot)^2 is one of the squares that make the variance, so it is at most `size`
@@ -139,4 +140,4 @@ struct layer_norm_gelu_task {
   }
 };
 
-}  // namespace softscore::detail
+}  // namespace softscore::inline SOFTSCORE_ABI::detail

@@ -6,8 +6,9 @@
 #include <softscore/backend/cuda/device_backend.hpp>
 #include <softscore/backend/cuda/small_product.hpp>
 #include <softscore/backend/cuda/sums.hpp>
+#include <softscore/core/config.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// How many channels lie side by side in an activation: the plain order N,C,H,W.
 template <class T, class Device>
@@ -63,4 +64,4 @@ void gelu_backward(device_backend<Device>& be, const_view<T, cuda_space> z, cons
   be.for_each(gelu_backward_body{}, dz, view<const T, cuda_space>{dy}, view<const T, cuda_space>{z});
 }
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

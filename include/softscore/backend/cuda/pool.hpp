@@ -7,10 +7,12 @@
 #include <utility>
 #include <vector>
 
+#include <softscore/core/checked_size.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/shape.hpp>
 #include <softscore/core/view.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// Memory of a device, which the host may not touch.
 struct cuda_space {
@@ -79,9 +81,9 @@ class device_array {
   device_array() = default;
   template <class Flush>
   device_array(shape extent, std::shared_ptr<detail::device_pool<Device>> pool, const Flush& flush)
-      : memory_{nullptr, release{std::move(pool), extent.size() * sizeof(T)}}, extent_{extent} {
-    if (extent.size() > 0)
-      memory_.reset(static_cast<T*>(memory_.get_deleter().pool->take(extent.size() * sizeof(T), flush)));
+      : memory_{nullptr, release{std::move(pool), bytes_of<T>(extent)}}, extent_{extent} {
+    const release& owner = memory_.get_deleter();
+    if (owner.bytes > 0) memory_.reset(static_cast<T*>(owner.pool->take(owner.bytes, flush)));
   }
 
   softscore::view<T, cuda_space> view() { return {memory_.get(), extent_}; }
@@ -98,4 +100,4 @@ class device_array {
   shape extent_{0, 0, 0, 0};
 };
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

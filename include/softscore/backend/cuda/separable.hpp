@@ -3,8 +3,9 @@
 #include <cstddef>
 
 #include <softscore/backend/cuda/tasks.hpp>
+#include <softscore/core/config.hpp>
 
-namespace softscore::detail {
+namespace softscore::inline SOFTSCORE_ABI::detail {
 
 // The sum over a line of `length` elements, `stride` apart, around `position`, under a symmetric half kernel of `taps`.
 template <class T>
@@ -76,4 +77,4 @@ struct correlate_lines_task {
   }
 };
 
-}  // namespace softscore::detail
+}  // namespace softscore::inline SOFTSCORE_ABI::detail

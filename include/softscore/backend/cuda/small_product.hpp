@@ -5,8 +5,9 @@
 
 #include <softscore/backend/cuda/gemm.hpp>
 #include <softscore/backend/cuda/tasks.hpp>
+#include <softscore/core/config.hpp>
 
-namespace softscore::detail {
+namespace softscore::inline SOFTSCORE_ABI::detail {
 
 // c (m x n) = a b + bias (per column, where there is one), for products that are too small to fill a device with tiles:
 // several threads share the sum over k of each element, and add what they have in one order. `AlongK` if the numbers of
@@ -72,4 +73,4 @@ void multiply_any(Be& be, strided<const T> a, strided<const T> b, T* c, const T*
     be.note(small_product_task<T, false>{a, b, c, bias, m, n, k});
 }
 
-}  // namespace softscore::detail
+}  // namespace softscore::inline SOFTSCORE_ABI::detail

@@ -5,8 +5,9 @@
 
 #include <softscore/backend/cuda/complex.hpp>
 #include <softscore/backend/cuda/tasks.hpp>
+#include <softscore/core/config.hpp>
 
-namespace softscore::detail {
+namespace softscore::inline SOFTSCORE_ABI::detail {
 
 // `add_up` for `Count` values per thread in one go: value k of thread t lies at values[k threads + t], and sum k is
 // left in values[k threads].
@@ -74,4 +75,4 @@ struct sum_task {
   }
 };
 
-}  // namespace softscore::detail
+}  // namespace softscore::inline SOFTSCORE_ABI::detail

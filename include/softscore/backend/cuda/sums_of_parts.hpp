@@ -5,8 +5,9 @@
 
 #include <softscore/backend/cuda/group.hpp>
 #include <softscore/backend/cuda/tasks.hpp>
+#include <softscore/core/config.hpp>
 
-namespace softscore::detail {
+namespace softscore::inline SOFTSCORE_ABI::detail {
 
 // Two sums over each image. A block per image would leave most of a GPU idle, so images are summed in parts, a block
 // each, and the kernel that wants the sums adds the parts of its images. Pairs lie next to each other, [part][2]; all
@@ -60,4 +61,4 @@ SOFTSCORE_HD inline void add_parts(const double* parts_of_image, std::size_t siz
   out[1] = second;
 }
 
-}  // namespace softscore::detail
+}  // namespace softscore::inline SOFTSCORE_ABI::detail

@@ -12,8 +12,9 @@
 #include <vector>
 
 #include <softscore/backend/cuda/tasks.hpp>
+#include <softscore/core/config.hpp>
 
-namespace softscore::detail {
+namespace softscore::inline SOFTSCORE_ABI::detail {
 
 // What a backend was asked for and a device has not been told yet: a list of tasks, with their numbers apart. `flush`
 // hands it over. A list that comes for the second time with the same tasks, whatever its numbers, is captured as a
@@ -179,4 +180,4 @@ class tape {
   std::list<segment> segments_;
 };
 
-}  // namespace softscore::detail
+}  // namespace softscore::inline SOFTSCORE_ABI::detail

@@ -9,8 +9,9 @@
 #include <softscore/backend/concept.hpp>
 #include <softscore/backend/cuda/group.hpp>
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 
-namespace softscore::detail {
+namespace softscore::inline SOFTSCORE_ABI::detail {
 
 // What the verbs do, as kernels. A task is a plain value of addresses and sizes that names its grid; it is called once
 // per block with the group of its threads and the address of its numbers: what may differ from step to step while the
@@ -289,4 +290,4 @@ struct convert_body {
   }
 };
 
-}  // namespace softscore::detail
+}  // namespace softscore::inline SOFTSCORE_ABI::detail

@@ -13,8 +13,9 @@
 
 #include <softscore/backend/cuda/backend.cuh>
 #include <softscore/backend/cuda/team.hpp>
+#include <softscore/core/config.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 namespace detail {
 inline void check_nccl(ncclResult_t result, const char* call) {
@@ -101,4 +102,4 @@ void on_cuda_devices(std::size_t devices, const Body& body, cuda_options options
     if (failure) std::rethrow_exception(failure);
 }
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

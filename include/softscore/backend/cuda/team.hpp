@@ -5,8 +5,9 @@
 #include <utility>
 
 #include <softscore/backend/cuda/device_backend.hpp>
+#include <softscore/core/config.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 namespace detail {
 // An array that becomes the mean of those of all ranks. It has no kernel: a device of a team launches it in its own
@@ -48,4 +49,4 @@ class team_backend : public device_backend<Device> {
   device_array<double, Device> number_;
 };
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

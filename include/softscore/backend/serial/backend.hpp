@@ -5,8 +5,9 @@
 #include <softscore/backend/archetype.hpp>
 #include <softscore/backend/host_verbs.hpp>
 #include <softscore/backend/run_tasks.hpp>
+#include <softscore/core/config.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// One thread and plain loops: the oracle that every other backend is checked against.
 class serial_backend : public host_verbs<serial_backend> {
@@ -19,4 +20,4 @@ class serial_backend : public host_verbs<serial_backend> {
 };
 static_assert(Backend<serial_backend, float> && Backend<serial_backend, double> && HostBackend<serial_backend>);
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -6,8 +6,9 @@
 
 #include <softscore/backend/conv2d_shape.hpp>
 #include <softscore/backend/serial/backend.hpp>
+#include <softscore/core/config.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 namespace detail {
 
@@ -191,4 +192,4 @@ void conv2d_backward(serial_backend&, serial_conv2d<T>& plan, const_view<T, host
   }
 }
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -7,9 +7,10 @@
 #include <softscore/backend/bodies.hpp>
 #include <softscore/backend/serial/backend.hpp>
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// What layer norm adds to the variance before it takes the root: PyTorch's default.
 inline constexpr double layer_norm_epsilon = 1e-5;
@@ -130,4 +131,4 @@ void layer_norm_gelu_backward(serial_backend&, serial_layer_norm_gelu<T>& plan, 
                                            dshift.empty() ? nullptr : dshift.image(n).data());
 }
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

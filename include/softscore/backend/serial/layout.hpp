@@ -3,8 +3,9 @@
 #include <cstddef>
 
 #include <softscore/backend/serial/backend.hpp>
+#include <softscore/core/config.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// How many channels lie side by side in an activation of `channels` channels of T. 1 is the plain order N,C,H,W.
 template <class T>
@@ -24,4 +25,4 @@ void unpack(serial_backend& be, const_view<T, host_space> packed, view<T, host_s
   be.convert(packed, plain);
 }
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

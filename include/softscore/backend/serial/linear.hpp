@@ -5,8 +5,9 @@
 
 #include <softscore/backend/bodies.hpp>
 #include <softscore/backend/serial/backend.hpp>
+#include <softscore/core/config.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// y (N,O) = x (N,I) weight (O,I)^T + bias (O).
 template <class T>
@@ -57,4 +58,4 @@ void gelu_backward(serial_backend& be, const_view<T, host_space> z, const_view<T
   be.for_each(gelu_backward_body{}, dz, dy, z);
 }
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

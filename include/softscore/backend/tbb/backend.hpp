@@ -5,6 +5,7 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <type_traits>
 
@@ -19,23 +20,34 @@
 #include <softscore/backend/host_verbs.hpp>
 #include <softscore/backend/run_tasks.hpp>
 #include <softscore/backend/separable_lines.hpp>
+#include <softscore/backend/tbb/forks.hpp>
 #include <softscore/backend/tbb/handover.hpp>
 #include <softscore/backend/tbb/normals_simd.hpp>
 #include <softscore/backend/tbb/separable_tiles.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
+
+// nvcc's front end cannot compile the vectors that some bodies below are made of. What it compiles instead is a class
+// of its own, so that a program of files of both kinds has two instead of one with two meanings.
+#if defined(__CUDACC__)
+inline namespace compiled_by_nvcc {
+#endif
 
 /// oneTBB threads over images or fixed blocks. The tasks, and the order of every sum, depend on the sizes alone, so the
-/// bits are the same for any number of threads.
+/// bits are the same for any number of threads. In the child of a fork whose parent had run a loop on threads, all
+/// loops run on the caller's.
 class tbb_backend : public host_verbs<tbb_backend> {
  public:
   /// As many threads as this process may run at once: the machine's, or those that it is bound to (`taskset`).
   tbb_backend() : tbb_backend{at_once()} {}
   /// `threads` threads, the caller's included; throws `error` if that is 0.
-  explicit tbb_backend(std::size_t threads) : threads_{threads}, arena_{checked(threads)} {
+  explicit tbb_backend(std::size_t threads) : threads_{threads}, workers_{new workers{checked(threads)}} {
+    detail::forks::watch();
     // Unasked, oneTBB starts no more threads than there are cores.
-    if (threads > at_once_) more_threads_.emplace(tbb::global_control::max_allowed_parallelism, threads);
+    if (threads > at_once_ && !detail::forks::threads_lost())
+      workers_->more.emplace(tbb::global_control::max_allowed_parallelism, threads);
   }
 
   std::size_t threads() const { return threads_; }
@@ -44,7 +56,7 @@ class tbb_backend : public host_verbs<tbb_backend> {
   /// an arena of their own that is smaller keeps to it.
   template <class Body>
   void parallel(std::size_t count, const Body& body) {
-    if (count <= 1 || threads_ == 1) return detail::run_tasks(body, 0, count);
+    if (count <= 1 || threads_ == 1 || detail::forks::threads_lost()) return detail::run_tasks(body, 0, count);
     using range = tbb::blocked_range<std::size_t>;
     const auto tasks = [&](const range& run) { detail::run_tasks(body, run.begin(), run.end()); };
     detail::handover begun, ended;
@@ -52,11 +64,12 @@ class tbb_backend : public host_verbs<tbb_backend> {
       tbb::parallel_for(range{0, count}, detail::handed_over<decltype(tasks)>{tasks, begun, ended},
                         tbb::static_partitioner{});
     };
+    detail::forks::threads_begin();
     begun.give();
     if (inside_a_smaller_arena())
       spread();
     else
-      arena_.execute(spread);
+      workers_->arena.execute(spread);
     ended.take();
   }
 
@@ -208,9 +221,17 @@ class tbb_backend : public host_verbs<tbb_backend> {
 
   std::size_t threads_;
   std::size_t at_once_ = at_once();  // asked once, for a loop over few images is short
-  std::optional<tbb::global_control> more_threads_;
-  tbb::task_arena arena_;
+  struct workers {
+    explicit workers(int threads) : arena{threads} {}
+    std::optional<tbb::global_control> more;
+    tbb::task_arena arena;
+  };
+  std::unique_ptr<workers, detail::delete_unless_forked> workers_;
 };
 static_assert(Backend<tbb_backend, float> && Backend<tbb_backend, double> && HostBackend<tbb_backend>);
 
-}  // namespace softscore
+#if defined(__CUDACC__)
+}  // namespace compiled_by_nvcc
+#endif
+
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -9,8 +9,9 @@
 
 #include <softscore/backend/tbb/conv2d_plan.hpp>
 #include <softscore/backend/tbb/layout.hpp>
+#include <softscore/core/config.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 namespace detail {
 
@@ -96,4 +97,4 @@ void conv2d_backward(tbb_backend& be, tbb_conv2d<T>& plan, const_view<T, host_sp
       *plan.method);
 }
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

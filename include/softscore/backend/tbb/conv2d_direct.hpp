@@ -7,9 +7,10 @@
 #include <softscore/backend/tbb/correlate.hpp>
 #include <softscore/backend/tbb/scratch.hpp>
 #include <softscore/backend/tbb/slots.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/host_array.hpp>
 
-namespace softscore::detail {
+namespace softscore::inline SOFTSCORE_ABI::detail {
 
 // A 'same' convolution as the sum it is, with W channels in the lanes: for any kernel and stride where the channels of
 // at least one side make whole blocks of W, such as the first and the last layer of an image network.
@@ -157,4 +158,4 @@ class direct_conv2d {
   tbb_scratch<float> scratch_;
 };
 
-}  // namespace softscore::detail
+}  // namespace softscore::inline SOFTSCORE_ABI::detail

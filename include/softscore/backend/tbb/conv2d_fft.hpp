@@ -9,9 +9,10 @@
 #include <softscore/backend/tbb/frequency_products.hpp>
 #include <softscore/backend/tbb/plane_fft.hpp>
 #include <softscore/backend/tbb/scratch.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/host_array.hpp>
 
-namespace softscore::detail {
+namespace softscore::inline SOFTSCORE_ABI::detail {
 
 // A 'same' convolution as products of spectra: one N x N transform takes a whole plane, because the kernel reaches only
 // (k-1)/2 past each side, and what wraps around at circular length N >= H + (k-1)/2 meets zeros. For large kernels that
@@ -312,4 +313,4 @@ class fft_conv2d {
   tbb_scratch<float> scratch_;          // the spectra of a chunk's x and y; then the sums of the weights' gradient
 };
 
-}  // namespace softscore::detail
+}  // namespace softscore::inline SOFTSCORE_ABI::detail

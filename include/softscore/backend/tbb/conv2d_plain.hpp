@@ -7,8 +7,9 @@
 #include <softscore/backend/serial/conv2d.hpp>
 #include <softscore/backend/tbb/scratch.hpp>
 #include <softscore/backend/tbb/slots.hpp>
+#include <softscore/core/config.hpp>
 
-namespace softscore::detail {
+namespace softscore::inline SOFTSCORE_ABI::detail {
 
 // The serial algorithm with images spread over threads: for double, and for channels that make no whole blocks.
 template <class T>
@@ -54,4 +55,4 @@ class plain_conv2d {
   tbb_scratch<T> scratch_;
 };
 
-}  // namespace softscore::detail
+}  // namespace softscore::inline SOFTSCORE_ABI::detail

@@ -12,9 +12,10 @@
 #include <softscore/backend/tbb/conv2d_pointwise.hpp>
 #include <softscore/backend/tbb/conv2d_winograd.hpp>
 #include <softscore/backend/tbb/simd.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// The ways to convolve on the tbb backend, `automatic` being the one that is thought to be the fastest.
 enum class conv2d_method { automatic, plain, direct, pointwise, winograd, transform_16, transform_32, transform_64 };
@@ -119,4 +120,4 @@ inline conv2d_method conv2d_plan(const conv2d_shape& s, conv2d_method wanted = c
   return best;
 }
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

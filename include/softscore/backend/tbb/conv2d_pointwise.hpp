@@ -7,9 +7,10 @@
 #include <softscore/backend/tbb/scratch.hpp>
 #include <softscore/backend/tbb/slots.hpp>
 #include <softscore/backend/tbb/tile_products.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/host_array.hpp>
 
-namespace softscore::detail {
+namespace softscore::inline SOFTSCORE_ABI::detail {
 
 // A 1 x 1 convolution: at each pixel a product of the weights, as a matrix, with the pixel's channels. Both channel
 // counts are multiples of W, and activations are in blocks of W channels: (N, C/W, H, W', W).
@@ -95,4 +96,4 @@ class pointwise_conv2d {
   tbb_scratch<float> scratch_;          // per slot the sums of dweight and dbias
 };
 
-}  // namespace softscore::detail
+}  // namespace softscore::inline SOFTSCORE_ABI::detail

@@ -8,16 +8,16 @@
 #include <softscore/backend/tbb/slots.hpp>
 #include <softscore/backend/tbb/tile_products.hpp>
 #include <softscore/backend/tbb/winograd.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/host_array.hpp>
 
-namespace softscore::detail {
+namespace softscore::inline SOFTSCORE_ABI::detail {
 
-// A 3 x 3 convolution by Winograd's F(4 x 4, 3 x 3) (Lavin and Gray 2016, "Fast algorithms for convolutional neural
-// networks", section 4.1): planes are cut into tiles of 4 x 4 outputs, which read 6 x 6 inputs. At each of the 36
-// points the channels of some tiles at once are multiplied as matrices. The pass from dy to dx is the same with
-// mirrored kernels; the weights' gradient sums, over all tiles, the products of the tiles' transforms and is
-// transformed back once. Both channel counts are multiples of W, and activations are in blocks of W channels: (N, C/W,
-// H, W', W).
+// A 3 x 3 convolution by Winograd's F(4 x 4, 3 x 3) (Lavin and Gray 2016, Section 4.1): planes are cut into tiles of 4
+// x 4 outputs, which read 6 x 6 inputs. At each of the 36 points the channels of some tiles at once are multiplied as
+// matrices. The pass from dy to dx is the same with mirrored kernels; the weights' gradient sums, over all tiles, the
+// products of the tiles' transforms and is transformed back once. Both channel counts are multiples of W, and
+// activations are in blocks of W channels: (N, C/W, H, W', W).
 template <std::size_t W>
 class winograd_conv2d {
  public:
@@ -294,4 +294,4 @@ class winograd_conv2d {
   tbb_scratch<float> scratch_;          // per part the transforms of two activations; then per slot the sums
 };
 
-}  // namespace softscore::detail
+}  // namespace softscore::inline SOFTSCORE_ABI::detail

@@ -5,8 +5,9 @@
 #include <type_traits>
 
 #include <softscore/backend/tbb/simd.hpp>
+#include <softscore/core/config.hpp>
 
-namespace softscore::detail {
+namespace softscore::inline SOFTSCORE_ABI::detail {
 
 // One image with a border of zeros, `radius` wide, so that no sum asks where it is: (blocks, height + 2 radius,
 // width + 2 radius, lanes); lanes is 1 for channels in plain order.
@@ -183,4 +184,4 @@ void correlate_gradient_to_plain(const padded_image& from, const correlation_pla
         });
 }
 
-}  // namespace softscore::detail
+}  // namespace softscore::inline SOFTSCORE_ABI::detail

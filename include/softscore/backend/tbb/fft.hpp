@@ -4,8 +4,9 @@
 
 #include <softscore/backend/tbb/simd.hpp>
 #include <softscore/backend/tbb/twiddles.hpp>
+#include <softscore/core/config.hpp>
 
-namespace softscore::detail {
+namespace softscore::inline SOFTSCORE_ABI::detail {
 
 // Discrete Fourier transforms of 4, 8, 16, 32 and 64 complex numbers, W of them side by side in the lanes.
 
@@ -118,4 +119,4 @@ SOFTSCORE_INLINE void fft(const Number& number, const Frequency& frequency) {
   }
 }
 
-}  // namespace softscore::detail
+}  // namespace softscore::inline SOFTSCORE_ABI::detail

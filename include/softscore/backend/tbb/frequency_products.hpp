@@ -4,8 +4,9 @@
 
 #include <softscore/backend/tbb/fft.hpp>
 #include <softscore/backend/tbb/simd.hpp>
+#include <softscore/core/config.hpp>
 
-namespace softscore::detail {
+namespace softscore::inline SOFTSCORE_ABI::detail {
 
 // Products of spectra at one frequency. Channels lie in blocks: W real parts, then W imaginary parts. Every loop below
 // keeps its sums in registers, so the tiles are sized for 32 registers where W is 16 and for 16 elsewhere.
@@ -160,4 +161,4 @@ struct frequency_products {
   };
 };
 
-}  // namespace softscore::detail
+}  // namespace softscore::inline SOFTSCORE_ABI::detail

@@ -3,8 +3,9 @@
 #include <cstddef>
 
 #include <softscore/backend/tbb/simd.hpp>
+#include <softscore/core/config.hpp>
 
-namespace softscore::detail {
+namespace softscore::inline SOFTSCORE_ABI::detail {
 
 // GELU(z) = z P(z) and its slope P(z) + z p(z), where P and p are the law and the density of a standard normal number.
 // Both P and the slope are 1/2 plus an odd function, which to float's precision has reached its ends at |z| = 5.5
@@ -55,4 +56,4 @@ SOFTSCORE_INLINE simd<W> gelu_slope(simd<W> z) {
   return square >= end ? (z < 0.0f ? simd<W>{} : broadcast<W>(1.0f)) : slope;
 }
 
-}  // namespace softscore::detail
+}  // namespace softscore::inline SOFTSCORE_ABI::detail

@@ -2,6 +2,8 @@
 
 #include <atomic>
 
+#include <softscore/core/config.hpp>
+
 #if defined(__SANITIZE_THREAD__)
 #define SOFTSCORE_THREAD_SANITIZER 1
 #elif defined(__has_feature)
@@ -10,7 +12,7 @@
 #endif
 #endif
 
-namespace softscore::detail {
+namespace softscore::inline SOFTSCORE_ABI::detail {
 
 /// Says to the thread sanitizer what oneTBB guarantees: all that the caller did happens before every task, and every
 /// task before all that the caller does next. oneTBB sees to that inside its library, which was not compiled for the
@@ -45,4 +47,4 @@ struct handed_over {
   }
 };
 
-}  // namespace softscore::detail
+}  // namespace softscore::inline SOFTSCORE_ABI::detail

@@ -9,8 +9,9 @@
 #include <softscore/backend/tbb/layer_norm_gelu_blocked.hpp>
 #include <softscore/backend/tbb/layout.hpp>
 #include <softscore/backend/tbb/slots.hpp>
+#include <softscore/core/config.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 namespace detail {
 
@@ -123,4 +124,4 @@ void layer_norm_gelu_backward(tbb_backend& be, tbb_layer_norm_gelu<T>& plan, con
   });
 }
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -5,8 +5,9 @@
 #include <softscore/backend/serial/layer_norm_gelu.hpp>
 #include <softscore/backend/tbb/gelu_simd.hpp>
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 
-namespace softscore::detail {
+namespace softscore::inline SOFTSCORE_ABI::detail {
 
 // The serial kernels of layer norm and GELU for one image whose channels are in blocks of W: (C/W, H, W', W). Gain and
 // bias have that order too. Sums run in float over one block of a few hundred pixels and in double over blocks.
@@ -89,4 +90,4 @@ struct blocked_layer_norm_gelu {
   }
 };
 
-}  // namespace softscore::detail
+}  // namespace softscore::inline SOFTSCORE_ABI::detail

@@ -5,8 +5,9 @@
 
 #include <softscore/backend/tbb/backend.hpp>
 #include <softscore/backend/tbb/simd.hpp>
+#include <softscore/core/config.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// How many channels lie side by side in an activation of `channels` channels of T: the lanes of a vector register
 /// where they divide the channels of float, else 1, the plain order N,C,H,W. A block of c channels makes it
@@ -52,4 +53,4 @@ void unpack(tbb_backend& be, const_view<T, host_space> packed, view<T, host_spac
   });
 }
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -7,8 +7,9 @@
 #include <softscore/backend/serial/linear.hpp>
 #include <softscore/backend/tbb/backend.hpp>
 #include <softscore/backend/tbb/gelu_simd.hpp>
+#include <softscore/core/config.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 namespace detail {
 
@@ -142,4 +143,4 @@ void gelu_backward(tbb_backend& be, const_view<T, host_space> z, const_view<T, h
     be.for_each(gelu_backward_body{}, dz, dy, z);
 }
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

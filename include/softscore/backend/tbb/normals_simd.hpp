@@ -4,9 +4,10 @@
 #include <cstdint>
 
 #include <softscore/backend/tbb/simd.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/noise.hpp>
 
-namespace softscore::detail {
+namespace softscore::inline SOFTSCORE_ABI::detail {
 
 // The functions of core/philox.hpp and core/noise.hpp for W blocks of four numbers at once, with the same operations in
 // the same order and so the same bits.
@@ -142,4 +143,4 @@ SOFTSCORE_INLINE void normals_simd(const noise_key& key, std::uint64_t image, st
   });
 }
 
-}  // namespace softscore::detail
+}  // namespace softscore::inline SOFTSCORE_ABI::detail

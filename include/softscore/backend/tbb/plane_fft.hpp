@@ -3,8 +3,9 @@
 #include <cstddef>
 
 #include <softscore/backend/tbb/fft.hpp>
+#include <softscore/core/config.hpp>
 
-namespace softscore::detail {
+namespace softscore::inline SOFTSCORE_ABI::detail {
 
 // The two-dimensional transform of real planes of N x N numbers, W planes (channels) side by side in the lanes.
 //
@@ -136,4 +137,4 @@ class plane_fft {
   static constexpr std::size_t first_bin(std::size_t kx) { return N + 2 + (kx - 1) * N; }
 };
 
-}  // namespace softscore::detail
+}  // namespace softscore::inline SOFTSCORE_ABI::detail

@@ -4,9 +4,10 @@
 #include <memory>
 
 #include <softscore/backend/tbb/backend.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/host_array.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// Memory that plans which never run at the same time share; it is as large as the largest of them asked for.
 template <class T>
@@ -28,4 +29,4 @@ tbb_scratch<T> make_scratch(tbb_backend&) {
   return {};
 }
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

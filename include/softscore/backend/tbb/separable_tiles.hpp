@@ -7,6 +7,7 @@
 #include <softscore/backend/separable_lines.hpp>
 #include <softscore/backend/tbb/simd.hpp>
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/shape.hpp>
 
 // Correlation with a symmetric kernel along both directions is a product K X L of matrices with equal numbers along
@@ -16,7 +17,7 @@
 // two. Tiles at the far edges overlap their neighbours and compute some numbers twice, to the same bits. Where a kernel
 // is much narrower than a tile, most of a window is zeros, and X L is summed tap by tap instead.
 
-namespace softscore::detail {
+namespace softscore::inline SOFTSCORE_ABI::detail {
 
 // How many taps on either side of the centre count. Those beyond add up to at most 2^-32 of all in magnitude, so that
 // leaving them out of both directions changes no pixel by more than 2^-31 s^2 max|x|, with s the sum of all magnitudes.
@@ -177,4 +178,4 @@ struct separable_tiles {
   }
 };
 
-}  // namespace softscore::detail
+}  // namespace softscore::inline SOFTSCORE_ABI::detail

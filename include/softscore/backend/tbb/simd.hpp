@@ -10,6 +10,7 @@
 #endif
 
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 
 // The one place that knows about vector registers: the vector types of GCC and clang, for any number of lanes. Loads
 // and stores need no alignment. a * b + c in one expression becomes a fused multiply-add where the machine has it and
@@ -21,7 +22,7 @@
 /// The same for lambdas, after their parameters.
 #define SOFTSCORE_INLINE_LAMBDA __attribute__((always_inline))
 
-namespace softscore::detail {
+namespace softscore::inline SOFTSCORE_ABI::detail {
 
 /// Lanes of the machine's widest float register; 4 where nothing is known.
 #if defined(__AVX512F__)
@@ -192,4 +193,4 @@ SOFTSCORE_INLINE void unrolled(const Body& body) {
       SOFTSCORE_INLINE_LAMBDA { (body(std::integral_constant<std::size_t, i>{}), ...); }(std::make_index_sequence<N>{});
 }
 
-}  // namespace softscore::detail
+}  // namespace softscore::inline SOFTSCORE_ABI::detail

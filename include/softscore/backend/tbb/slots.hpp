@@ -4,8 +4,9 @@
 #include <cstddef>
 
 #include <softscore/backend/tbb/backend.hpp>
+#include <softscore/core/config.hpp>
 
-namespace softscore::detail {
+namespace softscore::inline SOFTSCORE_ABI::detail {
 
 // A sum over the images of a batch is made in slots: runs of neighbours, each summed in order by one thread, and then
 // the slots in order. How a batch is cut depends on its size alone, so the bits do not depend on the threads.
@@ -50,4 +51,4 @@ void add_slots(tbb_backend& be, const T* slots, std::size_t stride, std::size_t 
   });
 }
 
-}  // namespace softscore::detail
+}  // namespace softscore::inline SOFTSCORE_ABI::detail

@@ -3,8 +3,9 @@
 #include <cstddef>
 
 #include <softscore/backend/tbb/simd.hpp>
+#include <softscore/core/config.hpp>
 
-namespace softscore::detail {
+namespace softscore::inline SOFTSCORE_ABI::detail {
 
 // Products of matrices whose columns are channels in blocks of W: the sums over channels and over places that every
 // convolution ends in. Sums stay in registers, in tiles sized for 32 registers where W is 16 and for 16 elsewhere. Each
@@ -105,4 +106,4 @@ struct tile_products {
   }
 };
 
-}  // namespace softscore::detail
+}  // namespace softscore::inline SOFTSCORE_ABI::detail

@@ -5,7 +5,9 @@
 #include <cstdint>
 #include <numbers>
 
-namespace softscore::detail {
+#include <softscore/core/config.hpp>
+
+namespace softscore::inline SOFTSCORE_ABI::detail {
 
 // The sign of the exponent.
 enum class fft_sign { forward = -1, inverse = 1 };
@@ -91,4 +93,4 @@ struct twiddle_table {
 template <fft_sign Sign, std::size_t N>
 inline constexpr twiddle_table<Sign, N> twiddles{};
 
-}  // namespace softscore::detail
+}  // namespace softscore::inline SOFTSCORE_ABI::detail

@@ -1,8 +1,9 @@
 #pragma once
 
 #include <softscore/backend/tbb/simd.hpp>
+#include <softscore/core/config.hpp>
 
-namespace softscore::detail {
+namespace softscore::inline SOFTSCORE_ABI::detail {
 
 // Winograd's minimal filtering F(4, 3): four outputs of a correlation with three taps from six products instead of
 // twelve. As polynomials, the taps g and the output's weights y are evaluated at the points 0, a, -a, b, -b and
@@ -78,4 +79,4 @@ struct winograd {
   static constexpr float of_0 = 1 / (a2 * b2), of_a = 1 / (2 * a2 * (a2 - b2)), of_b = 1 / (2 * b2 * (b2 - a2));
 };
 
-}  // namespace softscore::detail
+}  // namespace softscore::inline SOFTSCORE_ABI::detail

@@ -3,17 +3,20 @@
 #include <algorithm>
 #include <concepts>
 #include <cstddef>
+#include <string>
 #include <vector>
 
+#include <softscore/core/checked_size.hpp>
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
 #include <softscore/core/eigen.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/core/view.hpp>
 
-namespace softscore {
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// A Gaussian fitted to images in their leading modes: mean, and along each of k orthonormal modes the standard
-/// deviation, largest first. It serves as a start law (EQUATIONS D2) and as features (M1).
+/// deviation, largest first. It serves as a start law (our own) and as features of the Frechet distance.
 struct principal_components {
   std::vector<double> mean;        ///< d
   std::vector<double> modes;       ///< k x d, one mode a row; its entry of largest size is positive
@@ -42,7 +45,8 @@ struct row_moments {
       mean += rows.middleRows(r, std::min(block, rows.rows() - r)).template cast<Real>().colwise().sum().transpose();
     }
     mean /= static_cast<double>(rows.rows());
-    scatter = Eigen::MatrixX<Real>::Zero(rows.cols(), rows.cols());
+    scatter = matrix_of<Eigen::MatrixX<Real>>("a covariance", rows.cols(), rows.cols());
+    scatter.setZero();
     row_matrix<Real> centred;
     for (Eigen::Index r = 0; r < rows.rows(); r += block) {
       centred = rows.middleRows(r, std::min(block, rows.rows() - r)).template cast<Real>();
@@ -66,11 +70,21 @@ struct centred_rows {
   }
 };
 
+// The sum of the variances sees every element of every image.
+template <class T>
+void require_finite_images(double total_variance, view<T, host_space> images) {
+  if (std::isfinite(total_variance)) return;
+  for (std::size_t i = 0; i < images.extent().images; ++i)
+    for (const auto element : images.image(i))
+      if (!std::isfinite(element)) reject("an element of image " + shown(i), element, "finite");
+  reject("the total variance of the images", total_variance, "finite");
+}
+
 }  // namespace detail
 
 /// The first `count` principal components of a batch of images, by the eigenvectors of their covariance (divisor
 /// n - 1); of the n x n Gram matrix where there are fewer images than elements. Throws `error` unless
-/// 1 <= count <= min(n - 1, d).
+/// 1 <= count <= min(n - 1, d), and for the first image that is not finite.
 template <class T, std::floating_point Real = double>
 principal_components fit_principal_components(view<T, host_space> images, std::size_t count) {
   const std::size_t n = images.extent().images, d = images.extent().per_image();
@@ -78,7 +92,7 @@ principal_components fit_principal_components(view<T, host_space> images, std::s
   require(count >= 1 && count <= std::min(n - 1, d), "the number of principal components", count,
           "positive, below the number of images and at most the number of pixels");
   principal_components result;
-  result.modes.resize(count * d);
+  result.modes = vector_of<double>("elements of the principal components", {count, d});
   result.deviations.resize(count);
   auto modes = as_matrix<Real>(result.modes.data(), count, d);
   const auto divisor = static_cast<Real>(n - 1);
@@ -91,6 +105,7 @@ principal_components fit_principal_components(view<T, host_space> images, std::s
     const detail::row_moments<T, Real> moments{images};
     keep_mean(moments.mean);
     result.total_variance = moments.scatter.trace() / divisor;
+    detail::require_finite_images(result.total_variance, images);
     const Eigen::SelfAdjointEigenSolver<Eigen::MatrixX<Real>> solved{moments.scatter};
     for (std::size_t k = 0; k < count; ++k) {
       const auto from = eigen_index(d - 1 - k);
@@ -102,6 +117,7 @@ principal_components fit_principal_components(view<T, host_space> images, std::s
     keep_mean(centred.mean);
     const Eigen::MatrixX<Real> gram = centred.rows * centred.rows.transpose();
     result.total_variance = gram.trace() / divisor;
+    detail::require_finite_images(result.total_variance, images);
     const Eigen::SelfAdjointEigenSolver<Eigen::MatrixX<Real>> solved{gram};
     for (std::size_t k = 0; k < count; ++k) {
       const auto from = eigen_index(n - 1 - k);
@@ -132,7 +148,7 @@ row_matrix<Real> project(const principal_components& components, view<T, host_sp
   const row_matrix<Real> modes = as_matrix<Real>(components.modes.data(), components.count(), d);
   const Eigen::RowVectorX<Real> mean = as_matrix<Real>(components.mean.data(), 1, d).row(0);
   const auto rows = as_matrix(images);
-  row_matrix<Real> coordinates(eigen_index(n), eigen_index(components.count()));
+  auto coordinates = matrix_of<row_matrix<Real>>("coordinates", eigen_index(n), eigen_index(components.count()));
   constexpr Eigen::Index block = 256;
   row_matrix<Real> centred;
   for (Eigen::Index r = 0; r < rows.rows(); r += block) {
@@ -144,4 +160,4 @@ row_matrix<Real> project(const principal_components& components, view<T, host_sp
   return coordinates;
 }
 
-}  // namespace softscore
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <charconv>
+#include <locale>
+#include <optional>
+#include <sstream>
+#include <string>
+#include <string_view>
+#include <system_error>
+
+#include <softscore/core/config.hpp>
+
+namespace softscore::inline SOFTSCORE_ABI::detail {
+
+// The number that `text`, a number of JSON, stands for, whatever the global locale; none where double has no such
+// number.
+template <class = when_called>
+std::optional<double> parse_double(std::string_view text) {
+  double number{};
+#if defined(__cpp_lib_to_chars)
+  if (std::from_chars(text.data(), text.data() + text.size(), number).ec != std::errc{}) return std::nullopt;
+#else  // libc++ before version 20 has from_chars for integers only
+  std::istringstream stream{std::string{text}};
+  stream.imbue(std::locale::classic());
+  if (!(stream >> number)) return std::nullopt;
+#endif
+  return number;
+}
+
+}  // namespace softscore::inline SOFTSCORE_ABI::detail

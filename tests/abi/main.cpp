@@ -1,0 +1,56 @@
+// Compares what the two parts of a pair compute, and passes them types that they share.
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdio>
+#include <cstring>
+
+#include "part.hpp"
+
+using namespace softscore;
+
+namespace {
+int failures = 0;
+
+void check(bool holds, const char* what) {
+  if (holds) return;
+  std::printf("failed: %s\n", what);
+  ++failures;
+}
+}  // namespace
+
+int main() {
+  const part_results a = first::compute(), b = second::compute();
+
+  check(!a.noise.empty() && a.noise.size() == b.noise.size() &&
+            std::memcmp(a.noise.data(), b.noise.data(), a.noise.size() * sizeof(float)) == 0,
+        "both parts draw noise of the same bits");
+
+  // Sums of at most 16 * 49 = 784 terms, in another order and with or without fused multiply-adds, differ by about the
+  // root of their number times 6e-8 of their size: 2e-6. 1e-5 of the largest entry leaves room for the layers.
+  double largest = 0.0, difference = 0.0;
+  check(!a.images.empty() && a.images.size() == b.images.size(), "both parts have as many results");
+  for (std::size_t i = 0; i < std::min(a.images.size(), b.images.size()); ++i) {
+    check(std::isfinite(a.images[i]) && std::isfinite(b.images[i]), "results are finite");
+    largest = std::max(largest, std::abs(double{a.images[i]}));
+    difference = std::max(difference, std::abs(double{a.images[i]} - double{b.images[i]}));
+  }
+  check(difference <= 1e-5 * largest, "both parts' networks agree within 1e-5");
+  std::printf("noise: %zu numbers; networks: %zu results, largest difference %.2g of %.2g\n", a.noise.size(),
+              a.images.size(), difference, largest);
+
+  check(first::catches(&second::throw_error) && second::catches(&first::throw_error),
+        "each part catches the other's error");
+
+  const shape extent{2, 1, 1, 3};
+  const float values[6] = {0, 0, 0, 0, 0, 8};
+  const level levels[2] = {level{1.0}, level{2.0}};
+  const time_grid grid{{1.0, 0.5, 0.0}};
+  const float want = 8.0f + 2.0f + 0.5f + 4.0f;
+  const view<const float, host_space> view_of_values{values, extent};
+  const per_image<level> each{std::span<const level>{levels}};
+  check(first::last_element(extent, view_of_values, each, noise_key{4}, grid) == want &&
+            second::last_element(extent, view_of_values, each, noise_key{4}, grid) == want,
+        "both parts read shared types alike");
+  return failures == 0 ? 0 : 1;
+}
