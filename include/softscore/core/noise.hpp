@@ -33,6 +33,9 @@ struct noise_key {
   noise_stream stream{noise_stream::user};
   std::uint32_t step{};
   std::uint8_t draw{};
+
+  /// Different values of `draw`: a draw with a larger number would be one of these again.
+  static constexpr std::size_t draws = 256;
 };
 
 /// Which images of a run a batch holds: `count` of them from number `first` on (below 2^48).

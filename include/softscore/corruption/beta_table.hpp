@@ -43,7 +43,7 @@ class beta_table {
   double beta(std::size_t index) const { return -std::expm1(log_abar_.at(index) - log_abar_.at(index - 1)); }
 
   level level_at(diffusion_time t) const { return level{-0.5 * log_abar_at(t)}; }
-  double sigma_at(diffusion_time t) const { return std::sqrt(-std::expm1(log_abar_at(t))); }
+  double sigma_at(diffusion_time t) const { return std::sqrt(std::abs(std::expm1(log_abar_at(t)))); }
   /// dw/dt, at an index that of the interval after it; infinite at time 1 where nothing is left of the signal.
   double level_rate_at(diffusion_time t) const {
     const auto [below, part] = place_of(t);
@@ -61,8 +61,8 @@ class beta_table {
   }
   /// d sigma / dt, by sigma^2 = 1 - exp(-2 w); infinite at time 0, where sigma is 0.
   double sigma_rate_at(diffusion_time t) const {
-    const double left = std::exp(log_abar_at(t));
-    return left == 0.0 ? 0.0 : left * level_rate_at(t) / sigma_at(t);
+    const double left = std::exp(log_abar_at(t)), rate = left == 0.0 ? 0.0 : level_rate_at(t);
+    return rate == 0.0 ? 0.0 : left * rate / sigma_at(t);
   }
 
  private:
@@ -83,7 +83,8 @@ class beta_table {
   }
   double log_abar_at(diffusion_time t) const {
     const auto [below, part] = place_of(t);
-    if (part == 0.0) return log_abar_[below];
+    // Rounding must not make a plateau rise.
+    if (part == 0.0 || log_abar_[below + 1] == log_abar_[below]) return log_abar_[below];
     // Towards an end where abar is 0 its logarithm cannot be linear; a falls linearly instead.
     if (!std::isfinite(log_abar_[below + 1])) return log_abar_[below] + 2.0 * std::log1p(-part);
     return (1.0 - part) * log_abar_[below] + part * log_abar_[below + 1];

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <span>
 #include <utility>
@@ -84,16 +85,17 @@ std::vector<std::size_t> trailing_indices(std::size_t table_steps, std::size_t s
   return indices;
 }
 
-/// Squares of evenly spaced numbers from sqrt(0.8 T) to 0, cut to whole ones (Song, Meng and Ermon 2021, Appendix D.2):
-/// more steps where little noise is left. Too many steps repeat an index, which `grid_of_indices` refuses.
+/// Squares of evenly spaced numbers from sqrt(0.8 T) to 0, cut to whole ones, by the arithmetic of the public code
+/// (Song, Meng and Ermon 2021, Appendix D.2): more steps where little noise is left. With many steps the smallest
+/// indices repeat, as they do in the published lists of 50 and 100 of 1000.
 template <class = when_called>
 std::vector<std::size_t> quadratic_indices(std::size_t table_steps, std::size_t steps) {
   detail::require_steps(table_steps, steps);
   auto indices = vector_of<std::size_t>("steps", {steps});
-  const double most = 0.8 * static_cast<double>(table_steps);
+  const double most = std::sqrt(0.8 * static_cast<double>(table_steps));
   for (std::size_t i = 0; i < steps; ++i) {
-    const double part = steps == 1 ? 1.0 : static_cast<double>(steps - 1 - i) / static_cast<double>(steps - 1);
-    indices[i] = static_cast<std::size_t>(most * part * part);
+    const double root = i == 0 ? most : static_cast<double>(steps - 1 - i) * (most / static_cast<double>(steps - 1));
+    indices[i] = static_cast<std::size_t>(root * root);
   }
   return indices;
 }
@@ -111,9 +113,15 @@ template <class = when_called>
 time_grid trailing_grid(std::size_t table_steps, std::size_t steps) {
   return detail::grid_through(table_steps, trailing_indices(table_steps, steps));
 }
+/// From an index to itself a sampler's step changes nothing, so this grid passes an index that its list repeats once:
+/// it draws the images of the published lists in fewer steps, 49 for 50 and 96 for 100. Throws `error` if more than a
+/// tenth of the list repeats.
 template <class = when_called>
 time_grid quadratic_grid(std::size_t table_steps, std::size_t steps) {
-  return detail::grid_through(table_steps, quadratic_indices(table_steps, steps));
+  const std::vector<std::size_t> all = quadratic_indices(table_steps, steps);
+  std::vector<std::size_t> once = all;
+  once.erase(std::unique(once.begin(), once.end()), once.end());
+  return detail::grid_through(table_steps, 10 * once.size() < 9 * all.size() ? all : once);
 }
 
 /// `count` noise levels from `most` down to `least` whose roots of order `rho` are evenly spaced (Karras et al. 2022,

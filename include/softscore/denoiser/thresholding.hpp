@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <span>
+#include <string>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -147,7 +148,14 @@ class dynamic_thresholding {
     be.download(out, ws.host.data());
     const std::size_t elements = out.extent().per_image();
     for (std::size_t i = 0; i < out.extent().images; ++i) {
-      for (std::size_t k = 0; k < elements; ++k) ws.sorted[k] = std::abs(ws.host[i * elements + k]);
+      for (std::size_t k = 0; k < elements; ++k) {
+        ws.sorted[k] = std::abs(ws.host[i * elements + k]);
+        // What is no number has no place among the sorted.
+        if (!std::isfinite(ws.sorted[k]))
+          reject("size of a pixel in the estimate of image " + std::to_string(q.images.first + i) + " at time " +
+                     std::to_string(q.times[i].value),
+                 ws.sorted[k], "finite");
+      }
       ws.shrink[i] = 1.0 / (std::max)(1.0, percentile_of(ws.sorted));
     }
     be.combine(out, term<T, typename Be::space>{each_of(ws.shrink), out});

@@ -35,6 +35,9 @@ struct adams_bashforth {
 
   template <class R>
   scratch<R> start(R& run) const {
+    run.each_step([&](const step_at& at) {
+      if (!at.last()) detail::require_slope<typename R::value_type>(run.corruption(), at.t, at.t.value - at.s.value);
+    });
     return {detail::flow_slope<R>{run}, rk4{}.start(run), {run.make(), run.make(), run.make(), run.make()}, {}, 0};
   }
 

@@ -54,6 +54,12 @@ concept StatesLeastSteps = requires {
   { S::least_steps } -> std::convertible_to<std::size_t>;
 };
 
+/// `S::draws_per_step`: how many numbered draws of noise a step takes at most; one where it is not stated.
+template <class S>
+concept StatesDraws = requires {
+  { S::draws_per_step } -> std::convertible_to<std::size_t>;
+};
+
 /// `S::order`: the order of the error in the number of steps; `S::evaluations_per_step`: estimates per step, the
 /// driver's included.
 template <class S>

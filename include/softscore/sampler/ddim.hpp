@@ -32,7 +32,7 @@ struct ddim : one_evaluation<ddim> {
     const double sigma_t = c.sigma(at.t), sigma_s = c.sigma(at.s);
     if (eta == 0.0 || sigma_s == 0.0) return detail::marginal_weights(sigma_t, sigma_s, 0.0);
     double g = 1.0;
-    if constexpr (ScalarSignal<C>) g = c.signal_gain(at.t) / c.signal_gain(at.s);
+    if constexpr (ScalarSignal<C>) g = gain_ratio(c, at);
     // What is kept is written as a sum: sqrt(sigma_s^2 - k^2) would be rounding alone where no signal is left at t.
     const double r = (std::min)(1.0, g * sigma_s / sigma_t);
     const double kept = sigma_s * std::sqrt((1.0 - eta) * (1.0 + eta) + eta * eta * r * r);

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <algorithm>
+
 #include <softscore/core/cmath.hpp>
 #include <softscore/core/config.hpp>
 #include <softscore/corruption/ancestral_variance.hpp>
@@ -20,9 +22,9 @@ struct ddpm : one_evaluation<ddpm> {
   template <class C>
   step_weights weights(const C& c, const step_at& at) const {
     const double sigma_t = c.sigma(at.t), sigma_s = c.sigma(at.s);
-    const double ratio = noise_ratio(sigma_t, sigma_s), g = c.signal_gain(at.t) / c.signal_gain(at.s);
+    const double ratio = noise_ratio(sigma_t, sigma_s), g = gain_ratio(c, at);
     // sigma_t^2 - g^2 sigma_s^2, which is 1 - alpha where a^2 + sigma^2 = 1 and the noise added from s to t in general.
-    const double added = (sigma_t - g * sigma_s) * (sigma_t + g * sigma_s);
+    const double added = (std::max)(0.0, (sigma_t - g * sigma_s) * (sigma_t + g * sigma_s));
     return {g * ratio, std::sqrt(variance == ancestral_variance::fixed_large ? added : added * ratio)};
   }
 };

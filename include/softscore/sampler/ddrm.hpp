@@ -99,18 +99,22 @@ class ddrm {
   void step(R& run, scratch<R>& memory, const step_at& at, view_in<R> x, view_in<R> h) const {
     auto& be = run.on();
     const auto& c = run.corruption();
-    const double a_t = c.signal_gain(at.t), a_s = at.last() ? 1.0 : c.signal_gain(at.s);
-    const double before = c.sigma(at.t) / a_t, after = at.last() ? 0.0 : c.sigma(at.s) / a_s;
-    const double kept = std::sqrt(1.0 - eta * eta);
-    const mode_step rule{how_.sigma,   after,       before > 0.0 ? kept * after / before : 0.0,
-                         kept * after, eta * after, eta_b};
-    be.combine(memory.noise.view(), term{1.0 / a_t, x});
-    memory.parts.to_modes(be, memory.noise.view(), memory.x.view());
+    const double sigma_t = c.sigma(at.t), sigma_s = at.last() ? 0.0 : c.sigma(at.s);
+    const double kept = sigma_s * std::sqrt(1.0 - eta * eta);
+    // Nothing here divides by a gain: there may be no signal at t, and none at s.
+    const mode_step rule{how_.sigma,
+                         sigma_s,
+                         at.last() ? 1.0 : c.signal_gain(at.s),
+                         c.signal_gain(at.t),
+                         sigma_t > 0.0 ? kept / sigma_t : 0.0,
+                         kept,
+                         eta * sigma_s,
+                         eta_b};
+    memory.parts.to_modes(be, x, memory.x.view());
     memory.parts.to_modes(be, h, memory.h.view());
     run.normal(at, memory.noise.view());
     be.for_each(rule, memory.x.view(), memory.h.view(), memory.y.view(), memory.noise.view(), memory.values.view());
     memory.parts.from_modes(be, memory.x.view(), x);
-    if (a_s != 1.0) be.combine(x, term{a_s, x});
   }
 
  public:  // for kernels, which are made of public types only
@@ -120,17 +124,18 @@ class ddrm {
       y = s > T{} ? y / s : T{};
     }
   };
-  // One mode of x / a, from its values at t to those at s.
+  // One mode of x, from its values at t to those at s.
   struct mode_step {
-    double sigma_y, after, of_rest, of_distance, fresh, eta_b;
+    double sigma_y, sigma_s, a_s, a_t, of_rest, of_distance, fresh, eta_b;
     template <class T>
     SOFTSCORE_HD void operator()(T& x, const T& h, const T& y, const T& z, const T& s) const {
       const double of_h = static_cast<double>(h), of_y = static_cast<double>(y), value = static_cast<double>(s);
       const double noise = value > 0.0 ? sigma_y / value : 0.0;
-      const double from_estimate = of_h + of_rest * (static_cast<double>(x) - of_h);
-      const double between = of_h + (noise > 0.0 ? of_distance / noise * (of_y - of_h) : 0.0);
-      const double near = (1.0 - eta_b) * of_h + eta_b * of_y, left = after * after - eta_b * eta_b * noise * noise;
-      const bool sure = value > 0.0 && after >= noise;
+      const double from_estimate = a_s * of_h + of_rest * (static_cast<double>(x) - a_t * of_h);
+      const double between = a_s * of_h + (noise > 0.0 ? of_distance / noise * (of_y - of_h) : 0.0);
+      const double near = a_s * ((1.0 - eta_b) * of_h + eta_b * of_y);
+      const double left = sigma_s * sigma_s - eta_b * eta_b * a_s * a_s * noise * noise;
+      const bool sure = value > 0.0 && sigma_s >= a_s * noise;
       const double mean = value > 0.0 ? (sure ? near : between) : from_estimate;
       const double spread = sure ? std::sqrt(left > 0.0 ? left : 0.0) : fresh;
       x = static_cast<T>(mean + spread * static_cast<double>(z));

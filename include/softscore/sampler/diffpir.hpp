@@ -58,7 +58,11 @@ class diffpir {
     const auto rest = memory.measured.rest.view();
     double noise = run.corruption().sigma(at.t);
     if constexpr (Meets<R, needs::scalar_signal>) noise /= run.corruption().signal_gain(at.t);
-    const double rho = lambda * how_.sigma * how_.sigma / (noise * noise);
+    const double weight = lambda * how_.sigma * how_.sigma, rho = weight == 0.0 ? 0.0 : weight / (noise * noise);
+    if (detail::outweighs_measurement<typename R::value_type>(rho)) {
+      take_step(renewal{{}, zeta}, run, memory.of_rule, at, x, h);
+      return;
+    }
     detail::compare(run, how_, h, memory.measured);
     memory.inverse.solve(run.on(), how_, rho, rest, rest);
     run.on().combine(rest, term{1.0, h}, term{1.0, rest});

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <limits>
 #include <span>
+#include <sstream>
 #include <utility>
 #include <vector>
 
@@ -77,7 +79,8 @@ struct dormand_prince {
     return memory;
   }
 
-  /// Throws `error` where the error is not finite, or asks for parts too short for the numbers of the time.
+  /// Throws `error` where the tolerance of an image is below the rounding of its numbers, where the error is not
+  /// finite, and where it asks for more parts than `most_parts` or for parts too short for the numbers of the time.
   template <class R>
   void step(R& run, scratch<R>& memory, const step_at& at, view_in<R> x, view_in<R> h) const {
     auto& be = run.on();
@@ -85,9 +88,10 @@ struct dormand_prince {
     const std::size_t images = run.extent().images;
     const double elements = static_cast<double>(run.extent().per_image());
     const auto ahead = memory.ahead.view(), h_ahead = memory.h_ahead.view(), error = memory.error.view();
+    require_tolerance(run, memory, x);
     memory.slope(run, at.t, x, h, memory.slopes[0].view());
     for (double& t : memory.now) t = at.t.value;
-    for (;;) {
+    for (std::size_t parts = 0;; ++parts) {
       bool all_there = true;
       for (std::size_t i = 0; i < images; ++i) {
         const double rest = memory.now[i] - at.s.value;
@@ -96,6 +100,7 @@ struct dormand_prince {
         all_there = all_there && rest == 0.0;
       }
       if (all_there) return;
+      require(parts < most_parts, "number of parts of a step", parts, "below 10000; the tolerance cannot be met");
       for (std::size_t j = 1; j < stages; ++j) {
         weigh(memory, rows[j], j);
         detail::add_up(run, ahead, x, memory.coefficients, j, memory.slopes);
@@ -121,7 +126,7 @@ struct dormand_prince {
   }
 
  private:
-  static constexpr std::size_t stages = 7;
+  static constexpr std::size_t stages = 7, most_parts = 10000;
   using row = std::array<double, stages>;
   static constexpr row nodes{0.0, 1.0 / 5, 3.0 / 10, 4.0 / 5, 8.0 / 9, 1.0, 1.0};
   static constexpr std::array<row, stages> rows{
@@ -147,6 +152,21 @@ struct dormand_prince {
   };
 
  private:
+  // Below the rounding of x an error is noise, which no shorter part makes smaller.
+  template <class R, class M>
+  void require_tolerance(R& run, M& memory, view_in<R> x) const {
+    const auto rounding = static_cast<double>(std::numeric_limits<typename R::value_type>::epsilon());
+    const auto elements = static_cast<double>(run.extent().per_image());
+    run.on().dot(const_view_in<R>{x}, const_view_in<R>{x}, memory.wrong.data());
+    for (const double square : memory.wrong) {
+      const double size = std::sqrt(square / elements), tolerance = absolute + relative * size;
+      if (tolerance >= rounding * size) continue;
+      std::ostringstream rule;
+      rule << "at least " << rounding * size << ", the rounding of its numbers";
+      reject("tolerance of the error of an image", tolerance, rule.str());
+    }
+  }
+
   // Time falls, so a part of length l adds -l times the slopes.
   template <class M>
   static void weigh(M& memory, const row& weights, std::size_t count) {

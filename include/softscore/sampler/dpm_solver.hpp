@@ -13,7 +13,8 @@ namespace softscore::inline SOFTSCORE_ABI {
 /// r_2 = 1/3, 2/3): the probability flow in lambda = log(a / sigma) with its linear part exact and the noise eps = (x_t
 /// - a_t h) / sigma_t as a polynomial. As many evaluations a step as the order, at times between t and s where lambda
 /// has gone that far; one in the last step. Order 1 is `ddim`. A step that starts without signal or ends without noise,
-/// where lambda is infinite, is one of order 1.
+/// where lambda is infinite, is one of order 1, and so is one in which sigma / a falls by more than the state's numbers
+/// can show.
 template <int Order = 2>
 struct dpm_solver {
   static_assert(Order >= 1 && Order <= 3, "softscore: the order of dpm_solver is 1, 2 or 3");
@@ -35,8 +36,8 @@ struct dpm_solver {
     auto& be = run.on();
     const auto& c = run.corruption();
     const double sigma_t = c.sigma(at.t), sigma_s = c.sigma(at.s), a_t = c.signal_gain(at.t), a_s = c.signal_gain(at.s);
-    const double start = detail::half_log_snr(c, at.t), length = detail::half_log_snr(c, at.s) - start;
-    if (Order == 1 || !std::isfinite(length) || length == 0.0) {
+    const double start = detail::half_log_snr(c, at.t), length = detail::lambda_length(c, at);
+    if (Order == 1 || detail::is_jump<typename R::value_type>(length) || length == 0.0) {
       const double keep = sigma_s == sigma_t ? 1.0 : sigma_s / sigma_t;
       be.combine(x, term{a_s - keep * a_t, h}, term{keep, x});
       return;

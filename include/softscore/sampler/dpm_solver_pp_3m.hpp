@@ -34,9 +34,9 @@ struct dpm_solver_pp_3m {
   void step(R& run, scratch<R>& memory, const step_at& at, view_in<R> x, view_in<R> h) const {
     const auto& c = run.corruption();
     auto& past = memory.past;
-    const double now = detail::half_log_snr(c, at.t), length = detail::half_log_snr(c, at.s) - now;
-    past.add(run, now, h);
-    if (past.known < 2 || !std::isfinite(length) || length == 0.0) {
+    const double length = detail::lambda_length(c, at);
+    past.add(run, detail::half_log_snr(c, at.t), h);
+    if (past.known < 2 || detail::is_jump<typename R::value_type>(length) || length == 0.0) {
       dpm_solver<2>{}.step(run, memory.of_start, at, x, h);
       return;
     }

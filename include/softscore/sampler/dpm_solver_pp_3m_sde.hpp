@@ -48,15 +48,16 @@ struct dpm_solver_pp_3m_sde {
     auto& be = run.on();
     const auto& c = run.corruption();
     auto& past = memory.past;
-    const double now = detail::half_log_snr(c, at.t), length = detail::half_log_snr(c, at.s) - now;
+    const double length = detail::lambda_length(c, at);
     const double sigma_t = c.sigma(at.t), sigma_s = c.sigma(at.s), a_s = c.signal_gain(at.s);
     // Infinite steps, from no signal or to no noise, are the limits of these lines; eta = 0 times that length is not.
     const double of_noise = eta == 0.0 ? 0.0 : eta * length, damped = length + of_noise;
     const double keep = (sigma_s == sigma_t ? 1.0 : sigma_s / sigma_t) * std::exp(-of_noise);
     const double add = sigma_s * std::sqrt(-std::expm1(-2.0 * of_noise));
-    past.add(run, now, h);
-    if (past.known < 2 || !std::isfinite(length) || length == 0.0)
-      be.combine(x, term{keep, x}, term{-a_s * std::expm1(-damped), h});
+    past.add(run, detail::half_log_snr(c, at.t), h);
+    const double of_h = std::isfinite(length) ? -a_s * std::expm1(-damped) : a_s - keep * c.signal_gain(at.t);
+    if (past.known < 2 || detail::is_jump<typename R::value_type>(length) || length == 0.0)
+      be.combine(x, term{keep, x}, term{of_h, h});
     else
       past.advance(run, x, keep, x, a_s * damped, past.weights(length, past.known, damped), past.known);
     if (add != 0.0) run.combine_with_normal(at, add, memory.noise.view(), x, term{1.0, x});

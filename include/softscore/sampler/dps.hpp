@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <limits>
 #include <span>
 #include <utility>
 #include <vector>
@@ -49,8 +50,17 @@ class dps {
     std::vector<double> each;
   };
 
+  /// Throws `error` where the likelihood scales the step and nothing is left of the signal: Tweedie's formula divides
+  /// by it, and the limit depends on the data's covariance.
   template <class R>
   scratch<R> start(R& run) const {
+    run.each_step([&](const step_at& at) {
+      if constexpr (Meets<R, needs::scalar_signal>)
+        require(
+            scale != dps_scale::likelihood || !detail::signal_is_gone<typename R::value_type>(run.corruption(), at.t),
+            "the signal's gain at a time of the grid", run.corruption().signal_gain(at.t),
+            "above 0 where the likelihood scales the step of dps");
+    });
     return {detail::start_measured(run, y_), rule_.start(run), run.make(), std::vector<double>(run.extent().images)};
   }
 
@@ -65,7 +75,10 @@ class dps {
     const double share = scale == dps_scale::likelihood
                              ? zeta * detail::score_share(run.corruption(), rule_, at) / (how_.sigma * how_.sigma)
                              : 2.0 * zeta;
-    for (double& e : memory.each) e = scale == dps_scale::residual ? (e > 0.0 ? share / std::sqrt(e) : 0.0) : share;
+    // Where y is met but for what underflows there is no direction left.
+    const auto least = static_cast<double>((std::numeric_limits<typename R::value_type>::min)());
+    for (double& e : memory.each)
+      e = scale == dps_scale::residual ? (std::sqrt(e) > 1e8 * least ? share / std::sqrt(e) : 0.0) : share;
     take_step(rule_, run, memory.of_rule, at, x, h);
     be.combine(x, term{1.0, x}, term{each_of(memory.each), rest});
   }

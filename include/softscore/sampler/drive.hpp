@@ -3,6 +3,7 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -88,7 +89,7 @@ constexpr bool parts_fit() {
 // A noise that rises while time falls would ask for the root of a negative number in the middle of a run, and a level
 // that is no number would spread without a word. A level may be infinite where that only means a signal of gain 0, and
 // the sampler either asks for no slope or for one that is finite, without dividing by the gain.
-template <class S, class C>
+template <class S, class T, class C>
 void require_falling_noise(const C& corruption, const time_grid& grid) {
   if constexpr (requires { corruption.level_at(grid.start()).value; }) {
     for (std::size_t i = 0; i <= grid.steps(); ++i) {
@@ -107,27 +108,45 @@ void require_falling_noise(const C& corruption, const time_grid& grid) {
       const double sigma_t = corruption.sigma(grid[i].t), sigma_s = corruption.sigma(grid[i].s);
       require(sigma_s >= 0.0 && sigma_s <= sigma_t, "sigma at an earlier time of the grid", sigma_s,
               "between 0 and the sigma of the time after it");
+      // Steps and scores divide by powers of sigma.
+      require(sigma_t == 0.0 || sigma_t >= 1e-75, "sigma at a time of the grid", sigma_t, "0 or at least 1e-75");
+      require(sigma_t <= static_cast<double>((std::numeric_limits<T>::max)()), "sigma at a time of the grid", sigma_t,
+              "a number of the state's type");
     }
   }
 }
-// Bad numbers in the start point would spread over whole images; the sum of squares of an image shows one.
-template <class Be, class T>
-void require_finite(Be& be, view_of<Be, const T> x, std::string_view name) {
+// Bad numbers in the start point would spread over whole images, and those of a result would leave without a word. The
+// sum of squares of an image shows one; where it overflows in double, the numbers themselves decide.
+template <class Be, class T, class Name>
+void require_finite(Be& be, view_of<Be, const T> x, const Name& name) {
   std::vector<double> squares(x.extent().images);
   be.dot(x, x, squares.data());
-  for (const double square : squares) require(std::isfinite(square), name, square, "finite");
+  for (std::size_t i = 0; i < squares.size(); ++i) {
+    if (std::isfinite(squares[i])) continue;
+    std::vector<T> host(x.extent().per_image());
+    be.download(x.images(i, 1), host.data());
+    for (const T value : host)
+      if (!std::isfinite(value)) reject(name(i), std::abs(value), "finite");
+  }
+}
+template <class Be, class T>
+void require_finite_result(Be& be, view_of<Be, const T> x, const batch& images) {
+  require_finite<Be, T>(be, x, [&](std::size_t i) {
+    return "size of a pixel in image " + std::to_string(images.first + i) + " of the run";
+  });
 }
 }  // namespace detail
 
 /// Runs a sampler from `from` along the grid. T is the precision of the state. The result depends on the seed and on
 /// the numbers of the images, not on how they are batched. Throws `error` before the first step if the noise rises
 /// along the grid, if the grid is too short for the sampler, or if the start point holds other images than it says or
-/// the denoiser takes, or numbers that are not finite.
+/// the denoiser takes, or numbers that are not finite; and after the last step if an image is not finite, which it
+/// names.
 template <class Be, class S, class C, class D, class T, class Observer = no_observer>
 drawn<Be, T> drive(Be& be, const S& sampler, const C& corruption, const D& denoiser, const time_grid& grid,
                    start_point<Be, T> from, std::uint64_t seed, Observer&& observer = {}) {
   if constexpr (detail::parts_fit<Be, S, C, D, T>()) {
-    detail::require_falling_noise<S>(corruption, grid);
+    detail::require_falling_noise<S, T>(corruption, grid);
     if constexpr (StatesLeastSteps<S>)
       require(grid.steps() >= S::least_steps, "number of steps", grid.steps(),
               "at least " + std::to_string(S::least_steps) + " for this sampler");
@@ -140,23 +159,25 @@ drawn<Be, T> drive(Be& be, const S& sampler, const C& corruption, const D& denoi
     if constexpr (KnowsImage<D>)
       require(x.extent().with_images(1) == denoiser.image().with_images(1), "shape of the start point's x", x.extent(),
               "that of the denoiser's images");
-    detail::require_finite<Be, T>(be, x, "size of x in the start point");
+    detail::require_finite<Be, T>(be, x, [](std::size_t) { return "size of x in the start point"; });
     // Where xi is noise, no sampler may look at it.
     if constexpr (BackgroundCorruption<C>)
-      detail::require_finite<Be, T>(be, from.xi.view(), "size of xi in the start point");
+      detail::require_finite<Be, T>(be, from.xi.view(), [](std::size_t) { return "size of xi in the start point"; });
     sampling_run<Be, C, D, T> run{be, corruption, denoiser, x.extent(), seed, from.images, from.xi.view(), &grid};
     auto state = sampler.start(run);
     auto estimate = run.make();
     const auto h = estimate.view();
+    bool stopped = false;
     for (std::size_t i = 0; i < grid.steps(); ++i) {
       const step_at at = grid[i];
       run.estimate(at.t, x, h);
-      if (!detail::goes_on(observer, sampling_progress<Be, T>{be, at, x, h, run.nfe(), 0, x.extent().images}))
-        return {std::move(from.x), run.nfe(), true};
+      stopped = !detail::goes_on(observer, sampling_progress<Be, T>{be, at, x, h, run.nfe(), 0, x.extent().images});
+      if (stopped) break;
       take_step(sampler, run, state, at, x, h);
       if constexpr (GathersWork<Be>) be.flush();
     }
-    return {std::move(from.x), run.nfe(), false};
+    detail::require_finite_result<Be, T>(be, x, from.images);
+    return {std::move(from.x), run.nfe(), stopped};
   } else {
     return {std::move(from.x), 0, false};
   }

@@ -54,7 +54,7 @@ struct edm_heun {
     const auto ahead = memory.ahead.view(), h_ahead = memory.h_ahead.view();
     be.combine(ahead, term{a_s - keep * a_t, h}, term{keep, x});
     // Without signal at the start the slope is that of the noise alone, and without noise at the end there is none.
-    if (sigma_s == 0.0 || a_t == 0.0) {
+    if (detail::is_jump<typename R::value_type>(detail::lambda_length(c, {at.index, at.count, from, at.s}))) {
       be.combine(x, term{1.0, ahead});
       return;
     }
@@ -73,6 +73,8 @@ struct edm_heun {
     const double y = c.sigma(at.t) / c.signal_gain(at.t);
     const double gamma = (std::min)(churn / static_cast<double>(at.count), std::numbers::sqrt2 - 1.0);
     if (gamma == 0.0 || y < churn_from || y > churn_to || at.t.value == 1.0) return at.t;
+    // Without noise, or with so little signal that squares overflow, there is nothing to raise.
+    if (y == 0.0 || !std::isfinite(16.0 * y * y)) return at.t;
     const diffusion_time raised =
         detail::time_of_half_log_snr(c, -std::log((1.0 + gamma) * y), diffusion_time{1.0}, at.t);
     const double a = c.signal_gain(raised), higher = c.sigma(raised) / a;

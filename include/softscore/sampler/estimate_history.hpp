@@ -23,12 +23,16 @@ struct estimate_history {
 
   explicit estimate_history(R& run) : h{run.make(), run.make(), run.make()} {}
 
+  // On a plateau of the schedule x and lambda stay what they are, but for rounding, and so does what is known.
   void add(R& run, double at, const_view_in<R> estimate) {
-    std::rotate(h.begin(), h.begin() + 2, h.end());
-    std::rotate(lambda.begin(), lambda.begin() + 2, lambda.end());
+    if (known == 0 || !same_half_log_snr(at, lambda[0])) {
+      std::rotate(h.begin(), h.begin() + 2, h.end());
+      std::rotate(lambda.begin(), lambda.begin() + 2, lambda.end());
+      known = std::min<std::size_t>(known + 1, 3);
+    }
     run.on().combine(h[0].view(), term<typename R::value_type, typename R::backend::space>{1.0, estimate});
     lambda[0] = at;
-    known = std::isfinite(at) ? std::min<std::size_t>(known + 1, 3) : 0;
+    if (!std::isfinite(at)) known = 0;
   }
 
   // The weights of the newest `count` estimates for a step of `length` in lambda from the newest: those of the

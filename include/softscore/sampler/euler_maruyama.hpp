@@ -2,6 +2,7 @@
 
 #include <softscore/core/cmath.hpp>
 #include <softscore/core/config.hpp>
+#include <softscore/core/error.hpp>
 #include <softscore/sampler/flow_slope.hpp>
 
 namespace softscore::inline SOFTSCORE_ABI {
@@ -22,8 +23,13 @@ struct euler_maruyama {
     decltype(std::declval<R&>().make()) flow, noise, now;
   };
 
+  /// Throws `error` where the noise that the SDE adds in a unit of time is not finite.
   template <class R>
   scratch<R> start(R& run) const {
+    run.each_step([&](const step_at& at) {
+      const double added = at.last() ? 0.0 : growth_at(run.corruption(), at.t);
+      require(std::isfinite(added), "growth of the noise's variance at a time of the grid", added, "finite");
+    });
     return {detail::flow_slope<R>{run}, run.make(), run.make(), run.make()};
   }
 
@@ -32,9 +38,7 @@ struct euler_maruyama {
     auto& be = run.on();
     const auto& c = run.corruption();
     const double sigma = c.sigma(at.t), length = at.t.value - at.s.value;
-    double growth = 2.0 * sigma * c.sigma_rate(at.t);
-    if constexpr (DifferentiableScalarSignal<typename R::corruption_type>)
-      growth -= 2.0 * c.signal_gain_rate(at.t) / c.signal_gain(at.t) * sigma * sigma;
+    const double growth = growth_at(c, at.t);
     const auto flow = memory.flow.view(), noise = memory.noise.view(), now = memory.now.view();
     memory.slope(run, at.t, x, h, flow);
     run.signal(at.t, h, now);
@@ -43,6 +47,17 @@ struct euler_maruyama {
     const double residual = growth == 0.0 ? 0.0 : -0.5 * length * growth / (sigma * sigma);
     be.combine(flow, term{-length, flow}, term{-residual, now}, term{std::sqrt(growth * length), noise});
     be.combine(x, term{1.0 + residual, x}, term{1.0, flow});
+  }
+
+ private:
+  // g^2, to which rounding must not give a sign.
+  template <class C>
+  static double growth_at(const C& c, diffusion_time t) {
+    const double sigma = c.sigma(t);
+    double growth = 2.0 * sigma * c.sigma_rate(t);
+    if constexpr (DifferentiableScalarSignal<C>)
+      growth -= 2.0 * c.signal_gain_rate(t) / c.signal_gain(t) * sigma * sigma;
+    return growth < 0.0 ? 0.0 : growth;
   }
 };
 static_assert(Sampler<euler_maruyama, archetype_run>);

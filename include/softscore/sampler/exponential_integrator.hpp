@@ -44,7 +44,7 @@ struct exponential_integrator {
     array_of<typename R::backend, double> weight;  // of one image
     std::array<std::vector<double>, 3> lambda;     // by mode, where those estimates were made
     std::array<std::vector<double>, 3> host;       // weights by mode
-    std::span<const double> next{};                // c_i at the end of the step
+    std::span<const double> now{}, next{};         // c_i at the ends of the step
     std::size_t known{};
   };
 
@@ -65,6 +65,7 @@ struct exponential_integrator {
             {none, none, none},
             {none, none, none},
             {},
+            {},
             0};
   }
 
@@ -72,16 +73,24 @@ struct exponential_integrator {
   void step(R& run, scratch<R>& memory, const step_at& at, view_in<R> x, view_in<R> h) const {
     auto& be = run.on();
     const auto& c = run.corruption();
-    std::rotate(memory.past.begin(), memory.past.begin() + 2, memory.past.end());
-    std::rotate(memory.lambda.begin(), memory.lambda.begin() + 2, memory.lambda.end());
     const std::size_t d = memory.lambda[0].size();
     const std::span<const double> gains{memory.gains};
-    const auto now = gains.subspan(at.index * d, d);
+    memory.now = gains.subspan(at.index * d, d);
     memory.next = gains.subspan((at.index + 1) * d, d);
     const double sigma_t = c.sigma(at.t), sigma_s = c.sigma(at.s);
-    for (std::size_t i = 0; i < d; ++i) memory.lambda[0][i] = std::log(now[i] / sigma_t);
+    std::vector<double>& newest = memory.lambda[2];  // in the place of the oldest
+    bool moved = memory.known == 0;
+    for (std::size_t i = 0; i < d; ++i) {
+      newest[i] = std::log(memory.now[i] / sigma_t);
+      moved = moved || !detail::same_half_log_snr(newest[i], memory.lambda[0][i]);
+    }
+    // On a plateau of the schedule all modes stay what they are, and so does what is known.
+    if (moved) {
+      std::rotate(memory.past.begin(), memory.past.begin() + 2, memory.past.end());
+      std::rotate(memory.lambda.begin(), memory.lambda.begin() + 2, memory.lambda.end());
+      memory.known = std::min<std::size_t>(memory.known + 1, Order);
+    }
     memory.parts.to_modes(be, const_view_in<R>{h}, memory.past[0].view());
-    memory.known = std::min<std::size_t>(memory.known + 1, Order);
 
     const double keep = sigma_s == sigma_t ? 1.0 : sigma_s / sigma_t;
     if (Order == 3 && memory.known == 1) {
@@ -127,12 +136,12 @@ struct exponential_integrator {
 
   // Writes the weights of the estimates in mode i: the newest `count`, or the newest and that at the end of the step.
   template <class R>
-  static void weigh(scratch<R>& memory, std::size_t i, double sigma_s, std::size_t count, bool to_end) {
+  static void weigh(scratch<R>& memory, std::size_t i, double keep, double sigma_s, std::size_t count, bool to_end) {
     for (auto& each : memory.host) each[i] = 0.0;
     const double gain = memory.next[i], start = memory.lambda[0][i], length = std::log(gain / sigma_s) - start;
     if (gain == 0.0 || length == 0.0) return;
-    if (!std::isfinite(length)) {  // no signal at the start, or no noise at the end: the estimate alone
-      memory.host[0][i] = gain;
+    if (detail::is_jump<typename R::value_type>(length)) {  // no signal at the start, or no noise at an end: order 1
+      memory.host[0][i] = gain - keep * memory.now[i];
       return;
     }
     std::array<double, 3> nodes{};
@@ -156,7 +165,7 @@ struct exponential_integrator {
     using one = term<typename R::value_type, typename R::backend::space>;
     auto& be = run.on();
     const auto modes = memory.modes.view(), weighted = memory.weighted.view();
-    for (std::size_t i = 0; i < memory.next.size(); ++i) weigh<R>(memory, i, sigma_s, count, to_end);
+    for (std::size_t i = 0; i < memory.next.size(); ++i) weigh<R>(memory, i, keep, sigma_s, count, to_end);
     memory.parts.to_modes(be, x, modes);
     for (std::size_t j = 0; j < count; ++j) {
       be.upload(memory.host[j].data(), memory.weight.view());

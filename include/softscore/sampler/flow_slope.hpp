@@ -1,15 +1,36 @@
 #pragma once
 
 #include <cstddef>
+#include <limits>
 #include <span>
+#include <string>
 #include <utility>
 #include <vector>
 
+#include <softscore/core/cmath.hpp>
 #include <softscore/core/config.hpp>
+#include <softscore/core/error.hpp>
 #include <softscore/sampler/archetype.hpp>
 #include <softscore/sampler/concept.hpp>
 
 namespace softscore::inline SOFTSCORE_ABI::detail {
+
+// sigma' / sigma, which is 0 where there is no noise and none comes.
+template <class C>
+double relative_noise_rate(const C& c, diffusion_time t) {
+  const double rate = c.sigma_rate(t);
+  return rate == 0.0 ? 0.0 : rate / c.sigma(t);
+}
+
+// The slope of the flow divides the rounding of x by the noise, so a step must not be longer than the noise there lasts
+// by more than numbers of type T can show.
+template <class T, class C>
+void require_slope(const C& c, diffusion_time t, double length) {
+  const double times = std::abs(length * relative_noise_rate(c, t));
+  if (!(times * static_cast<double>(std::numeric_limits<T>::epsilon()) < 1.0))
+    reject("length of a step times the rate of sigma over sigma, at time " + std::to_string(t.value) + ",", times,
+           "so small that the state's numbers show the slope");
+}
 
 // The right-hand side of the probability-flow ODE in time (Daras et al. 2022, Eq. 19): dx/dt = C'_t h + (sigma'_t /
 // sigma_t)(x - C_t h), for images that may be at times of their own. Holds what it writes, so that a step does not
@@ -24,7 +45,7 @@ class flow_slope {
     const auto& c = run.corruption();
     using one = term<typename R::value_type, typename R::backend::space>;
     const std::size_t values = times.shared() ? 1 : of_x_.size();
-    for (std::size_t i = 0; i < values; ++i) of_x_[i] = shrinking(c, times[i]);
+    for (std::size_t i = 0; i < values; ++i) of_x_[i] = relative_noise_rate(c, times[i]);
     if constexpr (DifferentiableScalarSignal<typename R::corruption_type>) {
       for (std::size_t i = 0; i < values; ++i)
         of_h_[i] = c.signal_gain_rate(times[i]) - of_x_[i] * c.signal_gain(times[i]);
@@ -39,12 +60,6 @@ class flow_slope {
   }
 
  private:
-  // sigma' / sigma, which is 0 where there is no noise and none comes.
-  template <class C>
-  static double shrinking(const C& c, diffusion_time t) {
-    const double rate = c.sigma_rate(t);
-    return rate == 0.0 ? 0.0 : rate / c.sigma(t);
-  }
   static per_image<double> each(const std::vector<double>& values, bool shared) {
     return shared ? per_image<double>{values[0]} : each_of(values);
   }

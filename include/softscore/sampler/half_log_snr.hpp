@@ -1,5 +1,7 @@
 #pragma once
 
+#include <limits>
+
 #include <softscore/core/cmath.hpp>
 #include <softscore/core/config.hpp>
 #include <softscore/core/quantity.hpp>
@@ -9,11 +11,15 @@
 namespace softscore::inline SOFTSCORE_ABI::detail {
 
 // lambda(t) = log(a_t / sigma_t), half of the log-SNR: the clock of the exponential methods. Infinite where one of the
-// two is 0.
+// two is 0, or their ratio is so small that its inverse overflows.
 template <class C>
 double half_log_snr(const C& c, diffusion_time t) {
-  return std::log(c.signal_gain(t) / c.sigma(t));
+  const double ratio = c.signal_gain(t) / std::abs(c.sigma(t));
+  return ratio < (std::numeric_limits<double>::min)() ? -HUGE_VAL : std::log(ratio);
 }
+
+// Whether two values of lambda differ by no more than the rounding of the numbers behind them: a plateau.
+inline bool same_half_log_snr(double a, double b) { return a == b || std::abs(a - b) <= 1e-13 * (1.0 + std::abs(a)); }
 
 // The time between `late` and `early` at which lambda, which falls with time, is `wanted`: by bisection to the last
 // bit.
@@ -27,13 +33,29 @@ diffusion_time time_of_half_log_snr(const C& c, double wanted, diffusion_time la
   }
 }
 
+// How far lambda goes in a step, 0 on a plateau of the schedule. Infinite from no signal, also to none, and to no
+// noise.
+template <class C>
+double lambda_length(const C& c, const step_at& at) {
+  const double from = half_log_snr(c, at.t);
+  return std::isfinite(from) ? half_log_snr(c, at.s) - from : HUGE_VAL;
+}
+
 // How long a step is: in lambda where the signal is a number times the image, in time elsewhere.
 template <class C>
 double clock_length(const C& c, const step_at& at) {
   if constexpr (ScalarSignal<C>)
-    return half_log_snr(c, at.s) - half_log_snr(c, at.t);
+    return lambda_length(c, at);
   else
     return at.t.value - at.s.value;
+}
+
+// Whether the ratio of noise to signal falls in a step, of `length` in lambda, by more than numbers of type T can show.
+// A slope at the step's end would divide the rounding of x by the noise there: what has order 1 is then the limit, as
+// it is where the step begins without signal or ends without noise.
+template <class T>
+bool is_jump(double length) {
+  return !(length < -std::log(static_cast<double>(std::numeric_limits<T>::epsilon())));
 }
 
 // psi_k(H) = integral_0^1 exp(-H (1 - v)) v^k dv, the moments of the exponential integrators; H of either sign.

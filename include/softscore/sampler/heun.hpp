@@ -1,7 +1,9 @@
 #pragma once
 
+#include <softscore/core/cmath.hpp>
 #include <softscore/core/config.hpp>
 #include <softscore/sampler/archetype.hpp>
+#include <softscore/sampler/half_log_snr.hpp>
 #include <softscore/sampler/one_evaluation.hpp>
 #include <softscore/sampler/probability_flow.hpp>
 
@@ -35,9 +37,15 @@ struct heun {
     const auto now = memory.now.view(), next = memory.next.view(), now_ahead = memory.now_ahead.view();
 
     // x' = C_s h + c (x - C_t h)
-    const double keep = probability_flow{}.weights(run.corruption(), at).keep;
+    double keep = probability_flow{}.weights(run.corruption(), at).keep;
     run.signal(at.t, h, now);
     run.signal(at.s, h, next);
+    // The slope at s would divide the rounding of x' by sigma_s^2; the noise that is left is a part of the noise at t.
+    if (detail::is_jump<typename R::value_type>(2.0 * std::log(sigma_t / sigma_s))) {
+      keep = sigma_s / sigma_t;
+      be.combine(x, term{1.0, next}, term{keep, x}, term{-keep, now});
+      return;
+    }
     be.combine(ahead, term{1.0, next}, term{keep, x}, term{-keep, now});
     run.estimate(at.s, ahead, h_ahead);
 

@@ -2,6 +2,7 @@
 
 #include <concepts>
 #include <cstddef>
+#include <limits>
 #include <utility>
 #include <vector>
 
@@ -41,6 +42,22 @@ void compare(R& run, const measurement<Op>& how, view_in<R> h, measured_state<R>
   auto& be = run.on();
   how.template apply<typename R::backend, typename R::value_type>(be, h, state.rest.view());
   be.combine(state.rest.view(), term{1.0, state.y.view()}, term{-1.0, state.rest.view()});
+}
+
+// Whether nothing is left of the signal at t, or so little that what an estimate follows of x_t underflows in type T.
+template <class T, class C>
+bool signal_is_gone(const C& corruption, diffusion_time t) {
+  using limits = std::numeric_limits<T>;
+  if constexpr (ScalarSignal<C>)
+    return corruption.signal_gain(t) < static_cast<double>(limits::min() / limits::epsilon());
+  else
+    return false;
+}
+
+// Whether the weight rho of an estimate against its measurement is so large that the estimate stays what it is.
+template <class T>
+bool outweighs_measurement(double rho) {
+  return !(rho < std::sqrt(static_cast<double>((std::numeric_limits<T>::max)())));
 }
 
 // What a step by the rule does with an addition g to the score at (x_t, t), per unit of g. By Tweedie's formula the

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
 #include <span>
 #include <utility>
 #include <vector>
@@ -91,6 +90,7 @@ template <int Steps = 1>
 struct annealed_langevin {
   static_assert(Steps >= 1, "softscore: annealed_langevin takes at least one step at each time");
   static constexpr int order = 1, evaluations_per_step = Steps;
+  static constexpr std::size_t draws_per_step = Steps;
   static constexpr bool needs_score = true;
 
   double share{0.1};
@@ -109,6 +109,11 @@ struct annealed_langevin {
 
   template <class R>
   scratch<R> start(R& run) const {
+    // Here and not in the class, whose failure would make a compiler say more than this sentence.
+    static_assert(
+        Steps <= static_cast<int>(noise_key::draws),
+        "softscore: annealed_langevin takes at most 256 steps at each time, since more would draw the same noise "
+        "again; put more times into the grid");
     return {detail::langevin_step<R>{run}, run.make()};
   }
 
@@ -124,7 +129,7 @@ struct annealed_langevin {
     for (int k = 0; k < Steps; ++k) {
       if (k > 0) run.estimate(at.t, x, memory.h.view());
       langevin.find_pull(run, at.t, x, k > 0 ? memory.h.view() : h);
-      run.normal(at, langevin.noise.view(), static_cast<std::uint8_t>(k));
+      run.normal(at, langevin.noise.view(), static_cast<std::size_t>(k));
       langevin.move(run, sigma, x, x);
     }
   }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <concepts>
+#include <limits>
 #include <type_traits>
 #include <utility>
 
@@ -57,7 +58,10 @@ struct learned_ddpm {
         run.variance_share(at.t, memory.u.view());
       else
         interpolation(be, at.t, const_view_in<R>{x}, const_view_in<R>{h}, memory.u.view());
-      be.for_each(spread{most, most > 0.0 ? std::log(least / most) : 0.0}, noise, const_view_in<R>{memory.u.view()});
+      // The logarithm is kept finite, so that 0 to the power of 0 is 1 where no noise is left at s.
+      const double log_ratio =
+          most > 0.0 ? (std::max)(std::log(least / most), std::numeric_limits<double>::lowest()) : 0.0;
+      be.for_each(spread{most, log_ratio}, noise, const_view_in<R>{memory.u.view()});
       be.combine(x, term{of_h, h}, term{keep, x}, term{1.0, noise});
     }
   }

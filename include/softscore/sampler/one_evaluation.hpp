@@ -11,6 +11,13 @@ struct step_weights {
   double add{};   ///< of fresh noise
 };
 
+/// a_t / a_s, taken as 1 where nothing is left of the signal at either time, as where the schedule stands still.
+template <class C>
+double gain_ratio(const C& corruption, const step_at& at) {
+  const double a_t = corruption.signal_gain(at.t), a_s = corruption.signal_gain(at.s);
+  return a_t == a_s ? 1.0 : a_t / a_s;
+}
+
 /// sigma_s^2 / sigma_t^2, taken as 1 where the two are equal, at 0 / 0 too.
 inline double noise_ratio(double sigma_t, double sigma_s) {
   return sigma_s == sigma_t ? 1.0 : (sigma_s / sigma_t) * (sigma_s / sigma_t);

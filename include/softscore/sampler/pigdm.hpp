@@ -19,7 +19,8 @@ enum class pigdm_scale { score, gain };
 /// Pseudoinverse guidance (Song et al. 2023, Eq. 7): takes x_0 given x_t for normal with covariance r^2 I about h, so
 /// that the score of y given x_t is J^T A^T (r^2 A A^T + sigma_y^2 I)^-1 (y - A h), and steps by `rule` along the sum
 /// of both scores. r^2 = v sigma^2 / (a^2 v + sigma^2) is that of data N(0, v I), for which the method is exact. For C
-/// = a I: else the score does not give h. The last step returns the guided estimate.
+/// = a I: else the score does not give h. Where nothing is left of the signal, J is taken from that data too, which is
+/// the limit. The last step returns the guided estimate.
 template <class Op, OneEvaluationRule Rule = ddim>
 class pigdm {
  public:
@@ -53,15 +54,28 @@ class pigdm {
 
   template <class R>
   void step(R& run, scratch<R>& memory, const step_at& at, view_in<R> x, view_in<R> h) const {
+    using T = typename R::value_type;
     const auto rest = memory.measured.rest.view(), guidance = memory.guidance.view();
     const double a = run.corruption().signal_gain(at.t), sigma = run.corruption().sigma(at.t);
     const double unknown = data_variance * sigma * sigma / (a * a * data_variance + sigma * sigma);
+    const double rho = how_.sigma == 0.0 ? 0.0 : how_.sigma * how_.sigma / unknown;
+    if (sigma == 0.0 || detail::outweighs_measurement<T>(rho)) {  // x_t shows the image itself
+      take_step(rule_, run, memory.of_rule, at, x, h);
+      return;
+    }
     detail::compare(run, how_, h, memory.measured);
     // A^T (r^2 A A^T + sigma_y^2)^-1 = (A^T A + (sigma_y / r)^2)^-1 A^T / r^2
-    memory.inverse.solve(run.on(), how_, how_.sigma * how_.sigma / unknown, rest, rest);
+    memory.inverse.solve(run.on(), how_, rho, rest, rest);
+    const double a_s = at.last() ? 1.0 : run.corruption().signal_gain(at.s);
+    if (scale == pigdm_scale::score && detail::signal_is_gone<T>(run.corruption(), at.t)) {
+      // J is a_t r^2 / sigma_t^2 for data N(0, v I), and cancels what the score's share divides by.
+      take_step(rule_, run, memory.of_rule, at, x, h);
+      run.on().combine(x, term{1.0, x}, term{a_s, rest});
+      return;
+    }
     run.pullback(at.t, rest, guidance);
-    const double share = scale == pigdm_scale::score ? detail::score_share(run.corruption(), rule_, at) / unknown
-                                                     : a * (at.last() ? 1.0 : run.corruption().signal_gain(at.s));
+    const double share =
+        scale == pigdm_scale::score ? detail::score_share(run.corruption(), rule_, at) / unknown : a * a_s;
     take_step(rule_, run, memory.of_rule, at, x, h);
     run.on().combine(x, term{1.0, x}, term{share, guidance});
   }

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
 #include <utility>
 
 #include <softscore/core/cmath.hpp>
@@ -43,6 +42,16 @@ struct snr_length {
   }
 };
 
+namespace detail {
+template <class S>
+constexpr std::size_t draws_per_step() {
+  if constexpr (StatesDraws<S>)
+    return S::draws_per_step;
+  else
+    return 1;
+}
+}  // namespace detail
+
 /// Predictor and corrector (Song et al. 2021, Algorithms 2 and 3): a step of `Predictor`, then `Correctors` Langevin
 /// steps on the law of x_s, each with an evaluation of its own. `reverse_diffusion` as predictor gives the VE and VP
 /// forms of the paper; `momentum` takes every corruption with a score. The last step is the predictor's, h. What it
@@ -51,6 +60,7 @@ template <class Predictor = momentum, class Length = snr_length, int Correctors 
 struct predictor_corrector {
   static_assert(Correctors >= 1, "softscore: predictor_corrector takes at least one corrector");
   static constexpr int order = Predictor::order, evaluations_per_step = Predictor::evaluations_per_step + Correctors;
+  static constexpr std::size_t draws_per_step = detail::draws_per_step<Predictor>() + Correctors;
   static constexpr bool needs_score = true, divides_by_gain = DividesByGain<Predictor>,
                         handles_last_step = HandlesLastStep<Predictor>;
   using steps_by = Predictor;
@@ -71,6 +81,10 @@ struct predictor_corrector {
 
   template <class R>
   scratch<R> start(R& run) const {
+    // Here and not in the class, whose failure would make a compiler say more than this sentence.
+    static_assert(draws_per_step <= noise_key::draws,
+                  "softscore: predictor_corrector draws noise at most 256 times in a step, for the predictor and each "
+                  "corrector, since more would draw the same noise again; put more times into the grid");
     return {predictor.start(run), detail::langevin_step<R>{run}, run.make()};
   }
 
@@ -81,13 +95,12 @@ struct predictor_corrector {
     const double sigma = c.sigma(at.s);
     if (at.last() || sigma == 0.0) return;
     double alpha = 1.0;
-    if constexpr (Meets<R, needs::scalar_signal>) alpha = std::pow(c.signal_gain(at.t) / c.signal_gain(at.s), 2);
+    if constexpr (Meets<R, needs::scalar_signal>) alpha = std::pow(gain_ratio(c, at), 2);
     auto& langevin = memory.langevin;
     for (int k = 0; k < Correctors; ++k) {
       run.estimate(at.s, x, memory.h.view());
       langevin.find_pull(run, at.s, x, memory.h.view());
-      // The predictor's own draw is number 0.
-      run.normal(at, langevin.noise.view(), static_cast<std::uint8_t>(k + 1));
+      run.normal(at, langevin.noise.view(), draws_per_step - Correctors + static_cast<std::size_t>(k));
       find_lengths(run, langevin, alpha, sigma);
       langevin.move(run, sigma, x, x);
     }

@@ -1,7 +1,7 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
-#include <cstdint>
 #include <utility>
 #include <vector>
 
@@ -23,6 +23,7 @@ template <class Op>
 class repaint {
  public:
   static constexpr int order = 1, evaluations_per_step = 1;
+  static constexpr std::size_t draws_per_step = 255;
   static constexpr bool needs_score = true, needs_scalar_signal = true, handles_last_step = true;
 
   unsigned rounds{10};
@@ -73,18 +74,19 @@ class repaint {
     }
     const auto& c = run.corruption();
     const double a_t = c.signal_gain(at.t), a_s = c.signal_gain(at.s), sigma_t = c.sigma(at.t), sigma_s = c.sigma(at.s);
-    const double g = a_t / a_s, added = std::sqrt((sigma_t - g * sigma_s) * (sigma_t + g * sigma_s));
+    const double g = gain_ratio(c, at);
+    const double added = std::sqrt(std::max(0.0, (sigma_t - g * sigma_s) * (sigma_t + g * sigma_s)));
     const auto [keep, add] = rule.weights(c, at);
     for (unsigned round = 0; round < rounds; ++round) {
-      const auto draw = static_cast<std::uint8_t>(3 * round);
+      const std::size_t draw = 3 * std::size_t{round};
       if (round > 0) {
-        run.normal(at, noise, static_cast<std::uint8_t>(draw - 1));
+        run.normal(at, noise, draw - 1);
         be.combine(x, term{g, x}, term{added, noise});
         run.estimate(at.t, x, h);
       }
       run.normal(at, noise, draw);
       be.combine(x, term{a_s - keep * a_t, h}, term{keep, x}, term{add, noise});
-      run.normal(at, noise, static_cast<std::uint8_t>(draw + 1));
+      run.normal(at, noise, draw + 1);
       be.combine(rest, term{a_s, y}, term{sigma_s, noise}, term{-1.0, x});
       apply(run, rest, seen);
       be.combine(x, term{1.0, x}, term{1.0, seen});

@@ -6,6 +6,7 @@
 #include <softscore/core/cmath.hpp>
 #include <softscore/core/config.hpp>
 #include <softscore/sampler/archetype.hpp>
+#include <softscore/sampler/one_evaluation.hpp>
 
 namespace softscore::inline SOFTSCORE_ABI {
 
@@ -31,7 +32,7 @@ struct reverse_diffusion {
     auto& be = run.on();
     const auto& c = run.corruption();
     const double a_t = c.signal_gain(at.t), sigma_t = c.sigma(at.t), sigma_s = c.sigma(at.s);
-    const double g = a_t / c.signal_gain(at.s);
+    const double g = gain_ratio(c, at);
     const double added = (std::max)(0.0, (sigma_t - g * sigma_s) * (sigma_t + g * sigma_s));
     const double pull = added == 0.0 ? 0.0 : added / (sigma_t * sigma_t);
     run.normal(at, memory.noise.view());

@@ -33,8 +33,15 @@ struct runge_kutta {
     std::vector<per_image<double>> scaled;
   };
 
+  /// Throws `error` where the slope at a stage divides the rounding of x by too little noise.
   template <class R>
   scratch<R> start(R& run) const {
+    run.each_step([&](const step_at& at) {
+      const double length = at.s.value - at.t.value;
+      for (const double node : Method::tableau.nodes)
+        if (!at.last())
+          detail::require_slope<typename R::value_type>(run.corruption(), {at.t.value + node * length}, length);
+    });
     scratch<R> memory{detail::flow_slope<R>{run}, {}, run.make(), run.make(), {}};
     memory.scaled.assign(Method::tableau.nodes.size(), per_image<double>{0.0});
     memory.slopes.reserve(Method::tableau.nodes.size());

@@ -45,6 +45,12 @@ class sampling_run {
     return *grid_;
   }
 
+  /// Calls f(step_at) for every step of the grid, where there is one: for samplers that refuse before they start.
+  template <class F>
+  void each_step(const F& f) const {
+    for (std::size_t i = 0; grid_ != nullptr && i < grid_->steps(); ++i) f((*grid_)[i]);
+  }
+
   /// An array of the batch's shape, zero at first.
   auto make() { return backend_.template make<T>(extent_); }
 
@@ -76,8 +82,9 @@ class sampling_run {
     denoiser_.log_density(backend_, question{images_, t}, x, host, workspace_);
   }
 
-  /// Stores the standard normal numbers of a step into `out`; a step that draws several times numbers its draws.
-  void normal(const step_at& at, view_of<Be, T> out, std::uint8_t draw = 0) {
+  /// Stores the standard normal numbers of a step into `out`; a step that draws several times numbers its draws. Throws
+  /// `error` unless `draw` is below `noise_key::draws`.
+  void normal(const step_at& at, view_of<Be, T> out, std::size_t draw = 0) {
     backend_.normal(key_of(at, draw), images_, out);
   }
   /// Stores the sum of the terms, at most three, and of `factor` times the numbers of a step into `out`, in one pass
@@ -95,8 +102,9 @@ class sampling_run {
 
   /// Writes a uniform number in [0, 1) for each image of the batch to `host`, of another stream than `normal`'s
   /// numbers under the same step and draw.
-  void uniform(const step_at& at, double* host, std::uint8_t draw = 0) const {
-    const noise_key key{seed_, noise_stream::acceptance, static_cast<std::uint32_t>(at.index), draw};
+  void uniform(const step_at& at, double* host, std::size_t draw = 0) const {
+    noise_key key = key_of(at, draw);
+    key.stream = noise_stream::acceptance;
     for (std::size_t i = 0; i < images_.count; ++i) host[i] = softscore::uniform(key, images_.first + i, 0);
   }
 
@@ -123,8 +131,9 @@ class sampling_run {
   std::size_t nfe() const { return nfe_; }
 
  private:
-  noise_key key_of(const step_at& at, std::uint8_t draw) const {
-    return {seed_, noise_stream::sampling, static_cast<std::uint32_t>(at.index), draw};
+  noise_key key_of(const step_at& at, std::size_t draw) const {
+    require(draw < noise_key::draws, "number of a draw in a step", draw, "below 256");
+    return {seed_, noise_stream::sampling, static_cast<std::uint32_t>(at.index), static_cast<std::uint8_t>(draw)};
   }
 
   Be& backend_;

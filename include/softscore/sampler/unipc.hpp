@@ -46,11 +46,11 @@ struct unipc {
     const auto& c = run.corruption();
     auto& past = memory.past;
     if (Corrects && memory.through > 0) correct(run, memory, at.t, x, h);
-    const double now = detail::half_log_snr(c, at.t), length = detail::half_log_snr(c, at.s) - now;
-    past.add(run, now, h);
+    const double length = detail::lambda_length(c, at);
+    past.add(run, detail::half_log_snr(c, at.t), h);
     memory.through = 0;
     const double sigma_t = c.sigma(at.t), sigma_s = c.sigma(at.s), a_s = c.signal_gain(at.s);
-    if (past.known == 0 || !std::isfinite(length) || length == 0.0) {
+    if (past.known == 0 || detail::is_jump<typename R::value_type>(length) || length == 0.0) {
       const double keep = sigma_s == sigma_t ? 1.0 : sigma_s / sigma_t;
       be.combine(x, term{a_s - keep * c.signal_gain(at.t), h}, term{keep, x});
       return;
@@ -70,7 +70,8 @@ struct unipc {
   template <class Past>
   static std::array<double, 4> predictor(const Past& past, double length, std::size_t through) {
     if (through != 2) return past.weights(length, through);
-    const double all = detail::exponential_moment(0, length), back = 0.5 * length / (past.lambda[0] - past.lambda[1]);
+    const double all = detail::exponential_moment(0, length), before = past.lambda[0] - past.lambda[1];
+    const double back = before < detail::least_distance * length ? 0.0 : 0.5 * length / before;
     return {all * (1.0 + back), -all * back, 0.0, 0.0};
   }
 

@@ -60,6 +60,38 @@ TEST_CASE("index lists are those of Lin et al. 2023", "[schedule]") {
   CHECK_REFUSED(quadratic_grid(100, 90), "but it must be smaller than the time before it");
 }
 
+TEST_CASE("quadratic lists are those of DDIM's public code", "[schedule]") {
+  // [int(s) for s in np.linspace(0, np.sqrt(1000 * 0.8), S) ** 2], reversed: the code's own arithmetic, whose roundings
+  // decide where a square is whole (16 steps), and its repetitions.
+  CHECK(
+      (quadratic_indices(1000, 16) == indices{800, 696, 600, 511, 430, 355, 287, 227, 174, 127, 88, 56, 31, 14, 3, 0}));
+  CHECK((quadratic_indices(1000, 50) == indices{800, 767, 736, 705, 674, 645, 616, 587, 560, 533, 506, 481, 456,
+                                                431, 408, 385, 362, 341, 320, 299, 280, 261, 242, 225, 208, 191,
+                                                176, 161, 146, 133, 120, 107, 96,  85,  74,  65,  56,  47,  40,
+                                                33,  26,  21,  16,  11,  8,   5,   2,   1,   0,   0}));
+  CHECK((quadratic_indices(1000, 100) ==
+         indices{800, 783, 768, 752, 736, 721, 705, 690, 675, 661, 646, 632, 617, 603, 589, 575, 562, 548, 535, 522,
+                 509, 496, 483, 471, 459, 446, 434, 423, 411, 399, 388, 377, 366, 355, 344, 334, 323, 313, 303, 293,
+                 284, 274, 265, 255, 246, 238, 229, 220, 212, 204, 195, 188, 180, 172, 165, 158, 150, 143, 137, 130,
+                 124, 117, 111, 105, 99,  94,  88,  83,  78,  73,  68,  63,  59,  55,  51,  47,  43,  39,  35,  32,
+                 29,  26,  23,  20,  18,  15,  13,  11,  9,   8,   6,   5,   3,   2,   2,   1,   0,   0,   0,   0}));
+  // A step from an index to itself changes nothing, so the grids pass each index once and in the list's order.
+  for (const std::size_t steps : {16u, 20u, 50u, 100u}) {
+    const indices all = quadratic_indices(1000, steps);
+    const time_grid grid = quadratic_grid(1000, steps);
+    std::size_t at = 0;
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      if (i > 0 && all[i] == all[i - 1]) continue;
+      REQUIRE(at < grid.steps());
+      CHECK(grid[at].t.value == static_cast<double>(all[i] + 1) / 1000.0);
+      ++at;
+    }
+    check_joined(grid, at);
+  }
+  CHECK(quadratic_grid(1000, 50).steps() == 49);
+  CHECK(quadratic_grid(1000, 100).steps() == 96);
+}
+
 TEST_CASE("the spacing of Karras et al. 2022 has the reference values and reaches them under any corruption",
           "[schedule]") {
   const auto edm = karras_sigmas(18, 0.002, 80.0);
