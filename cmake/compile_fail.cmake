@@ -2,7 +2,7 @@
 # error, which matches `message`.
 string(REPLACE "|" ";" system_includes "${system_includes}")
 list(TRANSFORM system_includes PREPEND "-isystem")
-set(command "${compiler}" -std=c++20 -fsyntax-only "-I${includes}" ${system_includes})
+set(command "${compiler}" -std=c++20 -fsyntax-only ${options} "-I${includes}" ${system_includes})
 
 execute_process(COMMAND ${command} -DSOFTSCORE_TWIN "${file}" RESULT_VARIABLE twin_failed ERROR_VARIABLE output)
 if(twin_failed)

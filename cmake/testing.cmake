@@ -51,15 +51,15 @@ function(add_program_test label program source)
   set_tests_properties("${label}: ${program}" PROPERTIES LABELS ${label} TIMEOUT 600)
 endfunction()
 
-# add_compile_fail_test(<name> <file> <regular expression>): the file must be refused by the compiler with a message
-# that matches, and must compile with -DSOFTSCORE_TWIN, which selects a version that differs in one line.
+# add_compile_fail_test(<name> <file> <regular expression> <options...>): the file must be refused by the compiler with a
+# message that matches, and must compile with -DSOFTSCORE_TWIN, which selects a version that differs in one line.
 function(add_compile_fail_test name file message)
   add_test(
     NAME "compile_fail: ${name}"
     COMMAND
       ${CMAKE_COMMAND} -E env LC_ALL=C ${CMAKE_COMMAND} -D "compiler=${CMAKE_CXX_COMPILER}"
       -D "file=${CMAKE_CURRENT_SOURCE_DIR}/${file}" -D "message=${message}" -D
-      "includes=${PROJECT_SOURCE_DIR}/include" -D
+      "includes=${PROJECT_SOURCE_DIR}/include" -D "options=${ARGN}" -D
       "system_includes=$<JOIN:$<TARGET_PROPERTY:Eigen3::Eigen,INTERFACE_INCLUDE_DIRECTORIES>,|>" -P
       "${PROJECT_SOURCE_DIR}/cmake/compile_fail.cmake")
   set_tests_properties("compile_fail: ${name}" PROPERTIES LABELS compile_fail TIMEOUT 300)

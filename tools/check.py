@@ -17,6 +17,8 @@ INCLUDE = ROOT / "include"
 JOBS = os.cpu_count() or 1
 # Lowest first: a room includes only itself and rooms before it.
 ROOMS = ("core io backend operator corruption denoiser objective sampler nn optim data metric schedule train").split()
+# What comes before a room, or a header, and stays out of it all the same: training does not know its own judges.
+APART_FROM = {"train/": {"metric"}, "metric/elbo.hpp": {"data", "sampler"}}
 WARNINGS = "-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Werror".split()
 FLAGS = ["-std=c++20", f"-I{INCLUDE}", "-isystem", "/usr/include/eigen3"]
 # Programs that use every room; between them they instantiate most of the library.
@@ -95,6 +97,9 @@ def rooms():
             if not found[2].startswith("softscore/"):
                 continue
             room = found[2].split("/")[1]
+            if any(room in rooms and short(path).startswith("include/softscore/" + these)
+                   for these, rooms in APART_FROM.items()):
+                complaints.append(f"{short(path)}:{number} includes {found[2]}, which it stays apart from")
             if room not in ROOMS or ROOMS.index(room) > ROOMS.index(parts[0]):
                 complaints.append(f"{short(path)}:{number} is in {parts[0]} and includes {found[2]} from above it")
     return complaints

@@ -77,10 +77,10 @@ void enter_recipe(const std::string& name, const S& sampler) {
                             const std::size_t steps = steps_for(t.evaluations, S::evaluations_per_step);
                             const auto corruption = Recipe::corruption(t.image, t.model.start());
                             const auto began = std::chrono::steady_clock::now();
-                            auto drawn =
-                                softscore::sample(t.backend, sampler, corruption, estimates<corruption_type>(t.model),
-                                                  softscore::uniform_grid(steps), t.image,
-                                                  {.images = t.count, .batch = std::min<std::size_t>(t.count, 128)});
+                            auto drawn = softscore::sample(
+                                t.backend, sampler, corruption, estimates<corruption_type>(t.model),
+                                softscore::uniform_grid(steps),
+                                {.images = t.count, .batch = std::min<std::size_t>(t.count, 128), .image = t.image});
                             const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
                             return outcome{std::move(drawn.images), drawn.nfe, steps, took.count()};
                           }});

@@ -69,7 +69,7 @@ std::vector<row> restore(tbb_backend& be, const digits::model& model, const imag
   const auto solve = [&](const char* name, const auto& sampler, std::size_t steps, double from = 1.0) {
     auto drawn =
         sample(be, sampler, corruption, static_thresholding{digits::any_denoiser{model}, pixel_range{-0.5, 0.5}},
-               uniform_grid(steps, from), extent.with_images(1), {.images = extent.images, .seed = 3}, progress_bar{});
+               uniform_grid(steps, from), {.images = extent.images, .seed = 3, .image = extent}, progress_bar{});
     std::printf("  %-12s %4zu evaluations, root mean square error %.3f\n", name, drawn.nfe,
                 error_of(drawn.images, truth));
     rows.push_back({name, std::move(drawn.images)});

@@ -91,4 +91,5 @@
 #include <softscore/sampler/repaint.hpp>
 #include <softscore/sampler/reverse_diffusion.hpp>
 #include <softscore/sampler/rk4.hpp>
+#include <softscore/sampler/sample_into.hpp>
 #include <softscore/sampler/unipc.hpp>

@@ -9,6 +9,7 @@
 #include <softscore/data/idx.hpp>
 #include <softscore/data/image_folder.hpp>
 #include <softscore/data/loader.hpp>
+#include <softscore/data/pca.hpp>
 #include <softscore/data/staged_batches.hpp>
 #include <softscore/data/stroke_digits.hpp>
 #include <softscore/denoiser/gaussian_denoiser.hpp>
@@ -25,7 +26,6 @@
 #include <softscore/metric/gaussian_kl.hpp>
 #include <softscore/metric/log_likelihood.hpp>
 #include <softscore/metric/nearest.hpp>
-#include <softscore/metric/pca.hpp>
 #include <softscore/metric/sinkhorn.hpp>
 #include <softscore/metric/sliced_wasserstein.hpp>
 #include <softscore/nn/digit_cnn.hpp>

@@ -96,7 +96,7 @@ void for_every_pair(const Check& check) {
   const corruption blurring{gaussian_blur{.half_width = 6}, two_stage{.level_max = 3.0}};
   const corruption chain{scaling{}, linear_beta{}};
   check(ddpm{}, chain);
-  check(ddpm{ancestral_variance::small}, chain);
+  check(ddpm{ancestral_variance::fixed_small}, chain);
   check(ddim{0.5}, chain);
   check(ddim{0.5}, blurring);
   check(soft_ddim{0.03}, blurring);

@@ -17,7 +17,7 @@ endif()
 
 string(REPLACE "|" ";" system_includes "${system_includes}")
 list(TRANSFORM system_includes PREPEND "-isystem")
-execute_process(COMMAND "${installed}" -std=c++20 -stdlib=libc++ -O0 "-I${includes}" ${system_includes} "${source}" -o
+execute_process(COMMAND "${installed}" -std=c++20 -stdlib=libc++ -O0 "-I${includes}" ${system_includes} "${tests}/build_modes/main_parts.cpp" -o
                         "${folder}/main_parts_libcxx" -lpng -lz -pthread COMMAND_ERROR_IS_FATAL ANY)
 file(MAKE_DIRECTORY "${folder}/libcxx_files")
 execute_process(COMMAND "${folder}/main_parts_libcxx" "${folder}/libcxx_files" COMMAND_ERROR_IS_FATAL ANY)

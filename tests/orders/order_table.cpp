@@ -120,7 +120,7 @@ void add_scalar(std::vector<order_row>& rows, const place& where, const any_scal
            Eigen::MatrixXd::Identity(6, 6) - q * exact_denoiser(c).marginal(diffusion_time{last_time}).second.inverse(),
            std::sqrt(2 * q))});
   add("ddpm, large variance", ddpm{}, fresh_noise);
-  add("ddpm, small variance", ddpm{ancestral_variance::small}, fresh_noise);
+  add("ddpm, small variance", ddpm{ancestral_variance::fixed_small}, fresh_noise);
   add("learned_ddpm, u = 0.5", learned_ddpm{[](diffusion_time) { return 0.5; }}, fresh_noise);
   add("reverse_diffusion", reverse_diffusion{}, fresh_noise);
   add("edm_heun{}", edm_heun{}, no_noise);

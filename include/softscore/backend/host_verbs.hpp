@@ -65,7 +65,7 @@ class host_verbs {
   void for_each(Body body, First first, Rest... rest) {
     const std::size_t size = first.size(), blocks = (size + block - 1) / block;
     share(blocks, blocks > 0 ? size / blocks : 0, [&](std::size_t b) {
-      for_each_in(body, b * block, std::min(size, (b + 1) * block), raw(first), raw(rest)...);
+      for_each_in(body, b * block, (std::min)(size, (b + 1) * block), raw(first), raw(rest)...);
     });
   }
 

@@ -21,7 +21,7 @@ void correlate_columns(const double* kernel, std::size_t half, std::size_t heigh
       for (std::size_t x = 0; x < width; ++x) to[x] += k * from[x];
     };
     std::fill_n(to, width, T{0});
-    for (std::size_t i = 0; i <= std::min(half, y); ++i) add(i, y - i);
+    for (std::size_t i = 0; i <= (std::min)(half, y); ++i) add(i, y - i);
     for (std::size_t i = 1; i <= half && y + i < height; ++i) add(i, y + i);
   }
 }

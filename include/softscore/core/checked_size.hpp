@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <initializer_list>
 #include <new>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,11 +19,10 @@ namespace softscore::inline SOFTSCORE_ABI {
 /// The most bytes that an object may have: more than that, and distances inside it do not fit into a std::ptrdiff_t.
 inline constexpr std::size_t most_bytes = PTRDIFF_MAX;
 
-/// The product of counts, by the one rule for every size that counts make. Throws `error` naming `what` and the counts
-/// if the product is above `most` or does not fit into a std::size_t.
+/// The product of counts, by the one rule for every size that counts make; nothing if it is above `most` or does not
+/// fit into a std::size_t.
 template <class = when_called>
-std::size_t product_of(std::string_view what, std::initializer_list<std::size_t> counts,
-                       std::size_t most = most_bytes) {
+std::optional<std::size_t> product_within(std::span<const std::size_t> counts, std::size_t most) {
   std::size_t product = 1;
   bool fits = true;
   for (const std::size_t count : counts) {
@@ -29,12 +30,24 @@ std::size_t product_of(std::string_view what, std::initializer_list<std::size_t>
     fits = fits && product <= most / count;
     if (fits) product *= count;
   }
-  if (!fits) {
+  return fits ? std::optional{product} : std::nullopt;
+}
+
+/// The same product; throws `error` naming `what` and the counts if there is none.
+template <class = when_called>
+std::size_t product_of(std::string_view what, std::span<const std::size_t> counts, std::size_t most = most_bytes) {
+  const auto product = product_within(counts, most);
+  if (!product) {
     std::string factors;
     for (const std::size_t count : counts) factors += (factors.empty() ? "" : " x ") + std::to_string(count);
     reject(what, factors, "at most " + std::to_string(most));
   }
-  return product;
+  return *product;
+}
+template <class = when_called>
+std::size_t product_of(std::string_view what, std::initializer_list<std::size_t> counts,
+                       std::size_t most = most_bytes) {
+  return product_of(what, std::span<const std::size_t>{counts.begin(), counts.size()}, most);
 }
 
 /// The bytes of an array of `T` of that extent. Throws `error` if there is no such number.

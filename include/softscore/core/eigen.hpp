@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <span>
+#include <string_view>
 
 // Eigen does decompositions and products; no other header includes it. Its own warnings are not ours to fix.
 #if defined(__GNUC__)
@@ -27,6 +28,7 @@
 #pragma GCC diagnostic pop
 #endif
 
+#include <softscore/core/checked_size.hpp>
 #include <softscore/core/config.hpp>
 #include <softscore/core/view.hpp>
 
@@ -38,6 +40,15 @@ using row_matrix = Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMa
 
 /// Converts a size for Eigen, which counts with signed numbers.
 inline Eigen::Index eigen_index(std::size_t n) { return static_cast<Eigen::Index>(n); }
+
+/// A matrix of that size, not initialised. Throws `error` naming `what` if there is no memory for it.
+template <class Matrix>
+Matrix matrix_of(std::string_view what, Eigen::Index rows, Eigen::Index columns) {
+  const std::size_t bytes = product_of(what, {static_cast<std::size_t>(rows), static_cast<std::size_t>(columns)},
+                                       most_bytes / sizeof(typename Matrix::Scalar)) *
+                            sizeof(typename Matrix::Scalar);
+  return with_memory(what, bytes, [&] { return Matrix(rows, columns); });
+}
 
 /// `rows` x `columns` elements from `data` on, as an Eigen matrix that refers to them.
 template <class T>

@@ -46,7 +46,7 @@ class memory_pool {
       blocks_of_a_size& blocks = of_size(bytes);
       if (blocks.free != nullptr) return std::exchange(blocks.free, blocks.free->next);
     }
-    void* block = ::operator new(std::max(bytes, sizeof(free_block)), alignment_of(bytes));
+    void* block = ::operator new((std::max)(bytes, sizeof(free_block)), alignment_of(bytes));
 #if defined(__linux__)
     // Passes over a batch go through more small pages than the processor remembers.
     if (bytes >= huge_page) ::madvise(block, bytes, MADV_HUGEPAGE);

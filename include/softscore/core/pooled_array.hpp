@@ -22,7 +22,7 @@ class block_pool {
   };
   // So far behind a block's header its bytes begin, aligned for every plain type.
   static constexpr std::size_t header =
-      std::max(sizeof(block), static_cast<std::size_t>(__STDCPP_DEFAULT_NEW_ALIGNMENT__));
+      (std::max)(sizeof(block), static_cast<std::size_t>(__STDCPP_DEFAULT_NEW_ALIGNMENT__));
 
   block* take(std::size_t bytes) {
     std::size_t home = 0;
@@ -36,7 +36,7 @@ class block_pool {
       break;
     }
     // Blocks only grow, so the pool soon holds none that is too small.
-    const std::size_t room = std::bit_ceil(std::max(bytes, std::size_t{1024}));
+    const std::size_t room = std::bit_ceil((std::max)(bytes, std::size_t{1024}));
     return new (::operator new(header + room)) block{room, home};
   }
 

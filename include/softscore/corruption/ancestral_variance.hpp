@@ -4,8 +4,8 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// The variance of the fresh noise of an ancestral step, such as `ddpm`'s: `large` is beta, best for N(0, I) data;
-/// `small` is btilde, best for a point.
-enum class ancestral_variance { large, small };
+/// The variance of the fresh noise of an ancestral step, such as `ddpm`'s: `fixed_large` is beta, best for N(0, I)
+/// data; `fixed_small` is btilde, best for a point (the names in diffusers).
+enum class ancestral_variance { fixed_large, fixed_small };
 
 }  // namespace softscore::inline SOFTSCORE_ABI

@@ -68,7 +68,7 @@ class cosine_beta : public beta_table {
     };
     auto all = vector_of<double>("steps", {steps});
     for (std::size_t i = 1; i <= steps; ++i)
-      all[i - 1] = std::min(cap, -std::expm1(-2.0 * (level_of(i) - level_of(i - 1))));
+      all[i - 1] = (std::min)(cap, -std::expm1(-2.0 * (level_of(i) - level_of(i - 1))));
     return all;
   }
 };

@@ -15,8 +15,8 @@ struct karras_sigma {
 
   /// Throws `error` unless 0 <= sigma_min < sigma_max and rho >= 1.
   void check() const {
-    require(sigma_min >= 0.0 && sigma_min < sigma_max, "sigma_min", sigma_min, "at least 0 and below sigma_max");
     require(std::isfinite(sigma_max), "sigma_max", sigma_max, "finite");
+    require(sigma_min >= 0.0 && sigma_min < sigma_max, "sigma_min", sigma_min, "at least 0 and below sigma_max");
     require(rho >= 1.0 && std::isfinite(rho), "rho", rho, "at least 1 and finite");
   }
 

@@ -45,7 +45,10 @@ struct linear_log_snr {
   double most{20.0}, least{-20.0};
 
   /// Throws `error` unless both are finite and `least` is below `most`.
-  void check() const { require(least < most && std::isfinite(most - least), "least", least, "finite and below most"); }
+  void check() const {
+    require(std::isfinite(most), "most", most, "finite");
+    require(least < most && std::isfinite(most - least), "least", least, "finite and below most");
+  }
   constexpr double log_snr_at(diffusion_time t) const { return (1.0 - t.value) * most + t.value * least; }
   constexpr double log_snr_rate_at(diffusion_time) const { return least - most; }
 };

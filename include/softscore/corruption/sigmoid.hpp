@@ -20,6 +20,7 @@ struct sigmoid_gain {
 
   /// Throws `error` unless `start` < `end`, `temperature` > 0 and `horizon` is in (0, 1].
   void check() const {
+    require(std::isfinite(end), "end", end, "finite");
     require(start < end && std::isfinite(end - start), "start", start, "finite and below end");
     require(temperature > 0.0 && std::isfinite(temperature), "temperature", temperature, "above 0 and finite");
     require(horizon > 0.0 && horizon <= 1.0, "horizon", horizon, "above 0 and at most 1");

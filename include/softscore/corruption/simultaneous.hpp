@@ -17,10 +17,10 @@ struct simultaneous {
 
   /// Throws `error` for values that give no noise or level at some time.
   void check() const {
-    require(sigma_min > 0.0 && sigma_min <= sigma_max, "sigma_min", sigma_min, "above 0 and at most sigma_max");
     require(std::isfinite(sigma_max), "sigma_max", sigma_max, "finite");
-    require(level_min >= 0.0 && level_min <= level_max, "level_min", level_min, "at least 0 and at most level_max");
+    require(sigma_min > 0.0 && sigma_min <= sigma_max, "sigma_min", sigma_min, "above 0 and at most sigma_max");
     require(std::isfinite(level_max), "level_max", level_max, "finite");
+    require(level_min >= 0.0 && level_min <= level_max, "level_min", level_min, "at least 0 and at most level_max");
     require(levels == spacing::linear || level_min > 0.0, "level_min", level_min,
             "above 0 where the levels are spaced geometrically");
   }

@@ -129,8 +129,8 @@ time_grid quadratic_grid(std::size_t table_steps, std::size_t steps) {
 template <class = when_called>
 std::vector<double> karras_sigmas(std::size_t count, double least, double most, double rho = 7.0) {
   require(count >= 1, "count", count, "at least 1");
-  require(least > 0.0 && least < most && std::isfinite(most), "least", least,
-          "above 0 and below most, which is finite");
+  require(std::isfinite(most), "most", most, "finite");
+  require(least > 0.0 && least < most, "least", least, "above 0 and below most");
   require(rho > 0.0 && std::isfinite(rho), "rho", rho, "above 0 and finite");
   auto sigmas = vector_of<double>("count", {count}, most);
   const double first = std::pow(most, 1.0 / rho), last = std::pow(least, 1.0 / rho);
@@ -153,6 +153,7 @@ time_grid grid_of_noise(const C& corruption, std::span<const double> sigma_over_
     const double least = corruption.log_snr(diffusion_time{1.0});
     if (std::abs(lambda - least) <= 1e-12 * (1.0 + std::abs(least))) lambda = least;
     times.push_back(corruption.time_of_log_snr(lambda).value);
+    require(times.back() > 0.0, "ratio of noise to signal", ratio, "above that of time 0, where the grid ends");
   }
   times.push_back(0.0);
   return time_grid{std::move(times)};
@@ -170,7 +171,8 @@ time_grid karras_grid(const C& corruption, std::size_t steps, double least = 0.0
 template <HasLogSnr C>
 time_grid log_snr_grid(const C& corruption, std::size_t steps, double from = 1.0, double last = 1e-3) {
   require(steps >= 1, "steps", steps, "at least 1");
-  require(last > 0.0 && last < from && from <= 1.0, "last", last, "above 0 and below from, which is at most 1");
+  require(from <= 1.0, "from", from, "at most 1");
+  require(last > 0.0 && last < from, "last", last, "above 0 and below from");
   const double least = corruption.log_snr(diffusion_time{from}), most = corruption.log_snr(diffusion_time{last});
   require(std::isfinite(least), "log-SNR at the start of the grid", least, "finite");
   require(std::isfinite(most), "log-SNR at the end of the grid", most, "finite");

@@ -62,7 +62,7 @@ class tabulated {
     const schedule_point &p = points_[line_of(t)], &q = *(&p + 1);
     const double part = (t.value - p.time) / (q.time - p.time);
     // Rounding must not carry a line beyond its ends, or the schedule could fall.
-    return std::min(q.*what, p.*what + part * (q.*what - p.*what));
+    return (std::min)(q.*what, p.*what + part * (q.*what - p.*what));
   }
   template <class = when_called>
   double slope(diffusion_time t, double schedule_point::* what) const {

@@ -23,11 +23,11 @@ struct two_stage {
 
   /// Throws `error` for values that give no noise or level at some time.
   void check() const {
-    require(sigma_min > 0.0 && sigma_min <= sigma_max, "sigma_min", sigma_min, "above 0 and at most sigma_max");
     require(std::isfinite(sigma_max), "sigma_max", sigma_max, "finite");
+    require(sigma_min > 0.0 && sigma_min <= sigma_max, "sigma_min", sigma_min, "above 0 and at most sigma_max");
     require(stage > 0.0 && stage < 1.0, "stage", stage, "between 0 and 1");
-    require(level_min >= 0.0 && level_min <= level_max, "level_min", level_min, "at least 0 and at most level_max");
     require(std::isfinite(level_max), "level_max", level_max, "finite");
+    require(level_min >= 0.0 && level_min <= level_max, "level_min", level_min, "at least 0 and at most level_max");
     require(levels == spacing::linear || level_min > 0.0, "level_min", level_min,
             "above 0 where the levels are spaced geometrically");
   }

@@ -15,8 +15,8 @@ struct variance_exploding {
 
   /// Throws `error` for values that give no noise or level at some time.
   void check() const {
-    require(sigma_min > 0.0 && sigma_min <= sigma_max, "sigma_min", sigma_min, "above 0 and at most sigma_max");
     require(std::isfinite(sigma_max), "sigma_max", sigma_max, "finite");
+    require(sigma_min > 0.0 && sigma_min <= sigma_max, "sigma_min", sigma_min, "above 0 and at most sigma_max");
     require(level_max >= 0.0 && std::isfinite(level_max), "level_max", level_max, "at least 0 and finite");
   }
 

@@ -11,6 +11,7 @@
 #include <system_error>
 #include <vector>
 
+#include <softscore/core/checked_size.hpp>
 #include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/core/xtensor.hpp>
@@ -43,12 +44,9 @@ std::vector<std::uint8_t> read_idx(const std::filesystem::path& path, std::size_
     const std::size_t start = 4 + 4 * rank;
     if (head.size() < start) return start;
     check_idx_magic(head, path.string(), rank);
-    std::size_t size = 1;
-    for (std::size_t i = 0; i < rank; ++i) {
-      const std::size_t side = std::max<std::size_t>(idx_word(head, 4 + 4 * i), 1);
-      size = side > most / size ? most : size * side;
-    }
-    return start + size;
+    std::vector<std::size_t> sides(rank);
+    for (std::size_t i = 0; i < rank; ++i) sides[i] = std::max<std::size_t>(idx_word(head, 4 + 4 * i), 1);
+    return start + product_within(sides, most).value_or(most);
   });
 }
 
@@ -60,16 +58,14 @@ std::size_t check_idx(const Bytes& bytes, const std::string& path, std::array<st
   require_file(bytes.size() >= start, path, "the size", bytes.size(),
                "at least the " + std::to_string(start) + " bytes of its header");
   check_idx_magic(bytes, path, Rank);
-  std::size_t room = bytes.size() - start, product = 1;
-  bool fits = true;
+  const std::size_t room = bytes.size() - start;
   std::string shown;
   for (std::size_t i = 0; i < Rank; ++i) {
     sides[i] = word(4 + 4 * i);
     shown += (i > 0 ? " x " : "") + std::to_string(sides[i]);
-    fits = fits && sides[i] > 0 && sides[i] <= room / product;
-    if (fits) product *= sides[i];
   }
-  require_file(fits && product == room, path, "the shape", shown,
+  const auto product = product_within(sides, room);
+  require_file(product && *product > 0 && *product == room, path, "the shape", shown,
                "one of positive sides that the " + std::to_string(room) + " bytes of content fill");
   return start;
 }

@@ -24,8 +24,8 @@ class shuffling_loader {
   /// Throws `error` unless 1 <= batch <= images < 2^32.
   template <class = when_called>
   shuffling_loader(std::size_t images, std::size_t batch, std::uint64_t seed) : batch_{batch}, seed_{seed} {
-    require(images > 0 && images <= std::numeric_limits<std::uint32_t>::max(), "the number of training images", images,
-            "positive and below 2^32");
+    require(images > 0 && images <= (std::numeric_limits<std::uint32_t>::max)(), "the number of training images",
+            images, "positive and below 2^32");
     require(batch > 0 && batch <= images, "the batch size", batch, "positive and at most the number of images");
     order_ = vector_of<std::uint32_t>("numbers of the training images", {images});
     shuffle(0);

@@ -36,14 +36,14 @@ void place_digit(Pen& pen, ink_dice& dice, double side, double half_width) {
     const double wide = aspect * p.x - slant * p.y + bend_x * std::sin(2 * std::numbers::pi * (p.y + phase_x));
     const double high = p.y + bend_y * std::sin(2 * std::numbers::pi * (p.x + phase_y));
     p = {cosine * wide - sine * high, sine * wide + cosine * high};
-    left = std::min(left, p.x), right = std::max(right, p.x);
-    top = std::min(top, p.y), bottom = std::max(bottom, p.y);
+    left = (std::min)(left, p.x), right = (std::max)(right, p.x);
+    top = (std::min)(top, p.y), bottom = (std::max)(bottom, p.y);
   }
   const double room = side - 2.5 * half_width - 2.6;
-  const double scale = std::min({height, room / (bottom - top), room / std::max(right - left, 0.1)});
+  const double scale = (std::min)({height, room / (bottom - top), room / (std::max)(right - left, 0.1)});
   // A digit that fills the room has none to move in, but for rounding.
-  const double free_x = std::max(0.0, 0.5 * (room - scale * (right - left))),
-               free_y = std::max(0.0, 0.5 * (room - scale * (bottom - top)));
+  const double free_x = (std::max)(0.0, 0.5 * (room - scale * (right - left))),
+               free_y = (std::max)(0.0, 0.5 * (room - scale * (bottom - top)));
   const double x = 0.5 * side + std::clamp(shift_x, -free_x, free_x),
                y = 0.5 * side + std::clamp(shift_y, -free_y, free_y);
   for (auto& p : pen.points()) {
@@ -91,9 +91,9 @@ void ink_digit(std::size_t digit, std::uint64_t seed, std::uint64_t image, std::
 template <class = when_called>
 labelled_images stroke_digits(std::size_t count, std::uint64_t seed, std::size_t side = 28, std::uint64_t first = 0) {
   require(side >= 12 && side <= 1024, "the side of the stroke digits", side, "from 12 to 1024 pixels");
-  require(count > 0 && count <= std::numeric_limits<std::uint32_t>::max(), "the number of stroke digits", count,
+  require(count > 0 && count <= (std::numeric_limits<std::uint32_t>::max)(), "the number of stroke digits", count,
           "positive and below 2^32");
-  require(first <= std::numeric_limits<std::uint64_t>::max() - count, "the number of the first stroke digit", first,
+  require(first <= (std::numeric_limits<std::uint64_t>::max)() - count, "the number of the first stroke digit", first,
           "below 2^64 with the number of digits added");
   labelled_images result{make_tensor({count, 1, side, side}), {}};
   reserve_for(result.labels, "number of labels", {count});

@@ -124,9 +124,9 @@ class ink_paper {
 
   /// A straight piece from `a` to `b` in pixels, whose half width goes from `ra` to `rb`.
   void piece(ink_point a, ink_point b, double ra, double rb) {
-    const double reach = std::max(ra, rb) + edge;
-    const auto [left, right] = pixels(std::min(a.x, b.x) - reach, std::max(a.x, b.x) + reach);
-    const auto [top, bottom] = pixels(std::min(a.y, b.y) - reach, std::max(a.y, b.y) + reach);
+    const double reach = (std::max)(ra, rb) + edge;
+    const auto [left, right] = pixels((std::min)(a.x, b.x) - reach, (std::max)(a.x, b.x) + reach);
+    const auto [top, bottom] = pixels((std::min)(a.y, b.y) - reach, (std::max)(a.y, b.y) + reach);
     const double dx = b.x - a.x, dy = b.y - a.y, squared = dx * dx + dy * dy;
     for (std::size_t y = top; y < bottom; ++y) {
       for (std::size_t x = left; x < right; ++x) {
@@ -134,7 +134,7 @@ class ink_paper {
         const double t = squared > 0 ? std::clamp((px * dx + py * dy) / squared, 0.0, 1.0) : 0.0;
         const double ex = px - t * dx, ey = py - t * dy;
         double& least = outside_[y * side_ + x];
-        least = std::min(least, std::sqrt(ex * ex + ey * ey) - (ra + (rb - ra) * t));
+        least = (std::min)(least, std::sqrt(ex * ex + ey * ey) - (ra + (rb - ra) * t));
       }
     }
   }

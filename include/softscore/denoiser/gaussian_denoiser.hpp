@@ -33,8 +33,10 @@ class gaussian_denoiser {
         image_{image.with_images(1)} {
     require(static_cast<std::size_t>(mean_.size()) == image_.per_image(), "length of the mean", mean_.size(),
             "the number of elements of an image");
-    require(covariance_.rows() == mean_.size() && covariance_.cols() == mean_.size(), "rows of the covariance",
-            covariance_.rows(), "the length of the mean, and the columns as many");
+    require(covariance_.rows() == mean_.size(), "rows of the covariance", covariance_.rows(),
+            "the length of the mean, and the columns as many");
+    require(covariance_.cols() == mean_.size(), "columns of the covariance", covariance_.cols(),
+            "the length of the mean");
   }
 
   const Eigen::VectorX<Real>& mean() const { return mean_; }

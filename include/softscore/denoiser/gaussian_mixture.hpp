@@ -29,8 +29,10 @@ void check_mixture(const gaussian_mixture& law, std::size_t elements) {
   for (const gaussian_component& c : law) {
     require(c.mean.size() == eigen_index(elements), "length of the mean", c.mean.size(),
             "the number of elements of an image");
-    require(c.covariance.rows() == c.mean.size() && c.covariance.cols() == c.mean.size(), "rows of the covariance",
-            c.covariance.rows(), "the length of the mean, and the columns as many");
+    require(c.covariance.rows() == c.mean.size(), "rows of the covariance", c.covariance.rows(),
+            "the length of the mean, and the columns as many");
+    require(c.covariance.cols() == c.mean.size(), "columns of the covariance", c.covariance.cols(),
+            "the length of the mean");
     require(c.weight > 0.0, "weight of a component", c.weight, "above 0");
     sum += c.weight;
   }

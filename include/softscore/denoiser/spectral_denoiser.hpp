@@ -51,7 +51,7 @@ class spectral_denoiser {
   void check(diffusion_time t) const {
     const std::vector<double> here = modes_of_probe(t);
     double most = 0.0;
-    for (std::size_t k = 0; k < here.size(); ++k) most = std::max(most, std::abs(here[k] - probe_[k]));
+    for (std::size_t k = 0; k < here.size(); ++k) most = (std::max)(most, std::abs(here[k] - probe_[k]));
     require(most < 1e-8, "change of the operator's modes between time 0 and a time of the grid", most,
             "0 for a spectral denoiser");
   }

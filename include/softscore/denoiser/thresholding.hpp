@@ -22,6 +22,7 @@ struct pixel_range {
 
   /// Throws `error` unless low < high and both are finite.
   void check() const {
+    require(std::isfinite(high), "upper end of the pixels' range", high, "finite");
     require(low < high && std::isfinite(high - low), "lower end of the pixels' range", low,
             "below the upper end, both finite");
   }
@@ -155,7 +156,7 @@ class dynamic_thresholding {
                      std::to_string(q.times[i].value),
                  ws.sorted[k], "finite");
       }
-      ws.shrink[i] = 1.0 / std::max(1.0, percentile_of(ws.sorted));
+      ws.shrink[i] = 1.0 / (std::max)(1.0, percentile_of(ws.sorted));
     }
     be.combine(out, term<T, typename Be::space>{each_of(ws.shrink), out});
     be.for_each(clip_and_return{range_}, out);

@@ -58,7 +58,7 @@ std::vector<std::uint8_t> gunzip(std::span<const std::uint8_t> bytes, const std:
       inflateReset(&stream);
     }
     do {
-      const auto fed = std::min<std::size_t>(bytes.size() - at, std::numeric_limits<uInt>::max());
+      const auto fed = std::min<std::size_t>(bytes.size() - at, (std::numeric_limits<uInt>::max)());
       stream.next_in = const_cast<Bytef*>(bytes.data() + at);  // zlib does not write there
       stream.avail_in = static_cast<uInt>(fed);
       stream.next_out = piece.data();
@@ -84,7 +84,7 @@ std::vector<std::uint8_t> gunzip(std::span<const std::uint8_t> bytes, const std:
 inline std::span<const std::uint8_t> gunzip_head(std::span<const std::uint8_t> bytes, std::span<std::uint8_t> head) {
   detail::gzip_stream stream;
   stream.next_in = const_cast<Bytef*>(bytes.data());  // zlib does not write there
-  stream.avail_in = static_cast<uInt>(std::min<std::size_t>(bytes.size(), std::numeric_limits<uInt>::max()));
+  stream.avail_in = static_cast<uInt>(std::min<std::size_t>(bytes.size(), (std::numeric_limits<uInt>::max)()));
   stream.next_out = head.data();
   stream.avail_out = static_cast<uInt>(head.size());
   while (inflate(&stream, Z_SYNC_FLUSH) == Z_STREAM_END && stream.avail_out > 0 && stream.avail_in > 0)

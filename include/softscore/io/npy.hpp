@@ -14,6 +14,7 @@
 #include <string>
 #include <string_view>
 
+#include <softscore/core/checked_size.hpp>
 #include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/core/xtensor.hpp>
@@ -188,15 +189,11 @@ image_batch read_npy(const std::filesystem::path& path) {
   const std::size_t sides[] = {extent.images, extent.channels, extent.height, extent.width};
   const bool empty = std::find(std::begin(sides), std::end(sides), 0u) != std::end(sides);
   // The sides of an empty array must fit together, too: others multiply only some of them.
-  const std::size_t most = empty ? std::numeric_limits<std::size_t>::max() / 8 : content;
-  std::size_t expected = type.size;
-  bool fits = true;
-  for (const std::size_t n : sides) {
-    if (n == 0) continue;
-    fits = fits && n <= most / expected;
-    if (fits) expected *= n;
-  }
-  detail::require_file(fits && (empty ? 0 : expected) == content, name, "the shape", extent,
+  const std::size_t most = empty ? (std::numeric_limits<std::size_t>::max)() / 8 : content;
+  std::size_t counts[] = {1, 1, 1, 1};
+  std::transform(std::begin(sides), std::end(sides), std::begin(counts), [](auto n) { return n > 0 ? n : 1; });
+  const auto expected = product_within(counts, most / type.size);
+  detail::require_file(expected && (empty ? 0 : *expected * type.size) == content, name, "the shape", extent,
                        "one that the " + std::to_string(content) + " bytes of content fill");
   auto images = make_tensor(extent);
   const std::uint8_t* const from = bytes.data() + start + length;

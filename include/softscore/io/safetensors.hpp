@@ -7,7 +7,6 @@
 #include <cstdint>
 #include <cstring>
 #include <filesystem>
-#include <limits>
 #include <map>
 #include <optional>
 #include <set>
@@ -18,6 +17,7 @@
 #include <utility>
 #include <vector>
 
+#include <softscore/core/checked_size.hpp>
 #include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/io/atomic_file.hpp>
@@ -253,14 +253,8 @@ class safetensors_header_reader : public json_handler {
                    "at bytes " + std::to_string(entry.begin) + " to " + std::to_string(entry.end),
                    "inside the " + std::to_string(data_size) + " bytes of data");
       const std::size_t size = tensor_type_size(entry.type);
-      std::size_t bytes = std::max<std::size_t>(size, 1);
-      bool fits = true;
-      const bool none = std::find(entry.extent.begin(), entry.extent.end(), 0u) != entry.extent.end();
-      for (const std::size_t n : entry.extent) {
-        if (!none && n > std::numeric_limits<std::size_t>::max() / bytes) fits = false;
-        if (fits) bytes *= n;
-      }
-      require_file(size == 0 || (fits && bytes == entry.end - entry.begin), path_, subject,
+      const auto count = size == 0 ? std::nullopt : product_within(entry.extent, data_size / size);
+      require_file(size == 0 || (count && *count * size == entry.end - entry.begin), path_, subject,
                    std::to_string(entry.end - entry.begin) + " bytes long",
                    "as long as " + entry.type + " " + shape_text(entry.extent) + " asks for");
       order.push_back(&each);
@@ -303,11 +297,11 @@ class basic_safetensors_file {
     detail::require_file(bytes_.size() >= 8, path_, "the size", bytes_.size(), "at least 8 bytes");
     std::uint64_t length = 0;
     std::memcpy(&length, bytes_.data(), 8);
-    detail::require_file(length <= std::min(longest_header, bytes_.size() - 8), path_, "the length of the header",
+    detail::require_file(length <= (std::min)(longest_header, bytes_.size() - 8), path_, "the length of the header",
                          length, "at most 100000000 and no more than the file has");
     data_at_ = 8 + static_cast<std::size_t>(length);
     const std::string_view text{reinterpret_cast<const char*>(bytes_.data()) + 8, static_cast<std::size_t>(length)};
-    const auto start = std::min(text.find_first_not_of(" \t\n\r"), text.size());
+    const auto start = (std::min)(text.find_first_not_of(" \t\n\r"), text.size());
     detail::require_file(text.substr(start).starts_with('{'), path_, "the header", "not JSON",
                          "one that begins with '{'");
     detail::safetensors_header_reader<Encoding>{path_, header_}.read(text, bytes_.size() - data_at_);

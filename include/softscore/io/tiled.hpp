@@ -17,7 +17,7 @@ image_batch tiled(view<const float, host_space> images, std::size_t columns, std
   const shape& s = images.extent();
   require(s.size() > 0, "the shape of the images to tile", s, "at least one pixel");
   require(columns > 0, "the number of columns", columns, "positive");
-  columns = std::min(columns, s.images);
+  columns = (std::min)(columns, s.images);
   const std::size_t rows = (s.images + columns - 1) / columns;
   auto grid = make_tensor({1, s.channels, rows * (s.height + gap) + gap, columns * (s.width + gap) + gap});
   grid.fill(background);

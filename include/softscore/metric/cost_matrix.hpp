@@ -5,7 +5,6 @@
 
 #include <softscore/backend/concept.hpp>
 #include <softscore/backend/run_tasks.hpp>
-#include <softscore/core/checked_size.hpp>
 #include <softscore/core/cmath.hpp>
 #include <softscore/core/config.hpp>
 #include <softscore/core/eigen.hpp>
@@ -29,7 +28,7 @@ template <class Threads, class Body>
 void each_block(Threads& threads, Eigen::Index rows, Eigen::Index length, const Body& body) {
   threads.parallel(static_cast<std::size_t>((rows + length - 1) / length), [&](std::size_t block) {
     const Eigen::Index first = eigen_index(block) * length;
-    body(eigen_index(block), first, std::min(length, rows - first));
+    body(eigen_index(block), first, (std::min)(length, rows - first));
   });
 }
 
@@ -46,15 +45,13 @@ row_matrix<T> squared_distances_on(Threads& threads, const Eigen::Ref<const row_
   // Where these squares are finite, so is every distance: |a - b|^2 <= 2 (|a|^2 + |b|^2).
   const T most = of_b.maxCoeff();
   const auto refuse = [&] {
-    require_finite(x, "point", "the first cloud");
-    require_finite(y, "point", "the second cloud");
+    require_finite_rows(x, "point", "the first cloud");
+    require_finite_rows(y, "point", "the second cloud");
     reject("the largest squared distance between the clouds", "too large", "finite in their type of number");
   };
   if (!of_b.allFinite()) refuse();
   constexpr T lost = T{0x1p-7};  // seven bits
-  const std::size_t bytes = product_of("number of bytes of the costs", {static_cast<std::size_t>(x.rows()),
-                                                                        static_cast<std::size_t>(y.rows()), sizeof(T)});
-  row_matrix<T> cost = with_memory("the costs", bytes, [&] { return row_matrix<T>(x.rows(), y.rows()); });
+  auto cost = matrix_of<row_matrix<T>>("a matrix of costs", x.rows(), y.rows());
   // Every block packs the second cloud anew: with 256 rows the matrix took a sixth longer.
   each_block(threads, x.rows(), 512, [&](Eigen::Index, Eigen::Index first, Eigen::Index count) {
     const row_matrix<T> a = x.middleRows(first, count).rowwise() - middle;

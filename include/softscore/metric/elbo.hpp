@@ -40,7 +40,7 @@ struct elbo_terms {
 /// What `elbo` may be told.
 struct elbo_options {
   /// The variance of the model's steps: beta, or beta tilde. The step to time 0 has beta under both.
-  ancestral_variance variance{ancestral_variance::large};
+  ancestral_variance variance{ancestral_variance::fixed_large};
   /// p(x_T) is N(0, prior_variance I). 1 suits preserved variance, sigma_T^2 exploding noise.
   double prior_variance{1.0};
   std::uint64_t seed{0};   ///< of the one z that stands for the expectation, in every step of every image
@@ -79,7 +79,7 @@ elbo_terms elbo(Be& be, const C& corruption, const D& denoiser, const time_grid&
   const double a_last = corruption.signal_gain(grid.start()), sigma_last = corruption.sigma(grid.start());
   require(sigma_last > 0.0, "sigma at the grid's start", sigma_last, "above 0");
   be.dot(clean, clean, square.data());
-  detail::require_finite(be, clean, options.first, "the sum of squares", square);
+  detail::require_finite_values(be, clean, options.first, "the sum of squares", square);
   for (std::size_t i = 0; i < extent.images; ++i)
     terms.prior[i] = 0.5 * ((a_last * a_last * square[i] + d * sigma_last * sigma_last) / options.prior_variance - d +
                             d * std::log(options.prior_variance / (sigma_last * sigma_last)));
@@ -104,13 +104,13 @@ elbo_terms elbo(Be& be, const C& corruption, const D& denoiser, const time_grid&
     require(sigma_s > 0.0, "sigma at a time of the grid", sigma_s, "above 0");
     require(beta > 0.0, "noise added between two times of the grid", beta, "above 0");
     const double tilde = beta * (sigma_s / sigma_t) * (sigma_s / sigma_t), of_clean = a_s * beta / (sigma_t * sigma_t);
-    const double variance = options.variance == ancestral_variance::large ? beta : tilde;
+    const double variance = options.variance == ancestral_variance::fixed_large ? beta : tilde;
     for (std::size_t i = 0; i < extent.images; ++i)
       terms.transitions[i] +=
           0.5 * ((of_clean * of_clean * square[i] + d * tilde) / variance - d + d * std::log(variance / tilde));
   }
   for (std::size_t i = 0; i < extent.images; ++i) square[i] = terms.total(i);
-  detail::require_finite(be, clean, options.first, "the negative evidence lower bound", square);
+  detail::require_finite_values(be, clean, options.first, "the negative evidence lower bound", square);
   return terms;
 }
 
@@ -144,12 +144,12 @@ elbo_bits elbo_in_bits(Be& be, const C& corruption, const D& denoiser, const tim
           options.pixels.gain, "above 0 and finite");
   require(std::isfinite(options.pixels.offset), "offset of the pixels' scale", options.pixels.offset, "finite");
   const auto gain = static_cast<value>(options.pixels.gain), offset = static_cast<value>(options.pixels.offset);
-  const std::size_t most = std::min(options.batch, extent.images), d = extent.per_image();
+  const std::size_t most = (std::min)(options.batch, extent.images), d = extent.per_image();
   auto host = vector_of<value>("elements of a batch", {most, d});
   auto clean = be.template make<value>(extent.with_images(most));
   elbo_bits sum;
   for (std::size_t first = 0; first < extent.images; first += most) {
-    const std::size_t count = std::min(most, extent.images - first);
+    const std::size_t count = (std::min)(most, extent.images - first);
     for (std::size_t k = 0; k < count * d; ++k) host[k] = gain * images[first * d + k] + offset;
     const auto part = clean.view().images(0, count);
     be.upload(host.data(), part);

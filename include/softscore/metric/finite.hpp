@@ -17,7 +17,7 @@ namespace softscore::inline SOFTSCORE_ABI::detail {
 /// Throws `error` for the first element of an Eigen matrix that is not finite: "element 2 of sample 5 of the first
 /// set", where `row` is what a row is and `whole` the matrix. It costs one pass.
 template <class Matrix>
-void require_finite(const Matrix& matrix, std::string_view row, std::string_view whole) {
+void require_finite_rows(const Matrix& matrix, std::string_view row, std::string_view whole) {
   if (matrix.allFinite()) return;
   using index = decltype(matrix.rows());
   for (index i = 0; i < matrix.rows(); ++i)
@@ -30,8 +30,8 @@ void require_finite(const Matrix& matrix, std::string_view row, std::string_view
 /// Throws `error` for the first of a batch's images, numbered from `first` on, whose value is not finite; it names the
 /// image itself where that is to blame.
 template <class Be, class T>
-void require_finite(Be& be, view<T, typename Be::space> images, std::uint64_t first, std::string_view name,
-                    const std::vector<double>& values) {
+void require_finite_values(Be& be, view<T, typename Be::space> images, std::uint64_t first, std::string_view name,
+                           const std::vector<double>& values) {
   for (std::size_t k = 0; k < values.size(); ++k) {
     if (std::isfinite(values[k])) continue;
     std::vector<double> squares(values.size());

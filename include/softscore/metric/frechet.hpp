@@ -12,9 +12,9 @@
 #include <softscore/core/eigen.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/core/view.hpp>
+#include <softscore/data/pca.hpp>
 #include <softscore/metric/finite.hpp>
 #include <softscore/metric/nuclear_norm.hpp>
-#include <softscore/metric/pca.hpp>
 
 namespace softscore::inline SOFTSCORE_ABI {
 
@@ -79,8 +79,8 @@ void check_law(const basic_gaussian_moments<Real>& law, const std::string& name)
           "that of its mean's elements");
   require(law.covariance.cols() == d, "the number of columns of the covariance of " + name, law.covariance.cols(),
           "that of its mean's elements");
-  require_finite(law.mean, "row", "the mean of " + name);
-  require_finite(law.covariance, "row", "the covariance of " + name);
+  require_finite_rows(law.mean, "row", "the mean of " + name);
+  require_finite_rows(law.covariance, "row", "the covariance of " + name);
 }
 template <std::floating_point Real>
 void check_laws(const basic_gaussian_moments<Real>& a, const basic_gaussian_moments<Real>& b) {
@@ -113,8 +113,8 @@ Real frechet_distance(const row_matrix<Real>& a, const row_matrix<Real>& b) {
   require(a.cols() == b.cols(), "the number of features of the second set", b.cols(), "that of the first");
   require(a.rows() >= 2, "the number of samples of the first set", a.rows(), "at least 2");
   require(b.rows() >= 2, "the number of samples of the second set", b.rows(), "at least 2");
-  detail::require_finite(a, "sample", "the first set");
-  detail::require_finite(b, "sample", "the second set");
+  detail::require_finite_rows(a, "sample", "the first set");
+  detail::require_finite_rows(b, "sample", "the second set");
   if (std::max(a.rows(), b.rows()) > a.cols()) return frechet_distance(moments_of(a), moments_of(b));
   const Eigen::VectorX<Real> mean_a = a.colwise().mean(), mean_b = b.colwise().mean();
   const row_matrix<Real> centred_a = a.rowwise() - mean_a.transpose(), centred_b = b.rowwise() - mean_b.transpose();

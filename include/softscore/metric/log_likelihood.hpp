@@ -199,7 +199,7 @@ likelihood_result log_likelihood(Be& be, const C& corruption, const D& denoiser,
   base(be, u.view(), result.log_density.data());
   const double linear = static_cast<double>(extent.per_image()) * std::log(sigma_last / sigma_first);
   for (std::size_t k = 0; k < grown.size(); ++k) result.log_density[k] += grown[k] + linear;
-  detail::require_finite(be, x, options.first, "the log density", result.log_density);
+  detail::require_finite_values(be, x, options.first, "the log density", result.log_density);
   return result;
 }
 

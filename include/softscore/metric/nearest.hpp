@@ -38,8 +38,8 @@ std::vector<neighbour> nearest_images(std::type_identity_t<view<const T, host_sp
     for (std::size_t i = 0; i < set.extent().images; ++i) {
       const auto squared = static_cast<double>((as_vector(set.image(i)) - query).squaredNorm());
       if (!std::isfinite(squared)) {
-        detail::require_finite(as_matrix(queries), "image", "the queries");
-        detail::require_finite(as_matrix(set), "image", "the images to search");
+        detail::require_finite_rows(as_matrix(queries), "image", "the queries");
+        detail::require_finite_rows(as_matrix(set), "image", "the images to search");
         reject("the squared distance of query " + detail::shown(q) + " from image " + detail::shown(i), squared,
                "finite");
       }

@@ -14,7 +14,7 @@ template <std::floating_point Real>
 class block_reflection {
  public:
   explicit block_reflection(const Eigen::MatrixX<Real>& of) : triangle_{of} {
-    const Eigen::Index count = std::min(of.rows(), of.cols());
+    const Eigen::Index count = (std::min)(of.rows(), of.cols());
     vectors_.setZero(of.rows(), count);
     factor_.setZero(count, count);
     Eigen::VectorX<Real> work(of.cols());
@@ -54,7 +54,7 @@ template <std::floating_point Real>
 void reduce_to_band(Eigen::MatrixX<Real>& matrix, Eigen::Index width) {
   const Eigen::Index rows = matrix.rows(), columns = matrix.cols();
   for (Eigen::Index k = 0; k < columns; k += width) {
-    const Eigen::Index count = std::min(width, columns - k), next = k + count, beside = columns - next;
+    const Eigen::Index count = (std::min)(width, columns - k), next = k + count, beside = columns - next;
     const block_reflection<Real> left{matrix.block(k, k, rows - k, count)};
     matrix.block(k, k, rows - k, count).setZero();
     matrix.block(k, k, count, count) = left.triangle();
@@ -77,12 +77,12 @@ void reduce_to_bidiagonal(Eigen::MatrixX<Real>& matrix, Eigen::Index width) {
   Real scale, kept;
   for (Eigen::Index i = 0; i + 1 < n; ++i) {
     for (Eigen::Index row = i, first = i + 1; first < n; row = first, first += width) {
-      const Eigen::Index count = std::min(width, n - first);
+      const Eigen::Index count = (std::min)(width, n - first);
       auto essential = vector.head(count - 1);
       matrix.row(row).segment(first, count).makeHouseholder(essential, scale, kept);
       matrix.block(row, first, first + count - row, count).applyHouseholderOnTheRight(essential, scale, work.data());
       matrix.col(first).segment(first, count).makeHouseholder(essential, scale, kept);
-      matrix.block(first, first, count, std::min(n - first, count + width))
+      matrix.block(first, first, count, (std::min)(n - first, count + width))
           .applyHouseholderOnTheLeft(essential, scale, work.data());
     }
   }

@@ -65,7 +65,7 @@ class sinkhorn_rounds {
         f_{cost.rows()},
         g_{cost.cols()},
         // At most 16 blocks, of 2^16 elements or more.
-        length_{std::max((cost.rows() + 15) / 16, (Eigen::Index{1} << 16) / cost.cols() + 1)},
+        length_{(std::max)((cost.rows() + 15) / 16, (Eigen::Index{1} << 16) / cost.cols() + 1)},
         partial_{cost.cols(), (cost.rows() + length_ - 1) / length_} {
     // First potentials for which every row and column of the kernel has an entry exp(0).
     f_ = cost.rowwise().minCoeff().template cast<double>();
@@ -109,7 +109,7 @@ class sinkhorn_rounds {
       sums.setZero();
       constexpr Eigen::Index together = 4;  // rows that stay in the cache for both products
       for (Eigen::Index i = first; i < first + count; i += together) {
-        const Eigen::Index some = std::min(together, first + count - i);
+        const Eigen::Index some = (std::min)(together, first + count - i);
         const auto rows = kernel_.middleRows(i, some);
         auto u = u_.segment(i, some);
         u.noalias() = rows * v_;
@@ -201,7 +201,7 @@ sinkhorn_result sinkhorn_on(Threads& threads, const row_matrix<T>& cost, const E
 template <class T>
 const sinkhorn_result& require_converged(const sinkhorn_result& found, const sinkhorn_options& options,
                                          std::string_view between) {
-  const double most = std::max(options.tolerance, static_cast<double>(std::numeric_limits<T>::epsilon()));
+  const double most = (std::max)(options.tolerance, static_cast<double>(std::numeric_limits<T>::epsilon()));
   if (!(found.marginal_error <= most))
     reject(
         "the marginal error of the transport between " + std::string{between} + " after round " + shown(found.rounds),

@@ -34,7 +34,7 @@ double wasserstein_of_numbers(std::vector<double> x, std::vector<double> y) {
   for (std::size_t i = 0, j = 0; i < x.size() && j < y.size();) {
     // Both quantiles are constant until the nearer of their next jumps, (i + 1) / n or (j + 1) / m.
     const std::size_t of_x = (i + 1) * y.size(), of_y = (j + 1) * x.size();
-    const double next = static_cast<double>(std::min(of_x, of_y)) / (n * m);
+    const double next = static_cast<double>((std::min)(of_x, of_y)) / (n * m);
     sum += (next - at) * (x[i] - y[j]) * (x[i] - y[j]);
     at = next;
     i += of_x <= of_y ? 1 : 0;
@@ -54,10 +54,11 @@ double sliced_wasserstein(const row_matrix<T>& x, const row_matrix<T>& y, std::s
   require(directions >= 1, "directions", directions, "at least 1");
   require(x.rows() >= 1, "the number of points of the first cloud", x.rows(), "at least 1");
   require(y.rows() >= 1, "the number of points of the second cloud", y.rows(), "at least 1");
-  detail::require_finite(x, "point", "the first cloud");
-  detail::require_finite(y, "point", "the second cloud");
+  detail::require_finite_rows(x, "point", "the first cloud");
+  detail::require_finite_rows(y, "point", "the second cloud");
   const Eigen::Index d = x.cols();
-  row_matrix<T> along{d, eigen_index(directions)};
+  require(directions <= most_bytes / sizeof(T), "directions", directions, "no more than fit into memory");
+  auto along = matrix_of<row_matrix<T>>("directions", d, eigen_index(directions));
   for (std::size_t k = 0; k < directions; ++k) {
     const noise_key key{.seed = seed, .stream = noise_stream::user};
     Eigen::VectorXd direction{d};

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include <softscore/backend/archetype_operations.hpp>
+#include <softscore/core/checked_size.hpp>
 #include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/nn/concept.hpp>
@@ -54,7 +55,7 @@ class digit_cnn_workspace {
  public:
   digit_cnn_workspace(Be& be, const digit_cnn_layers& layers, const shape& most)
       : most_{most},
-        staging_(layers.layout.count()),
+        staging_{vector_of<T>("number of parameters", {layers.layout.count()})},
         own_parameters_{be.template make<T>({1, 1, 1, layers.layout.count()})},
         scratch_{make_scratch<T>(be)},
         time_{be, layers.time.front(), most.images},
@@ -66,7 +67,7 @@ class digit_cnn_workspace {
       const shape s = conv.sizes.output(most.images);
       blocks_.push_back({conv2d<Be, T>{be, conv, most.images, scratch_}, layer_norm_gelu<Be, T>{be, norm, most.images},
                          be.template make<T>(s), be.template make<T>(s), s});
-      widest = std::max(widest, s.channels);
+      widest = (std::max)(widest, s.channels);
     }
     for (int k = 0; k < 2; ++k)
       gradients_.push_back(be.template make<T>({most.images, widest, most.height, most.width}));
@@ -120,7 +121,7 @@ class digit_cnn {
         image_{image.with_images(1)},
         outputs_{outputs},
         layers_{widths_, image_, outputs_},
-        parameters_(layers_.layout.count()) {}
+        parameters_{vector_of<float>("number of parameters", {layers_.layout.count()})} {}
 
   const std::vector<std::size_t>& widths() const { return widths_; }
   /// The shape of one image.

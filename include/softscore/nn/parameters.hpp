@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include <softscore/core/checked_size.hpp>
 #include <softscore/core/cmath.hpp>
 #include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
@@ -37,7 +38,8 @@ class parameter_layout {
   template <class = when_called>
   std::size_t add(std::string name, std::vector<std::size_t> sizes, double start, double spread) {
     parameter added{std::move(name), std::move(sizes), count_, start, spread};
-    count_ += added.size();
+    count_ += product_of("number of elements of " + added.name, std::span<const std::size_t>{added.sizes},
+                         most_bytes / sizeof(double) - count_);
     all_.push_back(std::move(added));
     return all_.back().offset;
   }

@@ -91,7 +91,7 @@ class distilled_score {
     be.combine(residual, one{1.0, residual}, one{-1.0, h});
     detail::mean_square<Be, T>(be, residual, losses, memory.scales, [&](std::size_t i) {
       const double a = c.signal_gain(batch.times[i]), sigma = c.sigma(batch.times[i]);
-      return std::max(a * a / (sigma * sigma), 1.0);
+      return (std::max)(a * a / (sigma * sigma), 1.0);
     });
     be.combine(residual, one{each(memory.scales), residual});
     denoiser.template to_output<Be, T>(be, batch.times, residual, gradient, denoiser_memory);
@@ -102,7 +102,7 @@ class distilled_score {
   static per_image<double> each(const std::vector<double>& numbers) { return each_of(numbers); }
   // `share` of a step of the student earlier.
   diffusion_time before(diffusion_time t, double share) const {
-    return diffusion_time{std::max(0.0, t.value - share / static_cast<double>(steps_))};
+    return diffusion_time{(std::max)(0.0, t.value - share / static_cast<double>(steps_))};
   }
 
   Teacher teacher_;

@@ -25,10 +25,10 @@ struct variance_range {
     // 1 - a_t^2 / a_s^2, and with it beta tilde at the same t.
     const auto beta_at = [&](double time) {
       const double ratio =
-          c.signal_gain(diffusion_time{time}) / c.signal_gain(diffusion_time{std::max(0.0, time - width)});
+          c.signal_gain(diffusion_time{time}) / c.signal_gain(diffusion_time{(std::max)(0.0, time - width)});
       return 1.0 - ratio * ratio;
     };
-    const double late = std::max(t.value, 2.0 * width), sigma_late = c.sigma(diffusion_time{late}),
+    const double late = (std::max)(t.value, 2.0 * width), sigma_late = c.sigma(diffusion_time{late}),
                  sigma_early = c.sigma(diffusion_time{late - width});
     const double tilde = beta_at(late) * (sigma_early * sigma_early) / (sigma_late * sigma_late);
     return {std::log(tilde), std::log(beta_at(t.value))};

@@ -59,7 +59,7 @@ struct soft_score {
   template <class Time>
   per_image<Time> earlier(per_image<Time> times, std::size_t images, std::vector<Time>& buffer) const {
     return detail::at_each_time<Time>(times, images, buffer,
-                                      [&](Time t) { return Time{std::max(0.0, t.value - ahead)}; });
+                                      [&](Time t) { return Time{(std::max)(0.0, t.value - ahead)}; });
   }
 };
 static_assert(Objective<soft_score, archetype_corruption, archetype_denoiser, archetype_backend, float>);

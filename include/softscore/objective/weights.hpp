@@ -95,7 +95,7 @@ struct truncated_snr_weight {
   static constexpr bool needs_gain = true;
   template <ScalarSignal C>
   double operator()(const C& c, diffusion_time t) const {
-    return std::max(1.0, detail::snr_of(c, t));
+    return (std::max)(1.0, detail::snr_of(c, t));
   }
 };
 
@@ -106,7 +106,7 @@ struct min_snr_weight {
   double most{5.0};
   template <ScalarSignal C>
   double operator()(const C& c, diffusion_time t) const {
-    return std::min(most, detail::snr_of(c, t));
+    return (std::min)(most, detail::snr_of(c, t));
   }
 };
 
@@ -141,7 +141,7 @@ struct elbo_weight {
   template <ScalarSignal C>
   double operator()(const C& c, diffusion_time t) const {
     const double gain = c.signal_gain(t), sigma = c.sigma(t);
-    const double before = c.signal_gain(diffusion_time{std::max(0.0, t.value - 1.0 / steps)});
+    const double before = c.signal_gain(diffusion_time{(std::max)(0.0, t.value - 1.0 / steps)});
     const double alpha = (gain / before) * (gain / before);
     return (1.0 - alpha) / (2.0 * alpha * sigma * sigma);
   }

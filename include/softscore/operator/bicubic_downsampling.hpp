@@ -73,8 +73,8 @@ struct bicubic_downsampling {
   // Row j, column k of R, n x n with rows of zeros below those of the small image.
   struct reduce {
     SOFTSCORE_HD double operator()(level w, const shape& s, pixel p, std::size_t, const double*) const {
-      const std::size_t n = s.width, factor = factor_at(w), small = (n + factor - 1) / factor;
-      if (p.row >= small) return 0.0;
+      const std::size_t n = s.width, factor = factor_at(w), shrunk = (n + factor - 1) / factor;
+      if (p.row >= shrunk) return 0.0;
       const auto stretch = static_cast<double>(factor);
       const window reach{(static_cast<double>(p.row) + 0.5) * stretch - 0.5, stretch, n};
       return p.column >= reach.first && p.column < reach.end ? reach.weight(p.column) / reach.sum() : 0.0;
@@ -83,8 +83,8 @@ struct bicubic_downsampling {
   // Row i, column k of E R, from the table of R.
   struct expand {
     SOFTSCORE_HD double operator()(level w, const shape& s, pixel p, std::size_t, const double* reduced) const {
-      const std::size_t n = s.width, factor = factor_at(w), small = (n + factor - 1) / factor;
-      const window reach{(static_cast<double>(p.row) + 0.5) / static_cast<double>(factor) - 0.5, 1.0, small};
+      const std::size_t n = s.width, factor = factor_at(w), shrunk = (n + factor - 1) / factor;
+      const window reach{(static_cast<double>(p.row) + 0.5) / static_cast<double>(factor) - 0.5, 1.0, shrunk};
       double total = 0.0;
       for (std::size_t j = reach.first; j < reach.end; ++j) total += reach.weight(j) * reduced[j * n + p.column];
       return total / reach.sum();

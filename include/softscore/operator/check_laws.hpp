@@ -123,7 +123,7 @@ double distance(const Bench& bench, Array& x, Array& y, const std::vector<double
   auto difference = bench.sum(1.0, x, -1.0, y);
   const auto each = bench.norms(difference);
   double most = 0.0;
-  for (std::size_t i = 0; i < each.size(); ++i) keep_largest(most, each[i] / std::max(scale[i], 1e-300));
+  for (std::size_t i = 0; i < each.size(); ++i) keep_largest(most, each[i] / (std::max)(scale[i], 1e-300));
   return most;
 }
 
@@ -154,7 +154,7 @@ class law_checker {
                              static_cast<double>(std::max<std::size_t>(1, images - 1))});
     const per_image<level> each = each_of(levels);
 
-    const double norm = std::max(1.0, largest_norm(bench, each));
+    const double norm = (std::max)(1.0, largest_norm(bench, each));
     keep_largest(norm_, norm_of_);
     // An element of C x is a sum of at most d products, so rounding moves it by at most d u |row of C| |x|, and all d
     // of them together by sqrt(d) times that; sixteen allows for operators made of several such sums.
@@ -195,7 +195,7 @@ class law_checker {
     auto x = bench.normal(trials_.seed);
     auto forth = bench.mapped(applied(level{0.0}), x), back = bench.mapped(adjoint(level{0.0}), x);
     const auto scale = bench.norms(x);
-    found("level 0 is the identity", std::max(distance(bench, forth, x, scale), distance(bench, back, x, scale)),
+    found("level 0 is the identity", (std::max)(distance(bench, forth, x, scale), distance(bench, back, x, scale)),
           rounding);
   }
 
@@ -252,7 +252,7 @@ class law_checker {
 
   void check_norm(double rounding) {
     if constexpr (NeverAmplifies<Op>)
-      found("|C| <= 1, as declared", std::max(0.0, norm_of_ - 1.0), rounding);
+      found("|C| <= 1, as declared", (std::max)(0.0, norm_of_ - 1.0), rounding);
     else
       found("|C|, by power iteration", norm_of_, std::numeric_limits<double>::infinity());
   }
@@ -354,7 +354,7 @@ class law_checker {
     };
     auto forth = rebuilt(to, from_seen), cx = bench.mapped(applied(w), x);
     auto back = rebuilt(to_seen, from), ctx = bench.mapped(adjoint(w), x);
-    found("C = U S V'", std::max(distance(bench, forth, cx, stretched), distance(bench, back, ctx, stretched)),
+    found("C = U S V'", (std::max)(distance(bench, forth, cx, stretched), distance(bench, back, ctx, stretched)),
           rounding);
   }
 

@@ -80,7 +80,7 @@ class eraser {
       const std::ptrdiff_t rows = std::abs(end.row - p.row), columns = std::abs(end.column - p.column);
       const std::ptrdiff_t down = p.row < end.row ? 1 : -1, right = p.column < end.column ? 1 : -1;
       const bool steep = rows > columns;
-      const std::ptrdiff_t length = std::max(rows, columns), drift = std::min(rows, columns);
+      const std::ptrdiff_t length = (std::max)(rows, columns), drift = (std::min)(rows, columns);
       std::ptrdiff_t balance = 2 * drift - length;
       for (std::ptrdiff_t walked = 0; walked <= length; ++walked) {
         visit(p);

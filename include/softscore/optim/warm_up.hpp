@@ -14,7 +14,7 @@ struct warm_up {
 
   /// What step `number` (from 1 on) multiplies the rate by: number / steps, and 1 from then on.
   double factor(std::uint64_t number) const {
-    return steps == 0 ? 1.0 : std::min(1.0, static_cast<double>(number) / static_cast<double>(steps));
+    return steps == 0 ? 1.0 : (std::min)(1.0, static_cast<double>(number) / static_cast<double>(steps));
   }
 };
 

@@ -12,7 +12,7 @@ namespace softscore::inline SOFTSCORE_ABI {
 namespace detail {
 // The weights that keep the marginals of a one-image data set when `add` of the noise is fresh.
 inline step_weights marginal_weights(double sigma_t, double sigma_s, double add) {
-  const double rest = std::sqrt(std::max(0.0, (sigma_s - add) * (sigma_s + add)));
+  const double rest = std::sqrt((std::max)(0.0, (sigma_s - add) * (sigma_s + add)));
   return {sigma_t == rest ? 1.0 : rest / sigma_t, add};
 }
 }  // namespace detail
@@ -34,7 +34,7 @@ struct ddim : one_evaluation<ddim> {
     double g = 1.0;
     if constexpr (ScalarSignal<C>) g = gain_ratio(c, at);
     // What is kept is written as a sum: sqrt(sigma_s^2 - k^2) would be rounding alone where no signal is left at t.
-    const double r = std::min(1.0, g * sigma_s / sigma_t);
+    const double r = (std::min)(1.0, g * sigma_s / sigma_t);
     const double kept = sigma_s * std::sqrt((1.0 - eta) * (1.0 + eta) + eta * eta * r * r);
     return {kept / sigma_t, eta * sigma_s * std::sqrt((1.0 - r) * (1.0 + r))};
   }
@@ -53,7 +53,7 @@ struct soft_ddim : one_evaluation<soft_ddim> {
   template <class C>
   step_weights weights(const C& c, const step_at& at) const {
     const double sigma_s = c.sigma(at.s);
-    return detail::marginal_weights(c.sigma(at.t), sigma_s, std::min(k, sigma_s));
+    return detail::marginal_weights(c.sigma(at.t), sigma_s, (std::min)(k, sigma_s));
   }
 };
 static_assert(Sampler<soft_ddim, archetype_run>);

@@ -14,7 +14,7 @@ namespace softscore::inline SOFTSCORE_ABI {
 struct ddpm : one_evaluation<ddpm> {
   static constexpr bool needs_scalar_signal = true;
 
-  ancestral_variance variance{ancestral_variance::large};
+  ancestral_variance variance{ancestral_variance::fixed_large};
 
   ddpm() = default;
   explicit ddpm(ancestral_variance which) : variance{which} {}
@@ -24,8 +24,8 @@ struct ddpm : one_evaluation<ddpm> {
     const double sigma_t = c.sigma(at.t), sigma_s = c.sigma(at.s);
     const double ratio = noise_ratio(sigma_t, sigma_s), g = gain_ratio(c, at);
     // sigma_t^2 - g^2 sigma_s^2, which is 1 - alpha where a^2 + sigma^2 = 1 and the noise added from s to t in general.
-    const double added = std::max(0.0, (sigma_t - g * sigma_s) * (sigma_t + g * sigma_s));
-    return {g * ratio, std::sqrt(variance == ancestral_variance::large ? added : added * ratio)};
+    const double added = (std::max)(0.0, (sigma_t - g * sigma_s) * (sigma_t + g * sigma_s));
+    return {g * ratio, std::sqrt(variance == ancestral_variance::fixed_large ? added : added * ratio)};
   }
 };
 static_assert(Sampler<ddpm, archetype_run>);

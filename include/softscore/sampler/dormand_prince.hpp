@@ -192,8 +192,8 @@ struct dormand_prince {
     const bool arrives = memory.length[i] == memory.now[i] - at.s.value;
     if (take) memory.now[i] = arrives ? at.s.value : memory.now[i] - memory.length[i];
     // A part cut short by the end of the grid's step says little about the next one.
-    const double next = std::min(longest, factor * memory.length[i]);
-    memory.proposed[i] = take && arrives ? std::max(memory.proposed[i], next) : next;
+    const double next = (std::min)(longest, factor * memory.length[i]);
+    memory.proposed[i] = take && arrives ? (std::max)(memory.proposed[i], next) : next;
     require(memory.proposed[i] > 1e-12, "length of a part of a step", memory.proposed[i],
             "above 1e-12; the tolerance cannot be met");
   }

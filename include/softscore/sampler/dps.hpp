@@ -76,7 +76,7 @@ class dps {
                              ? zeta * detail::score_share(run.corruption(), rule_, at) / (how_.sigma * how_.sigma)
                              : 2.0 * zeta;
     // Where y is met but for what underflows there is no direction left.
-    const auto least = static_cast<double>(std::numeric_limits<typename R::value_type>::min());
+    const auto least = static_cast<double>((std::numeric_limits<typename R::value_type>::min)());
     for (double& e : memory.each)
       e = scale == dps_scale::residual ? (std::sqrt(e) > 1e8 * least ? share / std::sqrt(e) : 0.0) : share;
     take_step(rule_, run, memory.of_rule, at, x, h);

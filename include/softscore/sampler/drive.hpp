@@ -14,6 +14,7 @@
 #include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/core/time_grid.hpp>
+#include <softscore/sampler/argument_order.hpp>
 #include <softscore/sampler/concept.hpp>
 #include <softscore/sampler/sampling_run.hpp>
 #include <softscore/sampler/take_step.hpp>
@@ -63,6 +64,28 @@ bool goes_on(Observer& observer, const Progress& progress) {
     return observer(progress), true;
 }
 
+// One sentence for what does not fit, the first thing in the order of the arguments, and one for each unmet need.
+template <class Be, class S, class C, class D, class T>
+constexpr bool parts_fit() {
+  static_assert(Backend<Be, T>, "softscore: the first argument is not a backend for this element type");
+  if constexpr (!Backend<Be, T>) {
+    return false;
+  } else if constexpr (!in_order<Be, S, C, D, T>()) {
+    return false;
+  } else if constexpr (!Corruption<C, Be, T> || !Denoiser<D, Be, T>) {
+    static_assert(Corruption<C, Be, T>, "softscore: this type is not a corruption on this backend");
+    static_assert(!Corruption<C, Be, T> || Denoiser<D, Be, T>,
+                  "softscore: this type is not a denoiser on this backend");
+    return false;
+  } else {
+    using run_type = sampling_run<Be, C, D, T>;
+    require_needs<S, run_type>(needs::all{});
+    constexpr bool met = NeedsAreMet<S, run_type>, steps = met && Sampler<S, run_type>;
+    static_assert(!met || steps, "softscore: this type is not a sampler: it lacks order, start or step");
+    return steps;
+  }
+}
+
 // A noise that rises while time falls would ask for the root of a negative number in the middle of a run, and a level
 // that is no number would spread without a word. A level may be infinite where that only means a signal of gain 0, and
 // the sampler either asks for no slope or for one that is finite, without dividing by the gain.
@@ -87,7 +110,7 @@ void require_falling_noise(const C& corruption, const time_grid& grid) {
               "between 0 and the sigma of the time after it");
       // Steps and scores divide by powers of sigma.
       require(sigma_t == 0.0 || sigma_t >= 1e-75, "sigma at a time of the grid", sigma_t, "0 or at least 1e-75");
-      require(sigma_t <= static_cast<double>(std::numeric_limits<T>::max()), "sigma at a time of the grid", sigma_t,
+      require(sigma_t <= static_cast<double>((std::numeric_limits<T>::max)()), "sigma at a time of the grid", sigma_t,
               "a number of the state's type");
     }
   }
@@ -122,50 +145,42 @@ void require_finite_result(Be& be, view_of<Be, const T> x, const batch& images) 
 template <class Be, class S, class C, class D, class T, class Observer = no_observer>
 drawn<Be, T> drive(Be& be, const S& sampler, const C& corruption, const D& denoiser, const time_grid& grid,
                    start_point<Be, T> from, std::uint64_t seed, Observer&& observer = {}) {
-  using run_type = sampling_run<Be, C, D, T>;
-  static_assert(Backend<Be, T>, "softscore: the first argument is not a backend for this element type");
-  static_assert(Corruption<C, Be, T>, "softscore: this type is not a corruption on this backend");
-  static_assert(Denoiser<D, Be, T>, "softscore: this type is not a denoiser on this backend");
-  if constexpr (Backend<Be, T> && Corruption<C, Be, T> && Denoiser<D, Be, T>) {
-    detail::require_needs<S, run_type>(needs::all{});
-    static_assert(!NeedsAreMet<S, run_type> || Sampler<S, run_type>,
-                  "softscore: this type is not a sampler: it lacks order, start or step");
-    if constexpr (Sampler<S, run_type>) {
-      detail::require_falling_noise<S, T>(corruption, grid);
-      if constexpr (StatesLeastSteps<S>)
-        require(grid.steps() >= S::least_steps, "number of steps", grid.steps(),
-                "at least " + std::to_string(S::least_steps) + " for this sampler");
-      if constexpr (ChecksGrid<S>) sampler.check(grid);
-      if constexpr (ChecksTimes<D>)
-        for (std::size_t i = 0; i < grid.steps(); ++i) denoiser.check(grid[i].t);
-      const auto x = from.x.view();
-      require(x.extent().images == from.images.count && from.xi.view().extent() == x.extent(),
-              "images of the start point", from.images.count, "the images in its x and its xi");
-      if constexpr (KnowsImage<D>)
-        require(x.extent().with_images(1) == denoiser.image().with_images(1), "shape of the start point's x",
-                x.extent(), "that of the denoiser's images");
-      detail::require_finite<Be, T>(be, x, [](std::size_t) { return "size of x in the start point"; });
-      // Where xi is noise, no sampler may look at it.
-      if constexpr (BackgroundCorruption<C>)
-        detail::require_finite<Be, T>(be, from.xi.view(), [](std::size_t) { return "size of xi in the start point"; });
-      run_type run{be, corruption, denoiser, x.extent(), seed, from.images, from.xi.view(), &grid};
-      auto state = sampler.start(run);
-      auto estimate = run.make();
-      const auto h = estimate.view();
-      bool stopped = false;
-      for (std::size_t i = 0; i < grid.steps(); ++i) {
-        const step_at at = grid[i];
-        run.estimate(at.t, x, h);
-        stopped = !detail::goes_on(observer, sampling_progress<Be, T>{be, at, x, h, run.nfe(), 0, x.extent().images});
-        if (stopped) break;
-        take_step(sampler, run, state, at, x, h);
-        if constexpr (GathersWork<Be>) be.flush();
-      }
-      detail::require_finite_result<Be, T>(be, x, from.images);
-      return {std::move(from.x), run.nfe(), stopped};
+  if constexpr (detail::parts_fit<Be, S, C, D, T>()) {
+    detail::require_falling_noise<S, T>(corruption, grid);
+    if constexpr (StatesLeastSteps<S>)
+      require(grid.steps() >= S::least_steps, "number of steps", grid.steps(),
+              "at least " + std::to_string(S::least_steps) + " for this sampler");
+    if constexpr (ChecksGrid<S>) sampler.check(grid);
+    if constexpr (ChecksTimes<D>)
+      for (std::size_t i = 0; i < grid.steps(); ++i) denoiser.check(grid[i].t);
+    const auto x = from.x.view();
+    require(x.extent().images == from.images.count && from.xi.view().extent() == x.extent(),
+            "images of the start point", from.images.count, "the images in its x and its xi");
+    if constexpr (KnowsImage<D>)
+      require(x.extent().with_images(1) == denoiser.image().with_images(1), "shape of the start point's x", x.extent(),
+              "that of the denoiser's images");
+    detail::require_finite<Be, T>(be, x, [](std::size_t) { return "size of x in the start point"; });
+    // Where xi is noise, no sampler may look at it.
+    if constexpr (BackgroundCorruption<C>)
+      detail::require_finite<Be, T>(be, from.xi.view(), [](std::size_t) { return "size of xi in the start point"; });
+    sampling_run<Be, C, D, T> run{be, corruption, denoiser, x.extent(), seed, from.images, from.xi.view(), &grid};
+    auto state = sampler.start(run);
+    auto estimate = run.make();
+    const auto h = estimate.view();
+    bool stopped = false;
+    for (std::size_t i = 0; i < grid.steps(); ++i) {
+      const step_at at = grid[i];
+      run.estimate(at.t, x, h);
+      stopped = !detail::goes_on(observer, sampling_progress<Be, T>{be, at, x, h, run.nfe(), 0, x.extent().images});
+      if (stopped) break;
+      take_step(sampler, run, state, at, x, h);
+      if constexpr (GathersWork<Be>) be.flush();
     }
+    detail::require_finite_result<Be, T>(be, x, from.images);
+    return {std::move(from.x), run.nfe(), stopped};
+  } else {
+    return {std::move(from.x), 0, false};
   }
-  return {std::move(from.x), 0, false};
 }
 
 /// Draws x at the grid's first time from the corruption's own start law, for images `images.first` on.

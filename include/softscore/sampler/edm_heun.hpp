@@ -71,7 +71,7 @@ struct edm_heun {
   diffusion_time raise(R& run, scratch<R>& memory, const step_at& at, view_in<R> x, view_in<R> h) const {
     const auto& c = run.corruption();
     const double y = c.sigma(at.t) / c.signal_gain(at.t);
-    const double gamma = std::min(churn / static_cast<double>(at.count), std::numbers::sqrt2 - 1.0);
+    const double gamma = (std::min)(churn / static_cast<double>(at.count), std::numbers::sqrt2 - 1.0);
     if (gamma == 0.0 || y < churn_from || y > churn_to || at.t.value == 1.0) return at.t;
     // Without noise, or with so little signal that squares overflow, there is nothing to raise.
     if (y == 0.0 || !std::isfinite(16.0 * y * y)) return at.t;
@@ -80,7 +80,7 @@ struct edm_heun {
     const double a = c.signal_gain(raised), higher = c.sigma(raised) / a;
     run.normal(at, memory.fresh.view());
     run.on().combine(x, term{a / c.signal_gain(at.t), x},
-                     term{a * noise * std::sqrt(std::max(0.0, (higher - y) * (higher + y))), memory.fresh.view()});
+                     term{a * noise * std::sqrt((std::max)(0.0, (higher - y) * (higher + y))), memory.fresh.view()});
     run.estimate(raised, x, h);
     return raised;
   }

@@ -191,7 +191,7 @@ struct exponential_integrator {
       be.download(to, other.data());
       double gap = 0.0;
       for (std::size_t i = 0; i < d; ++i)
-        gap = std::max(gap, std::abs(static_cast<double>(other[i]) - static_cast<double>(first[i])));
+        gap = (std::max)(gap, std::abs(static_cast<double>(other[i]) - static_cast<double>(first[i])));
       require(gap < 1e-4, "change of the operator's modes, in time or from right to left,", gap,
               "0 for an exponential integrator");
     };

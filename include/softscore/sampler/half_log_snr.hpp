@@ -15,7 +15,7 @@ namespace softscore::inline SOFTSCORE_ABI::detail {
 template <class C>
 double half_log_snr(const C& c, diffusion_time t) {
   const double ratio = c.signal_gain(t) / std::abs(c.sigma(t));
-  return ratio < std::numeric_limits<double>::min() ? -HUGE_VAL : std::log(ratio);
+  return ratio < (std::numeric_limits<double>::min)() ? -HUGE_VAL : std::log(ratio);
 }
 
 // Whether two values of lambda differ by no more than the rounding of the numbers behind them: a plateau.

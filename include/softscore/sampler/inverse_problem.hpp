@@ -57,7 +57,7 @@ bool signal_is_gone(const C& corruption, diffusion_time t) {
 // Whether the weight rho of an estimate against its measurement is so large that the estimate stays what it is.
 template <class T>
 bool outweighs_measurement(double rho) {
-  return !(rho < std::sqrt(static_cast<double>(std::numeric_limits<T>::max())));
+  return !(rho < std::sqrt(static_cast<double>((std::numeric_limits<T>::max)())));
 }
 
 // What a step by the rule does with an addition g to the score at (x_t, t), per unit of g. By Tweedie's formula the

@@ -44,15 +44,15 @@ struct learned_ddpm {
   void step(R& run, scratch<R>& memory, const step_at& at, view_in<R> x, view_in<R> h) const {
     auto& be = run.on();
     const auto& c = run.corruption();
-    const double large = ddpm{ancestral_variance::large}.weights(c, at).add;
-    const auto [keep, small] = ddpm{ancestral_variance::small}.weights(c, at);
+    const double most = ddpm{ancestral_variance::fixed_large}.weights(c, at).add;
+    const auto [keep, least] = ddpm{ancestral_variance::fixed_small}.weights(c, at);
     const double of_h = c.signal_gain(at.s) - keep * c.signal_gain(at.t);
     const auto noise = memory.noise.view();
     run.normal(at, noise);
     if constexpr (std::is_invocable_r_v<double, const Interpolation&, diffusion_time>) {
       const double u = interpolation(at.t);
       require(u >= 0.0 && u <= 1.0, "interpolation of the variance", u, "between 0 and 1");
-      be.combine(x, term{of_h, h}, term{keep, x}, term{std::pow(large, u) * std::pow(small, 1.0 - u), noise});
+      be.combine(x, term{of_h, h}, term{keep, x}, term{std::pow(most, u) * std::pow(least, 1.0 - u), noise});
     } else {
       if constexpr (needs_learned_variance)
         run.variance_share(at.t, memory.u.view());
@@ -60,8 +60,8 @@ struct learned_ddpm {
         interpolation(be, at.t, const_view_in<R>{x}, const_view_in<R>{h}, memory.u.view());
       // The logarithm is kept finite, so that 0 to the power of 0 is 1 where no noise is left at s.
       const double log_ratio =
-          large > 0.0 ? std::max(std::log(small / large), std::numeric_limits<double>::lowest()) : 0.0;
-      be.for_each(spread{large, log_ratio}, noise, const_view_in<R>{memory.u.view()});
+          most > 0.0 ? (std::max)(std::log(least / most), std::numeric_limits<double>::lowest()) : 0.0;
+      be.for_each(spread{most, log_ratio}, noise, const_view_in<R>{memory.u.view()});
       be.combine(x, term{of_h, h}, term{keep, x}, term{1.0, noise});
     }
   }

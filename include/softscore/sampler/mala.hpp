@@ -64,7 +64,7 @@ struct mala {
     square(run, back, memory.chance, 0.25 / length);
     for (std::size_t i = 0; i < memory.probability.size(); ++i)
       memory.probability[i] =
-          std::min(1.0, std::exp(memory.there[i] - memory.here[i] + memory.probability[i] - memory.chance[i]));
+          (std::min)(1.0, std::exp(memory.there[i] - memory.here[i] + memory.probability[i] - memory.chance[i]));
     run.uniform(at, memory.chance.data());
     for (std::size_t i = 0; i < memory.probability.size(); ++i) {
       memory.taken[i] = memory.chance[i] < memory.probability[i] ? 1.0 : 0.0;

@@ -33,7 +33,7 @@ struct reverse_diffusion {
     const auto& c = run.corruption();
     const double a_t = c.signal_gain(at.t), sigma_t = c.sigma(at.t), sigma_s = c.sigma(at.s);
     const double g = gain_ratio(c, at);
-    const double added = std::max(0.0, (sigma_t - g * sigma_s) * (sigma_t + g * sigma_s));
+    const double added = (std::max)(0.0, (sigma_t - g * sigma_s) * (sigma_t + g * sigma_s));
     const double pull = added == 0.0 ? 0.0 : added / (sigma_t * sigma_t);
     run.normal(at, memory.noise.view());
     be.combine(x, term{2.0 - g - pull, x}, term{pull * a_t, h}, term{std::sqrt(added), memory.noise.view()});

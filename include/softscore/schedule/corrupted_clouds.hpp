@@ -48,7 +48,7 @@ class corrupted_clouds {
               "finite, at least 0 and at least the one before it");
     transport.check();
     be.combine(clean_.view(), term<Real, host_space>{1.0, images});
-    detail::require_finite(as_matrix(clean_.view()), "image", "the set");
+    detail::require_finite_rows(as_matrix(clean_.view()), "image", "the set");
     be.normal(noise_key{.seed = seed, .stream = noise_stream::user}, batch{0, images.extent().images}, noise_.view());
     find_equals();
   }
@@ -72,7 +72,7 @@ class corrupted_clouds {
       if (!pairs_.contains({from, to}) && (missing.empty() || missing.back() != to)) missing.push_back(to);
     }
     for (std::size_t done = 0; done < missing.size();) {
-      const std::size_t part = std::min(missing.size() - done, kept_ - 1);
+      const std::size_t part = (std::min)(missing.size() - done, kept_ - 1);
       transport(from, {missing.data() + done, part});
       done += part;
     }
@@ -106,7 +106,7 @@ class corrupted_clouds {
     for (std::size_t j = 0; j < levels.size(); ++j) {
       pairs_[{k, levels[j]}] = std::sqrt(found[j].cost);
       if (!found[j].converged) ++unfinished_;
-      marginal_error_ = std::max(marginal_error_, found[j].marginal_error);
+      marginal_error_ = (std::max)(marginal_error_, found[j].marginal_error);
     }
   }
 

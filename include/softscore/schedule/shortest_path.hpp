@@ -38,7 +38,7 @@ class distance_band {
     for (;;) {
       for (; searched < known.size(); ++searched)
         if (known[searched] > limit) return known;
-      const std::size_t first = k + 1 + known.size(), count = std::min(chunk_, nodes() - first);
+      const std::size_t first = k + 1 + known.size(), count = (std::min)(chunk_, nodes() - first);
       if (first >= nodes() || count == 0) return known;
       known.resize(known.size() + count);
       row_(k, first, count, known.data() + (first - k - 1));
@@ -47,7 +47,7 @@ class distance_band {
           reject("the distance from node " + detail::shown(k) + " to node " + detail::shown(j), known[j - k - 1],
                  "a number");
       pairs_ += count;
-      width_ = std::max(width_, known.size());
+      width_ = (std::max)(width_, known.size());
     }
   }
 
@@ -105,7 +105,7 @@ node_path shortest_path(distance_band<Row>& distances, double longest) {
     const auto through = [&](std::size_t j) {
       return row[j] <= longest ? row[j] + to_last[k + 1 + j].length : infinite;
     };
-    for (std::size_t j = 0; j < row.size(); ++j) least = std::min(least, through(j));
+    for (std::size_t j = 0; j < row.size(); ++j) least = (std::min)(least, through(j));
     if (least == infinite) continue;
     for (std::size_t j = 0; j < row.size(); ++j) {
       const std::size_t edges = to_last[k + 1 + j].edges + 1;
@@ -144,7 +144,7 @@ tuned_path path_of_nodes(distance_band<Row>& distances, std::size_t nodes, doubl
     auto path = shortest_path(distances, at);
     watch(at, path);
     const auto count = static_cast<double>(path.nodes.size());
-    if (path.nodes.empty()) blocked = std::max(blocked, at);
+    if (path.nodes.empty()) blocked = (std::max)(blocked, at);
     if (!path.nodes.empty() && std::abs(count - wanted) < nearest_miss) {
       nearest_miss = std::abs(count - wanted);
       nearest = {path, at, 0.0};

@@ -66,7 +66,7 @@ searched_levels search_levels(Be& be, const Op& op, view<const float, host_space
   const auto row = [&](std::size_t k, std::size_t first, std::size_t count, double* out) {
     clouds(k, first, count, out);
     progress.pairs = clouds.pairs();
-    progress.width = std::max(progress.width, first + count - 1 - k);
+    progress.width = (std::max)(progress.width, first + count - 1 - k);
     progress.candidate = k;
     report();
   };
@@ -106,8 +106,8 @@ searched_levels search_levels(Be& be, const Op& op, view<const float, host_space
 template <class = when_called>
 std::vector<double> even_levels(std::size_t count, double first, double last) {
   require(count >= 2, "number of candidate levels", count, "at least 2");
-  require(first >= 0.0 && first <= last && std::isfinite(last), "first candidate level", first,
-          "at least 0 and at most the last, which is finite");
+  require(std::isfinite(last), "last candidate level", last, "finite");
+  require(first >= 0.0 && first <= last, "first candidate level", first, "at least 0 and at most the last");
   auto levels = vector_of<double>("number of candidate levels", {count});
   for (std::size_t i = 0; i < count; ++i)
     levels[i] =
@@ -120,8 +120,8 @@ std::vector<double> even_levels(std::size_t count, double first, double last) {
 template <class = when_called>
 std::vector<double> geometric_levels(std::size_t count, double first, double last) {
   require(count >= 2, "number of candidate levels", count, "at least 2");
-  require(first > 0.0 && first <= last && std::isfinite(last), "first candidate level", first,
-          "above 0 and at most the last, which is finite");
+  require(std::isfinite(last), "last candidate level", last, "finite");
+  require(first > 0.0 && first <= last, "first candidate level", first, "above 0 and at most the last");
   auto levels = vector_of<double>("number of candidate levels", {count}, last);
   for (std::size_t i = 0; i + 1 < count; ++i)
     levels[i] = first * std::pow(last / first, static_cast<double>(i) / static_cast<double>(count - 1));

@@ -20,7 +20,7 @@ namespace softscore::inline SOFTSCORE_ABI {
 /// `fit_start` fits that one. Throws `error` for fewer than two images.
 template <class = when_called>
 fitted_start fit_colour_start(view<const float, host_space> images, pixel_scale pixels = {}, std::size_t most = 10000) {
-  const std::size_t count = std::min(most, images.extent().images);
+  const std::size_t count = (std::min)(most, images.extent().images);
   require(count >= 2, "number of images to fit a start law to", count, "at least 2");
   const shape extent = images.extent();
   const std::size_t channels = extent.channels, plane = extent.height * extent.width;

@@ -9,11 +9,11 @@
 #include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/core/per_image.hpp>
+#include <softscore/core/pixel_scale.hpp>
 #include <softscore/core/quantity.hpp>
 #include <softscore/core/view.hpp>
 #include <softscore/corruption/start_law.hpp>
-#include <softscore/data/loader.hpp>
-#include <softscore/metric/pca.hpp>
+#include <softscore/data/pca.hpp>
 
 namespace softscore::inline SOFTSCORE_ABI {
 
@@ -22,7 +22,7 @@ namespace softscore::inline SOFTSCORE_ABI {
 template <class Be, class C>
 fitted_start fit_start(Be& be, const C& corruption, view<const float, host_space> images, pixel_scale pixels = {},
                        std::size_t modes = 32, std::size_t most = 10000) {
-  const std::size_t count = std::min(most, images.extent().images);
+  const std::size_t count = (std::min)(most, images.extent().images);
   require(count >= 2, "number of images to fit a start law to", count, "at least 2");
   const shape extent = images.extent().with_images(count);
   auto host = vector_of<float>("elements of the images", {extent.images, extent.per_image()});
@@ -32,7 +32,7 @@ fitted_start fit_start(Be& be, const C& corruption, view<const float, host_space
   corruption.template signal<Be, float>(be, per_image<diffusion_time>{diffusion_time{1.0}}, clean.view(), gone.view());
   be.download(view_of<Be, const float>(gone.view()), host.data());
   const auto fitted = fit_principal_components(view<const float, host_space>{host.data(), extent},
-                                               std::min({modes, extent.per_image(), count - 1}));
+                                               (std::min)({modes, extent.per_image(), count - 1}));
   return fitted_start{fitted.mean, fitted.deviations, fitted.modes};
 }
 

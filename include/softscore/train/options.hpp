@@ -33,7 +33,7 @@ struct time_law {
     const double turn = uniform(key, 0, 0) + static_cast<double>(place) / static_cast<double>(images);
     const double u = turn - std::floor(turn);
     if (indices == 0) return diffusion_time{1.0 - u};
-    return of_index(std::min(indices - 1, static_cast<std::size_t>(u * static_cast<double>(indices))));
+    return of_index((std::min)(indices - 1, static_cast<std::size_t>(u * static_cast<double>(indices))));
   }
 
  private:

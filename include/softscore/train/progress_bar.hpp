@@ -72,7 +72,7 @@ class progress_bar {
   using steady = std::chrono::steady_clock;
 
   static std::string clock(double seconds) {
-    const auto whole = static_cast<long>(std::lround(std::max(0.0, seconds)));
+    const auto whole = static_cast<long>(std::lround((std::max)(0.0, seconds)));
     char text[32];
     std::snprintf(text, sizeof text, "%ld:%02ld", whole / 60, whole % 60);
     return text;

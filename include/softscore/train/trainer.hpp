@@ -136,7 +136,7 @@ class trainer {
     require_test_shape(images.extent());
     double sum = 0.0;
     for (std::size_t first = 0; first < count; first += extent_.images) {
-      const std::size_t part = std::min(extent_.images, count - first);
+      const std::size_t part = (std::min)(extent_.images, count - first);
       const auto staged = batches_.borrow(part);
       for (std::size_t i = 0; i < staged.size(); ++i)
         staged[i] = options_.pixels.gain * images.images(first, part)[i] + options_.pixels.offset;
@@ -210,7 +210,7 @@ class trainer {
   // A step's noise is numbered by 32 bits.
   std::size_t checked_steps() const {
     return product_of("epochs x steps of an epoch", {options_.epochs, batches_.steps_per_epoch()},
-                      std::numeric_limits<std::uint32_t>::max());
+                      (std::numeric_limits<std::uint32_t>::max)());
   }
 
   // Adam with clipping, of which nothing is waited for.
@@ -266,7 +266,7 @@ class trainer {
   // An average that starts from untrained weights would carry them for long, so its memory grows with the steps.
   double average_keep(std::uint64_t count) const {
     const auto n = static_cast<double>(count);
-    return std::min(options_.average, (1.0 + n) / (10.0 + n));
+    return (std::min)(options_.average, (1.0 + n) / (10.0 + n));
   }
 
   [[noreturn]] void refuse(const char* what, double value, std::size_t number) const {

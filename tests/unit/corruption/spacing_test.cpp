@@ -126,6 +126,8 @@ TEST_CASE("the spacing of Karras et al. 2022 has the reference values and reache
   CHECK_REFUSED(karras_grid(preserving, 5, 0.01, 1000.0),
                 "log-SNR is -13.815510557964274, but it must be between that of time 1");
   CHECK_REFUSED(karras_grid(preserving, 5, 0.0), "least is 0, but it must be above 0 and below most");
+  CHECK_REFUSED(karras_grid(corruption{identity{}, karras_sigma{}}, 5),
+                "ratio of noise to signal is 0.002, but it must be above that of time 0, where the grid ends");
   CHECK_REFUSED(karras_grid(preserving, 0), "count is 0, but it must be at least 1");
 }
 

@@ -92,7 +92,7 @@ TEST_CASE("the bound is tight for N(0, 1) data and variance beta", "[metric]") {
   CHECK(tight.transitions + tight.reconstruction < wanted - 9e-6);
   // With beta tilde it is not; the last step has beta.
   const mean_terms loose =
-      expected(chain, exact, uniform_grid(1000), {0.7}, elbo_options{.variance = ancestral_variance::small});
+      expected(chain, exact, uniform_grid(1000), {0.7}, elbo_options{.variance = ancestral_variance::fixed_small});
   CHECK_THAT(loose.total(), as_printed("1.62647633148"));
 }
 
@@ -128,7 +128,7 @@ TEST_CASE("the negative ELBO of normal data is at least the entropy, and the gap
     CHECK(last < 0.01);
     // Under beta tilde it stays: the model's steps are too sure of x_0.
     elbo_options small = options;
-    small.variance = ancestral_variance::small;
+    small.variance = ancestral_variance::fixed_small;
     CHECK(expected(preserving, exact, uniform_grid(4000), {std::sqrt(v), -std::sqrt(v)}, small).total() - entropy >
           0.1);
   }
@@ -172,7 +172,7 @@ TEST_CASE("bits per dimension of a set of images are those of the tight case, in
   CHECK_THAT(all.total() * std::numbers::ln2, WithinAbs(1.16393853320, 5e-12));
   CHECK_THAT(all.prior * std::numbers::ln2, WithinAbs(9.88819013416e-6, 5e-18));
   CHECK(all.nfe == 1000);
-  const elbo_bits_options small{.chain = {.variance = ancestral_variance::small}};
+  const elbo_bits_options small{.chain = {.variance = ancestral_variance::fixed_small}};
   CHECK_THAT(bits({0.7, 0.7}, small).total() * std::numbers::ln2, WithinAbs(1.62647633148, 5e-12));
   for (const std::size_t batch : {1u, 3u}) CHECK(bits({0.7, 0.7, -0.7, -0.7}, {.batch = batch}).total() == all.total());
   // y = (x + 1) / 2 has twice the density of x: one bit less; x is reached but for a rounding.

@@ -10,9 +10,12 @@
 #include <softscore/backend/serial/backend.hpp>
 #include <softscore/corruption/background_corruption.hpp>
 #include <softscore/corruption/corruption.hpp>
+#include <softscore/corruption/karras_sigma.hpp>
+#include <softscore/corruption/log_snr.hpp>
 #include <softscore/corruption/severity.hpp>
 #include <softscore/corruption/sigmoid.hpp>
 #include <softscore/corruption/simultaneous.hpp>
+#include <softscore/corruption/spacing.hpp>
 #include <softscore/corruption/two_stage.hpp>
 #include <softscore/corruption/variance_exploding.hpp>
 #include <softscore/corruption/variance_preserving.hpp>
@@ -23,6 +26,7 @@
 #include <softscore/operator/composed.hpp>
 #include <softscore/operator/eraser.hpp>
 #include <softscore/operator/fade.hpp>
+#include <softscore/operator/identity.hpp>
 #include <softscore/operator/paced.hpp>
 #include <softscore/operator/scaling.hpp>
 #include <softscore/operator/side_by_side.hpp>
@@ -88,6 +92,7 @@ TEST_CASE("guidance and thresholds refuse numbers that are not finite", "[sample
                 "lower end of the pixels' range is nan, but it must be below");
   CHECK_REFUSED((dynamic_thresholding{d, 99.5, {-infinite, 1.0}}),
                 "lower end of the pixels' range is -inf, but it must be below the upper end, both finite");
+  CHECK_REFUSED((static_thresholding{d, {0.0, no_number}}), "upper end of the pixels' range is nan, but it must be");
 }
 
 TEST_CASE("schedules refuse numbers that cannot be", "[sampler]") {
@@ -98,6 +103,17 @@ TEST_CASE("schedules refuse numbers that cannot be", "[sampler]") {
   CHECK_REFUSED((corruption{scaling{}, variance_preserving{.rate_first = 0, .rate_last = 0}}),
                 "rate_last is 0, but it must be at least 0, finite, and not 0 if rate_first is");
   CHECK_REFUSED((corruption{fade{}, up_to(infinite)}), "level_max is inf, but it must be at least 0 and finite");
+  // The bound is at fault, not what would have to be below it.
+  CHECK_REFUSED((corruption{identity{}, variance_exploding{.sigma_max = no_number}}),
+                "sigma_max is nan, but it must be");
+  CHECK_REFUSED((corruption{fade{}, two_stage{.sigma_max = no_number}}), "sigma_max is nan, but it must be finite");
+  CHECK_REFUSED((corruption{fade{}, two_stage{.level_max = no_number}}), "level_max is nan, but it must be finite");
+  CHECK_REFUSED(simultaneous{.level_max = no_number}.check(), "level_max is nan, but it must be finite");
+  CHECK_REFUSED(karras_sigma{.sigma_max = no_number}.check(), "sigma_max is nan, but it must be finite");
+  CHECK_REFUSED(sigmoid_gain{.end = no_number}.check(), "end is nan, but it must be finite");
+  CHECK_REFUSED(linear_log_snr{.most = no_number}.check(), "most is nan, but it must be finite");
+  CHECK_REFUSED(log_snr_grid(corruption{scaling{}, variance_preserving{}}, 5, 1.5),
+                "from is 1.5, but it must be at most");
   CHECK_REFUSED((corruption{scaling{}, variance_exploding{.sigma_max = infinite}}),
                 "sigma_max is inf, but it must be finite");
   CHECK_REFUSED((corruption{scaling{}, two_stage{.sigma_max = infinite}}), "sigma_max is inf, but it must be finite");

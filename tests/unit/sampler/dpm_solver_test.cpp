@@ -169,7 +169,7 @@ TEST_CASE("the exponential methods of order 1 are DDIM", "[sampler]") {
     // What starts with one step is DDIM, DPM-Solver++ in both forms too.
     const time_grid once{{0.8, 0.6}};
     CHECK(gap(dpm_solver_pp_2m{}, ddim{}, corruption, once) < 1e-14);
-    CHECK(gap(dpm_solver_pp_2m_sde{}, ddpm{ancestral_variance::small}, corruption, once) < 1e-13);
+    CHECK(gap(dpm_solver_pp_2m_sde{}, ddpm{ancestral_variance::fixed_small}, corruption, once) < 1e-13);
     CHECK(gap(alternating{}, ddim{}, corruption, once) == 0.0);
   };
   check(exploding());

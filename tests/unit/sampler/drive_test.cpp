@@ -151,8 +151,8 @@ TEST_CASE("an observer learns where its batch stands among all images", "[sample
     if (seen.at.index == 0) done.push_back(seen.done);
     return seen.done + seen.x.extent().images < 7;
   };
-  const auto drawn = sample(be, momentum{}, blurring(), steady_denoiser{}, uniform_grid(2), image,
-                            {.images = 7, .seed = 3, .batch = 3}, note);
+  const auto drawn = sample(be, momentum{}, blurring(), steady_denoiser{}, uniform_grid(2),
+                            {.images = 7, .seed = 3, .batch = 3, .image = image}, note);
   CHECK(done == std::vector<std::size_t>{0, 3, 6});
   CHECK(drawn.stopped);
 }

@@ -151,7 +151,7 @@ TEST_CASE("a learned variance lies between DDPM's two", "[sampler]") {
   const auto step = [&](const auto& sampler) {
     return measured_step(sampler, corruption, exact, gaussian_image, grid);
   };
-  const auto large = step(ddpm{ancestral_variance::large}), small = step(ddpm{ancestral_variance::small});
+  const auto large = step(ddpm{ancestral_variance::fixed_large}), small = step(ddpm{ancestral_variance::fixed_small});
   for (const double u : {0.0, 0.3, 1.0}) {
     const auto whole = step(learned_ddpm{[u](diffusion_time) { return u; }});
     // u for every element: here the same.

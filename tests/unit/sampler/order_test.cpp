@@ -55,13 +55,13 @@ void check_all(const C& corruption) {
 TEST_CASE("under exploding noise the samplers reach the closed form with their order", "[sampler]") {
   check_all(exploding());
   SECTION("ddpm") { check_order(ddpm{}, exploding()); }
-  SECTION("ddpm, smaller variance") { check_order(ddpm{ancestral_variance::small}, exploding()); }
+  SECTION("ddpm, smaller variance") { check_order(ddpm{ancestral_variance::fixed_small}, exploding()); }
 }
 
 TEST_CASE("under preserved variance the samplers reach the closed form with their order", "[sampler]") {
   check_all(preserving());
   SECTION("ddpm") { check_order(ddpm{}, preserving()); }
-  SECTION("ddpm, smaller variance") { check_order(ddpm{ancestral_variance::small}, preserving()); }
+  SECTION("ddpm, smaller variance") { check_order(ddpm{ancestral_variance::fixed_small}, preserving()); }
 }
 
 TEST_CASE("under a blur that grows with the noise the samplers reach the closed form with their order", "[sampler]") {

@@ -118,7 +118,7 @@ template <class C>
 void check_scalar(const C& corruption) {
   SECTION("ddpm") { check_posterior(ddpm{}, corruption, 64, no_memory); }
   SECTION("ddpm with the smaller variance") {
-    check_posterior(ddpm{ancestral_variance::small}, corruption, 64, no_memory);
+    check_posterior(ddpm{ancestral_variance::fixed_small}, corruption, 64, no_memory);
   }
   SECTION("reverse_diffusion") { check_posterior(reverse_diffusion{}, corruption, 128, no_memory); }
   SECTION("dpm_solver<1>") { check_posterior(dpm_solver<1>{}, corruption); }

@@ -243,7 +243,7 @@ TEST_CASE("ddpm takes the steps of Ho et al. 2020 and of the reference values", 
   const corruption ddpm_chain{scaling{}, linear_beta{}};
   // Ho et al. 2020 count the indices from 1, as we do; the reference values count from 0.
   const auto at = [](int index) { return (index + 1) / 1000.0; };
-  const step_weights skip = weights_of(ddpm{ancestral_variance::small}, ddpm_chain, 0.5, 0.4);
+  const step_weights skip = weights_of(ddpm{ancestral_variance::fixed_small}, ddpm_chain, 0.5, 0.4);
   CHECK_THAT(skip.add * skip.add, as_printed("0.521733312947"));
   CHECK_THAT(skip.keep, as_printed("0.554317194255"));
   const auto variance = [&](int t, int s) {
@@ -257,7 +257,7 @@ TEST_CASE("ddpm takes the steps of Ho et al. 2020 and of the reference values", 
     CHECK_THAT(variance(t, s), Catch::Matchers::WithinAbs((1 - of_s) / (1 - of_t) * (1 - of_t / of_s), 1e-12));
   }
   // The posterior (Ho et al. 2020, Eq. 7) at index 500: x_{t-1} = of_h h + of_x x_t + noise.
-  const step_weights next = weights_of(ddpm{ancestral_variance::small}, ddpm_chain, at(500), at(499));
+  const step_weights next = weights_of(ddpm{ancestral_variance::fixed_small}, ddpm_chain, at(500), at(499));
   const double a_t = ddpm_chain.signal_gain(diffusion_time{at(500)}),
                a_s = ddpm_chain.signal_gain(diffusion_time{at(499)});
   CHECK_THAT(next.add * next.add, as_printed("0.0100513357789"));
@@ -278,7 +278,7 @@ TEST_CASE("one step of ddpm back has the conditional mean, which the misprints o
   const int index = 500;  // from 0
   const double of_t = abar_by_hand(index), alpha = of_t / abar_by_hand(index - 1), beta = 1 - alpha;
   const double a = std::sqrt(of_t), sigma = std::sqrt(1 - of_t), x = 0.8, h = -0.3, eps = (x - a * h) / sigma;
-  for (const auto variance : {ancestral_variance::small, ancestral_variance::large}) {
+  for (const auto variance : {ancestral_variance::fixed_small, ancestral_variance::fixed_large}) {
     const step_weights w = weights_of(ddpm{variance}, ddpm_chain, (index + 1) / 1000.0, index / 1000.0);
     const double mean = std::sqrt(of_t / alpha) * h + w.keep * (x - a * h);
     // From eps and from score = -eps / sigma_t.
@@ -299,11 +299,11 @@ TEST_CASE("ddim with eta 1 is ddpm with the smaller variance", "[sampler]") {
   // Two ways to the same numbers, each of a few operations on numbers below 1.
   for (const auto& [t, s] : {std::pair{1.0, 0.5}, {0.7, 0.69}, {0.2, 0.01}}) {
     const auto a = weights_of(ddim{1.0}, preserving, t, s),
-               b = weights_of(ddpm{ancestral_variance::small}, preserving, t, s);
+               b = weights_of(ddpm{ancestral_variance::fixed_small}, preserving, t, s);
     CHECK_THAT(a.keep, Catch::Matchers::WithinAbs(b.keep, 1e-12));
     CHECK_THAT(a.add, Catch::Matchers::WithinAbs(b.add, 1e-12));
     const auto c = weights_of(ddim{1.0}, exploding, t, s),
-               d = weights_of(ddpm{ancestral_variance::small}, exploding, t, s);
+               d = weights_of(ddpm{ancestral_variance::fixed_small}, exploding, t, s);
     CHECK_THAT(c.keep, Catch::Matchers::WithinAbs(d.keep, 1e-12));
     CHECK_THAT(c.add, Catch::Matchers::WithinRel(d.add, 1e-12));
   }

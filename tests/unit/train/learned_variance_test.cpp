@@ -155,8 +155,8 @@ TEST_CASE("a learned variance is trained, sampled with and scored", "[train]") {
   const auto learned = drawn(learned_ddpm{}, 6);
   CHECK(std::all_of(learned.begin(), learned.end(), [](float p) { return std::isfinite(p); }));
   CHECK(drawn(learned_ddpm{}, 4) == learned);
-  CHECK(drawn(ddpm{ancestral_variance::large}, 6) != learned);
-  CHECK(drawn(ddpm{ancestral_variance::small}, 6) != learned);
+  CHECK(drawn(ddpm{ancestral_variance::fixed_large}, 6) != learned);
+  CHECK(drawn(ddpm{ancestral_variance::fixed_small}, 6) != learned);
 }
 
 TEST_CASE("an output that the objective does not take is refused before any work", "[train]") {

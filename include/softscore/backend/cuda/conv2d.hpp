@@ -22,7 +22,7 @@ namespace detail {
 // cyclic convolution of the plane is the one wanted in the image and nothing comes around; and the kernel has to fit.
 inline std::size_t transform_length(const conv2d_shape& s) {
   if (s.stride != 1 || s.kernel < 5) return 0;
-  const std::size_t needed = std::max(std::max(s.height, s.width) + s.radius(), s.kernel);
+  const std::size_t needed = (std::max)(std::max(s.height, s.width) + s.radius(), s.kernel);
   for (const std::size_t n : {std::size_t{8}, std::size_t{16}, std::size_t{32}, std::size_t{64}})
     if (needed <= n) return n;
   return 0;
@@ -91,7 +91,7 @@ device_conv2d<T, Device> make_conv2d(device_backend<Device>& be, const conv2d_sh
   if (scratch == nullptr) scratch = make_scratch<T>(be);
   device_conv2d<T, Device> plan{sizes, detail::transform_length(sizes), std::move(scratch), {}, {}};
   if (plan.length > 0) {
-    const std::size_t bins = plan.length * (plan.length / 2 + 1), images = std::min(sizes.images, plan.most_images);
+    const std::size_t bins = plan.length * (plan.length / 2 + 1), images = (std::min)(sizes.images, plan.most_images);
     auto& work = *plan.scratch;
     work.reserve(be, work.input, bins * images * sizes.in_channels);
     work.reserve(be, work.output, bins * images * sizes.out_channels);
@@ -134,7 +134,7 @@ void conv2d_forward(device_backend<Device>& be, device_conv2d<T, Device>& plan, 
   const number* const of_weight = raw(plan.weight.view());
   detail::with_transform_length(plan.length, [&](auto n) {
     for (std::size_t first = 0; first < all; first += plan.most_images) {
-      const std::size_t images = std::min(plan.most_images, all - first);
+      const std::size_t images = (std::min)(plan.most_images, all - first);
       be.note(detail::to_spectrum_task<T, n>{raw(x.images(first, images)), of_x, images * in, s.height, s.width, 0});
       // Y(n,o) = sum over i of X(n,i) conj(W(o,i)), in every bin.
       detail::multiply<device_backend<Device>, number>(be, {of_x, in, 1, images * in}, {of_weight, 1, in, out * in},
@@ -185,7 +185,7 @@ void conv2d_backward(device_backend<Device>& be, device_conv2d<T, Device>& plan,
   detail::with_transform_length(plan.length, [&](auto n) {
     constexpr std::size_t bins = detail::plane_layout<T, n>::bins;
     for (std::size_t first = 0; first < all; first += plan.most_images) {
-      const std::size_t images = std::min(plan.most_images, all - first);
+      const std::size_t images = (std::min)(plan.most_images, all - first);
       be.note(detail::to_spectrum_task<T, n>{raw(dy.images(first, images)), of_y, images * out, s.height, s.width, 0});
       if (!dweight.empty()) {
         be.note(detail::spectral_bias_gradient_task<T>{of_y, raw(dbias), images, out, first > 0 ? 1u : 0u});

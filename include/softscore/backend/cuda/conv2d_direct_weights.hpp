@@ -21,7 +21,7 @@ inline std::size_t most_direct_chunks(const conv2d_shape& s) {
 }
 inline std::size_t direct_chunks(const conv2d_shape& s) {
   constexpr std::size_t least = 1024;  // places for which a block is worth its while
-  return std::min(most_direct_chunks(s), ceiling(s.images * s.out_height() * s.out_width(), least));
+  return (std::min)(most_direct_chunks(s), ceiling(s.images * s.out_height() * s.out_width(), least));
 }
 
 // A block per output channel, input channel, tile of the kernel and chunk: a thread adds all taps of the tile for its

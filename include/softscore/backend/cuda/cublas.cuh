@@ -96,7 +96,7 @@ class cublas_products {
     // that ours keeps in float32.
     const bool tensor_cores = is_single<Number> && math_ == cuda_math::tf32;
     const std::size_t least = tensor_cores ? 16 : 128, least_work = tensor_cores ? 0 : std::size_t{1} << 22;
-    return std::min({task.m, task.n, task.k}) >= least && task.m * task.n * task.k * task.batch >= least_work &&
+    return (std::min)({task.m, task.n, task.k}) >= least && task.m * task.n * task.k * task.batch >= least_work &&
            task.c.column == 1 && task.c.row >= task.n && (task.bias == nullptr || task.how.accumulate == 0) &&
            factor_a(task) && factor_b(task);
   }

@@ -61,7 +61,7 @@ class cuda_device {
     void reserve(cuda_device& device, std::size_t bytes, std::size_t kept) {
       if (bytes <= room_) return;
       device.select();
-      const std::size_t room = std::max(2 * bytes, std::size_t{1} << 16);
+      const std::size_t room = (std::max)(2 * bytes, std::size_t{1} << 16);
       void* const on_device = device.allocate_apart(room);
       void* host = nullptr;
       const cudaError_t result = cudaMallocHost(&host, room);
@@ -136,7 +136,7 @@ class cuda_device {
     wanted.location.type = cudaMemLocationTypeDevice;
     wanted.location.id = number;
     detail::check_cuda(cudaMemPoolCreate(&pool_, &wanted), "cudaMemPoolCreate");
-    std::uint64_t all = std::numeric_limits<std::uint64_t>::max();  // what was given back stays at hand
+    std::uint64_t all = (std::numeric_limits<std::uint64_t>::max)();  // what was given back stays at hand
     detail::check_cuda(cudaMemPoolSetAttribute(pool_, cudaMemPoolAttrReleaseThreshold, &all),
                        "cudaMemPoolSetAttribute");
     detail::check_cuda(cudaMallocHost(&window_, window_bytes), "cudaMallocHost");
@@ -302,7 +302,7 @@ class cuda_device {
   template <class Task>
   void launch_kernel(const Task& task, const std::byte* numbers) {
     const detail::grid g = task.launch();
-    require(g.blocks <= static_cast<std::size_t>(std::numeric_limits<int>::max()), "the blocks of a kernel", g.blocks,
+    require(g.blocks <= static_cast<std::size_t>((std::numeric_limits<int>::max)()), "the blocks of a kernel", g.blocks,
             "below 2^31");
     select();
     detail::run_task<Task>
@@ -323,7 +323,7 @@ class cuda_device {
   template <class Copy>
   void through_window(std::size_t bytes, const Copy& copy) {
     select();
-    for (std::size_t at = 0; at < bytes; at += window_bytes) copy(at, std::min(window_bytes, bytes - at));
+    for (std::size_t at = 0; at < bytes; at += window_bytes) copy(at, (std::min)(window_bytes, bytes - at));
   }
 
   int number_;

@@ -49,7 +49,7 @@ class device_backend {
   template <class T>
   device_array<T, Device> make_unset(shape extent) {
     static_cast<void>(bytes_of<T>(extent));
-    require(extent.per_image() <= std::numeric_limits<std::uint32_t>::max(), "the extent of an array", extent,
+    require(extent.per_image() <= (std::numeric_limits<std::uint32_t>::max)(), "the extent of an array", extent,
             "below 2^32 elements per image");
     return {extent, pool_, [this] { flush(); }};
   }

@@ -45,7 +45,7 @@ struct tap_pairs {
   std::size_t end(std::size_t extent, std::size_t out_extent, std::ptrdiff_t shift) const {
     const std::ptrdiff_t inside = static_cast<std::ptrdiff_t>(extent) - shift;  // inputs at or after the shift
     if (inside <= 0) return 0;
-    return std::min(out_extent, (static_cast<std::size_t>(inside) + stride - 1) / stride);
+    return (std::min)(out_extent, (static_cast<std::size_t>(inside) + stride - 1) / stride);
   }
 };
 

@@ -172,7 +172,7 @@ class tbb_backend : public host_verbs<tbb_backend> {
     const std::size_t parts = std::clamp<std::size_t>(count, 1, threads_), room = tiles::scratch(taps - 1, s);
     auto scratch = make<float>({parts, 1, 1, (room + 15) / 16 * 16});  // whole cache lines
     const auto work = scratch.view();
-    const std::size_t products = std::min(2 * taps, s.height + s.width) / tiles::margin + 1;
+    const std::size_t products = (std::min)(2 * taps, s.height + s.width) / tiles::margin + 1;
     share(parts, s.size() / parts * products, [&](std::size_t part) {
       for (std::size_t i = part * count / parts; i < (part + 1) * count / parts; ++i) {
         const std::size_t image = i / bands, first = i % bands * band;
@@ -207,7 +207,7 @@ class tbb_backend : public host_verbs<tbb_backend> {
       return f[0] * of(0) + f[1] * of(1) + f[2] * of(2) + f[3] * of(3);
   }
 
-  static std::size_t at_once() { return static_cast<std::size_t>(std::max(tbb::info::default_concurrency(), 1)); }
+  static std::size_t at_once() { return static_cast<std::size_t>((std::max)(tbb::info::default_concurrency(), 1)); }
   static int checked(std::size_t threads) {
     require(threads >= 1 && threads <= 4096, "threads", threads, "between 1 and 4096");
     return static_cast<int>(threads);
@@ -216,7 +216,7 @@ class tbb_backend : public host_verbs<tbb_backend> {
   bool inside_a_smaller_arena() const {
     if (tbb::this_task_arena::current_thread_index() == tbb::task_arena::not_initialized) return false;
     // Where no arena was made, the limit is the number of cores, which is no wish of the caller's.
-    return static_cast<std::size_t>(tbb::this_task_arena::max_concurrency()) < std::min(threads_, at_once_);
+    return static_cast<std::size_t>(tbb::this_task_arena::max_concurrency()) < (std::min)(threads_, at_once_);
   }
 
   std::size_t threads_;

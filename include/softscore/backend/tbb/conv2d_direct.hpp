@@ -149,7 +149,7 @@ class direct_conv2d {
   }
   // Input and output are padded one after the other, in the same place.
   std::size_t part_size() const {
-    return std::max(padded(sizes_.in_channels, nullptr).size(), padded(sizes_.out_channels, nullptr).size());
+    return (std::max)(padded(sizes_.in_channels, nullptr).size(), padded(sizes_.out_channels, nullptr).size());
   }
   std::size_t slot_size() const { return sizes_.weight().size() + sizes_.out_channels; }
 

@@ -30,7 +30,7 @@ class fft_conv2d {
 
   static bool serves(const conv2d_shape& s) {
     return s.in_channels % W == 0 && s.out_channels % W == 0 && s.stride == 1 && s.kernel <= N &&
-           std::max(s.height, s.width) + s.radius() <= N;
+           (std::max)(s.height, s.width) + s.radius() <= N;
   }
 
   fft_conv2d(const tbb_backend& be, const conv2d_shape& sizes, const tbb_scratch<float>& scratch)
@@ -42,7 +42,7 @@ class fft_conv2d {
       return spectra_size(in_blocks(), images) + spectra_size(out_blocks(), images);
     };
     scratch_.reserve(
-        std::max(of(std::min(sizes.images, most_images(be))), of(std::min(sizes.images, chunk)) + sums_size()));
+        (std::max)(of((std::min)(sizes.images, most_images(be))), of((std::min)(sizes.images, chunk)) + sums_size()));
   }
 
   void prepare(tbb_backend& be, const float* weight) {
@@ -122,7 +122,7 @@ class fft_conv2d {
   // Images whose spectra are held at a time: enough to use each weight often, few enough for the caches. Sums over a
   // batch are made chunk by chunk, so their chunks must not depend on the threads.
   static constexpr std::size_t chunk = 16;
-  static std::size_t most_images(const tbb_backend& be) { return std::max(chunk, be.threads()); }
+  static std::size_t most_images(const tbb_backend& be) { return (std::max)(chunk, be.threads()); }
   // Chunks of at most `most` images, all of about the same size.
   static std::size_t chunk_of(std::size_t images, std::size_t most) {
     const std::size_t chunks = (images + most - 1) / most;
@@ -135,10 +135,10 @@ class fft_conv2d {
   template <class Planes, class Products>
   void each_chunk(tbb_backend& be, std::size_t images, std::size_t size, const Planes& planes,
                   const Products& products) const {
-    const std::size_t blocks = std::max(in_blocks(), out_blocks());
+    const std::size_t blocks = (std::max)(in_blocks(), out_blocks());
     run before{0, 0};
     for (std::size_t first = 0;; first += size) {
-      const run now{first, first < images ? std::min(size, images - first) : 0};
+      const run now{first, first < images ? (std::min)(size, images - first) : 0};
       be.parallel(size * blocks, [&](std::size_t task) { planes(before, now, task / blocks, task % blocks); });
       if (now.count == 0) return;
       be.parallel(plane::bins, [&](std::size_t bin) { products(now, bin); });

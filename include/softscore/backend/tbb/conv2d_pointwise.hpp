@@ -60,7 +60,7 @@ class pointwise_conv2d {
         const float* of_dy = dy + n * sizes_.out_channels * pixels();
         for (std::size_t p = 0; p < pixels(); p += run)
           tile_products<W>::correlate(product, sum, of_dy + p * W, x + n * sizes_.in_channels * pixels() + p * W,
-                                      std::min(run, pixels() - p), n != slots.first(slot) || p > 0);
+                                      (std::min)(run, pixels() - p), n != slots.first(slot) || p > 0);
         for (std::size_t b = 0; b < sizes_.out_channels / W; ++b) {
           simd<W> total = load<W>(sum + weights + b * W);
           for (std::size_t p = 0; p < pixels(); ++p) total += load<W>(of_dy + b * block + p * W);
@@ -86,7 +86,7 @@ class pointwise_conv2d {
     be.parallel(images * runs, [&](std::size_t task) {
       const std::size_t image = task / runs, first = task % runs * run;
       tile_products<W>::multiply(product, from + image * from_channels * pixels() + first * W,
-                                 to + image * to_channels * pixels() + first * W, std::min(run, pixels() - first));
+                                 to + image * to_channels * pixels() + first * W, (std::min)(run, pixels() - first));
     });
   }
 

@@ -70,7 +70,7 @@ class winograd_conv2d {
       std::fill_n(of_bias, sizes_.out_channels, 0.0f);
       const std::size_t begin = slots.first(slot) * tiles(), end = slots.last(slot) * tiles();
       for (std::size_t first = begin; first < end; first += chunk) {
-        const std::size_t count = std::min(chunk, end - first);
+        const std::size_t count = (std::min)(chunk, end - first);
         transform(x, first, count, of_x);
         transform_gradient(dy, first, count, of_dy, of_bias);
         const typename tile_products<W>::correlation product{
@@ -129,7 +129,7 @@ class winograd_conv2d {
     const std::size_t all = images * tiles(),
                       size = std::clamp<std::size_t>((all + be.threads() - 1) / be.threads(), 1, chunk);
     parallel_parts(be, (all + size - 1) / size, [&](std::size_t part, std::size_t k) {
-      const std::size_t first = k * size, count = std::min(size, all - first);
+      const std::size_t first = k * size, count = (std::min)(size, all - first);
       const spectra in{scratch_.data() + part * part_size(), from_blocks, chunk};
       const spectra out{in.data + in.size(), to_blocks, chunk};
       transform(from, first, count, in);
@@ -235,7 +235,7 @@ class winograd_conv2d {
       winograd::output(m, y);
       unrolled<step>([&](auto r) SOFTSCORE_INLINE_LAMBDA { work[r][c] = y[r]; });
     }
-    for (std::size_t r = 0; r < std::min(step, sizes_.height - p.row); ++r) {
+    for (std::size_t r = 0; r < (std::min)(step, sizes_.height - p.row); ++r) {
       simd<W> y[step];
       winograd::output(work[r], y);
       unrolled<step>([&](auto c) SOFTSCORE_INLINE_LAMBDA {

@@ -50,11 +50,11 @@ template <class T>
 void sum_of_rows(std::size_t count, const T* factors, std::size_t stride, const T* rows, std::size_t size, T* out) {
   constexpr std::size_t run = 16, tile = 64;
   for (std::size_t from = 0; from < size; from += tile) {
-    const std::size_t width = std::min(tile, size - from);
+    const std::size_t width = (std::min)(tile, size - from);
     T sum[tile] = {};
     for (std::size_t first = 0; first < count; first += run) {
       T of_run[tile] = {};
-      for (std::size_t k = first; k < std::min(count, first + run); ++k)
+      for (std::size_t k = first; k < (std::min)(count, first + run); ++k)
         for (std::size_t i = 0; i < width; ++i) of_run[i] += factors[k * stride] * rows[k * size + from + i];
       for (std::size_t i = 0; i < width; ++i) sum[i] += of_run[i];
     }
@@ -67,8 +67,8 @@ template <class Body>
 void each_vector(tbb_backend& be, std::size_t size, const Body& body) {
   constexpr std::size_t run = 1024;
   be.parallel((size + run - 1) / run, [&](std::size_t r) {
-    for (std::size_t i = r * run; i < std::min(size, (r + 1) * run); i += native_lanes)
-      body(i, std::min(native_lanes, size - i));
+    for (std::size_t i = r * run; i < (std::min)(size, (r + 1) * run); i += native_lanes)
+      body(i, (std::min)(native_lanes, size - i));
   });
 }
 

@@ -46,21 +46,21 @@ struct separable_tiles {
   // A kernel's line of taps, for lines of up to `longest` pixels, and room for the rows of one tile.
   static constexpr std::size_t margin = 2 * W;
   static constexpr std::size_t line_size(std::size_t half, std::size_t longest) {
-    return 2 * (std::min(half, longest - 1) + margin) + 1;
+    return 2 * ((std::min)(half, longest - 1) + margin) + 1;
   }
   static constexpr std::size_t row_step(std::size_t width) { return width + 2 * W; }  // zeros on both sides
   static constexpr std::size_t scratch(std::size_t half, const shape& s) {
-    return line_size(half, std::max(s.height, s.width)) + tall * row_step(s.width);
+    return line_size(half, (std::max)(s.height, s.width)) + tall * row_step(s.width);
   }
 
   // Rows `first` up to `last` of every plane of one image that fits, all of them or at least `tall`; `work` has room
   // for `scratch` numbers.
   static void correlate(const double* kernel, std::size_t half, const shape& s, std::size_t first, std::size_t last,
                         const float* in, float* out, float* work) {
-    const std::size_t reach = std::min(reach_of(kernel, half), std::max(s.height, s.width) - 1);
+    const std::size_t reach = (std::min)(reach_of(kernel, half), (std::max)(s.height, s.width) - 1);
     if (reach == 0) return scale(static_cast<float>(kernel[0]), s, first, last, in, out);
     const taps_line taps = line_of(kernel, reach, work);
-    const bool near = 4 * reach + 2 <= std::min(s.width, 2 * (W + reach));  // half of a window is zeros; reach < W
+    const bool near = 4 * reach + 2 <= (std::min)(s.width, 2 * (W + reach));  // half of a window is zeros; reach < W
     float* const rows = work + line_size(reach, reach + 1);
     if (near) std::fill_n(rows, tall * row_step(s.width), 0.0f);
     for (std::size_t c = 0; c < s.channels; ++c, in += s.plane(), out += s.plane())
@@ -97,8 +97,8 @@ struct separable_tiles {
   SOFTSCORE_INLINE static void spans(std::size_t first, std::size_t last, std::size_t height, const Body& body) {
     std::size_t y = first;
     for (; y + low < last && height >= tall; y += tall)
-      body(std::min(y, height - tall), std::integral_constant<std::size_t, tall>{});
-    for (; y < last; y += low) body(std::min(y, height - low), std::integral_constant<std::size_t, low>{});
+      body((std::min)(y, height - tall), std::integral_constant<std::size_t, tall>{});
+    for (; y < last; y += low) body((std::min)(y, height - low), std::integral_constant<std::size_t, low>{});
   }
 
   // Calls body(x, constant number of vectors, place of the second) for vectors that cover a row.
@@ -106,15 +106,15 @@ struct separable_tiles {
   SOFTSCORE_INLINE static void column_pairs(std::size_t width, const Body& body) {
     for (std::size_t x = 0; x < width; x += 2 * W)
       if (x + W < width)
-        body(x, std::integral_constant<std::size_t, 2>{}, std::min(x + W, width - W));
+        body(x, std::integral_constant<std::size_t, 2>{}, (std::min)(x + W, width - W));
       else
-        body(std::min(x, width - W), std::integral_constant<std::size_t, 1>{}, std::size_t{0});
+        body((std::min)(x, width - W), std::integral_constant<std::size_t, 1>{}, std::size_t{0});
   }
 
   // rows (Rows, width) = rows y .. of K X.
   template <std::size_t Rows>
   static void down(const taps_line& taps, const shape& s, std::size_t y, const float* x, float* rows) {
-    const std::size_t first = y - std::min(y, taps.reach), last = std::min(s.height, y + Rows + taps.reach);
+    const std::size_t first = y - (std::min)(y, taps.reach), last = (std::min)(s.height, y + Rows + taps.reach);
     column_pairs(s.width, [&](std::size_t column, auto vectors, std::size_t second) SOFTSCORE_INLINE_LAMBDA {
       simd<W> sum[Rows][vectors] = {};
       const float* tap = taps.centre + y - first;
@@ -130,7 +130,7 @@ struct separable_tiles {
   static void along(const taps_line& taps, std::size_t width, const float* rows, float* out) {
     column_pairs(width, [&](std::size_t column, auto vectors, std::size_t second) SOFTSCORE_INLINE_LAMBDA {
       const std::size_t end = vectors == 2 ? second + W : column + W;
-      const std::size_t first = column - std::min(column, taps.reach), last = std::min(width, end + taps.reach);
+      const std::size_t first = column - (std::min)(column, taps.reach), last = (std::min)(width, end + taps.reach);
       simd<W> sum[Rows][vectors] = {};
       const float* window = taps.centre + column - first;
       for (std::size_t j = first; j < last; ++j, --window)

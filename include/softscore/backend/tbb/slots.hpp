@@ -15,18 +15,19 @@ class batch_slots {
   static constexpr std::size_t most = 8;       // each costs a copy of the sum
   static constexpr std::size_t shortest = 16;  // images; fewer do not pay for the copy
 
-  explicit batch_slots(std::size_t images) : images_{images}, length_{std::max(shortest, (images + most - 1) / most)} {}
+  explicit batch_slots(std::size_t images)
+      : images_{images}, length_{(std::max)(shortest, (images + most - 1) / most)} {}
 
   std::size_t count() const { return (images_ + length_ - 1) / length_; }
   std::size_t first(std::size_t slot) const { return slot * length_; }
-  std::size_t last(std::size_t slot) const { return std::min(images_, (slot + 1) * length_); }
+  std::size_t last(std::size_t slot) const { return (std::min)(images_, (slot + 1) * length_); }
 
  private:
   std::size_t images_, length_;
 };
 
 // How many parts `parallel_parts` makes of `count` tasks.
-inline std::size_t parts_of(const tbb_backend& be, std::size_t count) { return std::min(be.threads(), count); }
+inline std::size_t parts_of(const tbb_backend& be, std::size_t count) { return (std::min)(be.threads(), count); }
 
 // Calls body(part, i) for i = 0 .. count - 1. No two calls with the same part, a number below `parts_of(be, count)`,
 // run at once, so a part may own scratch.
@@ -44,7 +45,7 @@ template <class T>
 void add_slots(tbb_backend& be, const T* slots, std::size_t stride, std::size_t count, T* sum, std::size_t size) {
   constexpr std::size_t block = 4096;
   be.parallel((size + block - 1) / block, [&](std::size_t b) {
-    const std::size_t last = std::min(size, (b + 1) * block);
+    const std::size_t last = (std::min)(size, (b + 1) * block);
     std::copy(slots + b * block, slots + last, sum + b * block);
     for (std::size_t k = 1; k < count; ++k)
       for (std::size_t i = b * block; i < last; ++i) sum[i] += slots[k * stride + i];

@@ -1,4 +1,4 @@
-#include <softscore/metric/pca.hpp>
+#include <softscore/data/pca.hpp>
 
 #include <cmath>
 #include <cstddef>
@@ -109,4 +109,16 @@ TEST_CASE("numbers of components that cannot be are refused") {
   const auto found = fit_principal_components(softscore::as_view(batch), 2);
   const auto other = images<float>(6, {0, 1, 2, 3});
   CHECK_REFUSED(softscore::project(found, softscore::as_view(other)), "the number of pixels of an image is 6");
+}
+
+TEST_CASE("images that are not finite have no principal components") {
+  for (const std::size_t count : {std::size_t{300}, std::size_t{15}}) {  // by both routes
+    auto batch = images<float>(count, {0, 2, 3, 4});
+    batch.data()[24 * 7 + 5] = HUGE_VALF;
+    CHECK_REFUSED(fit_principal_components(softscore::as_view(batch), 3),
+                  "an element of image 7 is inf, but it must be finite");
+  }
+  auto batch = images<double>(15, {0, 2, 3, 4});
+  batch.data()[5] = 1e200;
+  CHECK_REFUSED(fit_principal_components(softscore::as_view(batch), 3), "the total variance of the images is inf");
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <concepts>
 #include <cstddef>
+#include <string>
 #include <vector>
 
 #include <softscore/core/checked_size.hpp>
@@ -41,13 +42,14 @@ struct row_moments {
     constexpr Eigen::Index block = 256;
     mean = Eigen::VectorX<Real>::Zero(rows.cols());
     for (Eigen::Index r = 0; r < rows.rows(); r += block) {
-      mean += rows.middleRows(r, std::min(block, rows.rows() - r)).template cast<Real>().colwise().sum().transpose();
+      mean += rows.middleRows(r, (std::min)(block, rows.rows() - r)).template cast<Real>().colwise().sum().transpose();
     }
     mean /= static_cast<double>(rows.rows());
-    scatter = Eigen::MatrixX<Real>::Zero(rows.cols(), rows.cols());
+    scatter = matrix_of<Eigen::MatrixX<Real>>("a covariance", rows.cols(), rows.cols());
+    scatter.setZero();
     row_matrix<Real> centred;
     for (Eigen::Index r = 0; r < rows.rows(); r += block) {
-      centred = rows.middleRows(r, std::min(block, rows.rows() - r)).template cast<Real>();
+      centred = rows.middleRows(r, (std::min)(block, rows.rows() - r)).template cast<Real>();
       centred.rowwise() -= mean.transpose();
       scatter.template selfadjointView<Eigen::Lower>().rankUpdate(centred.transpose());
     }
@@ -68,23 +70,33 @@ struct centred_rows {
   }
 };
 
+// The sum of the variances sees every element of every image.
+template <class T>
+void require_finite_images(double total_variance, view<T, host_space> images) {
+  if (std::isfinite(total_variance)) return;
+  for (std::size_t i = 0; i < images.extent().images; ++i)
+    for (const auto element : images.image(i))
+      if (!std::isfinite(element)) reject("an element of image " + shown(i), element, "finite");
+  reject("the total variance of the images", total_variance, "finite");
+}
+
 }  // namespace detail
 
 /// The first `count` principal components of a batch of images, by the eigenvectors of their covariance (divisor
 /// n - 1); of the n x n Gram matrix where there are fewer images than elements. Throws `error` unless
-/// 1 <= count <= min(n - 1, d).
+/// 1 <= count <= min(n - 1, d), and for the first image that is not finite.
 template <class T, std::floating_point Real = double>
 principal_components fit_principal_components(view<T, host_space> images, std::size_t count) {
   const std::size_t n = images.extent().images, d = images.extent().per_image();
   require(n >= 2, "the number of images to fit components to", n, "at least 2");
-  require(count >= 1 && count <= std::min(n - 1, d), "the number of principal components", count,
+  require(count >= 1 && count <= (std::min)(n - 1, d), "the number of principal components", count,
           "positive, below the number of images and at most the number of pixels");
   principal_components result;
   result.modes = vector_of<double>("elements of the principal components", {count, d});
   result.deviations.resize(count);
   auto modes = as_matrix<Real>(result.modes.data(), count, d);
   const auto divisor = static_cast<Real>(n - 1);
-  const auto deviation = [&](Real eigenvalue) { return std::sqrt(std::max(eigenvalue, Real{0}) / divisor); };
+  const auto deviation = [&](Real eigenvalue) { return std::sqrt((std::max)(eigenvalue, Real{0}) / divisor); };
   const auto keep_mean = [&](const Eigen::VectorX<Real>& mean) {
     result.mean.assign(mean.data(), mean.data() + mean.size());
   };
@@ -93,6 +105,7 @@ principal_components fit_principal_components(view<T, host_space> images, std::s
     const detail::row_moments<T, Real> moments{images};
     keep_mean(moments.mean);
     result.total_variance = moments.scatter.trace() / divisor;
+    detail::require_finite_images(result.total_variance, images);
     const Eigen::SelfAdjointEigenSolver<Eigen::MatrixX<Real>> solved{moments.scatter};
     for (std::size_t k = 0; k < count; ++k) {
       const auto from = eigen_index(d - 1 - k);
@@ -104,6 +117,7 @@ principal_components fit_principal_components(view<T, host_space> images, std::s
     keep_mean(centred.mean);
     const Eigen::MatrixX<Real> gram = centred.rows * centred.rows.transpose();
     result.total_variance = gram.trace() / divisor;
+    detail::require_finite_images(result.total_variance, images);
     const Eigen::SelfAdjointEigenSolver<Eigen::MatrixX<Real>> solved{gram};
     for (std::size_t k = 0; k < count; ++k) {
       const auto from = eigen_index(n - 1 - k);
@@ -134,11 +148,11 @@ row_matrix<Real> project(const principal_components& components, view<T, host_sp
   const row_matrix<Real> modes = as_matrix<Real>(components.modes.data(), components.count(), d);
   const Eigen::RowVectorX<Real> mean = as_matrix<Real>(components.mean.data(), 1, d).row(0);
   const auto rows = as_matrix(images);
-  row_matrix<Real> coordinates(eigen_index(n), eigen_index(components.count()));
+  auto coordinates = matrix_of<row_matrix<Real>>("coordinates", eigen_index(n), eigen_index(components.count()));
   constexpr Eigen::Index block = 256;
   row_matrix<Real> centred;
   for (Eigen::Index r = 0; r < rows.rows(); r += block) {
-    const auto length = std::min(block, rows.rows() - r);
+    const auto length = (std::min)(block, rows.rows() - r);
     centred = rows.middleRows(r, length).template cast<Real>();
     centred.rowwise() -= mean;
     coordinates.middleRows(r, length) = centred * modes.transpose();

@@ -1,0 +1,92 @@
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <sstream>
+#include <string>
+#include <utility>
+
+#include <softscore/core/config.hpp>
+#include <softscore/core/error.hpp>
+#include <softscore/sampler/drive.hpp>
+
+namespace softscore::inline SOFTSCORE_ABI {
+
+/// What `sample` may be told.
+struct sample_options {
+  std::size_t images{64};        ///< how many to draw
+  std::uint64_t seed{0};         ///< image i of a seed is the same whatever else is drawn
+  std::uint64_t first{0};        ///< number of the first image
+  std::size_t batch{64};         ///< images that go through the network together; the result does not depend on it
+  std::optional<shape> image{};  ///< the shape of one image; the denoiser's own where it knows it
+};
+
+/// What drawing took: the network evaluations spent on each image, and whether an observer stopped the run.
+struct sample_summary {
+  std::size_t nfe{};
+  bool stopped{};
+};
+
+namespace detail {
+template <class D>
+shape shape_to_draw(const D& denoiser, const sample_options& options) {
+  require(options.images >= 1, "images", options.images, "at least 1");
+  require(options.batch >= 1, "batch", options.batch, "at least 1");
+  if constexpr (KnowsImage<D>) {
+    const shape own = shape{denoiser.image()}.with_images(1);
+    if (options.image && options.image->with_images(1) != own) {
+      std::ostringstream rule;
+      rule << "that of the denoiser's images, " << own;
+      reject("image", options.image->with_images(1), rule.str());
+    }
+    return own;
+  } else {
+    if (!options.image) reject("image", "missing", "given, since this denoiser does not know the shape of its images");
+    require(options.image->per_image() >= 1, "image", options.image->with_images(1), "of at least one element");
+    return options.image->with_images(1);
+  }
+}
+}  // namespace detail
+
+/// Draws images into `out`, one after another and channel by channel, in the range that the denoiser was trained in:
+/// starts from the corruption's law at the grid's first time and runs the sampler along the grid, batch by batch. T is
+/// the precision of the state. The observer sees every step of every batch (drive.hpp); after a stop the images of the
+/// batches that were not begun are 0. Throws `error` for a count of 0, where `out` does not have the size of the
+/// images, for a shape that is missing or not the denoiser's, and for what `drive` refuses.
+template <class Be, class S, class C, class D, class T, std::size_t Size, class Observer = no_observer>
+sample_summary sample(Be& be, const S& sampler, const C& corruption, const D& denoiser, const time_grid& grid,
+                      std::span<T, Size> out, const sample_options& options = {}, Observer&& observer = {}) {
+  sample_summary summary;
+  if constexpr (detail::parts_fit<Be, S, C, D, T>()) {
+    const shape image = detail::shape_to_draw(denoiser, options);
+    const std::size_t each = image.per_image();
+    if (out.size() / each != options.images || out.size() % each != 0) {
+      std::ostringstream rule;
+      rule << options.images << " images of " << each << " elements";
+      reject("size of the memory for the images", out.size(), rule.str());
+    }
+    for (std::size_t done = 0; done < options.images; done += options.batch) {
+      if (summary.stopped) {
+        std::fill(out.begin() + static_cast<std::ptrdiff_t>(done * each), out.end(), T{});
+        break;
+      }
+      const batch part{options.first + done, (std::min)(options.batch, options.images - done)};
+      const auto of_all = [&](sampling_progress<Be, T> progress) {
+        progress.done = done;
+        progress.images = options.images;
+        return detail::goes_on(observer, std::as_const(progress));
+      };
+      auto one = drive(be, sampler, corruption, denoiser, grid,
+                       draw_start<T>(be, corruption, grid, image, part, options.seed), options.seed, of_all);
+      be.download(view_of<Be, const T>(one.x.view()), out.data() + done * each);
+      summary.nfe = (std::max)(summary.nfe, one.nfe);
+      summary.stopped = one.stopped;
+    }
+  }
+  return summary;
+}
+
+}  // namespace softscore::inline SOFTSCORE_ABI
