@@ -49,7 +49,7 @@ template <class T, class C>
 bool signal_is_gone(const C& corruption, diffusion_time t) {
   using limits = std::numeric_limits<T>;
   if constexpr (ScalarSignal<C>)
-    return corruption.signal_gain(t) < static_cast<double>(limits::min() / limits::epsilon());
+    return corruption.signal_gain(t) < static_cast<double>((limits::min)() / limits::epsilon());
   else
     return false;
 }

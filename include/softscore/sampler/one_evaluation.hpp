@@ -1,6 +1,11 @@
 #pragma once
 
+#include <limits>
+#include <sstream>
+
+#include <softscore/core/cmath.hpp>
 #include <softscore/core/config.hpp>
+#include <softscore/core/error.hpp>
 #include <softscore/sampler/archetype.hpp>
 
 namespace softscore::inline SOFTSCORE_ABI {
@@ -23,9 +28,20 @@ inline double noise_ratio(double sigma_t, double sigma_s) {
   return sigma_s == sigma_t ? 1.0 : (sigma_s / sigma_t) * (sigma_s / sigma_t);
 }
 
+namespace detail {
+// A weight that is no number of type T would make every pixel one that is not finite; this says in which step.
+template <class T>
+void require_weight(const step_at& at, double weight) {
+  if (std::abs(weight) <= static_cast<double>((std::numeric_limits<T>::max)())) return;
+  std::ostringstream name;
+  name << "weight in the step from time " << at.t.value << " to " << at.s.value;
+  reject(name.str(), weight, "a finite number of the state's type");
+}
+}  // namespace detail
+
 /// A sampler from a rule for the two numbers. `Rule` derives from `one_evaluation<Rule>` and gives
 /// `step_weights weights(const C& corruption, const step_at& at) const`; the step is written here, once. The last step
-/// returns h (docs/decisions/0006).
+/// returns h (docs/decisions/0006). Throws `error` for a number that is not finite, with the times of the step.
 template <class Rule>
 struct one_evaluation {
   static constexpr int order = 1, evaluations_per_step = 1;
@@ -45,6 +61,8 @@ struct one_evaluation {
   void step(R& run, scratch<R>& memory, const step_at& at, view_in<R> x, view_in<R> h) const {
     auto& be = run.on();
     const auto [keep, add] = static_cast<const Rule&>(*this).weights(run.corruption(), at);
+    detail::require_weight<typename R::value_type>(at, keep);
+    detail::require_weight<typename R::value_type>(at, add);
     const auto noise = memory.noise.view();
     if constexpr (Meets<R, needs::scalar_signal>) {
       const double of_h = run.corruption().signal_gain(at.s) - keep * run.corruption().signal_gain(at.t);

@@ -75,7 +75,7 @@ class repaint {
     const auto& c = run.corruption();
     const double a_t = c.signal_gain(at.t), a_s = c.signal_gain(at.s), sigma_t = c.sigma(at.t), sigma_s = c.sigma(at.s);
     const double g = gain_ratio(c, at);
-    const double added = std::sqrt(std::max(0.0, (sigma_t - g * sigma_s) * (sigma_t + g * sigma_s)));
+    const double added = std::sqrt((std::max)(0.0, (sigma_t - g * sigma_s) * (sigma_t + g * sigma_s)));
     const auto [keep, add] = rule.weights(c, at);
     for (unsigned round = 0; round < rounds; ++round) {
       const std::size_t draw = 3 * std::size_t{round};

@@ -111,11 +111,36 @@ TEST_CASE("an image that is not finite is named by its number in the run", "[sam
   CHECK_REFUSED(
       drive(be, ddim{}, noise, broken_denoiser{}, uniform_grid(4), from(4), 1, [&](const auto&) { return ++seen < 3; }),
       sentence);
-  CHECK_REFUSED(sample(be, ddim{}, noise, broken_denoiser{}, uniform_grid(4), image, {.images = 9, .batch = 2}),
+  CHECK_REFUSED(sample(be, ddim{}, noise, broken_denoiser{}, uniform_grid(4),
+                       {.images = 9, .batch = 2, .image = image}),
                 sentence);
   // Thresholding sorts the pixels, so it looks at each of them and can name the time as well.
   CHECK_REFUSED(drive(be, ddim{}, noise, dynamic_thresholding{broken_denoiser{}}, uniform_grid(4), from(4), 1),
                 "size of a pixel in the estimate of image 5 at time 1.000000 is nan, but it must be finite");
+}
+
+namespace {
+
+// A rule whose numbers overflow in float32, and are none at time 0.5.
+struct bad_rule : one_evaluation<bad_rule> {
+  double much{};
+
+  template <class C>
+  step_weights weights(const C&, const step_at& at) const {
+    return {at.t.value == 0.5 ? std::nan("") : 1.0, much};
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a rule whose numbers are not finite is told the step", "[sampler]") {
+  const corruption noise{identity{}, variance_exploding{.sigma_min = 0.1, .sigma_max = 2.0}};
+  CHECK_REFUSED(drawn_by<double>(bad_rule{}, noise, uniform_grid(4)),
+                "weight in the step from time 0.5 to 0.25 is nan, but it must be a finite number of the state's type");
+  bad_rule large;
+  large.much = 1e39;
+  CHECK_REFUSED(drawn_by<float>(large, noise, uniform_grid(4)), "weight in the step from time 1 to 0.75 is 1e+39");
+  CHECK_REFUSED(drawn_by<double>(large, noise, uniform_grid(4)), "weight in the step from time 0.5 to 0.25 is nan");
 }
 
 TEST_CASE("numbers whose squares alone overflow are finite", "[sampler]") {
