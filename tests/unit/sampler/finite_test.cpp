@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <typeinfo>
 #include <utility>
 #include <vector>
@@ -370,6 +371,14 @@ TEST_CASE("a draw whose number would be that of another is refused", "[sampler]"
   CHECK_NOTHROW(drawn_by<float>(drawing{255}, noise, uniform_grid(2)));
   CHECK_REFUSED(drawn_by<float>(drawing{256}, noise, uniform_grid(2)),
                 "number of a draw in a step is 256, but it must be below 256");
+  // An image's number is part of its key as well, by 48 bits.
+  serial_backend be;
+  const auto of = [&](std::uint64_t first) {
+    drive(be, ddim{}, noise, broken_denoiser{}, uniform_grid(2),
+          draw_start<float>(be, noise, uniform_grid(2), image, {first, 2}, 0), 0);
+  };
+  CHECK_NOTHROW(of((std::uint64_t{1} << 48) - 2));
+  CHECK_REFUSED(of((std::uint64_t{1} << 48) - 1), "number of the first image is 281474976710655, but it must be");
   // Correctors number their draws after those of the predictor.
   CHECK(predictor_corrector<annealed_langevin<3>, snr_length, 2>::draws_per_step == 5);
   CHECK(annealed_langevin<256>::draws_per_step == 256);
