@@ -13,6 +13,7 @@
 #include <softscore/core/cmath.hpp>
 #include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
+#include <softscore/core/number_text.hpp>
 #include <softscore/core/time_grid.hpp>
 #include <softscore/sampler/argument_order.hpp>
 #include <softscore/sampler/concept.hpp>
@@ -131,9 +132,8 @@ void require_finite(Be& be, view_of<Be, const T> x, const Name& name) {
 }
 template <class Be, class T>
 void require_finite_result(Be& be, view_of<Be, const T> x, const batch& images) {
-  require_finite<Be, T>(be, x, [&](std::size_t i) {
-    return "size of a pixel in image " + std::to_string(images.first + i) + " of the run";
-  });
+  require_finite<Be, T>(
+      be, x, [&](std::size_t i) { return "size of a pixel in image " + shown(images.first + i) + " of the run"; });
 }
 }  // namespace detail
 
