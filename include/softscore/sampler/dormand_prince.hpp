@@ -81,7 +81,7 @@ struct dormand_prince {
   }
 
   /// Throws `error` where the tolerance of an image is below the rounding of its numbers, where the error is not
-  /// finite, and where it asks for more parts than `most_parts` or for parts too short for the numbers of the time.
+  /// finite, and where it asks for more than 10,000 parts or for parts too short for the numbers of the time.
   template <class R>
   void step(R& run, scratch<R>& memory, const step_at& at, view_in<R> x, view_in<R> h) const {
     auto& be = run.on();
