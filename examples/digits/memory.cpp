@@ -3,11 +3,11 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdio>
 #include <fstream>
 #include <string>
 
 #include <softscore/core/error.hpp>
+#include <softscore/core/number_text.hpp>
 
 namespace digits {
 
@@ -37,11 +37,7 @@ double least_training_bytes(const run_settings& settings, const softscore::shape
 
 void require_memory(const run_settings& settings, const softscore::shape& images) {
   const double needed = least_training_bytes(settings, images), there = memory_of_machine();
-  const auto whole = [](double bytes) {
-    char text[64];
-    std::snprintf(text, sizeof text, "%.0f", bytes);
-    return std::string{text};
-  };
+  const auto whole = [](double bytes) { return softscore::detail::fixed(bytes, 0); };
   softscore::require(needed <= there, "--batch", settings.training.batch,
                      "small enough for the memory: with this network and " + std::to_string(images.images) +
                          " images a step takes at least " + whole(needed) + " bytes, and there are " + whole(there));

@@ -1,12 +1,12 @@
 #pragma once
 
 #include <concepts>
-#include <cstdio>
 #include <memory>
 #include <optional>
 #include <string>
 #include <utility>
 
+#include <softscore/core/number_text.hpp>
 #include <softscore/sampler/sample.hpp>
 #include <softscore/train/fit_start.hpp>
 
@@ -98,11 +98,9 @@ class model_of final : public model {
 
   std::string describe(double time) const override {
     const softscore::diffusion_time t{time};
-    char text[64];
+    std::string text = "level " + softscore::detail::rounded(corruption_.level_at(t).value, 3);
     if constexpr (softscore::HasSigma<corruption_type>)
-      std::snprintf(text, sizeof text, "level %.3g, noise %.3g", corruption_.level_at(t).value, corruption_.sigma(t));
-    else
-      std::snprintf(text, sizeof text, "level %.3g", corruption_.level_at(t).value);
+      text += ", noise " + softscore::detail::rounded(corruption_.sigma(t), 3);
     return text;
   }
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include <softscore/core/number_text.hpp>
 #include <softscore/io/npy.hpp>
 #include <softscore/train/progress_bar.hpp>
 
@@ -21,12 +22,10 @@ namespace digits {
 namespace {
 
 std::string seconds_text(double seconds) {
+  if (seconds < 60.0) return softscore::detail::fixed(seconds, 1) + " s";
   char text[32];
   const auto whole = static_cast<long>(seconds + 0.5);
-  if (seconds < 60.0)
-    std::snprintf(text, sizeof text, "%.1f s", seconds);
-  else
-    std::snprintf(text, sizeof text, "%ld:%02ld min", whole / 60, whole % 60);
+  std::snprintf(text, sizeof text, "%ld:%02ld min", whole / 60, whole % 60);
   return text;
 }
 
@@ -39,15 +38,12 @@ std::string grouped(std::size_t number) {
 
 std::string loss_table(const training_record& record, std::size_t steps_per_epoch) {
   std::string text = "step,epoch,loss,test_loss\n";
-  char line[96];
   for (std::size_t i = 0; i < record.losses.size(); ++i) {
     const std::size_t epoch = i / steps_per_epoch;
-    std::snprintf(line, sizeof line, "%zu,%zu,%.9g,", i + 1, epoch + 1, static_cast<double>(record.losses[i]));
-    text += line;
-    if ((i + 1) % steps_per_epoch == 0 && epoch < record.test_losses.size()) {
-      std::snprintf(line, sizeof line, "%.9g", record.test_losses[epoch]);
-      text += line;
-    }
+    text += std::to_string(i + 1) + ',' + std::to_string(epoch + 1) + ',' +
+            softscore::detail::rounded(static_cast<double>(record.losses[i]), 9) + ',';
+    if ((i + 1) % steps_per_epoch == 0 && epoch < record.test_losses.size())
+      text += softscore::detail::rounded(record.test_losses[epoch], 9);
     text += '\n';
   }
   return text;

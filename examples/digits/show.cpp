@@ -2,6 +2,7 @@
 #include <string>
 
 #include <softscore/core/error.hpp>
+#include <softscore/core/number_text.hpp>
 
 #include "checkpoints.hpp"
 #include "commands.hpp"
@@ -35,7 +36,8 @@ void tell_checkpoint(const loaded_model& loaded, const std::filesystem::path& pa
                          " epochs in batches of " + std::to_string(s.training.batch));
   tell("seed", std::to_string(s.training.seed));
   tell("averaged parameters", loaded.state.average.empty() ? "no" : "yes");
-  if (!loaded.state.losses.empty()) tell("loss of the last step", std::to_string(loaded.state.losses.back()));
+  if (!loaded.state.losses.empty())
+    tell("loss of the last step", softscore::detail::fixed(loaded.state.losses.back(), 6));
   for (std::size_t e = 0; e < loaded.state.test_losses.size(); ++e)
     std::printf("  test loss after epoch %zu: %.5f\n", e + 1, loaded.state.test_losses[e]);
 }

@@ -12,6 +12,7 @@
 #include <CLI/CLI.hpp>
 
 #include <softscore/backend/tbb.hpp>
+#include <softscore/core/number_text.hpp>
 #include <softscore/data/idx.hpp>
 #include <softscore/data/stroke_digits.hpp>
 #include <softscore/io/png.hpp>
@@ -34,11 +35,7 @@ struct settings {
   double stage{0.15};
 };
 
-std::string number(double value) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.6g", value);
-  return text;
-}
+std::string number(double value) { return softscore::detail::rounded(value, 6); }
 
 template <class Op>
 void search(const settings& s, const Op& op, const std::vector<double>& levels, const std::string& spacing) {

@@ -125,7 +125,7 @@ TEST_CASE("the exact denoiser refuses sizes that do not fit", "[denoiser]") {
   CHECK_REFUSED((gaussian_denoiser{blurring, Eigen::VectorXd::Zero(5), some_covariance(), image}),
                 "length of the mean is 5, but it must be the number of elements of an image");
   CHECK_REFUSED((gaussian_denoiser{blurring, Eigen::VectorXd::Zero(6), Eigen::MatrixXd::Zero(6, 5), image}),
-                "rows of the covariance is 6, but it must be the length of the mean, and the columns as many");
+                "columns of the covariance is 5, but it must be the length of the mean");
   const gaussian_denoiser exact{blurring, Eigen::VectorXd::Zero(6), some_covariance(), image};
   auto memory = exact.workspace<double>(be, image);
   auto x = be.make<double>(shape{1, 1, 3, 3}), h = be.make<double>(shape{1, 1, 3, 3});

@@ -20,6 +20,7 @@
 #include <softscore/schedule/schedule_file.hpp>
 #include <softscore/schedule/wasserstein_search.hpp>
 
+#include "foreign_locale.hpp"
 #include "random_batch.hpp"
 #include "refusal.hpp"
 #include "temporary_folder.hpp"
@@ -288,6 +289,8 @@ TEST_CASE("a schedule's text is fixed to the byte", "[schedule]") {
   ]
 }
 )";
+  CHECK(schedule_text(file) == text);
+  const foreign_locale german;  // which changes nothing, here and below
   CHECK(schedule_text(file) == text);
   const auto read = parse_schedule(text, "text");
   CHECK((read.schedule.points() == file.schedule.points()));
