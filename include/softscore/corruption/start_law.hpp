@@ -59,7 +59,8 @@ class fitted_start {
     for (std::size_t i = 0; i < out.size(); ++i) out[i] = mean_.empty() ? 0.0 : mean_[i];
     for (std::size_t k = 0; k < deviations_.size(); ++k) {
       const noise_key key{.seed = seed, .stream = noise_stream::start, .draw = 1};
-      const double g = normals(key, image, static_cast<std::uint32_t>(k / 4))[k % 4] * deviations_[k];
+      const float z = normals(key, image, static_cast<std::uint32_t>(k / 4))[k % 4];
+      const double g = static_cast<double>(z) * deviations_[k];
       for (std::size_t i = 0; i < out.size(); ++i) out[i] += g * modes_[k * out.size() + i];
     }
   }

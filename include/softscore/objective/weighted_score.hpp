@@ -57,10 +57,19 @@ struct weighted_score {
     for (std::size_t i = 0; i < images; ++i) {
       const double a = c.signal_gain(batch.times[i]), sigma = c.sigma(batch.times[i]);
       double of_clean = 1.0, of_noise = 0.0;
-      if constexpr (D::predicts == prediction::residual) of_clean = 1.0 - a, of_noise = -sigma;
-      if constexpr (D::predicts == prediction::epsilon) of_clean = 0.0, of_noise = 1.0;
-      if constexpr (D::predicts == prediction::velocity) of_clean = -sigma, of_noise = a;
-      if constexpr (D::predicts == prediction::score) of_clean = 0.0, of_noise = -1.0 / sigma;
+      if constexpr (D::predicts == prediction::residual) {
+        of_clean = 1.0 - a;
+        of_noise = -sigma;
+      } else if constexpr (D::predicts == prediction::epsilon) {
+        of_clean = 0.0;
+        of_noise = 1.0;
+      } else if constexpr (D::predicts == prediction::velocity) {
+        of_clean = -sigma;
+        of_noise = a;
+      } else if constexpr (D::predicts == prediction::score) {
+        of_clean = 0.0;
+        of_noise = -1.0 / sigma;
+      }
       memory.of_clean[i] = -of_clean;
       memory.of_noise[i] = -of_noise;
     }

@@ -23,8 +23,15 @@ struct along_axis {
   template <class T>
   SOFTSCORE_HD T operator()(level, const shape& s, pixel p, std::size_t image, const T* x, const double* table) const {
     std::size_t n = s.channels, at = p.channel, stride = s.plane();
-    if constexpr (Axis == image_axis::rows) n = s.height, at = p.row, stride = s.width;
-    if constexpr (Axis == image_axis::columns) n = s.width, at = p.column, stride = 1;
+    if constexpr (Axis == image_axis::rows) {
+      n = s.height;
+      at = p.row;
+      stride = s.width;
+    } else if constexpr (Axis == image_axis::columns) {
+      n = s.width;
+      at = p.column;
+      stride = 1;
+    }
     const T* line = x + (p.offset(s) - at * stride);
     const double* m = table + image * each + (Transposed ? at : at * n);
     const std::size_t next = Transposed ? n : 1;
