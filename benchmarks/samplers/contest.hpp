@@ -72,7 +72,7 @@ void enter_recipe(const std::string& name, const S& sampler) {
   using run_type =
       softscore::sampling_run<softscore::tbb_backend, corruption_type,
                               decltype(estimates<corruption_type>(std::declval<const digits::model&>())), float>;
-  if constexpr (digits::what_is_missing<S, run_type>().empty())
+  if constexpr (softscore::unmet_need<S, run_type>().empty())
     entrants().push_back({Recipe::name, name, S::order, S::evaluations_per_step, [sampler](const task& t) {
                             const std::size_t steps = steps_for(t.evaluations, S::evaluations_per_step);
                             const auto corruption = Recipe::corruption(t.image, t.model.start());

@@ -68,6 +68,10 @@ TEST_CASE("plainest calls: to train", "[calls]") {
   CHECK(trained.losses.size() == 2);
   const auto state = read_checkpoint(read_safetensors(file), f.denoiser.network().layout());
   CHECK(state.losses.size() == 2);
+  CHECK(train(
+            f.backend, f.denoiser, f.noise, epsilon_score{}, f.digits, {.epochs = 2, .batch = 6},
+            [](const training_progress&) {}, state)
+            .losses.size() == 4);
   CHECK(read_parameters(read_safetensors(file), f.denoiser.network().layout()).size() == state.parameters.size());
   write_checkpoint(folder / "again.safetensors", f.denoiser.network().layout(), state, {{"recipe", "ddpm"}});
   CHECK(read_safetensors(folder / "again.safetensors").metadata("recipe") == "ddpm");
@@ -153,9 +157,14 @@ TEST_CASE("plainest calls: grids", "[calls]") {
   CHECK(leading_grid(20, 4).steps() > 0);
   CHECK(trailing_grid(20, 4).steps() > 0);
   CHECK(quadratic_grid(20, 4).steps() > 0);
+  CHECK(grid_of_indices(20, {19, 10, 0}).steps() == 3);
+  CHECK(grid_of_indices(20, std::vector<std::size_t>{19, 10, 0}).steps() == 3);
+  CHECK(grid_of_indices(20, linspace_indices(20, 4)).steps() == 4);
   CHECK(log_snr_grid(f.noise, 4).steps() == 4);
   const corruption exploding{identity{}, karras_sigma{.sigma_min = 0.0}};
   CHECK(karras_grid(exploding, 4).steps() == 4);
+  CHECK(grid_of_noise(exploding, {80.0, 1.0, 0.1}).steps() == 3);
+  CHECK(grid_of_noise(exploding, karras_sigmas(5, 0.002, 80.0)).steps() == 5);
   CHECK(sample(f.backend, ddim{}, f.noise, f.denoiser, time_grid{{1.0, 0.5, 0.0}}, {.images = 1}).nfe == 2);
 }
 
