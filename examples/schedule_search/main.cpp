@@ -78,6 +78,8 @@ void search(const settings& s, const Op& op, const std::vector<double>& levels, 
   std::printf("%zu pairs (band of %zu), %zu unfinished, %zu clouds, %.1f s on %zu threads, %.0f MiB\n", found.pairs,
               found.width, found.unfinished, found.clouds, found.seconds, s.threads,
               static_cast<double>(usage.ru_maxrss) / 1024.0);
+  if (found.unfinished > 0)
+    std::printf("the worst of the unfinished misses its marginals by %.2g\n", found.marginal_error);
   for (std::size_t i = 0; i < found.levels.size(); ++i) std::printf("%s%.3f", i == 0 ? "" : " ", found.levels[i]);
   std::printf("\n");
 }
