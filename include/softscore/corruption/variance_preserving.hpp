@@ -15,8 +15,8 @@ struct preserved_variance {
 
 /// The variance-preserving diffusion (Song et al. 2021): the rate beta(t) rises linearly from `rate_first` to
 /// `rate_last`, B is its integral from 0 to t, a_t = exp(-B / 2) and sigma_t^2 = 1 - exp(-B). It is used with the
-/// operator `scaling`, whose level is -log a_t. The rate of sigma is infinite at time 0, where sigma grows like the root
-/// of the time.
+/// operator `scaling`, whose level is -log a_t. The rate of sigma is infinite at time 0, where sigma grows like the
+/// root of the time.
 using variance_preserving = linear_rate<detail::preserved_variance>;
 static_assert(Schedule<variance_preserving> && detail::ends_of_linear_rate<variance_preserving>);
 
