@@ -77,6 +77,13 @@ int main() {
     expect(holds_in_child([&] { return corrupted(serial) == want; }), "the parent's serial backend in a child");
     expect(holds_in_child([&] { return fresh(2) && fresh(5); }), "new threads in a child");
     expect(holds_in_child([&] { return corrupted(threads) == want; }), "the parent's threads in a child");
+    expect(holds_in_child([&] {
+             std::atomic<int> elsewhere{0};
+             const auto caller = std::this_thread::get_id();
+             threads.parallel(24, [&](std::size_t) { elsewhere += std::this_thread::get_id() != caller; });
+             return elsewhere == 0;
+           }),
+           "tasks of a child on a thread that it does not have");
     expect(holds_in_child(in_grandchild), "new threads in a child of a child");
     expect(corrupted(threads) == want, "threads in the parent, after a fork");
   }

@@ -49,7 +49,8 @@ class scheduled_operator {
     require_level(operator_, level_at(diffusion_time{1.0}));
   }
 
-  per_image<level> levels(per_image<diffusion_time> times, std::size_t images, detail::pooled_array<level>& buffer) const {
+  per_image<level> levels(per_image<diffusion_time> times, std::size_t images,
+                          detail::pooled_array<level>& buffer) const {
     return detail::at_each_time<level>(times, images, buffer, [&](diffusion_time t) { return schedule_.level_at(t); });
   }
 
