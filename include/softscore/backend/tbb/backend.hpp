@@ -43,12 +43,14 @@ class tbb_backend : public host_verbs<tbb_backend> {
   /// As many threads as this process may run at once: the machine's, or those that it is bound to (`taskset`).
   tbb_backend() : tbb_backend{at_once()} {}
   /// `threads` threads, the caller's included; throws `error` if that is 0.
-  explicit tbb_backend(std::size_t threads) : threads_{threads}, workers_{new workers{checked(threads)}} {
+  explicit tbb_backend(std::size_t threads) : threads_{threads}, workers_{make_workers(checked(threads))} {
     detail::forks::watch();
     // Unasked, oneTBB starts no more threads than there are cores.
-    if (threads > at_once_ && !detail::forks::threads_lost())
-      workers_->more.emplace(tbb::global_control::max_allowed_parallelism, threads);
+    if (threads > at_once_ && workers_) workers_->more.emplace(tbb::global_control::max_allowed_parallelism, threads);
   }
+
+  tbb_backend(const tbb_backend&) = delete;
+  tbb_backend& operator=(const tbb_backend&) = delete;
 
   std::size_t threads() const { return threads_; }
 
@@ -226,7 +228,8 @@ class tbb_backend : public host_verbs<tbb_backend> {
     std::optional<tbb::global_control> more;
     tbb::task_arena arena;
   };
-  std::unique_ptr<workers, detail::delete_unless_forked> workers_;
+  static workers* make_workers(int threads) { return detail::forks::threads_lost() ? nullptr : new workers{threads}; }
+  std::unique_ptr<workers, detail::delete_unless_forked> workers_;  // null if this process has lost its threads
 };
 static_assert(Backend<tbb_backend, float> && Backend<tbb_backend, double> && HostBackend<tbb_backend>);
 
