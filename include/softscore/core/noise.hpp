@@ -38,10 +38,13 @@ struct noise_key {
   static constexpr std::size_t draws = 256;
 };
 
-/// Which images of a run a batch holds: `count` of them from number `first` on (below 2^48).
+/// Which images of a run a batch holds: `count` of them from number `first` on (below `most`).
 struct batch {
   std::uint64_t first{};
   std::size_t count{};
+
+  /// An image of a larger number would have the noise of one below it.
+  static constexpr std::uint64_t most = std::uint64_t{1} << 48;
 };
 
 }  // namespace softscore

@@ -29,7 +29,10 @@ struct log_snr_schedule {
   {
     rule.check();
   }
-  level level_at(diffusion_time t) const { return level{0.5 * std::log1p(std::exp(-rule.log_snr_at(t)))}; }
+  level level_at(diffusion_time t) const {
+    const double fallen = -rule.log_snr_at(t);
+    return level{0.5 * (fallen > 700.0 ? fallen : std::log1p(std::exp(fallen)))};  // where exp overflows they are equal
+  }
   double sigma_at(diffusion_time t) const { return 1.0 / std::sqrt(1.0 + std::exp(rule.log_snr_at(t))); }
   double level_rate_at(diffusion_time t) const {
     return -0.5 * rule.log_snr_rate_at(t) / (1.0 + std::exp(rule.log_snr_at(t)));

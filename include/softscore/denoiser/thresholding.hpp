@@ -11,6 +11,7 @@
 #include <softscore/core/cmath.hpp>
 #include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
+#include <softscore/core/number_text.hpp>
 #include <softscore/denoiser/archetype.hpp>
 #include <softscore/denoiser/concept.hpp>
 
@@ -152,8 +153,8 @@ class dynamic_thresholding {
         ws.sorted[k] = std::abs(ws.host[i * elements + k]);
         // What is no number has no place among the sorted.
         if (!std::isfinite(ws.sorted[k]))
-          reject("size of a pixel in the estimate of image " + std::to_string(q.images.first + i) + " at time " +
-                     std::to_string(q.times[i].value),
+          reject("size of a pixel in the estimate of image " + detail::shown(q.images.first + i) + " at time " +
+                     detail::shown(q.times[i].value),
                  ws.sorted[k], "finite");
       }
       ws.shrink[i] = 1.0 / (std::max)(1.0, percentile_of(ws.sorted));

@@ -5,13 +5,14 @@
 #include <cstddef>
 #include <limits>
 #include <span>
-#include <sstream>
+#include <string>
 #include <utility>
 #include <vector>
 
 #include <softscore/core/cmath.hpp>
 #include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
+#include <softscore/core/number_text.hpp>
 #include <softscore/sampler/flow_slope.hpp>
 
 namespace softscore::inline SOFTSCORE_ABI {
@@ -161,9 +162,8 @@ struct dormand_prince {
     for (const double square : memory.wrong) {
       const double size = std::sqrt(square / elements), tolerance = absolute + relative * size;
       if (tolerance >= rounding * size) continue;
-      std::ostringstream rule;
-      rule << "at least " << rounding * size << ", the rounding of its numbers";
-      reject("tolerance of the error of an image", tolerance, rule.str());
+      reject("tolerance of the error of an image", tolerance,
+             "at least " + detail::shown(rounding * size) + ", the rounding of its numbers");
     }
   }
 

@@ -13,6 +13,7 @@
 #include <softscore/core/cmath.hpp>
 #include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
+#include <softscore/core/number_text.hpp>
 #include <softscore/core/time_grid.hpp>
 #include <softscore/sampler/argument_order.hpp>
 #include <softscore/sampler/concept.hpp>
@@ -131,9 +132,8 @@ void require_finite(Be& be, view_of<Be, const T> x, const Name& name) {
 }
 template <class Be, class T>
 void require_finite_result(Be& be, view_of<Be, const T> x, const batch& images) {
-  require_finite<Be, T>(be, x, [&](std::size_t i) {
-    return "size of a pixel in image " + std::to_string(images.first + i) + " of the run";
-  });
+  require_finite<Be, T>(
+      be, x, [&](std::size_t i) { return "size of a pixel in image " + shown(images.first + i) + " of the run"; });
 }
 }  // namespace detail
 
@@ -156,6 +156,8 @@ drawn<Be, T> drive(Be& be, const S& sampler, const C& corruption, const D& denoi
     const auto x = from.x.view();
     require(x.extent().images == from.images.count && from.xi.view().extent() == x.extent(),
             "images of the start point", from.images.count, "the images in its x and its xi");
+    require(from.images.first <= batch::most - from.images.count, "number of the first image", from.images.first,
+            "so low that all are below 2^48");
     if constexpr (KnowsImage<D>)
       require(x.extent().with_images(1) == denoiser.image().with_images(1), "shape of the start point's x", x.extent(),
               "that of the denoiser's images");

@@ -10,6 +10,7 @@
 #include <softscore/core/cmath.hpp>
 #include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
+#include <softscore/core/number_text.hpp>
 #include <softscore/sampler/archetype.hpp>
 #include <softscore/sampler/concept.hpp>
 
@@ -28,7 +29,7 @@ template <class T, class C>
 void require_slope(const C& c, diffusion_time t, double length) {
   const double times = std::abs(length * relative_noise_rate(c, t));
   if (!(times * static_cast<double>(std::numeric_limits<T>::epsilon()) < 1.0))
-    reject("length of a step times the rate of sigma over sigma, at time " + std::to_string(t.value) + ",", times,
+    reject("length of a step times the rate of sigma over sigma, at time " + shown(t.value) + ",", times,
            "so small that the state's numbers show the slope");
 }
 

@@ -1,11 +1,12 @@
 #pragma once
 
 #include <limits>
-#include <sstream>
+#include <string>
 
 #include <softscore/core/cmath.hpp>
 #include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
+#include <softscore/core/number_text.hpp>
 #include <softscore/sampler/archetype.hpp>
 
 namespace softscore::inline SOFTSCORE_ABI {
@@ -33,9 +34,8 @@ namespace detail {
 template <class T>
 void require_weight(const step_at& at, double weight) {
   if (std::abs(weight) <= static_cast<double>((std::numeric_limits<T>::max)())) return;
-  std::ostringstream name;
-  name << "weight in the step from time " << at.t.value << " to " << at.s.value;
-  reject(name.str(), weight, "a finite number of the state's type");
+  reject("weight in the step from time " + shown(at.t.value) + " to " + shown(at.s.value), weight,
+         "a finite number of the state's type");
 }
 }  // namespace detail
 

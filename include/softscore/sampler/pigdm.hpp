@@ -19,8 +19,8 @@ enum class pigdm_scale { score, gain };
 /// Pseudoinverse guidance (Song et al. 2023, Eq. 7): takes x_0 given x_t for normal with covariance r^2 I about h, so
 /// that the score of y given x_t is J^T A^T (r^2 A A^T + sigma_y^2 I)^-1 (y - A h), and steps by `rule` along the sum
 /// of both scores. r^2 = v sigma^2 / (a^2 v + sigma^2) is that of data N(0, v I), for which the method is exact. For C
-/// = a I: else the score does not give h. Where nothing is left of the signal, J is taken from that data too, which is
-/// the limit. The last step returns the guided estimate.
+/// = a I: else the score does not give h. Where nothing is left of the signal, J is that of such data too. The last
+/// step returns the guided estimate.
 template <class Op, OneEvaluationRule Rule = ddim>
 class pigdm {
  public:

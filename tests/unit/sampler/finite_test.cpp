@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <typeinfo>
 #include <utility>
 #include <vector>
@@ -15,6 +16,7 @@
 #include <softscore/corruption/cosine.hpp>
 #include <softscore/corruption/interpolant.hpp>
 #include <softscore/corruption/karras_sigma.hpp>
+#include <softscore/corruption/log_snr.hpp>
 #include <softscore/corruption/tabulated.hpp>
 #include <softscore/corruption/variance_exploding.hpp>
 #include <softscore/corruption/variance_preserving.hpp>
@@ -111,12 +113,12 @@ TEST_CASE("an image that is not finite is named by its number in the run", "[sam
   CHECK_REFUSED(
       drive(be, ddim{}, noise, broken_denoiser{}, uniform_grid(4), from(4), 1, [&](const auto&) { return ++seen < 3; }),
       sentence);
-  CHECK_REFUSED(sample(be, ddim{}, noise, broken_denoiser{}, uniform_grid(4),
-                       {.images = 9, .batch = 2, .image = image}),
-                sentence);
+  CHECK_REFUSED(
+      sample(be, ddim{}, noise, broken_denoiser{}, uniform_grid(4), {.images = 9, .batch = 2, .image = image}),
+      sentence);
   // Thresholding sorts the pixels, so it looks at each of them and can name the time as well.
   CHECK_REFUSED(drive(be, ddim{}, noise, dynamic_thresholding{broken_denoiser{}}, uniform_grid(4), from(4), 1),
-                "size of a pixel in the estimate of image 5 at time 1.000000 is nan, but it must be finite");
+                "size of a pixel in the estimate of image 5 at time 1 is nan, but it must be finite");
 }
 
 namespace {
@@ -206,7 +208,7 @@ TEST_CASE("samplers that draw are finite on a plateau", "[sampler]") {
   // Where noise begins to grow from nothing a slope in time is infinite.
   const corruption late{scaling{}, beta_table{{0, 0, .3, .3}}};
   CHECK_REFUSED(drawn_by<float>(adams_bashforth<2>{}, late, uniform_grid(4)),
-                "at time 0.500000, is inf, but it must be so small that the state's numbers show the slope");
+                "at time 0.5, is inf, but it must be so small that the state's numbers show the slope");
 }
 
 TEST_CASE("a step ten thousand times longer than the one before does not look back over it", "[sampler]") {
@@ -254,11 +256,19 @@ TEST_CASE("gains that underflow are no signal", "[sampler]") {
   const corruption fast{scaling{}, variance_preserving{.rate_first = 0.0, .rate_last = 4000.0}};
   const measurement half{random_mask{{.seed = 5}}, level{0.5}, 0.05};
   const observation y{image, std::vector<double>(4, 0.5)};
+  // a_t is 0 in double until time 0.51, and sigma_t at time 0.
+  const corruption logs{scaling{}, log_snr_schedule<linear_log_snr>{{1500.0, -1500.0}}};
+  CHECK(logs.level_at(diffusion_time{1.0}).value == 750.0);
   const auto check = [&](const auto& sampler) {
     CAPTURE(typeid(sampler).name());
     for (const std::size_t steps : {20u, 75u}) {
-      for (const double each : drawn_by<double>(sampler, fast, uniform_grid(steps))) CHECK(std::isfinite(each));
-      for (const double each : drawn_by<float>(sampler, fast, uniform_grid(steps))) CHECK(std::isfinite(each));
+      const time_grid grid = uniform_grid(steps);
+      // Past 1e-75 the powers of sigma are refused, so this one ends before.
+      const time_grid above = uniform_grid(steps, 1.0, 0.45);
+      for (const double each : drawn_by<double>(sampler, fast, grid)) CHECK(std::isfinite(each));
+      for (const double each : drawn_by<float>(sampler, fast, grid)) CHECK(std::isfinite(each));
+      for (const double each : drawn_by<double>(sampler, logs, above)) CHECK(std::isfinite(each));
+      for (const double each : drawn_by<float>(sampler, logs, above)) CHECK(std::isfinite(each));
     }
   };
   check(ddim{});
@@ -361,6 +371,14 @@ TEST_CASE("a draw whose number would be that of another is refused", "[sampler]"
   CHECK_NOTHROW(drawn_by<float>(drawing{255}, noise, uniform_grid(2)));
   CHECK_REFUSED(drawn_by<float>(drawing{256}, noise, uniform_grid(2)),
                 "number of a draw in a step is 256, but it must be below 256");
+  // An image's number is part of its key as well, by 48 bits.
+  serial_backend be;
+  const auto of = [&](std::uint64_t first) {
+    drive(be, ddim{}, noise, broken_denoiser{}, uniform_grid(2),
+          draw_start<float>(be, noise, uniform_grid(2), image, {first, 2}, 0), 0);
+  };
+  CHECK_NOTHROW(of((std::uint64_t{1} << 48) - 2));
+  CHECK_REFUSED(of((std::uint64_t{1} << 48) - 1), "number of the first image is 281474976710655, but it must be");
   // Correctors number their draws after those of the predictor.
   CHECK(predictor_corrector<annealed_langevin<3>, snr_length, 2>::draws_per_step == 5);
   CHECK(annealed_langevin<256>::draws_per_step == 256);
