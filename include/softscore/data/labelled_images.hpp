@@ -9,17 +9,17 @@
 #include <softscore/core/error.hpp>
 #include <softscore/core/xtensor.hpp>
 
-namespace softscore::inline SOFTSCORE_ABI {
+namespace softscore {  // shared
 
 /// Images in [0, 1] with the class of each (empty where there are no classes).
 struct labelled_images {
   image_batch pixels;
   std::vector<std::uint8_t> labels;
 
-  shape extent() const { return extent_of(pixels); }
+  SOFTSCORE_SHARED shape extent() const { return extent_of(pixels); }
   /// Throws `error` naming `what` the images are for, if there are labels, but not one for each image.
   template <class = when_called>
-  void check(std::string_view what) const {
+  SOFTSCORE_SHARED void check(std::string_view what) const {
     require(labels.empty() || labels.size() == extent().images, "number of labels of the " + std::string{what},
             labels.size(), "0, or as many as the images: " + std::to_string(extent().images));
   }
@@ -30,6 +30,10 @@ struct data_set {
   labelled_images training;
   labelled_images test;
 };
+
+}  // namespace softscore
+
+namespace softscore::inline SOFTSCORE_ABI {
 
 namespace detail {
 

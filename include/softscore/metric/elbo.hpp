@@ -37,6 +37,10 @@ struct elbo_terms {
   double total(std::size_t i) const { return prior[i] + transitions[i] + reconstruction[i]; }
 };
 
+}  // namespace softscore::inline SOFTSCORE_ABI
+
+namespace softscore {  // shared
+
 /// What `elbo` may be told.
 struct elbo_options {
   /// The variance of the model's steps: beta, or beta tilde. The step to time 0 has beta under both.
@@ -46,6 +50,10 @@ struct elbo_options {
   std::uint64_t seed{0};   ///< of the one z that stands for the expectation, in every step of every image
   std::uint64_t first{0};  ///< number of the first image
 };
+
+}  // namespace softscore
+
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// The negative evidence lower bound of the chain that `grid` makes of the corruption, for the images `clean` (Ho et
 /// al. 2020, Eq. 5; Kim and Lee 2024, Eq. 28 to 31): the model's steps have the mean of the posterior q(x_s given x_t,
@@ -122,12 +130,20 @@ struct elbo_bits {
   double total() const { return prior + transitions + reconstruction; }
 };
 
+}  // namespace softscore::inline SOFTSCORE_ABI
+
+namespace softscore {  // shared
+
 /// What `elbo_in_bits` may be told.
 struct elbo_bits_options {
   elbo_options chain{};
   pixel_scale pixels{};   ///< from the range of the images to that which the denoiser was trained in
   std::size_t batch{64};  ///< images that go through the denoiser together; the result does not depend on it
 };
+
+}  // namespace softscore
+
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// Bits per dimension of images under any denoiser, a trained network's for instance: `elbo` over batches of images
 /// that lie on the host, in their own type of number. It is the bound for the density of the images as they are given,

@@ -115,7 +115,7 @@ Real frechet_distance(const row_matrix<Real>& a, const row_matrix<Real>& b) {
   require(b.rows() >= 2, "the number of samples of the second set", b.rows(), "at least 2");
   detail::require_finite_rows(a, "sample", "the first set");
   detail::require_finite_rows(b, "sample", "the second set");
-  if (std::max(a.rows(), b.rows()) > a.cols()) return frechet_distance(moments_of(a), moments_of(b));
+  if ((std::max)(a.rows(), b.rows()) > a.cols()) return frechet_distance(moments_of(a), moments_of(b));
   const Eigen::VectorX<Real> mean_a = a.colwise().mean(), mean_b = b.colwise().mean();
   const row_matrix<Real> centred_a = a.rowwise() - mean_a.transpose(), centred_b = b.rowwise() - mean_b.transpose();
   const auto less_a = static_cast<Real>(a.rows() - 1), less_b = static_cast<Real>(b.rows() - 1);

@@ -15,7 +15,7 @@
 #include <softscore/denoiser/concept.hpp>
 #include <softscore/metric/finite.hpp>
 
-namespace softscore::inline SOFTSCORE_ABI {
+namespace softscore {  // shared
 
 /// How the trace of the flow's Jacobian is found: exactly, by one pullback for each element of an image; or by
 /// Hutchinson's estimate, v^T J v for random signs v, one pullback for each probe.
@@ -34,6 +34,10 @@ struct likelihood_result {
   std::vector<double> log_density;
   std::size_t nfe{}, pullbacks{};
 };
+
+}  // namespace softscore
+
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// The log density of N(0, variance I), for the law at the grid's first time: `density(be, x, host)`. Throws `error`
 /// unless the variance is above 0 and finite.

@@ -16,7 +16,7 @@
 #include <softscore/metric/cost_matrix.hpp>
 #include <softscore/metric/finite.hpp>
 
-namespace softscore::inline SOFTSCORE_ABI {
+namespace softscore {  // shared
 
 /// When `sinkhorn` is done.
 struct sinkhorn_options {
@@ -26,13 +26,17 @@ struct sinkhorn_options {
   std::size_t rounds{10000};  ///< most rounds
 
   /// Throws `error` for values that cannot be right.
-  void check() const {
+  SOFTSCORE_SHARED void check() const {
     require(std::isfinite(regularisation) && regularisation > 0.0, "regularisation", regularisation,
             "above 0 and finite");
     require(tolerance > 0.0, "tolerance", tolerance, "above 0");
     require(rounds >= 1, "rounds", rounds, "at least 1");
   }
 };
+
+}  // namespace softscore
+
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// What `sinkhorn` found: the plan P = exp((f_i + g_j - C_ij) / regularisation) a_i b_j.
 struct sinkhorn_result {

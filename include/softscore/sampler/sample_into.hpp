@@ -13,7 +13,7 @@
 #include <softscore/core/error.hpp>
 #include <softscore/sampler/drive.hpp>
 
-namespace softscore::inline SOFTSCORE_ABI {
+namespace softscore {  // shared
 
 /// What `sample` may be told.
 struct sample_options {
@@ -23,6 +23,10 @@ struct sample_options {
   std::size_t batch{64};         ///< images that go through the network together; the result does not depend on it
   std::optional<shape> image{};  ///< the shape of one image; the denoiser's own where it knows it
 };
+
+}  // namespace softscore
+
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// What drawing took: the network evaluations spent on each image, and whether an observer stopped the run.
 struct sample_summary {

@@ -14,7 +14,7 @@
 #include <softscore/schedule/search_progress.hpp>
 #include <softscore/schedule/shortest_path.hpp>
 
-namespace softscore::inline SOFTSCORE_ABI {
+namespace softscore {  // shared
 
 /// What `search_levels` may be told. Where Daras et al. 2022, Appendix C, leave a value open, the default is our own
 /// choice.
@@ -27,6 +27,10 @@ struct search_options {
   std::size_t chunk{8};    ///< pairs evaluated at once
   std::size_t clouds{96};  ///< clouds kept in memory, each as large as the images
 };
+
+}  // namespace softscore
+
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// What the search found.
 struct searched_levels {

@@ -13,7 +13,7 @@
 #include <softscore/core/quantity.hpp>
 #include <softscore/data/loader.hpp>
 
-namespace softscore::inline SOFTSCORE_ABI {
+namespace softscore {  // shared
 
 /// How training draws times: uniformly from (0, 1], or with `indices` T > 0 from 1/T, 2/T, ..., 1 (Ho et al. 2020,
 /// Algorithm 1). Times that are `spread` lie evenly over a batch from one random start, so that no batch has many early
@@ -23,12 +23,12 @@ struct time_law {
   bool spread{};
 
   /// The time of one image under a key, independent of the others'.
-  diffusion_time draw(const noise_key& key, std::uint64_t image) const {
+  SOFTSCORE_SHARED diffusion_time draw(const noise_key& key, std::uint64_t image) const {
     if (indices == 0) return diffusion_time{1.0 - uniform(key, image, 0)};
     return of_index(uniform_below(indices, key, image, 0));
   }
   /// The time of image 0 <= `place` < `images` of a batch under a key.
-  diffusion_time draw(const noise_key& key, std::uint64_t place, std::size_t images) const {
+  SOFTSCORE_SHARED diffusion_time draw(const noise_key& key, std::uint64_t place, std::size_t images) const {
     if (!spread) return draw(key, place);
     const double turn = uniform(key, 0, 0) + static_cast<double>(place) / static_cast<double>(images);
     const double u = turn - std::floor(turn);
@@ -37,7 +37,7 @@ struct time_law {
   }
 
  private:
-  diffusion_time of_index(std::uint64_t below) const {
+  SOFTSCORE_SHARED diffusion_time of_index(std::uint64_t below) const {
     return diffusion_time{static_cast<double>(below + 1) / static_cast<double>(indices)};
   }
 };
@@ -58,7 +58,7 @@ struct training_options {
   std::size_t checkpoint_every{0};     ///< steps between two savings; 0 for once an epoch
 
   /// Throws `error` for the first value that cannot be right.
-  void check() const {
+  SOFTSCORE_SHARED void check() const {
     require(epochs >= 1, "epochs", epochs, "at least 1");
     require(batch >= 1, "batch", batch, "at least 1");
     require(std::isfinite(rate) && rate > 0.0, "rate", rate, "a positive number");
@@ -67,4 +67,4 @@ struct training_options {
   }
 };
 
-}  // namespace softscore::inline SOFTSCORE_ABI
+}  // namespace softscore
