@@ -13,7 +13,7 @@
 #include <softscore/corruption/linear_beta.hpp>
 #include <softscore/denoiser/network_denoiser.hpp>
 #include <softscore/nn/digit_cnn.hpp>
-#include <softscore/objective/epsilon_score.hpp>
+#include <softscore/objective/epsilon_loss.hpp>
 #include <softscore/operator/scaling.hpp>
 #include <softscore/sampler/ddpm.hpp>
 #include <softscore/sampler/drive.hpp>
@@ -48,8 +48,8 @@ double training_step(cuda_backend& be, const noise& law) {
   options.batch = batch;
   options.average = 0.999;
   options.clip_norm = 1.0;
-  trainer<cuda_backend, noise, denoiser_type, epsilon_score> work{be,          law,    denoiser, epsilon_score{},
-                                                                  data.view(), options};
+  trainer<cuda_backend, noise, denoiser_type, epsilon_loss> work{be,          law,    denoiser, epsilon_loss{},
+                                                                 data.view(), options};
   return seconds_of(be, 500, [&] { work.step(); });
 }
 

@@ -14,7 +14,7 @@
 #include <softscore/denoiser/network_denoiser.hpp>
 #include <softscore/nn/digit_cnn.hpp>
 #include <softscore/objective/cold_loss.hpp>
-#include <softscore/objective/epsilon_score.hpp>
+#include <softscore/objective/epsilon_loss.hpp>
 #include <softscore/objective/naive_score.hpp>
 #include <softscore/objective/soft_score.hpp>
 #include <softscore/operator/centred_mask.hpp>
@@ -87,7 +87,7 @@ struct ddpm_recipe {
   static auto denoiser(softscore::digit_cnn network, const C& corruption) {
     return softscore::epsilon_denoiser{std::move(network), corruption};
   }
-  static auto objective(const loss_choice&) { return softscore::epsilon_score{}; }
+  static auto objective(const loss_choice&) { return softscore::epsilon_loss{}; }
   // The loss is far larger at early times than at late ones: spread times halve what it varies between batches
   // (decision 33).
   static softscore::training_options training() {

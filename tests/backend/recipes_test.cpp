@@ -22,7 +22,7 @@
 #include <softscore/denoiser/network_denoiser.hpp>
 #include <softscore/nn/digit_cnn.hpp>
 #include <softscore/objective/cold_loss.hpp>
-#include <softscore/objective/epsilon_score.hpp>
+#include <softscore/objective/epsilon_loss.hpp>
 #include <softscore/objective/naive_score.hpp>
 #include <softscore/objective/soft_score.hpp>
 #include <softscore/operator/centred_mask.hpp>
@@ -123,7 +123,7 @@ template <class Check>
 void for_every_recipe(const shape& of, const std::vector<std::size_t>& widths, const Check& check) {
   const auto network = [&] { return digit_cnn{widths, of}; };
   const corruption chain{scaling{}, linear_beta{}};
-  check("ddpm", chain, epsilon_denoiser{network(), chain}, epsilon_score{}, ddpm{});
+  check("ddpm", chain, epsilon_denoiser{network(), chain}, epsilon_loss{}, ddpm{});
   check("eraser", background_corruption{eraser{of.height, of.width, 20}, severity{20.0}}, clean_denoiser{network()},
         cold_loss{}, cold{});
   check("eraser, l1", background_corruption{eraser{of.height, of.width, 20}, severity{20.0}}, clean_denoiser{network()},

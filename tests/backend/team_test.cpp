@@ -14,7 +14,7 @@
 #include <softscore/corruption/two_stage.hpp>
 #include <softscore/denoiser/network_denoiser.hpp>
 #include <softscore/nn/digit_cnn.hpp>
-#include <softscore/objective/epsilon_score.hpp>
+#include <softscore/objective/epsilon_loss.hpp>
 #include <softscore/objective/soft_score.hpp>
 #include <softscore/operator/gaussian_blur.hpp>
 #include <softscore/operator/scaling.hpp>
@@ -91,7 +91,7 @@ void check_team(const C& corruption, const D& denoiser, const O& objective) {
 TEST_CASE("a team of devices trains as one device does, and its ranks stay the same", "[team]") {
   const digit_cnn network{{3, 2}, image};
   const corruption chain{scaling{}, linear_beta{}};
-  check_team(chain, epsilon_denoiser{network, chain}, epsilon_score{});
+  check_team(chain, epsilon_denoiser{network, chain}, epsilon_loss{});
   const corruption blurring{gaussian_blur{.half_width = 6}, two_stage{.level_max = 3.0}};
   check_team(blurring, residual_denoiser{network}, soft_score{});
 }
@@ -99,14 +99,14 @@ TEST_CASE("a team of devices trains as one device does, and its ranks stay the s
 namespace {
 
 // The loss of DDPM, whose gradient is infinite at one evaluation.
-struct exploding_score : epsilon_score {
+struct exploding_score : epsilon_loss {
   int* evaluations_left;
 
   template <class Be, class C, class D, class DM, class T, class M>
   void evaluate(Be& be, const C& c, const D& d, DM& dm, const corrupted_batch<Be, T>& batch,
                 const_view<T, typename Be::space> phi, view<T, typename Be::space> gradient, double* losses,
                 M& memory) const {
-    epsilon_score::evaluate<Be, C, D, DM, T, M>(be, c, d, dm, batch, phi, gradient, losses, memory);
+    epsilon_loss::evaluate<Be, C, D, DM, T, M>(be, c, d, dm, batch, phi, gradient, losses, memory);
     if (--*evaluations_left == 0) be.combine(gradient, term{1e300, gradient});
   }
 };
@@ -153,8 +153,8 @@ TEST_CASE("a team refuses a batch that it cannot share", "[team]") {
   using C = std::remove_const_t<decltype(chain)>;
   emulated_meeting meeting{3};
   emulated_team_backend be{meeting, 1};
-  using team_trainer = trainer<emulated_team_backend, C, D, epsilon_score>;
+  using team_trainer = trainer<emulated_team_backend, C, D, epsilon_loss>;
   const auto options = options_of(10);
-  CHECK_THAT(refusal([&] { team_trainer(be, chain, denoiser, epsilon_score{}, images.view(), options); }),
+  CHECK_THAT(refusal([&] { team_trainer(be, chain, denoiser, epsilon_loss{}, images.view(), options); }),
              Catch::Matchers::ContainsSubstring("batch is 10, but it must be a multiple of the number of ranks"));
 }

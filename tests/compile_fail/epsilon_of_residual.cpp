@@ -4,7 +4,7 @@
 #include <softscore/corruption/linear_beta.hpp>
 #include <softscore/denoiser/network_denoiser.hpp>
 #include <softscore/nn/digit_cnn.hpp>
-#include <softscore/objective/epsilon_score.hpp>
+#include <softscore/objective/epsilon_loss.hpp>
 #include <softscore/operator/scaling.hpp>
 #include <softscore/train/trainer.hpp>
 
@@ -17,5 +17,5 @@ void learn(softscore::view<const float, softscore::host_space> images) {
 #else
   residual_denoiser denoiser{digit_cnn{}};
 #endif
-  trainer{be, noising, denoiser, epsilon_score{}, images, {}};
+  trainer{be, noising, denoiser, epsilon_loss{}, images, {}};
 }

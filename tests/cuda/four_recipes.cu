@@ -20,7 +20,7 @@
 #include <softscore/denoiser/network_denoiser.hpp>
 #include <softscore/nn/digit_cnn.hpp>
 #include <softscore/objective/cold_loss.hpp>
-#include <softscore/objective/epsilon_score.hpp>
+#include <softscore/objective/epsilon_loss.hpp>
 #include <softscore/objective/soft_score.hpp>
 #include <softscore/operator/centred_mask.hpp>
 #include <softscore/operator/eraser.hpp>
@@ -69,7 +69,7 @@ bool all_hold() {
   const image_batch digits = stroke_digits(12800, 1).pixels;
   const auto network = [] { return digit_cnn{}; };
   const corruption chain{scaling{}, linear_beta{1000}};
-  bool good = holds(be, "ddpm", digits, chain, epsilon_denoiser{network(), chain}, epsilon_score{}, ddpm{}, 0.0);
+  bool good = holds(be, "ddpm", digits, chain, epsilon_denoiser{network(), chain}, epsilon_loss{}, ddpm{}, 0.0);
   good &= holds(be, "eraser", digits, background_corruption{eraser{28, 28, 100}, severity{100}},
                 clean_denoiser{network()}, cold_loss{}, cold{}, 0.0);
   good &= holds(be, "blur", digits, corruption{gaussian_blur{.half_width = 28}, two_stage{.level_max = 14.0}},

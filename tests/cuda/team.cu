@@ -13,7 +13,7 @@
 #include <softscore/data/stroke_digits.hpp>
 #include <softscore/denoiser/network_denoiser.hpp>
 #include <softscore/nn/digit_cnn.hpp>
-#include <softscore/objective/epsilon_score.hpp>
+#include <softscore/objective/epsilon_loss.hpp>
 #include <softscore/operator/scaling.hpp>
 #include <softscore/train/trainer.hpp>
 
@@ -27,8 +27,8 @@ std::vector<float> trained(Be& be, const image_batch& digits, std::size_t batch)
   epsilon_denoiser denoiser{digit_cnn{}, chain};
   training_options options;
   options.batch = batch;
-  trainer<Be, corruption<scaling, linear_beta>, decltype(denoiser), epsilon_score> work{
-      be, chain, denoiser, epsilon_score{}, as_view(digits), options};
+  trainer<Be, corruption<scaling, linear_beta>, decltype(denoiser), epsilon_loss> work{
+      be, chain, denoiser, epsilon_loss{}, as_view(digits), options};
   for (int i = 0; i < 5; ++i) work.step();
   return std::move(work.state().parameters);
 }

@@ -22,7 +22,7 @@
 #include <softscore/nn/digit_cnn.hpp>
 #include <softscore/objective/cold_loss.hpp>
 #include <softscore/objective/distilled_score.hpp>
-#include <softscore/objective/epsilon_score.hpp>
+#include <softscore/objective/epsilon_loss.hpp>
 #include <softscore/objective/learned_variance_score.hpp>
 #include <softscore/objective/naive_score.hpp>
 #include <softscore/objective/soft_score.hpp>
@@ -291,7 +291,7 @@ using objectives = list<role<"soft_score", soft_score, score>,                  
                         role<"naive_score", naive_score, none>,                                                 //
                         role<"cold_loss", cold_loss, none>,                                                     //
                         role<"distilled_score", distilled_score<steady_denoiser>, score | scalar>,              //
-                        role<"epsilon_score", epsilon_score, score | noise_output>,                             //
+                        role<"epsilon_loss", epsilon_loss, score | noise_output>,                               //
                         role<"learned_variance_score", learned_variance_score, score | scalar | noise_output>,  //
                         role<"weighted_score", weighted_score<unit_weight<prediction::epsilon>>, score>,        //
                         role<"weighted_score on x_0", weighted_score<unit_weight<prediction::clean>>, score>,   //

@@ -60,16 +60,16 @@ TEST_CASE("plainest calls: to draw", "[calls]") {
 
 TEST_CASE("plainest calls: to train", "[calls]") {
   first_program f;
-  CHECK(train(f.backend, f.denoiser, f.noise, epsilon_score{}, f.digits, {.epochs = 1, .batch = 6}).losses.size() == 2);
+  CHECK(train(f.backend, f.denoiser, f.noise, epsilon_loss{}, f.digits, {.epochs = 1, .batch = 6}).losses.size() == 2);
   const temporary_folder folder;
   const auto file = folder / "checkpoint.safetensors";
   const auto trained =
-      train(f.backend, f.denoiser, f.noise, epsilon_score{}, f.digits, {.epochs = 1, .batch = 6, .checkpoint = file});
+      train(f.backend, f.denoiser, f.noise, epsilon_loss{}, f.digits, {.epochs = 1, .batch = 6, .checkpoint = file});
   CHECK(trained.losses.size() == 2);
   const auto state = read_checkpoint(read_safetensors(file), f.denoiser.network().layout());
   CHECK(state.losses.size() == 2);
   CHECK(train(
-            f.backend, f.denoiser, f.noise, epsilon_score{}, f.digits, {.epochs = 2, .batch = 6},
+            f.backend, f.denoiser, f.noise, epsilon_loss{}, f.digits, {.epochs = 2, .batch = 6},
             [](const training_progress&) {}, state)
             .losses.size() == 4);
   CHECK(read_parameters(read_safetensors(file), f.denoiser.network().layout()).size() == state.parameters.size());

@@ -21,7 +21,7 @@
 #include <softscore/corruption/variance_preserving.hpp>
 #include <softscore/denoiser/network_denoiser.hpp>
 #include <softscore/objective/cold_loss.hpp>
-#include <softscore/objective/epsilon_score.hpp>
+#include <softscore/objective/epsilon_loss.hpp>
 #include <softscore/objective/naive_score.hpp>
 #include <softscore/objective/soft_score.hpp>
 #include <softscore/operator/centred_mask.hpp>
@@ -173,7 +173,7 @@ TEST_CASE("the gradient of the naive objective is its slope", "[objective]") {
 
 TEST_CASE("the gradient of the epsilon objective is its slope", "[objective]") {
   const corruption preserving{scaling{}, variance_preserving{}};
-  check_gradient(epsilon_score{}, preserving, epsilon_denoiser{scripted_network{extent}, preserving});
+  check_gradient(epsilon_loss{}, preserving, epsilon_denoiser{scripted_network{extent}, preserving});
 }
 
 TEST_CASE("the gradient of the cold objective is its slope", "[objective]") {
@@ -237,7 +237,7 @@ TEST_CASE("losses are the published formulas, per image, as means over elements"
     return mean_of(i, [&](std::size_t k) { return std::pow(phi[k] - (clean[k] - x[k]), 2); });
   });
   // Ho et al. 2020, Algorithm 1: |phi - z|^2.
-  check(epsilon_score{}, preserving, epsilon_denoiser{scripted_network{extent}, preserving},
+  check(epsilon_loss{}, preserving, epsilon_denoiser{scripted_network{extent}, preserving},
         [&](const auto&, const std::vector<double>&, std::size_t i) {
           return mean_of(i, [&](std::size_t k) { return std::pow(phi[k] - xi[k], 2); });
         });

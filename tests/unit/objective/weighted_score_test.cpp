@@ -19,7 +19,7 @@
 #include <softscore/corruption/two_stage.hpp>
 #include <softscore/corruption/variance_preserving.hpp>
 #include <softscore/denoiser/network_denoiser.hpp>
-#include <softscore/objective/epsilon_score.hpp>
+#include <softscore/objective/epsilon_loss.hpp>
 #include <softscore/objective/learned_variance_score.hpp>
 #include <softscore/objective/naive_score.hpp>
 #include <softscore/objective/soft_score.hpp>
@@ -188,7 +188,7 @@ TEST_CASE("plain weights are the objectives that have names of their own", "[obj
       CHECK_THAT(first.losses[i], WithinRel(factor(corruption.sigma(times[i])) * second.losses[i], 1e-12));
   };
   const auto once = [](double) { return 1.0; };
-  same(weighted_score<>{}, epsilon_score{}, preserving, epsilon_denoiser{scripted_network{extent}, preserving}, once);
+  same(weighted_score<>{}, epsilon_loss{}, preserving, epsilon_denoiser{scripted_network{extent}, preserving}, once);
   const corruption blurring{gaussian_blur{.half_width = 4}, two_stage{.level_max = 2.0}};
   const residual_denoiser residual{scripted_network{extent}};
   same(weighted_score<unit_weight<prediction::clean>>{}, naive_score{}, blurring, residual, once);

@@ -169,7 +169,7 @@ TEST_CASE("an output that the objective does not take is refused before any work
   CHECK_REFUSED(train(be, narrow, chain, learned_variance_score{}, digits, options),
                 "channels of the network's output is 1, but it must be as many times the images' as this objective "
                 "says, 2");
-  CHECK_REFUSED(train(be, wide, chain, epsilon_score{}, digits, options),
+  CHECK_REFUSED(train(be, wide, chain, epsilon_loss{}, digits, options),
                 "channels of the network's output is 2, but it must be as many as the images', for this objective");
   CHECK_REFUSED(learning(one), "channels of the network's output is 1, but it must be twice those of the image");
 }

@@ -9,7 +9,7 @@
 namespace softscore::inline SOFTSCORE_ABI {
 
 /// DDPM's simple loss (Ho et al. 2020, Algorithm 1): mean |phi - z|^2 for a network that predicts the noise.
-struct epsilon_score : detail::keeps_residual {
+struct epsilon_loss : detail::keeps_residual {
   static constexpr bool needs_normal_noise = true, needs_epsilon_prediction = true;
 
   template <class Be, class C, class D, class DM, class T, class M>
@@ -23,6 +23,6 @@ struct epsilon_score : detail::keeps_residual {
     be.combine(gradient, one{each_of(memory.scales), residual});
   }
 };
-static_assert(Objective<epsilon_score, archetype_corruption, archetype_denoiser, archetype_backend, float>);
+static_assert(Objective<epsilon_loss, archetype_corruption, archetype_denoiser, archetype_backend, float>);
 
 }  // namespace softscore::inline SOFTSCORE_ABI
