@@ -88,7 +88,7 @@ void run(const options& chosen) {
                                   .warm_up = 100,
                                   .average = 0.999,
                                   .checkpoint = out / "checkpoint.safetensors"};
-  const soft_score objective{.ahead = 0.05};
+  const soft_score_matching_loss objective{.ahead = 0.05};
   train(backend, denoiser, blurring, objective, data, training, progress_bar{});
 
   const auto components = fit_principal_components(as_view(data.training.pixels),

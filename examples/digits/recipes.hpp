@@ -16,7 +16,7 @@
 #include <softscore/objective/cold_loss.hpp>
 #include <softscore/objective/epsilon_loss.hpp>
 #include <softscore/objective/naive_score.hpp>
-#include <softscore/objective/soft_score.hpp>
+#include <softscore/objective/soft_score_matching_loss.hpp>
 #include <softscore/operator/centred_mask.hpp>
 #include <softscore/operator/eraser.hpp>
 #include <softscore/operator/gaussian_blur.hpp>
@@ -52,7 +52,7 @@ struct soft_schedule {
 struct soft_or_naive {
   static constexpr bool needs_normal_noise = true;
 
-  softscore::soft_score soft{};
+  softscore::soft_score_matching_loss soft{};
   bool naive{};
 
   template <softscore::Scalar T, class Be>
@@ -128,7 +128,7 @@ struct soft_recipe {
     return softscore::residual_denoiser{std::move(network)};
   }
   static auto objective(const loss_choice& choice) {
-    return soft_or_naive{softscore::soft_score{.ahead = choice.ahead}, choice.naive};
+    return soft_or_naive{softscore::soft_score_matching_loss{.ahead = choice.ahead}, choice.naive};
   }
   static softscore::training_options training() { return {.clip_norm = 1.0, .warm_up = 500, .average = 0.999}; }
 };

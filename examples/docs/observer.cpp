@@ -9,7 +9,7 @@
 #include <softscore/data/stroke_digits.hpp>
 #include <softscore/denoiser/network_denoiser.hpp>
 #include <softscore/nn/digit_cnn.hpp>
-#include <softscore/objective/soft_score.hpp>
+#include <softscore/objective/soft_score_matching_loss.hpp>
 #include <softscore/operator/gaussian_blur.hpp>
 #include <softscore/sampler/momentum.hpp>
 #include <softscore/sampler/sample.hpp>
@@ -28,7 +28,7 @@ int main() try {
     curve.push_back(p.loss);
     return p.seconds < 60.0;  // false stops the training; a bool is not needed
   };
-  train(be, denoiser, blurring, soft_score{}, digits, {.epochs = 2, .batch = 32, .rate = 1e-3}, note);
+  train(be, denoiser, blurring, soft_score_matching_loss{}, digits, {.epochs = 2, .batch = 32, .rate = 1e-3}, note);
   // end training
 
   // begin sampling

@@ -24,7 +24,7 @@
 #include <softscore/objective/cold_loss.hpp>
 #include <softscore/objective/epsilon_loss.hpp>
 #include <softscore/objective/naive_score.hpp>
-#include <softscore/objective/soft_score.hpp>
+#include <softscore/objective/soft_score_matching_loss.hpp>
 #include <softscore/operator/centred_mask.hpp>
 #include <softscore/operator/eraser.hpp>
 #include <softscore/operator/fade.hpp>
@@ -129,11 +129,11 @@ void for_every_recipe(const shape& of, const std::vector<std::size_t>& widths, c
   check("eraser, l1", background_corruption{eraser{of.height, of.width, 20}, severity{20.0}}, clean_denoiser{network()},
         cold_loss{restoration_norm::l1}, cold{});
   const corruption blurring{gaussian_blur{.half_width = of.width}, two_stage{.level_max = 4.0}};
-  check("blur", blurring, residual_denoiser{network()}, soft_score{}, momentum{});
+  check("blur", blurring, residual_denoiser{network()}, soft_score_matching_loss{}, momentum{});
   const corruption masking{
       centred_mask{},
       two_stage{.level_min = 0, .level_max = static_cast<double>(of.height), .levels = spacing::linear}};
-  check("mask", masking, residual_denoiser{network()}, soft_score{}, naive{});
+  check("mask", masking, residual_denoiser{network()}, soft_score_matching_loss{}, naive{});
   check("mask, naive objective", masking, residual_denoiser{network()}, naive_score{}, naive{});
 }
 

@@ -15,7 +15,7 @@
 #include <softscore/denoiser/network_denoiser.hpp>
 #include <softscore/nn/digit_cnn.hpp>
 #include <softscore/objective/epsilon_loss.hpp>
-#include <softscore/objective/soft_score.hpp>
+#include <softscore/objective/soft_score_matching_loss.hpp>
 #include <softscore/operator/gaussian_blur.hpp>
 #include <softscore/operator/scaling.hpp>
 #include <softscore/train/trainer.hpp>
@@ -93,7 +93,7 @@ TEST_CASE("a team of devices trains as one device does, and its ranks stay the s
   const corruption chain{scaling{}, linear_beta{}};
   check_team(chain, epsilon_denoiser{network, chain}, epsilon_loss{});
   const corruption blurring{gaussian_blur{.half_width = 6}, two_stage{.level_max = 3.0}};
-  check_team(blurring, residual_denoiser{network}, soft_score{});
+  check_team(blurring, residual_denoiser{network}, soft_score_matching_loss{});
 }
 
 namespace {

@@ -19,7 +19,7 @@ int main(int count, char** arguments) try {
   residual_denoiser denoiser{digit_cnn{{2, 2}}};
   training_options options{.epochs = 2, .batch = 8};
   options.checkpoint = folder / "model.safetensors";
-  const auto trained = train(backend, denoiser, blurring, soft_score{}, digits, options);
+  const auto trained = train(backend, denoiser, blurring, soft_score_matching_loss{}, digits, options);
   // Two runs over 32 images, 8 at a time.
   if (trained.losses.size() != 8 || trained.test_losses.size() != 2)
     throw error("training took a wrong number of steps");

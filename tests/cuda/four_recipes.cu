@@ -21,7 +21,7 @@
 #include <softscore/nn/digit_cnn.hpp>
 #include <softscore/objective/cold_loss.hpp>
 #include <softscore/objective/epsilon_loss.hpp>
-#include <softscore/objective/soft_score.hpp>
+#include <softscore/objective/soft_score_matching_loss.hpp>
 #include <softscore/operator/centred_mask.hpp>
 #include <softscore/operator/eraser.hpp>
 #include <softscore/operator/gaussian_blur.hpp>
@@ -73,10 +73,10 @@ bool all_hold() {
   good &= holds(be, "eraser", digits, background_corruption{eraser{28, 28, 100}, severity{100}},
                 clean_denoiser{network()}, cold_loss{}, cold{}, 0.0);
   good &= holds(be, "blur", digits, corruption{gaussian_blur{.half_width = 28}, two_stage{.level_max = 14.0}},
-                residual_denoiser{network()}, soft_score{}, momentum{}, 0.999);
+                residual_denoiser{network()}, soft_score_matching_loss{}, momentum{}, 0.999);
   good &= holds(be, "mask", digits,
                 corruption{centred_mask{}, two_stage{.level_min = 0.0, .level_max = 28.0, .levels = spacing::linear}},
-                residual_denoiser{network()}, soft_score{.ahead = 0.05}, momentum{}, 0.999);
+                residual_denoiser{network()}, soft_score_matching_loss{.ahead = 0.05}, momentum{}, 0.999);
   return good;
 }
 

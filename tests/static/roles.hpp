@@ -25,7 +25,7 @@
 #include <softscore/objective/epsilon_loss.hpp>
 #include <softscore/objective/learned_variance_score.hpp>
 #include <softscore/objective/naive_score.hpp>
-#include <softscore/objective/soft_score.hpp>
+#include <softscore/objective/soft_score_matching_loss.hpp>
 #include <softscore/objective/weighted_score.hpp>
 #include <softscore/operator/dense_matrix.hpp>
 #include <softscore/sampling.hpp>
@@ -287,7 +287,7 @@ using wrappers = list<denoiser_role<"static_thresholding", static_thresholding_o
                       denoiser_role<"in_precision", precision_on, none, pullback>>;
 using denoisers = decltype(list<plain>{} + networks{} + exact{});
 
-using objectives = list<role<"soft_score", soft_score, score>,                                                  //
+using objectives = list<role<"soft_score_matching_loss", soft_score_matching_loss, score>,                      //
                         role<"naive_score", naive_score, none>,                                                 //
                         role<"cold_loss", cold_loss, none>,                                                     //
                         role<"distilled_score", distilled_score<steady_denoiser>, score | scalar>,              //

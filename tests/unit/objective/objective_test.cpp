@@ -23,7 +23,7 @@
 #include <softscore/objective/cold_loss.hpp>
 #include <softscore/objective/epsilon_loss.hpp>
 #include <softscore/objective/naive_score.hpp>
-#include <softscore/objective/soft_score.hpp>
+#include <softscore/objective/soft_score_matching_loss.hpp>
 #include <softscore/operator/centred_mask.hpp>
 #include <softscore/operator/eraser.hpp>
 #include <softscore/operator/fade.hpp>
@@ -157,9 +157,9 @@ void for_every_prediction(const C& corruption, const Check& check) {
 TEST_CASE("the gradient of soft score matching is its slope", "[objective]") {
   for_every_normal_corruption([](const auto& corruption) {
     for_every_prediction(corruption, [&](const auto& denoiser) {
-      check_gradient(soft_score{}, corruption, denoiser);
-      check_gradient(soft_score{.weight = loss_weight::one}, corruption, denoiser);
-      check_gradient(soft_score{.ahead = 0.25}, corruption, denoiser);
+      check_gradient(soft_score_matching_loss{}, corruption, denoiser);
+      check_gradient(soft_score_matching_loss{.weight = loss_weight::one}, corruption, denoiser);
+      check_gradient(soft_score_matching_loss{.ahead = 0.25}, corruption, denoiser);
     });
   });
 }
@@ -227,11 +227,11 @@ TEST_CASE("losses are the published formulas, per image, as means over elements"
       return weight * mean_of(i, [&](std::size_t k) { return corrupted.view()[k] * corrupted.view()[k]; });
     };
   };
-  check(soft_score{}, blurring, residual, soft(true));
-  check(soft_score{.weight = loss_weight::one}, blurring, residual, soft(false));
+  check(soft_score_matching_loss{}, blurring, residual, soft(true));
+  check(soft_score_matching_loss{.weight = loss_weight::one}, blurring, residual, soft(false));
   // Looking ahead, C is that of the earlier time, the weight still that of t; before time 0 it is that of 0.
-  check(soft_score{.ahead = 0.2}, blurring, residual, soft(true, 0.2));
-  check(soft_score{.ahead = 1.0}, blurring, residual, soft(true, 1.0));
+  check(soft_score_matching_loss{.ahead = 0.2}, blurring, residual, soft(true, 0.2));
+  check(soft_score_matching_loss{.ahead = 1.0}, blurring, residual, soft(true, 1.0));
   // Daras et al. 2022, Section 3.1: |phi - (x_0 - x_t)|^2.
   check(naive_score{}, blurring, residual, [&](const auto&, const std::vector<double>& x, std::size_t i) {
     return mean_of(i, [&](std::size_t k) { return std::pow(phi[k] - (clean[k] - x[k]), 2); });
@@ -281,11 +281,11 @@ TEST_CASE("soft score matching has the reference loss and gradient", "[objective
   const corruption v9{v9_matrix{}, v9_schedule{}};
   const residual_denoiser denoiser{scripted_network{pair}};
   auto denoiser_memory = denoiser.workspace<double>(be, pair);
-  auto memory = soft_score{}.workspace<double>(be, pair);
+  auto memory = soft_score_matching_loss{}.workspace<double>(be, pair);
   double loss = 0;
   const corrupted_batch<serial_backend, double> batch{diffusion_time{1.0}, clean.view(), xi.view(), x.view()};
-  soft_score{}.evaluate(be, v9, denoiser, denoiser_memory, batch, view<const double, host_space>(phi.view()),
-                        gradient.view(), &loss, memory);
+  soft_score_matching_loss{}.evaluate(be, v9, denoiser, denoiser_memory, batch,
+                                      view<const double, host_space>(phi.view()), gradient.view(), &loss, memory);
   // The reference values are sums over the two elements, ours are means.
   CHECK_THAT(2 * loss, as_printed("7.22222222222"));
   CHECK_THAT(2 * gradient.view()[0], as_printed("4.04444444444"));
@@ -303,9 +303,9 @@ TEST_CASE("objectives have the same bits on any number of threads", "[objective]
   const auto phi = normal_numbers(extent.size(), 13);
   for_every_normal_corruption([&](const auto& corruption) {
     const residual_denoiser denoiser{scripted_network{extent}};
-    const auto first = evaluated(one, soft_score{}, corruption, denoiser, phi);
+    const auto first = evaluated(one, soft_score_matching_loss{}, corruption, denoiser, phi);
     for (auto* be : {&two, &three}) {
-      const auto other = evaluated(*be, soft_score{}, corruption, denoiser, phi);
+      const auto other = evaluated(*be, soft_score_matching_loss{}, corruption, denoiser, phi);
       CHECK((other.losses == first.losses));
       CHECK((other.gradient == first.gradient));
     }

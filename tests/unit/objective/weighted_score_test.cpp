@@ -22,7 +22,7 @@
 #include <softscore/objective/epsilon_loss.hpp>
 #include <softscore/objective/learned_variance_score.hpp>
 #include <softscore/objective/naive_score.hpp>
-#include <softscore/objective/soft_score.hpp>
+#include <softscore/objective/soft_score_matching_loss.hpp>
 #include <softscore/objective/weighted_score.hpp>
 #include <softscore/operator/fade.hpp>
 #include <softscore/operator/gaussian_blur.hpp>
@@ -194,12 +194,12 @@ TEST_CASE("plain weights are the objectives that have names of their own", "[obj
   same(weighted_score<unit_weight<prediction::clean>>{}, naive_score{}, blurring, residual, once);
   // Daras et al. 2022, Eq. 6, under any C_t: s - (C x_0 - x_t) / sigma^2 is C (h - x_0) / sigma^2, so soft score
   // matching over sigma^4.
-  same(weighted_score<>{}, soft_score{}, blurring, residual, once);
-  same(score_matching{}, soft_score{.weight = loss_weight::one}, blurring, residual,
+  same(weighted_score<>{}, soft_score_matching_loss{}, blurring, residual, once);
+  same(score_matching{}, soft_score_matching_loss{.weight = loss_weight::one}, blurring, residual,
        [](double sigma) { return std::pow(sigma, -4); });
   // 1 / sigma^2 on x_0 is soft score matching where C is the identity.
   const corruption noise{identity{}, karras_sigma{.sigma_max = 2.0}};
-  same(weighted_score<inverse_variance_weight>{}, soft_score{}, noise, residual, once);
+  same(weighted_score<inverse_variance_weight>{}, soft_score_matching_loss{}, noise, residual, once);
 }
 
 TEST_CASE("the velocity's loss weighted by a^2 is the loss of eps", "[objective]") {

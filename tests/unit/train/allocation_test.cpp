@@ -57,10 +57,10 @@ void check_recipes(Be& be) {
   const background_corruption erasing{eraser{12, 12}, severity{100}};
   check(be, erasing, clean_denoiser{network}, cold_loss{}, cold{});
   const corruption blurring{gaussian_blur{12}, two_stage{.level_max = 6.0}};
-  check(be, blurring, residual_denoiser{network}, soft_score{}, momentum{});
+  check(be, blurring, residual_denoiser{network}, soft_score_matching_loss{}, momentum{});
   check(be, blurring, residual_denoiser{network}, naive_score{}, heun{});
   const corruption masking{centred_mask{}, two_stage{.level_min = 0.0, .level_max = 12.0, .levels = spacing::linear}};
-  check(be, masking, residual_denoiser{network}, soft_score{}, naive{});
+  check(be, masking, residual_denoiser{network}, soft_score_matching_loss{}, naive{});
 }
 
 }  // namespace

@@ -29,7 +29,7 @@ training_options options() { return {.epochs = 3, .batch = 16, .rate = 1e-3, .wa
 TEST_CASE("A state continues a run to the same bits, whatever step it was taken at") {
   serial_backend be;
   auto whole = small();
-  trainer through{be, blurring, whole, soft_score{}, as_view(few_digits().training.pixels), options()};
+  trainer through{be, blurring, whole, soft_score_matching_loss{}, as_view(few_digits().training.pixels), options()};
   REQUIRE(through.steps() == 12);
   std::vector<training_state> states;
   while (through.done() < through.steps()) {
@@ -39,7 +39,7 @@ TEST_CASE("A state continues a run to the same bits, whatever step it was taken 
   const auto last = through.state();
   for (const auto& state : states) {
     auto again = small();
-    trainer rest{be, blurring, again, soft_score{}, as_view(few_digits().training.pixels), options()};
+    trainer rest{be, blurring, again, soft_score_matching_loss{}, as_view(few_digits().training.pixels), options()};
     rest.restore(state);
     while (rest.done() < rest.steps()) rest.step();
     const auto end = rest.state();
@@ -55,7 +55,7 @@ TEST_CASE("A test between two steps leaves no trace in training") {
   serial_backend be;
   const auto run = [&](bool tests) {
     auto denoiser = small();
-    trainer work{be, blurring, denoiser, soft_score{}, as_view(few_digits().training.pixels), options()};
+    trainer work{be, blurring, denoiser, soft_score_matching_loss{}, as_view(few_digits().training.pixels), options()};
     while (work.done() < work.steps()) {
       work.step();
       if (tests) work.test(as_view(few_digits().test.pixels));
@@ -73,7 +73,7 @@ TEST_CASE("Training on the serial and on the tbb backend with any number of thre
   for (const std::size_t threads : {1u, 2u, 3u}) {
     tbb_backend be{threads};
     auto denoiser = small();
-    train(be, denoiser, blurring, soft_score{}, few_digits(), options());
+    train(be, denoiser, blurring, soft_score_matching_loss{}, few_digits(), options());
     trained.emplace_back(denoiser.network().parameters().begin(), denoiser.network().parameters().end());
   }
   CHECK(trained[1] == trained[0]);
@@ -85,7 +85,7 @@ TEST_CASE("Training lowers the loss on images that it never saw") {
   auto denoiser = small();
   auto longer = options();
   longer.epochs = 20;
-  const auto result = train(be, denoiser, blurring, soft_score{}, few_digits(), longer);
+  const auto result = train(be, denoiser, blurring, soft_score_matching_loss{}, few_digits(), longer);
   REQUIRE(result.test_losses.size() == 20);
   REQUIRE(result.losses.size() == 80);
   // A weighted residual that starts at the size of the data's own variance over sigma^2 must at least halve.
@@ -98,8 +98,8 @@ TEST_CASE("A checkpoint returns every bit, and only to the network that it is of
   auto denoiser = small();
   auto saved = options();
   saved.checkpoint = folder / "c.safetensors";
-  const auto result = train(be, denoiser, blurring, soft_score{}, few_digits(), saved, no_training_observer{}, {},
-                            {{{"made_by", "a test"}}, {}});
+  const auto result = train(be, denoiser, blurring, soft_score_matching_loss{}, few_digits(), saved,
+                            no_training_observer{}, {}, {{{"made_by", "a test"}}, {}});
   const safetensors_file file{saved.checkpoint};
   CHECK(file.metadata("made_by") == "a test");
   const auto state = read_checkpoint(file, denoiser.network().layout());
@@ -114,7 +114,7 @@ TEST_CASE("A checkpoint returns every bit, and only to the network that it is of
     CHECK_REFUSED(read_checkpoint(file, other->layout()), "c.safetensors");
   auto shorter = options();
   shorter.epochs = 2;
-  trainer brief{be, blurring, denoiser, soft_score{}, as_view(few_digits().training.pixels), shorter};
+  trainer brief{be, blurring, denoiser, soft_score_matching_loss{}, as_view(few_digits().training.pixels), shorter};
   CHECK_REFUSED(brief.restore(state), "steps of the saved state is 12, but it must be at most those to be done");
 }
 
@@ -131,7 +131,7 @@ TEST_CASE("A loss that is not finite names step and batch and leaves the last go
     if (p.step == 5) broken.training.pixels.fill(std::nanf(""));
   };
   auto denoiser = small();
-  CHECK_REFUSED(train(be, denoiser, blurring, soft_score{}, broken, saved, spoil),
+  CHECK_REFUSED(train(be, denoiser, blurring, soft_score_matching_loss{}, broken, saved, spoil),
                 "the loss of step 6 (batch 2 of epoch 2) is nan, but it must be finite; the last good checkpoint is " +
                     saved.checkpoint.string());
   CHECK(steps == 5);
@@ -141,7 +141,7 @@ TEST_CASE("A loss that is not finite names step and batch and leaves the last go
 
   for (float& pixel : broken.training.pixels) pixel = std::nanf("");
   saved.checkpoint = folder / "none.safetensors";
-  CHECK_REFUSED(train(be, denoiser, blurring, soft_score{}, broken, saved), "there is no checkpoint yet");
+  CHECK_REFUSED(train(be, denoiser, blurring, soft_score_matching_loss{}, broken, saved), "there is no checkpoint yet");
 }
 
 TEST_CASE("An observer stops training after the step, and what was done is saved") {
@@ -150,7 +150,7 @@ TEST_CASE("An observer stops training after the step, and what was done is saved
   auto saved = options();
   saved.checkpoint = folder / "c.safetensors";
   auto denoiser = small();
-  const auto result = train(be, denoiser, blurring, soft_score{}, few_digits(), saved,
+  const auto result = train(be, denoiser, blurring, soft_score_matching_loss{}, few_digits(), saved,
                             [](const training_progress& p) { return p.step < 6; });
   CHECK(result.stopped);
   CHECK(result.losses.size() == 6);
@@ -164,7 +164,7 @@ TEST_CASE("Options that cannot be right are refused before any work") {
   const auto with = [&](auto change) {
     auto wrong = options();
     change(wrong);
-    train(be, denoiser, blurring, soft_score{}, few_digits(), wrong);
+    train(be, denoiser, blurring, soft_score_matching_loss{}, few_digits(), wrong);
   };
   CHECK_REFUSED(with([](auto& o) { o.epochs = 0; }), "epochs is 0");
   CHECK_REFUSED(with([](auto& o) { o.batch = 0; }), "batch is 0");
@@ -182,11 +182,11 @@ TEST_CASE("Test images of another shape than the training images are refused bef
   const auto look = [&](const training_progress&) { worked = true; };
   for (const std::size_t side : {14u, 28u}) {
     const data_set unlike{few_digits().training, stroke_digits(2, 1, side)};
-    CHECK_REFUSED(train(be, denoiser, blurring, soft_score{}, unlike, options(), look),
+    CHECK_REFUSED(train(be, denoiser, blurring, soft_score_matching_loss{}, unlike, options(), look),
                   "shape of a test image is 1 x 1 x " + std::to_string(side));
   }
   CHECK_FALSE(worked);
-  trainer work{be, blurring, denoiser, soft_score{}, as_view(few_digits().training.pixels), options()};
+  trainer work{be, blurring, denoiser, soft_score_matching_loss{}, as_view(few_digits().training.pixels), options()};
   const auto coloured = make_tensor({2, 3, 12, 12});
   CHECK_REFUSED(work.test(as_view(coloured)), "shape of a test image is 1 x 3 x 12 x 12");
   const auto none = make_tensor({0, 1, 12, 12});
@@ -203,8 +203,9 @@ TEST_CASE("A test loss that is not finite ends training as a training loss does"
     auto denoiser = small();
     data_set broken = few_digits();
     broken.test.pixels(3, 0, 5, 5) = value;
-    CHECK_REFUSED(train(be, denoiser, blurring, soft_score{}, broken, saved), "the test loss after step 4 is ");
-    CHECK_REFUSED(train(be, denoiser, blurring, soft_score{}, broken, saved),
+    CHECK_REFUSED(train(be, denoiser, blurring, soft_score_matching_loss{}, broken, saved),
+                  "the test loss after step 4 is ");
+    CHECK_REFUSED(train(be, denoiser, blurring, soft_score_matching_loss{}, broken, saved),
                   "finite; the last good checkpoint is " + saved.checkpoint.string());
   }
 }
@@ -217,7 +218,7 @@ TEST_CASE("Labels that are not one for each image are refused") {
     auto& labels = of_test ? data.test.labels : data.training.labels;
     labels.pop_back();
     CHECK_REFUSED(
-        train(be, denoiser, blurring, soft_score{}, data, options()),
+        train(be, denoiser, blurring, soft_score_matching_loss{}, data, options()),
         of_test ? "number of labels of the test images is 15" : "number of labels of the training images is 63");
   }
 }
@@ -229,7 +230,7 @@ TEST_CASE("More steps than can be numbered are refused in one sentence") {
     auto many = options();
     many.epochs = epochs;
     CHECK_REFUSED(
-        train(be, denoiser, blurring, soft_score{}, few_digits(), many),
+        train(be, denoiser, blurring, soft_score_matching_loss{}, few_digits(), many),
         "epochs x steps of an epoch is " + std::to_string(epochs) + " x 4, but it must be at most 4294967295");
   }
 }
@@ -247,7 +248,7 @@ TEST_CASE("A network whose parameters were set to 0 is trained from 0, a new one
   CHECK(zero.network().initialised());
   expected.network().initialise(options().seed);
   const auto start_of = [&](auto& denoiser) {
-    return trainer{be, blurring, denoiser, soft_score{}, as_view(few_digits().training.pixels), options()}
+    return trainer{be, blurring, denoiser, soft_score_matching_loss{}, as_view(few_digits().training.pixels), options()}
         .state()
         .parameters;
   };

@@ -5,14 +5,14 @@
 #include <softscore/denoiser/network_denoiser.hpp>
 #include <softscore/nn/digit_cnn.hpp>
 #include <softscore/objective/cold_loss.hpp>
-#include <softscore/objective/soft_score.hpp>
+#include <softscore/objective/soft_score_matching_loss.hpp>
 #include <softscore/operator/fade.hpp>
 #include <softscore/train/trainer.hpp>
 
 #ifdef SOFTSCORE_TWIN
 using objective = softscore::cold_loss;
 #else
-using objective = softscore::soft_score;
+using objective = softscore::soft_score_matching_loss;
 #endif
 
 void learn(softscore::view<const float, softscore::host_space> images) {

@@ -18,7 +18,7 @@ enum class loss_weight { one, inverse_variance };
 /// Soft score matching (Daras et al. 2022, Eq. 12): w(t) mean |C_t (h - x_0)|^2, which with the residual prediction is
 /// w |C_t (phi - (x_0 - x_t))|^2; its gradient in h is 2 w C_t^T C_t (h - x_0) over the number of elements. The paper's
 /// weight is 1 / sigma^2.
-struct soft_score {
+struct soft_score_matching_loss {
   static constexpr bool needs_normal_noise = true;
 
   loss_weight weight{loss_weight::inverse_variance};
@@ -62,6 +62,6 @@ struct soft_score {
                                       [&](Time t) { return Time{(std::max)(0.0, t.value - ahead)}; });
   }
 };
-static_assert(Objective<soft_score, archetype_corruption, archetype_denoiser, archetype_backend, float>);
+static_assert(Objective<soft_score_matching_loss, archetype_corruption, archetype_denoiser, archetype_backend, float>);
 
 }  // namespace softscore::inline SOFTSCORE_ABI
