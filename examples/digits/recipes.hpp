@@ -15,7 +15,7 @@
 #include <softscore/nn/digit_cnn.hpp>
 #include <softscore/objective/cold_loss.hpp>
 #include <softscore/objective/epsilon_loss.hpp>
-#include <softscore/objective/naive_score.hpp>
+#include <softscore/objective/naive_loss.hpp>
 #include <softscore/objective/soft_score_matching_loss.hpp>
 #include <softscore/operator/centred_mask.hpp>
 #include <softscore/operator/eraser.hpp>
@@ -64,8 +64,7 @@ struct soft_or_naive {
                 const softscore::corrupted_batch<Be, T>& batch, softscore::const_view<T, typename Be::space> phi,
                 softscore::view<T, typename Be::space> gradient, double* losses, M& memory) const {
     if (naive)
-      softscore::naive_score{}.evaluate(be, corruption, denoiser, denoiser_memory, batch, phi, gradient, losses,
-                                        memory);
+      softscore::naive_loss{}.evaluate(be, corruption, denoiser, denoiser_memory, batch, phi, gradient, losses, memory);
     else
       soft.evaluate(be, corruption, denoiser, denoiser_memory, batch, phi, gradient, losses, memory);
   }

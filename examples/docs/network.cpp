@@ -16,7 +16,7 @@
 #include <softscore/nn/concept.hpp>
 #include <softscore/nn/parameters.hpp>
 #include <softscore/nn/stamp.hpp>
-#include <softscore/objective/naive_score.hpp>
+#include <softscore/objective/naive_loss.hpp>
 #include <softscore/operator/identity.hpp>
 #include <softscore/train/train.hpp>
 
@@ -139,7 +139,7 @@ int main() try {
   const auto digits = stroke_digit_set(512, 128, 1);
   const corruption noise{identity{}, variance_exploding{.sigma_min = 0.3, .sigma_max = 0.3}};
   clean_denoiser denoiser{affine_network{{1, 1, 28, 28}}};
-  const auto result = train(be, denoiser, noise, naive_score{}, digits, {.epochs = 60, .batch = 64, .rate = 0.01});
+  const auto result = train(be, denoiser, noise, naive_loss{}, digits, {.epochs = 60, .batch = 64, .rate = 0.01});
   // end train
 
   // One number for all pixels and one offset: least squares knows the best, gain = var / (var + 0.09).

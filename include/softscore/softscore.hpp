@@ -33,7 +33,7 @@
 #include <softscore/objective/distilled_score.hpp>
 #include <softscore/objective/epsilon_loss.hpp>
 #include <softscore/objective/learned_variance_score.hpp>
-#include <softscore/objective/naive_score.hpp>
+#include <softscore/objective/naive_loss.hpp>
 #include <softscore/objective/soft_score_matching_loss.hpp>
 #include <softscore/objective/weighted_score.hpp>
 #include <softscore/operator/dense_svd.hpp>

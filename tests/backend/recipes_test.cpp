@@ -23,7 +23,7 @@
 #include <softscore/nn/digit_cnn.hpp>
 #include <softscore/objective/cold_loss.hpp>
 #include <softscore/objective/epsilon_loss.hpp>
-#include <softscore/objective/naive_score.hpp>
+#include <softscore/objective/naive_loss.hpp>
 #include <softscore/objective/soft_score_matching_loss.hpp>
 #include <softscore/operator/centred_mask.hpp>
 #include <softscore/operator/eraser.hpp>
@@ -134,7 +134,7 @@ void for_every_recipe(const shape& of, const std::vector<std::size_t>& widths, c
       centred_mask{},
       two_stage{.level_min = 0, .level_max = static_cast<double>(of.height), .levels = spacing::linear}};
   check("mask", masking, residual_denoiser{network()}, soft_score_matching_loss{}, naive{});
-  check("mask, naive objective", masking, residual_denoiser{network()}, naive_score{}, naive{});
+  check("mask, naive objective", masking, residual_denoiser{network()}, naive_loss{}, naive{});
 }
 
 // What three steps of training leave: the parameters, their average, and the losses.

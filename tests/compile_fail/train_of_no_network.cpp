@@ -12,5 +12,5 @@ struct forward_only : softscore::digit_cnn {
 softscore::residual_denoiser<forward_only> once{forward_only()};
 
 void learn(softscore::serial_backend& be, const softscore::data_set& data) {
-  train(be, once, noising, softscore::naive_score{}, data, {});
+  train(be, once, noising, softscore::naive_loss{}, data, {});
 }

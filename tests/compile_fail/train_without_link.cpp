@@ -13,5 +13,5 @@ struct one_way : softscore::residual_denoiser<softscore::digit_cnn> {
 one_way linked{softscore::digit_cnn{}};
 
 void learn(softscore::serial_backend& be, const softscore::data_set& data) {
-  train(be, linked, noising, softscore::naive_score{}, data, {});
+  train(be, linked, noising, softscore::naive_loss{}, data, {});
 }

@@ -24,7 +24,7 @@
 #include <softscore/objective/distilled_score.hpp>
 #include <softscore/objective/epsilon_loss.hpp>
 #include <softscore/objective/learned_variance_score.hpp>
-#include <softscore/objective/naive_score.hpp>
+#include <softscore/objective/naive_loss.hpp>
 #include <softscore/objective/soft_score_matching_loss.hpp>
 #include <softscore/objective/weighted_score.hpp>
 #include <softscore/operator/dense_matrix.hpp>
@@ -288,7 +288,7 @@ using wrappers = list<denoiser_role<"static_thresholding", static_thresholding_o
 using denoisers = decltype(list<plain>{} + networks{} + exact{});
 
 using objectives = list<role<"soft_score_matching_loss", soft_score_matching_loss, score>,                      //
-                        role<"naive_score", naive_score, none>,                                                 //
+                        role<"naive_loss", naive_loss, none>,                                                   //
                         role<"cold_loss", cold_loss, none>,                                                     //
                         role<"distilled_score", distilled_score<steady_denoiser>, score | scalar>,              //
                         role<"epsilon_loss", epsilon_loss, score | noise_output>,                               //

@@ -5,7 +5,7 @@
 #include <softscore/corruption/variance_exploding.hpp>
 #include <softscore/denoiser/network_denoiser.hpp>
 #include <softscore/nn/digit_cnn.hpp>
-#include <softscore/objective/naive_score.hpp>
+#include <softscore/objective/naive_loss.hpp>
 #include <softscore/operator/identity.hpp>
 #include <softscore/train/train.hpp>
 

@@ -22,7 +22,7 @@
 #include <softscore/denoiser/network_denoiser.hpp>
 #include <softscore/objective/cold_loss.hpp>
 #include <softscore/objective/epsilon_loss.hpp>
-#include <softscore/objective/naive_score.hpp>
+#include <softscore/objective/naive_loss.hpp>
 #include <softscore/objective/soft_score_matching_loss.hpp>
 #include <softscore/operator/centred_mask.hpp>
 #include <softscore/operator/eraser.hpp>
@@ -166,8 +166,7 @@ TEST_CASE("the gradient of soft score matching is its slope", "[objective]") {
 
 TEST_CASE("the gradient of the naive objective is its slope", "[objective]") {
   for_every_normal_corruption([](const auto& corruption) {
-    for_every_prediction(corruption,
-                         [&](const auto& denoiser) { check_gradient(naive_score{}, corruption, denoiser); });
+    for_every_prediction(corruption, [&](const auto& denoiser) { check_gradient(naive_loss{}, corruption, denoiser); });
   });
 }
 
@@ -233,7 +232,7 @@ TEST_CASE("losses are the published formulas, per image, as means over elements"
   check(soft_score_matching_loss{.ahead = 0.2}, blurring, residual, soft(true, 0.2));
   check(soft_score_matching_loss{.ahead = 1.0}, blurring, residual, soft(true, 1.0));
   // Daras et al. 2022, Section 3.1: |phi - (x_0 - x_t)|^2.
-  check(naive_score{}, blurring, residual, [&](const auto&, const std::vector<double>& x, std::size_t i) {
+  check(naive_loss{}, blurring, residual, [&](const auto&, const std::vector<double>& x, std::size_t i) {
     return mean_of(i, [&](std::size_t k) { return std::pow(phi[k] - (clean[k] - x[k]), 2); });
   });
   // Ho et al. 2020, Algorithm 1: |phi - z|^2.

@@ -21,7 +21,7 @@
 #include <softscore/denoiser/network_denoiser.hpp>
 #include <softscore/objective/epsilon_loss.hpp>
 #include <softscore/objective/learned_variance_score.hpp>
-#include <softscore/objective/naive_score.hpp>
+#include <softscore/objective/naive_loss.hpp>
 #include <softscore/objective/soft_score_matching_loss.hpp>
 #include <softscore/objective/weighted_score.hpp>
 #include <softscore/operator/fade.hpp>
@@ -191,7 +191,7 @@ TEST_CASE("plain weights are the objectives that have names of their own", "[obj
   same(weighted_score<>{}, epsilon_loss{}, preserving, epsilon_denoiser{scripted_network{extent}, preserving}, once);
   const corruption blurring{gaussian_blur{.half_width = 4}, two_stage{.level_max = 2.0}};
   const residual_denoiser residual{scripted_network{extent}};
-  same(weighted_score<unit_weight<prediction::clean>>{}, naive_score{}, blurring, residual, once);
+  same(weighted_score<unit_weight<prediction::clean>>{}, naive_loss{}, blurring, residual, once);
   // Daras et al. 2022, Eq. 6, under any C_t: s - (C x_0 - x_t) / sigma^2 is C (h - x_0) / sigma^2, so soft score
   // matching over sigma^4.
   same(weighted_score<>{}, soft_score_matching_loss{}, blurring, residual, once);

@@ -44,7 +44,7 @@ TEST_CASE("Counts beyond any memory end in a sentence, whichever function is giv
   const view<const float, host_space> images{few.data(), {1, 1, 8, 8}};
   auto trained = residual_denoiser{digit_cnn{{2}, {1, 1, 8, 8}}};
   const training_options options{.epochs = absurd, .batch = 1};
-  CHECK_REFUSED((trainer{be, noising, trained, naive_score{}, images, options}), "epochs x steps of an epoch is ");
+  CHECK_REFUSED((trainer{be, noising, trained, naive_loss{}, images, options}), "epochs x steps of an epoch is ");
 }
 
 TEST_CASE("Counts beyond this machine's memory end in a sentence with the bytes") {

@@ -10,7 +10,7 @@ namespace softscore::inline SOFTSCORE_ABI {
 
 /// The clean image compared with the estimate, whatever the corruption: mean |h - x_0|^2, the baseline of Daras et al.
 /// 2022, Section 3.1. For a network that predicts x_0 it is the squared loss of cold diffusion (Bansal et al. 2022).
-struct naive_score : detail::keeps_residual {
+struct naive_loss : detail::keeps_residual {
   template <class Be, class C, class D, class DM, class T, class M>
   void evaluate(Be& be, const C&, const D& denoiser, DM& denoiser_memory, const corrupted_batch<Be, T>& batch,
                 const_view<T, typename Be::space> phi, view<T, typename Be::space> gradient, double* losses,
@@ -23,6 +23,6 @@ struct naive_score : detail::keeps_residual {
     denoiser.template to_output<Be, T>(be, batch.times, residual, gradient, denoiser_memory);
   }
 };
-static_assert(Objective<naive_score, archetype_corruption, archetype_denoiser, archetype_backend, float>);
+static_assert(Objective<naive_loss, archetype_corruption, archetype_denoiser, archetype_backend, float>);
 
 }  // namespace softscore::inline SOFTSCORE_ABI
