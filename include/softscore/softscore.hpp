@@ -35,7 +35,7 @@
 #include <softscore/objective/learned_variance_score.hpp>
 #include <softscore/objective/naive_loss.hpp>
 #include <softscore/objective/soft_score_matching_loss.hpp>
-#include <softscore/objective/weighted_score.hpp>
+#include <softscore/objective/weighted_loss.hpp>
 #include <softscore/operator/dense_svd.hpp>
 #include <softscore/optim/ema.hpp>
 #include <softscore/sampler/sample.hpp>

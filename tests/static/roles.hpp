@@ -26,7 +26,7 @@
 #include <softscore/objective/learned_variance_score.hpp>
 #include <softscore/objective/naive_loss.hpp>
 #include <softscore/objective/soft_score_matching_loss.hpp>
-#include <softscore/objective/weighted_score.hpp>
+#include <softscore/objective/weighted_loss.hpp>
 #include <softscore/operator/dense_matrix.hpp>
 #include <softscore/sampling.hpp>
 
@@ -293,9 +293,9 @@ using objectives = list<role<"soft_score_matching_loss", soft_score_matching_los
                         role<"distilled_score", distilled_score<steady_denoiser>, score | scalar>,              //
                         role<"epsilon_loss", epsilon_loss, score | noise_output>,                               //
                         role<"learned_variance_score", learned_variance_score, score | scalar | noise_output>,  //
-                        role<"weighted_score", weighted_score<unit_weight<prediction::epsilon>>, score>,        //
-                        role<"weighted_score on x_0", weighted_score<unit_weight<prediction::clean>>, score>,   //
-                        role<"weighted_score, min-SNR", weighted_score<min_snr_weight>, score | scalar>>;
+                        role<"weighted_loss", weighted_loss<unit_weight<prediction::epsilon>>, score>,          //
+                        role<"weighted_loss on x_0", weighted_loss<unit_weight<prediction::clean>>, score>,     //
+                        role<"weighted_loss, min-SNR", weighted_loss<min_snr_weight>, score | scalar>>;
 
 template <class Be, class T, class C, class S, class D>
 concept Samples = Backend<Be, T> && Corruption<C, Be, T> && Denoiser<D, Be, T> && Sampler<S, sampling_run<Be, C, D, T>>;

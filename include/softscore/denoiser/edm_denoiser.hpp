@@ -152,7 +152,7 @@ class edm_network : public Net {
 };
 
 /// EDM's denoiser (Karras et al. 2022, Eq. 7): h = skip x_t / a_t + out F(in x_t / a_t, ln(s) / 4) with s = sigma_t /
-/// a_t. Train it with `weighted_score<edm_weight>`, which gives every noise the same weight on F.
+/// a_t. Train it with `weighted_loss<edm_weight>`, which gives every noise the same weight on F.
 template <class Net, class C>
 class edm_denoiser : public network_denoiser<edm_network<Net, C>, edm_link<C>> {
  public:

@@ -14,7 +14,7 @@
 #include <softscore/corruption/karras_sigma.hpp>
 #include <softscore/corruption/variance_preserving.hpp>
 #include <softscore/nn/digit_cnn.hpp>
-#include <softscore/objective/weighted_score.hpp>
+#include <softscore/objective/weighted_loss.hpp>
 #include <softscore/objective/weights.hpp>
 #include <softscore/operator/identity.hpp>
 #include <softscore/operator/scaling.hpp>
@@ -145,7 +145,7 @@ TEST_CASE("under EDM's weight a preconditioned network is trained on a target of
   serial_backend be;
   const shape image{1, 1, 4, 4}, three = image.with_images(3);
   const edm_denoiser denoiser{scripted_network{image}, preserving};
-  const weighted_score<edm_weight> objective{};
+  const weighted_loss<edm_weight> objective{};
   const auto clean = random_batch<double>(be, three, 1), xi = random_batch<double>(be, three, 2),
              phi = random_batch<double>(be, three, 3);
   auto noisy = be.make<double>(three), gradient = be.make<double>(three);

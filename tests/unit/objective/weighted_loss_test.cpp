@@ -23,7 +23,7 @@
 #include <softscore/objective/learned_variance_score.hpp>
 #include <softscore/objective/naive_loss.hpp>
 #include <softscore/objective/soft_score_matching_loss.hpp>
-#include <softscore/objective/weighted_score.hpp>
+#include <softscore/objective/weighted_loss.hpp>
 #include <softscore/operator/fade.hpp>
 #include <softscore/operator/gaussian_blur.hpp>
 #include <softscore/operator/identity.hpp>
@@ -104,18 +104,18 @@ void for_every_prediction(const C& corruption, const Check& check) {
 
 template <class Check>
 void for_every_weight(const Check& check) {
-  check(weighted_score<unit_weight<prediction::clean>>{});
-  check(weighted_score<unit_weight<prediction::residual>>{});
-  check(weighted_score<unit_weight<prediction::epsilon>>{});
-  check(weighted_score<unit_weight<prediction::velocity>>{});
+  check(weighted_loss<unit_weight<prediction::clean>>{});
+  check(weighted_loss<unit_weight<prediction::residual>>{});
+  check(weighted_loss<unit_weight<prediction::epsilon>>{});
+  check(weighted_loss<unit_weight<prediction::velocity>>{});
   check(score_matching{});
-  check(weighted_score<inverse_variance_weight>{});
-  check(weighted_score<snr_weight>{});
-  check(weighted_score<truncated_snr_weight>{});
-  check(weighted_score<min_snr_weight>{});
-  check(weighted_score<p2_weight>{{.shift = 0.7, .power = 1.5}});
-  check(weighted_score<edm_weight>{});
-  check(weighted_score<elbo_weight>{{.steps = 20}});
+  check(weighted_loss<inverse_variance_weight>{});
+  check(weighted_loss<snr_weight>{});
+  check(weighted_loss<truncated_snr_weight>{});
+  check(weighted_loss<min_snr_weight>{});
+  check(weighted_loss<p2_weight>{{.shift = 0.7, .power = 1.5}});
+  check(weighted_loss<edm_weight>{});
+  check(weighted_loss<elbo_weight>{{.steps = 20}});
 }
 
 const corruption preserving{scaling{}, variance_preserving{}};
@@ -157,10 +157,10 @@ TEST_CASE("the gradient of weighted score matching is its slope", "[objective]")
     for_every_prediction(corruption, [&](const auto& denoiser) { check(objective, corruption, denoiser); });
   };
   any(blurring, score_matching{});
-  any(blurring, weighted_score<>{});
-  any(blurring, weighted_score<inverse_variance_weight>{});
+  any(blurring, weighted_loss<>{});
+  any(blurring, weighted_loss<inverse_variance_weight>{});
   any(fading, score_matching{});
-  any(fading, weighted_score<unit_weight<prediction::clean>>{});
+  any(fading, weighted_loss<unit_weight<prediction::clean>>{});
 }
 
 TEST_CASE("weighted losses have the same bits where the host cannot touch the arrays", "[objective]") {
@@ -173,7 +173,7 @@ TEST_CASE("weighted losses have the same bits where the host cannot touch the ar
   };
   const auto phi = normal_numbers(extent.size(), 19);
   const velocity_denoiser velocity{scripted_network{extent}, preserving};
-  same(weighted_score<min_snr_weight>{}, preserving, velocity, phi);
+  same(weighted_loss<min_snr_weight>{}, preserving, velocity, phi);
   const corruption blurring{gaussian_blur{.half_width = 4}, two_stage{.level_max = 2.0}};
   same(score_matching{}, blurring, residual_denoiser{scripted_network{extent}}, phi);
   same(learned_variance_score{.steps = 20}, preserving, epsilon_denoiser{scripted_network{extent}, preserving},
@@ -188,26 +188,26 @@ TEST_CASE("plain weights are the objectives that have names of their own", "[obj
       CHECK_THAT(first.losses[i], WithinRel(factor(corruption.sigma(times[i])) * second.losses[i], 1e-12));
   };
   const auto once = [](double) { return 1.0; };
-  same(weighted_score<>{}, epsilon_loss{}, preserving, epsilon_denoiser{scripted_network{extent}, preserving}, once);
+  same(weighted_loss<>{}, epsilon_loss{}, preserving, epsilon_denoiser{scripted_network{extent}, preserving}, once);
   const corruption blurring{gaussian_blur{.half_width = 4}, two_stage{.level_max = 2.0}};
   const residual_denoiser residual{scripted_network{extent}};
-  same(weighted_score<unit_weight<prediction::clean>>{}, naive_loss{}, blurring, residual, once);
+  same(weighted_loss<unit_weight<prediction::clean>>{}, naive_loss{}, blurring, residual, once);
   // Daras et al. 2022, Eq. 6, under any C_t: s - (C x_0 - x_t) / sigma^2 is C (h - x_0) / sigma^2, so soft score
   // matching over sigma^4.
-  same(weighted_score<>{}, soft_score_matching_loss{}, blurring, residual, once);
+  same(weighted_loss<>{}, soft_score_matching_loss{}, blurring, residual, once);
   same(score_matching{}, soft_score_matching_loss{.weight = loss_weight::one}, blurring, residual,
        [](double sigma) { return std::pow(sigma, -4); });
   // 1 / sigma^2 on x_0 is soft score matching where C is the identity.
   const corruption noise{identity{}, karras_sigma{.sigma_max = 2.0}};
-  same(weighted_score<inverse_variance_weight>{}, soft_score_matching_loss{}, noise, residual, once);
+  same(weighted_loss<inverse_variance_weight>{}, soft_score_matching_loss{}, noise, residual, once);
 }
 
 TEST_CASE("the velocity's loss weighted by a^2 is the loss of eps", "[objective]") {
   // Salimans and Ho 2022: at fixed x_t, a^2 |v_hat - v|^2 = |eps_hat - z|^2.
   const velocity_denoiser velocity{scripted_network{extent}, preserving};
   const auto v_hat = normal_numbers(extent.size(), 16);
-  const auto of_epsilon = evaluated(weighted_score<>{}, preserving, velocity, v_hat).losses;
-  const auto of_velocity = evaluated(weighted_score<unit_weight<prediction::velocity>>{}, preserving, velocity, v_hat);
+  const auto of_epsilon = evaluated(weighted_loss<>{}, preserving, velocity, v_hat).losses;
+  const auto of_velocity = evaluated(weighted_loss<unit_weight<prediction::velocity>>{}, preserving, velocity, v_hat);
   for (std::size_t i = 0; i < extent.images; ++i) {
     const double a = preserving.signal_gain(times[i]);
     CHECK_THAT(of_epsilon[i], WithinRel(a * a * of_velocity.losses[i], 1e-12));
@@ -262,7 +262,7 @@ TEST_CASE("a velocity can be trained where nothing is left of the signal", "[obj
   const velocity_denoiser velocity{scripted_network{extent}, ending};
   const auto phi = normal_numbers(extent.size(), 17);
   const per_image<diffusion_time> end{diffusion_time{1.0}};
-  const auto found = evaluated(weighted_score<unit_weight<prediction::velocity>>{}, ending, velocity, phi, end);
+  const auto found = evaluated(weighted_loss<unit_weight<prediction::velocity>>{}, ending, velocity, phi, end);
   serial_backend be;
   const auto clean = random_batch<double>(be, extent, 11);
   double wanted = 0;

@@ -17,7 +17,7 @@ namespace softscore::inline SOFTSCORE_ABI {
 /// that need not be. Under another C_t the errors of eps and of the score are C_t (h - x_0) over sigma and sigma^2, and
 /// there is no v.
 template <class Weight = unit_weight<prediction::epsilon>>
-struct weighted_score {
+struct weighted_loss {
   static constexpr bool needs_normal_noise = true,
                         needs_scalar_signal = NeedsGain<Weight> || Weight::refers_to == prediction::velocity;
   Weight weight{};
@@ -102,10 +102,10 @@ struct weighted_score {
     denoiser.template to_output<Be, T>(be, batch.times, residual, gradient, denoiser_memory);
   }
 };
-static_assert(Objective<weighted_score<>, archetype_corruption, archetype_denoiser, archetype_backend, float>);
+static_assert(Objective<weighted_loss<>, archetype_corruption, archetype_denoiser, archetype_backend, float>);
 
 /// Plain score matching under any corruption with normal noise: mean |s - (C_t x_0 - x_t) / sigma_t^2|^2 (Daras et al.
 /// 2022, Eq. 6).
-using score_matching = weighted_score<unit_weight<prediction::score>>;
+using score_matching = weighted_loss<unit_weight<prediction::score>>;
 
 }  // namespace softscore::inline SOFTSCORE_ABI
