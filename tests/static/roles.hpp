@@ -21,7 +21,7 @@
 #include <softscore/denoiser/thresholding.hpp>
 #include <softscore/nn/digit_cnn.hpp>
 #include <softscore/objective/cold_loss.hpp>
-#include <softscore/objective/distilled_score.hpp>
+#include <softscore/objective/distillation_loss.hpp>
 #include <softscore/objective/epsilon_loss.hpp>
 #include <softscore/objective/learned_variance_score.hpp>
 #include <softscore/objective/naive_loss.hpp>
@@ -290,7 +290,7 @@ using denoisers = decltype(list<plain>{} + networks{} + exact{});
 using objectives = list<role<"soft_score_matching_loss", soft_score_matching_loss, score>,                      //
                         role<"naive_loss", naive_loss, none>,                                                   //
                         role<"cold_loss", cold_loss, none>,                                                     //
-                        role<"distilled_score", distilled_score<steady_denoiser>, score | scalar>,              //
+                        role<"distillation_loss", distillation_loss<steady_denoiser>, score | scalar>,          //
                         role<"epsilon_loss", epsilon_loss, score | noise_output>,                               //
                         role<"learned_variance_score", learned_variance_score, score | scalar | noise_output>,  //
                         role<"weighted_loss", weighted_loss<unit_weight<prediction::epsilon>>, score>,          //

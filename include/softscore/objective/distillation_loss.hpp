@@ -19,13 +19,13 @@ namespace softscore::inline SOFTSCORE_ABI {
 /// one step leads there too: mean max(a^2 / sigma^2, 1) |h - x~|^2. Train it with `time_law{steps}`, sample it with
 /// `ddim{}` on `uniform_grid(steps)`, then let it teach one of half the steps. Needs C_t = a_t I.
 template <class Teacher>
-class distilled_score {
+class distillation_loss {
  public:
   static constexpr bool needs_normal_noise = true, needs_scalar_signal = true;
 
   /// The teacher, a denoiser whose two steps count, and the student's number of steps. Throws `error` unless that is at
   /// least 1.
-  distilled_score(Teacher teacher, std::size_t steps) : teacher_{std::move(teacher)}, steps_{steps} {
+  distillation_loss(Teacher teacher, std::size_t steps) : teacher_{std::move(teacher)}, steps_{steps} {
     require(steps >= 1, "steps", steps, "at least 1");
   }
 
@@ -109,7 +109,7 @@ class distilled_score {
   std::size_t steps_;
 };
 
-static_assert(
-    Objective<distilled_score<archetype_denoiser>, archetype_corruption, archetype_denoiser, archetype_backend, float>);
+static_assert(Objective<distillation_loss<archetype_denoiser>, archetype_corruption, archetype_denoiser,
+                        archetype_backend, float>);
 
 }  // namespace softscore::inline SOFTSCORE_ABI

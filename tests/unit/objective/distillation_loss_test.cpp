@@ -12,7 +12,7 @@
 #include <softscore/corruption/cosine.hpp>
 #include <softscore/denoiser/gaussian_denoiser.hpp>
 #include <softscore/denoiser/network_denoiser.hpp>
-#include <softscore/objective/distilled_score.hpp>
+#include <softscore/objective/distillation_loss.hpp>
 #include <softscore/operator/scaling.hpp>
 
 #include "opaque_backend.hpp"
@@ -77,7 +77,7 @@ const shape one{1, 1, 1, 1};
 
 TEST_CASE("the student's target has the reference values", "[objective]") {
   const corruption corruption{scaling{}, three_times{}};
-  const distilled_score objective{two_answers{}, 1};
+  const distillation_loss objective{two_answers{}, 1};
   const clean_denoiser clean{scripted_network{one}};
   const diffusion_time now{1.0};
   // a^2 / sigma^2 = 0.5625 is below 1, so the weight is 1, and h = 0 leaves x~ as the error.
@@ -105,7 +105,7 @@ TEST_CASE("one step on the target leads where two steps of the teacher do", "[ob
   Eigen::MatrixXd covariance(2, 2);
   covariance << 1.0, 0.6, 0.6, 0.5;
   const gaussian_denoiser teacher{corruption, Eigen::VectorXd::Constant(2, 0.3), covariance, pair};
-  const distilled_score objective{teacher, 4};
+  const distillation_loss objective{teacher, 4};
   const clean_denoiser student{scripted_network{pair}};
   for (const double t : {1.0, 0.75, 0.5}) {
     const std::vector<double> x{0.7, -0.4};
@@ -138,7 +138,7 @@ TEST_CASE("a batch of times, an opaque backend and weights above 1 give what sin
   const corruption corruption{scaling{}, cosine{}};
   const shape pair{1, 1, 1, 2};
   const gaussian_denoiser teacher{corruption, Eigen::VectorXd::Zero(2), Eigen::MatrixXd::Identity(2, 2), pair};
-  const distilled_score objective{teacher, 10};
+  const distillation_loss objective{teacher, 10};
   const clean_denoiser student{scripted_network{pair}};
   const std::vector<diffusion_time> times{{0.9}, {0.4}, {0.1}};
   const std::vector<double> x{0.7, -0.4, 0.1, 0.2, -1.0, 0.5}, phi{0.1, 0.2, 0.3, -0.1, -0.2, 0.6};
@@ -155,5 +155,5 @@ TEST_CASE("a batch of times, an opaque backend and weights above 1 give what sin
 }
 
 TEST_CASE("distillation refuses a student without steps", "[objective]") {
-  CHECK_REFUSED((distilled_score{two_answers{}, 0}), "steps is 0, but it must be at least 1");
+  CHECK_REFUSED((distillation_loss{two_answers{}, 0}), "steps is 0, but it must be at least 1");
 }
