@@ -32,7 +32,7 @@
 #include <softscore/objective/cold_loss.hpp>
 #include <softscore/objective/distillation_loss.hpp>
 #include <softscore/objective/epsilon_loss.hpp>
-#include <softscore/objective/learned_variance_score.hpp>
+#include <softscore/objective/learned_variance_loss.hpp>
 #include <softscore/objective/naive_loss.hpp>
 #include <softscore/objective/soft_score_matching_loss.hpp>
 #include <softscore/objective/weighted_loss.hpp>

@@ -23,7 +23,7 @@
 #include <softscore/objective/cold_loss.hpp>
 #include <softscore/objective/distillation_loss.hpp>
 #include <softscore/objective/epsilon_loss.hpp>
-#include <softscore/objective/learned_variance_score.hpp>
+#include <softscore/objective/learned_variance_loss.hpp>
 #include <softscore/objective/naive_loss.hpp>
 #include <softscore/objective/soft_score_matching_loss.hpp>
 #include <softscore/objective/weighted_loss.hpp>
@@ -287,14 +287,14 @@ using wrappers = list<denoiser_role<"static_thresholding", static_thresholding_o
                       denoiser_role<"in_precision", precision_on, none, pullback>>;
 using denoisers = decltype(list<plain>{} + networks{} + exact{});
 
-using objectives = list<role<"soft_score_matching_loss", soft_score_matching_loss, score>,                      //
-                        role<"naive_loss", naive_loss, none>,                                                   //
-                        role<"cold_loss", cold_loss, none>,                                                     //
-                        role<"distillation_loss", distillation_loss<steady_denoiser>, score | scalar>,          //
-                        role<"epsilon_loss", epsilon_loss, score | noise_output>,                               //
-                        role<"learned_variance_score", learned_variance_score, score | scalar | noise_output>,  //
-                        role<"weighted_loss", weighted_loss<unit_weight<prediction::epsilon>>, score>,          //
-                        role<"weighted_loss on x_0", weighted_loss<unit_weight<prediction::clean>>, score>,     //
+using objectives = list<role<"soft_score_matching_loss", soft_score_matching_loss, score>,                    //
+                        role<"naive_loss", naive_loss, none>,                                                 //
+                        role<"cold_loss", cold_loss, none>,                                                   //
+                        role<"distillation_loss", distillation_loss<steady_denoiser>, score | scalar>,        //
+                        role<"epsilon_loss", epsilon_loss, score | noise_output>,                             //
+                        role<"learned_variance_loss", learned_variance_loss, score | scalar | noise_output>,  //
+                        role<"weighted_loss", weighted_loss<unit_weight<prediction::epsilon>>, score>,        //
+                        role<"weighted_loss on x_0", weighted_loss<unit_weight<prediction::clean>>, score>,   //
                         role<"weighted_loss, min-SNR", weighted_loss<min_snr_weight>, score | scalar>>;
 
 template <class Be, class T, class C, class S, class D>

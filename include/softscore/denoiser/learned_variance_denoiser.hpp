@@ -11,7 +11,7 @@ namespace softscore::inline SOFTSCORE_ABI {
 
 /// The network predicts the noise of a corruption with C = a I and, in as many channels more, the share u of log beta
 /// in the logarithm of the variance of an ancestral step (Nichol and Dhariwal 2021, Eq. 15). Train it with
-/// `learned_variance_score`; `learned_ddpm{}` samples by both. Throws `error` unless the network's output has twice the
+/// `learned_variance_loss`; `learned_ddpm{}` samples by both. Throws `error` unless the network's output has twice the
 /// channels of the image.
 template <class Net, class C>
 class learned_variance_denoiser : public network_denoiser<Net, epsilon_link<C>> {

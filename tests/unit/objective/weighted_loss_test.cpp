@@ -20,7 +20,7 @@
 #include <softscore/corruption/variance_preserving.hpp>
 #include <softscore/denoiser/network_denoiser.hpp>
 #include <softscore/objective/epsilon_loss.hpp>
-#include <softscore/objective/learned_variance_score.hpp>
+#include <softscore/objective/learned_variance_loss.hpp>
 #include <softscore/objective/naive_loss.hpp>
 #include <softscore/objective/soft_score_matching_loss.hpp>
 #include <softscore/objective/weighted_loss.hpp>
@@ -176,7 +176,7 @@ TEST_CASE("weighted losses have the same bits where the host cannot touch the ar
   same(weighted_loss<min_snr_weight>{}, preserving, velocity, phi);
   const corruption blurring{gaussian_blur{.half_width = 4}, two_stage{.level_max = 2.0}};
   same(score_matching{}, blurring, residual_denoiser{scripted_network{extent}}, phi);
-  same(learned_variance_score{.steps = 20}, preserving, epsilon_denoiser{scripted_network{extent}, preserving},
+  same(learned_variance_loss{.steps = 20}, preserving, epsilon_denoiser{scripted_network{extent}, preserving},
        normal_numbers(2 * extent.size(), 20));
 }
 
@@ -286,7 +286,7 @@ TEST_CASE("the learned variance's loss is the bound's, and stops at the mean", "
   const corruption chain{scaling{}, linear_beta{steps, 0.01, 0.3}};
   const std::vector<diffusion_time> at{{1.0}, {0.5}, {0.05}};  // t = 20, 10, 1
   const per_image<diffusion_time> indices{std::span<const diffusion_time>{at}};
-  const learned_variance_score objective{.steps = steps};
+  const learned_variance_loss objective{.steps = steps};
   const epsilon_denoiser denoiser{scripted_network{extent}, chain};
   const auto phi = normal_numbers(2 * extent.size(), 18);
   const auto found = evaluated(objective, chain, denoiser, phi, indices);

@@ -100,7 +100,7 @@ TEST_CASE("the gradient of the learned variance's loss in every parameter is its
     network.forward(be, params.view(), each, noisy.view(), phi.view(), ws);
   };
   const auto loss = [&](double share, view<const double, host_space> output, view<double, host_space> gradient) {
-    const learned_variance_score objective{.steps = chain_steps, .share = share};
+    const learned_variance_loss objective{.steps = chain_steps, .share = share};
     auto memory = objective.workspace<double>(be, extent);
     std::vector<double> losses(3);
     const corrupted_batch<serial_backend, double> batch{each, clean.view(), xi.view(), noisy.view()};
@@ -131,7 +131,7 @@ TEST_CASE("a learned variance is trained, sampled with and scored", "[train]") {
   const data_set digits = stroke_digit_set(128, 32, 1, 12);
   const shape image{1, 1, 12, 12};
   auto denoiser = learning(digit_cnn{{16}, image, 2});
-  const learned_variance_score objective{.steps = chain_steps};
+  const learned_variance_loss objective{.steps = chain_steps};
   const training_options options{
       .epochs = 15, .batch = 16, .rate = 1e-3, .times = {chain_steps}, .pixels = {2.0f, -1.0f}};
   const auto bits = [&] {
@@ -166,7 +166,7 @@ TEST_CASE("an output that the objective does not take is refused before any work
   epsilon_denoiser narrow{one, chain};
   auto wide = learning(two);
   const training_options options{.epochs = 1, .batch = 8};
-  CHECK_REFUSED(train(be, narrow, chain, learned_variance_score{}, digits, options),
+  CHECK_REFUSED(train(be, narrow, chain, learned_variance_loss{}, digits, options),
                 "channels of the network's output is 1, but it must be as many times the images' as this objective "
                 "says, 2");
   CHECK_REFUSED(train(be, wide, chain, epsilon_loss{}, digits, options),

@@ -40,7 +40,7 @@ struct variance_range {
 /// var = u log beta + (1 - u) log beta_tilde. L_t is the mean over elements of the KL divergence, in nats, between the
 /// chain's posterior and the step of the model (at the last step the negative logarithm of its density); no gradient
 /// runs through eps_hat in it. Times are i / `steps`.
-struct learned_variance_score {
+struct learned_variance_loss {
   static constexpr bool needs_normal_noise = true, needs_scalar_signal = true, needs_epsilon_prediction = true;
   static constexpr std::size_t outputs = 2;
   std::size_t steps{1000};
