@@ -83,7 +83,7 @@ void run(const options& chosen) {
   residual_denoiser denoiser{digit_cnn{chosen.widths, image}};
   const training_options training{.epochs = chosen.epochs,
                                   .batch = 64,
-                                  .rate = 5e-4,
+                                  .learning_rate = 5e-4,
                                   .clip_norm = 1.0,
                                   .warm_up = 100,
                                   .average = 0.999,

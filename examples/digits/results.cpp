@@ -72,8 +72,8 @@ rows settings_rows(const run_settings& s, const results_plan& plan, const findin
            {"epochs", std::to_string(o.epochs) + ", " + std::to_string(steps_done) + " of " +
                           std::to_string(o.epochs * (i.images / o.batch)) + " steps done"},
            {"batch", std::to_string(o.batch)},
-           {"learning rate",
-            short_number(o.rate) + (o.warm_up > 0 ? ", reached after " + std::to_string(o.warm_up) + " steps" : "")},
+           {"learning rate", short_number(o.learning_rate) +
+                                 (o.warm_up > 0 ? ", reached after " + std::to_string(o.warm_up) + " steps" : "")},
            {"seed", std::to_string(o.seed)}};
   if (!s.objective.empty()) all.emplace_back("objective", s.objective);
   if (s.ahead > 0.0) all.emplace_back("loss compares at", "time t - " + short_number(s.ahead));

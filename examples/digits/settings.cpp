@@ -86,7 +86,7 @@ softscore::checkpoint_settings to_metadata(const run_settings& settings, const s
                                      {"epochs", std::to_string(o.epochs)},
                                      {"batch", std::to_string(o.batch)},
                                      {"seed", std::to_string(o.seed)},
-                                     {"rate", exactly(o.rate)},
+                                     {"learning_rate", exactly(o.learning_rate)},
                                      {"clip_norm", exactly(o.clip_norm)},
                                      {"warm_up", std::to_string(o.warm_up)},
                                      {"average", exactly(o.average)},
@@ -125,7 +125,7 @@ read_settings from_metadata(const softscore::safetensors_file& file) {
   o.epochs = whole("epochs", 1);
   o.batch = whole("batch", 1);
   o.seed = whole("seed", 0, std::numeric_limits<std::size_t>::max());
-  o.rate = real("rate", 0.0, true);
+  o.learning_rate = real("learning_rate", 0.0, true);
   o.clip_norm = real("clip_norm", 0.0, true);
   o.warm_up = whole("warm_up", 0);
   o.average = real("average", 0.0);

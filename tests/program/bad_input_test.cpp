@@ -75,10 +75,10 @@ TEST_CASE("Wrong words and values are answered by one sentence") {
       {{"train", "--batch", "0"}, "--batch is 0, but it must be"},
       {{"train", "--batch", "200", "--images", "100", "--out", out},
        "--batch is 200, but it must be at most the number of training images, 100"},
-      {{"train", "--rate", "0"}, "--rate is 0, but it must be a number above 0"},
-      {{"train", "--rate", "nan"}, "--rate is nan, but it must be"},
-      {{"train", "--rate", "inf"}, "rate is inf, but it must be a positive number"},
-      {{"train", "--rate", "fast"}, "--rate is fast, but it must be"},
+      {{"train", "--learning-rate", "0"}, "--learning-rate is 0, but it must be a number above 0"},
+      {{"train", "--learning-rate", "nan"}, "--learning-rate is nan, but it must be"},
+      {{"train", "--learning-rate", "inf"}, "learning_rate is inf, but it must be a positive number"},
+      {{"train", "--learning-rate", "fast"}, "--learning-rate is fast, but it must be"},
       {{"train", "--seed", "-3"}, "--seed is -3, but it must be"},
       {{"train", "--threads", "0"}, "--threads is 0, but it must be a whole number from 1 to 4096"},
       {{"train", "--side", "4"}, "--side is 4, but it must be a whole number from 12 to 256"},
@@ -125,8 +125,8 @@ TEST_CASE("Wrong words and values are answered by one sentence") {
       {{"score", checkpoint()}, "the beginning is not NumPy's"},
       {{"score", (trained() / "samples.npy").string(), "--images", "5"},
        "the number of images to score is 4, but it must be"},
-      {{"train", "--rate", " 1"}, "--rate is  1, but it must be a number above 0"},
-      {{"train", "--rate", "0x1p3"}, "--rate is 0x1p3, but it must be"},
+      {{"train", "--learning-rate", " 1"}, "--learning-rate is  1, but it must be a number above 0"},
+      {{"train", "--learning-rate", "0x1p3"}, "--learning-rate is 0x1p3, but it must be"},
       {{"train", "--out=", "--overwrite"}, "--out is --overwrite, but it must be given a value, not the next flag"},
       {{"train", "--recipe", "so\n\x1b[31mup"}, "--recipe is so??[31mup, but it must be one of"},
       {{"train", "--data", out, "--side", "20"}, "--side is 20, but it must be left out, for the images in --data"},
@@ -204,9 +204,9 @@ TEST_CASE("A finished run is not overwritten, and other images are not trained o
 TEST_CASE("A loss that is not finite stops the run, names step and batch and keeps the last good checkpoint") {
   const temporary_folder folder;
   // Adam's steps are as long as the rate; the clipping and the warm-up of the soft recipes do not change that.
-  refused(small_run("ddpm", folder, {"--rate", "1e30", "--checkpoint-every", "1"}), "batch 2 of epoch 1) is");
+  refused(small_run("ddpm", folder, {"--learning-rate", "1e30", "--checkpoint-every", "1"}), "batch 2 of epoch 1) is");
   const temporary_folder other;
-  refused(small_run("ddpm", other, {"--rate", "1e30"}), "but it must be finite; there is no checkpoint yet");
+  refused(small_run("ddpm", other, {"--learning-rate", "1e30"}), "but it must be finite; there is no checkpoint yet");
   CHECK_FALSE(std::filesystem::exists(other / "checkpoint.safetensors"));
   const auto shown = digits({"show", "--checkpoint", (folder / "checkpoint.safetensors").string()});
   CHECK(shown.code == 0);

@@ -13,7 +13,7 @@ namespace softscore::inline SOFTSCORE_ABI {
 /// One element of an Adam step, as PyTorch computes it; the corrections for the zero start are worked out beforehand.
 struct adam_body {
   double beta1, beta2, epsilon;
-  double step_size;           // rate / (1 - beta1^k)
+  double step_size;           // learning_rate / (1 - beta1^k)
   double root_of_correction;  // sqrt(1 - beta2^k)
   double gradient_factor;     // what the gradient is multiplied by first (clipping)
 
@@ -51,7 +51,7 @@ struct adam_ema_body {
 /// Adam with the bias correction of its paper. The moments m and v, zero at first and as long as the parameters, and
 /// the count of steps belong to the caller, who saves and restores them.
 struct adam {
-  double rate{2e-4}, beta1{0.9}, beta2{0.999}, epsilon{1e-8};
+  double learning_rate{2e-4}, beta1{0.9}, beta2{0.999}, epsilon{1e-8};
 
   /// The body of step `number` (from 1 on) with the rate times `rate_factor` (warm-up) and the gradient times
   /// `gradient_factor` (clipping).
@@ -61,7 +61,7 @@ struct adam {
     return {beta1,
             beta2,
             epsilon,
-            rate * rate_factor / (1 - std::pow(beta1, k)),
+            learning_rate * rate_factor / (1 - std::pow(beta1, k)),
             std::sqrt(1 - std::pow(beta2, k)),
             gradient_factor};
   }

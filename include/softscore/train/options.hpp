@@ -48,7 +48,7 @@ struct training_options {
   std::size_t epochs{5};                                      ///< passes over the data
   std::size_t batch{128};                                     ///< images per step; the rest of an epoch is dropped
   std::uint64_t seed{0};                                      ///< of first weights, order, times and noise
-  double rate{2e-4};                                          ///< Adam's learning rate
+  double learning_rate{2e-4};                                 ///< Adam's learning rate
   double clip_norm{std::numeric_limits<double>::infinity()};  ///< largest norm of the gradient
   std::uint64_t warm_up{0};                                   ///< steps over which the rate grows from 0
   double average{0.0};                 ///< share that the average of the parameters keeps at a step; 0 for no average
@@ -61,7 +61,7 @@ struct training_options {
   SOFTSCORE_SHARED void check() const {
     require(epochs >= 1, "epochs", epochs, "at least 1");
     require(batch >= 1, "batch", batch, "at least 1");
-    require(std::isfinite(rate) && rate > 0.0, "rate", rate, "a positive number");
+    require(std::isfinite(learning_rate) && learning_rate > 0.0, "learning_rate", learning_rate, "a positive number");
     require(clip_norm > 0.0, "clip_norm", clip_norm, "above 0");
     require(average >= 0.0 && average < 1.0, "average", average, "at least 0 and below 1");
   }

@@ -51,7 +51,7 @@ class trainer {
         options_{checked(options)},
         batches_{images, options.batch, options.seed, options.pixels},
         steps_{checked_steps()},
-        optimiser_{.rate = options.rate},
+        optimiser_{.learning_rate = options.learning_rate},
         clip_{options.clip_norm, denoiser.network().parameter_count()},
         extent_{images.extent().with_images(share_of_batch())},
         times_(extent_.images),

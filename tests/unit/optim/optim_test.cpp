@@ -48,7 +48,7 @@ TEMPLATE_TEST_CASE("Adam follows its paper, with warm-up, clipping and the avera
     expected.push_back({theta.view()[i]});
     expected_average.push_back(theta.view()[i]);
   }
-  const adam optimiser{.rate = 0.01};
+  const adam optimiser{.learning_rate = 0.01};
   const warm_up warm{4};
   for (int k = 1; k <= 6; ++k) {
     be.template normal<double>({.seed = 2, .step = static_cast<std::uint32_t>(k)}, {0, 1}, gradient.view());

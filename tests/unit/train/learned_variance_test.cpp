@@ -133,7 +133,7 @@ TEST_CASE("a learned variance is trained, sampled with and scored", "[train]") {
   auto denoiser = learning(digit_cnn{{16}, image, 2});
   const learned_variance_loss objective{.steps = chain_steps};
   const training_options options{
-      .epochs = 15, .batch = 16, .rate = 1e-3, .times = {chain_steps}, .pixels = {2.0f, -1.0f}};
+      .epochs = 15, .batch = 16, .learning_rate = 1e-3, .times = {chain_steps}, .pixels = {2.0f, -1.0f}};
   const auto bits = [&] {
     return elbo_in_bits(be, chain, denoiser, uniform_grid(chain_steps), as_view(digits.test.pixels),
                         {.chain = {.prior_variance = 1.0}, .pixels = options.pixels})

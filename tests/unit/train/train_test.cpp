@@ -22,7 +22,7 @@ const data_set& few_digits() {
 }
 residual_denoiser<digit_cnn> small() { return residual_denoiser{digit_cnn{{16}, {1, 1, 12, 12}}}; }
 
-training_options options() { return {.epochs = 3, .batch = 16, .rate = 1e-3, .warm_up = 3, .average = 0.9}; }
+training_options options() { return {.epochs = 3, .batch = 16, .learning_rate = 1e-3, .warm_up = 3, .average = 0.9}; }
 
 }  // namespace
 
@@ -169,8 +169,8 @@ TEST_CASE("Options that cannot be right are refused before any work") {
   CHECK_REFUSED(with([](auto& o) { o.epochs = 0; }), "epochs is 0");
   CHECK_REFUSED(with([](auto& o) { o.batch = 0; }), "batch is 0");
   CHECK_REFUSED(with([](auto& o) { o.batch = 65; }), "the batch size is 65");
-  CHECK_REFUSED(with([](auto& o) { o.rate = -1.0; }), "rate is -1");
-  CHECK_REFUSED(with([](auto& o) { o.rate = std::nan(""); }), "rate is nan");
+  CHECK_REFUSED(with([](auto& o) { o.learning_rate = -1.0; }), "learning_rate is -1");
+  CHECK_REFUSED(with([](auto& o) { o.learning_rate = std::nan(""); }), "learning_rate is nan");
   CHECK_REFUSED(with([](auto& o) { o.clip_norm = 0.0; }), "clip_norm is 0");
   CHECK_REFUSED(with([](auto& o) { o.average = 1.0; }), "average is 1");
 }
