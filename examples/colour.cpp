@@ -85,7 +85,7 @@ void run(const options& chosen) {
                                   .batch = 64,
                                   .learning_rate = 5e-4,
                                   .clip_norm = 1.0,
-                                  .warm_up = 100,
+                                  .warmup_steps = 100,
                                   .average = 0.999,
                                   .checkpoint = out / "checkpoint.safetensors"};
   const soft_score_matching_loss objective{.ahead = 0.05};

@@ -107,7 +107,7 @@ void data_flags(flags& f, run_settings& settings) {
 
 // Values that the recipe decides unless the command line does.
 struct train_choices {
-  std::optional<std::size_t> epochs{}, batch{}, every{}, warm_up{};
+  std::optional<std::size_t> epochs{}, batch{}, every{}, warmup_steps{};
   std::optional<double> learning_rate{}, ahead{};
   std::optional<std::string> sampler{}, objective{};
   std::optional<std::size_t> steps{};
@@ -138,7 +138,7 @@ train_command complete(train_command command, const train_choices& chosen) {
   s.training.epochs = chosen.epochs.value_or(s.training.epochs);
   s.training.batch = chosen.batch.value_or(s.training.batch);
   s.training.learning_rate = chosen.learning_rate.value_or(s.training.learning_rate);
-  s.training.warm_up = chosen.warm_up.value_or(s.training.warm_up);
+  s.training.warmup_steps = chosen.warmup_steps.value_or(s.training.warmup_steps);
   s.training.checkpoint_every = chosen.every.value_or(0);
   auto& r = command.results;
   r.out = chosen.out.empty() ? std::filesystem::path{"out"} / s.recipe : chosen.out;
@@ -167,7 +167,7 @@ int run_command_line(int count, char** arguments) {
   train.whole("--epochs", chosen.epochs, "passes over the training images (5)", 1, 1000000);
   train.whole("--batch", chosen.batch, "images a step; what is left over in an epoch is dropped (128)", 1, 1000000);
   train.above_zero("--learning-rate", chosen.learning_rate, "learning rate of Adam (0.0002)");
-  train.whole("--warm-up", chosen.warm_up, "steps over which the rate grows from 0 (the recipe's)", 0);
+  train.whole("--warmup-steps", chosen.warmup_steps, "steps over which the rate grows from 0 (the recipe's)", 0);
   train.zero_or_above("--ahead", chosen.ahead,
                       "blur and mask: the loss compares images as they are so much earlier than time t (the recipe's)");
   train.word("--objective", "NAME", chosen.objective,

@@ -19,7 +19,7 @@ struct demo_plan {
   double minutes{demo_minutes};     ///< training stops then, on a slower machine
   double learning_rate{1e-3}, average{0.999};
   double ahead{0.08};  ///< what a few steps reveal is trained at once (decision 8)
-  std::size_t warm_up{100};
+  std::size_t warmup_steps{100};
   std::size_t steps{100}, count{256};
 };
 
@@ -32,7 +32,7 @@ demo_plan quick_plan() {
           .epochs = 4,
           .batch = 64,
           .epochs_on_files = 4,
-          .warm_up = 10,
+          .warmup_steps = 10,
           .steps = 20,
           .count = 64};
 }
@@ -62,7 +62,7 @@ void run(const demo_command& command) {
   s.training.batch = demo.batch;
   s.training.learning_rate = demo.learning_rate;
   s.training.average = demo.average;
-  s.training.warm_up = demo.warm_up;
+  s.training.warmup_steps = demo.warmup_steps;
   s.training.seed = command.seed;
   train.results.out = command.out;
   train.results.checkpoint = command.out / "checkpoint.safetensors";

@@ -64,17 +64,18 @@ rows settings_rows(const run_settings& s, const results_plan& plan, const findin
                    std::size_t steps_done, std::size_t threads) {
   const auto& o = s.training;
   const auto& i = found.images;
-  rows all{{"recipe", s.recipe + ": " + std::string{find_recipe(s.recipe).about}},
-           {"training images", std::to_string(i.images) + " of " + std::to_string(i.height) + " x " +
-                                   std::to_string(i.width) + " pixels, " +
-                                   (s.data.empty() ? "built-in stroke digits" : "from " + s.data)},
-           {"network", "convolutions of width " + widths_text(s.widths) + ", " + grouped(parameters) + " parameters"},
-           {"epochs", std::to_string(o.epochs) + ", " + std::to_string(steps_done) + " of " +
-                          std::to_string(o.epochs * (i.images / o.batch)) + " steps done"},
-           {"batch", std::to_string(o.batch)},
-           {"learning rate", short_number(o.learning_rate) +
-                                 (o.warm_up > 0 ? ", reached after " + std::to_string(o.warm_up) + " steps" : "")},
-           {"seed", std::to_string(o.seed)}};
+  rows all{
+      {"recipe", s.recipe + ": " + std::string{find_recipe(s.recipe).about}},
+      {"training images", std::to_string(i.images) + " of " + std::to_string(i.height) + " x " +
+                              std::to_string(i.width) + " pixels, " +
+                              (s.data.empty() ? "built-in stroke digits" : "from " + s.data)},
+      {"network", "convolutions of width " + widths_text(s.widths) + ", " + grouped(parameters) + " parameters"},
+      {"epochs", std::to_string(o.epochs) + ", " + std::to_string(steps_done) + " of " +
+                     std::to_string(o.epochs * (i.images / o.batch)) + " steps done"},
+      {"batch", std::to_string(o.batch)},
+      {"learning rate", short_number(o.learning_rate) +
+                            (o.warmup_steps > 0 ? ", reached after " + std::to_string(o.warmup_steps) + " steps" : "")},
+      {"seed", std::to_string(o.seed)}};
   if (!s.objective.empty()) all.emplace_back("objective", s.objective);
   if (s.ahead > 0.0) all.emplace_back("loss compares at", "time t - " + short_number(s.ahead));
   if (o.average > 0.0) all.emplace_back("average of the parameters", "keeps " + short_number(o.average) + " at a step");

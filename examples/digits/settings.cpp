@@ -88,7 +88,7 @@ softscore::checkpoint_settings to_metadata(const run_settings& settings, const s
                                      {"seed", std::to_string(o.seed)},
                                      {"learning_rate", exactly(o.learning_rate)},
                                      {"clip_norm", exactly(o.clip_norm)},
-                                     {"warm_up", std::to_string(o.warm_up)},
+                                     {"warmup_steps", std::to_string(o.warmup_steps)},
                                      {"average", exactly(o.average)},
                                      {"ahead", exactly(settings.ahead)},
                                      {"checkpoint_every", std::to_string(o.checkpoint_every)}};
@@ -127,7 +127,7 @@ read_settings from_metadata(const softscore::safetensors_file& file) {
   o.seed = whole("seed", 0, std::numeric_limits<std::size_t>::max());
   o.learning_rate = real("learning_rate", 0.0, true);
   o.clip_norm = real("clip_norm", 0.0, true);
-  o.warm_up = whole("warm_up", 0);
+  o.warmup_steps = whole("warmup_steps", 0);
   o.average = real("average", 0.0);
   o.checkpoint_every = whole("checkpoint_every", 0);
   return read;

@@ -148,7 +148,7 @@ std::vector<float> trained(Be& be, const C& corruption, D denoiser, const O& obj
   options.seed = 7;
   options.average = 0.9;
   options.clip_norm = 1.0;
-  options.warm_up = 2;
+  options.warmup_steps = 2;
   trainer<Be, C, D, O> work{be, corruption, denoiser, objective, images.view(), options};
   for (int i = 0; i < 3; ++i) work.step();
   const training_state state = work.state();

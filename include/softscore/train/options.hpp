@@ -50,7 +50,7 @@ struct training_options {
   std::uint64_t seed{0};                                      ///< of first weights, order, times and noise
   double learning_rate{2e-4};                                 ///< Adam's learning rate
   double clip_norm{std::numeric_limits<double>::infinity()};  ///< largest norm of the gradient
-  std::uint64_t warm_up{0};                                   ///< steps over which the rate grows from 0
+  std::uint64_t warmup_steps{0};                              ///< steps over which the rate grows from 0
   double average{0.0};                 ///< share that the average of the parameters keeps at a step; 0 for no average
   time_law times{};                    ///< the law of t
   pixel_scale pixels{};                ///< from [0, 1] to the range that the model sees

@@ -20,7 +20,7 @@
 #include <softscore/objective/concept.hpp>
 #include <softscore/optim/adam.hpp>
 #include <softscore/optim/clip.hpp>
-#include <softscore/optim/warm_up.hpp>
+#include <softscore/optim/linear_warmup.hpp>
 #include <softscore/train/options.hpp>
 
 namespace softscore::inline SOFTSCORE_ABI {
@@ -100,7 +100,7 @@ class trainer {
                                  denoiser_memory_.network);
     if constexpr (TrainsTogether<Be>) backend_.average(gradient_.view());
     const std::uint64_t count = number + 1;
-    const double rate_factor = warm_up{options_.warm_up}.factor(count);
+    const double rate_factor = linear_warmup{options_.warmup_steps}.factor(count);
     if constexpr (ClipsWithoutWaiting<Be>) {
       update_on_device(count, rate_factor);
       backend_.flush();

@@ -10,7 +10,7 @@
 #include <softscore/optim/adam.hpp>
 #include <softscore/optim/clip.hpp>
 #include <softscore/optim/ema.hpp>
-#include <softscore/optim/warm_up.hpp>
+#include <softscore/optim/linear_warmup.hpp>
 
 #include "printed.hpp"
 
@@ -49,7 +49,7 @@ TEMPLATE_TEST_CASE("Adam follows its paper, with warm-up, clipping and the avera
     expected_average.push_back(theta.view()[i]);
   }
   const adam optimiser{.learning_rate = 0.01};
-  const warm_up warm{4};
+  const linear_warmup warm{4};
   for (int k = 1; k <= 6; ++k) {
     be.template normal<double>({.seed = 2, .step = static_cast<std::uint32_t>(k)}, {0, 1}, gradient.view());
     const double factor = warm.factor(static_cast<std::uint64_t>(k));
@@ -119,9 +119,9 @@ TEMPLATE_TEST_CASE("clipping measures the whole gradient", "[optim]", serial_bac
 }
 
 TEST_CASE("the warm-up is linear and then 1", "[optim]") {
-  CHECK(warm_up{5000}.factor(1) == 1.0 / 5000);
-  CHECK(warm_up{5000}.factor(2500) == 0.5);
-  CHECK(warm_up{5000}.factor(5000) == 1);
-  CHECK(warm_up{5000}.factor(90000) == 1);
-  CHECK(warm_up{}.factor(1) == 1);
+  CHECK(linear_warmup{5000}.factor(1) == 1.0 / 5000);
+  CHECK(linear_warmup{5000}.factor(2500) == 0.5);
+  CHECK(linear_warmup{5000}.factor(5000) == 1);
+  CHECK(linear_warmup{5000}.factor(90000) == 1);
+  CHECK(linear_warmup{}.factor(1) == 1);
 }

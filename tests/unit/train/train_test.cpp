@@ -22,7 +22,9 @@ const data_set& few_digits() {
 }
 residual_denoiser<digit_cnn> small() { return residual_denoiser{digit_cnn{{16}, {1, 1, 12, 12}}}; }
 
-training_options options() { return {.epochs = 3, .batch = 16, .learning_rate = 1e-3, .warm_up = 3, .average = 0.9}; }
+training_options options() {
+  return {.epochs = 3, .batch = 16, .learning_rate = 1e-3, .warmup_steps = 3, .average = 0.9};
+}
 
 }  // namespace
 

@@ -9,7 +9,7 @@ namespace softscore::inline SOFTSCORE_ABI {
 
 /// A learning rate that grows linearly over the first `steps` steps and then stays (Daras et al. 2022, Appendix D: 5000
 /// steps).
-struct warm_up {
+struct linear_warmup {
   std::uint64_t steps{};
 
   /// What step `number` (from 1 on) multiplies the rate by: number / steps, and 1 from then on.
