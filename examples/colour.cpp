@@ -86,7 +86,7 @@ void run(const options& chosen) {
                                   .learning_rate = 5e-4,
                                   .clip_norm = 1.0,
                                   .warmup_steps = 100,
-                                  .average = 0.999,
+                                  .ema_decay = 0.999,
                                   .checkpoint = out / "checkpoint.safetensors"};
   const soft_score_matching_loss objective{.ahead = 0.05};
   train(backend, denoiser, blurring, objective, data, training, progress_bar{});

@@ -46,7 +46,7 @@ double training_step(cuda_backend& be, const noise& law) {
   training_options options;
   options.epochs = 1000;
   options.batch = batch;
-  options.average = 0.999;
+  options.ema_decay = 0.999;
   options.clip_norm = 1.0;
   trainer<cuda_backend, noise, denoiser_type, epsilon_loss> work{be,          law,    denoiser, epsilon_loss{},
                                                                  data.view(), options};

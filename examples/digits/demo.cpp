@@ -17,7 +17,7 @@ struct demo_plan {
   std::size_t epochs{40}, batch{128};
   std::size_t epochs_on_files{25};  ///< MNIST's images are larger
   double minutes{demo_minutes};     ///< training stops then, on a slower machine
-  double learning_rate{1e-3}, average{0.999};
+  double learning_rate{1e-3}, ema_decay{0.999};
   double ahead{0.08};  ///< what a few steps reveal is trained at once (decision 8)
   std::size_t warmup_steps{100};
   std::size_t steps{100}, count{256};
@@ -61,7 +61,7 @@ void run(const demo_command& command) {
   s.training.epochs = command.data.empty() ? demo.epochs : demo.epochs_on_files;
   s.training.batch = demo.batch;
   s.training.learning_rate = demo.learning_rate;
-  s.training.average = demo.average;
+  s.training.ema_decay = demo.ema_decay;
   s.training.warmup_steps = demo.warmup_steps;
   s.training.seed = command.seed;
   train.results.out = command.out;

@@ -89,7 +89,7 @@ softscore::checkpoint_settings to_metadata(const run_settings& settings, const s
                                      {"learning_rate", exactly(o.learning_rate)},
                                      {"clip_norm", exactly(o.clip_norm)},
                                      {"warmup_steps", std::to_string(o.warmup_steps)},
-                                     {"average", exactly(o.average)},
+                                     {"ema_decay", exactly(o.ema_decay)},
                                      {"ahead", exactly(settings.ahead)},
                                      {"checkpoint_every", std::to_string(o.checkpoint_every)}};
   if (!settings.objective.empty()) all["objective"] = settings.objective;
@@ -128,7 +128,7 @@ read_settings from_metadata(const softscore::safetensors_file& file) {
   o.learning_rate = real("learning_rate", 0.0, true);
   o.clip_norm = real("clip_norm", 0.0, true);
   o.warmup_steps = whole("warmup_steps", 0);
-  o.average = real("average", 0.0);
+  o.ema_decay = real("ema_decay", 0.0);
   o.checkpoint_every = whole("checkpoint_every", 0);
   return read;
 }

@@ -146,7 +146,7 @@ std::vector<float> trained(Be& be, const C& corruption, D denoiser, const O& obj
   options.epochs = 3;
   options.batch = 20;
   options.seed = 7;
-  options.average = 0.9;
+  options.ema_decay = 0.9;
   options.clip_norm = 1.0;
   options.warmup_steps = 2;
   trainer<Be, C, D, O> work{be, corruption, denoiser, objective, images.view(), options};
@@ -343,7 +343,7 @@ TEST_CASE("after the first, a training step takes nothing from the heap", "[reci
           training_options options;
           options.epochs = 9;
           options.batch = 20;
-          options.average = 0.9;
+          options.ema_decay = 0.9;
           options.clip_norm = 1.0;
           trainer<Be, C, D, O> work{be, corruption, denoiser, objective, images.view(), options};
           work.step();

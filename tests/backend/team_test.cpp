@@ -35,7 +35,7 @@ training_options options_of(std::size_t batch) {
   options.epochs = 8;
   options.batch = batch;
   options.seed = 7;
-  options.average = 0.9;
+  options.ema_decay = 0.9;
   options.clip_norm = 1.0;
   return options;
 }

@@ -44,7 +44,7 @@ bool holds(cuda_backend& be, const char* name, const image_batch& digits, const 
   options.epochs = 1;
   options.batch = 128;
   options.clip_norm = 1.0;
-  options.average = average;
+  options.ema_decay = average;
   trainer<cuda_backend, C, D, O> work{be, law, denoiser, objective, as_view(digits), options};
   while (work.done() < work.steps()) work.step();
   work.finish();

@@ -51,7 +51,7 @@ struct training_options {
   double learning_rate{2e-4};                                 ///< Adam's learning rate
   double clip_norm{std::numeric_limits<double>::infinity()};  ///< largest norm of the gradient
   std::uint64_t warmup_steps{0};                              ///< steps over which the rate grows from 0
-  double average{0.0};                 ///< share that the average of the parameters keeps at a step; 0 for no average
+  double ema_decay{0.0};               ///< share that the average of the parameters keeps at a step; 0 for no average
   time_law times{};                    ///< the law of t
   pixel_scale pixels{};                ///< from [0, 1] to the range that the model sees
   std::filesystem::path checkpoint{};  ///< where training saves itself; nowhere if empty
@@ -63,7 +63,7 @@ struct training_options {
     require(batch >= 1, "batch", batch, "at least 1");
     require(std::isfinite(learning_rate) && learning_rate > 0.0, "learning_rate", learning_rate, "a positive number");
     require(clip_norm > 0.0, "clip_norm", clip_norm, "above 0");
-    require(average >= 0.0 && average < 1.0, "average", average, "at least 0 and below 1");
+    require(ema_decay >= 0.0 && ema_decay < 1.0, "ema_decay", ema_decay, "at least 0 and below 1");
   }
 };
 

@@ -261,12 +261,12 @@ class trainer {
   }
 
   shape flat() const { return {.images = 1, .width = denoiser_.network().parameter_count()}; }
-  bool averages() const { return options_.average > 0.0; }
+  bool averages() const { return options_.ema_decay > 0.0; }
 
   // An average that starts from untrained weights would carry them for long, so its memory grows with the steps.
   double average_keep(std::uint64_t count) const {
     const auto n = static_cast<double>(count);
-    return (std::min)(options_.average, (1.0 + n) / (10.0 + n));
+    return (std::min)(options_.ema_decay, (1.0 + n) / (10.0 + n));
   }
 
   [[noreturn]] void refuse(const char* what, double value, std::size_t number) const {

@@ -23,7 +23,7 @@ const data_set& few_digits() {
 residual_denoiser<digit_cnn> small() { return residual_denoiser{digit_cnn{{16}, {1, 1, 12, 12}}}; }
 
 training_options options() {
-  return {.epochs = 3, .batch = 16, .learning_rate = 1e-3, .warmup_steps = 3, .average = 0.9};
+  return {.epochs = 3, .batch = 16, .learning_rate = 1e-3, .warmup_steps = 3, .ema_decay = 0.9};
 }
 
 }  // namespace
@@ -174,7 +174,7 @@ TEST_CASE("Options that cannot be right are refused before any work") {
   CHECK_REFUSED(with([](auto& o) { o.learning_rate = -1.0; }), "learning_rate is -1");
   CHECK_REFUSED(with([](auto& o) { o.learning_rate = std::nan(""); }), "learning_rate is nan");
   CHECK_REFUSED(with([](auto& o) { o.clip_norm = 0.0; }), "clip_norm is 0");
-  CHECK_REFUSED(with([](auto& o) { o.average = 1.0; }), "average is 1");
+  CHECK_REFUSED(with([](auto& o) { o.ema_decay = 1.0; }), "ema_decay is 1");
 }
 
 TEST_CASE("Test images of another shape than the training images are refused before any work") {
