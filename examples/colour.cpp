@@ -84,7 +84,7 @@ void run(const options& chosen) {
   const training_options training{.epochs = chosen.epochs,
                                   .batch = 64,
                                   .learning_rate = 5e-4,
-                                  .clip_norm = 1.0,
+                                  .max_grad_norm = 1.0,
                                   .warmup_steps = 100,
                                   .ema_decay = 0.999,
                                   .checkpoint = out / "checkpoint.safetensors"};

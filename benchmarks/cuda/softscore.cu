@@ -47,7 +47,7 @@ double training_step(cuda_backend& be, const noise& law) {
   options.epochs = 1000;
   options.batch = batch;
   options.ema_decay = 0.999;
-  options.clip_norm = 1.0;
+  options.max_grad_norm = 1.0;
   trainer<cuda_backend, noise, denoiser_type, epsilon_loss> work{be,          law,    denoiser, epsilon_loss{},
                                                                  data.view(), options};
   return seconds_of(be, 500, [&] { work.step(); });

@@ -129,7 +129,9 @@ struct soft_recipe {
   static auto objective(const loss_choice& choice) {
     return soft_or_naive{softscore::soft_score_matching_loss{.ahead = choice.ahead}, choice.naive};
   }
-  static softscore::training_options training() { return {.clip_norm = 1.0, .warmup_steps = 500, .ema_decay = 0.999}; }
+  static softscore::training_options training() {
+    return {.max_grad_norm = 1.0, .warmup_steps = 500, .ema_decay = 0.999};
+  }
 };
 
 /// Soft diffusion under blur and noise (Daras et al. 2022). What is left of an image at time 1 is not nothing, so

@@ -80,7 +80,7 @@ rows settings_rows(const run_settings& s, const results_plan& plan, const findin
   if (s.ahead > 0.0) all.emplace_back("loss compares at", "time t - " + short_number(s.ahead));
   if (o.ema_decay > 0.0)
     all.emplace_back("average of the parameters", "keeps " + short_number(o.ema_decay) + " at a step");
-  if (o.clip_norm < 1e300) all.emplace_back("gradient's norm", "clipped at " + short_number(o.clip_norm));
+  if (o.max_grad_norm < 1e300) all.emplace_back("gradient's norm", "clipped at " + short_number(o.max_grad_norm));
   all.emplace_back("sampler", plan.sampling.sampler + ", " + std::to_string(plan.sampling.steps) + " steps, " +
                                   std::to_string(found.drawn.nfe) + " network evaluations an image");
   all.emplace_back("images drawn", std::to_string(plan.sampling.count) + " in " + seconds_text(found.sampling_seconds));

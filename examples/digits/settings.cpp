@@ -87,7 +87,7 @@ softscore::checkpoint_settings to_metadata(const run_settings& settings, const s
                                      {"batch", std::to_string(o.batch)},
                                      {"seed", std::to_string(o.seed)},
                                      {"learning_rate", exactly(o.learning_rate)},
-                                     {"clip_norm", exactly(o.clip_norm)},
+                                     {"max_grad_norm", exactly(o.max_grad_norm)},
                                      {"warmup_steps", std::to_string(o.warmup_steps)},
                                      {"ema_decay", exactly(o.ema_decay)},
                                      {"ahead", exactly(settings.ahead)},
@@ -126,7 +126,7 @@ read_settings from_metadata(const softscore::safetensors_file& file) {
   o.batch = whole("batch", 1);
   o.seed = whole("seed", 0, std::numeric_limits<std::size_t>::max());
   o.learning_rate = real("learning_rate", 0.0, true);
-  o.clip_norm = real("clip_norm", 0.0, true);
+  o.max_grad_norm = real("max_grad_norm", 0.0, true);
   o.warmup_steps = whole("warmup_steps", 0);
   o.ema_decay = real("ema_decay", 0.0);
   o.checkpoint_every = whole("checkpoint_every", 0);

@@ -147,7 +147,7 @@ std::vector<float> trained(Be& be, const C& corruption, D denoiser, const O& obj
   options.batch = 20;
   options.seed = 7;
   options.ema_decay = 0.9;
-  options.clip_norm = 1.0;
+  options.max_grad_norm = 1.0;
   options.warmup_steps = 2;
   trainer<Be, C, D, O> work{be, corruption, denoiser, objective, images.view(), options};
   for (int i = 0; i < 3; ++i) work.step();
@@ -344,7 +344,7 @@ TEST_CASE("after the first, a training step takes nothing from the heap", "[reci
           options.epochs = 9;
           options.batch = 20;
           options.ema_decay = 0.9;
-          options.clip_norm = 1.0;
+          options.max_grad_norm = 1.0;
           trainer<Be, C, D, O> work{be, corruption, denoiser, objective, images.view(), options};
           work.step();
           CHECK(heap::allocations([&] {

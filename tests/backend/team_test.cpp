@@ -36,7 +36,7 @@ training_options options_of(std::size_t batch) {
   options.batch = batch;
   options.seed = 7;
   options.ema_decay = 0.9;
-  options.clip_norm = 1.0;
+  options.max_grad_norm = 1.0;
   return options;
 }
 

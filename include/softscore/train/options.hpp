@@ -45,12 +45,12 @@ struct time_law {
 /// What `train` and `trainer` may be told. The defaults, except the number of epochs, are those of Knottenbelt n.d. for
 /// DDPM on MNIST.
 struct training_options {
-  std::size_t epochs{5};                                      ///< passes over the data
-  std::size_t batch{128};                                     ///< images per step; the rest of an epoch is dropped
-  std::uint64_t seed{0};                                      ///< of first weights, order, times and noise
-  double learning_rate{2e-4};                                 ///< Adam's learning rate
-  double clip_norm{std::numeric_limits<double>::infinity()};  ///< largest norm of the gradient
-  std::uint64_t warmup_steps{0};                              ///< steps over which the rate grows from 0
+  std::size_t epochs{5};                                          ///< passes over the data
+  std::size_t batch{128};                                         ///< images per step; the rest of an epoch is dropped
+  std::uint64_t seed{0};                                          ///< of first weights, order, times and noise
+  double learning_rate{2e-4};                                     ///< Adam's learning rate
+  double max_grad_norm{std::numeric_limits<double>::infinity()};  ///< largest norm of the gradient
+  std::uint64_t warmup_steps{0};                                  ///< steps over which the rate grows from 0
   double ema_decay{0.0};               ///< share that the average of the parameters keeps at a step; 0 for no average
   time_law times{};                    ///< the law of t
   pixel_scale pixels{};                ///< from [0, 1] to the range that the model sees
@@ -62,7 +62,7 @@ struct training_options {
     require(epochs >= 1, "epochs", epochs, "at least 1");
     require(batch >= 1, "batch", batch, "at least 1");
     require(std::isfinite(learning_rate) && learning_rate > 0.0, "learning_rate", learning_rate, "a positive number");
-    require(clip_norm > 0.0, "clip_norm", clip_norm, "above 0");
+    require(max_grad_norm > 0.0, "max_grad_norm", max_grad_norm, "above 0");
     require(ema_decay >= 0.0 && ema_decay < 1.0, "ema_decay", ema_decay, "at least 0 and below 1");
   }
 };

@@ -52,7 +52,7 @@ class trainer {
         batches_{images, options.batch, options.seed, options.pixels},
         steps_{checked_steps()},
         optimiser_{.learning_rate = options.learning_rate},
-        clip_{options.clip_norm, denoiser.network().parameter_count()},
+        clip_{options.max_grad_norm, denoiser.network().parameter_count()},
         extent_{images.extent().with_images(share_of_batch())},
         times_(extent_.images),
         losses_(extent_.images),
@@ -218,7 +218,7 @@ class trainer {
     requires ClipsWithoutWaiting<Be>
   {
     const view_of<Be, const float> gradient = gradient_.view();
-    backend_.measure_norm(gradient, options_.clip_norm);
+    backend_.measure_norm(gradient, options_.max_grad_norm);
     const adam_body update = optimiser_.body(count, rate_factor);
     if (averages())
       backend_.for_each_clipped(adam_ema_body{update, average_keep(count)}, parameters_.view(), first_moment_.view(),

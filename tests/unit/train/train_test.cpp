@@ -173,7 +173,7 @@ TEST_CASE("Options that cannot be right are refused before any work") {
   CHECK_REFUSED(with([](auto& o) { o.batch = 65; }), "the batch size is 65");
   CHECK_REFUSED(with([](auto& o) { o.learning_rate = -1.0; }), "learning_rate is -1");
   CHECK_REFUSED(with([](auto& o) { o.learning_rate = std::nan(""); }), "learning_rate is nan");
-  CHECK_REFUSED(with([](auto& o) { o.clip_norm = 0.0; }), "clip_norm is 0");
+  CHECK_REFUSED(with([](auto& o) { o.max_grad_norm = 0.0; }), "max_grad_norm is 0");
   CHECK_REFUSED(with([](auto& o) { o.ema_decay = 1.0; }), "ema_decay is 1");
 }
 
