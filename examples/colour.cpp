@@ -82,7 +82,7 @@ void run(const options& chosen) {
   const corruption blurring{blur, schedule};
   residual_denoiser denoiser{digit_cnn{chosen.widths, image}};
   const training_options training{.epochs = chosen.epochs,
-                                  .batch = 64,
+                                  .batch_size = 64,
                                   .learning_rate = 5e-4,
                                   .max_grad_norm = 1.0,
                                   .warmup_steps = 100,

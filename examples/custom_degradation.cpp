@@ -32,7 +32,7 @@ int main(int count, char** arguments) try {
   const corruption fogging{fog{}, two_stage{.level_min = 0.0, .level_max = 1.0, .levels = spacing::linear}};
   residual_denoiser denoiser{digit_cnn{{16, 16}, {1, 1, 14, 14}}};
   const training_options options{
-      .epochs = epochs, .batch = 64, .learning_rate = 2e-3, .warmup_steps = 20, .ema_decay = 0.99};
+      .epochs = epochs, .batch_size = 64, .learning_rate = 2e-3, .warmup_steps = 20, .ema_decay = 0.99};
   train(backend, denoiser, fogging, soft_score_matching_loss{}, digits, options, progress_bar{});
   const auto drawn = sample(backend, momentum{}, fogging, denoiser, uniform_grid(50), {.images = 8, .seed = 1});
 

@@ -45,7 +45,7 @@ double training_step(cuda_backend& be, const noise& law) {
   denoiser_type denoiser{digit_cnn{}, law};
   training_options options;
   options.epochs = 1000;
-  options.batch = batch;
+  options.batch_size = batch;
   options.ema_decay = 0.999;
   options.max_grad_norm = 1.0;
   trainer<cuda_backend, noise, denoiser_type, epsilon_loss> work{be,          law,    denoiser, epsilon_loss{},

@@ -14,7 +14,7 @@ struct demo_plan {
   std::size_t side{20};
   std::size_t images{12800};
   std::vector<std::size_t> widths{16, 32, 32, 16};
-  std::size_t epochs{40}, batch{128};
+  std::size_t epochs{40}, batch_size{128};
   std::size_t epochs_on_files{25};  ///< MNIST's images are larger
   double minutes{demo_minutes};     ///< training stops then, on a slower machine
   double learning_rate{1e-3}, ema_decay{0.999};
@@ -30,7 +30,7 @@ demo_plan quick_plan() {
           .images = 512,
           .widths = {16, 16},
           .epochs = 4,
-          .batch = 64,
+          .batch_size = 64,
           .epochs_on_files = 4,
           .warmup_steps = 10,
           .steps = 20,
@@ -59,7 +59,7 @@ void run(const demo_command& command) {
   s.objective = "soft";
   s.training = entry.training();
   s.training.epochs = command.data.empty() ? demo.epochs : demo.epochs_on_files;
-  s.training.batch = demo.batch;
+  s.training.batch_size = demo.batch_size;
   s.training.learning_rate = demo.learning_rate;
   s.training.ema_decay = demo.ema_decay;
   s.training.warmup_steps = demo.warmup_steps;
@@ -70,7 +70,7 @@ void run(const demo_command& command) {
   train.results.sampling = {.sampler = std::string{entry.sampler},
                             .steps = demo.steps,
                             .count = demo.count,
-                            .batch = 128,
+                            .batch_size = 128,
                             .seed = command.seed};
   run(std::move(train));
 }

@@ -28,7 +28,7 @@ struct sampling_plan {
   std::string sampler{"momentum"};
   std::size_t steps{200};
   std::size_t count{64};
-  std::size_t batch{128};
+  std::size_t batch_size{128};
   std::uint64_t seed{0};
 };
 

@@ -62,7 +62,7 @@ class model_of final : public model {
         return watch(sampling_view{p.at, p.nfe, p.x, p.h, p.done, p.images});
       };
       auto drawn = softscore::sample(be, sampler, corruption_, denoiser_, softscore::uniform_grid(plan.steps),
-                                     {.images = plan.count, .seed = plan.seed, .batch = plan.batch}, look);
+                                     {.images = plan.count, .seed = plan.seed, .batch_size = plan.batch_size}, look);
       result = {std::move(drawn.images), drawn.nfe, drawn.stopped};
     });
     to_unit_range(result.images);

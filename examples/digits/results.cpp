@@ -71,8 +71,8 @@ rows settings_rows(const run_settings& s, const results_plan& plan, const findin
                               (s.data.empty() ? "built-in stroke digits" : "from " + s.data)},
       {"network", "convolutions of width " + widths_text(s.widths) + ", " + grouped(parameters) + " parameters"},
       {"epochs", std::to_string(o.epochs) + ", " + std::to_string(steps_done) + " of " +
-                     std::to_string(o.epochs * (i.images / o.batch)) + " steps done"},
-      {"batch", std::to_string(o.batch)},
+                     std::to_string(o.epochs * (i.images / o.batch_size)) + " steps done"},
+      {"batch", std::to_string(o.batch_size)},
       {"learning rate", short_number(o.learning_rate) +
                             (o.warmup_steps > 0 ? ", reached after " + std::to_string(o.warmup_steps) + " steps" : "")},
       {"seed", std::to_string(o.seed)}};
@@ -176,7 +176,7 @@ void write_results(softscore::tbb_backend& be, model& m, const run_settings& set
                    const softscore::data_set& data, const training_record& record) {
   findings found;
   found.images = data.training.extent();
-  const std::size_t steps_per_epoch = found.images.images / settings.training.batch;
+  const std::size_t steps_per_epoch = found.images.images / settings.training.batch_size;
   softscore::write_file(plan.out / "loss.csv", loss_table(record, steps_per_epoch));
 
   const auto began = std::chrono::steady_clock::now();

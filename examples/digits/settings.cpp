@@ -84,7 +84,7 @@ softscore::checkpoint_settings to_metadata(const run_settings& settings, const s
                                      {"width", std::to_string(image.width)},
                                      {"network", widths_text(settings.widths)},
                                      {"epochs", std::to_string(o.epochs)},
-                                     {"batch", std::to_string(o.batch)},
+                                     {"batch_size", std::to_string(o.batch_size)},
                                      {"seed", std::to_string(o.seed)},
                                      {"learning_rate", exactly(o.learning_rate)},
                                      {"max_grad_norm", exactly(o.max_grad_norm)},
@@ -123,7 +123,7 @@ read_settings from_metadata(const softscore::safetensors_file& file) {
     s.schedule = softscore::parse_schedule(*text, where("schedule")).schedule;
   auto& o = s.training;
   o.epochs = whole("epochs", 1);
-  o.batch = whole("batch", 1);
+  o.batch_size = whole("batch_size", 1);
   o.seed = whole("seed", 0, std::numeric_limits<std::size_t>::max());
   o.learning_rate = real("learning_rate", 0.0, true);
   o.max_grad_norm = real("max_grad_norm", 0.0, true);

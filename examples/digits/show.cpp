@@ -33,7 +33,7 @@ void tell_checkpoint(const loaded_model& loaded, const std::filesystem::path& pa
        widths_text(s.widths) + " (" + std::to_string(loaded.made->network().parameter_count()) + " parameters)");
   if (!s.objective.empty()) tell("objective", s.objective);
   tell("steps done", std::to_string(loaded.state.losses.size()) + ", of " + std::to_string(s.training.epochs) +
-                         " epochs in batches of " + std::to_string(s.training.batch));
+                         " epochs in batches of " + std::to_string(s.training.batch_size));
   tell("seed", std::to_string(s.training.seed));
   tell("averaged parameters", loaded.state.average.empty() ? "no" : "yes");
   if (!loaded.state.losses.empty())
@@ -76,8 +76,8 @@ void run(show_command command) {
   softscore::require(data.training.extent().with_images(1) == loaded.about.image, "the shape of the images",
                      data.training.extent(), "that of the checkpoint's images");
   require_trained_on(data, loaded.about.fingerprint, plan.checkpoint);
-  softscore::require(settings.training.batch <= data.training.extent().images,
-                     "the batch in " + plan.checkpoint.string(), settings.training.batch,
+  softscore::require(settings.training.batch_size <= data.training.extent().images,
+                     "the batch in " + plan.checkpoint.string(), settings.training.batch_size,
                      "at most the number of training images");
   const held_folder held{plan.out};
   require_results_writable(plan.out);

@@ -140,7 +140,7 @@ int main() try {
   const corruption noise{identity{}, variance_exploding{.sigma_min = 0.3, .sigma_max = 0.3}};
   clean_denoiser denoiser{affine_network{{1, 1, 28, 28}}};
   const auto result =
-      train(be, denoiser, noise, naive_loss{}, digits, {.epochs = 60, .batch = 64, .learning_rate = 0.01});
+      train(be, denoiser, noise, naive_loss{}, digits, {.epochs = 60, .batch_size = 64, .learning_rate = 0.01});
   // end train
 
   // One number for all pixels and one offset: least squares knows the best, gain = var / (var + 0.09).

@@ -64,7 +64,8 @@ int main() try {
   const auto digits = stroke_digit_set(256, 64, 1, 16);
   const corruption noise{scaling{}, linear_beta{1000}};
   epsilon_denoiser denoiser{digit_cnn{{4}, {1, 1, 16, 16}}, noise};
-  const auto result = train(be, denoiser, noise, min_snr{}, digits, {.epochs = 8, .batch = 32, .learning_rate = 2e-3});
+  const auto result =
+      train(be, denoiser, noise, min_snr{}, digits, {.epochs = 8, .batch_size = 32, .learning_rate = 2e-3});
   std::cout << "test loss " << result.test_losses.front() << " after the first epoch, " << result.test_losses.back()
             << " after the last\n";
   return result.test_losses.back() < 0.9 * result.test_losses.front() ? 0 : 1;

@@ -28,8 +28,8 @@ int main() try {
     curve.push_back(p.loss);
     return p.seconds < 60.0;  // false stops the training; a bool is not needed
   };
-  train(be, denoiser, blurring, soft_score_matching_loss{}, digits, {.epochs = 2, .batch = 32, .learning_rate = 1e-3},
-        note);
+  train(be, denoiser, blurring, soft_score_matching_loss{}, digits,
+        {.epochs = 2, .batch_size = 32, .learning_rate = 1e-3}, note);
   // end training
 
   // begin sampling

@@ -30,11 +30,11 @@ int main() try {
   std::filesystem::remove(file);
 
   auto whole = new_denoiser();
-  train(be, whole, blurring, soft_score_matching_loss{}, digits, {.epochs = 3, .batch = 32, .ema_decay = 0.99});
+  train(be, whole, blurring, soft_score_matching_loss{}, digits, {.epochs = 3, .batch_size = 32, .ema_decay = 0.99});
 
   // begin resume
   const training_options options{
-      .epochs = 3, .batch = 32, .ema_decay = 0.99, .checkpoint = file, .checkpoint_every = 5};
+      .epochs = 3, .batch_size = 32, .ema_decay = 0.99, .checkpoint = file, .checkpoint_every = 5};
   auto denoiser = new_denoiser();
   const auto stop = [](const training_progress& p) { return p.step < 13; };
   train(be, denoiser, blurring, soft_score_matching_loss{}, digits, options, stop);

@@ -144,7 +144,7 @@ std::vector<float> trained(Be& be, const C& corruption, D denoiser, const O& obj
   const auto images = random_batch<float>(host, denoiser.image().with_images(24), 5);
   training_options options;
   options.epochs = 3;
-  options.batch = 20;
+  options.batch_size = 20;
   options.seed = 7;
   options.ema_decay = 0.9;
   options.max_grad_norm = 1.0;
@@ -342,7 +342,7 @@ TEST_CASE("after the first, a training step takes nothing from the heap", "[reci
           const auto images = random_batch<float>(host, image.with_images(24), 5);
           training_options options;
           options.epochs = 9;
-          options.batch = 20;
+          options.batch_size = 20;
           options.ema_decay = 0.9;
           options.max_grad_norm = 1.0;
           trainer<Be, C, D, O> work{be, corruption, denoiser, objective, images.view(), options};

@@ -33,7 +33,7 @@ const shape image{1, 1, 8, 6};
 training_options options_of(std::size_t batch) {
   training_options options;
   options.epochs = 8;
-  options.batch = batch;
+  options.batch_size = batch;
   options.seed = 7;
   options.ema_decay = 0.9;
   options.max_grad_norm = 1.0;
@@ -156,5 +156,5 @@ TEST_CASE("a team refuses a batch that it cannot share", "[team]") {
   using team_trainer = trainer<emulated_team_backend, C, D, epsilon_loss>;
   const auto options = options_of(10);
   CHECK_THAT(refusal([&] { team_trainer(be, chain, denoiser, epsilon_loss{}, images.view(), options); }),
-             Catch::Matchers::ContainsSubstring("batch is 10, but it must be a multiple of the number of ranks"));
+             Catch::Matchers::ContainsSubstring("batch_size is 10, but it must be a multiple of the number of ranks"));
 }

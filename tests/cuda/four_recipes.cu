@@ -42,7 +42,7 @@ bool holds(cuda_backend& be, const char* name, const image_batch& digits, const 
            const S& sampler, double average) {
   training_options options;
   options.epochs = 1;
-  options.batch = 128;
+  options.batch_size = 128;
   options.max_grad_norm = 1.0;
   options.ema_decay = average;
   trainer<cuda_backend, C, D, O> work{be, law, denoiser, objective, as_view(digits), options};

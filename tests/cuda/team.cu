@@ -26,7 +26,7 @@ std::vector<float> trained(Be& be, const image_batch& digits, std::size_t batch)
   const corruption chain{scaling{}, linear_beta{1000}};
   epsilon_denoiser denoiser{digit_cnn{}, chain};
   training_options options;
-  options.batch = batch;
+  options.batch_size = batch;
   trainer<Be, corruption<scaling, linear_beta>, decltype(denoiser), epsilon_loss> work{
       be, chain, denoiser, epsilon_loss{}, as_view(digits), options};
   for (int i = 0; i < 5; ++i) work.step();

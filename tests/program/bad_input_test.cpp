@@ -72,9 +72,9 @@ TEST_CASE("Wrong words and values are answered by one sentence") {
       {{"train", "--epochs", "1.5"}, "--epochs is 1.5, but it must be"},
       {{"train", "--epochs", "many"}, "--epochs is many, but it must be"},
       {{"train", "--epochs", "99999999999999999999999"}, "--epochs is 99999999999999999999999, but it must be"},
-      {{"train", "--batch", "0"}, "--batch is 0, but it must be"},
-      {{"train", "--batch", "200", "--images", "100", "--out", out},
-       "--batch is 200, but it must be at most the number of training images, 100"},
+      {{"train", "--batch-size", "0"}, "--batch-size is 0, but it must be"},
+      {{"train", "--batch-size", "200", "--images", "100", "--out", out},
+       "--batch-size is 200, but it must be at most the number of training images, 100"},
       {{"train", "--learning-rate", "0"}, "--learning-rate is 0, but it must be a number above 0"},
       {{"train", "--learning-rate", "nan"}, "--learning-rate is nan, but it must be"},
       {{"train", "--learning-rate", "inf"}, "learning_rate is inf, but it must be a positive number"},
@@ -111,14 +111,16 @@ TEST_CASE("Wrong words and values are answered by one sentence") {
       {{"sample", "--checkpoint", out, "--out", out + "/x.npy"}, "cannot be read: Is a directory"},
       {{"sample", "--checkpoint", checkpoint(), "--out", "/proc/none/x.npy"}, "cannot be used as a folder"},
       {{"sample", "--checkpoint", checkpoint(), "--out", "/proc/x.npy"}, "/proc/x.npy cannot be written"},
-      {{"sample", "--checkpoint", checkpoint(), "--sample-batch", "0", "--out", out + "/x.npy"}, "--sample-batch is 0"},
+      {{"sample", "--checkpoint", checkpoint(), "--sample-batch-size", "0", "--out", out + "/x.npy"},
+       "--sample-batch-size is 0"},
       {{"resume", "--checkpoint", checkpoint(), "--epochs", "1"},
        "--epochs is 1, but it must be at least the 2 of the checkpoint"},
       {{"train", "--side", "256", "--images", "9000000", "--out", out},
        "--images is 9000000, but it must be at most 16384 stroke digits of side 256"},
       // 4 (28 28 (2 1024 + 2 256 + 6) 1000000 + 28 28 1000000) bytes.
-      {{"train", "--network", "256,256,256,256", "--batch", "1000000", "--images", "1000000", "--out", out},
-       "--batch is 1000000, but it must be small enough for the memory: with this network and 1000000 images a step "
+      {{"train", "--network", "256,256,256,256", "--batch-size", "1000000", "--images", "1000000", "--out", out},
+       "--batch-size is 1000000, but it must be small enough for the memory: with this network and 1000000 images a "
+       "step "
        "takes at least 8050112000000 bytes, and there are "},
       {{"resume"}, "--checkpoint is required"},
       {{"score"}, "FILE is required"},
@@ -183,7 +185,8 @@ TEST_CASE("A checkpoint that is none, or not this program's, is refused") {
   with(replaced(good, "\"network\":\"16\"", "\"network\":\"99\""), "is [16, 1, 7, 7], but it must be [99, 1, 7, 7]");
   with(replaced(good, "\"height\":\"12\"", "\"height\":\"13\""), "bad.safetensors");
   with(replaced(good, "\"epochs\":\"2\"", "\"epochs\":\"0\""), "the setting epochs is 0, but it must be");
-  with(replaced(good, "\"batch\":\"32\"", "\"batch\":\"-2\""), "the setting batch is -2, but it must be");
+  with(replaced(good, "\"batch_size\":\"32\"", "\"batch_size\":\"-2\""),
+       "the setting batch_size is -2, but it must be");
   with(replaced(good, "start/mean", "start/meen"), "must have a tensor start/mean");
   // The numbers themselves: the last eight bytes of every kind of array become ones that are no number.
   for (const char* name : {"start/modes", "param/final.weight", "average/final.weight", "second_moment/final.weight"})

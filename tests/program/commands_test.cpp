@@ -72,7 +72,7 @@ TEST_CASE("Sampling has the same bits in batches of 1, 7 and 64, and on any numb
     const std::string file = (folder / "drawn.npy").string();
     const auto drawn =
         digits({"sample", "--checkpoint", (folder / "checkpoint.safetensors").string(), "--count", "64", "--steps", "4",
-                "--seed", "3", "--sample-batch", batch, "--threads", threads, "--out", file});
+                "--seed", "3", "--sample-batch-size", batch, "--threads", threads, "--out", file});
     INFO(drawn.err);
     REQUIRE(drawn.code == 0);
     return content_of(file);
@@ -88,7 +88,7 @@ TEST_CASE("The bar counts all images, however small the batches, and writes a li
   const temporary_folder folder;
   REQUIRE(digits(small_run("ddpm", folder)).code == 0);
   const auto drawn = digits({"sample", "--checkpoint", (folder / "checkpoint.safetensors").string(), "--count", "64",
-                             "--steps", "2", "--sample-batch", "1", "--out", (folder / "drawn.npy").string()});
+                             "--steps", "2", "--sample-batch-size", "1", "--out", (folder / "drawn.npy").string()});
   REQUIRE(drawn.code == 0);
   CHECK_THAT(drawn.err, ContainsSubstring("100 %  sampling image 64 to 64 of 64  step 2/2"));
   // The first line and the last, and one every ten seconds.

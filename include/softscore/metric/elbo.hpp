@@ -137,8 +137,8 @@ namespace softscore {  // shared
 /// What `elbo_in_bits` may be told.
 struct elbo_bits_options {
   elbo_options chain{};
-  pixel_scale pixels{};   ///< from the range of the images to that which the denoiser was trained in
-  std::size_t batch{64};  ///< images that go through the denoiser together; the result does not depend on it
+  pixel_scale pixels{};        ///< from the range of the images to that which the denoiser was trained in
+  std::size_t batch_size{64};  ///< images that go through the denoiser together; the result does not depend on it
 };
 
 }  // namespace softscore
@@ -155,12 +155,12 @@ elbo_bits elbo_in_bits(Be& be, const C& corruption, const D& denoiser, const tim
   using value = std::remove_const_t<T>;
   const shape extent = images.extent();
   require(extent.images >= 1, "images", extent.images, "at least 1");
-  require(options.batch >= 1, "batch", options.batch, "at least 1");
+  require(options.batch_size >= 1, "batch_size", options.batch_size, "at least 1");
   require(options.pixels.gain > 0.0f && std::isfinite(options.pixels.gain), "gain of the pixels' scale",
           options.pixels.gain, "above 0 and finite");
   require(std::isfinite(options.pixels.offset), "offset of the pixels' scale", options.pixels.offset, "finite");
   const auto gain = static_cast<value>(options.pixels.gain), offset = static_cast<value>(options.pixels.offset);
-  const std::size_t most = (std::min)(options.batch, extent.images), d = extent.per_image();
+  const std::size_t most = (std::min)(options.batch_size, extent.images), d = extent.per_image();
   auto host = vector_of<value>("elements of a batch", {most, d});
   auto clean = be.template make<value>(extent.with_images(most));
   elbo_bits sum;

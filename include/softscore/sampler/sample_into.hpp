@@ -20,7 +20,7 @@ struct sample_options {
   std::size_t images{64};        ///< how many to draw
   std::uint64_t seed{0};         ///< image i of a seed is the same whatever else is drawn
   std::uint64_t first{0};        ///< number of the first image
-  std::size_t batch{64};         ///< images that go through the network together; the result does not depend on it
+  std::size_t batch_size{64};    ///< images that go through the network together; the result does not depend on it
   std::optional<shape> image{};  ///< the shape of one image; the denoiser's own where it knows it
 };
 
@@ -38,7 +38,7 @@ namespace detail {
 template <class D>
 shape shape_to_draw(const D& denoiser, const sample_options& options) {
   require(options.images >= 1, "images", options.images, "at least 1");
-  require(options.batch >= 1, "batch", options.batch, "at least 1");
+  require(options.batch_size >= 1, "batch_size", options.batch_size, "at least 1");
   if constexpr (KnowsImage<D>) {
     const shape own = shape{denoiser.image()}.with_images(1);
     if (options.image && options.image->with_images(1) != own) {
@@ -72,12 +72,12 @@ sample_summary sample(Be& be, const S& sampler, const C& corruption, const D& de
       rule << options.images << " images of " << each << " elements";
       reject("size of the memory for the images", out.size(), rule.str());
     }
-    for (std::size_t done = 0; done < options.images; done += options.batch) {
+    for (std::size_t done = 0; done < options.images; done += options.batch_size) {
       if (summary.stopped) {
         std::fill(out.begin() + static_cast<std::ptrdiff_t>(done * each), out.end(), T{});
         break;
       }
-      const batch part{options.first + done, (std::min)(options.batch, options.images - done)};
+      const batch part{options.first + done, (std::min)(options.batch_size, options.images - done)};
       const auto of_all = [&](sampling_progress<Be, T> progress) {
         progress.done = done;
         progress.images = options.images;

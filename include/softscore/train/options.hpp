@@ -46,7 +46,7 @@ struct time_law {
 /// DDPM on MNIST.
 struct training_options {
   std::size_t epochs{5};                                          ///< passes over the data
-  std::size_t batch{128};                                         ///< images per step; the rest of an epoch is dropped
+  std::size_t batch_size{128};                                    ///< images per step; the rest of an epoch is dropped
   std::uint64_t seed{0};                                          ///< of first weights, order, times and noise
   double learning_rate{2e-4};                                     ///< Adam's learning rate
   double max_grad_norm{std::numeric_limits<double>::infinity()};  ///< largest norm of the gradient
@@ -60,7 +60,7 @@ struct training_options {
   /// Throws `error` for the first value that cannot be right.
   SOFTSCORE_SHARED void check() const {
     require(epochs >= 1, "epochs", epochs, "at least 1");
-    require(batch >= 1, "batch", batch, "at least 1");
+    require(batch_size >= 1, "batch_size", batch_size, "at least 1");
     require(std::isfinite(learning_rate) && learning_rate > 0.0, "learning_rate", learning_rate, "a positive number");
     require(max_grad_norm > 0.0, "max_grad_norm", max_grad_norm, "above 0");
     require(ema_decay >= 0.0 && ema_decay < 1.0, "ema_decay", ema_decay, "at least 0 and below 1");

@@ -49,7 +49,7 @@ class trainer {
         denoiser_{denoiser},
         objective_{std::move(objective)},
         options_{checked(options)},
-        batches_{images, options.batch, options.seed, options.pixels},
+        batches_{images, options.batch_size, options.seed, options.pixels},
         steps_{checked_steps()},
         optimiser_{.learning_rate = options.learning_rate},
         clip_{options.max_grad_norm, denoiser.network().parameter_count()},
@@ -240,10 +240,11 @@ class trainer {
   // How many images of a batch are this backend's, and where they begin: all, unless it trains with others.
   std::size_t share_of_batch() const {
     if constexpr (TrainsTogether<Be>) {
-      require(options_.batch % backend_.ranks() == 0, "batch", options_.batch, "a multiple of the number of ranks");
-      return options_.batch / backend_.ranks();
+      require(options_.batch_size % backend_.ranks() == 0, "batch_size", options_.batch_size,
+              "a multiple of the number of ranks");
+      return options_.batch_size / backend_.ranks();
     }
-    return options_.batch;
+    return options_.batch_size;
   }
   std::size_t first_of_share() const {
     if constexpr (TrainsTogether<Be>) return backend_.rank() * extent_.images;
@@ -285,7 +286,7 @@ class trainer {
     backend_.upload(&staged[0], part(clean_));
     const noise_key clock_key{options_.seed, clock, number, 0};
     for (std::size_t i = 0; i < count; ++i)
-      times_[i] = clock == noise_stream::times ? options_.times.draw(clock_key, first + i, options_.batch)
+      times_[i] = clock == noise_stream::times ? options_.times.draw(clock_key, first + i, options_.batch_size)
                                                : options_.times.draw(clock_key, first + i);
     const per_image<diffusion_time> times = each_of(times_);
     corruption_.draw_xi(backend_, noise_key{options_.seed, noise, number, 0}, batch{first, count}, part(xi_));

@@ -60,16 +60,17 @@ TEST_CASE("plainest calls: to draw", "[calls]") {
 
 TEST_CASE("plainest calls: to train", "[calls]") {
   first_program f;
-  CHECK(train(f.backend, f.denoiser, f.noise, epsilon_loss{}, f.digits, {.epochs = 1, .batch = 6}).losses.size() == 2);
+  CHECK(train(f.backend, f.denoiser, f.noise, epsilon_loss{}, f.digits, {.epochs = 1, .batch_size = 6}).losses.size() ==
+        2);
   const temporary_folder folder;
   const auto file = folder / "checkpoint.safetensors";
-  const auto trained =
-      train(f.backend, f.denoiser, f.noise, epsilon_loss{}, f.digits, {.epochs = 1, .batch = 6, .checkpoint = file});
+  const auto trained = train(f.backend, f.denoiser, f.noise, epsilon_loss{}, f.digits,
+                             {.epochs = 1, .batch_size = 6, .checkpoint = file});
   CHECK(trained.losses.size() == 2);
   const auto state = read_checkpoint(read_safetensors(file), f.denoiser.network().layout());
   CHECK(state.losses.size() == 2);
   CHECK(train(
-            f.backend, f.denoiser, f.noise, epsilon_loss{}, f.digits, {.epochs = 2, .batch = 6},
+            f.backend, f.denoiser, f.noise, epsilon_loss{}, f.digits, {.epochs = 2, .batch_size = 6},
             [](const training_progress&) {}, state)
             .losses.size() == 4);
   CHECK(read_parameters(read_safetensors(file), f.denoiser.network().layout()).size() == state.parameters.size());
@@ -118,7 +119,8 @@ TEST_CASE("plainest calls: to bound likelihoods", "[calls]") {
   CHECK(elbo(f.backend, f.noise, f.denoiser, f.grid, clean.view(), {.seed = 1}).prior.size() == 2);
   const auto images = as_view(f.digits.test.pixels);
   CHECK(elbo_in_bits(f.backend, f.noise, f.denoiser, f.grid, images).prior > 0.0);
-  CHECK(elbo_in_bits(f.backend, f.noise, f.denoiser, f.grid, images, {.chain = {.seed = 1}, .batch = 2}).prior > 0.0);
+  CHECK(elbo_in_bits(f.backend, f.noise, f.denoiser, f.grid, images, {.chain = {.seed = 1}, .batch_size = 2}).prior >
+        0.0);
   const auto likelihood = [&](const auto&... options) {
     return log_likelihood(f.backend, f.noise, f.denoiser, uniform_grid(2, 1.0, 0.1), clean.view(), white_density{},
                           options...);

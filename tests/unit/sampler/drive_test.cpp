@@ -152,7 +152,7 @@ TEST_CASE("an observer learns where its batch stands among all images", "[sample
     return seen.done + seen.x.extent().images < 7;
   };
   const auto drawn = sample(be, momentum{}, blurring(), steady_denoiser{}, uniform_grid(2),
-                            {.images = 7, .seed = 3, .batch = 3, .image = image}, note);
+                            {.images = 7, .seed = 3, .batch_size = 3, .image = image}, note);
   CHECK(done == std::vector<std::size_t>{0, 3, 6});
   CHECK(drawn.stopped);
 }

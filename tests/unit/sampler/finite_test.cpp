@@ -114,7 +114,7 @@ TEST_CASE("an image that is not finite is named by its number in the run", "[sam
       drive(be, ddim{}, noise, broken_denoiser{}, uniform_grid(4), from(4), 1, [&](const auto&) { return ++seen < 3; }),
       sentence);
   CHECK_REFUSED(
-      sample(be, ddim{}, noise, broken_denoiser{}, uniform_grid(4), {.images = 9, .batch = 2, .image = image}),
+      sample(be, ddim{}, noise, broken_denoiser{}, uniform_grid(4), {.images = 9, .batch_size = 2, .image = image}),
       sentence);
   // Thresholding sorts the pixels, so it looks at each of them and can name the time as well.
   CHECK_REFUSED(drive(be, ddim{}, noise, dynamic_thresholding{broken_denoiser{}}, uniform_grid(4), from(4), 1),

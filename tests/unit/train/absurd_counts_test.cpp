@@ -43,7 +43,7 @@ TEST_CASE("Counts beyond any memory end in a sentence, whichever function is giv
   const std::vector<float> few(64);
   const view<const float, host_space> images{few.data(), {1, 1, 8, 8}};
   auto trained = residual_denoiser{digit_cnn{{2}, {1, 1, 8, 8}}};
-  const training_options options{.epochs = absurd, .batch = 1};
+  const training_options options{.epochs = absurd, .batch_size = 1};
   CHECK_REFUSED((trainer{be, noising, trained, naive_loss{}, images, options}), "epochs x steps of an epoch is ");
 }
 

@@ -38,7 +38,8 @@ void check(Be& be, const C& corruption, D denoiser, O objective, const S& sample
   const data_set digits{stroke_digits(48, 1, 12), {}};
   counter training;
   train(be, denoiser, corruption, objective, digits,
-        {.epochs = 3, .batch = 8, .max_grad_norm = 1.0, .warmup_steps = 4, .ema_decay = 0.9, .times = times}, training);
+        {.epochs = 3, .batch_size = 8, .max_grad_norm = 1.0, .warmup_steps = 4, .ema_decay = 0.9, .times = times},
+        training);
   CHECK(training.looks() == 18);
   CHECK(training.later() == 0);
   counter sampling;

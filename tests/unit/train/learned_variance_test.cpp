@@ -133,7 +133,7 @@ TEST_CASE("a learned variance is trained, sampled with and scored", "[train]") {
   auto denoiser = learning(digit_cnn{{16}, image, 2});
   const learned_variance_loss objective{.steps = chain_steps};
   const training_options options{
-      .epochs = 15, .batch = 16, .learning_rate = 1e-3, .times = {chain_steps}, .pixels = {2.0f, -1.0f}};
+      .epochs = 15, .batch_size = 16, .learning_rate = 1e-3, .times = {chain_steps}, .pixels = {2.0f, -1.0f}};
   const auto bits = [&] {
     return elbo_in_bits(be, chain, denoiser, uniform_grid(chain_steps), as_view(digits.test.pixels),
                         {.chain = {.prior_variance = 1.0}, .pixels = options.pixels})
@@ -148,7 +148,7 @@ TEST_CASE("a learned variance is trained, sampled with and scored", "[train]") {
 
   const auto drawn = [&](const auto& sampler, std::size_t batch) {
     const auto made =
-        sample(be, sampler, chain, denoiser, uniform_grid(chain_steps), {.images = 6, .seed = 2, .batch = batch});
+        sample(be, sampler, chain, denoiser, uniform_grid(chain_steps), {.images = 6, .seed = 2, .batch_size = batch});
     CHECK(made.nfe == chain_steps);
     return std::vector<float>(made.images.begin(), made.images.end());
   };
@@ -165,7 +165,7 @@ TEST_CASE("an output that the objective does not take is refused before any work
   const digit_cnn one{{2}, {1, 1, 12, 12}}, two{{2}, {1, 1, 12, 12}, 2};
   epsilon_denoiser narrow{one, chain};
   auto wide = learning(two);
-  const training_options options{.epochs = 1, .batch = 8};
+  const training_options options{.epochs = 1, .batch_size = 8};
   CHECK_REFUSED(train(be, narrow, chain, learned_variance_loss{}, digits, options),
                 "channels of the network's output is 1, but it must be as many times the images' as this objective "
                 "says, 2");

@@ -23,7 +23,7 @@ const data_set& few_digits() {
 residual_denoiser<digit_cnn> small() { return residual_denoiser{digit_cnn{{16}, {1, 1, 12, 12}}}; }
 
 training_options options() {
-  return {.epochs = 3, .batch = 16, .learning_rate = 1e-3, .warmup_steps = 3, .ema_decay = 0.9};
+  return {.epochs = 3, .batch_size = 16, .learning_rate = 1e-3, .warmup_steps = 3, .ema_decay = 0.9};
 }
 
 }  // namespace
@@ -169,8 +169,8 @@ TEST_CASE("Options that cannot be right are refused before any work") {
     train(be, denoiser, blurring, soft_score_matching_loss{}, few_digits(), wrong);
   };
   CHECK_REFUSED(with([](auto& o) { o.epochs = 0; }), "epochs is 0");
-  CHECK_REFUSED(with([](auto& o) { o.batch = 0; }), "batch is 0");
-  CHECK_REFUSED(with([](auto& o) { o.batch = 65; }), "the batch size is 65");
+  CHECK_REFUSED(with([](auto& o) { o.batch_size = 0; }), "batch_size is 0");
+  CHECK_REFUSED(with([](auto& o) { o.batch_size = 65; }), "the batch size is 65");
   CHECK_REFUSED(with([](auto& o) { o.learning_rate = -1.0; }), "learning_rate is -1");
   CHECK_REFUSED(with([](auto& o) { o.learning_rate = std::nan(""); }), "learning_rate is nan");
   CHECK_REFUSED(with([](auto& o) { o.max_grad_norm = 0.0; }), "max_grad_norm is 0");
