@@ -40,7 +40,7 @@ class stepping {
   stepping()
       : phi{bench::normal_numbers(extent.size(), 1)},
         x{bench::normal_numbers(extent.size(), 2)},
-        run_{be, noise_, denoiser_, extent, 1, batch{0, extent.images}, {}},
+        run_{be, noise_, denoiser_, extent, 1, image_range{0, extent.images}, {}},
         state_{sampler_.start(run_)},
         memory_{denoiser_.template workspace<float>(be, extent)},
         phi_{be.make<float>(extent)},

@@ -25,7 +25,7 @@ struct sampling {
     return values(drawn.x);
   }
   start_point<tbb_backend, float> start(std::size_t images) {
-    return draw_start<float>(be, law, uniform_grid(steps), shape{1, 1, 28, 28}, batch{0, images}, seed);
+    return draw_start<float>(be, law, uniform_grid(steps), shape{1, 1, 28, 28}, image_range{0, images}, seed);
   }
   std::vector<float> values(host_array<float>& of) {
     std::vector<float> host(of.view().size());
@@ -50,7 +50,7 @@ int main(int argc, char** argv) {
     const shape extent{images, 1, 28, 28};
     auto z = s.be.make<float>(extent);
     for (std::uint32_t i = 0; i + 1 < steps; ++i) {
-      s.be.normal(noise_key{seed, noise_stream::sampling, i, 0}, batch{0, images}, z.view());
+      s.be.normal(noise_key{seed, noise_stream::sampling, i, 0}, image_range{0, images}, z.view());
       const auto of_step = s.values(z);
       noise.insert(noise.end(), of_step.begin(), of_step.end());
     }

@@ -41,12 +41,12 @@ struct straight_line {
     be.combine(out, term{as_coefficients(gains), clean}, term{as_coefficients(sigmas), xi});
   }
   template <class Be, softscore::Scalar T>
-  void draw_xi(Be& be, softscore::noise_key key, softscore::batch images,
+  void draw_xi(Be& be, softscore::noise_key key, softscore::image_range images,
                softscore::view<T, typename Be::space> xi) const {
     be.normal(key, images, xi);
   }
   template <class Be, softscore::Scalar T>
-  void start(Be& be, softscore::diffusion_time t, std::uint64_t seed, softscore::batch images,
+  void start(Be& be, softscore::diffusion_time t, std::uint64_t seed, softscore::image_range images,
              softscore::view<T, typename Be::space> x, softscore::view<T, typename Be::space> xi) const {
     draw_xi(be, {.seed = seed, .stream = softscore::noise_stream::start}, images, xi);
     be.combine(x, softscore::term{sigma(t), xi});
@@ -72,7 +72,7 @@ int main() {
   serial_backend be;
   const straight_line corruption;
   const auto grid = uniform_grid(1000);
-  const batch images{0, 20000};
+  const image_range images{0, 20000};
   const auto end = drive(be, ddim{}, corruption, grey_pixels{corruption}, grid,
                          draw_start<double>(be, corruption, grid, {1, 1, 1, 1}, images, 1), 1);
   std::cout << "variance of the samples " << mean_square(end) << ", of the data 0.25\n";

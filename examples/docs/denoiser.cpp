@@ -47,7 +47,7 @@ int main() {
   static_assert(Denoiser<decltype(denoiser), serial_backend, float>);
 
   const auto grid = uniform_grid(200);
-  const batch images{0, 10};
+  const image_range images{0, 10};
   auto coins =
       drive(be, momentum{}, noise, denoiser, grid, draw_start<float>(be, noise, grid, {1, 1, 32, 32}, images, 7), 7);
   // end use

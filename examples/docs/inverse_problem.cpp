@@ -23,7 +23,7 @@ using namespace softscore;
 namespace {
 
 const shape image{1, 1, 24, 24};
-const batch images{0, 8};
+const image_range images{0, 8};
 
 // Normal images without a preferred direction: the variance of a cosine falls with its frequency.
 std::vector<double> smooth_spectrum() {

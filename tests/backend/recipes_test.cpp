@@ -112,7 +112,7 @@ void for_every_pair(const Check& check) {
 
 template <class Be, class S, class C, class D>
 std::vector<float> draw(Be& be, const S& sampler, const C& corruption, const D& denoiser, const time_grid& grid,
-                        shape of, batch images) {
+                        shape of, image_range images) {
   const auto end =
       drive(be, sampler, corruption, denoiser, grid, draw_start<float>(be, corruption, grid, of, images, 3), 3);
   return values_of(be, end.x.view());

@@ -23,8 +23,8 @@ std::vector<float> corrupted(Be& be) {
   const corruption c{dct_blur{}, variance_exploding{.sigma_min = 0.1, .sigma_max = 2, .level_max = 3}};
   const shape extent{32, 1, 32, 32};
   auto x = be.template make<float>(extent), xi = be.template make<float>(extent), out = be.template make<float>(extent);
-  be.normal(noise_key{1}, batch{0, extent.images}, x.view());
-  be.normal(noise_key{2}, batch{0, extent.images}, xi.view());
+  be.normal(noise_key{1}, image_range{0, extent.images}, x.view());
+  be.normal(noise_key{2}, image_range{0, extent.images}, xi.view());
   std::vector<diffusion_time> times;
   for (std::size_t i = 1; i <= extent.images; ++i) times.push_back({static_cast<double>(i) / 32.0});
   c.template corrupt<Be, float>(be, each_of(times), x.view(), xi.view(), out.view());

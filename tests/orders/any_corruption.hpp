@@ -45,9 +45,10 @@ class any_corruption {
   void corrupt(Be&, per_image<diffusion_time>, const_view<T, typename Be::space>, const_view<T, typename Be::space>,
                view<T, typename Be::space>) const;
   template <class Be, Scalar T>
-  void draw_xi(Be&, noise_key, batch, view<T, typename Be::space>) const;
+  void draw_xi(Be&, noise_key, image_range, view<T, typename Be::space>) const;
   template <class Be, Scalar T>
-  void start(Be&, diffusion_time, std::uint64_t, batch, view<T, typename Be::space>, view<T, typename Be::space>) const;
+  void start(Be&, diffusion_time, std::uint64_t, image_range, view<T, typename Be::space>,
+             view<T, typename Be::space>) const;
 
  protected:
   struct interface {

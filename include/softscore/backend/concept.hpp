@@ -80,7 +80,8 @@ concept CopiesToHost = requires(Be& be, view_of<Be, T> device, view_of<Be, const
 
 /// `be.normal(key, images, out)` fills `out` with the standard normal numbers of the key (core/noise.hpp).
 template <class Be, class T>
-concept FillsNoise = requires(Be& be, noise_key key, batch images, view_of<Be, T> out) { be.normal(key, images, out); };
+concept FillsNoise =
+    requires(Be& be, noise_key key, image_range images, view_of<Be, T> out) { be.normal(key, images, out); };
 
 /// `be.combine(out, term...)` stores the sum of coefficient times array in one pass; `out` may be one of the arrays.
 template <class Be, class T>
@@ -139,7 +140,7 @@ concept CorrelatesSeparably = requires(Be& be, view_of<Be, const double> kernels
 /// Optional.
 template <class Be, class T>
 concept CombinesWithNormal =
-    requires(Be& be, noise_key key, batch images, view_of<Be, T> out, term<T, typename Be::space> one) {
+    requires(Be& be, noise_key key, image_range images, view_of<Be, T> out, term<T, typename Be::space> one) {
       be.combine_with_normal(key, images, 1.0, out, one);
       be.combine_with_normal(key, images, 1.0, out, one, one, one);
     };

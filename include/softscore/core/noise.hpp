@@ -39,7 +39,7 @@ struct noise_key {
 };
 
 /// Which images of a run a batch holds: `count` of them from number `first` on (below `most`).
-struct batch {
+struct image_range {
   std::uint64_t first{};
   std::size_t count{};
 

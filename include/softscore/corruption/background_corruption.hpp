@@ -44,7 +44,7 @@ class background_corruption : public scheduled_operator<Op, S> {
   }
 
   template <class Be, Scalar T>
-  void draw_xi(Be& be, noise_key key, batch images, view<T, typename Be::space> xi) const {
+  void draw_xi(Be& be, noise_key key, image_range images, view<T, typename Be::space> xi) const {
     be.normal(key, images, xi);
     noise_key colour_key = key;
     colour_key.draw = static_cast<std::uint8_t>(key.draw + 1);
@@ -58,7 +58,7 @@ class background_corruption : public scheduled_operator<Op, S> {
 
   /// x_t when all of the image that C_t lets through is 0; at t = 1, where nothing is let through, that is b.
   template <class Be, Scalar T>
-  void start(Be& be, diffusion_time t, std::uint64_t seed, batch images, view<T, typename Be::space> x,
+  void start(Be& be, diffusion_time t, std::uint64_t seed, image_range images, view<T, typename Be::space> x,
              view<T, typename Be::space> xi) const {
     draw_xi(be, noise_key{.seed = seed, .stream = noise_stream::start}, images, xi);
     auto nothing = be.template make<T>(x.extent());

@@ -81,8 +81,8 @@ concept CorruptsImages =
 /// `c.draw_xi(be, key, images, xi)` draws xi; `c.start(be, t, seed, images, x, xi)` draws x_t at the start of sampling
 /// together with the xi in it.
 template <class C, class Be, class T>
-concept DrawsStart = requires(const C c, Be& be, diffusion_time t, std::uint64_t seed, batch images, view_of<Be, T> x,
-                              view_of<Be, T> xi) {
+concept DrawsStart = requires(const C c, Be& be, diffusion_time t, std::uint64_t seed, image_range images,
+                              view_of<Be, T> x, view_of<Be, T> xi) {
   c.draw_xi(be, noise_key{}, images, xi);
   c.start(be, t, seed, images, x, xi);
 };

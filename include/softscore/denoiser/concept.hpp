@@ -15,7 +15,7 @@ namespace softscore::inline SOFTSCORE_ABI {
 
 /// What a denoiser is asked: which images of the run these are, and the time of each.
 struct question {
-  batch images{};
+  image_range images{};
   per_image<diffusion_time> times{diffusion_time{}};
 };
 

@@ -75,7 +75,7 @@ elbo_terms elbo(Be& be, const C& corruption, const D& denoiser, const time_grid&
   if constexpr (ChecksTimes<D>)
     for (std::size_t i = 0; i < grid.steps(); ++i) denoiser.check(grid[i].t);
   const shape extent = clean.extent();
-  const batch images{options.first, extent.images};
+  const image_range images{options.first, extent.images};
   const auto d = static_cast<double>(extent.per_image());
   auto noise = be.template make<value>(extent), noisy = be.template make<value>(extent),
        h = be.template make<value>(extent);

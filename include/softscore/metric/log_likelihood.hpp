@@ -141,7 +141,7 @@ class likelihood_flow {
   const C& corruption_;
   const D& denoiser_;
   likelihood_options options_;
-  batch images_;
+  image_range images_;
   array_of<Be, T> x_, h_, probe_, pulled_, moved_, spare_;
   std::vector<double> each_;
   workspace_of<D, Be, T> workspace_;

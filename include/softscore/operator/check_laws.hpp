@@ -80,7 +80,7 @@ class law_bench {
   array make() const { return be_.template make<T>(extent_); }
   array normal(std::uint64_t seed) const {
     auto x = make();
-    be_.normal(noise_key{.seed = seed, .stream = noise_stream::test}, batch{0, extent_.images}, x.view());
+    be_.normal(noise_key{.seed = seed, .stream = noise_stream::test}, image_range{0, extent_.images}, x.view());
     return x;
   }
   // a x + b y.

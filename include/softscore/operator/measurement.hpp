@@ -39,7 +39,7 @@ struct measurement {
 
   /// Measures `clean`: stores A clean + sigma n into `out`, n being the standard normal numbers of the key.
   template <class Be, Scalar T>
-  void observe(Be& be, noise_key key, batch images, const_view<T, typename Be::space> clean,
+  void observe(Be& be, noise_key key, image_range images, const_view<T, typename Be::space> clean,
                view<T, typename Be::space> out) const {
     apply<Be, T>(be, clean, out);
     if (sigma == 0.0) return;

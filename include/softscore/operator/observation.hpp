@@ -53,7 +53,7 @@ class observation {
 
   /// Stores the y of the images of a run into `out`; throws `error` if they have another extent or one has no y.
   template <class Be, Scalar T>
-  void put(Be& be, batch images, view<T, typename Be::space> out) const {
+  void put(Be& be, image_range images, view<T, typename Be::space> out) const {
     if (out.extent().with_images(1) != extent_.with_images(1))
       reject("extent of the observation", extent_, "that of the images");
     std::vector<T> host;

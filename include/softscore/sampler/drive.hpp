@@ -26,7 +26,7 @@ namespace softscore::inline SOFTSCORE_ABI {
 template <class Be, class T>
 struct start_point {
   array_of<Be, T> x, xi;
-  batch images{};
+  image_range images{};
 };
 
 /// What an observer sees of every step: the step, x before it, the estimate h at x, the evaluations spent so far on an
@@ -131,7 +131,7 @@ void require_finite(Be& be, view_of<Be, const T> x, const Name& name) {
   }
 }
 template <class Be, class T>
-void require_finite_result(Be& be, view_of<Be, const T> x, const batch& images) {
+void require_finite_result(Be& be, view_of<Be, const T> x, const image_range& images) {
   require_finite<Be, T>(
       be, x, [&](std::size_t i) { return "size of a pixel in image " + shown(images.first + i) + " of the run"; });
 }
@@ -187,7 +187,7 @@ drawn<Be, T> drive(Be& be, const S& sampler, const C& corruption, const D& denoi
 
 /// Draws x at the grid's first time from the corruption's own start law, for images `images.first` on.
 template <class T, class Be, class C>
-start_point<Be, T> draw_start(Be& be, const C& corruption, const time_grid& grid, shape image, batch images,
+start_point<Be, T> draw_start(Be& be, const C& corruption, const time_grid& grid, shape image, image_range images,
                               std::uint64_t seed) {
   start_point<Be, T> from{be.template make<T>(image.with_images(images.count)),
                           be.template make<T>(image.with_images(images.count)), images};

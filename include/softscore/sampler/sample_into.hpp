@@ -77,7 +77,7 @@ sample_summary sample(Be& be, const S& sampler, const C& corruption, const D& de
         std::fill(out.begin() + static_cast<std::ptrdiff_t>(done * each), out.end(), T{});
         break;
       }
-      const batch part{options.first + done, (std::min)(options.batch_size, options.images - done)};
+      const image_range part{options.first + done, (std::min)(options.batch_size, options.images - done)};
       const auto of_all = [&](sampling_progress<Be, T> progress) {
         progress.done = done;
         progress.images = options.images;

@@ -21,7 +21,7 @@ class sampling_run {
   using value_type = T;
 
   /// `grid` is what the run goes along; a sampler that prepares for all its times asks for it.
-  sampling_run(Be& be, const C& corruption, const D& denoiser, shape extent, std::uint64_t seed, batch images,
+  sampling_run(Be& be, const C& corruption, const D& denoiser, shape extent, std::uint64_t seed, image_range images,
                view_of<Be, const T> xi, const time_grid* grid = nullptr)
       : backend_{be},
         corruption_{corruption},
@@ -38,7 +38,7 @@ class sampling_run {
   const D& denoiser() const { return denoiser_; }
   const shape& extent() const { return extent_; }
   /// Which images of the run the batch holds.
-  const batch& images() const { return images_; }
+  const image_range& images() const { return images_; }
   /// The times that the run goes along. Throws `error` if it was made without.
   const time_grid& grid() const {
     if (grid_ == nullptr) reject("the grid of the run", "missing", "given to a run of this sampler");
@@ -141,7 +141,7 @@ class sampling_run {
   const D& denoiser_;
   shape extent_;
   std::uint64_t seed_;
-  batch images_;
+  image_range images_;
   view_of<Be, const T> xi_;
   const time_grid* grid_;
   workspace_of<D, Be, T> workspace_;

@@ -289,7 +289,7 @@ class trainer {
       times_[i] = clock == noise_stream::times ? options_.times.draw(clock_key, first + i, options_.batch_size)
                                                : options_.times.draw(clock_key, first + i);
     const per_image<diffusion_time> times = each_of(times_);
-    corruption_.draw_xi(backend_, noise_key{options_.seed, noise, number, 0}, batch{first, count}, part(xi_));
+    corruption_.draw_xi(backend_, noise_key{options_.seed, noise, number, 0}, image_range{first, count}, part(xi_));
     corruption_.template corrupt<Be, float>(backend_, times, part(clean_), part(xi_), part(noisy_));
     denoiser_.network().forward(backend_, parameters, times, view_of<Be, const float>(part(noisy_)), part(output_),
                                 denoiser_memory_.network);

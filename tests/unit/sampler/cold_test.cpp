@@ -39,11 +39,11 @@ struct pushed {
     be.combine(out, term<T, typename Be::space>{1.0, clean}, term<T, typename Be::space>{times[0].value, u});
   }
   template <class Be, Scalar T>
-  void draw_xi(Be& be, noise_key key, batch images, view<T, typename Be::space> xi) const {
+  void draw_xi(Be& be, noise_key key, image_range images, view<T, typename Be::space> xi) const {
     be.normal(key, images, xi);
   }
   template <class Be, Scalar T>
-  void start(Be& be, diffusion_time t, std::uint64_t seed, batch images, view<T, typename Be::space> x,
+  void start(Be& be, diffusion_time t, std::uint64_t seed, image_range images, view<T, typename Be::space> x,
              view<T, typename Be::space> xi) const {
     draw_xi<Be, T>(be, noise_key{.seed = seed, .stream = noise_stream::start}, images, xi);
     be.combine(x, term<T, typename Be::space>{t.value, xi});

@@ -73,7 +73,7 @@ void for_every_sampler(const Check& check) {
 }
 
 template <class T, class Be, class S, class C, class Observer = no_observer>
-drawn<Be, T> draw(Be& be, const S& sampler, const C& corruption, const time_grid& grid, batch images,
+drawn<Be, T> draw(Be& be, const S& sampler, const C& corruption, const time_grid& grid, image_range images,
                   Observer&& observer = {}) {
   return drive(be, sampler, corruption, steady_denoiser{}, grid, draw_start<T>(be, corruption, grid, image, images, 3),
                3, observer);

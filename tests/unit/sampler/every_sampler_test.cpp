@@ -120,7 +120,7 @@ void for_every_sampler(const Check& check) {
 }
 
 template <class T, class S, class C, class Observer = no_observer>
-drawn<serial_backend, T> draw(const S& sampler, const C& corruption, const time_grid& grid, batch images,
+drawn<serial_backend, T> draw(const S& sampler, const C& corruption, const time_grid& grid, image_range images,
                               Observer&& observer = {}) {
   serial_backend be;
   return drive(be, sampler, corruption, steady_with_density{}, grid,

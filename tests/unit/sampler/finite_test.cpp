@@ -70,7 +70,7 @@ auto exact_for(const C& corruption) {
 template <class T, class S, class C>
 std::vector<double> drawn_by(const S& sampler, const C& corruption, const time_grid& grid) {
   serial_backend be;
-  const batch images{0, 2};
+  const image_range images{0, 2};
   const auto end = drive(be, sampler, corruption, exact_for(corruption), grid,
                          draw_start<T>(be, corruption, grid, image, images, 0), 0);
   const auto x = end.x.view();

@@ -685,7 +685,7 @@ TEST_CASE("an image of an inverse problem does not depend on its batch", "[sampl
   serial_backend be;
   for_every_method([&](const auto& sampler) {
     const auto grid = uniform_grid(5);
-    const auto draw = [&](batch images) {
+    const auto draw = [&](image_range images) {
       return drive(be, sampler, preserving, steady_denoiser{}, grid,
                    draw_start<float>(be, preserving, grid, four, images, 3), 3);
     };

@@ -155,7 +155,7 @@ struct end_of_run {
 };
 
 template <class S, class C>
-end_of_run drawn_by(const S& sampler, const C& corruption, const time_grid& grid, batch images) {
+end_of_run drawn_by(const S& sampler, const C& corruption, const time_grid& grid, image_range images) {
   serial_backend be;
   const gaussian_denoiser exact{corruption, gaussian_mean(), gaussian_covariance(), gaussian_image};
   const auto end = drive(be, sampler, corruption, exact, grid,

@@ -61,7 +61,7 @@ TEST_CASE("the search takes the shortest path between the clouds themselves", "[
 
   // All pairs, from clouds made here, with the same noise.
   auto noise = be.make<float>(extent);
-  be.normal(noise_key{.seed = 0, .stream = noise_stream::user}, batch{0, extent.images}, noise.view());
+  be.normal(noise_key{.seed = 0, .stream = noise_stream::user}, image_range{0, extent.images}, noise.view());
   std::vector<row_matrix<float>> clouds;
   for (const double w : levels) {
     auto cloud = be.make<float>(extent);

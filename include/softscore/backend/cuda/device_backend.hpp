@@ -74,7 +74,7 @@ class device_backend {
   }
 
   template <Scalar T>
-  void normal(noise_key key, batch images, view<T, cuda_space> out) {
+  void normal(noise_key key, image_range images, view<T, cuda_space> out) {
     const detail::normal_numbers_of numbers{key, images.first};
     note(detail::normal_task<T>{raw(out), images.count, out.extent().per_image()}, numbers);
   }

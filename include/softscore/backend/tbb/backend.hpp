@@ -77,7 +77,7 @@ class tbb_backend : public host_verbs<tbb_backend> {
 
   /// Fills `out` with the numbers of the key, the same bits as on every backend, many at a time.
   template <Scalar T>
-  void normal(noise_key key, batch images, view<T, host_space> out) {
+  void normal(noise_key key, image_range images, view<T, host_space> out) {
 #if defined(__CUDACC__)  // nvcc's front end cannot compile the vectors of the other form, whose bits are the same
     host_verbs::normal(key, images, out);
 #else
@@ -109,7 +109,8 @@ class tbb_backend : public host_verbs<tbb_backend> {
   /// Stores the sum of coefficient times array and of `factor` times the numbers of the key into `out`, to the bits of
   /// `normal` and `combine`, without an array of the numbers.
   template <std::same_as<float> T, class... Terms>
-  void combine_with_normal(noise_key key, batch images, double factor, view<T, host_space> out, const Terms&... terms) {
+  void combine_with_normal(noise_key key, image_range images, double factor, view<T, host_space> out,
+                           const Terms&... terms) {
     const std::size_t elements = out.extent().per_image();
     share(images.count, 3 * elements, [&](std::size_t image) {
       const std::size_t start = image * elements;
