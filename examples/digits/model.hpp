@@ -62,8 +62,8 @@ struct drawing {
 struct estimator {
   using images = softscore::view<const float, softscore::host_space>;
   using result = softscore::view<float, softscore::host_space>;
-  std::function<void(const softscore::question&, images x, result out)> estimate;
-  std::function<void(const softscore::question&, images v, result out)> pullback;
+  std::function<void(const softscore::condition&, images x, result out)> estimate;
+  std::function<void(const softscore::condition&, images v, result out)> pullback;
 };
 
 /// A recipe with a network in it.

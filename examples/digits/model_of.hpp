@@ -72,10 +72,10 @@ class model_of final : public model {
   estimator denoiser(softscore::tbb_backend& be, const softscore::shape& batch) const override {
     using workspace = softscore::workspace_of<denoiser_type, softscore::tbb_backend, float>;
     const auto ws = std::make_shared<workspace>(denoiser_.template workspace<float>(be, batch));
-    return {[this, &be, ws](const softscore::question& q, estimator::images x, estimator::result out) {
+    return {[this, &be, ws](const softscore::condition& q, estimator::images x, estimator::result out) {
               denoiser_.template estimate<softscore::tbb_backend, float>(be, q, x, out, *ws);
             },
-            [this, &be, ws](const softscore::question& q, estimator::images v, estimator::result out) {
+            [this, &be, ws](const softscore::condition& q, estimator::images v, estimator::result out) {
               denoiser_.template pullback<softscore::tbb_backend, float>(be, q, v, out, *ws);
             }};
   }

@@ -31,7 +31,7 @@ struct coin_denoiser {
     }
   };
   template <class Be, softscore::Scalar T>
-  void estimate(Be& be, const softscore::question& asked, softscore::const_view<T, typename Be::space> x,
+  void estimate(Be& be, const softscore::condition& asked, softscore::const_view<T, typename Be::space> x,
                 softscore::view<T, typename Be::space> out, nothing&) const {
     be.for_each(logistic{corruption.sigma(asked.times[0])}, out, x);
   }

@@ -16,7 +16,7 @@ struct grey_pixels {
     return {};
   }
   template <class Be, softscore::Scalar T>
-  void estimate(Be& be, const softscore::question& asked, softscore::const_view<T, typename Be::space> x,
+  void estimate(Be& be, const softscore::condition& asked, softscore::const_view<T, typename Be::space> x,
                 softscore::view<T, typename Be::space> out, nothing&) const {
     const double a = corruption.signal_gain(asked.times[0]), sigma = corruption.sigma(asked.times[0]);
     const double gain = a * variance / (a * a * variance + sigma * sigma);

@@ -76,7 +76,7 @@ struct towards_zero {
     return {};
   }
   template <class Be, Scalar T>
-  void gradient(Be& be, const question&, const_view<T, typename Be::space> x, view<T, typename Be::space> out,
+  void gradient(Be& be, const condition&, const_view<T, typename Be::space> x, view<T, typename Be::space> out,
                 nothing&) const {
     be.combine(out, term<T, typename Be::space>{-1.0, x});
   }

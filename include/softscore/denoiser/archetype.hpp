@@ -14,9 +14,9 @@ struct archetype_denoiser {
   template <Scalar T, class Be>
   memory workspace(Be&, shape) const;
   template <class Be, Scalar T>
-  void estimate(Be&, const question&, const_view<T, typename Be::space>, view<T, typename Be::space>, memory&) const;
+  void estimate(Be&, const condition&, const_view<T, typename Be::space>, view<T, typename Be::space>, memory&) const;
   template <class Be, Scalar T>
-  void pullback(Be&, const question&, const_view<T, typename Be::space>, view<T, typename Be::space>, memory&) const;
+  void pullback(Be&, const condition&, const_view<T, typename Be::space>, view<T, typename Be::space>, memory&) const;
   template <class Be, Scalar T>
   void from_output(Be&, per_image<diffusion_time>, const_view<T, typename Be::space>, const_view<T, typename Be::space>,
                    view<T, typename Be::space>, memory&) const;
@@ -24,9 +24,9 @@ struct archetype_denoiser {
   void to_output(Be&, per_image<diffusion_time>, const_view<T, typename Be::space>, view<T, typename Be::space>,
                  memory&) const;
   template <class Be, Scalar T>
-  void log_density(Be&, const question&, view<const T, typename Be::space>, double*, memory&) const;
+  void log_density(Be&, const condition&, view<const T, typename Be::space>, double*, memory&) const;
   template <class Be, Scalar T>
-  void variance_share(Be&, const question&, view<T, typename Be::space>, memory&) const;
+  void variance_share(Be&, const condition&, view<T, typename Be::space>, memory&) const;
 };
 static_assert(KnowsDensity<archetype_denoiser, archetype_backend, float>);
 static_assert(LearnsVariance<archetype_denoiser, archetype_backend, float>);

@@ -58,7 +58,7 @@ class classifier_free {
   }
 
   template <class Be, Scalar T, class M>
-  void estimate(Be& be, const question& q, const_view<T, typename Be::space> x, view<T, typename Be::space> out,
+  void estimate(Be& be, const condition& q, const_view<T, typename Be::space> x, view<T, typename Be::space> out,
                 M& ws) const {
     const auto other = ws.other.view().images(0, out.extent().images);
     conditional_.estimate(be, q, x, out, ws.conditional);
@@ -67,7 +67,7 @@ class classifier_free {
   }
 
   template <class Be, Scalar T, class M>
-  void pullback(Be& be, const question& q, const_view<T, typename Be::space> v, view<T, typename Be::space> out,
+  void pullback(Be& be, const condition& q, const_view<T, typename Be::space> v, view<T, typename Be::space> out,
                 M& ws) const
     requires PullsBack<Conditional, Be, T> && PullsBack<Unconditional, Be, T>
   {

@@ -14,11 +14,11 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// `g.gradient(be, question, x, out, workspace)` stores the gradient in x of log p(c given x_t = x), c being what is
+/// `g.gradient(be, condition, x, out, workspace)` stores the gradient in x of log p(c given x_t = x), c being what is
 /// asked for: a class, a caption, a measurement. `g.workspace<T>(be, shape)` makes what it writes.
 template <class G, class Be, class T>
 concept GivesLogProbabilityGradient =
-    HasWorkspace<G, Be, T> && requires(const G g, Be& be, question q, view_of<Be, const T> x, view_of<Be, T> out,
+    HasWorkspace<G, Be, T> && requires(const G g, Be& be, condition q, view_of<Be, const T> x, view_of<Be, T> out,
                                        workspace_of<G, Be, T>& ws) { g.gradient(be, q, x, out, ws); };
 
 /// Classifier guidance (Dhariwal and Nichol 2021, Algorithm 2): adds scale times the gradient of log p(c given x_t) to
@@ -72,7 +72,7 @@ class classifier_guided {
   }
 
   template <class Be, Scalar T, class M>
-  void estimate(Be& be, const question& q, const_view<T, typename Be::space> x, view<T, typename Be::space> out,
+  void estimate(Be& be, const condition& q, const_view<T, typename Be::space> x, view<T, typename Be::space> out,
                 M& ws) const {
     const std::size_t images = out.extent().images;
     const auto gradient = ws.gradient.view().images(0, images);
@@ -105,7 +105,7 @@ struct archetype_classifier {
   template <Scalar T, class Be>
   memory workspace(Be&, shape) const;
   template <class Be, Scalar T>
-  void gradient(Be&, const question&, const_view<T, typename Be::space>, view<T, typename Be::space>, memory&) const;
+  void gradient(Be&, const condition&, const_view<T, typename Be::space>, view<T, typename Be::space>, memory&) const;
 };
 }  // namespace detail
 static_assert(Denoiser<classifier_guided<archetype_denoiser, archetype_corruption, detail::archetype_classifier>,

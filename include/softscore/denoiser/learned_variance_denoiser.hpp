@@ -44,7 +44,7 @@ class learned_variance_denoiser : public network_denoiser<Net, epsilon_link<C>> 
   }
 
   template <class Be, Scalar T, class M>
-  void estimate(Be& be, const question& q, const_view<T, typename Be::space> x, view<T, typename Be::space> out,
+  void estimate(Be& be, const condition& q, const_view<T, typename Be::space> x, view<T, typename Be::space> out,
                 M& ws) const {
     this->network().evaluate(be, q.times, x, ws.output.view().images(0, x.extent().images), ws.network);
     take_half<Be, T>(be, 0, out, ws);
@@ -53,12 +53,12 @@ class learned_variance_denoiser : public network_denoiser<Net, epsilon_link<C>> 
 
   /// Stores u of the workspace's last estimate.
   template <class Be, Scalar T, class M>
-  void variance_share(Be& be, const question&, view<T, typename Be::space> out, M& ws) const {
+  void variance_share(Be& be, const condition&, view<T, typename Be::space> out, M& ws) const {
     take_half<Be, T>(be, 1, out, ws);
   }
 
   template <class Be, Scalar T, class M>
-  void pullback(Be& be, const question& q, const_view<T, typename Be::space> v, view<T, typename Be::space> out,
+  void pullback(Be& be, const condition& q, const_view<T, typename Be::space> v, view<T, typename Be::space> out,
                 M& ws) const {
     using one = term<T, typename Be::space>;
     const std::size_t images = v.extent().images;

@@ -80,7 +80,7 @@ class mixture_denoiser {
   }
 
   template <class Be, Scalar T>
-  void estimate(Be& be, const question& q, const_view<T, typename Be::space> x, view<T, typename Be::space> out,
+  void estimate(Be& be, const condition& q, const_view<T, typename Be::space> x, view<T, typename Be::space> out,
                 memory& ws) const {
     prepare(q, x.extent().images, ws);
     ws.x.resize(eigen_index(image_.per_image()), eigen_index(x.extent().images));
@@ -91,7 +91,7 @@ class mixture_denoiser {
   }
 
   template <class Be, Scalar T>
-  void pullback(Be& be, const question&, const_view<T, typename Be::space> v, view<T, typename Be::space> out,
+  void pullback(Be& be, const condition&, const_view<T, typename Be::space> v, view<T, typename Be::space> out,
                 memory& ws) const {
     detail::map_images_on_host<T>(be, image_, v, out, [&](std::size_t i, const Eigen::VectorX<Real>& each) {
       return seen(ws, i).pullback(ws.x.col(eigen_index(i)), each);
@@ -100,7 +100,7 @@ class mixture_denoiser {
 
   /// Writes log p_t(x) of every image of the batch to `host`.
   template <class Be, class T>
-  void log_density(Be& be, const question& q, view<T, typename Be::space> x, double* host, memory& ws) const {
+  void log_density(Be& be, const condition& q, view<T, typename Be::space> x, double* host, memory& ws) const {
     prepare(q, x.extent().images, ws);
     detail::each_image_on_host<std::remove_const_t<T>, Be>(
         be, image_, x,
@@ -127,7 +127,7 @@ class mixture_denoiser {
     return ws.seen.size() == 1 ? ws.seen[0] : ws.seen[i];
   }
 
-  void prepare(const question& q, std::size_t images, memory& ws) const {
+  void prepare(const condition& q, std::size_t images, memory& ws) const {
     const bool one = q.times.shared() && laws_.size() == 1;
     if (q.times.shared() && ws.at == q.times[0] && ws.first == q.images.first && ws.seen.size() == (one ? 1 : images))
       return;

@@ -44,7 +44,7 @@ class network_denoiser {
   }
 
   template <class Be, Scalar T, class M>
-  void estimate(Be& be, const question& q, const_view<T, typename Be::space> x, view<T, typename Be::space> out,
+  void estimate(Be& be, const condition& q, const_view<T, typename Be::space> x, view<T, typename Be::space> out,
                 M& ws) const {
     network_.evaluate(be, q.times, x, out, ws.network);
     from_output<Be, T>(be, q.times, x, out, out, ws);
@@ -66,7 +66,7 @@ class network_denoiser {
   }
 
   template <class Be, Scalar T, class M>
-  void pullback(Be& be, const question& q, const_view<T, typename Be::space> v, view<T, typename Be::space> out,
+  void pullback(Be& be, const condition& q, const_view<T, typename Be::space> v, view<T, typename Be::space> out,
                 M& ws) const {
     using one = term<T, typename Be::space>;
     network_.pullback(be, v, out, ws.network);

@@ -80,7 +80,7 @@ class spectral_denoiser {
   }
 
   template <class Be, Scalar T>
-  void estimate(Be& be, const question& q, const_view<T, typename Be::space> x, view<T, typename Be::space> out,
+  void estimate(Be& be, const condition& q, const_view<T, typename Be::space> x, view<T, typename Be::space> out,
                 memory<Be, T>& ws) const {
     const std::size_t images = x.extent().images;
     prepare(be, q, x.extent(), ws);
@@ -95,7 +95,7 @@ class spectral_denoiser {
   }
 
   template <class Be, Scalar T>
-  void pullback(Be& be, const question&, const_view<T, typename Be::space> v, view<T, typename Be::space> out,
+  void pullback(Be& be, const condition&, const_view<T, typename Be::space> v, view<T, typename Be::space> out,
                 memory<Be, T>& ws) const {
     const std::size_t images = v.extent().images;
     const auto modes = ws.modes.view().images(0, images);
@@ -110,7 +110,7 @@ class spectral_denoiser {
 
   /// Writes log p_t(x) of every image of the batch to `host`.
   template <class Be, class T>
-  void log_density(Be& be, const question& q, view<T, typename Be::space> x, double* host,
+  void log_density(Be& be, const condition& q, view<T, typename Be::space> x, double* host,
                    memory<Be, std::remove_const_t<T>>& ws) const {
     const std::size_t images = x.extent().images;
     prepare(be, q, x.extent(), ws);
@@ -171,7 +171,7 @@ class spectral_denoiser {
 
   // The numbers of every mode at the times asked for; nothing is done if they are those of the last call.
   template <class Be, class T>
-  void prepare(Be& be, const question& q, const shape& extent, memory<Be, T>& ws) const {
+  void prepare(Be& be, const condition& q, const shape& extent, memory<Be, T>& ws) const {
     require(extent.with_images(1) == image_, "extent of the images", extent, "that of the denoiser's");
     const bool shared = q.times.shared();
     if (shared && ws.at.value == q.times[0].value && ws.images == extent.images) return;

@@ -62,7 +62,7 @@ class static_thresholding {
   }
 
   template <class Be, Scalar T, class M>
-  void estimate(Be& be, const question& q, const_view<T, typename Be::space> x, view<T, typename Be::space> out,
+  void estimate(Be& be, const condition& q, const_view<T, typename Be::space> x, view<T, typename Be::space> out,
                 M& ws) const {
     const auto whole = ws.estimate.view().images(0, out.extent().images);
     denoiser_.estimate(be, q, x, whole, ws.denoiser);
@@ -70,7 +70,7 @@ class static_thresholding {
   }
 
   template <class Be, Scalar T, class M>
-  void pullback(Be& be, const question& q, const_view<T, typename Be::space> v, view<T, typename Be::space> out,
+  void pullback(Be& be, const condition& q, const_view<T, typename Be::space> v, view<T, typename Be::space> out,
                 M& ws) const
     requires PullsBack<D, Be, T>
   {
@@ -142,7 +142,7 @@ class dynamic_thresholding {
   }
 
   template <class Be, Scalar T, class M>
-  void estimate(Be& be, const question& q, const_view<T, typename Be::space> x, view<T, typename Be::space> out,
+  void estimate(Be& be, const condition& q, const_view<T, typename Be::space> x, view<T, typename Be::space> out,
                 M& ws) const {
     denoiser_.estimate(be, q, x, out, ws.denoiser);
     be.for_each(bring{range_}, out);

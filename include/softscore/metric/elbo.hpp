@@ -97,7 +97,7 @@ elbo_terms elbo(Be& be, const C& corruption, const D& denoiser, const time_grid&
     const double a_t = corruption.signal_gain(at.t), sigma_t = corruption.sigma(at.t);
     be.normal(noise_key{options.seed, noise_stream::test, static_cast<std::uint32_t>(k)}, images, noise.view());
     corruption.corrupt(be, per_image<diffusion_time>{at.t}, clean, noise.view(), noisy.view());
-    denoiser.estimate(be, question{images, at.t}, view_of<Be, const value>(noisy.view()), h.view(), workspace);
+    denoiser.estimate(be, condition{images, at.t}, view_of<Be, const value>(noisy.view()), h.view(), workspace);
     be.combine(h.view(), term<value, typename Be::space>{1.0, clean}, term{-1.0, h.view()});
     be.dot(h.view(), h.view(), square.data());
     if (at.last()) {

@@ -82,7 +82,7 @@ class likelihood_flow {
     const auto x = x_.view(), h = h_.view(), probe = probe_.view(), pulled = pulled_.view(), moved = moved_.view();
     const view_of<Be, const T> seen = x, pulls = probe;
     const double sigma = corruption_.sigma(t);
-    const question q{images_, t};
+    const condition q{images_, t};
     be_.combine(x, one{sigma, u});
     denoiser_.estimate(be_, q, seen, h, workspace_);
     nfe += static_cast<std::size_t>(D::evaluations);

@@ -65,7 +65,7 @@ class distillation_loss {
     const auto h = part(memory.estimate), x = part(memory.moved), residual = part(memory.residual);
 
     // To t': x' = (sigma' / sigma) x_t + (a' - a sigma' / sigma) h.
-    teacher_.estimate(be, question{first_images_of(images), batch.times}, batch.noisy, h, memory.of_teacher);
+    teacher_.estimate(be, condition{first_images_of(images), batch.times}, batch.noisy, h, memory.of_teacher);
     for (std::size_t i = 0; i < images; ++i) {
       const diffusion_time t = batch.times[i];
       memory.middle[i] = before(t, 0.5);
@@ -76,7 +76,7 @@ class distillation_loss {
 
     // To t'', and from there to x~, which comes into h.
     const per_image<diffusion_time> middle{std::span<const diffusion_time>{memory.middle.data(), images}};
-    teacher_.estimate(be, question{first_images_of(images), middle}, view_of<Be, const T>(x), h, memory.of_teacher);
+    teacher_.estimate(be, condition{first_images_of(images), middle}, view_of<Be, const T>(x), h, memory.of_teacher);
     for (std::size_t i = 0; i < images; ++i) {
       const diffusion_time t = batch.times[i], s = memory.middle[i], u = before(t, 1.0);
       const double ratio = c.sigma(u) / c.sigma(t);

@@ -56,7 +56,7 @@ class sampling_run {
 
   /// Stores h(x, t) into `out` and counts the evaluations. The images may be at times of their own.
   void estimate(per_image<diffusion_time> times, view_of<Be, const T> x, view_of<Be, T> out) {
-    denoiser_.estimate(backend_, question{images_, times}, x, out, workspace_);
+    denoiser_.estimate(backend_, condition{images_, times}, x, out, workspace_);
     nfe_ += static_cast<std::size_t>(D::evaluations);
   }
 
@@ -64,7 +64,7 @@ class sampling_run {
   void pullback(diffusion_time t, view_of<Be, const T> v, view_of<Be, T> out)
     requires PullsBack<D, Be, T>
   {
-    denoiser_.pullback(backend_, question{images_, t}, v, out, workspace_);
+    denoiser_.pullback(backend_, condition{images_, t}, v, out, workspace_);
   }
 
   /// Stores where the variance of an ancestral step lies between its two, for every element, as the denoiser's last
@@ -72,14 +72,14 @@ class sampling_run {
   void variance_share(diffusion_time t, view_of<Be, T> out)
     requires LearnsVariance<D, Be, T>
   {
-    denoiser_.variance_share(backend_, question{images_, t}, out, workspace_);
+    denoiser_.variance_share(backend_, condition{images_, t}, out, workspace_);
   }
 
   /// Writes log p_t(x) of each image to `host`, p_t being the density of x_t.
   void log_density(diffusion_time t, view_of<Be, const T> x, double* host)
     requires KnowsDensity<D, Be, T>
   {
-    denoiser_.log_density(backend_, question{images_, t}, x, host, workspace_);
+    denoiser_.log_density(backend_, condition{images_, t}, x, host, workspace_);
   }
 
   /// Stores the standard normal numbers of a step into `out`; a step that draws several times numbers its draws. Throws

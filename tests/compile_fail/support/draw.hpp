@@ -14,7 +14,7 @@ struct echo {
     return {};
   }
   template <class Be, class T, class Space>
-  void estimate(Be& be, const softscore::question&, softscore::view<const T, Space> x, softscore::view<T, Space> out,
+  void estimate(Be& be, const softscore::condition&, softscore::view<const T, Space> x, softscore::view<T, Space> out,
                 nothing&) const {
     be.combine(out, softscore::term<T, Space>{1.0, x});
   }
@@ -23,7 +23,7 @@ struct echo {
 /// The same with a pullback.
 struct differentiable_echo : echo {
   template <class Be, class T, class Space>
-  void pullback(Be& be, const softscore::question&, softscore::view<const T, Space> v, softscore::view<T, Space> out,
+  void pullback(Be& be, const softscore::condition&, softscore::view<const T, Space> v, softscore::view<T, Space> out,
                 nothing&) const {
     be.combine(out, softscore::term<T, Space>{1.0, v});
   }

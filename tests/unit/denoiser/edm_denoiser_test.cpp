@@ -118,7 +118,7 @@ TEST_CASE("a preconditioned network is shown x / (a sqrt(s^2 + d^2)) and ln(s) /
   const auto x = random_batch<double>(be, three, 1), v = random_batch<double>(be, three, 2);
   auto h = be.make<double>(three), pulled = be.make<double>(three);
   const std::vector<diffusion_time> times{{0.9}, {0.4}, {0.05}};
-  const question q{{0, 3}, per_image<diffusion_time>{std::span<const diffusion_time>{times}}};
+  const condition q{{0, 3}, per_image<diffusion_time>{std::span<const diffusion_time>{times}}};
   auto memory = denoiser.workspace<double>(be, three);
   denoiser.estimate(be, q, x.view(), h.view(), memory);
   denoiser.pullback(be, q, v.view(), pulled.view(), memory);

@@ -22,7 +22,7 @@ using namespace softscore;
 
 namespace {
 const shape extent{3, 2, 3, 4};
-const question asked{{0, 3}, diffusion_time{0.4}};
+const condition asked{{0, 3}, diffusion_time{0.4}};
 
 template <class T>
 using constant_view = view<const T, host_space>;

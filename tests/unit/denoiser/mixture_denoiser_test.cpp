@@ -48,7 +48,7 @@ std::vector<double> estimate_at(const D& exact, double t, const std::vector<doub
   serial_backend be;
   auto in = be.make<double>(image), out = be.make<double>(image);
   be.upload(x.data(), in.view());
-  exact.estimate(be, question{{0, 1}, diffusion_time{t}}, view<const double, host_space>(in.view()), out.view(),
+  exact.estimate(be, condition{{0, 1}, diffusion_time{t}}, view<const double, host_space>(in.view()), out.view(),
                  memory);
   return values_of(be, out.view());
 }
@@ -75,7 +75,7 @@ TEST_CASE("two points in noise have a logistic estimate", "[denoiser]") {
   be.upload(places.data(), x.view());
   for (std::size_t i = 0; i < 5; ++i) ones.view()[i] = 1.0;
   auto memory = exact.workspace<double>(be, five);
-  const question q{{0, 5}, diffusion_time{0.5}};
+  const condition q{{0, 5}, diffusion_time{0.5}};
   exact.estimate(be, q, x.view(), h.view(), memory);
   exact.pullback(be, q, ones.view(), slope.view(), memory);
   std::vector<double> logs(5);
@@ -104,7 +104,7 @@ TEST_CASE("a mixture of one component is the Gaussian denoiser", "[denoiser]") {
   auto of_normal = normal.workspace<double>(be, three);
   auto of_mixture = mixture.workspace<double>(be, three);
   const std::vector<diffusion_time> times{{1.0}, {0.4}, {0.1}};
-  const question q{{0, 3}, per_image<diffusion_time>{std::span<const diffusion_time>{times}}};
+  const condition q{{0, 3}, per_image<diffusion_time>{std::span<const diffusion_time>{times}}};
   const auto gap = [&] {
     double most = 0;
     for (std::size_t i = 0; i < three.size(); ++i) most = std::max(most, std::abs(a.view()[i] - b.view()[i]));
@@ -137,7 +137,7 @@ TEST_CASE("the mixture's pullback is the transpose of its Jacobian", "[denoiser]
     estimate_at(exact, t, x, memory);
     auto in = be.make<double>(image), pulled = be.make<double>(image);
     be.upload(v.data(), in.view());
-    exact.pullback(be, question{{0, 1}, diffusion_time{t}}, view<const double, host_space>(in.view()), pulled.view(),
+    exact.pullback(be, condition{{0, 1}, diffusion_time{t}}, view<const double, host_space>(in.view()), pulled.view(),
                    memory);
     auto other = exact.workspace<double>(be, image);
     const auto along = [&](const std::vector<double>& point) { return dot(estimate_at(exact, t, point, other), v); };

@@ -38,7 +38,7 @@ void check_estimate(const D& denoiser, H h) {
   const auto x = random_batch<double>(be, extent, 1), v = random_batch<double>(be, extent, 2);
   auto out = be.make<double>(extent), pulled = be.make<double>(extent);
   auto memory = denoiser.template workspace<double>(be, extent);
-  const question q{{0, 3}, each};
+  const condition q{{0, 3}, each};
   denoiser.estimate(be, q, view<const double, host_space>(x.view()), out.view(), memory);
   denoiser.pullback(be, q, view<const double, host_space>(v.view()), pulled.view(), memory);
   for (std::size_t i = 0; i < 3; ++i)
@@ -119,7 +119,7 @@ TEST_CASE("from the score of Gaussian data the estimate and its pullback are the
   auto h = be.make<double>(three), wanted = be.make<double>(three);
   auto memory = denoiser.workspace<double>(be, three);
   auto of_oracle = oracle.workspace<double>(be, three);
-  for (const question& q : {question{{0, 3}, each}, question{{0, 3}, diffusion_time{0.3}}}) {
+  for (const condition& q : {condition{{0, 3}, each}, condition{{0, 3}, diffusion_time{0.3}}}) {
     denoiser.estimate(be, q, x.view(), h.view(), memory);
     oracle.estimate(be, q, x.view(), wanted.view(), of_oracle);
     // Both solve with covariances of condition below 100, on numbers of size 1; 1 / a is below 2.5.

@@ -116,7 +116,7 @@ TEST_CASE("the posterior's estimate is the regression on x_t and y together", "[
   const auto x = random_batch<double>(be, image, 1);
   auto h = be.make<double>(image);
   auto memory = exact.workspace<double>(be, image);
-  exact.estimate(be, question{{0, 1}, t}, x.view(), h.view(), memory);
+  exact.estimate(be, condition{{0, 1}, t}, x.view(), h.view(), memory);
   const Eigen::MatrixXd s = some_covariance();
   Eigen::MatrixXd both(8, 4);
   both << exact.signal_matrix(t), measurement_matrix(blurred, image);
@@ -139,9 +139,9 @@ TEST_CASE("every image of a run has its own posterior, whatever the batch", "[de
   const posterior_denoiser exact{blurring, normal_prior(), blurred, each, image};
   auto together = be.make<double>(three), alone = be.make<double>(image);
   auto memory = exact.workspace<double>(be, three);
-  exact.estimate(be, question{{0, 3}, diffusion_time{0.5}}, x.view(), together.view(), memory);
+  exact.estimate(be, condition{{0, 3}, diffusion_time{0.5}}, x.view(), together.view(), memory);
   for (std::size_t i = 0; i < 3; ++i) {
-    exact.estimate(be, question{{i, 1}, diffusion_time{0.5}}, x.view().images(i, 1), alone.view(), memory);
+    exact.estimate(be, condition{{i, 1}, diffusion_time{0.5}}, x.view().images(i, 1), alone.view(), memory);
     CHECK((values_of(be, alone.view()) == values_of(be, together.view().images(i, 1))));
   }
   CHECK_REFUSED(exact.law(3), "number of the image is 3, but it must be below the number of laws");

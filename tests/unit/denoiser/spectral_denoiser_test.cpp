@@ -64,7 +64,7 @@ void check_against_dense(const C& corruption) {
   auto of_dense = dense.template workspace<double>(be, three);
   const std::vector<diffusion_time> times{{1.0}, {0.4}, {0.1}};
   const auto check = [&](const per_image<diffusion_time>& at) {
-    const question q{{0, 3}, at};
+    const condition q{{0, 3}, at};
     std::vector<double> p(3), r(3);
     const auto gap = [&] {
       double most = 0;

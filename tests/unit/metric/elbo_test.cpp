@@ -39,7 +39,7 @@ struct exact_white {
     return {};
   }
   template <class Be, Scalar T>
-  void estimate(Be& be, const question& q, const_view<T, typename Be::space> x, view<T, typename Be::space> out,
+  void estimate(Be& be, const condition& q, const_view<T, typename Be::space> x, view<T, typename Be::space> out,
                 nothing&) const {
     const double a = corruption.signal_gain(q.times[0]), sigma = corruption.sigma(q.times[0]);
     be.combine(out, term<T, typename Be::space>{a * variance / (a * a * variance + sigma * sigma), x});

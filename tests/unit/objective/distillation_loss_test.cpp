@@ -41,7 +41,7 @@ struct two_answers {
     return {};
   }
   template <class Be, class T, class Space>
-  void estimate(Be& be, const question& q, view<const T, Space> x, view<T, Space> out, nothing&) const {
+  void estimate(Be& be, const condition& q, view<const T, Space> x, view<T, Space> out, nothing&) const {
     const std::vector<T> values(x.extent().size(), static_cast<T>(q.times[0].value > 0.7 ? 0.5 : 0.7));
     be.upload(values.data(), out);
   }

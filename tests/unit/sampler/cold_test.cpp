@@ -61,7 +61,7 @@ struct stubborn_denoiser {
     return {};
   }
   template <class Be, class T, class Space>
-  void estimate(Be&, const question&, view<const T, Space>, view<T, Space> out, nothing&) const {
+  void estimate(Be&, const condition&, view<const T, Space>, view<T, Space> out, nothing&) const {
     for (std::size_t i = 0; i < out.size(); ++i) out[i] = static_cast<T>(answer(i));
   }
 };

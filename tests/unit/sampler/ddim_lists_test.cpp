@@ -39,7 +39,7 @@ struct toy_denoiser {
     return {};
   }
   template <class Be, class T, class Space>
-  void estimate(Be& be, const question& q, view<const T, Space> x, view<T, Space> out, nothing&) const {
+  void estimate(Be& be, const condition& q, view<const T, Space> x, view<T, Space> out, nothing&) const {
     const diffusion_time t = q.times[0];
     const double index = std::round(t.value * 1000) - 1, phi = index / (index + 1);
     be.combine(out, term<T, Space>{(1 - of.sigma(t) * phi) / of.signal_gain(t), x});

@@ -39,7 +39,7 @@ struct bent_denoiser {
     return {};
   }
   template <class Be, class T, class Space>
-  void estimate(Be&, const question& q, view<const T, Space>, view<T, Space> out, nothing&) const {
+  void estimate(Be&, const condition& q, view<const T, Space>, view<T, Space> out, nothing&) const {
     const double lambda = detail::half_log_snr(of, q.times[0]);
     for (std::size_t i = 0; i < out.size(); ++i) out[i] = lambda * lambda;
   }

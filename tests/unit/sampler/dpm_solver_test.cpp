@@ -49,7 +49,7 @@ struct toy_denoiser {
     return {};
   }
   template <class Be, class T, class Space>
-  void estimate(Be& be, const question& q, view<const T, Space> x, view<T, Space> out, nothing&) const {
+  void estimate(Be& be, const condition& q, view<const T, Space> x, view<T, Space> out, nothing&) const {
     const diffusion_time t = q.times[0];
     const double a = of.signal_gain(t), sigma = of.sigma(t), index = std::round(t.value * 1000) - 1;
     const double phi = index / (index + 1);

@@ -91,7 +91,7 @@ template <class D>
 struct rounded : D {
   using D::D;
   template <class Be, class T, class Space, class M>
-  void estimate(Be& be, const question& q, view<const T, Space> x, view<T, Space> out, M& ws) const {
+  void estimate(Be& be, const condition& q, view<const T, Space> x, view<T, Space> out, M& ws) const {
     D::estimate(be, q, x, out, ws);
     for (std::size_t i = 0; i < out.size(); ++i) out[i] = static_cast<T>(static_cast<float>(out[i]));
   }

@@ -164,7 +164,7 @@ struct unaware_denoiser {
     return {};
   }
   template <class Be, class T, class Space>
-  void estimate(Be& be, const question& q, view<const T, Space> x, view<T, Space> out, nothing&) const {
+  void estimate(Be& be, const condition& q, view<const T, Space> x, view<T, Space> out, nothing&) const {
     const double t = q.times[0].value, rest = 1 - t;
     be.combine(out, term<T, Space>{rest / (rest * rest + t * t), x});
   }

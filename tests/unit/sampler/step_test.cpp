@@ -157,7 +157,7 @@ TEST_CASE("the exact denoiser and its score give the reference values", "[sample
   x.view()[1] = -1.0;
   const auto exact = v9_denoiser();
   auto memory = exact.workspace<double>(be, pair);
-  exact.estimate(be, question{{0, 1}, diffusion_time{1.0}}, x.view(), h.view(), memory);
+  exact.estimate(be, condition{{0, 1}, diffusion_time{1.0}}, x.view(), h.view(), memory);
   CHECK_THAT(h.view()[0], as_printed("1.21546961326"));
   CHECK_THAT(h.view()[1], as_printed("-1.62983425414"));
   v9_corruption().signal(be, diffusion_time{1.0}, h.view(), blurred.view());
@@ -350,7 +350,7 @@ struct toy_denoiser {
     return {};
   }
   template <class Be, class T, class Space>
-  void estimate(Be& be, const question& q, view<const T, Space> x, view<T, Space> out, nothing&) const {
+  void estimate(Be& be, const condition& q, view<const T, Space> x, view<T, Space> out, nothing&) const {
     const diffusion_time t = q.times[0];
     const double a = chain.signal_gain(t), sigma = chain.sigma(t), index = std::round(t.value * 1000) - 1;
     const double phi = index / (index + 1);

@@ -46,7 +46,7 @@ TEMPLATE_TEST_CASE(
   auto h = be.template make<double>(extent), u = be.template make<double>(extent),
        pulled = be.template make<double>(extent);
   auto phi = be.template make<double>({3, 4, 5, 4});
-  const question q{{0, 3}, each};
+  const condition q{{0, 3}, each};
   using space = typename TestType::space;
   const auto estimate = [&](const std::vector<double>& at) {
     be.upload(at.data(), x.view());
