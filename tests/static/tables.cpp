@@ -72,6 +72,6 @@ static_assert(!Corruption<gaussian_blur> && !Corruption<two_stage> && !Corruptio
 static_assert(!Denoiser<digit_cnn, serial_backend, float> && !Denoiser<no_estimate, serial_backend, float>);
 static_assert(!roles::Samples<serial_backend, float, blurring, two_stage, residual> &&
               !roles::Samples<serial_backend, float, blurring, no_order, residual>);
-static_assert(!Link<digit_cnn> && !Network<residual, serial_backend, float>);
+static_assert(!Parameterization<digit_cnn> && !Network<residual, serial_backend, float>);
 
 }  // namespace

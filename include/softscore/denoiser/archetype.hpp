@@ -5,8 +5,8 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// A denoiser that exists in declarations only, pullback, density and the link to a network's output included. It
-/// stands in where a `static_assert` checks a sampler or an objective.
+/// A denoiser that exists in declarations only, pullback, density and the parameterization to a network's output
+/// included. It stands in where a `static_assert` checks a sampler or an objective.
 struct archetype_denoiser {
   static constexpr int evaluations = 1;
   static constexpr prediction predicts = prediction::epsilon;

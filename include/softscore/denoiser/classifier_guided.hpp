@@ -10,7 +10,7 @@
 #include <softscore/corruption/archetype.hpp>
 #include <softscore/corruption/at_each_time.hpp>
 #include <softscore/denoiser/archetype.hpp>
-#include <softscore/denoiser/link.hpp>
+#include <softscore/denoiser/parameterization.hpp>
 
 namespace softscore::inline SOFTSCORE_ABI {
 

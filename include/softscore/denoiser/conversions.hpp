@@ -4,7 +4,7 @@
 #include <softscore/core/error.hpp>
 #include <softscore/corruption/concept.hpp>
 #include <softscore/denoiser/concept.hpp>
-#include <softscore/denoiser/link.hpp>
+#include <softscore/denoiser/parameterization.hpp>
 
 namespace softscore::inline SOFTSCORE_ABI {
 
@@ -47,13 +47,13 @@ void velocity_from_clean(Be& be, const C& corruption, diffusion_time t, const_vi
   be.combine(out, one{a / sigma, x}, one{-1.0 / sigma, h});
 }
 
-/// Stores the estimate h that belongs to phi, of which `link` says what it stands for: `epsilon_link`, `velocity_link`,
-/// `score_link`, `residual_link` or `clean_link`. Throws `error` where phi says nothing about x_0, such as eps where no
-/// signal is left.
-template <class Be, Link L, Scalar T>
-void clean_from(Be& be, const L& link, diffusion_time t, const_view<T, typename Be::space> x,
+/// Stores the estimate h that belongs to phi, of which `parameterization` says what it stands for:
+/// `epsilon_parameterization`, `velocity_parameterization`, `score_parameterization`, `residual_parameterization` or
+/// `clean_parameterization`. Throws `error` where phi says nothing about x_0, such as eps where no signal is left.
+template <class Be, Parameterization L, Scalar T>
+void clean_from(Be& be, const L& parameterization, diffusion_time t, const_view<T, typename Be::space> x,
                 const_view<T, typename Be::space> phi, view<T, typename Be::space> out) {
-  const auto [of_input, of_output] = link.weights(t);
+  const auto [of_input, of_output] = parameterization.weights(t);
   using one = term<T, typename Be::space>;
   be.combine(out, one{of_input, x}, one{of_output, phi});
 }

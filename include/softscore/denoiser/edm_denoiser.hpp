@@ -53,13 +53,13 @@ struct edm_scale {
 
 /// phi is what the preconditioned network returns, so h = skip x_t / a_t + out phi.
 template <class C>
-class edm_link {
+class edm_parameterization {
  public:
   static constexpr prediction predicts = prediction::preconditioned;
-  edm_link(C corruption, double data_deviation) : scale_{std::move(corruption), data_deviation} {}
+  edm_parameterization(C corruption, double data_deviation) : scale_{std::move(corruption), data_deviation} {}
 
   /// Throws `error` where there is no noise or nothing is left of the signal.
-  link_weights weights(diffusion_time t) const {
+  parameterization_weights weights(diffusion_time t) const {
     const edm_numbers n = scale_.numbers(t);
     return {n.skip / scale_.gain(t), n.out};
   }
@@ -154,12 +154,12 @@ class edm_network : public Net {
 /// EDM's denoiser (Karras et al. 2022, Eq. 7): h = skip x_t / a_t + out F(in x_t / a_t, ln(s) / 4) with s = sigma_t /
 /// a_t. Train it with `weighted_loss<edm_weight>`, which gives every noise the same weight on F.
 template <class Net, class C>
-class edm_denoiser : public network_denoiser<edm_network<Net, C>, edm_link<C>> {
+class edm_denoiser : public network_denoiser<edm_network<Net, C>, edm_parameterization<C>> {
  public:
   edm_denoiser(Net network, C corruption, double data_deviation = 0.5)
-      : network_denoiser<edm_network<Net, C>, edm_link<C>>{
+      : network_denoiser<edm_network<Net, C>, edm_parameterization<C>>{
             edm_network<Net, C>{std::move(network), corruption, data_deviation},
-            edm_link<C>{corruption, data_deviation}} {}
+            edm_parameterization<C>{corruption, data_deviation}} {}
 };
 
 }  // namespace softscore::inline SOFTSCORE_ABI

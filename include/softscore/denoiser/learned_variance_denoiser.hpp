@@ -14,12 +14,12 @@ namespace softscore::inline SOFTSCORE_ABI {
 /// `learned_variance_loss`; `learned_ddpm{}` samples by both. Throws `error` unless the network's output has twice the
 /// channels of the image.
 template <class Net, class C>
-class learned_variance_denoiser : public network_denoiser<Net, epsilon_link<C>> {
-  using base = network_denoiser<Net, epsilon_link<C>>;
+class learned_variance_denoiser : public network_denoiser<Net, epsilon_parameterization<C>> {
+  using base = network_denoiser<Net, epsilon_parameterization<C>>;
 
  public:
   learned_variance_denoiser(Net network, C corruption)
-      : base{std::move(network), epsilon_link<C>{std::move(corruption)}} {
+      : base{std::move(network), epsilon_parameterization<C>{std::move(corruption)}} {
     static_assert(
         requires(const Net& net) { std::size_t{net.output_channels()}; },
         "softscore: a learned variance needs a network that states the channels of its output");

@@ -131,18 +131,18 @@ TEST_CASE("from the score of Gaussian data the estimate and its pullback are the
 }
 
 TEST_CASE("the predictions of one x_0 and one noise agree", "[denoiser]") {
-  // x = a x_0 + sigma z: every link returns x_0 from its own target.
+  // x = a x_0 + sigma z: every parameterization returns x_0 from its own target.
   const double x_0 = 0.7, z = -1.3;
   for (const double time : {0.001, 0.4, 1.0}) {
     const diffusion_time t{time};
     const double a = usual.signal_gain(t), sigma = usual.sigma(t), x = a * x_0 + sigma * z;
-    const auto estimate = [&](link_weights w, double phi) { return w.of_input * x + w.of_output * phi; };
-    CHECK_THAT(estimate(residual_link{}.weights(t), x_0 - x), WithinAbs(x_0, 1e-15));
-    CHECK_THAT(estimate(clean_link{}.weights(t), x_0), WithinAbs(x_0, 1e-15));
+    const auto estimate = [&](parameterization_weights w, double phi) { return w.of_input * x + w.of_output * phi; };
+    CHECK_THAT(estimate(residual_parameterization{}.weights(t), x_0 - x), WithinAbs(x_0, 1e-15));
+    CHECK_THAT(estimate(clean_parameterization{}.weights(t), x_0), WithinAbs(x_0, 1e-15));
     // 1 / a is 150 at time 1.
-    CHECK_THAT(estimate(epsilon_link{usual}.weights(t), z), WithinAbs(x_0, 1e-13));
-    CHECK_THAT(estimate(velocity_link{usual}.weights(t), a * z - sigma * x_0), WithinAbs(x_0, 1e-15));
-    CHECK_THAT(estimate(score_link{usual}.weights(t), -z / sigma), WithinAbs(x_0, 1e-13));
+    CHECK_THAT(estimate(epsilon_parameterization{usual}.weights(t), z), WithinAbs(x_0, 1e-13));
+    CHECK_THAT(estimate(velocity_parameterization{usual}.weights(t), a * z - sigma * x_0), WithinAbs(x_0, 1e-15));
+    CHECK_THAT(estimate(score_parameterization{usual}.weights(t), -z / sigma), WithinAbs(x_0, 1e-13));
   }
 }
 

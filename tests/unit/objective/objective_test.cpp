@@ -252,7 +252,7 @@ TEST_CASE("losses are the published formulas, per image, as means over elements"
 
 TEST_CASE("at fixed x_t the velocity objective weighted by a^2 is the epsilon objective", "[objective]") {
   // Salimans and Ho 2022: a^2 |v_hat - v|^2 = |eps_hat - z|^2, for the v_hat and eps_hat that belong to one h; and the
-  // links lead back to it.
+  // parameterizations lead back to it.
   const corruption preserving{scaling{}, variance_preserving{}};
   for (const double time : {0.2, 0.6, 1.0}) {
     const diffusion_time t{time};
@@ -260,7 +260,8 @@ TEST_CASE("at fixed x_t the velocity objective weighted by a^2 is the epsilon ob
                  x = a * x_0 + sigma * z;
     const double h = 0.9, eps_hat = (x - a * h) / sigma, v_hat = (a * x - h) / sigma, v = a * z - sigma * x_0;
     CHECK_THAT(a * a * (v_hat - v) * (v_hat - v), WithinRel((eps_hat - z) * (eps_hat - z), 1e-10));
-    const auto of_velocity = velocity_link{preserving}.weights(t), of_noise = epsilon_link{preserving}.weights(t);
+    const auto of_velocity = velocity_parameterization{preserving}.weights(t),
+               of_noise = epsilon_parameterization{preserving}.weights(t);
     CHECK_THAT(of_velocity.of_input * x + of_velocity.of_output * v_hat, WithinAbs(h, 1e-13));
     CHECK_THAT(of_noise.of_input * x + of_noise.of_output * eps_hat, WithinAbs(h, 1e-12));
   }

@@ -86,8 +86,8 @@ std::vector<double> output_for(const C& corruption, const D& denoiser, const std
   corruption.template corrupt<serial_backend, double>(be, each, clean.view(), xi.view(), noisy.view());
   std::vector<double> phi(h.size());
   for (std::size_t i = 0; i < h.size(); ++i) {
-    const auto link = denoiser.link().weights(times[i / extent.per_image()]);
-    phi[i] = (h[i] - link.of_input * noisy.view()[i]) / link.of_output;
+    const auto parameterization = denoiser.parameterization().weights(times[i / extent.per_image()]);
+    phi[i] = (h[i] - parameterization.of_input * noisy.view()[i]) / parameterization.of_output;
   }
   return phi;
 }
