@@ -1,5 +1,5 @@
 // Soft diffusion on colour images: a blur and a little noise, trained on CIFAR-10's binary files, or without them on
-// digits in random colours. It draws twice from the same network, once from the start law that is fitted to blurred
+// digits in random colours. It draws twice from the same network, once from the prior that is fitted to blurred
 // images and once from the single random colour of Daras et al. 2022, Appendix D, and writes both as pictures beside
 // the data.
 #include <CLI/CLI.hpp>
@@ -93,16 +93,16 @@ void run(const options& chosen) {
 
   const auto components = fit_principal_components(as_view(data.training.pixels),
                                                    std::min<std::size_t>(64, data.training.extent().images - 1));
-  const auto draw = [&](const char* name, const fitted_start& law) {
-    const corruption start{blur, schedule, law};
+  const auto draw = [&](const char* name, const fitted_prior& prior) {
+    const corruption start{blur, schedule, prior};
     const auto drawn = sample(backend, momentum{}, start, denoiser, uniform_grid(chosen.steps),
                               {.images = chosen.count, .seed = 1}, progress_bar{});
     write_png(out / (std::string{name} + ".png"), tiled(drawn.images, 8));
     std::printf("%s.png: %zu evaluations, Frechet distance %.2f\n", name, drawn.nfe,
                 distance(components, drawn.images, data.test.pixels));
   };
-  draw("fitted_start", fit_start(backend, blurring, as_view(data.training.pixels)));
-  draw("one_colour", fit_colour_start(as_view(data.training.pixels)));
+  draw("fitted_prior", fit_prior(backend, blurring, as_view(data.training.pixels)));
+  draw("one_colour", fit_colour_prior(as_view(data.training.pixels)));
 
   const auto held = first_of(data.training, chosen.count).pixels;
   write_png(out / "data.png", tiled(held, 8));
@@ -113,7 +113,7 @@ void run(const options& chosen) {
 
 int main(int count, char** arguments) try {
   options chosen;
-  CLI::App app{"trains a blur model on colour images and draws from it with two start laws"};
+  CLI::App app{"trains a blur model on colour images and draws from it with two priors"};
   app.add_option("--data", chosen.data, "folder with CIFAR-10's binary files (digits in random colours)");
   app.add_option("--images", chosen.images, "training images to use (all)");
   app.add_option("--epochs", chosen.epochs, "passes over them (5)");

@@ -68,7 +68,7 @@ inline std::size_t steps_for(std::size_t evaluations, int per_step) {
 
 template <class Recipe, class S>
 void enter_recipe(const std::string& name, const S& sampler) {
-  using corruption_type = decltype(Recipe::corruption(softscore::shape{}, softscore::fitted_start{}));
+  using corruption_type = decltype(Recipe::corruption(softscore::shape{}, softscore::fitted_prior{}));
   using run_type =
       softscore::sampling_run<softscore::tbb_backend, corruption_type,
                               decltype(estimates<corruption_type>(std::declval<const digits::model&>())), float>;
@@ -76,7 +76,7 @@ void enter_recipe(const std::string& name, const S& sampler) {
     entrants().push_back(
         {Recipe::name, name, S::order, S::evaluations_per_step, [sampler](const task& t) {
            const std::size_t steps = steps_for(t.evaluations, S::evaluations_per_step);
-           const auto corruption = Recipe::corruption(t.image, t.model.start());
+           const auto corruption = Recipe::corruption(t.image, t.model.prior());
            const auto began = std::chrono::steady_clock::now();
            auto drawn = softscore::sample(
                t.backend, sampler, corruption, estimates<corruption_type>(t.model), softscore::uniform_grid(steps),

@@ -12,7 +12,7 @@
 #include <softscore/backend/tbb.hpp>
 #include <softscore/core/time_grid.hpp>
 #include <softscore/core/xtensor.hpp>
-#include <softscore/corruption/start_law.hpp>
+#include <softscore/corruption/prior.hpp>
 #include <softscore/corruption/tabulated.hpp>
 #include <softscore/data/labelled_images.hpp>
 #include <softscore/denoiser/concept.hpp>
@@ -75,10 +75,10 @@ class model {
   /// From [0, 1] to the range that the network sees.
   virtual softscore::pixel_scale pixels() const = 0;
   /// What sampling adds its first noise to; empty where that is nothing.
-  virtual const softscore::fitted_start& start() const = 0;
-  virtual void set_start(softscore::fitted_start start) = 0;
+  virtual const softscore::fitted_prior& prior() const = 0;
+  virtual void set_prior(softscore::fitted_prior prior) = 0;
   /// Fits that to training images, where the recipe asks for it.
-  virtual void fit_start(softscore::tbb_backend& be, const softscore::image_batch& images) = 0;
+  virtual void fit_prior(softscore::tbb_backend& be, const softscore::image_batch& images) = 0;
 
   virtual softscore::training_result train(softscore::tbb_backend& be, const softscore::data_set& data,
                                            const softscore::training_options& options, const loss_choice& loss,
@@ -104,7 +104,7 @@ struct recipe_entry {
   std::size_t steps{};       ///< and how many of its steps
   bool looks_ahead{};        ///< whether its loss is the soft score's, or the naive one in its place
   double ahead{};            ///< how much earlier the soft score's loss compares; 0 for the others
-  bool fits_start{};         ///< whether sampling starts from a law fitted to the training images
+  bool fits_prior{};         ///< whether sampling starts from a law fitted to the training images
   bool takes_schedule{};     ///< whether a file may give its schedule
   softscore::training_options (*training)();
   std::unique_ptr<model> (*make)(softscore::digit_cnn network, std::optional<softscore::tabulated> searched);

@@ -8,7 +8,7 @@
 
 #include <softscore/core/number_text.hpp>
 #include <softscore/sampler/sample.hpp>
-#include <softscore/train/fit_start.hpp>
+#include <softscore/train/fit_prior.hpp>
 
 #include "model.hpp"
 #include "recipes.hpp"
@@ -19,7 +19,7 @@ namespace digits {
 /// The model of a recipe: everything below is the library, and the recipe's types choose which of it.
 template <class Recipe>
 class model_of final : public model {
-  using corruption_type = decltype(Recipe::corruption(softscore::shape{}, softscore::fitted_start{}));
+  using corruption_type = decltype(Recipe::corruption(softscore::shape{}, softscore::fitted_prior{}));
   using denoiser_type =
       decltype(Recipe::denoiser(std::declval<softscore::digit_cnn>(), std::declval<const corruption_type&>()));
   using run_type = softscore::sampling_run<softscore::tbb_backend, corruption_type, denoiser_type, float>;
@@ -28,20 +28,20 @@ class model_of final : public model {
   model_of(softscore::digit_cnn network, std::optional<softscore::tabulated> searched)
       : image_{network.image()},
         searched_{std::move(searched)},
-        corruption_{Recipe::corruption(image_, start_, searched_)},
+        corruption_{Recipe::corruption(image_, prior_, searched_)},
         denoiser_{Recipe::denoiser(std::move(network), corruption_)} {}
 
   softscore::digit_cnn& network() override { return denoiser_.network(); }
   softscore::pixel_scale pixels() const override { return Recipe::training().pixels; }
 
-  const softscore::fitted_start& start() const override { return start_; }
-  void set_start(softscore::fitted_start start) override {
-    start_ = std::move(start);
-    corruption_ = Recipe::corruption(image_, start_, searched_);
+  const softscore::fitted_prior& prior() const override { return prior_; }
+  void set_prior(softscore::fitted_prior prior) override {
+    prior_ = std::move(prior);
+    corruption_ = Recipe::corruption(image_, prior_, searched_);
   }
-  void fit_start(softscore::tbb_backend& be, const softscore::image_batch& images) override {
-    if constexpr (Recipe::fits_start)
-      set_start(softscore::fit_start(be, corruption_, softscore::as_view(images), pixels()));
+  void fit_prior(softscore::tbb_backend& be, const softscore::image_batch& images) override {
+    if constexpr (Recipe::fits_prior)
+      set_prior(softscore::fit_prior(be, corruption_, softscore::as_view(images), pixels()));
   }
 
   softscore::training_result train(softscore::tbb_backend& be, const softscore::data_set& data,
@@ -111,7 +111,7 @@ class model_of final : public model {
 
   softscore::shape image_;
   std::optional<softscore::tabulated> searched_;
-  softscore::fitted_start start_{};
+  softscore::fitted_prior prior_{};
   corruption_type corruption_;
   denoiser_type denoiser_;
 };
@@ -124,7 +124,7 @@ recipe_entry entry_of() {
           Recipe::steps,
           std::same_as<decltype(Recipe::objective(loss_choice{})), soft_or_naive>,
           Recipe::ahead,
-          Recipe::fits_start,
+          Recipe::fits_prior,
           Recipe::takes_schedule,
           &Recipe::training,
           [](softscore::digit_cnn network, std::optional<softscore::tabulated> searched) -> std::unique_ptr<model> {

@@ -76,9 +76,9 @@ struct ddpm_recipe {
   static constexpr std::string_view sampler = "ddpm";
   static constexpr std::size_t steps = 1000;
   static constexpr double ahead = 0.0;
-  static constexpr bool fits_start = false, takes_schedule = false;
+  static constexpr bool fits_prior = false, takes_schedule = false;
 
-  static auto corruption(const softscore::shape&, const softscore::fitted_start&,
+  static auto corruption(const softscore::shape&, const softscore::fitted_prior&,
                          const std::optional<softscore::tabulated>& = {}) {
     return softscore::corruption{softscore::scaling{}, softscore::linear_beta{1000}};
   }
@@ -101,9 +101,9 @@ struct eraser_recipe {
   static constexpr std::string_view sampler = "cold";
   static constexpr std::size_t steps = 100;
   static constexpr double ahead = 0.0;
-  static constexpr bool fits_start = false, takes_schedule = false;
+  static constexpr bool fits_prior = false, takes_schedule = false;
 
-  static auto corruption(const softscore::shape& image, const softscore::fitted_start&,
+  static auto corruption(const softscore::shape& image, const softscore::fitted_prior&,
                          const std::optional<softscore::tabulated>& = {}) {
     return softscore::background_corruption{softscore::eraser{image.height, image.width, 100},
                                             softscore::severity{100}};
@@ -139,21 +139,21 @@ struct soft_recipe {
 struct blur_recipe : soft_recipe {
   static constexpr std::string_view name = "blur", about = "a little noise, then blur until nothing is left to see";
   static constexpr double ahead = 0.1;
-  static constexpr bool fits_start = true;
+  static constexpr bool fits_prior = true;
 
-  static auto corruption(const softscore::shape& image, const softscore::fitted_start& start,
+  static auto corruption(const softscore::shape& image, const softscore::fitted_prior& prior,
                          const std::optional<softscore::tabulated>& searched = {}) {
     const soft_schedule schedule{{.level_max = 0.5 * static_cast<double>(image.width)}, searched};
-    return softscore::corruption{softscore::gaussian_blur{.half_width = image.width}, schedule, start};
+    return softscore::corruption{softscore::gaussian_blur{.half_width = image.width}, schedule, prior};
   }
 };
 
 /// Soft diffusion under a mask that closes and noise (Daras et al. 2022, Appendix G).
 struct mask_recipe : soft_recipe {
   static constexpr std::string_view name = "mask", about = "a little noise, then a square window that closes";
-  static constexpr bool fits_start = false;
+  static constexpr bool fits_prior = false;
 
-  static auto corruption(const softscore::shape& image, const softscore::fitted_start&,
+  static auto corruption(const softscore::shape& image, const softscore::fitted_prior&,
                          const std::optional<softscore::tabulated>& searched = {}) {
     const soft_schedule schedule{
         {.level_min = 0.0, .level_max = static_cast<double>(image.width), .levels = softscore::spacing::linear},

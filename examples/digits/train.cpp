@@ -77,7 +77,7 @@ void run(train_command command) {
   require_writable(plan.checkpoint);
 
   softscore::tbb_backend backend{command.threads};
-  m->fit_start(backend, data.training.pixels);
+  m->fit_prior(backend, data.training.pixels);
   train_and_show(*m, command.settings, plan, data, fingerprint(data), command.threads, command.minutes, {});
 }
 

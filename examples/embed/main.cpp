@@ -17,7 +17,7 @@ int main(int count, char** arguments) try {
   train(backend, denoiser, blurring, soft_score_matching_loss{}, digits, {.epochs = 1, .batch_size = 64},
         progress_bar{});
 
-  const corruption start{blur, schedule, fit_start(backend, blurring, as_view(digits.training.pixels))};
+  const corruption start{blur, schedule, fit_prior(backend, blurring, as_view(digits.training.pixels))};
   const auto drawn = sample(backend, momentum{}, start, denoiser, uniform_grid(20), {.images = 16, .seed = 1});
   write_png("samples.png", tiled(drawn.images, 4));
   std::cout << "samples.png: 16 images, " << drawn.nfe << " network evaluations each\n";

@@ -187,9 +187,9 @@ TEST_CASE("A checkpoint that is none, or not this program's, is refused") {
   with(replaced(good, "\"epochs\":\"2\"", "\"epochs\":\"0\""), "the setting epochs is 0, but it must be");
   with(replaced(good, "\"batch_size\":\"32\"", "\"batch_size\":\"-2\""),
        "the setting batch_size is -2, but it must be");
-  with(replaced(good, "start/mean", "start/meen"), "must have a tensor start/mean");
+  with(replaced(good, "prior/mean", "prior/meen"), "must have a tensor prior/mean");
   // The numbers themselves: the last eight bytes of every kind of array become ones that are no number.
-  for (const char* name : {"start/modes", "param/final.weight", "average/final.weight", "second_moment/final.weight"})
+  for (const char* name : {"prior/modes", "param/final.weight", "average/final.weight", "second_moment/final.weight"})
     with(ruined(good, name), std::string{"is -nan, but it must be finite"});
   with(replaced(good, "second_moment/", "second_momant/"), "must have a tensor second_moment/");
 }

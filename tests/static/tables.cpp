@@ -16,7 +16,7 @@ using preserving = corruption<scaling, variance_preserving>;
 using chain = corruption<scaling, linear_beta>;
 using blurring = corruption<gaussian_blur, two_stage>;
 using masking = corruption<centred_mask, two_stage>;
-using fading = corruption<fade, two_stage, fitted_start>;
+using fading = corruption<fade, two_stage, fitted_prior>;
 using crumpling = corruption<elsewhere::crumpled, two_stage>;
 using erasing = background_corruption<eraser, severity>;
 using washing = background_corruption<gaussian_blur, severity>;
@@ -67,7 +67,7 @@ static_assert(!LinearOperator<int> && !LinearOperator<two_stage> && !LinearOpera
               !LinearOperator<elsewhere::crumpled, int>);
 static_assert(ScalarOperator<scaling> && ScalarOperator<identity> && !ScalarOperator<gaussian_blur> &&
               !ScalarOperator<fade>);
-static_assert(!Schedule<severity> && LevelSchedule<severity> && !Schedule<gaussian_blur> && !StartLaw<severity>);
+static_assert(!Schedule<severity> && LevelSchedule<severity> && !Schedule<gaussian_blur> && !Prior<severity>);
 static_assert(!Corruption<gaussian_blur> && !Corruption<two_stage> && !Corruption<residual>);
 static_assert(!Denoiser<digit_cnn, serial_backend, float> && !Denoiser<no_estimate, serial_backend, float>);
 static_assert(!roles::Samples<serial_backend, float, blurring, two_stage, residual> &&

@@ -11,8 +11,8 @@
 #include <softscore/core/pooled_array.hpp>
 #include <softscore/corruption/at_each_time.hpp>
 #include <softscore/corruption/concept.hpp>
+#include <softscore/corruption/prior.hpp>
 #include <softscore/corruption/scheduled_operator.hpp>
-#include <softscore/corruption/start_law.hpp>
 #include <softscore/operator/concept.hpp>
 
 namespace softscore::inline SOFTSCORE_ABI {
@@ -20,7 +20,7 @@ namespace softscore::inline SOFTSCORE_ABI {
 /// x_t = C_{w(t)} x_0 + sigma(t) z with z standard normal: an operator family, a schedule that gives it its level w and
 /// the noise its deviation sigma at every time, and the law of what is left at the start of sampling (Daras et al.
 /// 2022, Eq. 4).
-template <class Op, class S, StartLaw Start = nothing_left>
+template <class Op, class S, Prior P = nothing_left>
 class corruption : public scheduled_operator<Op, S> {
   static_assert(
       Schedule<S>,
@@ -32,12 +32,12 @@ class corruption : public scheduled_operator<Op, S> {
   using law = standard_normal;
 
   /// Throws what the schedule's `check` throws, and for a level that the operator does not have.
-  corruption(Op op, S path, Start start = {}) : base{std::move(op), std::move(path)}, start_{std::move(start)} {
+  corruption(Op op, S path, P prior = {}) : base{std::move(op), std::move(path)}, prior_{std::move(prior)} {
     base::check();
   }
 
   using base::level_at, base::linear_operator, base::schedule;
-  const Start& start_law() const { return start_; }
+  const P& prior() const { return prior_; }
 
   double sigma(diffusion_time t) const { return schedule().sigma_at(t); }
   /// a_t, for an operator that is a number times the identity.
@@ -115,7 +115,7 @@ class corruption : public scheduled_operator<Op, S> {
   void start(Be& be, diffusion_time t, std::uint64_t seed, image_range images, view<T, typename Be::space> x,
              view<T, typename Be::space> xi) const {
     draw_xi(be, noise_key{.seed = seed, .stream = noise_stream::start}, images, xi);
-    if (start_.zero()) {
+    if (prior_.zero()) {
       be.combine(x, term{sigma(t), xi});
       return;
     }
@@ -123,7 +123,7 @@ class corruption : public scheduled_operator<Op, S> {
     std::vector<double> image(elements);
     std::vector<T> all(x.size());
     for (std::size_t i = 0; i < images.count; ++i) {
-      start_.draw(seed, images.first + i, x.extent(), image);
+      prior_.draw(seed, images.first + i, x.extent(), image);
       for (std::size_t k = 0; k < elements; ++k) all[i * elements + k] = static_cast<T>(image[k]);
     }
     be.upload(all.data(), x);
@@ -131,7 +131,7 @@ class corruption : public scheduled_operator<Op, S> {
   }
 
  private:
-  Start start_;
+  P prior_;
 };
 
 }  // namespace softscore::inline SOFTSCORE_ABI

@@ -16,7 +16,7 @@
 namespace softscore::inline SOFTSCORE_ABI {
 
 /// A Gaussian fitted to images in their leading modes: mean, and along each of k orthonormal modes the standard
-/// deviation, largest first. It serves as a start law (our own) and as features of the Frechet distance.
+/// deviation, largest first. It serves as a prior (our own) and as features of the Frechet distance.
 struct principal_components {
   std::vector<double> mean;        ///< d
   std::vector<double> modes;       ///< k x d, one mode a row; its entry of largest size is positive

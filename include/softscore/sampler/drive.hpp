@@ -185,7 +185,7 @@ drawn<Be, T> drive(Be& be, const S& sampler, const C& corruption, const D& denoi
   }
 }
 
-/// Draws x at the grid's first time from the corruption's own start law, for images `images.first` on.
+/// Draws x at the grid's first time from the corruption's own prior, for images `images.first` on.
 template <class T, class Be, class C>
 start_point<Be, T> draw_start(Be& be, const C& corruption, const time_grid& grid, shape image, image_range images,
                               std::uint64_t seed) {

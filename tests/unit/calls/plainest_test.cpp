@@ -77,12 +77,12 @@ TEST_CASE("plainest calls: to train", "[calls]") {
   write_checkpoint(folder / "again.safetensors", f.denoiser.network().layout(), state, {{"recipe", "ddpm"}});
   CHECK(read_safetensors(folder / "again.safetensors").metadata("recipe") == "ddpm");
 
-  CHECK(fit_start(f.backend, f.blurring, as_view(f.digits.training.pixels)).deviations().size() > 0);
-  CHECK(fit_start(f.backend, f.blurring, as_view(f.digits.training.pixels), {.gain = 2.0f, .offset = -1.0f})
+  CHECK(fit_prior(f.backend, f.blurring, as_view(f.digits.training.pixels)).deviations().size() > 0);
+  CHECK(fit_prior(f.backend, f.blurring, as_view(f.digits.training.pixels), {.gain = 2.0f, .offset = -1.0f})
             .deviations()
             .size() > 0);
-  CHECK(fit_colour_start(as_view(f.digits.training.pixels)).deviations().size() == 1);
-  CHECK(fit_colour_start(as_view(f.digits.training.pixels), {.gain = 2.0f, .offset = -1.0f}).deviations().size() == 1);
+  CHECK(fit_colour_prior(as_view(f.digits.training.pixels)).deviations().size() == 1);
+  CHECK(fit_colour_prior(as_view(f.digits.training.pixels), {.gain = 2.0f, .offset = -1.0f}).deviations().size() == 1);
 }
 
 TEST_CASE("plainest calls: to compare", "[calls]") {

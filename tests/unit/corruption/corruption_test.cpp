@@ -225,9 +225,9 @@ TEST_CASE("sampling starts from what is left at time 1 and the noise there", "[c
     modes[k] = 1.0;
   }
   modes[12] = 1.0;
-  const fitted_start law{mean, {2.0, 0.7}, modes};
+  const fitted_prior law{mean, {2.0, 0.7}, modes};
   const corruption fitted{gaussian_blur{}, schedule, law};
-  CHECK_FALSE(fitted.start_law().zero());
+  CHECK_FALSE(fitted.prior().zero());
   fitted.start<serial_backend, double>(be, diffusion_time{1.0}, 3, images, x.view(), xi.view());
   double shared_sum = 0, shared_squares = 0, own_squares = 0, of_noise = 0;
   for (std::size_t i = 0; i < 300; ++i) {
@@ -249,12 +249,12 @@ TEST_CASE("sampling starts from what is left at time 1 and the noise there", "[c
   fitted.start<serial_backend, double>(be, diffusion_time{1.0}, 3, image_range{47, 1}, one.view(), one_xi.view());
   CHECK((values_of(be, one.view()) == values_of(be, x.view().images(40, 1))));
 
-  CHECK_REFUSED(fitted_start({0, 0}, {1.0}, {1.0}),
+  CHECK_REFUSED(fitted_prior({0, 0}, {1.0}, {1.0}),
                 "number of mode elements is 1, but it must be the length of the mean times the number of deviations");
   auto wide = be.make<double>(shape{1, 1, 4, 4}), wide_xi = be.make<double>(shape{1, 1, 4, 4});
   CHECK_REFUSED((fitted.start<serial_backend, double>(be, diffusion_time{1.0}, 3, image_range{0, 1}, wide.view(),
                                                       wide_xi.view())),
-                "image elements is 16, but it must be the number that the start law was fitted to");
+                "image elements is 16, but it must be the number that the prior was fitted to");
 }
 
 TEST_CASE("a background has its law, one colour and grain per image", "[corruption]") {

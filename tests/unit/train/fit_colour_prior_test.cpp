@@ -1,4 +1,4 @@
-// The start law of Daras et al. 2022, Appendix D: mean and deviation of the mean colours, one constant mode per
+// The prior of Daras et al. 2022, Appendix D: mean and deviation of the mean colours, one constant mode per
 // channel.
 #include "catch.hpp"
 
@@ -6,7 +6,7 @@
 #include <cstddef>
 #include <vector>
 
-#include <softscore/train/fit_colour_start.hpp>
+#include <softscore/train/fit_colour_prior.hpp>
 
 #include "refusal.hpp"
 
@@ -34,31 +34,31 @@ std::vector<float> some_images() {
 
 TEST_CASE("the colour law has the mean and the deviation of the mean colours", "[train]") {
   const auto pixels = some_images();
-  const fitted_start law = fit_colour_start(view<const float, host_space>{pixels.data(), extent}, scale);
-  REQUIRE(law.deviations().size() == 3);
-  REQUIRE(law.mean().size() == extent.per_image());
+  const fitted_prior prior = fit_colour_prior(view<const float, host_space>{pixels.data(), extent}, scale);
+  REQUIRE(prior.deviations().size() == 3);
+  REQUIRE(prior.mean().size() == extent.per_image());
   for (std::size_t c = 0; c < 3; ++c) {
     CAPTURE(c);
     // Means of 1..5 are 3, variances 5/2 with the divisor n - 1; then gain and offset. Few additions of numbers near 1.
     const double unit = static_cast<double>(c + 1) / 16.0;
-    CHECK_THAT(law.deviations()[c], Catch::Matchers::WithinAbs(2.0 * unit * std::sqrt(2.5), 1e-14));
+    CHECK_THAT(prior.deviations()[c], Catch::Matchers::WithinAbs(2.0 * unit * std::sqrt(2.5), 1e-14));
     for (std::size_t k = 0; k < plane; ++k)
-      CHECK_THAT(law.mean()[c * plane + k], Catch::Matchers::WithinAbs(2.0 * unit * 3.0 - 1.0, 1e-14));
+      CHECK_THAT(prior.mean()[c * plane + k], Catch::Matchers::WithinAbs(2.0 * unit * 3.0 - 1.0, 1e-14));
   }
 }
 
 TEST_CASE("an image of the colour law is one colour, and its channels are independent", "[train]") {
   const auto pixels = some_images();
-  const fitted_start law = fit_colour_start(view<const float, host_space>{pixels.data(), extent}, scale);
+  const fitted_prior prior = fit_colour_prior(view<const float, host_space>{pixels.data(), extent}, scale);
   constexpr int draws = 20000;
   std::vector<double> image(extent.per_image());
   double sum[3]{}, product[3][3]{};
   for (int n = 0; n < draws; ++n) {
-    law.draw(7, static_cast<std::uint64_t>(n), extent, image);
+    prior.draw(7, static_cast<std::uint64_t>(n), extent, image);
     double g[3];
     for (std::size_t c = 0; c < 3; ++c) {
       for (std::size_t k = 1; k < plane; ++k) REQUIRE(image[c * plane + k] == image[c * plane]);
-      g[c] = (image[c * plane] - law.mean()[c * plane]) / law.deviations()[c];
+      g[c] = (image[c * plane] - prior.mean()[c * plane]) / prior.deviations()[c];
       sum[c] += g[c] / draws;
     }
     for (std::size_t c = 0; c < 3; ++c)
@@ -76,10 +76,10 @@ TEST_CASE("an image of the colour law is one colour, and its channels are indepe
 TEST_CASE("the colour law is of the first images alone, and of at least two", "[train]") {
   const auto pixels = some_images();
   const view<const float, host_space> images{pixels.data(), extent};
-  const fitted_start two = fit_colour_start(images, {}, 2);
+  const fitted_prior two = fit_colour_prior(images, {}, 2);
   // Colours 1/16 and 2/16 of the first channel.
   CHECK_THAT(two.mean()[0], Catch::Matchers::WithinAbs(1.5 / 16, 1e-15));
   CHECK_THAT(two.deviations()[0], Catch::Matchers::WithinAbs(std::sqrt(0.5) / 16, 1e-15));
-  CHECK_REFUSED(fit_colour_start(images.images(0, 1)),
-                "number of images to fit a start law to is 1, but it must be at least 2");
+  CHECK_REFUSED(fit_colour_prior(images.images(0, 1)),
+                "number of images to fit a prior to is 1, but it must be at least 2");
 }

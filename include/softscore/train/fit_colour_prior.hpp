@@ -9,19 +9,19 @@
 #include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/core/view.hpp>
-#include <softscore/corruption/start_law.hpp>
+#include <softscore/corruption/prior.hpp>
 #include <softscore/data/loader.hpp>
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// Fits the start law of Daras et al. 2022: one colour per image, drawn from a normal law with independent channels
+/// Fits the prior of Daras et al. 2022: one colour per image, drawn from a normal law with independent channels
 /// that has the mean and the deviation of the images' mean colours, fills the image (Appendix D). Uses at most the
 /// first `most` images, read in the range that the model sees. It is not the law of a blur that pads with zeros:
-/// `fit_start` fits that one. Throws `error` for fewer than two images.
+/// `fit_prior` fits that one. Throws `error` for fewer than two images.
 template <class = when_called>
-fitted_start fit_colour_start(view<const float, host_space> images, pixel_scale pixels = {}, std::size_t most = 10000) {
+fitted_prior fit_colour_prior(view<const float, host_space> images, pixel_scale pixels = {}, std::size_t most = 10000) {
   const std::size_t count = (std::min)(most, images.extent().images);
-  require(count >= 2, "number of images to fit a start law to", count, "at least 2");
+  require(count >= 2, "number of images to fit a prior to", count, "at least 2");
   const shape extent = images.extent();
   const std::size_t channels = extent.channels, plane = extent.height * extent.width;
   auto colours = vector_of<double>("mean colours of the images", {count, channels});
@@ -46,7 +46,7 @@ fitted_start fit_colour_start(view<const float, host_space> images, pixel_scale 
       modes[c * extent.per_image() + k] = 1.0;
     }
   }
-  return fitted_start{std::move(mean), std::move(deviations), std::move(modes)};
+  return fitted_prior{std::move(mean), std::move(deviations), std::move(modes)};
 }
 
 }  // namespace softscore::inline SOFTSCORE_ABI

@@ -13,12 +13,12 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// The law of C_1 x_0, to which sampling adds its noise. `law.draw(seed, image, shape, out)` writes one image and
-/// depends on nothing else; `law.zero()` is true if that image is 0. Models: nothing_left, fitted_start.
+/// The law of C_1 x_0, to which sampling adds its noise. `prior.draw(seed, image, shape, out)` writes one image and
+/// depends on nothing else; `prior.zero()` is true if that image is 0. Models: nothing_left, fitted_prior.
 template <class L>
-concept StartLaw = requires(const L law, std::uint64_t seed, std::uint64_t image, shape s, std::span<double> out) {
-  law.draw(seed, image, s, out);
-  { law.zero() } -> std::same_as<bool>;
+concept Prior = requires(const L prior, std::uint64_t seed, std::uint64_t image, shape s, std::span<double> out) {
+  prior.draw(seed, image, s, out);
+  { prior.zero() } -> std::same_as<bool>;
 };
 
 /// Nothing is left of the image at time 1: sampling starts from noise alone (as under the masks of Daras et al. 2022,
@@ -29,18 +29,18 @@ struct nothing_left {
   }
   bool zero() const { return true; }
 };
-static_assert(StartLaw<nothing_left>);
+static_assert(Prior<nothing_left>);
 
 /// A Gaussian fitted to fully corrupted data: mean + sum_k deviation_k g_k mode_k (a law of our own).
-/// `train/fit_start.hpp` fits one; `train/fit_colour_start.hpp` fits the single random colour of Daras et al. 2022,
+/// `train/fit_prior.hpp` fits one; `train/fit_colour_prior.hpp` fits the single random colour of Daras et al. 2022,
 /// Appendix D, one constant mode per channel.
-class fitted_start {
+class fitted_prior {
  public:
-  fitted_start() = default;
+  fitted_prior() = default;
   /// `modes` holds one mode of `mean.size()` elements after the other, as many as there are `deviations`; throws
   /// `error` if the lengths disagree.
   template <class = when_called>
-  fitted_start(std::vector<double> mean, std::vector<double> deviations, std::vector<double> modes)
+  fitted_prior(std::vector<double> mean, std::vector<double> deviations, std::vector<double> modes)
       : mean_{std::move(mean)}, deviations_{std::move(deviations)}, modes_{std::move(modes)} {
     require(modes_.size() == mean_.size() * deviations_.size(), "number of mode elements", modes_.size(),
             "the length of the mean times the number of deviations");
@@ -55,7 +55,7 @@ class fitted_start {
   template <class = when_called>
   void draw(std::uint64_t seed, std::uint64_t image, const shape& s, std::span<double> out) const {
     require(mean_.empty() || mean_.size() == s.per_image(), "image elements", s.per_image(),
-            "the number that the start law was fitted to");
+            "the number that the prior was fitted to");
     for (std::size_t i = 0; i < out.size(); ++i) out[i] = mean_.empty() ? 0.0 : mean_[i];
     for (std::size_t k = 0; k < deviations_.size(); ++k) {
       const noise_key key{.seed = seed, .stream = noise_stream::start, .draw = 1};
@@ -68,6 +68,6 @@ class fitted_start {
  private:
   std::vector<double> mean_, deviations_, modes_;
 };
-static_assert(StartLaw<fitted_start>);
+static_assert(Prior<fitted_prior>);
 
 }  // namespace softscore::inline SOFTSCORE_ABI
