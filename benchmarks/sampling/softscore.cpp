@@ -21,11 +21,11 @@ constexpr std::uint64_t seed = 1;
 struct sampling {
   std::vector<float> draw(std::size_t images) {
     const time_grid grid = uniform_grid(steps);
-    auto drawn = drive(be, ddpm{}, law, denoiser, grid, start(images), seed);
+    auto drawn = drive(be, ddpm{}, corruption, denoiser, grid, start(images), seed);
     return values(drawn.x);
   }
   start_point<tbb_backend, float> start(std::size_t images) {
-    return draw_start<float>(be, law, uniform_grid(steps), shape{1, 1, 28, 28}, image_range{0, images}, seed);
+    return draw_start<float>(be, corruption, uniform_grid(steps), shape{1, 1, 28, 28}, image_range{0, images}, seed);
   }
   std::vector<float> values(host_array<float>& of) {
     std::vector<float> host(of.view().size());
@@ -34,8 +34,8 @@ struct sampling {
   }
 
   tbb_backend be;
-  noise law{scaling{}, linear_beta{}};
-  epsilon_denoiser<digit_cnn, noise> denoiser{bench::golden_network(), law};
+  noise corruption{scaling{}, linear_beta{}};
+  epsilon_denoiser<digit_cnn, noise> denoiser{bench::golden_network(), corruption};
 };
 
 }  // namespace

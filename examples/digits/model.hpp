@@ -104,7 +104,7 @@ struct recipe_entry {
   std::size_t steps{};       ///< and how many of its steps
   bool looks_ahead{};        ///< whether its loss is the soft score's, or the naive one in its place
   double ahead{};            ///< how much earlier the soft score's loss compares; 0 for the others
-  bool fits_prior{};         ///< whether sampling starts from a law fitted to the training images
+  bool fits_prior{};         ///< whether sampling starts from a distribution fitted to the training images
   bool takes_schedule{};     ///< whether a file may give its schedule
   softscore::training_options (*training)();
   std::unique_ptr<model> (*make)(softscore::digit_cnn network, std::optional<softscore::tabulated> searched);

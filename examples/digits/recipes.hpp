@@ -135,7 +135,7 @@ struct soft_recipe {
 };
 
 /// Soft diffusion under blur and noise (Daras et al. 2022). What is left of an image at time 1 is not nothing, so
-/// sampling starts from a law that is fitted to blurred training images.
+/// sampling starts from a distribution that is fitted to blurred training images.
 struct blur_recipe : soft_recipe {
   static constexpr std::string_view name = "blur", about = "a little noise, then blur until nothing is left to see";
   static constexpr double ahead = 0.1;

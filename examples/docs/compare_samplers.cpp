@@ -1,5 +1,5 @@
-// Samplers beside each other on data whose law is known, with the exact denoiser: by how many percent the variance of
-// what they draw is wrong, at equal cost.
+// Samplers beside each other on data whose distribution is known, with the exact denoiser: by how many percent the
+// variance of what they draw is wrong, at equal cost.
 #include <algorithm>
 #include <cmath>
 #include <cstddef>

@@ -14,7 +14,7 @@
 
 // begin model
 struct straight_line {
-  using law = softscore::standard_normal;
+  using distribution = softscore::standard_normal;
 
   double sigma(softscore::diffusion_time t) const { return t.value; }
   double signal_gain(softscore::diffusion_time t) const { return 1.0 - t.value; }

@@ -61,6 +61,6 @@ int main() {
   const double heads = static_cast<double>(ones) / count, sure = static_cast<double>(decided) / count;
   std::cout << "heads " << heads << ", decided " << sure << ", evaluations " << coins.nfe << '\n';
   // The start leaves out the mean of the data, 0.5 under a noise of 20, which moves the share by at most the mass of a
-  // normal law between 0 and 0.5 / 20, 0.01; five standard errors of 10240 coins are 0.025.
+  // normal distribution between 0 and 0.5 / 20, 0.01; five standard errors of 10240 coins are 0.025.
   return std::abs(heads - 0.5) < 0.035 && sure > 0.99 ? 0 : 1;
 }

@@ -72,7 +72,7 @@ int main() {
   // end solve
   const double unrelated = restored(momentum{}), measured = distance(y.view(), truth.x.view());
   std::cout << "distance from the truth: measured " << measured << ", projection " << by_projection << ", DiffPIR "
-            << by_diffpir << ", DPS " << by_dps << ", another image of the same law " << unrelated << '\n';
+            << by_diffpir << ", DPS " << by_dps << ", another image of the same distribution " << unrelated << '\n';
   // A method that uses y is nearer to the truth than y is, and nearer than an image that knows nothing of y.
   for (const double by_method : {by_projection, by_diffpir, by_dps})
     if (!(by_method < 0.6 * measured && by_method < 0.5 * unrelated)) return 1;

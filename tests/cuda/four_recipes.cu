@@ -38,14 +38,14 @@ namespace {
 
 // Whether the recipe holds what is said above.
 template <class C, class D, class O, class S>
-bool holds(cuda_backend& be, const char* name, const image_batch& digits, const C& law, D denoiser, const O& objective,
-           const S& sampler, double average) {
+bool holds(cuda_backend& be, const char* name, const image_batch& digits, const C& corruption, D denoiser,
+           const O& objective, const S& sampler, double average) {
   training_options options;
   options.epochs = 1;
   options.batch_size = 128;
   options.max_grad_norm = 1.0;
   options.ema_decay = average;
-  trainer<cuda_backend, C, D, O> work{be, law, denoiser, objective, as_view(digits), options};
+  trainer<cuda_backend, C, D, O> work{be, corruption, denoiser, objective, as_view(digits), options};
   while (work.done() < work.steps()) work.step();
   work.finish();
   const std::span<const float> losses = work.losses();
@@ -55,7 +55,8 @@ bool holds(cuda_backend& be, const char* name, const image_batch& digits, const 
   const std::size_t some = losses.size() / 5;
   const double before = mean(losses.first(some)), after = mean(losses.last(some));
   const time_grid grid = uniform_grid(20);
-  auto end = drive(be, sampler, law, denoiser, grid, draw_start<float>(be, law, grid, {1, 1, 28, 28}, {0, 16}, 1), 1);
+  auto end = drive(be, sampler, corruption, denoiser, grid,
+                   draw_start<float>(be, corruption, grid, {1, 1, 28, 28}, {0, 16}, 1), 1);
   std::vector<float> drawn(end.x.view().size());
   be.download(end.x.view(), drawn.data());
   const bool finite = std::all_of(drawn.begin(), drawn.end(), [](float v) { return std::isfinite(v); });

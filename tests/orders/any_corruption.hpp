@@ -18,7 +18,7 @@ using host_input = view<const double, host_space>;
 // for each corruption.
 class any_corruption {
  public:
-  using law = standard_normal;
+  using distribution = standard_normal;
 
   template <class C>
   explicit any_corruption(C corruption) : self_{std::make_shared<const model<C>>(std::move(corruption))} {}

@@ -60,14 +60,14 @@ double order_row::order() const {
 
 namespace {
 
-const std::string fixed_noise = "fresh noise of a fixed size: the law that a step from t to t leaves alone";
+const std::string fixed_noise = "fresh noise of a fixed size: the distribution that a step from t to t leaves alone";
 const std::string first_noise = "the first noise stays";
 const std::string langevin_bias = "the bias of a Langevin step of that length";
 const std::string jumps = "C_t jumps: what the mask reveals lacks the spread that x_t does not tell of";
 
 template <class C>
 void add_any(std::vector<order_row>& rows, const place& where, const C& c) {
-  const auto add = [&](const char* name, const auto& sampler, drawing noise, const other_law& other = {}) {
+  const auto add = [&](const char* name, const auto& sampler, drawing noise, const other_distribution& other = {}) {
     rows.push_back(measure(name, sampler, where, c, noise, other));
   };
   add("ddim{}", ddim{}, no_noise);
@@ -109,7 +109,7 @@ void add_any(std::vector<order_row>& rows, const place& where, const C& c) {
 }
 
 void add_scalar(std::vector<order_row>& rows, const place& where, const any_scalar_corruption& c) {
-  const auto add = [&](const char* name, const auto& sampler, drawing noise, const other_law& other = {}) {
+  const auto add = [&](const char* name, const auto& sampler, drawing noise, const other_distribution& other = {}) {
     rows.push_back(measure(name, sampler, where, c, noise, other));
   };
   const double q = 0.02;

@@ -37,11 +37,12 @@ class unit_noise_backend : public softscore::host_verbs<unit_noise_backend> {
   std::size_t draws_;
 };
 
-/// The law of the images at the end of the grid when they have the law `law` at its start, for a sampler that draws
-/// `draws` times in a step. No sampling error.
+/// The distribution of the images at the end of the grid when they have the distribution `distribution` at its start,
+/// for a sampler that draws `draws` times in a step. No sampling error.
 template <class S, class C, class D>
-normal_law law_of_run(const S& sampler, const C& corruption, const D& denoiser, softscore::shape image,
-                      const softscore::time_grid& grid, const normal_law& law, std::size_t draws) {
+gaussian_distribution distribution_of_run(const S& sampler, const C& corruption, const D& denoiser,
+                                          softscore::shape image, const softscore::time_grid& grid,
+                                          const gaussian_distribution& distribution, std::size_t draws) {
   const std::size_t d = image.per_image(), images = 1 + d + grid.steps() * draws * d;
   unit_noise_backend be{draws};
   softscore::start_point<unit_noise_backend, double> from{
@@ -53,17 +54,18 @@ normal_law law_of_run(const S& sampler, const C& corruption, const D& denoiser, 
   rows.rowwise() -= constant;
   const auto n = static_cast<Eigen::Index>(d);
   const Eigen::MatrixXd state = rows.middleRows(1, n), noise = rows.bottomRows(rows.rows() - 1 - n);
-  return {state.transpose() * law.mean + constant.transpose(),
-          state.transpose() * law.covariance * state + noise.transpose() * noise};
+  return {state.transpose() * distribution.mean + constant.transpose(),
+          state.transpose() * distribution.covariance * state + noise.transpose() * noise};
 }
 
 /// The same for a sampler that remembers nothing from step to step: each step is measured by itself, which costs less
 /// where it draws.
 template <class S, class C, class D>
-normal_law law_step_by_step(const S& sampler, const C& corruption, const D& denoiser, softscore::shape image,
-                            const softscore::time_grid& grid, normal_law law, std::size_t draws) {
+gaussian_distribution distribution_step_by_step(const S& sampler, const C& corruption, const D& denoiser,
+                                                softscore::shape image, const softscore::time_grid& grid,
+                                                gaussian_distribution distribution, std::size_t draws) {
   for (std::size_t i = 0; i < grid.steps(); ++i)
-    law = law_of_run(sampler, corruption, denoiser, image, softscore::time_grid{{grid[i].t.value, grid[i].s.value}},
-                     law, draws);
-  return law;
+    distribution = distribution_of_run(sampler, corruption, denoiser, image,
+                                       softscore::time_grid{{grid[i].t.value, grid[i].s.value}}, distribution, draws);
+  return distribution;
 }

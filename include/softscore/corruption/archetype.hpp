@@ -9,7 +9,7 @@ namespace softscore::inline SOFTSCORE_ABI {
 /// A corruption that exists in declarations only and offers all that a corruption may: a score and a scalar signal. It
 /// stands in where a `static_assert` checks a denoiser, an objective or a sampler.
 struct archetype_corruption {
-  using law = standard_normal;
+  using distribution = standard_normal;
   using operator_type = identity;
   const identity& linear_operator() const;
   level level_at(diffusion_time) const;
@@ -39,7 +39,7 @@ static_assert(Corruption<archetype_corruption> && GaussianCorruption<archetype_c
 
 /// The same with a background that the sampler knows in place of noise.
 struct archetype_background_corruption : archetype_corruption {
-  using law = fixed_background;
+  using distribution = fixed_background;
 };
 static_assert(Corruption<archetype_background_corruption> && BackgroundCorruption<archetype_background_corruption>);
 

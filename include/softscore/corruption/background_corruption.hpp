@@ -22,7 +22,7 @@ class background_corruption : public scheduled_operator<Op, S> {
   static_assert(LevelSchedule<S>, "softscore: this schedule lacks the level at a time");
 
  public:
-  using law = fixed_background;
+  using distribution = fixed_background;
 
   /// Throws what the schedule's `check` throws, for a level that the operator does not have, and unless both numbers of
   /// the background are finite and at least 0.

@@ -11,7 +11,7 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// The law of xi, which no syntax can show, so a corruption declares it as its member type `law`.
+/// The distribution of xi, which no syntax can show, so a corruption declares it as its member type `distribution`.
 /// Standard normal: x_t has a score.
 struct standard_normal {
   static constexpr bool has_score = true, known_to_sampler = false;
@@ -59,9 +59,9 @@ template <class S>
 concept ChecksParameters = requires(const S s) { s.check(); };
 
 template <class C>
-concept DeclaresLaw = requires {
-  { C::law::has_score } -> std::convertible_to<bool>;
-  { C::law::known_to_sampler } -> std::convertible_to<bool>;
+concept DeclaresDistribution = requires {
+  { C::distribution::has_score } -> std::convertible_to<bool>;
+  { C::distribution::known_to_sampler } -> std::convertible_to<bool>;
 };
 
 /// `c.signal(be, times, x, out)` stores C_t x, `c.signal_adjoint` its transpose.
@@ -89,11 +89,12 @@ concept DrawsStart = requires(const C c, Be& be, diffusion_time t, std::uint64_t
 
 /// x_t = C_t x_0 + N_t xi on backend `Be` for elements `T`. Models: corruption, background_corruption.
 template <class C, class Be = archetype_backend, class T = float>
-concept Corruption = DeclaresLaw<C> && AppliesSignal<C, Be, T> && CorruptsImages<C, Be, T> && DrawsStart<C, Be, T>;
+concept Corruption =
+    DeclaresDistribution<C> && AppliesSignal<C, Be, T> && CorruptsImages<C, Be, T> && DrawsStart<C, Be, T>;
 
 /// xi is standard normal.
 template <class C>
-concept HasNormalNoise = DeclaresLaw<C> && C::law::has_score;
+concept HasNormalNoise = DeclaresDistribution<C> && C::distribution::has_score;
 
 /// `c.sigma(t)`: the noise is sigma I times xi.
 template <class C>
@@ -107,7 +108,7 @@ concept GaussianCorruption = HasNormalNoise<C> && HasSigma<C>;
 
 /// The sampler may use the xi of each image.
 template <class C>
-concept BackgroundCorruption = DeclaresLaw<C> && C::law::known_to_sampler;
+concept BackgroundCorruption = DeclaresDistribution<C> && C::distribution::known_to_sampler;
 
 /// `c.signal_gain(t)`: C_t = a_t I, and a_t is that number.
 template <class C>

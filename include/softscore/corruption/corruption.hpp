@@ -18,8 +18,8 @@
 namespace softscore::inline SOFTSCORE_ABI {
 
 /// x_t = C_{w(t)} x_0 + sigma(t) z with z standard normal: an operator family, a schedule that gives it its level w and
-/// the noise its deviation sigma at every time, and the law of what is left at the start of sampling (Daras et al.
-/// 2022, Eq. 4).
+/// the noise its deviation sigma at every time, and the distribution of what is left at the start of sampling (Daras et
+/// al. 2022, Eq. 4).
 template <class Op, class S, Prior P = nothing_left>
 class corruption : public scheduled_operator<Op, S> {
   static_assert(
@@ -29,7 +29,7 @@ class corruption : public scheduled_operator<Op, S> {
   using base = scheduled_operator<Op, S>;
 
  public:
-  using law = standard_normal;
+  using distribution = standard_normal;
 
   /// Throws what the schedule's `check` throws, and for a level that the operator does not have.
   corruption(Op op, S path, P prior = {}) : base{std::move(op), std::move(path)}, prior_{std::move(prior)} {

@@ -13,8 +13,8 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// The law of C_1 x_0, to which sampling adds its noise. `prior.draw(seed, image, shape, out)` writes one image and
-/// depends on nothing else; `prior.zero()` is true if that image is 0. Models: nothing_left, fitted_prior.
+/// The distribution of C_1 x_0, to which sampling adds its noise. `prior.draw(seed, image, shape, out)` writes one
+/// image and depends on nothing else; `prior.zero()` is true if that image is 0. Models: nothing_left, fitted_prior.
 template <class L>
 concept Prior = requires(const L prior, std::uint64_t seed, std::uint64_t image, shape s, std::span<double> out) {
   prior.draw(seed, image, s, out);
@@ -31,7 +31,7 @@ struct nothing_left {
 };
 static_assert(Prior<nothing_left>);
 
-/// A Gaussian fitted to fully corrupted data: mean + sum_k deviation_k g_k mode_k (a law of our own).
+/// A Gaussian fitted to fully corrupted data: mean + sum_k deviation_k g_k mode_k (a distribution of our own).
 /// `train/fit_prior.hpp` fits one; `train/fit_colour_prior.hpp` fits the single random colour of Daras et al. 2022,
 /// Appendix D, one constant mode per channel.
 class fitted_prior {
@@ -51,7 +51,7 @@ class fitted_prior {
   std::span<const double> modes() const { return {modes_.data(), modes_.size()}; }
   bool zero() const { return mean_.empty(); }
 
-  /// Throws `error` if the law was fitted to images of another size.
+  /// Throws `error` if the distribution was fitted to images of another size.
   template <class = when_called>
   void draw(std::uint64_t seed, std::uint64_t image, const shape& s, std::span<double> out) const {
     require(mean_.empty() || mean_.size() == s.per_image(), "image elements", s.per_image(),

@@ -23,8 +23,8 @@ void epsilon_from_clean(Be& be, const C& corruption, diffusion_time t, const_vie
   be.combine(out, term<T, typename Be::space>{1.0 / sigma, x}, term{-1.0 / sigma, out});
 }
 
-/// Stores the score (C_t h - x_t) / sigma_t^2 that belongs to h. Throws `error` where sigma_t is 0, since the law of
-/// x_t may then have no density.
+/// Stores the score (C_t h - x_t) / sigma_t^2 that belongs to h. Throws `error` where sigma_t is 0, since the
+/// distribution of x_t may then have no density.
 template <class Be, GaussianCorruption C, Scalar T>
 void score_from_clean(Be& be, const C& corruption, diffusion_time t, const_view<T, typename Be::space> x,
                       const_view<T, typename Be::space> h, view<T, typename Be::space> out) {

@@ -39,8 +39,8 @@ struct likelihood_result {
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// The log density of N(0, variance I), for the law at the grid's first time: `density(be, x, host)`. Throws `error`
-/// unless the variance is above 0 and finite.
+/// The log density of N(0, variance I), for the distribution at the grid's first time: `density(be, x, host)`. Throws
+/// `error` unless the variance is above 0 and finite.
 struct white_density {
   double variance{1.0};
 

@@ -144,8 +144,8 @@ class digit_cnn {
     require(values.size() == parameter_count(), "the number of parameters", values.size(), "that of the network");
     std::copy(values.begin(), values.end(), mutable_parameters().begin());
   }
-  /// PyTorch's initial law: weights and biases uniform in [-1, 1] / sqrt(fan_in), norms 1 and 0; a function of the
-  /// seed.
+  /// PyTorch's initial distribution: weights and biases uniform in [-1, 1] / sqrt(fan_in), norms 1 and 0; a function of
+  /// the seed.
   void initialise(std::uint64_t seed) { draw_initial_values(layout(), seed, mutable_parameters()); }
   /// Whether the parameters were ever set, initialised or handed out for writing.
   bool initialised() const { return initialised_; }

@@ -67,8 +67,9 @@ namespace detail {
 // Says in one sentence which need of an objective is not met.
 template <class O, class C, class D>
 constexpr void require_needs_of_objective() {
-  static_assert(!NeedsNormalNoise<O> || HasNormalNoise<C>,
-                "softscore: this objective needs standard normal noise, and this corruption's xi has another law");
+  static_assert(
+      !NeedsNormalNoise<O> || HasNormalNoise<C>,
+      "softscore: this objective needs standard normal noise, and this corruption's xi has another distribution");
   static_assert(!NeedsNormalNoise<O> || !HasNormalNoise<C> || HasSigma<C>,
                 "softscore: this objective needs noise of a deviation sigma, and this corruption states none");
   static_assert(

@@ -16,8 +16,8 @@ namespace softscore::inline SOFTSCORE_ABI {
 /// Progressive distillation (Salimans and Ho 2022, Algorithm 2): the student learns to do in one step of `ddim` without
 /// noise what its teacher does in two of half the length. With x'' where the teacher arrives at t'' = t - 1 / steps,
 /// the student's estimate is compared with x~ = (x'' - (sigma'' / sigma) x_t) / (a'' - (sigma'' / sigma) a), of which
-/// one step leads there too: mean max(a^2 / sigma^2, 1) |h - x~|^2. Train it with `time_law{steps}`, sample it with
-/// `ddim{}` on `uniform_grid(steps)`, then let it teach one of half the steps. Needs C_t = a_t I.
+/// one step leads there too: mean max(a^2 / sigma^2, 1) |h - x~|^2. Train it with `time_distribution{steps}`, sample it
+/// with `ddim{}` on `uniform_grid(steps)`, then let it teach one of half the steps. Needs C_t = a_t I.
 template <class Teacher>
 class distillation_loss {
  public:

@@ -56,10 +56,10 @@ shape shape_to_draw(const D& denoiser, const sample_options& options) {
 }  // namespace detail
 
 /// Draws images into `out`, one after another and channel by channel, in the range that the denoiser was trained in:
-/// starts from the corruption's law at the grid's first time and runs the sampler along the grid, batch by batch. T is
-/// the precision of the state. The observer sees every step of every batch (drive.hpp); after a stop the images of the
-/// batches that were not begun are 0. Throws `error` for a count of 0, where `out` does not have the size of the
-/// images, for a shape that is missing or not the denoiser's, and for what `drive` refuses.
+/// starts from the corruption's distribution at the grid's first time and runs the sampler along the grid, batch by
+/// batch. T is the precision of the state. The observer sees every step of every batch (drive.hpp); after a stop the
+/// images of the batches that were not begun are 0. Throws `error` for a count of 0, where `out` does not have the size
+/// of the images, for a shape that is missing or not the denoiser's, and for what `drive` refuses.
 template <class Be, class S, class C, class D, class T, std::size_t Size, class Observer = no_observer>
 sample_summary sample(Be& be, const S& sampler, const C& corruption, const D& denoiser, const time_grid& grid,
                       std::span<T, Size> out, const sample_options& options = {}, Observer&& observer = {}) {

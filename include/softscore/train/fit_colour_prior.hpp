@@ -14,10 +14,10 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// Fits the prior of Daras et al. 2022: one colour per image, drawn from a normal law with independent channels
-/// that has the mean and the deviation of the images' mean colours, fills the image (Appendix D). Uses at most the
-/// first `most` images, read in the range that the model sees. It is not the law of a blur that pads with zeros:
-/// `fit_prior` fits that one. Throws `error` for fewer than two images.
+/// Fits the prior of Daras et al. 2022: one colour per image, drawn from a normal distribution with independent
+/// channels that has the mean and the deviation of the images' mean colours, fills the image (Appendix D). Uses at most
+/// the first `most` images, read in the range that the model sees. It is not the distribution of a blur that pads with
+/// zeros: `fit_prior` fits that one. Throws `error` for fewer than two images.
 template <class = when_called>
 fitted_prior fit_colour_prior(view<const float, host_space> images, pixel_scale pixels = {}, std::size_t most = 10000) {
   const std::size_t count = (std::min)(most, images.extent().images);

@@ -18,7 +18,7 @@ namespace softscore {  // shared
 /// How training draws times: uniformly from (0, 1], or with `indices` T > 0 from 1/T, 2/T, ..., 1 (Ho et al. 2020,
 /// Algorithm 1). Times that are `spread` lie evenly over a batch from one random start, so that no batch has many early
 /// times and few late ones by chance; each is as uniform as before (Kingma et al. 2021, Appendix I.1).
-struct time_law {
+struct time_distribution {
   std::size_t indices{};
   bool spread{};
 
@@ -52,7 +52,7 @@ struct training_options {
   double max_grad_norm{std::numeric_limits<double>::infinity()};  ///< largest norm of the gradient
   std::uint64_t warmup_steps{0};                                  ///< steps over which the rate grows from 0
   double ema_decay{0.0};               ///< share that the average of the parameters keeps at a step; 0 for no average
-  time_law times{};                    ///< the law of t
+  time_distribution times{};           ///< the distribution of t
   pixel_scale pixels{};                ///< from [0, 1] to the range that the model sees
   std::filesystem::path checkpoint{};  ///< where training saves itself; nowhere if empty
   std::size_t checkpoint_every{0};     ///< steps between two savings; 0 for once an epoch

@@ -225,8 +225,8 @@ TEST_CASE("sampling starts from what is left at time 1 and the noise there", "[c
     modes[k] = 1.0;
   }
   modes[12] = 1.0;
-  const fitted_prior law{mean, {2.0, 0.7}, modes};
-  const corruption fitted{gaussian_blur{}, schedule, law};
+  const fitted_prior distribution{mean, {2.0, 0.7}, modes};
+  const corruption fitted{gaussian_blur{}, schedule, distribution};
   CHECK_FALSE(fitted.prior().zero());
   fitted.start<serial_backend, double>(be, diffusion_time{1.0}, 3, images, x.view(), xi.view());
   double shared_sum = 0, shared_squares = 0, own_squares = 0, of_noise = 0;
@@ -257,7 +257,7 @@ TEST_CASE("sampling starts from what is left at time 1 and the noise there", "[c
                 "image elements is 16, but it must be the number that the prior was fitted to");
 }
 
-TEST_CASE("a background has its law, one colour and grain per image", "[corruption]") {
+TEST_CASE("a background has its distribution, one colour and grain per image", "[corruption]") {
   serial_backend be;
   const shape extent{4000, 1, 4, 4};
   const background_corruption erasing{eraser{4, 4, 10}, severity{10.0}};

@@ -187,9 +187,10 @@ TEST_CASE("Tweedie's three forms agree", "[denoiser]") {
 }
 
 TEST_CASE("the log density of a mixture integrates to 1", "[denoiser]") {
-  const gaussian_mixture law{{0.25, Eigen::VectorXd::Constant(1, 1.0), Eigen::MatrixXd::Constant(1, 1, 0.09)},
-                             {0.75, Eigen::VectorXd::Constant(1, -0.5), Eigen::MatrixXd::Constant(1, 1, 0.01)}};
-  const mixture_denoiser exact{noise, law, one};
+  const gaussian_mixture distribution{
+      {0.25, Eigen::VectorXd::Constant(1, 1.0), Eigen::MatrixXd::Constant(1, 1, 0.09)},
+      {0.75, Eigen::VectorXd::Constant(1, -0.5), Eigen::MatrixXd::Constant(1, 1, 0.01)}};
+  const mixture_denoiser exact{noise, distribution, one};
   // The trapezoidal rule for smooth functions that vanish at the ends, step a tenth of the smallest deviation, errs by
   // less than the rounding of the sum.
   double sum = 0, first = 0;
@@ -200,26 +201,27 @@ TEST_CASE("the log density of a mixture integrates to 1", "[denoiser]") {
     first += x * p * step;
   }
   CHECK_THAT(sum, WithinAbs(1.0, 1e-13));
-  CHECK_THAT(first, WithinAbs(mean_of(law)[0], 1e-13));
+  CHECK_THAT(first, WithinAbs(mean_of(distribution)[0], 1e-13));
 }
 
 TEST_CASE("mean and covariance of a mixture are those of its parts", "[denoiser]") {
-  const gaussian_mixture law{{0.25, Eigen::VectorXd::Constant(1, 1.0), Eigen::MatrixXd::Constant(1, 1, 2.0)},
-                             {0.75, Eigen::VectorXd::Constant(1, -1.0), Eigen::MatrixXd::Constant(1, 1, 4.0)}};
+  const gaussian_mixture distribution{{0.25, Eigen::VectorXd::Constant(1, 1.0), Eigen::MatrixXd::Constant(1, 1, 2.0)},
+                                      {0.75, Eigen::VectorXd::Constant(1, -1.0), Eigen::MatrixXd::Constant(1, 1, 4.0)}};
   // Second moment .25 (2 + 1) + .75 (4 + 1) = 4.5, mean -.5.
-  CHECK(mean_of(law)[0] == -0.5);
-  CHECK(covariance_of(law)(0, 0) == 4.25);
+  CHECK(mean_of(distribution)[0] == -0.5);
+  CHECK(covariance_of(distribution)(0, 0) == 4.25);
 }
 
-TEST_CASE("a mixture refuses what is no law", "[denoiser]") {
-  const auto law = [](double weight, int size) {
+TEST_CASE("a mixture refuses what is no distribution", "[denoiser]") {
+  const auto distribution = [](double weight, int size) {
     return gaussian_mixture{{weight, Eigen::VectorXd::Zero(size), Eigen::MatrixXd::Identity(size, size)}};
   };
   CHECK_REFUSED((mixture_denoiser{noise, gaussian_mixture{}, one}),
                 "components of the mixture is 0, but it must be at least 1");
-  CHECK_REFUSED((mixture_denoiser{noise, law(1.0, 2), one}),
+  CHECK_REFUSED((mixture_denoiser{noise, distribution(1.0, 2), one}),
                 "length of the mean is 2, but it must be the number of elements of an image");
-  CHECK_REFUSED((mixture_denoiser{noise, law(0.5, 1), one}),
+  CHECK_REFUSED((mixture_denoiser{noise, distribution(0.5, 1), one}),
                 "sum of the weights of a mixture is 0.5, but it must be 1");
-  CHECK_REFUSED((mixture_denoiser{noise, law(0.0, 1), one}), "weight of a component is 0, but it must be above 0");
+  CHECK_REFUSED((mixture_denoiser{noise, distribution(0.0, 1), one}),
+                "weight of a component is 0, but it must be above 0");
 }

@@ -39,7 +39,7 @@ std::vector<double> some_variances() {
   return variances;
 }
 
-// The same law for the dense oracle: V diag(variances) V^T, V from the operator's own modes.
+// The same distribution for the dense oracle: V diag(variances) V^T, V from the operator's own modes.
 template <class C>
 Eigen::MatrixXd dense_covariance(const C& corruption) {
   const auto parts = degradation<typename C::operator_type>::svd(corruption.linear_operator(),

@@ -112,7 +112,7 @@ TEST_CASE("the negative ELBO of normal data is at least the entropy, and the gap
   const double a = preserving.signal_gain(diffusion_time{1.0}), sigma = preserving.sigma(diffusion_time{1.0});
   for (const double v : {0.25, 4.0}) {
     const exact_white exact{preserving, v};
-    // The exact law of x_1, so that nothing but the steps makes the gap.
+    // The exact distribution of x_1, so that nothing but the steps makes the gap.
     const elbo_options options{.prior_variance = a * a * v + sigma * sigma};
     const double entropy = 0.5 * std::log(2 * std::numbers::pi * std::numbers::e * v);
     double last = 0;

@@ -1,7 +1,7 @@
 // Entropic transport, on the costs of cost_matrix.hpp (Cuturi 2013; Daras et al. 2022, Appendix C; debiased, Feydy et
-// al. 2019; stabilised, Schmitzer 2019): reference values, the closed form between normal laws, an exact assignment,
-// the bounds that regularisation obeys, and small regularisations that would overflow a plain kernel. Sliced
-// Wasserstein beside it (Rabin et al. 2011; Bonneel et al. 2015).
+// al. 2019; stabilised, Schmitzer 2019): reference values, the closed form between normal distributions, an exact
+// assignment, the bounds that regularisation obeys, and small regularisations that would overflow a plain kernel.
+// Sliced Wasserstein beside it (Rabin et al. 2011; Bonneel et al. 2015).
 #include "catch.hpp"
 
 #include <algorithm>
@@ -69,12 +69,12 @@ TEST_CASE("three points have the reference transport", "[metric]") {
   CHECK_THAT(between.value, WithinAbs(value, 1e-12));
 }
 
-TEST_CASE("entropic transport between normal laws has its closed form", "[metric]") {
+TEST_CASE("entropic transport between normal distributions has its closed form", "[metric]") {
   // The plan between N(0, s^2) and N(m, t^2) is normal. With covariance c it costs m^2 + s^2 + t^2 - 2 c - reg/2 log(1
   // - c^2 / (s t)^2), least at c = sqrt((s t)^2 + reg^2/16) - reg/4 (Janati et al. 2020). The densities on a grid are a
   // trapezoid rule, exact to rounding for analytic functions that vanish at its ends, 9 deviations out.
   const double s = 0.8, t = 1.3, m = 0.7;
-  const auto law = [](double mean, double deviation, std::vector<double>& places) {
+  const auto distribution = [](double mean, double deviation, std::vector<double>& places) {
     Eigen::VectorXd weights{181};
     for (int i = 0; i < 181; ++i) {
       const double z = (i - 90) * 0.1;
@@ -84,7 +84,7 @@ TEST_CASE("entropic transport between normal laws has its closed form", "[metric
     return Eigen::VectorXd{weights / weights.sum()};
   };
   std::vector<double> of_x, of_y;
-  const auto a = law(0, s, of_x), b = law(m, t, of_y);
+  const auto a = distribution(0, s, of_x), b = distribution(m, t, of_y);
   const auto cost = squared_distances<double>(column_of(of_x), column_of(of_y));
   for (const double reg : {0.3, 1.0, 4.0}) {
     const auto found =

@@ -109,7 +109,7 @@ TEST_CASE("the digit CNN has the published numbers of parameters and PyTorch's n
   CHECK(twice.layout().at("final.weight").offset == net.layout().at("final.weight").offset);
 }
 
-TEST_CASE("initial weights follow PyTorch's law and the seed alone", "[nn]") {
+TEST_CASE("initial weights follow PyTorch's distribution and the seed alone", "[nn]") {
   digit_cnn net;
   net.initialise(3);
   const std::vector<float> first(net.parameters().begin(), net.parameters().end());

@@ -295,7 +295,7 @@ TEST_CASE("the learned variance's loss is the bound's, and stops at the mean", "
   const auto clean = random_batch<double>(be, extent, 11), xi = random_batch<double>(be, extent, 12);
   const std::size_t d = extent.per_image();
   // The loss of one image (Nichol and Dhariwal 2021, Eq. 15 and 16) from the posterior and the divergence of normal
-  // laws, with the mean of the model at the given estimates of eps.
+  // distributions, with the mean of the model at the given estimates of eps.
   const auto by_hand = [&](std::size_t i, const std::vector<double>& eps_hat, const std::vector<double>& u) {
     const double t = at[i].value, s = t < 0.06 ? 0.0 : t - 0.05;
     const auto abar = [&](double time) { return std::pow(chain.signal_gain(diffusion_time{time}), 2); };

@@ -22,7 +22,7 @@ const shape pair{2, 1, 2, 3};
 
 // D(x, t) = x + t u. The signal is the image itself.
 struct pushed {
-  using law = fixed_background;
+  using distribution = fixed_background;
   template <class Be, Scalar T>
   void signal(Be& be, per_image<diffusion_time>, const_view<T, typename Be::space> x,
               view<T, typename Be::space> out) const {

@@ -106,7 +106,7 @@ TEST_CASE("DPM-Solver++ 2M has order 2 under every corruption that is smooth in 
   check_orders(dpm_solver_pp_2m{}, fading());
 }
 
-TEST_CASE("the SDE form of DPM-Solver++ 2M has order 2 in law", "[sampler]") {
+TEST_CASE("the SDE form of DPM-Solver++ 2M has order 2 in distribution", "[sampler]") {
   check_orders(dpm_solver_pp_2m_sde{}, exploding(), 32, 1);
   check_orders(dpm_solver_pp_2m_sde{}, preserving(), 32, 1);
   check_orders(dpm_solver_pp_2m_sde{}, blurring(), 32, 1);
@@ -251,11 +251,11 @@ TEST_CASE("EDM's Heun ends at the reference values", "[sampler]") {
   CHECK_THAT((end(72, 0.0).first - wanted) / (end(144, 0.0).first - wanted), as_printed("4.1547"));
 }
 
-TEST_CASE("churn raises the noise and keeps the law", "[sampler]") {
+TEST_CASE("churn raises the noise and keeps the distribution", "[sampler]") {
   // With churn the noise goes up before it comes down; in the limit of many steps the marginals stay, for the noise
   // added is exactly what belongs to the raised time. First order in the steps: gamma is churn / steps.
   CHECK(gap(edm_heun{5.0}, edm_heun{}, preserving(), uniform_grid(8, 1.0, 0.05)) > 1e-3);
-  const auto error = [](std::size_t steps) { return law_error(edm_heun{5.0}, preserving(), steps, 1); };
+  const auto error = [](std::size_t steps) { return distribution_error(edm_heun{5.0}, preserving(), steps, 1); };
   const double coarse = error(64), fine = error(128);
   CAPTURE(coarse, fine);
   CHECK(fine < 0.6 * coarse);

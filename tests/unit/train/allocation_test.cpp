@@ -34,7 +34,7 @@ class counter {
 };
 
 template <class Be, class C, class D, class O, class S>
-void check(Be& be, const C& corruption, D denoiser, O objective, const S& sampler, time_law times = {}) {
+void check(Be& be, const C& corruption, D denoiser, O objective, const S& sampler, time_distribution times = {}) {
   const data_set digits{stroke_digits(48, 1, 12), {}};
   counter training;
   train(be, denoiser, corruption, objective, digits,
@@ -54,7 +54,7 @@ void check_recipes(Be& be) {
   const corruption noise{scaling{}, linear_beta{1000}};
   check(be, noise, epsilon_denoiser{network, noise}, epsilon_loss{}, ddpm{});
   check(be, noise, learned_variance_denoiser{digit_cnn{{16, 16}, {1, 1, 12, 12}, 2}, noise}, learned_variance_loss{},
-        learned_ddpm{}, time_law{1000});
+        learned_ddpm{}, time_distribution{1000});
   const background_corruption erasing{eraser{12, 12}, severity{100}};
   check(be, erasing, clean_denoiser{network}, cold_loss{}, cold{});
   const corruption blurring{gaussian_blur{12}, two_stage{.level_max = 6.0}};

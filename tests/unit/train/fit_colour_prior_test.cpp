@@ -32,7 +32,7 @@ std::vector<float> some_images() {
 
 }  // namespace
 
-TEST_CASE("the colour law has the mean and the deviation of the mean colours", "[train]") {
+TEST_CASE("the colour distribution has the mean and the deviation of the mean colours", "[train]") {
   const auto pixels = some_images();
   const fitted_prior prior = fit_colour_prior(view<const float, host_space>{pixels.data(), extent}, scale);
   REQUIRE(prior.deviations().size() == 3);
@@ -47,7 +47,7 @@ TEST_CASE("the colour law has the mean and the deviation of the mean colours", "
   }
 }
 
-TEST_CASE("an image of the colour law is one colour, and its channels are independent", "[train]") {
+TEST_CASE("an image of the colour distribution is one colour, and its channels are independent", "[train]") {
   const auto pixels = some_images();
   const fitted_prior prior = fit_colour_prior(view<const float, host_space>{pixels.data(), extent}, scale);
   constexpr int draws = 20000;
@@ -73,7 +73,7 @@ TEST_CASE("an image of the colour law is one colour, and its channels are indepe
   }
 }
 
-TEST_CASE("the colour law is of the first images alone, and of at least two", "[train]") {
+TEST_CASE("the colour distribution is of the first images alone, and of at least two", "[train]") {
   const auto pixels = some_images();
   const view<const float, host_space> images{pixels.data(), extent};
   const fitted_prior two = fit_colour_prior(images, {}, 2);

@@ -1,4 +1,5 @@
-// The fitted law of prior.hpp, our own, is the normal law of fully corrupted images, in their leading modes.
+// The fitted distribution of prior.hpp, our own, is the normal distribution of fully corrupted images, in their leading
+// modes.
 #include "catch.hpp"
 
 #include <algorithm>
@@ -78,7 +79,7 @@ TEST_CASE("fewer modes are the leading ones, and of the first images alone", "[t
   CHECK(fit_prior(be, fading, images.images(0, 3)).deviations().size() == 2);
 }
 
-TEST_CASE("no law is fitted to one image", "[train]") {
+TEST_CASE("no distribution is fitted to one image", "[train]") {
   const auto pixels = some_images();
   serial_backend be;
   CHECK_REFUSED(fit_prior(be, fading, view<const float, host_space>(pixels.data(), extent.with_images(1))),

@@ -21,7 +21,7 @@ TEST_CASE("Times that are spread fall one into each share of a batch") {
   for (std::uint32_t step = 0; step < 50; ++step) {
     std::vector<double> times;
     for (std::size_t i = 0; i < images; ++i)
-      times.push_back((time_law{.spread = true}.draw(key_of(step), i, images)).value);
+      times.push_back((time_distribution{.spread = true}.draw(key_of(step), i, images)).value);
     std::sort(times.begin(), times.end());
     CHECK(times.front() > 0.0);
     CHECK(times.back() <= 1.0);
@@ -37,10 +37,10 @@ TEST_CASE("Every single time is uniform, spread or not") {
       std::vector<std::size_t> counts(indices + 1);
       double sum = 0.0;
       for (std::uint32_t step = 0; step < steps; ++step) {
-        const double t = time_law{indices, spread}.draw(key_of(step), place, images).value * double(indices);
+        const double t = time_distribution{indices, spread}.draw(key_of(step), place, images).value * double(indices);
         REQUIRE(t == std::round(t));
         ++counts.at(static_cast<std::size_t>(t));
-        sum += time_law{.spread = spread}.draw(key_of(step), place, images).value;
+        sum += time_distribution{.spread = spread}.draw(key_of(step), place, images).value;
       }
       CHECK(counts[0] == 0);
       // Five standard deviations: of a binomial count, sqrt(8000 x 0.1 x 0.9) = 26.9; of a mean, 1 / sqrt(12 x 8000).
@@ -52,7 +52,7 @@ TEST_CASE("Every single time is uniform, spread or not") {
 
 TEST_CASE("Times that are not spread know nothing of the batch") {
   for (std::size_t i = 0; i < 5; ++i) {
-    CHECK(time_law{}.draw(key_of(1), i, 5).value == time_law{}.draw(key_of(1), i).value);
-    CHECK(time_law{20}.draw(key_of(1), i, 5).value == time_law{20}.draw(key_of(1), i, 90).value);
+    CHECK(time_distribution{}.draw(key_of(1), i, 5).value == time_distribution{}.draw(key_of(1), i).value);
+    CHECK(time_distribution{20}.draw(key_of(1), i, 5).value == time_distribution{20}.draw(key_of(1), i, 90).value);
   }
 }
