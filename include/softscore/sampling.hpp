@@ -7,7 +7,7 @@
 #include <softscore/corruption/beta_table.hpp>
 #include <softscore/corruption/corruption.hpp>
 #include <softscore/corruption/cosine.hpp>
-#include <softscore/corruption/interpolant.hpp>
+#include <softscore/corruption/flow_matching.hpp>
 #include <softscore/corruption/karras_sigma.hpp>
 #include <softscore/corruption/linear_beta.hpp>
 #include <softscore/corruption/log_snr.hpp>

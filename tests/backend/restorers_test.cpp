@@ -6,7 +6,7 @@
 #include <vector>
 
 #include <softscore/corruption/corruption.hpp>
-#include <softscore/corruption/interpolant.hpp>
+#include <softscore/corruption/flow_matching.hpp>
 #include <softscore/corruption/variance_preserving.hpp>
 #include <softscore/operator/centred_mask.hpp>
 #include <softscore/operator/gaussian_blur.hpp>
@@ -39,7 +39,7 @@ TEST_CASE("samplers for inverse problems draw the same on every backend", "[samp
 }
 
 TEST_CASE("restoration from a time without signal draws the same on every backend", "[samplers]") {
-  const corruption line{scaling{}, interpolant{}};
+  const corruption line{scaling{}, flow_matching{}};
   std::vector<double> values(48);
   for (std::size_t i = 0; i < values.size(); ++i) values[i] = std::sin(1.0 + static_cast<double>(i));
   const observation seen{shape{1, 1, 8, 6}, values};

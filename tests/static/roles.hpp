@@ -145,7 +145,7 @@ using schedules = list<role<"two_stage", two_stage, slope>,                     
                        role<"linear log-SNR", log_snr_schedule<linear_log_snr>, slope>,  //
                        role<"DDPM's log-SNR", log_snr_schedule<ddpm_log_snr>, slope>,    //
                        role<"karras_sigma", karras_sigma, slope>,                        //
-                       role<"interpolant", interpolant, slope>,                          //
+                       role<"flow_matching", flow_matching, slope>,                      //
                        role<"variance_preserving", variance_preserving, slope>,          //
                        role<"sub_variance_preserving", sub_variance_preserving, slope>,  //
                        role<"variance_exploding", variance_exploding, slope>,            //

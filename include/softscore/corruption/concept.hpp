@@ -49,7 +49,7 @@ concept GivesGainRate = requires(const S s, diffusion_time t) {
 };
 
 /// Maps a time to a level and a noise. Models: beta_table and its kinds, cosine, sigmoid_gain, log_snr_schedule,
-/// variance_preserving, sub_variance_preserving, interpolant, variance_exploding, karras_sigma, two_stage,
+/// variance_preserving, sub_variance_preserving, flow_matching, variance_exploding, karras_sigma, two_stage,
 /// simultaneous, tabulated.
 template <class S>
 concept Schedule = LevelSchedule<S> && NoiseSchedule<S>;

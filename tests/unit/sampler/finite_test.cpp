@@ -14,7 +14,7 @@
 #include <softscore/corruption/beta_table.hpp>
 #include <softscore/corruption/corruption.hpp>
 #include <softscore/corruption/cosine.hpp>
-#include <softscore/corruption/interpolant.hpp>
+#include <softscore/corruption/flow_matching.hpp>
 #include <softscore/corruption/karras_sigma.hpp>
 #include <softscore/corruption/log_snr.hpp>
 #include <softscore/corruption/tabulated.hpp>
@@ -246,7 +246,7 @@ TEST_CASE("restoration from a time without signal is the limit of that from a ti
     CHECK_REFUSED(drawn_by<float>(dps{half, y, 1.0, dps_scale::likelihood}, corruption, uniform_grid(5)),
                   "the signal's gain at a time of the grid is 0, but it must be above 0 where the likelihood scales");
   };
-  check_all(corruption{scaling{}, interpolant{}}, 1.0 - 1e-6);
+  check_all(corruption{scaling{}, flow_matching{}}, 1.0 - 1e-6);
   check_all(corruption{scaling{}, cosine{}}, 1.0 - 1e-6);
   check_all(corruption{scaling{}, zero_terminal_snr(beta_table{std::vector<double>(20, 0.2)})}, 1.0 - 1e-6);
 }

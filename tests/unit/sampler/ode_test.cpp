@@ -11,7 +11,7 @@
 
 #include <softscore/backend/serial/backend.hpp>
 #include <softscore/corruption/corruption.hpp>
-#include <softscore/corruption/interpolant.hpp>
+#include <softscore/corruption/flow_matching.hpp>
 #include <softscore/corruption/two_stage.hpp>
 #include <softscore/operator/scaling.hpp>
 #include <softscore/sampler/adams_bashforth.hpp>
@@ -119,7 +119,7 @@ TEST_CASE("Euler-Maruyama is momentum where the variance of the noise is a strai
 
 TEST_CASE("on a straight line from image to noise, Euler's step in time is DDIM's", "[sampler]") {
   // Flow matching: x_t = (1 - t) x_0 + t z, x_s = x_t + (s - t) v with v = (x_t - h) / t.
-  const corruption line{scaling{}, interpolant{}};
+  const corruption line{scaling{}, flow_matching{}};
   CHECK(gap(euler{}, ddim{}, line, uniform_grid(8, 0.99, 0.1)) < 1e-13);
   CHECK(gap(euler{}, ddim{}, line, uniform_grid(8, 0.99)) < 1e-13);
   // From noise alone, where the level is infinite and the slope of a is still -1.
@@ -252,7 +252,7 @@ TEST_CASE("a start point that cannot be right is refused before the first step",
   CHECK_REFUSED(begin(gaussian_image, HUGE_VAL), "size of x in the start point is inf, but it must be finite");
   // A signal that is gone has an infinite level: fine for a step by differences and for a finite slope, not for a rate
   // of the signal relative to itself.
-  const softscore::corruption line{scaling{}, interpolant{}};
+  const softscore::corruption line{scaling{}, flow_matching{}};
   const gaussian_denoiser of_line{line, gaussian_mean(), gaussian_covariance(), gaussian_image};
   const auto from_noise = [&](const auto& sampler) {
     return drive(be, sampler, line, of_line, uniform_grid(4),
