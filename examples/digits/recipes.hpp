@@ -87,10 +87,10 @@ struct ddpm_recipe {
     return softscore::epsilon_denoiser{std::move(network), corruption};
   }
   static auto objective(const loss_choice&) { return softscore::epsilon_loss{}; }
-  // The loss is far larger at early times than at late ones: spread times halve what it varies between batches
+  // The loss is far larger at early times than at late ones: stratified times halve what it varies between batches
   // (decision 33).
   static softscore::training_options training() {
-    return {.times = {.indices = 1000, .spread = true}, .pixels = {1.0f, -0.5f}};
+    return {.times = {.indices = 1000, .stratified = true}, .pixels = {1.0f, -0.5f}};
   }
 };
 

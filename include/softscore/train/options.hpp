@@ -16,11 +16,11 @@
 namespace softscore {  // shared
 
 /// How training draws times: uniformly from (0, 1], or with `indices` T > 0 from 1/T, 2/T, ..., 1 (Ho et al. 2020,
-/// Algorithm 1). Times that are `spread` lie evenly over a batch from one random start, so that no batch has many early
-/// times and few late ones by chance; each is as uniform as before (Kingma et al. 2021, Appendix I.1).
+/// Algorithm 1). Times that are `stratified` lie evenly over a batch from one random start, so that no batch has many
+/// early times and few late ones by chance; each is as uniform as before (Kingma et al. 2021, Appendix I.1).
 struct time_distribution {
   std::size_t indices{};
-  bool spread{};
+  bool stratified{};
 
   /// The time of one image under a key, independent of the others'.
   SOFTSCORE_SHARED diffusion_time draw(const noise_key& key, std::uint64_t image) const {
@@ -29,7 +29,7 @@ struct time_distribution {
   }
   /// The time of image 0 <= `place` < `images` of a batch under a key.
   SOFTSCORE_SHARED diffusion_time draw(const noise_key& key, std::uint64_t place, std::size_t images) const {
-    if (!spread) return draw(key, place);
+    if (!stratified) return draw(key, place);
     const double turn = uniform(key, 0, 0) + static_cast<double>(place) / static_cast<double>(images);
     const double u = turn - std::floor(turn);
     if (indices == 0) return diffusion_time{1.0 - u};
