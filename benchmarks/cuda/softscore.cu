@@ -16,7 +16,7 @@
 #include <softscore/objective/epsilon_loss.hpp>
 #include <softscore/operator/scaling.hpp>
 #include <softscore/sampler/ddpm.hpp>
-#include <softscore/sampler/drive.hpp>
+#include <softscore/sampler/integrate.hpp>
 #include <softscore/train/trainer.hpp>
 
 using namespace softscore;
@@ -58,8 +58,8 @@ double sampling(cuda_backend& be, const noise& corruption) {
   denoiser.network().initialise(1);
   const time_grid grid = uniform_grid(100);
   return seconds_of(be, 10, [&] {
-    auto end = drive(be, ddpm{}, corruption, denoiser, grid,
-                     draw_start<float>(be, corruption, grid, {1, 1, 28, 28}, {0, 64}, 1), 1);
+    auto end = integrate(be, ddpm{}, corruption, denoiser, grid,
+                         draw_start<float>(be, corruption, grid, {1, 1, 28, 28}, {0, 64}, 1), 1);
     std::vector<float> host(end.x.view().size());
     be.download(end.x.view(), host.data());
   });

@@ -6,7 +6,7 @@
 #include <softscore/denoiser/network_denoiser.hpp>
 #include <softscore/operator/scaling.hpp>
 #include <softscore/sampler/ddpm.hpp>
-#include <softscore/sampler/drive.hpp>
+#include <softscore/sampler/integrate.hpp>
 
 #include "digit_network.hpp"
 
@@ -21,7 +21,7 @@ constexpr std::uint64_t seed = 1;
 struct sampling {
   std::vector<float> draw(std::size_t images) {
     const time_grid grid = uniform_grid(steps);
-    auto drawn = drive(be, ddpm{}, corruption, denoiser, grid, start(images), seed);
+    auto drawn = integrate(be, ddpm{}, corruption, denoiser, grid, start(images), seed);
     return values(drawn.x);
   }
   start_point<tbb_backend, float> start(std::size_t images) {

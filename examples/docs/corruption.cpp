@@ -8,7 +8,7 @@
 #include <softscore/backend/serial/backend.hpp>
 #include <softscore/corruption/concept.hpp>
 #include <softscore/sampler/ddim.hpp>
-#include <softscore/sampler/drive.hpp>
+#include <softscore/sampler/integrate.hpp>
 
 #include "grey_pixels.hpp"
 
@@ -73,8 +73,8 @@ int main() {
   const straight_line corruption;
   const auto grid = uniform_grid(1000);
   const image_range images{0, 20000};
-  const auto end = drive(be, ddim{}, corruption, grey_pixels{corruption}, grid,
-                         draw_start<double>(be, corruption, grid, {1, 1, 1, 1}, images, 1), 1);
+  const auto end = integrate(be, ddim{}, corruption, grey_pixels{corruption}, grid,
+                             draw_start<double>(be, corruption, grid, {1, 1, 1, 1}, images, 1), 1);
   std::cout << "variance of the samples " << mean_square(end) << ", of the data 0.25\n";
   // Five standard errors of a variance, 0.25 sqrt(2 / 20000); the method is 0.0008 off at 1000 steps (its step is
   // linear in x, so this is a product of 1000 numbers).

@@ -7,7 +7,7 @@
 #include <softscore/corruption/corruption.hpp>
 #include <softscore/corruption/variance_exploding.hpp>
 #include <softscore/operator/identity.hpp>
-#include <softscore/sampler/drive.hpp>
+#include <softscore/sampler/integrate.hpp>
 #include <softscore/sampler/momentum.hpp>
 
 // begin model
@@ -48,8 +48,8 @@ int main() {
 
   const auto grid = uniform_grid(200);
   const image_range images{0, 10};
-  auto coins =
-      drive(be, momentum{}, noise, denoiser, grid, draw_start<float>(be, noise, grid, {1, 1, 32, 32}, images, 7), 7);
+  auto coins = integrate(be, momentum{}, noise, denoiser, grid,
+                         draw_start<float>(be, noise, grid, {1, 1, 32, 32}, images, 7), 7);
   // end use
   std::size_t ones = 0, decided = 0;
   for (std::size_t i = 0; i < coins.x.view().size(); ++i) {

@@ -14,7 +14,7 @@
 #include <softscore/operator/random_mask.hpp>
 #include <softscore/sampler/diffpir.hpp>
 #include <softscore/sampler/dps.hpp>
-#include <softscore/sampler/drive.hpp>
+#include <softscore/sampler/integrate.hpp>
 #include <softscore/sampler/momentum.hpp>
 #include <softscore/sampler/projection.hpp>
 
@@ -51,7 +51,7 @@ int main() {
   const spectral_denoiser denoiser{blurring, std::vector<double>(image.per_image()), smooth_spectrum(), image};
   const auto grid = uniform_grid(100);
   auto truth =
-      drive(be, momentum{}, blurring, denoiser, grid, draw_start<float>(be, blurring, grid, image, images, 1), 1);
+      integrate(be, momentum{}, blurring, denoiser, grid, draw_start<float>(be, blurring, grid, image, images, 1), 1);
 
   // begin measure
   const measurement holes{random_mask{{.seed = 5}}, level{0.75}, 0.05};  // hides three pixels in four; noise 0.05
@@ -63,7 +63,7 @@ int main() {
   // begin solve
   const auto restored = [&](const auto& sampler) {
     auto drawn =
-        drive(be, sampler, blurring, denoiser, grid, draw_start<float>(be, blurring, grid, image, images, 3), 3);
+        integrate(be, sampler, blurring, denoiser, grid, draw_start<float>(be, blurring, grid, image, images, 3), 3);
     return distance(drawn.x.view(), truth.x.view());
   };
   const double by_projection = restored(projection{holes, seen, momentum{}});

@@ -71,12 +71,12 @@
 #include <softscore/sampler/dpm_solver_pp_3m.hpp>
 #include <softscore/sampler/dpm_solver_pp_3m_sde.hpp>
 #include <softscore/sampler/dps.hpp>
-#include <softscore/sampler/drive.hpp>
 #include <softscore/sampler/edm_heun.hpp>
 #include <softscore/sampler/euler.hpp>
 #include <softscore/sampler/euler_maruyama.hpp>
 #include <softscore/sampler/exponential_integrator.hpp>
 #include <softscore/sampler/heun.hpp>
+#include <softscore/sampler/integrate.hpp>
 #include <softscore/sampler/langevin.hpp>
 #include <softscore/sampler/learned_ddpm.hpp>
 #include <softscore/sampler/mala.hpp>

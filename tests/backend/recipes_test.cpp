@@ -35,8 +35,8 @@
 #include <softscore/sampler/cold.hpp>
 #include <softscore/sampler/ddim.hpp>
 #include <softscore/sampler/ddpm.hpp>
-#include <softscore/sampler/drive.hpp>
 #include <softscore/sampler/heun.hpp>
+#include <softscore/sampler/integrate.hpp>
 #include <softscore/sampler/momentum.hpp>
 #include <softscore/sampler/naive.hpp>
 #include <softscore/sampler/probability_flow.hpp>
@@ -114,7 +114,7 @@ template <class Be, class S, class C, class D>
 std::vector<float> draw(Be& be, const S& sampler, const C& corruption, const D& denoiser, const time_grid& grid,
                         shape of, image_range images) {
   const auto end =
-      drive(be, sampler, corruption, denoiser, grid, draw_start<float>(be, corruption, grid, of, images, 3), 3);
+      integrate(be, sampler, corruption, denoiser, grid, draw_start<float>(be, corruption, grid, of, images, 3), 3);
   return values_of(be, end.x.view());
 }
 
@@ -368,8 +368,8 @@ TEST_CASE("after the first, a sampling step with a network takes nothing from th
           std::vector<std::size_t> taken;
           taken.reserve(16);
           const auto grid = uniform_grid(8);
-          drive(be, sampler, corruption, denoiser, grid, draw_start<float>(be, corruption, grid, image, {0, 9}, 1), 1,
-                [&](const auto&) { taken.push_back(heap::taken.load()); });
+          integrate(be, sampler, corruption, denoiser, grid, draw_start<float>(be, corruption, grid, image, {0, 9}, 1),
+                    1, [&](const auto&) { taken.push_back(heap::taken.load()); });
           REQUIRE(taken.size() == 8);
           CHECK(taken.back() == taken[1]);
         });

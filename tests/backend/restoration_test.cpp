@@ -21,7 +21,7 @@
 #include <softscore/sampler/ddrm.hpp>
 #include <softscore/sampler/diffpir.hpp>
 #include <softscore/sampler/dps.hpp>
-#include <softscore/sampler/drive.hpp>
+#include <softscore/sampler/integrate.hpp>
 #include <softscore/sampler/momentum.hpp>
 #include <softscore/sampler/pigdm.hpp>
 #include <softscore/sampler/projection.hpp>
@@ -63,7 +63,7 @@ template <class S, class D>
 void check_drawn(const S& sampler, const D& denoiser) {
   check_both([&](auto& be) {
     const auto grid = uniform_grid(4, 1.0, 0.1);
-    auto end = drive(be, sampler, noise, denoiser, grid, draw_start<float>(be, noise, grid, image, {0, 3}, 3), 3);
+    auto end = integrate(be, sampler, noise, denoiser, grid, draw_start<float>(be, noise, grid, image, {0, 3}, 3), 3);
     return values_of(be, end.x.view());
   });
 }

@@ -28,7 +28,7 @@
 #include <softscore/operator/scaling.hpp>
 #include <softscore/sampler/cold.hpp>
 #include <softscore/sampler/ddpm.hpp>
-#include <softscore/sampler/drive.hpp>
+#include <softscore/sampler/integrate.hpp>
 #include <softscore/sampler/momentum.hpp>
 #include <softscore/train/trainer.hpp>
 
@@ -55,8 +55,8 @@ bool holds(cuda_backend& be, const char* name, const image_batch& digits, const 
   const std::size_t some = losses.size() / 5;
   const double before = mean(losses.first(some)), after = mean(losses.last(some));
   const time_grid grid = uniform_grid(20);
-  auto end = drive(be, sampler, corruption, denoiser, grid,
-                   draw_start<float>(be, corruption, grid, {1, 1, 28, 28}, {0, 16}, 1), 1);
+  auto end = integrate(be, sampler, corruption, denoiser, grid,
+                       draw_start<float>(be, corruption, grid, {1, 1, 28, 28}, {0, 16}, 1), 1);
   std::vector<float> drawn(end.x.view().size());
   be.download(end.x.view(), drawn.data());
   const bool finite = std::all_of(drawn.begin(), drawn.end(), [](float v) { return std::isfinite(v); });

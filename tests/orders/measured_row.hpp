@@ -99,7 +99,7 @@ order_row measure(std::string name, const S& sampler, const place& where, const 
     given_noise_backend be;
     start_point<given_noise_backend, double> one{
         be.make<double>(gaussian_image), be.make<double>(gaussian_image), {0, 1}};
-    const std::size_t nfe = drive(be, sampler, corruption, exact, grid, std::move(one), 0).nfe;
+    const std::size_t nfe = integrate(be, sampler, corruption, exact, grid, std::move(one), 0).nfe;
     return order_row::point{number, nfe,
                             std::max((found.mean - wanted.mean).cwiseAbs().maxCoeff(),
                                      (found.covariance - wanted.covariance).cwiseAbs().maxCoeff())};

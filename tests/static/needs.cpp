@@ -43,7 +43,7 @@ struct content : ddim {
 };
 static_assert(unmet_need<content, cold_one>().empty());
 
-// The driver takes the last step of all but these.
+// `integrate` takes the last step of all but these.
 static_assert(!HandlesLastStep<ddim> && !HandlesLastStep<predictor_corrector<ddim>>);
 static_assert(HandlesLastStep<projection<identity>> && HandlesLastStep<predictor_corrector<projection<identity>>>);
 

@@ -7,7 +7,7 @@
 #include <softscore/backend/host_verbs.hpp>
 #include <softscore/core/eigen.hpp>
 #include <softscore/core/time_grid.hpp>
-#include <softscore/sampler/drive.hpp>
+#include <softscore/sampler/integrate.hpp>
 
 #include "affine_step.hpp"
 
@@ -48,7 +48,7 @@ gaussian_distribution distribution_of_run(const S& sampler, const C& corruption,
   softscore::start_point<unit_noise_backend, double> from{
       be.make<double>(image.with_images(images)), be.make<double>(image.with_images(images)), {0, images}};
   for (std::size_t i = 0; i < d; ++i) from.x.view()[(1 + i) * d + i] = 1.0;
-  auto end = softscore::drive(be, sampler, corruption, denoiser, grid, std::move(from), 0);
+  auto end = softscore::integrate(be, sampler, corruption, denoiser, grid, std::move(from), 0);
   Eigen::MatrixXd rows = softscore::as_matrix(end.x.view());  // one image a row
   const Eigen::RowVectorXd constant = rows.row(0);
   rows.rowwise() -= constant;

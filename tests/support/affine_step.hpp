@@ -5,12 +5,12 @@
 
 #include <softscore/core/eigen.hpp>
 #include <softscore/core/time_grid.hpp>
-#include <softscore/sampler/drive.hpp>
+#include <softscore/sampler/integrate.hpp>
 
 #include "given_noise_backend.hpp"
 
 // With a denoiser that is affine in x, a sampler's step is affine too: x_s = state x_t + constant + noise z. Here the
-// three are measured: the shipped step runs, through the driver, on the zero image, on unit images, and on unit noise.
+// three are measured: the shipped step runs, through `integrate`, on the zero image, on unit images, and on unit noise.
 
 struct affine_step {
   Eigen::MatrixXd state;
@@ -35,7 +35,7 @@ affine_step measured_step(const S& sampler, const C& corruption, const D& denois
     from.x.view()[(1 + i) * d + i] = 1.0;
     be.noise[(1 + d + i) * d + i] = 1.0;
   }
-  auto end = softscore::drive(be, sampler, corruption, denoiser, grid, std::move(from), 0);
+  auto end = softscore::integrate(be, sampler, corruption, denoiser, grid, std::move(from), 0);
   // One image a row.
   const Eigen::MatrixXd rows = softscore::as_matrix(end.x.view());
   const auto n = static_cast<Eigen::Index>(d);

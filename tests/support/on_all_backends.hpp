@@ -7,7 +7,7 @@
 #include <vector>
 
 #include <softscore/backend/serial.hpp>
-#include <softscore/sampler/drive.hpp>
+#include <softscore/sampler/integrate.hpp>
 
 #include "catch.hpp"
 #include "device_under_test.hpp"
@@ -26,8 +26,8 @@ void check_on_all_backends(const std::string& name, const S& sampler, const C& c
   CAPTURE(name);
   const auto draw = [&](auto be) {
     const time_grid grid = uniform_grid(6, 1.0, 0.1);
-    const auto end = drive(be, sampler, corruption, denoiser, grid,
-                           draw_start<float>(be, corruption, grid, {1, 1, 8, 6}, {4, 3}, 3), 3);
+    const auto end = integrate(be, sampler, corruption, denoiser, grid,
+                               draw_start<float>(be, corruption, grid, {1, 1, 8, 6}, {4, 3}, 3), 3);
     return values_of(be, end.x.view());
   };
   const std::vector<float> here = draw(serial_backend{});

@@ -58,12 +58,12 @@ template <class D, class Be, class T>
 concept PullsBack = requires(const D d, Be& be, condition q, view_of<Be, const T> v, view_of<Be, T> out,
                              workspace_of<D, Be, T>& ws) { d.pullback(be, q, v, out, ws); };
 
-/// `d.check(t)` throws at a time at which `d` has no answer; the driver asks for every time of a grid before it starts.
-/// Optional.
+/// `d.check(t)` throws at a time at which `d` has no answer; `integrate` asks for every time of a grid before it
+/// starts. Optional.
 template <class D>
 concept ChecksTimes = requires(const D d, diffusion_time t) { d.check(t); };
 
-/// `d.image()` is the shape of the images that `d` takes, whatever its count of images. Optional: the driver refuses
+/// `d.image()` is the shape of the images that `d` takes, whatever its count of images. Optional: `integrate` refuses
 /// others, and sampling draws images of that shape.
 template <class D>
 concept KnowsImage = requires(const D d) {

@@ -11,7 +11,7 @@
 
 #include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
-#include <softscore/sampler/drive.hpp>
+#include <softscore/sampler/integrate.hpp>
 
 namespace softscore {  // shared
 
@@ -57,9 +57,9 @@ shape shape_to_draw(const D& denoiser, const sample_options& options) {
 
 /// Draws images into `out`, one after another and channel by channel, in the range that the denoiser was trained in:
 /// starts from the corruption's distribution at the grid's first time and runs the sampler along the grid, batch by
-/// batch. T is the precision of the state. The observer sees every step of every batch (drive.hpp); after a stop the
-/// images of the batches that were not begun are 0. Throws `error` for a count of 0, where `out` does not have the size
-/// of the images, for a shape that is missing or not the denoiser's, and for what `drive` refuses.
+/// batch. T is the precision of the state. The observer sees every step of every batch (integrate.hpp); after a stop
+/// the images of the batches that were not begun are 0. Throws `error` for a count of 0, where `out` does not have the
+/// size of the images, for a shape that is missing or not the denoiser's, and for what `integrate` refuses.
 template <class Be, class S, class C, class D, class T, std::size_t Size, class Observer = no_observer>
 sample_summary sample(Be& be, const S& sampler, const C& corruption, const D& denoiser, const time_grid& grid,
                       std::span<T, Size> out, const sample_options& options = {}, Observer&& observer = {}) {
@@ -83,8 +83,8 @@ sample_summary sample(Be& be, const S& sampler, const C& corruption, const D& de
         progress.images = options.images;
         return detail::goes_on(observer, std::as_const(progress));
       };
-      auto one = drive(be, sampler, corruption, denoiser, grid,
-                       draw_start<T>(be, corruption, grid, image, part, options.seed), options.seed, of_all);
+      auto one = integrate(be, sampler, corruption, denoiser, grid,
+                           draw_start<T>(be, corruption, grid, image, part, options.seed), options.seed, of_all);
       be.download(view_of<Be, const T>(one.x.view()), out.data() + done * each);
       summary.nfe = (std::max)(summary.nfe, one.nfe);
       summary.stopped = one.stopped;

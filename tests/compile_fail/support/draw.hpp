@@ -2,7 +2,7 @@
 
 #include <softscore/backend/serial/backend.hpp>
 #include <softscore/core/time_grid.hpp>
-#include <softscore/sampler/drive.hpp>
+#include <softscore/sampler/integrate.hpp>
 
 /// A denoiser that returns what it is given.
 struct echo {
@@ -47,5 +47,6 @@ void draw(const S& sampler, const C& corruption, const D& denoiser = {}) {
   using namespace softscore;
   serial_backend be;
   const auto grid = uniform_grid(10);
-  drive(be, sampler, corruption, denoiser, grid, draw_start<float>(be, corruption, grid, {1, 1, 4, 4}, {0, 2}, 1), 1);
+  integrate(be, sampler, corruption, denoiser, grid, draw_start<float>(be, corruption, grid, {1, 1, 4, 4}, {0, 2}, 1),
+            1);
 }

@@ -55,7 +55,7 @@ TEST_CASE("plainest calls: to draw", "[calls]") {
   CHECK(sample(f.backend, ddim{}, f.noise, f.denoiser, f.grid, std::span{pixels}, {.images = 3}).nfe == 3);
 
   auto start = draw_start<float>(f.backend, f.noise, f.grid, {1, 1, 14, 14}, {0, 3}, 1);
-  CHECK(drive(f.backend, ddim{}, f.noise, f.denoiser, f.grid, std::move(start), 1).nfe == 3);
+  CHECK(integrate(f.backend, ddim{}, f.noise, f.denoiser, f.grid, std::move(start), 1).nfe == 3);
 }
 
 TEST_CASE("plainest calls: to train", "[calls]") {

@@ -19,7 +19,7 @@
 #include <softscore/operator/identity.hpp>
 #include <softscore/operator/scaling.hpp>
 #include <softscore/sampler/ddim.hpp>
-#include <softscore/sampler/drive.hpp>
+#include <softscore/sampler/integrate.hpp>
 
 #include "printed.hpp"
 #include "random_batch.hpp"
@@ -92,7 +92,7 @@ TEST_CASE("Euler's method on a preconditioned network has the reference sum", "[
   for (int i = 0; i < 10; ++i) times.push_back(1.0 - i / 9.0);
   times.back() = 1e-300;
   times.push_back(0.0);
-  const auto end = drive(be, ddim{}, karras, denoiser, time_grid{times}, std::move(from), 0);
+  const auto end = integrate(be, ddim{}, karras, denoiser, time_grid{times}, std::move(from), 0);
   double sum = 0;
   for (std::size_t i = 0; i < 768; ++i) sum += std::abs(end.x.view()[i]);
   CHECK_THAT(sum, as_printed("34.1854942978"));

@@ -13,7 +13,7 @@
 #include <softscore/operator/dct_blur.hpp>
 #include <softscore/operator/fade.hpp>
 #include <softscore/operator/gaussian_blur.hpp>
-#include <softscore/sampler/drive.hpp>
+#include <softscore/sampler/integrate.hpp>
 #include <softscore/sampler/momentum.hpp>
 
 #include "opaque_backend.hpp"
@@ -99,7 +99,8 @@ TEST_CASE("the spectral denoiser works where the host cannot touch the arrays", 
   const spectral_denoiser exact{blurring, some_mean(), some_variances(), image};
   const auto draw = [&](auto& be) {
     const auto grid = uniform_grid(5);
-    auto end = drive(be, momentum{}, blurring, exact, grid, draw_start<float>(be, blurring, grid, image, {0, 2}, 3), 3);
+    auto end =
+        integrate(be, momentum{}, blurring, exact, grid, draw_start<float>(be, blurring, grid, image, {0, 2}, 3), 3);
     return values_of(be, end.x.view());
   };
   serial_backend serial;

@@ -34,8 +34,8 @@
 #include <softscore/sampler/diffpir.hpp>
 #include <softscore/sampler/dormand_prince.hpp>
 #include <softscore/sampler/dps.hpp>
-#include <softscore/sampler/drive.hpp>
 #include <softscore/sampler/edm_heun.hpp>
+#include <softscore/sampler/integrate.hpp>
 #include <softscore/sampler/langevin.hpp>
 #include <softscore/sampler/mala.hpp>
 #include <softscore/sampler/pigdm.hpp>
@@ -148,6 +148,6 @@ TEST_CASE("a background that is not finite is refused", "[sampler]") {
   const background_corruption erasing{eraser{2, 3, 20}, severity{20.0}};
   start_point<serial_backend, float> from{be.make<float>(image), be.make<float>(image), {0, 1}};
   from.xi.view()[4] = std::numeric_limits<float>::quiet_NaN();
-  CHECK_REFUSED(drive(be, cold{}, erasing, steady_denoiser{}, uniform_grid(3), std::move(from), 0),
+  CHECK_REFUSED(integrate(be, cold{}, erasing, steady_denoiser{}, uniform_grid(3), std::move(from), 0),
                 "size of xi in the start point is nan, but it must be finite");
 }

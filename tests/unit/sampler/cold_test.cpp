@@ -11,7 +11,7 @@
 
 #include <softscore/backend/serial/backend.hpp>
 #include <softscore/sampler/cold.hpp>
-#include <softscore/sampler/drive.hpp>
+#include <softscore/sampler/integrate.hpp>
 #include <softscore/sampler/naive_cold.hpp>
 
 using namespace softscore;
@@ -77,7 +77,7 @@ std::vector<double> drawn_by(const S& sampler, const time_grid& grid) {
     from.xi.view()[i] = push(i);
     from.x.view()[i] = clean(i) + grid.start().value * push(i);
   }
-  const auto end = drive(be, sampler, pushed{}, stubborn_denoiser{}, grid, std::move(from), 0);
+  const auto end = integrate(be, sampler, pushed{}, stubborn_denoiser{}, grid, std::move(from), 0);
   std::vector<double> x(pair.size());
   be.download(end.x.view(), x.data());
   return x;

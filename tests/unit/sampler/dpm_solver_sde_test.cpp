@@ -59,7 +59,7 @@ TEST_CASE("a step through three estimates is exact where they lie on a parabola"
     // What the last step, seen by the observer, should lead to; NaN before the third.
     double wanted = std::numeric_limits<double>::quiet_NaN();
     const auto result =
-        drive(be, dpm_solver_pp_3m_sde{eta}, corruption, bent, grid, std::move(from), 0, [&](const auto& seen) {
+        integrate(be, dpm_solver_pp_3m_sde{eta}, corruption, bent, grid, std::move(from), 0, [&](const auto& seen) {
           // Within 100 roundings of numbers below 10.
           if (seen.at.index > 2) CHECK_THAT(seen.x[0], Catch::Matchers::WithinAbs(wanted, 1e-13));
           const double lambda = detail::half_log_snr(corruption, seen.at.t);
@@ -87,11 +87,11 @@ TEST_CASE("the SDE form of DPM-Solver++ 3M starts as DDPM, and without noise as 
             be.make<double>(gaussian_image), be.make<double>(gaussian_image), {0, 1}};
         for (std::size_t i = 0; i < 6; ++i) from.x.view()[i] = 0.3 * static_cast<double>(i) - 0.6;
         std::array<double, 6> x{};
-        drive(be, sampler, corruption, exact, time_grid{{0.8, 0.6, 0.4, 0.2}}, std::move(from), 0,
-              [&](const auto& seen) {
-                for (std::size_t i = 0; i < 6; ++i) x[i] = seen.x[i];
-                return seen.at.index < 1;
-              });
+        integrate(be, sampler, corruption, exact, time_grid{{0.8, 0.6, 0.4, 0.2}}, std::move(from), 0,
+                  [&](const auto& seen) {
+                    for (std::size_t i = 0; i < 6; ++i) x[i] = seen.x[i];
+                    return seen.at.index < 1;
+                  });
         return x;
       };
       const auto one = first(a), other = first(b);

@@ -76,8 +76,8 @@ TEST_CASE("DPM-Solver++ 2M gives the reference means", "[sampler]") {
     given_noise_backend be;
     start_point<given_noise_backend, double> from{be.make<double>(ramp), be.make<double>(ramp), {0, 1}};
     for (std::size_t i = 0; i < 768; ++i) from.x.view()[i] = static_cast<double>(i) / 768;
-    const auto result = drive(be, dpm_solver_pp_2m{}, ddpm_chain, toy_denoiser{ddpm_chain, velocity}, time_grid{times},
-                              std::move(from), 0);
+    const auto result = integrate(be, dpm_solver_pp_2m{}, ddpm_chain, toy_denoiser{ddpm_chain, velocity},
+                                  time_grid{times}, std::move(from), 0);
     double sum = 0;
     for (std::size_t i = 0; i < 768; ++i) sum += std::abs(result.x.view()[i]);
     CHECK_THAT(sum / 768, as_printed(mean));
@@ -221,7 +221,7 @@ TEST_CASE("EDM's Heun ends at the reference values", "[sampler]") {
     given_noise_backend be;
     start_point<given_noise_backend, double> from{be.make<double>(one), be.make<double>(one), {0, 1}};
     from.x.view()[0] = 80.0;
-    const auto result = drive(be, sampler, noise, exact, time_grid{times}, std::move(from), 0);
+    const auto result = integrate(be, sampler, noise, exact, time_grid{times}, std::move(from), 0);
     return std::pair{result.x.view()[0], result.nfe};
   };
   const auto end = [&](int steps, double last) { return end_of(edm_heun{}, steps, last); };

@@ -73,7 +73,7 @@ std::vector<double> one_step(const S& sampler, const C& corruption, const D& den
   given_noise_backend be;
   start_point<given_noise_backend, double> from{be.make<double>(image), be.make<double>(image), {0, 1}};
   be.upload(x.data(), from.x.view());
-  const auto end = drive(be, sampler, corruption, denoiser, time_grid{{t, s}}, std::move(from), 0);
+  const auto end = integrate(be, sampler, corruption, denoiser, time_grid{{t, s}}, std::move(from), 0);
   be.download(end.x.view(), x.data());
   return x;
 }
@@ -180,8 +180,8 @@ TEST_CASE("projection ends at an image that agrees with the measurement", "[samp
   const auto check = [&](const auto& sampler, const auto& corruption) {
     serial_backend be;
     const auto grid = uniform_grid(9);
-    const auto end = drive(be, sampler, corruption, white(corruption, pair), grid,
-                           draw_start<double>(be, corruption, grid, pair, {0, 5}, 3), 3);
+    const auto end = integrate(be, sampler, corruption, white(corruption, pair), grid,
+                               draw_start<double>(be, corruption, grid, pair, {0, 5}, 3), 3);
     for (std::size_t i = 0; i < 5; ++i) {
       CHECK_THAT(end.x.view()[2 * i], WithinAbs(0.7, 1e-15));
       CHECK(std::abs(end.x.view()[2 * i + 1]) < 20.0);
@@ -194,8 +194,8 @@ TEST_CASE("projection ends at an image that agrees with the measurement", "[samp
   const measurement blurred{gaussian_blur{.half_width = 2}, level{0.6}};
   const observation seen{four, {0.4, -0.3, 0.8, 0.1}};
   const auto grid = uniform_grid(9);
-  const auto end = drive(be, projection{blurred, seen}, fading, white(fading, four), grid,
-                         draw_start<double>(be, fading, grid, four, {0, 3}, 3), 3);
+  const auto end = integrate(be, projection{blurred, seen}, fading, white(fading, four), grid,
+                             draw_start<double>(be, fading, grid, four, {0, 3}, 3), 3);
   auto again = be.make<double>(four.with_images(3));
   blurred.apply<serial_backend, double>(be, end.x.view(), again.view());
   for (std::size_t i = 0; i < 12; ++i) CHECK_THAT(again.view()[i], WithinAbs(seen.of(0)[i % 4], 1e-11));
@@ -232,8 +232,8 @@ TEST_CASE("without noise DDRM returns the measurement, in every mode that is mea
     for (std::size_t i = 0; i < 16; ++i) truth.view()[i] = std::sin(3.0 + 2.0 * static_cast<double>(i));
     how.template apply<serial_backend, double>(be, truth.view(), seen.view());
     const auto grid = uniform_grid(7);
-    auto end = drive(be, ddrm{how, observation::from(be, seen.view())}, preserving, white(preserving, square), grid,
-                     draw_start<double>(be, preserving, grid, square, {0, 3}, 3), 3);
+    auto end = integrate(be, ddrm{how, observation::from(be, seen.view())}, preserving, white(preserving, square), grid,
+                         draw_start<double>(be, preserving, grid, square, {0, 3}, 3), 3);
     how.template apply<serial_backend, double>(be, end.x.view(), again.view());
     for (std::size_t i = 0; i < 48; ++i) CHECK_THAT(again.view()[i], WithinAbs(seen.view()[i % 16], 1e-14 * condition));
     // The images themselves differ where A does not see them.
@@ -258,8 +258,9 @@ TEST_CASE("DDRM takes the step of each case of its rule", "[sampler]") {
     start_point<given_noise_backend, double> from{be.make<double>(pair), be.make<double>(pair), {0, 1}};
     from.x.view()[0] = 0.4;
     from.x.view()[1] = -1.1;
-    auto end = drive(be, ddrm{measurement{first_element{}, level{}, sigma_y}, observation{pair, {y, 0.0}}, eta, eta_b},
-                     preserving, exact, time_grid{{t, s}}, std::move(from), 0);
+    auto end =
+        integrate(be, ddrm{measurement{first_element{}, level{}, sigma_y}, observation{pair, {y, 0.0}}, eta, eta_b},
+                  preserving, exact, time_grid{{t, s}}, std::move(from), 0);
     return std::pair{end.x.view()[0], end.x.view()[1]};
   };
   const double free = a_s * (other + kept * after / before * (-1.1 / a_t - other) + eta * after * -0.7);
@@ -541,7 +542,7 @@ moments distribution_by_quadrature(const S& sampler, std::size_t steps, std::siz
     for (std::size_t i = 0; i < points; ++i) from.x.view()[i] = at(i);
     from.x.view()[points] = at(0);
     const auto end =
-        drive(be, sampler, preserving, exact, time_grid{{grid[k].t.value, grid[k].s.value}}, std::move(from), 0);
+        integrate(be, sampler, preserving, exact, time_grid{{grid[k].t.value, grid[k].s.value}}, std::move(from), 0);
     for (std::size_t i = 0; i < points; ++i) to[i] = end.x.view()[i];
     if (grid[k].last()) break;
     const double spread = end.x.view()[points] - to[0];
@@ -657,7 +658,7 @@ TEST_CASE("a second round of RePaint draws what its formula says", "[sampler]") 
     first = a_s * y + sigma_s * of_seen.first;
   }
   const auto end =
-      drive(be, repaint{how, observation{pair, {y, 0.0}}, 2}, c, exact, time_grid{{t, s}}, std::move(from), 7);
+      integrate(be, repaint{how, observation{pair, {y, 0.0}}, 2}, c, exact, time_grid{{t, s}}, std::move(from), 7);
   CHECK(end.nfe == 2);
   CHECK_THAT(end.x.view()[0], WithinAbs(first, 1e-14));
   CHECK_THAT(end.x.view()[1], WithinAbs(second, 1e-14));
@@ -690,8 +691,8 @@ TEST_CASE("an image of an inverse problem does not depend on its batch", "[sampl
   for_every_method([&](const auto& sampler) {
     const auto grid = uniform_grid(5);
     const auto draw = [&](image_range images) {
-      return drive(be, sampler, preserving, steady_denoiser{}, grid,
-                   draw_start<float>(be, preserving, grid, four, images, 3), 3);
+      return integrate(be, sampler, preserving, steady_denoiser{}, grid,
+                       draw_start<float>(be, preserving, grid, four, images, 3), 3);
     };
     const auto all = draw({0, 6}), rest = draw({4, 2});
     for (std::size_t i = 0; i < 8; ++i) CHECK(all.x.view()[16 + i] == rest.x.view()[i]);
@@ -704,8 +705,8 @@ TEST_CASE("one method serves four threads with the same bits", "[sampler]") {
     const auto grid = uniform_grid(6);
     const auto draw = [&] {
       serial_backend be;
-      auto end = drive(be, sampler, preserving, steady_denoiser{}, grid,
-                       draw_start<float>(be, preserving, grid, four, {0, 6}, 3), 3);
+      auto end = integrate(be, sampler, preserving, steady_denoiser{}, grid,
+                           draw_start<float>(be, preserving, grid, four, {0, 6}, 3), 3);
       std::vector<float> values(end.x.view().size());
       be.download(end.x.view(), values.data());
       return values;
@@ -725,9 +726,9 @@ TEST_CASE("methods for inverse problems take nothing from the heap after the fir
     const auto grid = uniform_grid(8);
     std::vector<std::size_t> taken;
     taken.reserve(16);
-    const auto end = drive(be, sampler, preserving, steady_denoiser{}, grid,
-                           draw_start<float>(be, preserving, grid, four, {0, 6}, 3), 3,
-                           [&](const auto&) { taken.push_back(heap::taken.load()); });
+    const auto end = integrate(be, sampler, preserving, steady_denoiser{}, grid,
+                               draw_start<float>(be, preserving, grid, four, {0, 6}, 3), 3,
+                               [&](const auto&) { taken.push_back(heap::taken.load()); });
     REQUIRE(taken.size() == 8);
     CHECK(taken.back() == taken[1]);
     CHECK((end.nfe == 8 || end.nfe == 3 * 7 + 1));
@@ -746,8 +747,8 @@ TEST_CASE("methods for inverse problems refuse what cannot be", "[sampler]") {
   serial_backend be;
   const auto grid = uniform_grid(3);
   const auto draw = [&](const auto& sampler) {
-    drive(be, sampler, preserving, steady_denoiser{}, grid, draw_start<double>(be, preserving, grid, four, {0, 2}, 3),
-          3);
+    integrate(be, sampler, preserving, steady_denoiser{}, grid,
+              draw_start<double>(be, preserving, grid, four, {0, 2}, 3), 3);
   };
   CHECK_REFUSED(draw(repaint{blurred, many}), "but it must be 0: RePaint takes A for a projection");
   CHECK_REFUSED(draw(projection{measurement{identity{}, level{}}, y}),

@@ -260,7 +260,7 @@ TEST_CASE("MALA leaves the distribution of x_t as it is, where ULA of the same l
     const shape many{4096, 1, 1, 1};
     start_point<serial_backend, double> from{be.make<double>(many), be.make<double>(many), {0, 4096}};
     be.normal(noise_key{.seed = 3}, {0, 4096}, from.x.view());
-    const auto end = drive(be, sampler, standing(), exact, grid, std::move(from), 7);
+    const auto end = integrate(be, sampler, standing(), exact, grid, std::move(from), 7);
     double sum = 0;
     for (const double x : values_of(be, end.x.view())) sum += x * x;
     return sum / 4096;
@@ -324,7 +324,7 @@ TEST_CASE("the signal-to-noise rule leads to a distribution of its own, the wide
   for (std::size_t i = 0; i < chains * d; ++i) from.x.view()[i] *= std::sqrt(v);
   // A step forgets about (1 - q / v)^2, some 0.4 on average, of what |x|^2 was.
   const predictor_corrector<momentum, snr_length> sampler{momentum{}, snr_length{snr}};
-  const auto end = drive(be, sampler, standing(), exact, uniform_grid(40, 1.0, 0.5), std::move(from), 9);
+  const auto end = integrate(be, sampler, standing(), exact, uniform_grid(40, 1.0, 0.5), std::move(from), 9);
   double sum = 0, squares = 0;
   const auto x = values_of(be, end.x.view());
   for (std::size_t i = 0; i < chains; ++i) {

@@ -203,7 +203,7 @@ TEST_CASE("cold sampling with an estimate that is a mean tends to a quarter of t
     auto from = draw_start<double>(be, fading, grid, one, {0, 1}, 1);
     REQUIRE(from.x.view()[0] == 1.0);
     REQUIRE(from.xi.view()[0] == 1.0);
-    return drive(be, cold{}, fading, unaware_denoiser{}, grid, std::move(from), 1).x.view()[0];
+    return integrate(be, cold{}, fading, unaware_denoiser{}, grid, std::move(from), 1).x.view()[0];
   };
   const double coarse = drawn(500), fine = drawn(1000);
   // Order 1: the error halves, and what extrapolation leaves is of order 1/N^2, 3.3e-7 measured.
@@ -233,7 +233,7 @@ TEST_CASE("where D(x, t) = x + t u cold sampling is exact with any restorer, and
   start_point<given_noise_backend, double> from{be.make<double>(one), be.make<double>(one), {0, 1}};
   from.x.view()[0] = clean + u;
   from.xi.view()[0] = u;
-  const auto end = drive(be, cold{}, rising, unaware_denoiser{}, grid, std::move(from), 0);
+  const auto end = integrate(be, cold{}, rising, unaware_denoiser{}, grid, std::move(from), 0);
   // Nine steps of four roundings of numbers below 4.
   CHECK_THAT(end.x.view()[0], Catch::Matchers::WithinAbs(clean + last * u, 9 * 4 * 4 * 1.2e-16));
   // D(h, s) with the same restorer, and cold's step with another u for every call of D.

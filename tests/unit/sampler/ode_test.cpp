@@ -158,8 +158,8 @@ template <class S, class C>
 end_of_run drawn_by(const S& sampler, const C& corruption, const time_grid& grid, image_range images) {
   serial_backend be;
   const gaussian_denoiser exact{corruption, gaussian_mean(), gaussian_covariance(), gaussian_image};
-  const auto end = drive(be, sampler, corruption, exact, grid,
-                         draw_start<double>(be, corruption, grid, gaussian_image, images, 5), 5);
+  const auto end = integrate(be, sampler, corruption, exact, grid,
+                             draw_start<double>(be, corruption, grid, gaussian_image, images, 5), 5);
   std::vector<double> x(end.x.view().size());
   be.download(end.x.view(), x.data());
   return {x, end.nfe};
@@ -245,8 +245,8 @@ TEST_CASE("a start point that cannot be right is refused before the first step",
   const auto begin = [&](const shape& image, double value) {
     start_point<serial_backend, double> from{be.make<double>(image), be.make<double>(image), {0, image.images}};
     from.x.view()[1] = value;
-    return drive(be, euler{}, corruption, exact, uniform_grid(4, 1.0, 0.1), std::move(from), 0,
-                 [&](const auto&) { ++seen; });
+    return integrate(be, euler{}, corruption, exact, uniform_grid(4, 1.0, 0.1), std::move(from), 0,
+                     [&](const auto&) { ++seen; });
   };
   CHECK_REFUSED(begin(gaussian_image, std::nan("")), "size of x in the start point is nan, but it must be finite");
   CHECK_REFUSED(begin(gaussian_image, HUGE_VAL), "size of x in the start point is inf, but it must be finite");
@@ -255,8 +255,8 @@ TEST_CASE("a start point that cannot be right is refused before the first step",
   const softscore::corruption line{scaling{}, flow_matching{}};
   const gaussian_denoiser of_line{line, gaussian_mean(), gaussian_covariance(), gaussian_image};
   const auto from_noise = [&](const auto& sampler) {
-    return drive(be, sampler, line, of_line, uniform_grid(4),
-                 draw_start<double>(be, line, uniform_grid(4), gaussian_image, {0, 1}, 1), 1);
+    return integrate(be, sampler, line, of_line, uniform_grid(4),
+                     draw_start<double>(be, line, uniform_grid(4), gaussian_image, {0, 1}, 1), 1);
   };
   CHECK_REFUSED(from_noise(euler_maruyama{}), "level at a time of the grid is inf, but it must be finite");
   CHECK(std::isfinite(from_noise(euler{}).x.view()[0]));

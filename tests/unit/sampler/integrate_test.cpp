@@ -1,4 +1,4 @@
-// The driver: what it spends, what it refuses, and that its bits depend on nothing but seed and image.
+// `integrate`: what it spends, what it refuses, and that its bits depend on nothing but seed and image.
 #include "catch.hpp"
 
 #include <algorithm>
@@ -29,8 +29,8 @@
 #include <softscore/sampler/cold.hpp>
 #include <softscore/sampler/ddim.hpp>
 #include <softscore/sampler/ddpm.hpp>
-#include <softscore/sampler/drive.hpp>
 #include <softscore/sampler/heun.hpp>
+#include <softscore/sampler/integrate.hpp>
 #include <softscore/sampler/momentum.hpp>
 #include <softscore/sampler/naive.hpp>
 #include <softscore/sampler/probability_flow.hpp>
@@ -73,10 +73,10 @@ void for_every_sampler(const Check& check) {
 }
 
 template <class T, class Be, class S, class C, class Observer = no_observer>
-drawn<Be, T> draw(Be& be, const S& sampler, const C& corruption, const time_grid& grid, image_range images,
-                  Observer&& observer = {}) {
-  return drive(be, sampler, corruption, steady_denoiser{}, grid, draw_start<T>(be, corruption, grid, image, images, 3),
-               3, observer);
+integrate_result<Be, T> draw(Be& be, const S& sampler, const C& corruption, const time_grid& grid, image_range images,
+                             Observer&& observer = {}) {
+  return integrate(be, sampler, corruption, steady_denoiser{}, grid,
+                   draw_start<T>(be, corruption, grid, image, images, 3), 3, observer);
 }
 
 template <class Be, class T, class Space>
@@ -182,7 +182,7 @@ TEST_CASE("a start point must hold as many images as it says", "[sampler]") {
   const auto grid = uniform_grid(2);
   auto from = draw_start<float>(be, blurring(), grid, image, {0, 3}, 1);
   from.images.count = 2;
-  CHECK_REFUSED(drive(be, momentum{}, blurring(), steady_denoiser{}, grid, std::move(from), 1),
+  CHECK_REFUSED(integrate(be, momentum{}, blurring(), steady_denoiser{}, grid, std::move(from), 1),
                 "images of the start point is 2, but it must be the images in its x and its xi");
 }
 
@@ -249,8 +249,8 @@ TEST_CASE("another seed and another image give other pictures", "[sampler]") {
   serial_backend be;
   const auto grid = uniform_grid(5);
   const auto result = [&](std::uint64_t start_seed, std::uint64_t seed, std::uint64_t first) {
-    const auto end = drive(be, momentum{}, chain(), steady_denoiser{}, grid,
-                           draw_start<float>(be, chain(), grid, image, {first, 1}, start_seed), seed);
+    const auto end = integrate(be, momentum{}, chain(), steady_denoiser{}, grid,
+                               draw_start<float>(be, chain(), grid, image, {first, 1}, start_seed), seed);
     return values_of(be, end.x.view());
   };
   const auto first = result(1, 1, 0);

@@ -50,7 +50,7 @@ struct no_observer {
 
 /// The images at the grid's last time, the denoiser evaluations spent on each, and whether an observer stopped the run.
 template <class Be, class T>
-struct drawn {
+struct integrate_result {
   array_of<Be, T> x;
   std::size_t nfe{};
   bool stopped{};
@@ -143,8 +143,9 @@ void require_finite_result(Be& be, view_of<Be, const T> x, const image_range& im
 /// the denoiser takes, or numbers that are not finite; and after the last step if an image is not finite, which it
 /// names.
 template <class Be, class S, class C, class D, class T, class Observer = no_observer>
-drawn<Be, T> drive(Be& be, const S& sampler, const C& corruption, const D& denoiser, const time_grid& grid,
-                   start_point<Be, T> from, std::uint64_t seed, Observer&& observer = {}) {
+integrate_result<Be, T> integrate(Be& be, const S& sampler, const C& corruption, const D& denoiser,
+                                  const time_grid& grid, start_point<Be, T> from, std::uint64_t seed,
+                                  Observer&& observer = {}) {
   if constexpr (detail::parts_fit<Be, S, C, D, T>()) {
     detail::require_falling_noise<S, T>(corruption, grid);
     if constexpr (StatesLeastSteps<S>)
