@@ -80,7 +80,7 @@ void run(const options& chosen) {
   const gaussian_blur blur{.half_width = 32};
   const two_stage schedule{.level_max = 18.0};  // the largest blur of Daras et al. 2022 for this size
   const corruption blurring{blur, schedule};
-  residual_denoiser denoiser{digit_cnn{chosen.widths, image}};
+  residual_denoiser denoiser{plain_cnn{chosen.widths, image}};
   const training_options training{.epochs = chosen.epochs,
                                   .batch_size = 64,
                                   .learning_rate = 5e-4,

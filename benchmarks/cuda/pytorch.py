@@ -6,7 +6,7 @@ import time
 
 sys.path[0] = str(pathlib.Path(__file__).resolve().parents[1] / "support")
 import torch
-from digit_network import DigitCNN
+from digit_network import PlainCNN
 
 
 def seconds_of(function, count):
@@ -36,7 +36,7 @@ def captured(function):
 
 def training_step(as_graph):
     """DDPM's loss, clipping at norm 1, Adam and an average, on images that are on the device already."""
-    network = DigitCNN().cuda()
+    network = PlainCNN().cuda()
     parameters = list(network.parameters())
     average = [p.detach().clone() for p in parameters]
     optimiser = torch.optim.Adam(parameters, lr=2e-4, fused=True, capturable=True)
@@ -60,7 +60,7 @@ def training_step(as_graph):
 @torch.no_grad()
 def sampling(as_graph):
     """One step of DDPM's sampler on 64 images, a hundred times."""
-    network = DigitCNN().cuda().eval()
+    network = PlainCNN().cuda().eval()
     x = torch.randn(64, 1, 28, 28, device="cuda")
     t = torch.full((64,), 0.5, device="cuda")
 

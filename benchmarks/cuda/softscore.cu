@@ -1,4 +1,4 @@
-// DDPM of the digit CNN on a GPU: seconds of a whole training step and of 64 images by 100 steps of sampling, as one
+// DDPM of the plain CNN on a GPU: seconds of a whole training step and of 64 images by 100 steps of sampling, as one
 // line of JSON. The step counts everything from the images in host memory on: corruption, network, gradient, clipping,
 // Adam.
 #include <chrono>
@@ -12,7 +12,7 @@
 #include <softscore/corruption/corruption.hpp>
 #include <softscore/corruption/linear_beta.hpp>
 #include <softscore/denoiser/network_denoiser.hpp>
-#include <softscore/nn/digit_cnn.hpp>
+#include <softscore/nn/plain_cnn.hpp>
 #include <softscore/objective/epsilon_loss.hpp>
 #include <softscore/operator/scaling.hpp>
 #include <softscore/sampler/ddpm.hpp>
@@ -35,14 +35,14 @@ double seconds_of(cuda_backend& be, int count, const Body& body) {
 }
 
 using noise = corruption<scaling, linear_beta>;
-using denoiser_type = epsilon_denoiser<digit_cnn, noise>;
+using denoiser_type = epsilon_denoiser<plain_cnn, noise>;
 
 double training_step(cuda_backend& be, const noise& corruption) {
   constexpr std::size_t images = 12800, batch = 128;
   host_array<float> data{{images, 1, 28, 28}};
   for (std::size_t i = 0; i < data.view().size(); ++i)
     data.view()[i] = static_cast<float>(uniform(noise_key{}, i / 784, static_cast<std::uint32_t>(i % 784)));
-  denoiser_type denoiser{digit_cnn{}, corruption};
+  denoiser_type denoiser{plain_cnn{}, corruption};
   training_options options;
   options.epochs = 1000;
   options.batch_size = batch;
@@ -54,7 +54,7 @@ double training_step(cuda_backend& be, const noise& corruption) {
 }
 
 double sampling(cuda_backend& be, const noise& corruption) {
-  denoiser_type denoiser{digit_cnn{}, corruption};
+  denoiser_type denoiser{plain_cnn{}, corruption};
   denoiser.network().initialise(1);
   const time_grid grid = uniform_grid(100);
   return seconds_of(be, 10, [&] {

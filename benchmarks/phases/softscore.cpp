@@ -1,5 +1,5 @@
 // What the parts of a training step reach, in floating-point operations or bytes per second, beside what this machine
-// can do at all. Batch 128 of the digit CNN's sizes; all cores.
+// can do at all. Batch 128 of the plain CNN's sizes; all cores.
 #include <algorithm>
 #include <cmath>
 #include <cstddef>

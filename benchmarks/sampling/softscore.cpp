@@ -35,7 +35,7 @@ struct sampling {
 
   tbb_backend be;
   noise corruption{scaling{}, linear_beta{}};
-  epsilon_denoiser<digit_cnn, noise> denoiser{bench::golden_network(), corruption};
+  epsilon_denoiser<plain_cnn, noise> denoiser{bench::golden_network(), corruption};
 };
 
 }  // namespace

@@ -41,7 +41,7 @@ softscore::fitted_prior read_prior(const softscore::safetensors_file& file, cons
 }  // namespace
 
 std::unique_ptr<model> make_model(const run_settings& settings, const softscore::shape& image) {
-  return find_recipe(settings.recipe).make(softscore::digit_cnn{settings.widths, image}, settings.schedule);
+  return find_recipe(settings.recipe).make(softscore::plain_cnn{settings.widths, image}, settings.schedule);
 }
 
 loaded_model load_checkpoint(const std::filesystem::path& path) {

@@ -16,7 +16,7 @@
 #include <softscore/corruption/tabulated.hpp>
 #include <softscore/data/labelled_images.hpp>
 #include <softscore/denoiser/concept.hpp>
-#include <softscore/nn/digit_cnn.hpp>
+#include <softscore/nn/plain_cnn.hpp>
 #include <softscore/train/train.hpp>
 
 // A recipe is known when the program is compiled; the command line comes later. `model` is the one place where the two
@@ -71,7 +71,7 @@ class model {
  public:
   virtual ~model() = default;
 
-  virtual softscore::digit_cnn& network() = 0;
+  virtual softscore::plain_cnn& network() = 0;
   /// From [0, 1] to the range that the network sees.
   virtual softscore::pixel_scale pixels() const = 0;
   /// What sampling adds its first noise to; empty where that is nothing.
@@ -107,7 +107,7 @@ struct recipe_entry {
   bool fits_prior{};         ///< whether sampling starts from a distribution fitted to the training images
   bool takes_schedule{};     ///< whether a file may give its schedule
   softscore::training_options (*training)();
-  std::unique_ptr<model> (*make)(softscore::digit_cnn network, std::optional<softscore::tabulated> searched);
+  std::unique_ptr<model> (*make)(softscore::plain_cnn network, std::optional<softscore::tabulated> searched);
 };
 
 std::span<const recipe_entry> all_recipes();

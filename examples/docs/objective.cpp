@@ -12,7 +12,7 @@
 #include <softscore/data/stroke_digits.hpp>
 #include <softscore/denoiser/archetype.hpp>
 #include <softscore/denoiser/network_denoiser.hpp>
-#include <softscore/nn/digit_cnn.hpp>
+#include <softscore/nn/plain_cnn.hpp>
 #include <softscore/objective/concept.hpp>
 #include <softscore/operator/scaling.hpp>
 #include <softscore/train/train.hpp>
@@ -63,7 +63,7 @@ int main() try {
   serial_backend be;
   const auto digits = stroke_digit_set(256, 64, 1, 16);
   const corruption noise{scaling{}, linear_beta{1000}};
-  epsilon_denoiser denoiser{digit_cnn{{4}, {1, 1, 16, 16}}, noise};
+  epsilon_denoiser denoiser{plain_cnn{{4}, {1, 1, 16, 16}}, noise};
   const auto result =
       train(be, denoiser, noise, min_snr{}, digits, {.epochs = 8, .batch_size = 32, .learning_rate = 2e-3});
   std::cout << "test loss " << result.test_losses.front() << " after the first epoch, " << result.test_losses.back()

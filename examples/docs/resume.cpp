@@ -9,7 +9,7 @@
 #include <softscore/corruption/two_stage.hpp>
 #include <softscore/data/stroke_digits.hpp>
 #include <softscore/denoiser/network_denoiser.hpp>
-#include <softscore/nn/digit_cnn.hpp>
+#include <softscore/nn/plain_cnn.hpp>
 #include <softscore/objective/soft_score_matching_loss.hpp>
 #include <softscore/operator/gaussian_blur.hpp>
 #include <softscore/train/train.hpp>
@@ -18,7 +18,7 @@ using namespace softscore;
 
 namespace {
 
-auto new_denoiser() { return residual_denoiser{digit_cnn{{4, 8}, {1, 1, 16, 16}}}; }
+auto new_denoiser() { return residual_denoiser{plain_cnn{{4, 8}, {1, 1, 16, 16}}}; }
 
 }  // namespace
 

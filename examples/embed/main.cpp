@@ -13,7 +13,7 @@ int main(int count, char** arguments) try {
   const gaussian_blur blur{.half_width = 28};
   const two_stage schedule{.sigma_max = 0.1, .level_max = 14.0};
   const corruption blurring{blur, schedule};
-  residual_denoiser denoiser{digit_cnn{{16, 32, 32, 16}}};
+  residual_denoiser denoiser{plain_cnn{{16, 32, 32, 16}}};
   train(backend, denoiser, blurring, soft_score_matching_loss{}, digits, {.epochs = 1, .batch_size = 64},
         progress_bar{});
 

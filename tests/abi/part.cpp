@@ -6,7 +6,7 @@
 
 #include <softscore/backend/serial.hpp>
 #include <softscore/backend/tbb.hpp>
-#include <softscore/nn/digit_cnn.hpp>
+#include <softscore/nn/plain_cnn.hpp>
 #include <softscore/operator/gaussian_blur.hpp>
 
 using namespace softscore;
@@ -22,7 +22,7 @@ void append(std::vector<float>& to, Array& from) {
 template <class Be>
 void run_network(Be be, std::vector<float>& results) {
   const shape image{3, 1, 28, 28};
-  digit_cnn network{{16, 32}, image};
+  plain_cnn network{{16, 32}, image};
   network.initialise(7);
   auto parameters = be.template make<float>({.images = 1, .width = network.parameter_count()});
   auto gradient = be.template make<float>({.images = 1, .width = network.parameter_count()});

@@ -20,7 +20,7 @@
 #include <softscore/corruption/severity.hpp>
 #include <softscore/corruption/two_stage.hpp>
 #include <softscore/denoiser/network_denoiser.hpp>
-#include <softscore/nn/digit_cnn.hpp>
+#include <softscore/nn/plain_cnn.hpp>
 #include <softscore/objective/cold_loss.hpp>
 #include <softscore/objective/epsilon_loss.hpp>
 #include <softscore/objective/naive_loss.hpp>
@@ -121,7 +121,7 @@ std::vector<float> draw(Be& be, const S& sampler, const C& corruption, const D& 
 // The four recipes of the program `digits`, small. check(name, corruption, denoiser maker, objective, sampler).
 template <class Check>
 void for_every_recipe(const shape& of, const std::vector<std::size_t>& widths, const Check& check) {
-  const auto network = [&] { return digit_cnn{widths, of}; };
+  const auto network = [&] { return plain_cnn{widths, of}; };
   const corruption chain{scaling{}, linear_beta{}};
   check("ddpm", chain, epsilon_denoiser{network(), chain}, epsilon_loss{}, ddpm{});
   check("eraser", background_corruption{eraser{of.height, of.width, 20}, severity{20.0}}, clean_denoiser{network()},
@@ -306,7 +306,7 @@ TEST_CASE("a network samples to the same bits in batches of 1, 7 and 64 and on 1
   const oneapi::tbb::global_control three_threads{oneapi::tbb::global_control::max_allowed_parallelism, 3};
   const shape digit{1, 1, 28, 28};
   const corruption blurring{gaussian_blur{}, two_stage{}};
-  residual_denoiser denoiser{digit_cnn{{16, 32, 16}, digit}};
+  residual_denoiser denoiser{plain_cnn{{16, 32, 16}, digit}};
   denoiser.network().initialise(1);
   const auto in_batches = [&](tbb_backend& be, std::size_t size, std::size_t images) {
     std::vector<float> all;

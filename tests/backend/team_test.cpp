@@ -13,7 +13,7 @@
 #include <softscore/corruption/linear_beta.hpp>
 #include <softscore/corruption/two_stage.hpp>
 #include <softscore/denoiser/network_denoiser.hpp>
-#include <softscore/nn/digit_cnn.hpp>
+#include <softscore/nn/plain_cnn.hpp>
 #include <softscore/objective/epsilon_loss.hpp>
 #include <softscore/objective/soft_score_matching_loss.hpp>
 #include <softscore/operator/gaussian_blur.hpp>
@@ -89,7 +89,7 @@ void check_team(const C& corruption, const D& denoiser, const O& objective) {
 }  // namespace
 
 TEST_CASE("a team of devices trains as one device does, and its ranks stay the same", "[team]") {
-  const digit_cnn network{{3, 2}, image};
+  const plain_cnn network{{3, 2}, image};
   const corruption chain{scaling{}, linear_beta{}};
   check_team(chain, epsilon_denoiser{network, chain}, epsilon_loss{});
   const corruption blurring{gaussian_blur{.half_width = 6}, two_stage{.level_max = 3.0}};
@@ -117,7 +117,7 @@ TEST_CASE("a gradient that is not finite changes nothing on a device, and the ne
   serial_backend host;
   const auto images = random_batch<float>(host, image.with_images(24), 5);
   const corruption chain{scaling{}, linear_beta{}};
-  epsilon_denoiser denoiser{digit_cnn{{3, 2}, image}, chain};
+  epsilon_denoiser denoiser{plain_cnn{{3, 2}, image}, chain};
   using C = std::remove_const_t<decltype(chain)>;
   emulated_backend be;
   int left = 4;
@@ -148,7 +148,7 @@ TEST_CASE("a team refuses a batch that it cannot share", "[team]") {
   serial_backend host;
   const auto images = random_batch<float>(host, image.with_images(24), 5);
   const corruption chain{scaling{}, linear_beta{}};
-  epsilon_denoiser denoiser{digit_cnn{{3, 2}, image}, chain};
+  epsilon_denoiser denoiser{plain_cnn{{3, 2}, image}, chain};
   using D = decltype(denoiser);
   using C = std::remove_const_t<decltype(chain)>;
   emulated_meeting meeting{3};

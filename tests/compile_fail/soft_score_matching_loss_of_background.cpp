@@ -3,7 +3,7 @@
 #include <softscore/corruption/background_corruption.hpp>
 #include <softscore/corruption/severity.hpp>
 #include <softscore/denoiser/network_denoiser.hpp>
-#include <softscore/nn/digit_cnn.hpp>
+#include <softscore/nn/plain_cnn.hpp>
 #include <softscore/objective/cold_loss.hpp>
 #include <softscore/objective/soft_score_matching_loss.hpp>
 #include <softscore/operator/fade.hpp>
@@ -18,6 +18,6 @@ using objective = softscore::soft_score_matching_loss;
 void learn(softscore::view<const float, softscore::host_space> images) {
   using namespace softscore;
   serial_backend be;
-  clean_denoiser denoiser{digit_cnn{}};
+  clean_denoiser denoiser{plain_cnn{}};
   trainer{be, background_corruption{fade{}, severity{1.0}}, denoiser, objective{}, images, {}};
 }

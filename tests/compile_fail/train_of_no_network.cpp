@@ -3,7 +3,7 @@
 
 #include "support/learn.hpp"
 
-struct forward_only : softscore::digit_cnn {
+struct forward_only : softscore::plain_cnn {
 #ifndef SOFTSCORE_TWIN
   void backward() const;
 #endif

@@ -18,7 +18,7 @@
 #include <softscore/corruption/two_stage.hpp>
 #include <softscore/data/stroke_digits.hpp>
 #include <softscore/denoiser/network_denoiser.hpp>
-#include <softscore/nn/digit_cnn.hpp>
+#include <softscore/nn/plain_cnn.hpp>
 #include <softscore/objective/cold_loss.hpp>
 #include <softscore/objective/epsilon_loss.hpp>
 #include <softscore/objective/soft_score_matching_loss.hpp>
@@ -68,7 +68,7 @@ bool holds(cuda_backend& be, const char* name, const image_batch& digits, const 
 bool all_hold() {
   cuda_backend be;
   const image_batch digits = stroke_digits(12800, 1).pixels;
-  const auto network = [] { return digit_cnn{}; };
+  const auto network = [] { return plain_cnn{}; };
   const corruption chain{scaling{}, linear_beta{1000}};
   bool good = holds(be, "ddpm", digits, chain, epsilon_denoiser{network(), chain}, epsilon_loss{}, ddpm{}, 0.0);
   good &= holds(be, "eraser", digits, background_corruption{eraser{28, 28, 100}, severity{100}},

@@ -12,7 +12,7 @@
 #include <softscore/corruption/linear_beta.hpp>
 #include <softscore/data/stroke_digits.hpp>
 #include <softscore/denoiser/network_denoiser.hpp>
-#include <softscore/nn/digit_cnn.hpp>
+#include <softscore/nn/plain_cnn.hpp>
 #include <softscore/objective/epsilon_loss.hpp>
 #include <softscore/operator/scaling.hpp>
 #include <softscore/train/trainer.hpp>
@@ -24,7 +24,7 @@ namespace {
 template <class Be>
 std::vector<float> trained(Be& be, const image_batch& digits, std::size_t batch) {
   const corruption chain{scaling{}, linear_beta{1000}};
-  epsilon_denoiser denoiser{digit_cnn{}, chain};
+  epsilon_denoiser denoiser{plain_cnn{}, chain};
   training_options options;
   options.batch_size = batch;
   trainer<Be, corruption<scaling, linear_beta>, decltype(denoiser), epsilon_loss> work{

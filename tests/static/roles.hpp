@@ -19,7 +19,7 @@
 #include <softscore/denoiser/posterior_denoiser.hpp>
 #include <softscore/denoiser/spectral_denoiser.hpp>
 #include <softscore/denoiser/thresholding.hpp>
-#include <softscore/nn/digit_cnn.hpp>
+#include <softscore/nn/plain_cnn.hpp>
 #include <softscore/objective/cold_loss.hpp>
 #include <softscore/objective/distillation_loss.hpp>
 #include <softscore/objective/epsilon_loss.hpp>
@@ -233,19 +233,19 @@ struct denoiser_role {
 template <class>
 using steady_on = steady_denoiser;
 template <class>
-using residual_on = residual_denoiser<digit_cnn>;
+using residual_on = residual_denoiser<plain_cnn>;
 template <class>
-using clean_on = clean_denoiser<digit_cnn>;
+using clean_on = clean_denoiser<plain_cnn>;
 template <class C>
-using epsilon_on = epsilon_denoiser<digit_cnn, C>;
+using epsilon_on = epsilon_denoiser<plain_cnn, C>;
 template <class C>
-using velocity_on = velocity_denoiser<digit_cnn, C>;
+using velocity_on = velocity_denoiser<plain_cnn, C>;
 template <class C>
-using score_on = score_denoiser<digit_cnn, C>;
+using score_on = score_denoiser<plain_cnn, C>;
 template <class C>
-using learned_variance_on = learned_variance_denoiser<digit_cnn, C>;
+using learned_variance_on = learned_variance_denoiser<plain_cnn, C>;
 template <class C>
-using edm_on = edm_denoiser<digit_cnn, C>;
+using edm_on = edm_denoiser<plain_cnn, C>;
 template <class C>
 using gaussian_on = gaussian_denoiser<C>;
 template <class C>

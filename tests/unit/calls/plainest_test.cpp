@@ -24,8 +24,8 @@ struct first_program {
   data_set digits = stroke_digit_set(12, 8, 1, 14);
   corruption<scaling, linear_beta> noise{scaling{}, linear_beta{20}};
   corruption<gaussian_blur, two_stage> blurring{gaussian_blur{.half_width = 4}, two_stage{.level_max = 2.0}};
-  digit_cnn network{{2, 2}, {1, 1, 14, 14}};
-  epsilon_denoiser<digit_cnn, corruption<scaling, linear_beta>> denoiser{network, noise};
+  plain_cnn network{{2, 2}, {1, 1, 14, 14}};
+  epsilon_denoiser<plain_cnn, corruption<scaling, linear_beta>> denoiser{network, noise};
   time_grid grid = uniform_grid(3);
 };
 

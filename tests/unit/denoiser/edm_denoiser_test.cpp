@@ -13,7 +13,7 @@
 #include <softscore/corruption/corruption.hpp>
 #include <softscore/corruption/karras_sigma.hpp>
 #include <softscore/corruption/variance_preserving.hpp>
-#include <softscore/nn/digit_cnn.hpp>
+#include <softscore/nn/plain_cnn.hpp>
 #include <softscore/objective/weighted_loss.hpp>
 #include <softscore/objective/weights.hpp>
 #include <softscore/operator/identity.hpp>
@@ -51,12 +51,12 @@ struct toy_network {
   }
 };
 
-static_assert(Network<edm_network<digit_cnn, exploding>, serial_backend, double>);
+static_assert(Network<edm_network<plain_cnn, exploding>, serial_backend, double>);
 // What the wrapped network is shown is no time, and cannot be taken for one.
-static_assert(Network<digit_cnn, serial_backend, double, c_noise> && NetworkTimes<per_image<c_noise>>);
+static_assert(Network<plain_cnn, serial_backend, double, c_noise> && NetworkTimes<per_image<c_noise>>);
 static_assert(!std::is_convertible_v<c_noise, diffusion_time> && !NetworkTimes<double> && !NetworkTimes<level>);
-static_assert(Trainable<edm_denoiser<digit_cnn, exploding>>);
-static_assert(DifferentiableDenoiser<edm_denoiser<digit_cnn, exploding>, serial_backend, float>);
+static_assert(Trainable<edm_denoiser<plain_cnn, exploding>>);
+static_assert(DifferentiableDenoiser<edm_denoiser<plain_cnn, exploding>, serial_backend, float>);
 
 }  // namespace
 
@@ -172,11 +172,11 @@ TEST_CASE("under EDM's weight a preconditioned network is trained on a target of
   }
 }
 
-TEST_CASE("the digit CNN trains under EDM's preconditioning", "[denoiser]") {
+TEST_CASE("the plain CNN trains under EDM's preconditioning", "[denoiser]") {
   // Gradients of <phi, w> in the parameters and in x, against differences.
   serial_backend be;
   const shape image{1, 1, 6, 6}, two = image.with_images(2);
-  edm_network<digit_cnn, exploding> network{digit_cnn{{3}, image}, karras, 0.5};
+  edm_network<plain_cnn, exploding> network{plain_cnn{{3}, image}, karras, 0.5};
   network.initialise(4);
   const std::vector<diffusion_time> times{{0.3}, {0.6}};
   const per_image<diffusion_time> at{std::span<const diffusion_time>{times}};

@@ -12,7 +12,7 @@
 #include <softscore/corruption/corruption.hpp>
 #include <softscore/corruption/two_stage.hpp>
 #include <softscore/denoiser/network_denoiser.hpp>
-#include <softscore/nn/digit_cnn.hpp>
+#include <softscore/nn/plain_cnn.hpp>
 #include <softscore/operator/gaussian_blur.hpp>
 #include <softscore/sampler/ddim.hpp>
 #include <softscore/sampler/sample.hpp>
@@ -76,7 +76,7 @@ TEST_CASE("memory of another size than the images is refused in one sentence", "
 
 TEST_CASE("the shape is the denoiser's own, or is given where the denoiser knows none", "[sampler]") {
   serial_backend be;
-  const residual_denoiser network{digit_cnn{{2, 2}, {1, 1, 4, 4}}};
+  const residual_denoiser network{plain_cnn{{2, 2}, {1, 1, 4, 4}}};
   const auto grid = uniform_grid(2);
   CHECK(extent_of(sample(be, ddim{}, blurring, network, grid, {.images = 2}).images) == shape{2, 1, 4, 4});
   CHECK(extent_of(sample(be, ddim{}, blurring, network, grid, {.images = 2, .image = shape{1, 1, 4, 4}}).images) ==

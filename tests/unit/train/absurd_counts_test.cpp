@@ -37,12 +37,12 @@ TEST_CASE("Counts beyond any memory end in a sentence, whichever function is giv
   CHECK_REFUSED(stroke_digits(2, 1, 12, absurd), "the number of the first stroke digit is 18446744073709551615");
   const row_matrix<double> points = row_matrix<double>::Ones(3, 2);
   CHECK_REFUSED(sliced_wasserstein(points, points, absurd), "directions is 18446744073709551615");
-  const residual_denoiser denoiser{digit_cnn{{2}, {1, 1, 12, 12}}};
+  const residual_denoiser denoiser{plain_cnn{{2}, {1, 1, 12, 12}}};
   CHECK_REFUSED(sample(be, euler{}, noising, denoiser, uniform_grid(4), {.images = absurd}),
                 "number of bytes of an array is 18446744073709551615 x 1 x 12 x 12 x 4");
   const std::vector<float> few(64);
   const view<const float, host_space> images{few.data(), {1, 1, 8, 8}};
-  auto trained = residual_denoiser{digit_cnn{{2}, {1, 1, 8, 8}}};
+  auto trained = residual_denoiser{plain_cnn{{2}, {1, 1, 8, 8}}};
   const training_options options{.epochs = absurd, .batch_size = 1};
   CHECK_REFUSED((trainer{be, noising, trained, naive_loss{}, images, options}), "epochs x steps of an epoch is ");
 }
@@ -52,7 +52,7 @@ TEST_CASE("Counts beyond this machine's memory end in a sentence with the bytes"
   serial_backend be;
   CHECK_REFUSED(linear_beta{petabytes}, "memory for steps is 9007199254740992 bytes");
   CHECK_REFUSED(karras_sigmas(petabytes, 0.01, 80.0), "memory for count is 9007199254740992 bytes");
-  const residual_denoiser denoiser{digit_cnn{{2}, {1, 1, 16, 16}}};
+  const residual_denoiser denoiser{plain_cnn{{2}, {1, 1, 16, 16}}};
   CHECK_REFUSED(sample(be, euler{}, noising, denoiser, uniform_grid(4), {.images = petabytes / 1024}),
                 "memory for a tensor is 1125899906842624 bytes");
 }

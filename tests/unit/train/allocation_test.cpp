@@ -50,10 +50,10 @@ void check(Be& be, const C& corruption, D denoiser, O objective, const S& sample
 
 template <class Be>
 void check_recipes(Be& be) {
-  const digit_cnn network{{16, 16}, {1, 1, 12, 12}};
+  const plain_cnn network{{16, 16}, {1, 1, 12, 12}};
   const corruption noise{scaling{}, linear_beta{1000}};
   check(be, noise, epsilon_denoiser{network, noise}, epsilon_loss{}, ddpm{});
-  check(be, noise, learned_variance_denoiser{digit_cnn{{16, 16}, {1, 1, 12, 12}, 2}, noise}, learned_variance_loss{},
+  check(be, noise, learned_variance_denoiser{plain_cnn{{16, 16}, {1, 1, 12, 12}, 2}, noise}, learned_variance_loss{},
         learned_ddpm{}, time_distribution{1000});
   const background_corruption erasing{eraser{12, 12}, severity{100}};
   check(be, erasing, clean_denoiser{network}, cold_loss{}, cold{});

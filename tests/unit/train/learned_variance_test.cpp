@@ -20,9 +20,9 @@ namespace {
 constexpr std::size_t chain_steps = 20;
 const corruption chain{scaling{}, linear_beta{chain_steps, 0.01, 0.3}};
 
-auto learning(const digit_cnn& network) { return learned_variance_denoiser{network, chain}; }
-digit_cnn drawn_network(const shape& image, std::uint64_t seed) {
-  digit_cnn network{{3, 2}, image, 2};
+auto learning(const plain_cnn& network) { return learned_variance_denoiser{network, chain}; }
+plain_cnn drawn_network(const shape& image, std::uint64_t seed) {
+  plain_cnn network{{3, 2}, image, 2};
   network.initialise(seed);
   return network;
 }
@@ -83,7 +83,7 @@ TEST_CASE("the gradient of the learned variance's loss in every parameter is its
   // No gradient runs through the predicted noise in the bound: the slope is that of the simple loss, and of the bound
   // with the noise held as predicted at the point.
   serial_backend be;
-  const digit_cnn network = drawn_network(extent, 6);
+  const plain_cnn network = drawn_network(extent, 6);
   const auto denoiser = learning(network);
   const std::size_t d = extent.per_image();
   auto ws = network.workspace<double>(be, extent);
@@ -130,7 +130,7 @@ TEST_CASE("a learned variance is trained, sampled with and scored", "[train]") {
   tbb_backend be{2};
   const data_set digits = stroke_digit_set(128, 32, 1, 12);
   const shape image{1, 1, 12, 12};
-  auto denoiser = learning(digit_cnn{{16}, image, 2});
+  auto denoiser = learning(plain_cnn{{16}, image, 2});
   const learned_variance_loss objective{.steps = chain_steps};
   const training_options options{
       .epochs = 15, .batch_size = 16, .learning_rate = 1e-3, .times = {chain_steps}, .pixels = {2.0f, -1.0f}};
@@ -162,7 +162,7 @@ TEST_CASE("a learned variance is trained, sampled with and scored", "[train]") {
 TEST_CASE("an output that the objective does not take is refused before any work", "[train]") {
   serial_backend be;
   const data_set digits{stroke_digits(16, 1, 12), {}};
-  const digit_cnn one{{2}, {1, 1, 12, 12}}, two{{2}, {1, 1, 12, 12}, 2};
+  const plain_cnn one{{2}, {1, 1, 12, 12}}, two{{2}, {1, 1, 12, 12}, 2};
   epsilon_denoiser narrow{one, chain};
   auto wide = learning(two);
   const training_options options{.epochs = 1, .batch_size = 8};

@@ -20,7 +20,7 @@ const data_set& few_digits() {
   static const data_set digits = stroke_digit_set(64, 16, 1, 12);
   return digits;
 }
-residual_denoiser<digit_cnn> small() { return residual_denoiser{digit_cnn{{16}, {1, 1, 12, 12}}}; }
+residual_denoiser<plain_cnn> small() { return residual_denoiser{plain_cnn{{16}, {1, 1, 12, 12}}}; }
 
 training_options options() {
   return {.epochs = 3, .batch_size = 16, .learning_rate = 1e-3, .warmup_steps = 3, .ema_decay = 0.9};
@@ -111,7 +111,7 @@ TEST_CASE("A checkpoint returns every bit, and only to the network that it is of
   CHECK(read_parameters(file, denoiser.network().layout()) == std::vector<float>(now.begin(), now.end()));
   CHECK(state.average == std::vector<float>(now.begin(), now.end()));
 
-  const digit_cnn wider{{17}, {1, 1, 12, 12}}, deeper{{16, 16}, {1, 1, 12, 12}}, larger{{16}, {1, 1, 13, 13}};
+  const plain_cnn wider{{17}, {1, 1, 12, 12}}, deeper{{16, 16}, {1, 1, 12, 12}}, larger{{16}, {1, 1, 13, 13}};
   for (const auto* other : {&wider, &deeper, &larger})
     CHECK_REFUSED(read_checkpoint(file, other->layout()), "c.safetensors");
   auto shorter = options();

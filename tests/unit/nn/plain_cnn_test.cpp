@@ -10,15 +10,15 @@
 
 #include <softscore/backend/serial.hpp>
 #include <softscore/backend/tbb.hpp>
-#include <softscore/nn/digit_cnn.hpp>
+#include <softscore/nn/plain_cnn.hpp>
 
 #include "heap.hpp"
 #include "slope.hpp"
 
 using namespace softscore;
 
-static_assert(Network<digit_cnn, serial_backend, float> && Network<digit_cnn, serial_backend, double>);
-static_assert(Network<digit_cnn, tbb_backend, float> && Network<digit_cnn, tbb_backend, double>);
+static_assert(Network<plain_cnn, serial_backend, float> && Network<plain_cnn, serial_backend, double>);
+static_assert(Network<plain_cnn, tbb_backend, float> && Network<plain_cnn, tbb_backend, double>);
 
 namespace {
 
@@ -26,11 +26,11 @@ namespace {
 template <class T, class Be>
 struct trial {
   Be& be;
-  digit_cnn net;
+  plain_cnn net;
   shape extent;
   std::vector<diffusion_time> times;
   array_of<Be, T> params, x, dout, out, dx, gradients;
-  digit_cnn_workspace<Be, T> ws;
+  plain_cnn_workspace<Be, T> ws;
 
   trial(Be& backend, const std::vector<std::size_t>& widths, const shape& s, std::size_t most_images,
         std::size_t outputs = 1)
@@ -83,10 +83,10 @@ struct trial {
 }  // namespace
 
 // The network of Knottenbelt n.d., Section 1a; with two outputs a channel that of Nichol and Dhariwal 2021.
-TEST_CASE("the digit CNN has the published numbers of parameters and PyTorch's names", "[nn]") {
-  CHECK(digit_cnn{}.parameter_count() == 291217);
-  CHECK(digit_cnn{{16, 32, 64, 32, 16}}.parameter_count() == 542161);
-  const digit_cnn net;
+TEST_CASE("the plain CNN has the published numbers of parameters and PyTorch's names", "[nn]") {
+  CHECK(plain_cnn{}.parameter_count() == 291217);
+  CHECK(plain_cnn{{16, 32, 64, 32, 16}}.parameter_count() == 542161);
+  const plain_cnn net;
   std::set<std::string> names;
   std::size_t offset = 0;
   for (const parameter& p : net.layout()) {
@@ -102,7 +102,7 @@ TEST_CASE("the digit CNN has the published numbers of parameters and PyTorch's n
   CHECK(net.layout().at("final.weight").sizes == std::vector<std::size_t>{1, 16, 3, 3});
   CHECK_THROWS_AS(net.layout().at("blocks.4.conv.weight"), error);
   // Twice the channels: the last layer's weights and biases double, and all that lies before them stays where it was.
-  const digit_cnn twice{{16, 32, 32, 16}, {1, 1, 28, 28}, 2};
+  const plain_cnn twice{{16, 32, 32, 16}, {1, 1, 28, 28}, 2};
   CHECK(twice.parameter_count() == 291217 + 16 * 9 + 1);
   CHECK(twice.output_channels() == 2);
   CHECK(twice.layout().at("final.weight").sizes == std::vector<std::size_t>{2, 16, 3, 3});
@@ -110,7 +110,7 @@ TEST_CASE("the digit CNN has the published numbers of parameters and PyTorch's n
 }
 
 TEST_CASE("initial weights follow PyTorch's distribution and the seed alone", "[nn]") {
-  digit_cnn net;
+  plain_cnn net;
   net.initialise(3);
   const std::vector<float> first(net.parameters().begin(), net.parameters().end());
   for (const parameter& p : net.layout()) {
@@ -146,7 +146,7 @@ TEST_CASE("the time features are those of the equation", "[nn]") {
   CHECK(features[3] == Approx(std::sin(2 * 3.14159265358979323846 * 2.25 * 0.25)));
 }
 
-TEMPLATE_TEST_CASE("the gradients of the digit CNN are its slopes", "[nn]", serial_backend, tbb_backend) {
+TEMPLATE_TEST_CASE("the gradients of the plain CNN are its slopes", "[nn]", serial_backend, tbb_backend) {
   TestType be;
   // High, wide and odd images, one channel and three, one image and many, one block and several, an output of the
   // image's channels and of twice as many.
@@ -222,7 +222,7 @@ TEMPLATE_TEST_CASE("an evaluation uses the network's own parameters and sees whe
   CHECK(at.get(at.out) == shared);
 }
 
-TEST_CASE("the digit CNN has the same bits for any number of threads", "[nn]") {
+TEST_CASE("the plain CNN has the same bits for any number of threads", "[nn]") {
   const auto gradients_on = [](std::size_t threads) {
     tbb_backend be{threads};
     trial<float, tbb_backend> at{be, {16, 32, 16}, {37, 1, 28, 28}, 37};
@@ -235,7 +235,7 @@ TEST_CASE("the digit CNN has the same bits for any number of threads", "[nn]") {
   CHECK(gradients_on(3) == one);
 }
 
-TEMPLATE_TEST_CASE("after its workspace is made, no pass of the digit CNN takes memory from the heap", "[nn]",
+TEMPLATE_TEST_CASE("after its workspace is made, no pass of the plain CNN takes memory from the heap", "[nn]",
                    serial_backend, tbb_backend) {
   TestType be;
   trial<float, TestType> at{be, {16, 32, 5}, {5, 1, 28, 28}, 5};
@@ -250,12 +250,12 @@ TEMPLATE_TEST_CASE("after its workspace is made, no pass of the digit CNN takes 
         }) == 0);
 }
 
-TEST_CASE("the digit CNN refuses what it cannot be or map", "[nn]") {
-  CHECK_THROWS_AS(digit_cnn{{}}, error);
-  CHECK_THROWS_AS((digit_cnn{{16, 0}}), error);
-  CHECK_THROWS_AS((digit_cnn{{16}, {1, 1, 28, 28}, 0}), error);
-  CHECK_THROWS_AS((digit_cnn{{16}, {1, 1, 0, 28}}), error);
-  digit_cnn net{{2}, {1, 1, 4, 4}};
+TEST_CASE("the plain CNN refuses what it cannot be or map", "[nn]") {
+  CHECK_THROWS_AS(plain_cnn{{}}, error);
+  CHECK_THROWS_AS((plain_cnn{{16, 0}}), error);
+  CHECK_THROWS_AS((plain_cnn{{16}, {1, 1, 28, 28}, 0}), error);
+  CHECK_THROWS_AS((plain_cnn{{16}, {1, 1, 0, 28}}), error);
+  plain_cnn net{{2}, {1, 1, 4, 4}};
   CHECK_THROWS_AS(net.set_parameters(std::vector<float>(3)), error);
   serial_backend be;
   CHECK_THROWS_AS(net.workspace<float>(be, {1, 1, 5, 4}), error);

@@ -1,4 +1,4 @@
-// Compares the digit CNN on each backend with numbers that PyTorch computed in float32: output, loss, every gradient,
+// Compares the plain CNN on each backend with numbers that PyTorch computed in float32: output, loss, every gradient,
 // the time embedding, ten Adam steps. Takes any file with the tensors listed in tests/golden/README.md.
 #include <algorithm>
 #include <cmath>
@@ -11,7 +11,7 @@
 #include <vector>
 
 #include <softscore/io/safetensors.hpp>
-#include <softscore/nn/digit_cnn.hpp>
+#include <softscore/nn/plain_cnn.hpp>
 #include <softscore/optim/adam.hpp>
 
 #include "device_under_test.hpp"
@@ -88,7 +88,7 @@ double mean_square(std::span<const float> out, std::span<const float> target, st
 template <class Be>
 void compare(const char* name, Be& be, const safetensors_file& file, comparison& result) {
   const shape batch = shape_of(file.extent("x"), 0);
-  digit_cnn net{widths_in(file), batch};
+  plain_cnn net{widths_in(file), batch};
   const std::size_t count = net.parameter_count();
   std::vector<float> values(count);
   for (const parameter& p : net.layout())
@@ -132,7 +132,7 @@ void compare(const char* name, Be& be, const safetensors_file& file, comparison&
                   gradient_bound);
   result.report(name, "grad x", relative(host_dx, file.tensor<float>("grad_x")), gradient_bound);
 
-  const digit_cnn_layers layers{net.widths(), net.image()};
+  const plain_cnn_layers layers{net.widths(), net.image()};
   time_embedding<Be, float> embedding{be, layers.time.front(), batch.images};
   std::vector<diffusion_time> each(batch.images);
   for (std::size_t n = 0; n < batch.images; ++n) each[n] = {static_cast<double>(times[n])};
@@ -173,7 +173,7 @@ void compare(const char* name, Be& be, const safetensors_file& file, comparison&
 
 int main(int argc, char** argv) try {
   if (argc != 2) {
-    std::fprintf(stderr, "usage: golden_digit_cnn FILE.safetensors\n");
+    std::fprintf(stderr, "usage: golden_plain_cnn FILE.safetensors\n");
     return 2;
   }
   const softscore::safetensors_file file{argv[1]};

@@ -22,8 +22,8 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// What the digit CNN is made of: where each layer's parameters lie.
-struct digit_cnn_layers {
+/// What the plain CNN is made of: where each layer's parameters lie.
+struct plain_cnn_layers {
   struct block {
     conv2d_parameters conv;
     layer_norm_parameters norm;
@@ -35,7 +35,7 @@ struct digit_cnn_layers {
 
   /// `outputs` is how many times the image's channels come out.
   template <class = when_called>
-  digit_cnn_layers(const std::vector<std::size_t>& widths, const shape& image, std::size_t outputs = 1) {
+  plain_cnn_layers(const std::vector<std::size_t>& widths, const shape& image, std::size_t outputs = 1) {
     std::size_t in = image.channels;
     for (std::size_t k = 0; k < widths.size(); ++k) {
       const std::string prefix = "blocks." + std::to_string(k);
@@ -49,11 +49,11 @@ struct digit_cnn_layers {
   }
 };
 
-/// All that evaluations of a digit CNN write: activations, gradients, plans and the backend's copy of the parameters.
+/// All that evaluations of a plain CNN write: activations, gradients, plans and the backend's copy of the parameters.
 template <class Be, class T>
-class digit_cnn_workspace {
+class plain_cnn_workspace {
  public:
-  digit_cnn_workspace(Be& be, const digit_cnn_layers& layers, const shape& most)
+  plain_cnn_workspace(Be& be, const plain_cnn_layers& layers, const shape& most)
       : most_{most},
         staging_{vector_of<T>("number of parameters", {layers.layout.count()})},
         own_parameters_{be.template make<T>({1, 1, 1, layers.layout.count()})},
@@ -74,7 +74,7 @@ class digit_cnn_workspace {
   }
 
  private:
-  friend class digit_cnn;
+  friend class plain_cnn;
 
   struct block {
     conv2d<Be, T> conv;
@@ -108,14 +108,14 @@ class digit_cnn_workspace {
 /// GELU, with an embedding of time added per channel after the first block, then a 3x3 convolution back to the image's
 /// channels, or to `outputs` times as many: two, where the variance is learned too (Nichol and Dhariwal 2021). Widths
 /// 16,32,32,16 on 1 x 28 x 28 give 291,217 parameters, widths 16,32,64,32,16 give 542,161.
-class digit_cnn {
+class plain_cnn {
  public:
   static constexpr std::size_t most_width = 4096, most_side = 4096, most_outputs = 16;
 
   /// `image` is the shape of what it maps, whatever its number of images. Parameters are 0 until they are set or
   /// initialised. Throws `error` for an empty list of widths and for sizes out of range.
   template <class = when_called>
-  explicit digit_cnn(std::vector<std::size_t> widths = {16, 32, 32, 16}, const shape& image = {1, 1, 28, 28},
+  explicit plain_cnn(std::vector<std::size_t> widths = {16, 32, 32, 16}, const shape& image = {1, 1, 28, 28},
                      std::size_t outputs = 1)
       : widths_{checked(std::move(widths), image, outputs)},
         image_{image.with_images(1)},
@@ -155,7 +155,7 @@ class digit_cnn {
   /// Memory for batches of at most `most.images` images. After this nothing below allocates.
   template <class T, class Be>
     requires NetworkBackend<Be, T>
-  digit_cnn_workspace<Be, T> workspace(Be& be, const shape& most) const {
+  plain_cnn_workspace<Be, T> workspace(Be& be, const shape& most) const {
     require(most.images > 0 && most.with_images(1) == image_, "the workspace's shape", most,
             "one or more images of the network's shape");
     return {be, layers_, most};
@@ -166,7 +166,7 @@ class digit_cnn {
   /// Times are one `diffusion_time` or `c_noise`, or one per image.
   template <class Be, class T, NetworkTimes Times>
   void evaluate(Be& be, const Times& of_images, const_view<T, typename Be::space> x,
-                std::type_identity_t<view_of<Be, T>> out, digit_cnn_workspace<Be, T>& ws) const {
+                std::type_identity_t<view_of<Be, T>> out, plain_cnn_workspace<Be, T>& ws) const {
     const per_image times{of_images};
     if (ws.stamp_ != stamp_) {
       std::copy(parameters_.begin(), parameters_.end(), ws.staging_.begin());
@@ -182,7 +182,7 @@ class digit_cnn {
   template <class Be, class T, NetworkTimes Times>
   void forward(Be& be, const_view<T, typename Be::space> params, const Times& of_images,
                const_view<T, typename Be::space> x, std::type_identity_t<view_of<Be, T>> out,
-               digit_cnn_workspace<Be, T>& ws) const {
+               plain_cnn_workspace<Be, T>& ws) const {
     prepare<Be, T>(be, params, ws);
     ws.stamp_ = 0;
     ws.used_ = params;
@@ -194,7 +194,7 @@ class digit_cnn {
   template <class Be, class T>
   void backward(Be& be, const_view<T, typename Be::space> params, const_view<T, typename Be::space> dout,
                 std::type_identity_t<view_of<Be, T>> dx, std::type_identity_t<view_of<Be, T>> gradients,
-                digit_cnn_workspace<Be, T>& ws) const {
+                plain_cnn_workspace<Be, T>& ws) const {
     const std::size_t images = dout.extent().images;
     require(images == ws.images_, "the images of a gradient", images, "as many as were evaluated last");
     pack(be, dout, ws.output_.view().images(0, images));
@@ -221,7 +221,7 @@ class digit_cnn {
   /// out = J^T v, the transpose of the Jacobian in x at the last evaluation in `ws`.
   template <class Be, class T>
   void pullback(Be& be, const_view<T, typename Be::space> v, std::type_identity_t<view_of<Be, T>> out,
-                digit_cnn_workspace<Be, T>& ws) const {
+                plain_cnn_workspace<Be, T>& ws) const {
     backward<Be, T>(be, ws.used_, v, out, {}, ws);
   }
 
@@ -240,7 +240,7 @@ class digit_cnn {
   }
 
   template <class Be, class T>
-  static void prepare(Be& be, view_of<Be, const T> params, digit_cnn_workspace<Be, T>& ws) {
+  static void prepare(Be& be, view_of<Be, const T> params, plain_cnn_workspace<Be, T>& ws) {
     for (auto& block : ws.blocks_) {
       block.conv.prepare(be, params);
       block.norm.prepare(be, params);
@@ -251,7 +251,7 @@ class digit_cnn {
   // The forward pass; `rows` is 1 where all images share one time.
   template <class Be, class T, NetworkTime Time>
   void run(Be& be, per_image<Time> times, view_of<Be, const T> x, view_of<Be, T> out, std::size_t rows,
-           digit_cnn_workspace<Be, T>& ws) const {
+           plain_cnn_workspace<Be, T>& ws) const {
     const std::size_t images = x.extent().images;
     require(images > 0 && images <= ws.most_.images && x.extent().with_images(1) == image_, "the network's input",
             x.extent(), "images of the network's shape, no more than the workspace was made for");
@@ -276,12 +276,12 @@ class digit_cnn {
   std::vector<std::size_t> widths_;
   shape image_;
   std::size_t outputs_;
-  digit_cnn_layers layers_;
+  plain_cnn_layers layers_;
   std::vector<float> parameters_;
   std::uint64_t stamp_{next_stamp()};
   bool initialised_{};
 };
-static_assert(Network<digit_cnn, archetype_backend, float> && Network<digit_cnn, archetype_backend, double>);
-static_assert(Network<digit_cnn, archetype_backend, float, c_noise>);
+static_assert(Network<plain_cnn, archetype_backend, float> && Network<plain_cnn, archetype_backend, double>);
+static_assert(Network<plain_cnn, archetype_backend, float, c_noise>);
 
 }  // namespace softscore::inline SOFTSCORE_ABI
