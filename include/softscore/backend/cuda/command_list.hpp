@@ -31,14 +31,14 @@ namespace softscore::inline SOFTSCORE_ABI::detail {
 //   share(bytes) -> memory that both sides reach, unshare(address)
 //   copy_to_device(to, from, bytes), copy_to_host(to, from, bytes), which wait, and finish()
 template <class Device>
-class tape {
+class command_list {
  public:
   /// Up to `most_graphs` lists are kept as graphs; 0 means that every task is launched on its own.
-  explicit tape(std::shared_ptr<Device> device, std::size_t most_graphs)
+  explicit command_list(std::shared_ptr<Device> device, std::size_t most_graphs)
       : device_{std::move(device)}, most_graphs_{most_graphs} {}
-  tape(const tape&) = delete;
-  tape& operator=(const tape&) = delete;
-  ~tape() {
+  command_list(const command_list&) = delete;
+  command_list& operator=(const command_list&) = delete;
+  ~command_list() {
     for (segment& s : segments_) drop(s);
   }
 
@@ -118,7 +118,7 @@ class tape {
   };
 
   struct cleared {
-    tape& of;
+    command_list& of;
     ~cleared() { of.clear(); }
   };
 
