@@ -16,16 +16,16 @@
 
 namespace softscore::inline SOFTSCORE_ABI::detail {
 
-// What a backend was asked for and a device has not been told yet: a list of tasks, with their numbers apart. `flush`
-// hands it over. A list that comes for the second time with the same tasks, whatever its numbers, is captured as a
-// graph, and from then on its numbers are sent and the graph is launched: so a training step, or a sampling step, costs
-// one launch, and neither the loops nor the user have to say where a step begins.
+// What a backend was asked for and a device has not been told yet: a list of tasks, with their arguments apart. `flush`
+// hands it over. A list that comes for the second time with the same tasks, whatever its arguments, is captured as a
+// graph, and from then on its arguments are sent and the graph is launched: so a training step, or a sampling step,
+// costs one launch, and neither the loops nor the user have to say where a step begins.
 //
 // A Device offers
-//   Device::staging      memory of the host to send numbers from, and as much on the device to send them to:
+//   Device::staging      memory of the host to send arguments from, and as much on the device to send them to:
 //                        `reserve(device, bytes, keep)`, `host()`, `on_device()`
 //   wait(staging)        until what was sent from it last has arrived
-//   send(staging, to, bytes), launch(task, numbers)
+//   send(staging, to, bytes), launch(task, arguments)
 //   begin_capture(), end_capture() -> Device::graph, abandon_capture(), replay(graph)
 //   try_allocate(bytes) -> nullptr if there is no room, allocate(bytes), release(address)
 //   share(bytes) -> memory that both sides reach, unshare(address)
@@ -42,20 +42,22 @@ class command_list {
     for (segment& s : segments_) drop(s);
   }
 
-  /// Notes a task; `write(address)` writes its `bytes` of numbers.
+  /// Notes a task; `write(address)` writes its `bytes` of arguments.
   template <class Task, class Write>
   void note(const Task& task, std::size_t bytes, const Write& write) {
     static_assert(std::is_trivially_copyable_v<Task> && std::has_unique_object_representations_v<Task>,
                   "a task is compared byte by byte");
     if (task.launch().blocks == 0) return;
-    if (entries_.size() == most_entries || (numbers_ > 0 && numbers_ + aligned(bytes) > most_numbers)) flush();
+    if (entries_.size() == most_entries ||
+        (argument_bytes_ > 0 && argument_bytes_ + aligned(bytes) > most_argument_bytes))
+      flush();
     if (entries_.empty()) device_->wait(slot());
-    slot().reserve(*device_, numbers_ + aligned(bytes), numbers_);
-    if (bytes > 0) write(slot().host() + numbers_);
-    entries_.push_back({&run<Task>, tasks_.size(), sizeof(Task), numbers_});
+    slot().reserve(*device_, argument_bytes_ + aligned(bytes), argument_bytes_);
+    if (bytes > 0) write(slot().host() + argument_bytes_);
+    entries_.push_back({&run<Task>, tasks_.size(), sizeof(Task), argument_bytes_});
     tasks_.resize(tasks_.size() + aligned(sizeof(Task)));
     std::memcpy(tasks_.data() + entries_.back().at, &task, sizeof(Task));
-    numbers_ += aligned(bytes);
+    argument_bytes_ += aligned(bytes);
   }
   template <class Task>
   void note(const Task& task) {
@@ -68,26 +70,26 @@ class command_list {
     const cleared when_done{*this};  // also after an error, or it would come again
     segment* known = most_graphs_ > 0 && entries_.size() >= least_entries ? &segment_of_these() : nullptr;
     if (known != nullptr && known->graph) {
-      device_->send(slot(), known->numbers, numbers_);
+      device_->send(slot(), known->arguments, argument_bytes_);
       device_->replay(*known->graph);
       ++replays_;
     } else if (known != nullptr && known->seen >= 2) {
       // Kept also where the capture fails, for the next time.
-      if (known->numbers == nullptr)
-        known->numbers = static_cast<std::byte*>(device_->allocate(std::max<std::size_t>(numbers_, 1)));
+      if (known->arguments == nullptr)
+        known->arguments = static_cast<std::byte*>(device_->allocate(std::max<std::size_t>(argument_bytes_, 1)));
       device_->begin_capture();
       try {
-        run_all(known->numbers);
+        run_all(known->arguments);
       } catch (...) {
         device_->abandon_capture();
         throw;
       }
       known->graph.emplace(device_->end_capture());
-      device_->send(slot(), known->numbers, numbers_);
+      device_->send(slot(), known->arguments, argument_bytes_);
       device_->replay(*known->graph);
       ++replays_;
     } else {
-      device_->send(slot(), slot().on_device(), numbers_);
+      device_->send(slot(), slot().on_device(), argument_bytes_);
       run_all(slot().on_device());
     }
   }
@@ -101,11 +103,12 @@ class command_list {
   }
 
  private:
-  static constexpr std::size_t most_entries = 4096, least_entries = 3, most_numbers = std::size_t{4} << 20, slots = 4;
+  static constexpr std::size_t most_entries = 4096, least_entries = 3, most_argument_bytes = std::size_t{4} << 20,
+                               slots = 4;
 
   struct entry {
-    void (*run)(Device&, const std::byte* task, const std::byte* numbers);
-    std::size_t at, bytes, numbers;
+    void (*run)(Device&, const std::byte* task, const std::byte* arguments);
+    std::size_t at, bytes, arguments;
     friend bool operator==(const entry&, const entry&) = default;
   };
   struct segment {
@@ -113,7 +116,7 @@ class command_list {
     std::vector<entry> entries{};
     std::vector<std::byte> tasks{};
     std::size_t seen{};
-    std::byte* numbers{};
+    std::byte* arguments{};
     std::optional<typename Device::graph> graph{};
   };
 
@@ -123,20 +126,20 @@ class command_list {
   };
 
   template <class Task>
-  static void run(Device& device, const std::byte* bytes, const std::byte* numbers) {
+  static void run(Device& device, const std::byte* bytes, const std::byte* arguments) {
     Task task;
     std::memcpy(&task, bytes, sizeof(Task));
-    device.launch(task, numbers);
+    device.launch(task, arguments);
   }
-  void run_all(const std::byte* numbers) {
-    for (const entry& e : entries_) e.run(*device_, tasks_.data() + e.at, numbers + e.numbers);
+  void run_all(const std::byte* arguments) {
+    for (const entry& e : entries_) e.run(*device_, tasks_.data() + e.at, arguments + e.arguments);
   }
 
   // The list as it came before, or a new one in its place; the one used last comes first.
   segment& segment_of_these() {
     std::uint64_t hash = 0xCBF29CE484222325u;
     const auto mix = [&](std::uint64_t word) { hash = (hash ^ word) * 0x100000001B3u, hash ^= hash >> 29; };
-    for (const entry& e : entries_) mix(reinterpret_cast<std::uintptr_t>(e.run)), mix(e.numbers);
+    for (const entry& e : entries_) mix(reinterpret_cast<std::uintptr_t>(e.run)), mix(e.arguments);
     for (std::size_t i = 0; i + sizeof(std::uint64_t) <= tasks_.size(); i += sizeof(std::uint64_t)) {
       std::uint64_t word{};
       std::memcpy(&word, tasks_.data() + i, sizeof(word));
@@ -159,14 +162,14 @@ class command_list {
   }
   void drop(segment& s) {
     s.graph.reset();
-    if (s.numbers != nullptr) device_->release(s.numbers);
+    if (s.arguments != nullptr) device_->release(s.arguments);
   }
 
   typename Device::staging& slot() { return slots_[slot_]; }
   void clear() {
     entries_.clear();
     tasks_.clear();
-    numbers_ = 0;
+    argument_bytes_ = 0;
     slot_ = (slot_ + 1) % slots;
   }
 
@@ -174,7 +177,7 @@ class command_list {
   std::size_t most_graphs_, replays_{};
   std::vector<entry> entries_;
   std::vector<std::byte> tasks_;
-  std::size_t numbers_{};  // bytes of them
+  std::size_t argument_bytes_{};  // bytes of them
   typename Device::staging slots_[slots];
   std::size_t slot_{};
   std::list<segment> segments_;

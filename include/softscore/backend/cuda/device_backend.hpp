@@ -62,7 +62,7 @@ class device_backend {
       device_->copy_to_device(raw(device), host, bytes);
     } else {
       commands_->note(detail::upload_task<T>{raw(device), device.size()}, bytes,
-                      [&](std::byte* numbers) { std::memcpy(numbers, host, bytes); });
+                      [&](std::byte* arguments) { std::memcpy(arguments, host, bytes); });
     }
   }
 
@@ -75,8 +75,8 @@ class device_backend {
 
   template <Scalar T>
   void normal(noise_key key, image_range images, view<T, cuda_space> out) {
-    const detail::normal_numbers_of numbers{key, images.first};
-    note(detail::normal_task<T>{raw(out), images.count, out.extent().per_image()}, numbers);
+    const detail::normal_arguments arguments{key, images.first};
+    note(detail::normal_task<T>{raw(out), images.count, out.extent().per_image()}, arguments);
   }
 
   template <Scalar T, class... Terms>
@@ -94,8 +94,8 @@ class device_backend {
           all += term.coefficient.shared() ? 1 : images;
         },
         terms...);
-    commands_->note(task, all * sizeof(T), [&](std::byte* numbers) {
-      T* to = reinterpret_cast<T*>(numbers);
+    commands_->note(task, all * sizeof(T), [&](std::byte* arguments) {
+      T* to = reinterpret_cast<T*>(arguments);
       for_each_term(
           [&](std::size_t, const auto& term) {
             const std::size_t n = term.coefficient.shared() ? 1 : images;
@@ -118,11 +118,11 @@ class device_backend {
     const std::size_t count = levels.shared() ? 1 : out.extent().images;
     const detail::each_pixel_task<Body, T, sizeof...(Tables)> task{
         raw(in), raw(out), {static_cast<const double*>(raw(tables))...}, out.extent(), levels.shared() ? 0u : 1u};
-    commands_->note(task, detail::aligned(sizeof(Body)) + count * sizeof(level), [&](std::byte* numbers) {
-      std::memcpy(numbers, static_cast<const void*>(&body), sizeof(Body));
+    commands_->note(task, detail::aligned(sizeof(Body)) + count * sizeof(level), [&](std::byte* arguments) {
+      std::memcpy(arguments, static_cast<const void*>(&body), sizeof(Body));
       for (std::size_t i = 0; i < count; ++i) {
         const level at = levels[i];
-        std::memcpy(numbers + detail::aligned(sizeof(Body)) + i * sizeof(level), &at, sizeof(level));
+        std::memcpy(arguments + detail::aligned(sizeof(Body)) + i * sizeof(level), &at, sizeof(level));
       }
     });
   }
@@ -204,16 +204,16 @@ class device_backend {
   Device& device() { return *device_; }
   const Device& device() const { return *device_; }
 
-  /// Notes a task, with the numbers it reads. For the operations of this backend.
+  /// Notes a task, with the arguments it reads. For the operations of this backend.
   template <class Task>
   void note(const Task& task) {
     commands_->note(task);
   }
-  template <class Task, class Numbers>
-  void note(const Task& task, const Numbers& numbers) {
-    static_assert(std::is_trivially_copyable_v<Numbers>);
-    commands_->note(task, sizeof(Numbers),
-                    [&](std::byte* to) { std::memcpy(to, static_cast<const void*>(&numbers), sizeof(Numbers)); });
+  template <class Task, class Arguments>
+  void note(const Task& task, const Arguments& arguments) {
+    static_assert(std::is_trivially_copyable_v<Arguments>);
+    commands_->note(task, sizeof(Arguments),
+                    [&](std::byte* to) { std::memcpy(to, static_cast<const void*>(&arguments), sizeof(Arguments)); });
   }
 
  private:
