@@ -6,13 +6,13 @@
 #include <memory>
 #include <vector>
 
-#include <softscore/backend/cuda/team.hpp>
+#include <softscore/backend/cuda/data_parallel.hpp>
 
 #include "emulated_backend.hpp"
 
 namespace softscore {
 
-/// Where the ranks of an emulated team meet, each in a thread of its own.
+/// Where the ranks of an emulated data-parallel group meet, each in a thread of its own.
 struct emulated_meeting {
   explicit emulated_meeting(std::size_t ranks) : arrays(ranks), arrival{static_cast<std::ptrdiff_t>(ranks)} {}
   std::vector<void*> arrays;
@@ -20,9 +20,9 @@ struct emulated_meeting {
 };
 
 /// An emulated device that averages with others, in the order of the ranks.
-class emulated_team_device : public emulated_device {
+class emulated_data_parallel_device : public emulated_device {
  public:
-  emulated_team_device(emulated_meeting& meeting, std::size_t rank) : meeting_{meeting}, rank_{rank} {}
+  emulated_data_parallel_device(emulated_meeting& meeting, std::size_t rank) : meeting_{meeting}, rank_{rank} {}
 
   std::size_t rank() const { return rank_; }
   std::size_t ranks() const { return meeting_.arrays.size(); }
@@ -50,12 +50,12 @@ class emulated_team_device : public emulated_device {
   std::size_t rank_;
 };
 
-class emulated_team_backend : public team_backend<emulated_team_device> {
+class emulated_data_parallel_backend : public data_parallel_backend<emulated_data_parallel_device> {
  public:
-  emulated_team_backend(emulated_meeting& meeting, std::size_t rank, std::size_t graphs = 64)
-      : team_backend{std::make_shared<emulated_team_device>(meeting, rank), graphs} {}
+  emulated_data_parallel_backend(emulated_meeting& meeting, std::size_t rank, std::size_t graphs = 64)
+      : data_parallel_backend{std::make_shared<emulated_data_parallel_device>(meeting, rank), graphs} {}
 };
-static_assert(Backend<emulated_team_backend, float> && TrainsTogether<emulated_team_backend>);
+static_assert(Backend<emulated_data_parallel_backend, float> && TrainsTogether<emulated_data_parallel_backend>);
 static_assert(!TrainsTogether<emulated_backend>);
 
 }  // namespace softscore

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include <softscore/backend/cuda.hpp>
-#include <softscore/backend/cuda/team.cuh>
+#include <softscore/backend/cuda/data_parallel.cuh>
 #include <softscore/corruption/corruption.hpp>
 #include <softscore/corruption/linear_beta.hpp>
 #include <softscore/data/stroke_digits.hpp>
@@ -48,7 +48,8 @@ int main() {
     const auto ranks = static_cast<std::size_t>(devices);
     const image_batch digits = stroke_digits(1280, 1).pixels;
     std::vector<std::vector<float>> of_rank(ranks);
-    on_cuda_devices(ranks, [&](cuda_team_backend& be) { of_rank[be.rank()] = trained(be, digits, 32 * ranks); });
+    on_cuda_devices(ranks,
+                    [&](cuda_data_parallel_backend& be) { of_rank[be.rank()] = trained(be, digits, 32 * ranks); });
     bool good = true;
     for (const auto& each : of_rank) good = good && each == of_rank[0];
     cuda_backend one;

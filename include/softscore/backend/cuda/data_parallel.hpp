@@ -10,8 +10,8 @@
 namespace softscore::inline SOFTSCORE_ABI {
 
 namespace detail {
-// An array that becomes the mean of those of all ranks. It has no kernel: a device of a team launches it in its own
-// way.
+// An array that becomes the mean of those of all ranks. It has no kernel: a device of a data-parallel group launches it
+// in its own way.
 template <class T>
 struct average_task {
   T* data;
@@ -24,9 +24,9 @@ struct average_task {
 /// of every batch, and the means of gradients keep their parameters the same. `Device` knows its `rank()` and `ranks()`
 /// and launches `detail::average_task`.
 template <class Device>
-class team_backend : public device_backend<Device> {
+class data_parallel_backend : public device_backend<Device> {
  public:
-  team_backend(std::shared_ptr<Device> device, std::size_t most_graphs)
+  data_parallel_backend(std::shared_ptr<Device> device, std::size_t most_graphs)
       : device_backend<Device>{std::move(device), most_graphs},
         number_{this->template make_unset<double>({1, 1, 1, 1})} {}
 

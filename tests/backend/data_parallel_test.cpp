@@ -20,7 +20,7 @@
 #include <softscore/operator/scaling.hpp>
 #include <softscore/train/trainer.hpp>
 
-#include "emulated_team.hpp"
+#include "emulated_data_parallel.hpp"
 #include "random_batch.hpp"
 #include "refusal.hpp"
 
@@ -55,7 +55,7 @@ std::vector<float> trained(Be& be, const C& corruption, D denoiser, const O& obj
 }
 
 template <class C, class D, class O>
-void check_team(const C& corruption, const D& denoiser, const O& objective) {
+void check_data_parallel(const C& corruption, const D& denoiser, const O& objective) {
   serial_backend host;
   const auto images = random_batch<float>(host, image.with_images(24), 5);
   emulated_backend one;
@@ -68,7 +68,7 @@ void check_team(const C& corruption, const D& denoiser, const O& objective) {
       std::vector<std::jthread> threads;
       for (std::size_t rank = 0; rank < ranks; ++rank)
         threads.emplace_back([&, rank] {
-          emulated_team_backend be{meeting, rank};
+          emulated_data_parallel_backend be{meeting, rank};
           of_rank[rank] = trained(be, corruption, denoiser, objective, images.view());
         });
     }
@@ -88,12 +88,13 @@ void check_team(const C& corruption, const D& denoiser, const O& objective) {
 
 }  // namespace
 
-TEST_CASE("a team of devices trains as one device does, and its ranks stay the same", "[team]") {
+TEST_CASE("a data-parallel group of devices trains as one device does, and its ranks stay the same",
+          "[data_parallel]") {
   const plain_cnn network{{3, 2}, image};
   const corruption chain{scaling{}, linear_beta{}};
-  check_team(chain, epsilon_denoiser{network, chain}, epsilon_loss{});
+  check_data_parallel(chain, epsilon_denoiser{network, chain}, epsilon_loss{});
   const corruption blurring{gaussian_blur{.half_width = 6}, two_stage{.level_max = 3.0}};
-  check_team(blurring, residual_denoiser{network}, soft_score_matching_loss{});
+  check_data_parallel(blurring, residual_denoiser{network}, soft_score_matching_loss{});
 }
 
 namespace {
@@ -113,7 +114,7 @@ struct exploding_score : epsilon_loss {
 
 }  // namespace
 
-TEST_CASE("a gradient that is not finite changes nothing on a device, and the next step says so", "[team]") {
+TEST_CASE("a gradient that is not finite changes nothing on a device, and the next step says so", "[data_parallel]") {
   serial_backend host;
   const auto images = random_batch<float>(host, image.with_images(24), 5);
   const corruption chain{scaling{}, linear_beta{}};
@@ -144,7 +145,7 @@ TEST_CASE("a gradient that is not finite changes nothing on a device, and the ne
   CHECK((work.state().parameters != before.parameters));
 }
 
-TEST_CASE("a team refuses a batch that it cannot share", "[team]") {
+TEST_CASE("a data-parallel group refuses a batch that it cannot share", "[data_parallel]") {
   serial_backend host;
   const auto images = random_batch<float>(host, image.with_images(24), 5);
   const corruption chain{scaling{}, linear_beta{}};
@@ -152,9 +153,9 @@ TEST_CASE("a team refuses a batch that it cannot share", "[team]") {
   using D = decltype(denoiser);
   using C = std::remove_const_t<decltype(chain)>;
   emulated_meeting meeting{3};
-  emulated_team_backend be{meeting, 1};
-  using team_trainer = trainer<emulated_team_backend, C, D, epsilon_loss>;
+  emulated_data_parallel_backend be{meeting, 1};
+  using data_parallel_trainer = trainer<emulated_data_parallel_backend, C, D, epsilon_loss>;
   const auto options = options_of(10);
-  CHECK_THAT(refusal([&] { team_trainer(be, chain, denoiser, epsilon_loss{}, images.view(), options); }),
+  CHECK_THAT(refusal([&] { data_parallel_trainer(be, chain, denoiser, epsilon_loss{}, images.view(), options); }),
              Catch::Matchers::ContainsSubstring("batch_size is 10, but it must be a multiple of the number of ranks"));
 }
