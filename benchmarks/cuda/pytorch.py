@@ -39,19 +39,19 @@ def training_step(as_graph):
     network = PlainCNN().cuda()
     parameters = list(network.parameters())
     average = [p.detach().clone() for p in parameters]
-    optimiser = torch.optim.Adam(parameters, lr=2e-4, fused=True, capturable=True)
+    optimizer = torch.optim.Adam(parameters, lr=2e-4, fused=True, capturable=True)
     images = torch.rand(128, 1, 28, 28, device="cuda")
     kept = torch.linspace(0.9999, 0.0001, 1000, device="cuda")
 
     def step():
-        optimiser.zero_grad(set_to_none=not as_graph)
+        optimizer.zero_grad(set_to_none=not as_graph)
         index = torch.randint(0, 1000, (128,), device="cuda")
         noise, a = torch.randn_like(images), kept[index].sqrt()[:, None, None, None]
         noisy = a * images + (1 - a * a).sqrt() * noise
         loss = torch.nn.functional.mse_loss(network(noisy, (index + 1) / 1000), noise)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(parameters, 1.0, foreach=True)
-        optimiser.step()
+        optimizer.step()
         torch._foreach_lerp_(average, parameters, 1e-3)
 
     return seconds_of(captured(step) if as_graph else step, 500)

@@ -55,7 +55,7 @@ double training_step(cuda_backend& be, const noise& corruption) {
 
 double sampling(cuda_backend& be, const noise& corruption) {
   denoiser_type denoiser{plain_cnn{}, corruption};
-  denoiser.network().initialise(1);
+  denoiser.network().initialize(1);
   const time_grid grid = uniform_grid(100);
   return seconds_of(be, 10, [&] {
     auto end = integrate(be, ddpm{}, corruption, denoiser, grid,

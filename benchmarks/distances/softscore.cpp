@@ -21,7 +21,7 @@ namespace {
 using namespace softscore;
 
 constexpr std::size_t dimension = 784, most_points = 2000, side_by_side = 8;
-const sinkhorn_options transport{.regularisation = 0.05, .relative = true, .tolerance = 1e-300, .rounds = 200};
+const sinkhorn_options transport{.regularization = 0.05, .relative = true, .tolerance = 1e-300, .rounds = 200};
 
 // Clouds as a corruption leaves them: deviations fall from pixel to pixel, and the second cloud is shifted.
 std::vector<float> points(std::size_t count, std::size_t dimensions, std::uint64_t seed, float shift) {
@@ -44,7 +44,7 @@ std::vector<double> plan_of(const row_matrix<T>& cost, const sinkhorn_result& fo
   matrix = -cost.template cast<double>();
   matrix.colwise() += found.f;
   matrix.rowwise() += found.g.transpose();
-  matrix = (matrix.array() / found.regularisation).exp() / static_cast<double>(plan.size());
+  matrix = (matrix.array() / found.regularization).exp() / static_cast<double>(plan.size());
   return plan;
 }
 

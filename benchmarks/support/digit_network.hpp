@@ -33,7 +33,7 @@ inline plain_cnn golden_network() {
 /// 542,161 parameters, drawn from a seed.
 inline plain_cnn wide_network() {
   plain_cnn net{{16, 32, 64, 32, 16}};
-  net.initialise(1);
+  net.initialize(1);
   return net;
 }
 

@@ -103,15 +103,15 @@ def training_modes(ours, make, quick):
     """Ways to do a training step: {mode: function}."""
     def stepper(memory_format, compiled, low):
         network = prepared(make, memory_format, compiled)
-        optimiser = torch.optim.Adam(network.parameters(), lr=2e-4, fused=True)
+        optimizer = torch.optim.Adam(network.parameters(), lr=2e-4, fused=True)
         images, t, target = ours["x"].to(memory_format=memory_format), ours["t"], ours["target"]
 
         def step():
-            optimiser.zero_grad(set_to_none=True)
+            optimizer.zero_grad(set_to_none=True)
             with torch.autocast("cpu", torch.bfloat16, enabled=low):
                 loss = torch.nn.functional.mse_loss(network(images, t), target)
             loss.backward()
-            optimiser.step()
+            optimizer.step()
         return step
 
     return {name: stepper(f, c, low) for name, f, c, low in modes(quick)}

@@ -49,7 +49,7 @@ struct log_axis {
   }
 };
 
-// At most `most` means of neighbours, as (step, loss).
+// At most `most` means of neighbors, as (step, loss).
 std::vector<std::pair<double, double>> thinned(std::span<const float> losses, std::size_t most) {
   std::vector<std::pair<double, double>> points;
   const std::size_t width = std::max<std::size_t>(1, (losses.size() + most - 1) / most);

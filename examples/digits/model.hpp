@@ -14,7 +14,7 @@
 #include <softscore/core/xtensor.hpp>
 #include <softscore/corruption/prior.hpp>
 #include <softscore/corruption/tabulated.hpp>
-#include <softscore/data/labelled_images.hpp>
+#include <softscore/data/labeled_images.hpp>
 #include <softscore/denoiser/concept.hpp>
 #include <softscore/nn/plain_cnn.hpp>
 #include <softscore/train/train.hpp>

@@ -17,7 +17,7 @@
 #include <softscore/objective/epsilon_loss.hpp>
 #include <softscore/objective/naive_loss.hpp>
 #include <softscore/objective/soft_score_matching_loss.hpp>
-#include <softscore/operator/centred_mask.hpp>
+#include <softscore/operator/centered_mask.hpp>
 #include <softscore/operator/eraser.hpp>
 #include <softscore/operator/gaussian_blur.hpp>
 #include <softscore/operator/scaling.hpp>
@@ -25,7 +25,7 @@
 
 #include "model.hpp"
 
-// A recipe is four choices: a corruption, what the network predicts, what training minimises, and how one samples. Most
+// A recipe is four choices: a corruption, what the network predicts, what training minimizes, and how one samples. Most
 // numbers are those of the papers that each recipe cites. The steps of the soft recipes' samplers are our own, and so
 // is the mask's `ahead` (docs/decisions/0008). An image of another side than MNIST's 28 scales what is in pixels.
 namespace digits {
@@ -158,7 +158,7 @@ struct mask_recipe : soft_recipe {
     const soft_schedule schedule{
         {.level_min = 0.0, .level_max = static_cast<double>(image.width), .levels = softscore::spacing::linear},
         searched};
-    return softscore::corruption{softscore::centred_mask{}, schedule};
+    return softscore::corruption{softscore::centered_mask{}, schedule};
   }
   // A step of 1/50 opens the window by less than what 1/20 does: the loss sees the rim that the steps reveal.
   static constexpr double ahead = 0.05;

@@ -22,7 +22,7 @@
 #include <softscore/sampler/rk4.hpp>
 #include <softscore/sampler/unipc.hpp>
 
-#include "grey_pixels.hpp"
+#include "gray_pixels.hpp"
 
 namespace {
 
@@ -34,7 +34,7 @@ double percent_off(const S& sampler, std::size_t nfe) {
   tbb_backend be;
   const corruption noise{identity{}, variance_exploding{.sigma_min = 0.01, .sigma_max = 20.0}};
   const auto grid = uniform_grid(nfe / static_cast<std::size_t>(S::evaluations_per_step));
-  const auto end = integrate(be, sampler, noise, grey_pixels{noise}, grid,
+  const auto end = integrate(be, sampler, noise, gray_pixels{noise}, grid,
                              draw_start<float>(be, noise, grid, {1, 1, 50, 50}, {0, 40}, 3), 3);
   return 100.0 * (mean_square(end) / 0.25 - 1.0);
 }

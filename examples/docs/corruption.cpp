@@ -10,7 +10,7 @@
 #include <softscore/sampler/ddim.hpp>
 #include <softscore/sampler/integrate.hpp>
 
-#include "grey_pixels.hpp"
+#include "gray_pixels.hpp"
 
 // begin model
 struct straight_line {
@@ -73,7 +73,7 @@ int main() {
   const straight_line corruption;
   const auto grid = uniform_grid(1000);
   const image_range images{0, 20000};
-  const auto end = integrate(be, ddim{}, corruption, grey_pixels{corruption}, grid,
+  const auto end = integrate(be, ddim{}, corruption, gray_pixels{corruption}, grid,
                              draw_start<double>(be, corruption, grid, {1, 1, 1, 1}, images, 1), 1);
   std::cout << "variance of the samples " << mean_square(end) << ", of the data 0.25\n";
   // Five standard errors of a variance, 0.25 sqrt(2 / 20000); the method is 0.0008 off at 1000 steps (its step is

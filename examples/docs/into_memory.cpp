@@ -6,7 +6,7 @@
 
 #include <softscore/sampling.hpp>
 
-#include "grey_pixels.hpp"
+#include "gray_pixels.hpp"
 
 namespace {
 
@@ -16,7 +16,7 @@ std::vector<float> draw(std::size_t images) {
   serial_backend backend;
   const corruption noise{identity{}, variance_exploding{.sigma_min = 0.01, .sigma_max = 20.0}};
   std::vector<float> pixels(images * 28 * 28);
-  sample(backend, dpm_solver_pp_2m{}, noise, grey_pixels{noise}, uniform_grid(40), std::span{pixels},
+  sample(backend, dpm_solver_pp_2m{}, noise, gray_pixels{noise}, uniform_grid(40), std::span{pixels},
          {.images = images, .seed = 1, .image = shape{.height = 28, .width = 28}});
   return pixels;
 }

@@ -30,22 +30,22 @@ class affine_network {
   }
 
   // The parameters: one flat array on the host, a stamp that changes whenever they may have,
-  // and whether they were ever given values: training initialises those that were not.
+  // and whether they were ever given values: training initializes those that were not.
   const softscore::shape& image() const { return image_; }
   std::size_t parameter_count() const { return layout_.count(); }
   const softscore::parameter_layout& layout() const { return layout_; }
   std::span<const float> parameters() const { return parameters_; }
   std::span<float> mutable_parameters() {
     stamp_ = softscore::next_stamp();
-    initialised_ = true;
+    initialized_ = true;
     return parameters_;
   }
   void set_parameters(std::span<const float> values) {
     softscore::require(values.size() == parameter_count(), "the number of parameters", values.size(), "2");
     std::copy(values.begin(), values.end(), mutable_parameters().begin());
   }
-  void initialise(std::uint64_t seed) { softscore::draw_initial_values(layout_, seed, mutable_parameters()); }
-  bool initialised() const { return initialised_; }
+  void initialize(std::uint64_t seed) { softscore::draw_initial_values(layout_, seed, mutable_parameters()); }
+  bool initialized() const { return initialized_; }
   std::uint64_t stamp() const { return stamp_; }
 
   // What evaluations write: here the numbers on the host, and a batch of ones for sums over an image.
@@ -126,7 +126,7 @@ class affine_network {
   softscore::parameter_layout layout_;
   std::vector<float> parameters_;
   std::uint64_t stamp_{softscore::next_stamp()};
-  bool initialised_{};
+  bool initialized_{};
 };
 static_assert(softscore::Network<affine_network, softscore::archetype_backend, float> &&
               softscore::Network<affine_network, softscore::archetype_backend, double>);

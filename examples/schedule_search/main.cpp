@@ -16,7 +16,7 @@
 #include <softscore/data/idx.hpp>
 #include <softscore/data/stroke_digits.hpp>
 #include <softscore/io/png.hpp>
-#include <softscore/operator/centred_mask.hpp>
+#include <softscore/operator/centered_mask.hpp>
 #include <softscore/operator/gaussian_blur.hpp>
 #include <softscore/schedule/matched_mse.hpp>
 #include <softscore/schedule/schedule_file.hpp>
@@ -108,7 +108,7 @@ int main(int count, char** arguments) try {
   if (s.recipe == "blur")
     search(s, gaussian_blur{.half_width = 28}, geometric_levels(s.candidates, 0.2, 14.0), ", in a constant ratio");
   else if (s.recipe == "mask")
-    search(s, centred_mask{}, even_levels(s.candidates, 0.0, 28.0), ", evenly spaced");
+    search(s, centered_mask{}, even_levels(s.candidates, 0.0, 28.0), ", evenly spaced");
   else
     reject("--recipe", s.recipe, "blur or mask");
   return 0;

@@ -32,9 +32,9 @@
 #include <softscore/denoiser/thresholding.hpp>
 #include <softscore/operator/bicubic_downsampling.hpp>
 #include <softscore/operator/box_downsampling.hpp>
-#include <softscore/operator/centred_mask.hpp>
+#include <softscore/operator/centered_mask.hpp>
 #include <softscore/operator/check_laws.hpp>
-#include <softscore/operator/colour_removal.hpp>
+#include <softscore/operator/color_removal.hpp>
 #include <softscore/operator/composed.hpp>
 #include <softscore/operator/dct_blur.hpp>
 #include <softscore/operator/diagonal.hpp>
@@ -53,7 +53,7 @@
 #include <softscore/operator/paced.hpp>
 #include <softscore/operator/periodic_blur.hpp>
 #include <softscore/operator/random_mask.hpp>
-#include <softscore/operator/regularised_inverse.hpp>
+#include <softscore/operator/regularized_inverse.hpp>
 #include <softscore/operator/scaling.hpp>
 #include <softscore/operator/side_by_side.hpp>
 #include <softscore/operator/spectral.hpp>

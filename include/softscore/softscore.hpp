@@ -44,7 +44,7 @@
 #include <softscore/schedule/schedule_file.hpp>
 #include <softscore/schedule/wasserstein_search.hpp>
 #include <softscore/train/checkpoint.hpp>
-#include <softscore/train/fit_colour_prior.hpp>
+#include <softscore/train/fit_color_prior.hpp>
 #include <softscore/train/fit_prior.hpp>
 #include <softscore/train/progress_bar.hpp>
 #include <softscore/train/train.hpp>

@@ -23,7 +23,7 @@ template <class Be>
 void run_network(Be be, std::vector<float>& results) {
   const shape image{3, 1, 28, 28};
   plain_cnn network{{16, 32}, image};
-  network.initialise(7);
+  network.initialize(7);
   auto parameters = be.template make<float>({.images = 1, .width = network.parameter_count()});
   auto gradient = be.template make<float>({.images = 1, .width = network.parameter_count()});
   be.upload(network.parameters().data(), parameters.view());

@@ -15,7 +15,7 @@
 #include <softscore/metric/elbo.hpp>
 #include <softscore/metric/log_likelihood.hpp>
 #include <softscore/operator/box_downsampling.hpp>
-#include <softscore/operator/centred_mask.hpp>
+#include <softscore/operator/centered_mask.hpp>
 #include <softscore/operator/gaussian_blur.hpp>
 #include <softscore/operator/scaling.hpp>
 #include <softscore/sampler/ddrm.hpp>
@@ -91,7 +91,7 @@ TEST_CASE("methods for inverse problems run behind the door", "[backend]") {
   check_drawn(pigdm{blurred, seen()}, steady_denoiser{});
   check_drawn(dps{blurred, seen()}, steady_denoiser{});
   check_drawn(dps{blurred, seen(), 0.5, dps_scale::likelihood, momentum{}}, steady_denoiser{});
-  check_drawn(repaint{measurement{centred_mask{}, level{2.0}}, seen(), 2}, steady_denoiser{});
+  check_drawn(repaint{measurement{centered_mask{}, level{2.0}}, seen(), 2}, steady_denoiser{});
   check_drawn(ddrm{blurred, seen()}, steady_denoiser{});
   check_drawn(ddrm{measurement{box_downsampling{}, level{1.0}}, seen()}, steady_denoiser{});
 }

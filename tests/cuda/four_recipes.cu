@@ -22,7 +22,7 @@
 #include <softscore/objective/cold_loss.hpp>
 #include <softscore/objective/epsilon_loss.hpp>
 #include <softscore/objective/soft_score_matching_loss.hpp>
-#include <softscore/operator/centred_mask.hpp>
+#include <softscore/operator/centered_mask.hpp>
 #include <softscore/operator/eraser.hpp>
 #include <softscore/operator/gaussian_blur.hpp>
 #include <softscore/operator/scaling.hpp>
@@ -76,7 +76,7 @@ bool all_hold() {
   good &= holds(be, "blur", digits, corruption{gaussian_blur{.half_width = 28}, two_stage{.level_max = 14.0}},
                 residual_denoiser{network()}, soft_score_matching_loss{}, momentum{}, 0.999);
   good &= holds(be, "mask", digits,
-                corruption{centred_mask{}, two_stage{.level_min = 0.0, .level_max = 28.0, .levels = spacing::linear}},
+                corruption{centered_mask{}, two_stage{.level_min = 0.0, .level_max = 28.0, .levels = spacing::linear}},
                 residual_denoiser{network()}, soft_score_matching_loss{.ahead = 0.05}, momentum{}, 0.999);
   return good;
 }

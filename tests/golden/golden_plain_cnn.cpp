@@ -149,13 +149,13 @@ void compare(const char* name, Be& be, const safetensors_file& file, comparison&
   const auto xs = file.tensor<float>("curve/x"), targets = file.tensor<float>("curve/target", file.extent("curve/x"));
   const auto ts = file.tensor<float>("curve/t", {steps, batch.images});
   std::vector<float> curve;
-  const adam optimiser{};
+  const adam optimizer{};
   for (std::size_t k = 0; k < steps; ++k) {
     const auto part = [&](const std::vector<float>& all) {
       return std::span{all}.subspan(k * (all.size() / steps), all.size() / steps);
     };
     curve.push_back(static_cast<float>(pass(part(xs), part(ts), part(targets))));
-    optimiser.step<Be, float>(be, k + 1, theta.view(), m.view(), v.view(), gradients.view());
+    optimizer.step<Be, float>(be, k + 1, theta.view(), m.view(), v.view(), gradients.view());
   }
   result.report(name, "curve of ten Adam steps", relative(curve, their_curve), curve_bound);
   std::vector<float> host_final(count);

@@ -11,7 +11,7 @@
 #include <softscore/corruption/variance_exploding.hpp>
 #include <softscore/corruption/variance_preserving.hpp>
 #include <softscore/denoiser/gaussian_denoiser.hpp>
-#include <softscore/operator/centred_mask.hpp>
+#include <softscore/operator/centered_mask.hpp>
 #include <softscore/operator/composed.hpp>
 #include <softscore/operator/fade.hpp>
 #include <softscore/operator/gaussian_blur.hpp>
@@ -181,7 +181,7 @@ std::vector<order_row> order_table(std::string_view schedule, std::string_view f
   add_in_modes(rows, schedule, family);
   if (wanted({"VE", "mask"}))
     add_mask(rows, {"VE", "mask"},
-             any_corruption{
-                 corruption{centred_mask{}, variance_exploding{.sigma_min = 0.1, .sigma_max = 0.5, .level_max = 2.0}}});
+             any_corruption{corruption{centered_mask{},
+                                       variance_exploding{.sigma_min = 0.1, .sigma_max = 0.5, .level_max = 2.0}}});
   return rows;
 }

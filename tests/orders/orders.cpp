@@ -101,7 +101,7 @@ linear; they are tested by fixed noise ([tests/unit/sampler/langevin_test.cpp](.
   out << "\nNext: [samplers](samplers.md).\n";
 }
 
-// Straight lines on logarithmic axes, one panel for each corruption; the colour tells the stated order.
+// Straight lines on logarithmic axes, one panel for each corruption; the color tells the stated order.
 class plot {
  public:
   explicit plot(std::ostream& out) : out_{out} {
@@ -109,7 +109,7 @@ class plot {
          << "\" font-family=\"sans-serif\" font-size=\"11\">\n<rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n";
     double x = 60;
     for (int order = 0; order <= 5; ++order) {
-      out_ << "<line x1=\"" << x << "\" x2=\"" << x + 24 << "\" y1=\"16\" y2=\"16\" stroke=\"" << colour(order)
+      out_ << "<line x1=\"" << x << "\" x2=\"" << x + 24 << "\" y1=\"16\" y2=\"16\" stroke=\"" << color(order)
            << "\" stroke-width=\"2\"/><text x=\"" << x + 30 << "\" y=\"20\">"
            << (order == 0 ? std::string{"another distribution"} : "order " + std::to_string(order)) << "</text>\n";
       x += 130;
@@ -139,9 +139,9 @@ class plot {
  private:
   static constexpr double side = 300, width = 1050, height = 1090, least = 1e-11, most = 10;
 
-  static const char* colour(int order) {
-    static const std::array<const char*, 6> colours{"#aaaaaa", "#1f77b4", "#2ca02c", "#ff7f0e", "#d62728", "#9467bd"};
-    return colours.at(static_cast<std::size_t>(order));
+  static const char* color(int order) {
+    static const std::array<const char*, 6> colors{"#aaaaaa", "#1f77b4", "#2ca02c", "#ff7f0e", "#d62728", "#9467bd"};
+    return colors.at(static_cast<std::size_t>(order));
   }
   double x(double nfe) const { return left_ + side * (std::log10(nfe) - 0.6) / 2.7; }
   double y(double error) const {
@@ -149,7 +149,7 @@ class plot {
     return top_ + side * std::log(most / kept) / std::log(most / least);
   }
   void line(const order_row& row) {
-    out_ << "<polyline fill=\"none\" stroke=\"" << colour(row.stated) << "\" stroke-width=\"1.3\" points=\"";
+    out_ << "<polyline fill=\"none\" stroke=\"" << color(row.stated) << "\" stroke-width=\"1.3\" points=\"";
     for (const auto& p : row.coarse)
       if (p.error > least && p.error < most)
         out_ << number("%.1f", x(static_cast<double>(p.nfe))) << ',' << number("%.1f", y(p.error)) << ' ';

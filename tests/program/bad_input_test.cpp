@@ -65,7 +65,7 @@ TEST_CASE("Wrong words and values are answered by one sentence") {
   const std::vector<row> table{
       {{}, "A subcommand is required"},
       {{"paint"}, "A subcommand is required"},
-      {{"train", "--colour", "3"}, "--colour"},
+      {{"train", "--color", "3"}, "--color"},
       {{"train", "--epochs"}, "--epochs"},
       {{"train", "--epochs", "0"}, "--epochs is 0, but it must be a whole number from 1 to 1000000"},
       {{"train", "--epochs", "-1"}, "--epochs is -1, but it must be"},

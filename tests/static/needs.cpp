@@ -10,7 +10,7 @@ namespace {
 
 using noisy = sampling_run<serial_backend, corruption<gaussian_blur, two_stage>, steady_denoiser, float>;
 using cold_one = sampling_run<serial_backend, background_corruption<eraser, severity>, steady_denoiser, float>;
-using jumping = sampling_run<serial_backend, corruption<centred_mask, two_stage>, steady_denoiser, float>;
+using jumping = sampling_run<serial_backend, corruption<centered_mask, two_stage>, steady_denoiser, float>;
 using without_modes = sampling_run<serial_backend, corruption<motion_blur, two_stage>, steady_denoiser, float>;
 // A denoiser without a pullback.
 struct stiff_denoiser : private steady_denoiser {

@@ -118,14 +118,14 @@ using operators = list<role<"identity", identity, scalar | slope | modes>,      
                        role<"motion_blur", motion_blur, none>,                                  //
                        role<"kernel_blur", kernel_blur, slope>,                                 //
                        role<"periodic_blur", periodic_blur, slope | modes>,                     //
-                       role<"centred_mask", centred_mask, modes>,                               //
+                       role<"centered_mask", centered_mask, modes>,                             //
                        role<"random_mask", random_mask, modes>,                                 //
                        role<"free_form_mask", free_form_mask, modes>,                           //
                        role<"fade", fade, slope | modes>,                                       //
                        role<"eraser", eraser, modes>,                                           //
                        role<"box_downsampling", box_downsampling, modes>,                       //
                        role<"bicubic_downsampling", bicubic_downsampling, modes>,               //
-                       role<"colour_removal", colour_removal, slope | modes>,                   //
+                       role<"color_removal", color_removal, slope | modes>,                     //
                        role<"scaling * dct_blur", composed<scaling, dct_blur>, slope | modes>,  //
                        role<"fade * eraser", composed<fade, eraser>, modes>,                    //
                        role<"kernel_blur * fade", composed<kernel_blur, fade>, slope>,          //
@@ -173,7 +173,7 @@ using cold_ones = decltype(product<over_background>(operators{}, list<role<"seve
 // One of each kind, for the tables along other directions.
 using kinds =
     decltype(product<under_noise>(list<role<"", scaling, scalar | slope | modes>,
-                                       role<"", gaussian_blur, slope | modes>, role<"", centred_mask, modes>>{},
+                                       role<"", gaussian_blur, slope | modes>, role<"", centered_mask, modes>>{},
                                   list<role<"", two_stage, slope>>{}) +
              product<over_background>(list<role<"", eraser, none>>{}, list<role<"", severity, none>>{}));
 
@@ -214,7 +214,7 @@ using samplers = list<role<"ddpm", ddpm, score | scalar>,                       
                       role<"mala", mala, score | density>,                                   //
                       role<"dps", dps<gaussian_blur>, score | scalar | pullback>,            //
                       role<"dps with ddim", dps<box_downsampling, ddim>, score | pullback>,  //
-                      role<"pigdm", pigdm<centred_mask>, score | scalar | pullback>,         //
+                      role<"pigdm", pigdm<centered_mask>, score | scalar | pullback>,        //
                       role<"repaint", repaint<free_form_mask>, score | scalar>,              //
                       role<"ddrm", ddrm<gaussian_blur>, score | scalar>,                     //
                       role<"diffpir", diffpir<motion_blur>, score>,                          //

@@ -38,7 +38,7 @@ double distribution_error(const S& sampler, const C& corruption, std::size_t ste
                   (found.covariance - wanted_covariance).cwiseAbs().maxCoeff());
 }
 
-/// The measured order between each two neighbours of four numbers of steps, from `first` on and `ratio` times as many
+/// The measured order between each two neighbors of four numbers of steps, from `first` on and `ratio` times as many
 /// each, is within a tenth of the stated one.
 template <class S, class C>
 void check_orders(const S& sampler, const C& corruption, std::size_t first = 64, std::size_t draws = 0,

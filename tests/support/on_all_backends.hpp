@@ -16,7 +16,7 @@
 #include "steady_denoiser.hpp"
 
 /// Draws three images with a sampler on every backend that the compiler at hand can compile. Behind the opaque door
-/// they have the serial bits. Elsewhere a compiler contracts and vectorises another loop its own way, oneTBB's blurs
+/// they have the serial bits. Elsewhere a compiler contracts and vectorizes another loop its own way, oneTBB's blurs
 /// sum in another order and a GPU has its own functions: each of the `parts` of a step differs by at most fifty
 /// roundings, each half of 2^-23 of the largest number, which no step magnifies.
 template <class S, class C, class D = steady_denoiser>

@@ -22,7 +22,7 @@ class host_verbs {
  public:
   using space = host_space;
 
-  // Written out, for GCC 12 forgets to instantiate the initialiser of a backend inside another one.
+  // Written out, for GCC 12 forgets to instantiate the initializer of a backend inside another one.
   host_verbs() : pool_{std::make_shared<memory_pool>()} {}
 
   template <Scalar T>

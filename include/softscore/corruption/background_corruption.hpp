@@ -46,14 +46,14 @@ class background_corruption : public scheduled_operator<Op, S> {
   template <class Be, Scalar T>
   void draw_xi(Be& be, noise_key key, image_range images, view<T, typename Be::space> xi) const {
     be.normal(key, images, xi);
-    noise_key colour_key = key;
-    colour_key.draw = static_cast<std::uint8_t>(key.draw + 1);
-    detail::pooled_array<double> colours{images.count};
+    noise_key color_key = key;
+    color_key.draw = static_cast<std::uint8_t>(key.draw + 1);
+    detail::pooled_array<double> colors{images.count};
     for (std::size_t i = 0; i < images.count; ++i)
-      colours[i] = range_ * (2.0 * uniform(colour_key, images.first + i, 0) - 1.0);
+      colors[i] = range_ * (2.0 * uniform(color_key, images.first + i, 0) - 1.0);
     auto flat = be.template make<T>(xi.extent());
     be.for_each(one{}, flat.view());
-    be.combine(xi, term{grain_, xi}, term<T, typename Be::space>{each_of(colours), flat.view()});
+    be.combine(xi, term{grain_, xi}, term<T, typename Be::space>{each_of(colors), flat.view()});
   }
 
   /// x_t when all of the image that C_t lets through is 0; at t = 1, where nothing is let through, that is b.

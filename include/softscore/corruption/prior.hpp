@@ -32,7 +32,7 @@ struct nothing_left {
 static_assert(Prior<nothing_left>);
 
 /// A Gaussian fitted to fully corrupted data: mean + sum_k deviation_k g_k mode_k (a distribution of our own).
-/// `train/fit_prior.hpp` fits one; `train/fit_colour_prior.hpp` fits the single random colour of Daras et al. 2022,
+/// `train/fit_prior.hpp` fits one; `train/fit_color_prior.hpp` fits the single random color of Daras et al. 2022,
 /// Appendix D, one constant mode per channel.
 class fitted_prior {
  public:

@@ -32,8 +32,8 @@ basic_gaussian_moments<Real> moments_of(const row_matrix<Real>& rows) {
   require(rows.rows() >= 2, "the number of samples", rows.rows(), "at least 2");
   basic_gaussian_moments<Real> result;
   result.mean = rows.colwise().mean();
-  const row_matrix<Real> centred = rows.rowwise() - result.mean.transpose();
-  result.covariance = centred.transpose() * centred / static_cast<Real>(rows.rows() - 1);
+  const row_matrix<Real> centered = rows.rowwise() - result.mean.transpose();
+  result.covariance = centered.transpose() * centered / static_cast<Real>(rows.rows() - 1);
   return result;
 }
 
@@ -118,12 +118,12 @@ Real frechet_distance(const row_matrix<Real>& a, const row_matrix<Real>& b) {
   detail::require_finite_rows(b, "sample", "the second set");
   if ((std::max)(a.rows(), b.rows()) > a.cols()) return frechet_distance(moments_of(a), moments_of(b));
   const Eigen::VectorX<Real> mean_a = a.colwise().mean(), mean_b = b.colwise().mean();
-  const row_matrix<Real> centred_a = a.rowwise() - mean_a.transpose(), centred_b = b.rowwise() - mean_b.transpose();
+  const row_matrix<Real> centered_a = a.rowwise() - mean_a.transpose(), centered_b = b.rowwise() - mean_b.transpose();
   const auto less_a = static_cast<Real>(a.rows() - 1), less_b = static_cast<Real>(b.rows() - 1);
-  const Real cross = detail::nuclear_norm<Real>(centred_a * centred_b.transpose()) / std::sqrt(less_a * less_b);
+  const Real cross = detail::nuclear_norm<Real>(centered_a * centered_b.transpose()) / std::sqrt(less_a * less_b);
   return detail::finite_result("the Frechet distance", (mean_a - mean_b).squaredNorm() +
-                                                           centred_a.squaredNorm() / less_a +
-                                                           centred_b.squaredNorm() / less_b - Real{2} * cross);
+                                                           centered_a.squaredNorm() / less_a +
+                                                           centered_b.squaredNorm() / less_b - Real{2} * cross);
 }
 
 /// Frechet distance between two sets of images, in the coordinates along the given modes (64 of the training images by

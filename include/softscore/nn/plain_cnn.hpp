@@ -113,7 +113,7 @@ class plain_cnn {
   static constexpr std::size_t most_width = 4096, most_side = 4096, most_outputs = 16;
 
   /// `image` is the shape of what it maps, whatever its number of images. Parameters are 0 until they are set or
-  /// initialised. Throws `error` for an empty list of widths and for sizes out of range.
+  /// initialized. Throws `error` for an empty list of widths and for sizes out of range.
   template <class = when_called>
   explicit plain_cnn(std::vector<std::size_t> widths = {16, 32, 32, 16}, const shape& image = {1, 1, 28, 28},
                      std::size_t outputs = 1)
@@ -136,7 +136,7 @@ class plain_cnn {
   /// To write parameters in place. Take it anew for every change: only the call tells workspaces that they are stale.
   std::span<float> mutable_parameters() {
     stamp_ = next_stamp();
-    initialised_ = true;
+    initialized_ = true;
     return {parameters_.data(), parameters_.size()};
   }
   template <class = when_called>
@@ -146,9 +146,9 @@ class plain_cnn {
   }
   /// PyTorch's initial distribution: weights and biases uniform in [-1, 1] / sqrt(fan_in), norms 1 and 0; a function of
   /// the seed.
-  void initialise(std::uint64_t seed) { draw_initial_values(layout(), seed, mutable_parameters()); }
-  /// Whether the parameters were ever set, initialised or handed out for writing.
-  bool initialised() const { return initialised_; }
+  void initialize(std::uint64_t seed) { draw_initial_values(layout(), seed, mutable_parameters()); }
+  /// Whether the parameters were ever set, initialized or handed out for writing.
+  bool initialized() const { return initialized_; }
   /// Differs whenever the parameters may differ, across all networks of the process.
   std::uint64_t stamp() const { return stamp_; }
 
@@ -279,7 +279,7 @@ class plain_cnn {
   plain_cnn_layers layers_;
   std::vector<float> parameters_;
   std::uint64_t stamp_{next_stamp()};
-  bool initialised_{};
+  bool initialized_{};
 };
 static_assert(Network<plain_cnn, archetype_backend, float> && Network<plain_cnn, archetype_backend, double>);
 static_assert(Network<plain_cnn, archetype_backend, float, c_noise>);

@@ -56,7 +56,7 @@ concept ObjectiveNeedsAreMet =
     (!NeedsNormalNoise<O> || GaussianCorruption<C>) && (!WeighsByGain<O> || ScalarSignal<C>) &&
     (!NeedsEpsilonPrediction<O> || (D::predicts == prediction::epsilon));
 
-/// What training minimises for denoiser D under corruption C, from which it may use what `Corruption` and `LinksOutput`
+/// What training minimizes for denoiser D under corruption C, from which it may use what `Corruption` and `LinksOutput`
 /// name, and `sigma` where it needs normal noise. Models: soft_score_matching_loss, naive_loss, epsilon_loss,
 /// weighted_loss, learned_variance_loss, distillation_loss, cold_loss.
 template <class O, class C, class D, class Be, class T>

@@ -12,7 +12,7 @@ namespace softscore::inline SOFTSCORE_ABI {
 /// How the library uses a linear operator family C_w of type `Op`: it calls `degradation<Op>::apply(op, be, levels, in,
 /// out)` and `degradation<Op>::adjoint(...)`, never `Op` itself. This primary template forwards to members `apply`,
 /// `adjoint` and, where they exist, `gain`, `derivative`, `compose`, `check_level` and `svd` of `Op`, so a struct with
-/// those members needs nothing else. A type from elsewhere is adapted by a specialisation; the helpers `diagonal`,
+/// those members needs nothing else. A type from elsewhere is adapted by a specialization; the helpers `diagonal`,
 /// `gathered` and `on_host` make that a few lines.
 ///
 /// Level 0 is the identity and damage grows with the level; there may be one level per image. `in` and `out` have one
@@ -84,8 +84,8 @@ concept HasAdjoint = requires(const Op op, Be& be, per_image<level> levels, view
                               view_of<Be, T> out) { degradation<Op>::adjoint(op, be, levels, in, out); };
 
 /// A linear operator family that runs on backend `Be` for elements `T`. Models: identity, scaling, gaussian_blur,
-/// dct_blur, fft_blur, motion_blur, kernel_blur, periodic_blur, centred_mask, random_mask, free_form_mask, fade,
-/// eraser, box_downsampling, bicubic_downsampling, colour_removal.
+/// dct_blur, fft_blur, motion_blur, kernel_blur, periodic_blur, centered_mask, random_mask, free_form_mask, fade,
+/// eraser, box_downsampling, bicubic_downsampling, color_removal.
 template <class Op, class Be = archetype_backend, class T = float>
 concept LinearOperator = AppliesAtLevel<Op, Be, T> && HasAdjoint<Op, Be, T>;
 

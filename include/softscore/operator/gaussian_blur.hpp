@@ -22,7 +22,7 @@ struct gaussian_blur {
   template <class Be, Scalar T>
   void apply(Be& be, per_image<level> levels, const_view<T, typename Be::space> in,
              view<T, typename Be::space> out) const {
-    auto kernel = make_kernel(be, levels, in.extent().images, normalise{});
+    auto kernel = make_kernel(be, levels, in.extent().images, normalize{});
     correlate<T>(be, levels, kernel.view(), in, out);
   }
   template <class Be, Scalar T>
@@ -115,7 +115,7 @@ struct gaussian_blur {
       return sum;
     }
   };
-  struct normalise {
+  struct normalize {
     static constexpr std::size_t sums = 1;
     SOFTSCORE_HD double operator()(level, const shape&, pixel p, std::size_t image, const double* weights,
                                    const double* of) const {
@@ -123,7 +123,7 @@ struct gaussian_blur {
     }
   };
   // Tap i of (k +- w dk/dw) / sqrt(2 w): dk_i/dw is k_i times i^2 / w^3, less the mean of that under k. Where even the
-  // first neighbour's weight underflows, the kernel does not move.
+  // first neighbor's weight underflows, the kernel does not move.
   struct moved {
     static constexpr std::size_t sums = 2;
     double sign;

@@ -62,7 +62,7 @@ void sum_of_lines(std::size_t n, const T* a, std::size_t step, const T* lines, s
   sum_of_lines<1>(first, n, a, step, lines, length, out);
 }
 
-// On the host the inner loop runs over neighbours in memory. `weights` hold the matrix's elements of one k together.
+// On the host the inner loop runs over neighbors in memory. `weights` hold the matrix's elements of one k together.
 template <class T>
 void combine_lines(std::size_t n, std::size_t length, const T* weights, const T* in, T* out) {
   for (std::size_t i = 0; i < n; ++i) sum_of_lines(n, weights + i, n, in, length, out + i * length);

@@ -21,7 +21,7 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// The clouds {C_w x + sigma z} of one set of images at many levels, and the regularised Wasserstein distances between
+/// The clouds {C_w x + sigma z} of one set of images at many levels, and the regularized Wasserstein distances between
 /// them (Daras et al. 2022, Appendix C): the same images and the same noise at every level. Clouds are made when needed
 /// and the last few kept; pairs run on the backend's threads.
 template <HostBackend Be, LinearOperator Op, std::floating_point Real = float>

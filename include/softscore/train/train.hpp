@@ -12,7 +12,7 @@
 
 #include <softscore/backend/operations.hpp>
 #include <softscore/core/config.hpp>
-#include <softscore/data/labelled_images.hpp>
+#include <softscore/data/labeled_images.hpp>
 #include <softscore/nn/concept.hpp>
 #include <softscore/train/checkpoint.hpp>
 #include <softscore/train/trainer.hpp>

@@ -39,7 +39,7 @@ struct training_state {
 template <class Be, class C, Trainable<Be, float> D, class O>
 class trainer {
  public:
-  /// A network that is not initialised yet is initialised from the seed. Throws `error` for options that cannot be
+  /// A network that is not initialized yet is initialized from the seed. Throws `error` for options that cannot be
   /// right, for more steps than 2^32 - 1 or than there is memory for, for images of another shape than the network's,
   /// and for a network whose output is not what the objective takes.
   trainer(Be& be, const C& corruption, D& denoiser, O objective, view<const float, host_space> images,
@@ -51,7 +51,7 @@ class trainer {
         options_{checked(options)},
         batches_{images, options.batch_size, options.seed, options.pixels},
         steps_{checked_steps()},
-        optimiser_{.learning_rate = options.learning_rate},
+        optimizer_{.learning_rate = options.learning_rate},
         clip_{options.max_grad_norm, denoiser.network().parameter_count()},
         extent_{images.extent().with_images(share_of_batch())},
         times_(extent_.images),
@@ -68,7 +68,7 @@ class trainer {
         denoiser_memory_{denoiser.template workspace<float>(be, extent_)},
         objective_memory_{objective_.template workspace<float>(be, extent_)} {
     detail::require_needs_of_objective<O, C, D>();
-    if (!denoiser.network().initialised()) denoiser.network().initialise(options.seed);
+    if (!denoiser.network().initialized()) denoiser.network().initialize(options.seed);
     const auto start = denoiser.network().parameters();
     be.upload(start.data(), parameters_.view());
     be.upload(start.data(), average_.view());
@@ -109,11 +109,11 @@ class trainer {
       const double factor = clip_.template factor<Be, float>(backend_, gradient_.view());
       if (!std::isfinite(clip_.norm())) refuse("norm of the gradient", clip_.norm(), number);
       if (averages()) {
-        optimiser_.template step_with_average<Be, float>(backend_, count, parameters_.view(), first_moment_.view(),
+        optimizer_.template step_with_average<Be, float>(backend_, count, parameters_.view(), first_moment_.view(),
                                                          second_moment_.view(), average_.view(), gradient_.view(),
                                                          average_keep(count), rate_factor, factor);
       } else {
-        optimiser_.template step<Be, float>(backend_, count, parameters_.view(), first_moment_.view(),
+        optimizer_.template step<Be, float>(backend_, count, parameters_.view(), first_moment_.view(),
                                             second_moment_.view(), gradient_.view(), rate_factor, factor);
       }
     }
@@ -219,7 +219,7 @@ class trainer {
   {
     const view_of<Be, const float> gradient = gradient_.view();
     backend_.measure_norm(gradient, options_.max_grad_norm);
-    const adam_body update = optimiser_.body(count, rate_factor);
+    const adam_body update = optimizer_.body(count, rate_factor);
     if (averages())
       backend_.for_each_clipped(adam_ema_body{update, average_keep(count)}, parameters_.view(), first_moment_.view(),
                                 second_moment_.view(), average_.view(), gradient);
@@ -308,7 +308,7 @@ class trainer {
   training_options options_;
   staged_batches batches_;
   std::size_t steps_;
-  adam optimiser_;
+  adam optimizer_;
   clip clip_;
   shape extent_;
   std::vector<diffusion_time> times_;

@@ -81,8 +81,8 @@ TEST_CASE("plainest calls: to train", "[calls]") {
   CHECK(fit_prior(f.backend, f.blurring, as_view(f.digits.training.pixels), {.gain = 2.0f, .offset = -1.0f})
             .deviations()
             .size() > 0);
-  CHECK(fit_colour_prior(as_view(f.digits.training.pixels)).deviations().size() == 1);
-  CHECK(fit_colour_prior(as_view(f.digits.training.pixels), {.gain = 2.0f, .offset = -1.0f}).deviations().size() == 1);
+  CHECK(fit_color_prior(as_view(f.digits.training.pixels)).deviations().size() == 1);
+  CHECK(fit_color_prior(as_view(f.digits.training.pixels), {.gain = 2.0f, .offset = -1.0f}).deviations().size() == 1);
 }
 
 TEST_CASE("plainest calls: to compare", "[calls]") {
@@ -211,7 +211,7 @@ TEST_CASE("plainest calls: operators and denoisers", "[calls]") {
 
   std::vector<double> y(2 * 14 * 14, 0.25);
   const observation seen{{2, 1, 14, 14}, y};
-  const measurement how{centred_mask{}, level{4.0}, 0.1};
+  const measurement how{centered_mask{}, level{4.0}, 0.1};
   CHECK(sample(f.backend, projection{how, seen}, f.noise, f.denoiser, f.grid, {.images = 2}).nfe == 3);
   CHECK(sample(f.backend, dps{how, seen}, f.noise, f.denoiser, f.grid, {.images = 2}).nfe == 3);
 

@@ -115,7 +115,7 @@ TEST_CASE("no field of the key lets numbers depend on each other", "[core]") {
       product += base[i] * other[i];
       squares += (base[i] * base[i] - 1) * (other[i] * other[i] - 1);
     }
-    // Independent: products have mean 0 and variance 1, those of the centred squares 0 and 4.
+    // Independent: products have mean 0 and variance 1, those of the centered squares 0 and 4.
     CHECK(std::abs(product) < 5 * std::sqrt(static_cast<double>(count)));
     CHECK(std::abs(squares) < 5 * 2 * std::sqrt(static_cast<double>(count)));
   };
@@ -181,7 +181,7 @@ TEST_CASE("the parts of the transform hold at their ends", "[core]") {
     different += std::bit_cast<std::uint32_t>(detail::root(x)) != std::bit_cast<std::uint32_t>(std::sqrt(x));
   }
   CHECK(different == 0);
-  // Eighths of a turn and their neighbours, where the quadrant changes.
+  // Eighths of a turn and their neighbors, where the quadrant changes.
   for (std::uint32_t eighth = 0; eighth < 8; ++eighth)
     for (const std::uint32_t step : {~0u, 0u, 1u}) {
       const std::uint32_t word = (eighth << 29) + step;

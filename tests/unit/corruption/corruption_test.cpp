@@ -17,7 +17,7 @@
 #include <softscore/corruption/two_stage.hpp>
 #include <softscore/corruption/variance_exploding.hpp>
 #include <softscore/corruption/variance_preserving.hpp>
-#include <softscore/operator/centred_mask.hpp>
+#include <softscore/operator/centered_mask.hpp>
 #include <softscore/operator/eraser.hpp>
 #include <softscore/operator/fade.hpp>
 #include <softscore/operator/gaussian_blur.hpp>
@@ -182,7 +182,7 @@ TEST_CASE("corrupting is C_t x_0 + sigma_t xi, at one time for all and at one fo
   check_corrupts(corruption{scaling{}, variance_preserving{}}, extent);
   check_corrupts(corruption{scaling{}, linear_beta{}}, extent);
   check_corrupts(corruption{gaussian_blur{.half_width = 4}, two_stage{}}, extent);
-  check_corrupts(corruption{centred_mask{}, two_stage{.level_min = 0, .level_max = 7, .levels = spacing::linear}},
+  check_corrupts(corruption{centered_mask{}, two_stage{.level_min = 0, .level_max = 7, .levels = spacing::linear}},
                  extent);
   check_corrupts(corruption{fade{}, two_stage{.level_max = 1.0}}, extent);
 }
@@ -257,7 +257,7 @@ TEST_CASE("sampling starts from what is left at time 1 and the noise there", "[c
                 "image elements is 16, but it must be the number that the prior was fitted to");
 }
 
-TEST_CASE("a background has its distribution, one colour and grain per image", "[corruption]") {
+TEST_CASE("a background has its distribution, one color and grain per image", "[corruption]") {
   serial_backend be;
   const shape extent{4000, 1, 4, 4};
   const background_corruption erasing{eraser{4, 4, 10}, severity{10.0}};

@@ -38,7 +38,7 @@ TEST_CASE("index lists are those of Lin et al. 2023", "[schedule]") {
   CHECK((leading_indices(1000, 10) == indices{900, 800, 700, 600, 500, 400, 300, 200, 100, 0}));
   CHECK((leading_indices(1000, 5, 1) == indices{801, 601, 401, 201, 1}));
   CHECK((linspace_indices(1000, 10) == indices{999, 888, 777, 666, 555, 444, 333, 222, 111, 0}));
-  // Halves go to the even neighbour: 999 / 2 = 499.5, and 999 k / 6 = 166.5 k.
+  // Halves go to the even neighbor: 999 / 2 = 499.5, and 999 k / 6 = 166.5 k.
   CHECK((linspace_indices(1000, 3) == indices{999, 500, 0}));
   CHECK((linspace_indices(1000, 7) == indices{999, 832, 666, 500, 333, 166, 0}));
   // 1000 - i 1000 / 13 is 1000, 923.1, 846.2, 769.2, 692.3, 615.4, 538.5, 461.5, 384.6, 307.7, 230.8, 153.8, 76.9.

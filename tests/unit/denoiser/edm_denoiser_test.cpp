@@ -177,7 +177,7 @@ TEST_CASE("the plain CNN trains under EDM's preconditioning", "[denoiser]") {
   serial_backend be;
   const shape image{1, 1, 6, 6}, two = image.with_images(2);
   edm_network<plain_cnn, exploding> network{plain_cnn{{3}, image}, karras, 0.5};
-  network.initialise(4);
+  network.initialize(4);
   const std::vector<diffusion_time> times{{0.3}, {0.6}};
   const per_image<diffusion_time> at{std::span<const diffusion_time>{times}};
   auto memory = network.workspace<double>(be, two);

@@ -13,7 +13,7 @@
 #include <softscore/corruption/corruption.hpp>
 #include <softscore/corruption/variance_exploding.hpp>
 #include <softscore/corruption/variance_preserving.hpp>
-#include <softscore/operator/centred_mask.hpp>
+#include <softscore/operator/centered_mask.hpp>
 #include <softscore/operator/gaussian_blur.hpp>
 #include <softscore/operator/identity.hpp>
 #include <softscore/operator/scaling.hpp>
@@ -93,7 +93,7 @@ TEST_CASE("the posterior of normal data is the conditional normal distribution",
 TEST_CASE("without noise the posterior holds the measurement itself", "[denoiser]") {
   // The mask keeps one pixel of four, so A S A^T is singular.
   const shape three{1, 1, 3, 3};
-  const measurement seen{centred_mask{}, level{2.0}, 0.0};
+  const measurement seen{centered_mask{}, level{2.0}, 0.0};
   std::vector<double> y(9, 0.0);
   y[4] = 0.7;
   Eigen::MatrixXd covariance = Eigen::MatrixXd::Constant(9, 9, 0.5);

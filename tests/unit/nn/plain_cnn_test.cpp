@@ -44,7 +44,7 @@ struct trial {
         dx{be.template make<T>(s)},
         gradients{be.template make<T>({1, 1, 1, net.parameter_count()})},
         ws{net.template workspace<T>(be, s.with_images(most_images))} {
-    net.initialise(7);
+    net.initialize(7);
     auto changing = net.mutable_parameters();
     const auto moves = normal_numbers(net.parameter_count(), 11);
     for (const parameter& p : net.layout())
@@ -111,7 +111,7 @@ TEST_CASE("the plain CNN has the published numbers of parameters and PyTorch's n
 
 TEST_CASE("initial weights follow PyTorch's distribution and the seed alone", "[nn]") {
   plain_cnn net;
-  net.initialise(3);
+  net.initialize(3);
   const std::vector<float> first(net.parameters().begin(), net.parameters().end());
   for (const parameter& p : net.layout()) {
     double sum = 0, squares = 0, most = 0;
@@ -131,9 +131,9 @@ TEST_CASE("initial weights follow PyTorch's distribution and the seed alone", "[
   CHECK(net.layout().at("blocks.1.conv.weight").spread == Approx(1 / 28.0));  // 1 / sqrt(16 * 49)
   CHECK(net.layout().at("blocks.1.conv.bias").spread == Approx(1 / 28.0));
   CHECK(first[net.layout().at("blocks.2.norm.weight").offset] == 1);
-  net.initialise(4);
+  net.initialize(4);
   CHECK(!std::equal(first.begin(), first.end(), net.parameters().begin()));
-  net.initialise(3);
+  net.initialize(3);
   CHECK(std::equal(first.begin(), first.end(), net.parameters().begin()));
 }
 

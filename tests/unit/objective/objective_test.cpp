@@ -24,7 +24,7 @@
 #include <softscore/objective/epsilon_loss.hpp>
 #include <softscore/objective/naive_loss.hpp>
 #include <softscore/objective/soft_score_matching_loss.hpp>
-#include <softscore/operator/centred_mask.hpp>
+#include <softscore/operator/centered_mask.hpp>
 #include <softscore/operator/eraser.hpp>
 #include <softscore/operator/fade.hpp>
 #include <softscore/operator/gathered.hpp>
@@ -135,7 +135,7 @@ void check_gradient(const O& objective, const C& corruption, const D& denoiser) 
 template <class Check>
 void for_every_normal_corruption(const Check& check) {
   check(corruption{gaussian_blur{.half_width = 4}, two_stage{.level_max = 2.0}});
-  check(corruption{centred_mask{}, two_stage{.level_min = 0, .level_max = 3, .levels = spacing::linear}});
+  check(corruption{centered_mask{}, two_stage{.level_min = 0, .level_max = 3, .levels = spacing::linear}});
   check(corruption{fade{}, two_stage{.level_max = 1.0}});
   check(corruption{drift{}, two_stage{.level_max = 0.9}});
   check(corruption{scaling{}, variance_preserving{}});

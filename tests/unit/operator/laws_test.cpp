@@ -9,7 +9,7 @@
 #include <vector>
 
 #include <softscore/backend/serial/backend.hpp>
-#include <softscore/operator/centred_mask.hpp>
+#include <softscore/operator/centered_mask.hpp>
 #include <softscore/operator/check_laws.hpp>
 #include <softscore/operator/diagonal.hpp>
 #include <softscore/operator/eraser.hpp>
@@ -137,7 +137,7 @@ TEST_CASE("noise alone, blurs and masks obey the laws", "[operator]") {
   obeys(identity{}, {.level_max = 3.0});
   obeys(scaling{}, {.level_max = 2.0});
   obeys(fade{}, {});
-  obeys(centred_mask{}, {.level_max = 9.0});
+  obeys(centered_mask{}, {.level_max = 9.0});
   obeys(eraser{7, 9, 30}, {.level_max = 30.0, .extents = {{5, 3, 7, 9}}});
   obeys(gaussian_blur{.half_width = 5}, {.level_max = 4.0});
   obeys(gaussian_blur{}, {.level_max = 14.0});
@@ -151,7 +151,7 @@ TEST_CASE("the report has a finding for each thing that an operator offers", "[o
   CHECK(has(of_blur, "dC/dw"));
   CHECK(!has(of_blur, "gain"));
   CHECK(!has(of_blur, "compose"));
-  CHECK(!has(check_laws(centred_mask{}), "dC/dw"));
+  CHECK(!has(check_laws(centered_mask{}), "dC/dw"));
   // exp(-w) is largest at w = 0.
   CHECK_THAT(of_scaling.norm, Catch::Matchers::WithinAbs(1.0, 1e-15));
   CHECK_REFUSED(check_laws(fade{}, {.level_max = 0.0}), "level_max is 0, but it must be above 0 and finite");

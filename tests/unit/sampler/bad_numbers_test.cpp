@@ -22,7 +22,7 @@
 #include <softscore/denoiser/classifier_free.hpp>
 #include <softscore/denoiser/classifier_guided.hpp>
 #include <softscore/denoiser/thresholding.hpp>
-#include <softscore/operator/colour_removal.hpp>
+#include <softscore/operator/color_removal.hpp>
 #include <softscore/operator/composed.hpp>
 #include <softscore/operator/eraser.hpp>
 #include <softscore/operator/fade.hpp>
@@ -132,7 +132,7 @@ TEST_CASE("schedules refuse numbers that cannot be", "[sampler]") {
 TEST_CASE("a corruption refuses levels that its operator does not have", "[sampler]") {
   const auto sentence = "level of the operator is 5, but it must be between 0 and 1";
   CHECK_REFUSED((corruption{fade{}, up_to(5.0)}), sentence);
-  CHECK_REFUSED((corruption{colour_removal{}, up_to(5.0)}), sentence);
+  CHECK_REFUSED((corruption{color_removal{}, up_to(5.0)}), sentence);
   CHECK_REFUSED((corruption{fade{} * scaling{}, up_to(5.0)}), sentence);
   CHECK_REFUSED((corruption{scaling{} * fade{}, up_to(5.0)}), sentence);
   CHECK_REFUSED((corruption{paced{fade{}, 2.5}, up_to(2.0)}), sentence);

@@ -109,7 +109,7 @@ TEST_CASE("DDIM of a network that predicts v is the loop written out", "[sampler
   const corruption corruption{scaling{}, cosine{}};
   const shape image{1, 1, 2, 2};
   scripted_network network{image};
-  network.initialise(0);
+  network.initialize(0);
   const velocity_denoiser denoiser{network, corruption};
   constexpr std::size_t steps = 5;
   given_noise_backend be;

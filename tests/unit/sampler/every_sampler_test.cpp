@@ -15,7 +15,7 @@
 #include <softscore/corruption/severity.hpp>
 #include <softscore/corruption/variance_exploding.hpp>
 #include <softscore/corruption/variance_preserving.hpp>
-#include <softscore/operator/centred_mask.hpp>
+#include <softscore/operator/centered_mask.hpp>
 #include <softscore/operator/dct_blur.hpp>
 #include <softscore/operator/eraser.hpp>
 #include <softscore/operator/fade.hpp>
@@ -60,7 +60,7 @@ auto heating() {
   return corruption{Blur{}, variance_exploding{.sigma_min = 0.1, .sigma_max = 2.0, .level_max = 1.0}};
 }
 auto masking() {
-  return corruption{centred_mask{}, variance_exploding{.sigma_min = 0.1, .sigma_max = 2.0, .level_max = 4.0}};
+  return corruption{centered_mask{}, variance_exploding{.sigma_min = 0.1, .sigma_max = 2.0, .level_max = 4.0}};
 }
 auto erasing() { return background_corruption{eraser{image.height, image.width, 20}, severity{20.0}}; }
 double third(diffusion_time) { return 1.0 / 3; }

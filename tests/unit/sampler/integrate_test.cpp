@@ -22,7 +22,7 @@
 #include <softscore/corruption/severity.hpp>
 #include <softscore/corruption/two_stage.hpp>
 #include <softscore/corruption/variance_exploding.hpp>
-#include <softscore/operator/centred_mask.hpp>
+#include <softscore/operator/centered_mask.hpp>
 #include <softscore/operator/eraser.hpp>
 #include <softscore/operator/gaussian_blur.hpp>
 #include <softscore/operator/scaling.hpp>
@@ -50,8 +50,8 @@ corruption<gaussian_blur, two_stage> blurring() {
   return {gaussian_blur{.half_width = 6}, two_stage{.level_max = 3.0}};
 }
 corruption<scaling, linear_beta> chain() { return {scaling{}, linear_beta{}}; }
-corruption<centred_mask, two_stage> masking() {
-  return {centred_mask{}, two_stage{.level_min = 0.0, .level_max = 5.0, .levels = spacing::linear}};
+corruption<centered_mask, two_stage> masking() {
+  return {centered_mask{}, two_stage{.level_min = 0.0, .level_max = 5.0, .levels = spacing::linear}};
 }
 background_corruption<eraser, severity> erasing() { return {eraser{image.height, image.width, 20}, severity{20.0}}; }
 

@@ -311,7 +311,7 @@ TEST_CASE("the signal-to-noise rule gives each image its own length", "[sampler]
 TEST_CASE("the signal-to-noise rule leads to a distribution of its own, the wider the larger the ratio", "[sampler]") {
   // x_t ~ N(0, v I) in d dimensions: the score is -x / v, q = 2 snr^2 v^2 |z|^2 / |x|^2, and with E|z|^2 = d and E|z|^4
   // = d (d + 2) the mean of |x|^2 stands still where E[1 / |x|^2] = 1 / ((d + 2) v (1 + snr^2)). N(0, v I) itself has
-  // 1 / ((d - 2) v): the step favours radii at which it is long. In many dimensions it is the variance v (1 + snr^2).
+  // 1 / ((d - 2) v): the step favors radii at which it is long. In many dimensions it is the variance v (1 + snr^2).
   // The predictor has nothing to do: the noise stands still.
   constexpr std::size_t chains = 4096, d = 6;
   const double v = 0.8, snr = 0.5;

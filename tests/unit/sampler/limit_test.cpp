@@ -17,7 +17,7 @@
 #include <softscore/corruption/severity.hpp>
 #include <softscore/corruption/variance_exploding.hpp>
 #include <softscore/denoiser/gaussian_denoiser.hpp>
-#include <softscore/operator/centred_mask.hpp>
+#include <softscore/operator/centered_mask.hpp>
 #include <softscore/operator/diagonal.hpp>
 #include <softscore/operator/fade.hpp>
 #include <softscore/operator/gaussian_blur.hpp>
@@ -123,7 +123,7 @@ TEST_CASE("under a blur, fresh noise of a fixed size leads to its own fixed poin
 TEST_CASE("where a mask lifts, the revealed pixels lack what x_t does not tell, at every number of steps",
           "[sampler]") {
   // Correlation .5, sigma .1. One pixel of four is seen; of another, 1 - .25 / (1 + .01) of the variance is unknown.
-  const corruption masking{centred_mask{}, variance_exploding{.sigma_min = 0.1, .sigma_max = 0.1, .level_max = 2.0}};
+  const corruption masking{centered_mask{}, variance_exploding{.sigma_min = 0.1, .sigma_max = 0.1, .level_max = 2.0}};
   const shape four{1, 1, 2, 2};
   Eigen::MatrixXd covariance = Eigen::MatrixXd::Constant(4, 4, 0.5);
   covariance.diagonal().setOnes();

@@ -60,7 +60,7 @@ void check_recipes(Be& be) {
   const corruption blurring{gaussian_blur{12}, two_stage{.level_max = 6.0}};
   check(be, blurring, residual_denoiser{network}, soft_score_matching_loss{}, momentum{});
   check(be, blurring, residual_denoiser{network}, naive_loss{}, heun{});
-  const corruption masking{centred_mask{}, two_stage{.level_min = 0.0, .level_max = 12.0, .levels = spacing::linear}};
+  const corruption masking{centered_mask{}, two_stage{.level_min = 0.0, .level_max = 12.0, .levels = spacing::linear}};
   check(be, masking, residual_denoiser{network}, soft_score_matching_loss{}, naive{});
 }
 

@@ -30,7 +30,7 @@ std::vector<float> some_images() {
   return pixels;
 }
 
-// C_1 of image i's pixel k, as fade defines it: half of m is taken away, m the distance from the centre.
+// C_1 of image i's pixel k, as fade defines it: half of m is taken away, m the distance from the center.
 double gone(const std::vector<float>& pixels, std::size_t i, std::size_t k) {
   static constexpr double m[6] = {2.0 / 3, 0.5, 2.0 / 3, 2.0 / 3, 0.5, 2.0 / 3};
   return (1.0 - 0.5 * m[k]) * (2.0 * static_cast<double>(pixels[6 * i + k]) - 0.25);

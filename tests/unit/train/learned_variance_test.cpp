@@ -23,7 +23,7 @@ const corruption chain{scaling{}, linear_beta{chain_steps, 0.01, 0.3}};
 auto learning(const plain_cnn& network) { return learned_variance_denoiser{network, chain}; }
 plain_cnn drawn_network(const shape& image, std::uint64_t seed) {
   plain_cnn network{{3, 2}, image, 2};
-  network.initialise(seed);
+  network.initialize(seed);
   return network;
 }
 
@@ -139,7 +139,7 @@ TEST_CASE("a learned variance is trained, sampled with and scored", "[train]") {
                         {.chain = {.prior_variance = 1.0}, .pixels = options.pixels})
         .total();
   };
-  denoiser.network().initialise(0);
+  denoiser.network().initialize(0);
   const double before = bits();
   const auto result = train(be, denoiser, chain, objective, digits, options);
   // Predicting no noise costs 1; a network that sees most of it must at least halve the loss on images it never saw.

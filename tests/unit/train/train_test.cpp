@@ -189,8 +189,8 @@ TEST_CASE("Test images of another shape than the training images are refused bef
   }
   CHECK_FALSE(worked);
   trainer work{be, blurring, denoiser, soft_score_matching_loss{}, as_view(few_digits().training.pixels), options()};
-  const auto coloured = make_tensor({2, 3, 12, 12});
-  CHECK_REFUSED(work.test(as_view(coloured)), "shape of a test image is 1 x 3 x 12 x 12");
+  const auto colored = make_tensor({2, 3, 12, 12});
+  CHECK_REFUSED(work.test(as_view(colored)), "shape of a test image is 1 x 3 x 12 x 12");
   const auto none = make_tensor({0, 1, 12, 12});
   CHECK_REFUSED(work.test(as_view(none)), "number of test images is 0");
 }
@@ -245,10 +245,10 @@ TEST_CASE("More digits than there is memory for are refused with the bytes") {
 TEST_CASE("A network whose parameters were set to 0 is trained from 0, a new one from the seed") {
   serial_backend be;
   auto fresh = small(), zero = small(), expected = small();
-  CHECK_FALSE(fresh.network().initialised());
+  CHECK_FALSE(fresh.network().initialized());
   zero.network().set_parameters(std::vector<float>(zero.network().parameter_count()));
-  CHECK(zero.network().initialised());
-  expected.network().initialise(options().seed);
+  CHECK(zero.network().initialized());
+  expected.network().initialize(options().seed);
   const auto start_of = [&](auto& denoiser) {
     return trainer{be, blurring, denoiser, soft_score_matching_loss{}, as_view(few_digits().training.pixels), options()}
         .state()

@@ -54,7 +54,7 @@ class tbb_backend : public host_verbs<tbb_backend> {
 
   std::size_t threads() const { return threads_; }
 
-  /// Calls `body(i)` for i = 0 .. count - 1 on the backend's threads, each thread a run of neighbours. A caller inside
+  /// Calls `body(i)` for i = 0 .. count - 1 on the backend's threads, each thread a run of neighbors. A caller inside
   /// an arena of their own that is smaller keeps to it.
   template <class Body>
   void parallel(std::size_t count, const Body& body) {
@@ -124,7 +124,7 @@ class tbb_backend : public host_verbs<tbb_backend> {
 #endif
 
   /// Stores each image of `in`, correlated along rows and columns with its own symmetric kernel (images x half kernel,
-  /// the centre first; zero padding) or all with one, into `out`. A refinement of `each_pixel` for separable operators.
+  /// the center first; zero padding) or all with one, into `out`. A refinement of `each_pixel` for separable operators.
   template <Scalar T>
   void correlate_separably(view<const double, host_space> kernels, const_view<T, host_space> in,
                            view<T, host_space> out) {

@@ -1,4 +1,4 @@
-// The prior of Daras et al. 2022, Appendix D: mean and deviation of the mean colours, one constant mode per
+// The prior of Daras et al. 2022, Appendix D: mean and deviation of the mean colors, one constant mode per
 // channel.
 #include "catch.hpp"
 
@@ -6,7 +6,7 @@
 #include <cstddef>
 #include <vector>
 
-#include <softscore/train/fit_colour_prior.hpp>
+#include <softscore/train/fit_color_prior.hpp>
 
 #include "refusal.hpp"
 
@@ -18,7 +18,7 @@ const shape extent{5, 3, 2, 4};
 constexpr std::size_t plane = 8;
 constexpr pixel_scale scale{2.0f, -1.0f};
 
-// Channel c of image i has the mean colour (i + 1)(c + 1) / 16 and a pattern around it whose mean is 0; all are
+// Channel c of image i has the mean color (i + 1)(c + 1) / 16 and a pattern around it whose mean is 0; all are
 // multiples of 1/64, so float32 holds them exactly.
 std::vector<float> some_images() {
   std::vector<float> pixels(extent.size());
@@ -32,9 +32,9 @@ std::vector<float> some_images() {
 
 }  // namespace
 
-TEST_CASE("the colour distribution has the mean and the deviation of the mean colours", "[train]") {
+TEST_CASE("the color distribution has the mean and the deviation of the mean colors", "[train]") {
   const auto pixels = some_images();
-  const fitted_prior prior = fit_colour_prior(view<const float, host_space>{pixels.data(), extent}, scale);
+  const fitted_prior prior = fit_color_prior(view<const float, host_space>{pixels.data(), extent}, scale);
   REQUIRE(prior.deviations().size() == 3);
   REQUIRE(prior.mean().size() == extent.per_image());
   for (std::size_t c = 0; c < 3; ++c) {
@@ -47,9 +47,9 @@ TEST_CASE("the colour distribution has the mean and the deviation of the mean co
   }
 }
 
-TEST_CASE("an image of the colour distribution is one colour, and its channels are independent", "[train]") {
+TEST_CASE("an image of the color distribution is one color, and its channels are independent", "[train]") {
   const auto pixels = some_images();
-  const fitted_prior prior = fit_colour_prior(view<const float, host_space>{pixels.data(), extent}, scale);
+  const fitted_prior prior = fit_color_prior(view<const float, host_space>{pixels.data(), extent}, scale);
   constexpr int draws = 20000;
   std::vector<double> image(extent.per_image());
   double sum[3]{}, product[3][3]{};
@@ -73,13 +73,13 @@ TEST_CASE("an image of the colour distribution is one colour, and its channels a
   }
 }
 
-TEST_CASE("the colour distribution is of the first images alone, and of at least two", "[train]") {
+TEST_CASE("the color distribution is of the first images alone, and of at least two", "[train]") {
   const auto pixels = some_images();
   const view<const float, host_space> images{pixels.data(), extent};
-  const fitted_prior two = fit_colour_prior(images, {}, 2);
-  // Colours 1/16 and 2/16 of the first channel.
+  const fitted_prior two = fit_color_prior(images, {}, 2);
+  // Colors 1/16 and 2/16 of the first channel.
   CHECK_THAT(two.mean()[0], Catch::Matchers::WithinAbs(1.5 / 16, 1e-15));
   CHECK_THAT(two.deviations()[0], Catch::Matchers::WithinAbs(std::sqrt(0.5) / 16, 1e-15));
-  CHECK_REFUSED(fit_colour_prior(images.images(0, 1)),
+  CHECK_REFUSED(fit_color_prior(images.images(0, 1)),
                 "number of images to fit a prior to is 1, but it must be at least 2");
 }

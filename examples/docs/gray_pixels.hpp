@@ -5,7 +5,7 @@
 /// The exact denoiser of data whose pixels are independent and normal, of mean 0 and variance 1/4, for corruptions with
 /// C = a I: h = a v x / (a^2 v + sigma^2). What a sampler draws with it should have variance 1/4.
 template <class C>
-struct grey_pixels {
+struct gray_pixels {
   static constexpr int evaluations = 1;
   static constexpr double variance = 0.25;
   const C& corruption;
@@ -24,7 +24,7 @@ struct grey_pixels {
   }
 };
 template <class C>
-grey_pixels(const C&) -> grey_pixels<C>;
+gray_pixels(const C&) -> gray_pixels<C>;
 
 /// The mean square of a batch that was drawn.
 template <class Drawn>

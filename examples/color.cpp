@@ -1,6 +1,6 @@
-// Soft diffusion on colour images: a blur and a little noise, trained on CIFAR-10's binary files, or without them on
-// digits in random colours. It draws twice from the same network, once from the prior that is fitted to blurred
-// images and once from the single random colour of Daras et al. 2022, Appendix D, and writes both as pictures beside
+// Soft diffusion on color images: a blur and a little noise, trained on CIFAR-10's binary files, or without them on
+// digits in random colors. It draws twice from the same network, once from the prior that is fitted to blurred
+// images and once from the single random color of Daras et al. 2022, Appendix D, and writes both as pictures beside
 // the data.
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -15,27 +15,27 @@ namespace {
 
 using namespace softscore;
 
-// Stroke digits of side 32, paper and ink in colours of their own.
-labelled_images coloured_digits(std::size_t count, std::uint64_t seed, std::uint64_t first) {
-  const labelled_images grey = stroke_digits(count, seed, 32, first);
-  labelled_images tinted{make_tensor({count, 3, 32, 32}), grey.labels};
+// Stroke digits of side 32, paper and ink in colors of their own.
+labeled_images colored_digits(std::size_t count, std::uint64_t seed, std::uint64_t first) {
+  const labeled_images gray = stroke_digits(count, seed, 32, first);
+  labeled_images tinted{make_tensor({count, 3, 32, 32}), gray.labels};
   for (std::size_t i = 0; i < count; ++i)
     for (std::uint32_t c = 0; c < 3; ++c) {
       const noise_key key{.seed = seed, .stream = noise_stream::user};
       const auto paper = static_cast<float>(uniform(key, first + i, c)),
                  ink = static_cast<float>(uniform(key, first + i, 3 + c));
       for (std::size_t k = 0; k < 1024; ++k) {
-        const float g = grey.pixels.data()[i * 1024 + k];
+        const float g = gray.pixels.data()[i * 1024 + k];
         tinted.pixels.data()[(3 * i + c) * 1024 + k] = (1.0f - g) * paper + g * ink;
       }
     }
   return tinted;
 }
 
-labelled_images first_of(labelled_images all, std::size_t count) {
+labeled_images first_of(labeled_images all, std::size_t count) {
   const shape extent = all.extent();
   if (count == 0 || count >= extent.images) return all;
-  labelled_images part{make_tensor(extent.with_images(count)), {}};
+  labeled_images part{make_tensor(extent.with_images(count)), {}};
   std::copy_n(all.pixels.data(), part.pixels.size(), part.pixels.data());
   part.labels.assign(all.labels.begin(), all.labels.begin() + static_cast<std::ptrdiff_t>(count));
   return part;
@@ -44,9 +44,9 @@ labelled_images first_of(labelled_images all, std::size_t count) {
 data_set read(const std::string& folder, std::size_t images) {
   if (folder.empty()) {
     const std::size_t count = images == 0 ? 10000 : images;
-    return {coloured_digits(count, 1, 0), coloured_digits(std::max<std::size_t>(2, count / 10), 1, count)};
+    return {colored_digits(count, 1, 0), colored_digits(std::max<std::size_t>(2, count / 10), 1, count)};
   }
-  labelled_images training, test;
+  labeled_images training, test;
   for (const auto& file : std::filesystem::directory_iterator{folder}) {
     if (file.is_directory()) continue;
     const std::string name = file.path().filename().string();
@@ -65,7 +65,7 @@ double distance(const principal_components& components, const image_batch& image
 }
 
 struct options {
-  std::string data, out{"out/colour"};
+  std::string data, out{"out/color"};
   std::size_t images{}, epochs{5}, count{64}, steps{100};
   std::vector<std::size_t> widths{32, 64, 32};
 };
@@ -102,7 +102,7 @@ void run(const options& chosen) {
                 distance(components, drawn.images, data.test.pixels));
   };
   draw("fitted_prior", fit_prior(backend, blurring, as_view(data.training.pixels)));
-  draw("one_colour", fit_colour_prior(as_view(data.training.pixels)));
+  draw("one_color", fit_color_prior(as_view(data.training.pixels)));
 
   const auto held = first_of(data.training, chosen.count).pixels;
   write_png(out / "data.png", tiled(held, 8));
@@ -113,17 +113,17 @@ void run(const options& chosen) {
 
 int main(int count, char** arguments) try {
   options chosen;
-  CLI::App app{"trains a blur model on colour images and draws from it with two priors"};
-  app.add_option("--data", chosen.data, "folder with CIFAR-10's binary files (digits in random colours)");
+  CLI::App app{"trains a blur model on color images and draws from it with two priors"};
+  app.add_option("--data", chosen.data, "folder with CIFAR-10's binary files (digits in random colors)");
   app.add_option("--images", chosen.images, "training images to use (all)");
   app.add_option("--epochs", chosen.epochs, "passes over them (5)");
   app.add_option("--widths", chosen.widths, "channels of the network's blocks (32 64 32)")->delimiter(',');
   app.add_option("--count", chosen.count, "images to draw (64)");
   app.add_option("--steps", chosen.steps, "steps of the sampler (100)");
-  app.add_option("--out", chosen.out, "folder for the pictures (out/colour)");
+  app.add_option("--out", chosen.out, "folder for the pictures (out/color)");
   CLI11_PARSE(app, count, arguments);
   run(chosen);
 } catch (const std::exception& problem) {
-  std::fprintf(stderr, "colour: %s\n", problem.what());
+  std::fprintf(stderr, "color: %s\n", problem.what());
   return 2;
 }

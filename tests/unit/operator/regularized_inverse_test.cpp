@@ -1,5 +1,5 @@
 // Solving (A^T A + rho I) x = A^T b on the backend by conjugate gradients (Hestenes and Stiefel 1952).
-#include <softscore/operator/regularised_inverse.hpp>
+#include <softscore/operator/regularized_inverse.hpp>
 
 #include "catch.hpp"
 
@@ -8,7 +8,7 @@
 #include <vector>
 
 #include <softscore/backend/serial/backend.hpp>
-#include <softscore/operator/centred_mask.hpp>
+#include <softscore/operator/centered_mask.hpp>
 #include <softscore/operator/gaussian_blur.hpp>
 #include <softscore/operator/scaling.hpp>
 
@@ -24,14 +24,14 @@ const shape image{1, 2, 5, 4};
 template <class Op, class T>
 std::vector<T> solved(const measurement<Op>& how, double rho, const host_array<T>& b) {
   serial_backend be;
-  regularised_inverse<serial_backend, T> inverse{be, b.extent()};
+  regularized_inverse<serial_backend, T> inverse{be, b.extent()};
   auto x = be.make<T>(b.extent());
   inverse.solve(be, how, rho, b.view(), x.view());
   return values_of(be, x.view());
 }
 }  // namespace
 
-TEST_CASE("the regularised inverse solves its normal equations", "[operator]") {
+TEST_CASE("the regularized inverse solves its normal equations", "[operator]") {
   serial_backend be;
   const measurement how{gaussian_blur{.half_width = 3}, level{0.6}};
   const auto b = random_batch<double>(be, image.with_images(3), 1);
@@ -50,10 +50,10 @@ TEST_CASE("the regularised inverse solves its normal equations", "[operator]") {
   }
 }
 
-TEST_CASE("the regularised inverse of a mask and of a scaling are known", "[operator]") {
+TEST_CASE("the regularized inverse of a mask and of a scaling are known", "[operator]") {
   serial_backend be;
   const auto b = random_batch<double>(be, image.with_images(2), 2);
-  const measurement masked{centred_mask{}, level{2.0}};
+  const measurement masked{centered_mask{}, level{2.0}};
   auto kept = be.make<double>(b.extent());
   masked.apply<serial_backend, double>(be, b.view(), kept.view());
   // A projection: A / (1 + rho), for rho = 0 too, though A has no inverse.

@@ -12,7 +12,7 @@
 namespace softscore {  // shared
 
 /// Images in [0, 1] with the class of each (empty where there are no classes).
-struct labelled_images {
+struct labeled_images {
   image_batch pixels;
   std::vector<std::uint8_t> labels;
 
@@ -27,8 +27,8 @@ struct labelled_images {
 
 /// What a model learns from and what it is tested on.
 struct data_set {
-  labelled_images training;
-  labelled_images test;
+  labeled_images training;
+  labeled_images test;
 };
 
 }  // namespace softscore

@@ -11,38 +11,38 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// Takes the colour out of an image: every channel moves from its own value to the pixel's luminance, C_w = (1 - w) I +
+/// Takes the color out of an image: every channel moves from its own value to the pixel's luminance, C_w = (1 - w) I +
 /// w 1 l^T over the channels, w from 0 to 1. l is 0.299, 0.587, 0.114 for red, green and blue (Rec. ITU-R BT.601), and
-/// equal shares for any other number of channels. Grey stays as it is; a saturated colour grows lighter, so C_w may
+/// equal shares for any other number of channels. Gray stays as it is; a saturated color grows lighter, so C_w may
 /// amplify, by 1.16 at most.
-struct colour_removal {};
+struct color_removal {};
 
 template <>
-struct degradation<colour_removal> : gathered<degradation<colour_removal>> {
+struct degradation<color_removal> : gathered<degradation<color_removal>> {
   /// Throws `error` unless 0 <= level <= 1.
-  static void check_level(const colour_removal&, level w) { detail::require_share(w); }
+  static void check_level(const color_removal&, level w) { detail::require_share(w); }
   template <class T>
-  SOFTSCORE_HD static T apply_pixel(const colour_removal&, level w, const shape& s, pixel p, const T* image) {
+  SOFTSCORE_HD static T apply_pixel(const color_removal&, level w, const shape& s, pixel p, const T* image) {
     const T own = image[p.offset(s)];
     return own + static_cast<T>(w.value) * (luminance(s, p, image) - own);
   }
   template <class T>
-  SOFTSCORE_HD static T adjoint_pixel(const colour_removal&, level w, const shape& s, pixel p, const T* image) {
+  SOFTSCORE_HD static T adjoint_pixel(const color_removal&, level w, const shape& s, pixel p, const T* image) {
     const T own = image[p.offset(s)];
     T sum{};
     for (std::size_t c = 0; c < s.channels; ++c) sum += image[pixel{c, p.row, p.column}.offset(s)];
     return own + static_cast<T>(w.value) * (static_cast<T>(share(s, p.channel)) * sum - own);
   }
   template <class T>
-  SOFTSCORE_HD static T derivative_pixel(const colour_removal&, level, const shape& s, pixel p, const T* image) {
+  SOFTSCORE_HD static T derivative_pixel(const color_removal&, level, const shape& s, pixel p, const T* image) {
     return luminance(s, p, image) - image[p.offset(s)];
   }
-  /// The shares of colour that two levels leave multiply.
-  static level compose(const colour_removal&, level first, level second) {
+  /// The shares of color that two levels leave multiply.
+  static level compose(const color_removal&, level first, level second) {
     return level{1.0 - (1.0 - first.value) * (1.0 - second.value)};
   }
   template <class = when_called>
-  static kronecker_svd svd(const colour_removal&, level w, const shape& image) {
+  static kronecker_svd svd(const color_removal&, level w, const shape& image) {
     const std::size_t n = image.channels;
     std::vector<double> matrix(n * n);
     for (std::size_t i = 0; i < n; ++i)
@@ -64,7 +64,7 @@ struct degradation<colour_removal> : gathered<degradation<colour_removal>> {
     return sum;
   }
 };
-static_assert(LinearOperator<colour_removal> && DifferentiableInLevel<colour_removal> &&
-              ComposesLevels<colour_removal> && HasSvd<colour_removal>);
+static_assert(LinearOperator<color_removal> && DifferentiableInLevel<color_removal> && ComposesLevels<color_removal> &&
+              HasSvd<color_removal>);
 
 }  // namespace softscore::inline SOFTSCORE_ABI

@@ -11,15 +11,15 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// The regularised inverse of a measurement, G b = (A^T A + rho I)^-1 A^T b, for any operator: conjugate gradients on
+/// The regularized inverse of a measurement, G b = (A^T A + rho I)^-1 A^T b, for any operator: conjugate gradients on
 /// the backend (Hestenes and Stiefel 1952), each image with its own step lengths and its own end. With rho = 0 it is
 /// the pseudo-inverse, also where A has none; the number of steps is at most that of the different singular values of
 /// A, one for a mask. Made once for batches of one shape; solving allocates nothing.
 template <class Be, class T>
-class regularised_inverse {
+class regularized_inverse {
  public:
   /// Stops at a residual of `tolerance` times the first, or after `iterations` steps; `extent` is that of a batch.
-  regularised_inverse(Be& be, const shape& extent, std::size_t iterations = 200,
+  regularized_inverse(Be& be, const shape& extent, std::size_t iterations = 200,
                       double tolerance = std::is_same_v<T, double> ? 1e-13 : 1e-6)
       : image_{be.template make<T>(extent)},
         residual_{be.template make<T>(extent)},
