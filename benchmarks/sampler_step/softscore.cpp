@@ -27,8 +27,7 @@ struct given_network {
     return {};
   }
   template <class Be, class T>
-  void evaluate(Be&, per_image<diffusion_time>, view<const T, typename Be::space>, view<T, typename Be::space>,
-                nothing&) const {}
+  void evaluate(Be&, per_image<diffusion_time>, view_of<Be, const T>, out_of<Be, T>, nothing&) const {}
 };
 
 using noise = corruption<scaling, linear_beta>;

@@ -61,8 +61,8 @@ struct soft_or_naive {
   }
   template <class Be, class C, class D, class DM, class T, class M>
   void evaluate(Be& be, const C& corruption, const D& denoiser, DM& denoiser_memory,
-                const softscore::corrupted_batch<Be, T>& batch, softscore::const_view<T, typename Be::space> phi,
-                softscore::view<T, typename Be::space> gradient, double* losses, M& memory) const {
+                const softscore::corrupted_batch<Be, T>& batch, softscore::in_of<Be, T> phi,
+                softscore::out_of<Be, T> gradient, double* losses, M& memory) const {
     if (naive)
       softscore::naive_loss{}.evaluate(be, corruption, denoiser, denoiser_memory, batch, phi, gradient, losses, memory);
     else

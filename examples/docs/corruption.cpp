@@ -20,34 +20,31 @@ struct straight_line {
   double signal_gain(softscore::diffusion_time t) const { return 1.0 - t.value; }
 
   template <class Be, softscore::Scalar T>
-  void signal(Be& be, softscore::per_image<softscore::diffusion_time> times,
-              softscore::const_view<T, typename Be::space> x, softscore::view<T, typename Be::space> out) const {
+  void signal(Be& be, softscore::per_image<softscore::diffusion_time> times, softscore::in_of<Be, T> x,
+              softscore::out_of<Be, T> out) const {
     const std::vector<double> gains = each(times, x.extent().images, 1.0, -1.0);
-    be.combine(out, softscore::term<T, typename Be::space>{as_coefficients(gains), x});
+    be.combine(out, softscore::term_of<Be, T>{as_coefficients(gains), x});
   }
   template <class Be, softscore::Scalar T>
-  void signal_adjoint(Be& be, softscore::per_image<softscore::diffusion_time> times,
-                      softscore::const_view<T, typename Be::space> x,
-                      softscore::view<T, typename Be::space> out) const {
+  void signal_adjoint(Be& be, softscore::per_image<softscore::diffusion_time> times, softscore::in_of<Be, T> x,
+                      softscore::out_of<Be, T> out) const {
     signal<Be, T>(be, times, x, out);
   }
   template <class Be, softscore::Scalar T>
-  void corrupt(Be& be, softscore::per_image<softscore::diffusion_time> times,
-               softscore::const_view<T, typename Be::space> clean, softscore::const_view<T, typename Be::space> xi,
-               softscore::view<T, typename Be::space> out) const {
+  void corrupt(Be& be, softscore::per_image<softscore::diffusion_time> times, softscore::in_of<Be, T> clean,
+               softscore::in_of<Be, T> xi, softscore::out_of<Be, T> out) const {
     const std::vector<double> gains = each(times, out.extent().images, 1.0, -1.0),
                               sigmas = each(times, out.extent().images, 0.0, 1.0);
-    using term = softscore::term<T, typename Be::space>;
+    using term = softscore::term_of<Be, T>;
     be.combine(out, term{as_coefficients(gains), clean}, term{as_coefficients(sigmas), xi});
   }
   template <class Be, softscore::Scalar T>
-  void draw_xi(Be& be, softscore::noise_key key, softscore::image_range images,
-               softscore::view<T, typename Be::space> xi) const {
+  void draw_xi(Be& be, softscore::noise_key key, softscore::image_range images, softscore::out_of<Be, T> xi) const {
     be.normal(key, images, xi);
   }
   template <class Be, softscore::Scalar T>
   void start(Be& be, softscore::diffusion_time t, std::uint64_t seed, softscore::image_range images,
-             softscore::view<T, typename Be::space> x, softscore::view<T, typename Be::space> xi) const {
+             softscore::out_of<Be, T> x, softscore::out_of<Be, T> xi) const {
     draw_xi(be, {.seed = seed, .stream = softscore::noise_stream::start}, images, xi);
     be.combine(x, softscore::term{sigma(t), xi});
   }

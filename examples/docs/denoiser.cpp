@@ -31,8 +31,8 @@ struct coin_denoiser {
     }
   };
   template <class Be, softscore::Scalar T>
-  void estimate(Be& be, const softscore::condition& asked, softscore::const_view<T, typename Be::space> x,
-                softscore::view<T, typename Be::space> out, nothing&) const {
+  void estimate(Be& be, const softscore::condition& asked, softscore::in_of<Be, T> x, softscore::out_of<Be, T> out,
+                nothing&) const {
     be.for_each(logistic{corruption.sigma(asked.times[0])}, out, x);
   }
 };

@@ -16,11 +16,11 @@ struct gray_pixels {
     return {};
   }
   template <class Be, softscore::Scalar T>
-  void estimate(Be& be, const softscore::condition& asked, softscore::const_view<T, typename Be::space> x,
-                softscore::view<T, typename Be::space> out, nothing&) const {
+  void estimate(Be& be, const softscore::condition& asked, softscore::in_of<Be, T> x, softscore::out_of<Be, T> out,
+                nothing&) const {
     const double a = corruption.signal_gain(asked.times[0]), sigma = corruption.sigma(asked.times[0]);
     const double gain = a * variance / (a * a * variance + sigma * sigma);
-    be.combine(out, softscore::term<T, typename Be::space>{gain, x});
+    be.combine(out, softscore::term_of<Be, T>{gain, x});
   }
 };
 template <class C>

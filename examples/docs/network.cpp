@@ -65,24 +65,22 @@ class affine_network {
 
   // With the network's own parameters, then with parameters that lie in the backend.
   template <class Be, class T, class M>
-  void evaluate(Be& be, softscore::per_image<softscore::diffusion_time>, softscore::view<const T, typename Be::space> x,
-                softscore::view<T, typename Be::space> out, M& ws) const {
+  void evaluate(Be& be, softscore::per_image<softscore::diffusion_time>, softscore::view_of<Be, const T> x,
+                softscore::out_of<Be, T> out, M& ws) const {
     std::copy(parameters_.begin(), parameters_.end(), ws.values.begin());
     run(be, x, out, ws);
   }
   template <class Be, softscore::Scalar T, class M>
-  void forward(Be& be, softscore::const_view<T, typename Be::space> flat,
-               softscore::per_image<softscore::diffusion_time>, softscore::const_view<T, typename Be::space> x,
-               softscore::view<T, typename Be::space> out, M& ws) const {
+  void forward(Be& be, softscore::in_of<Be, T> flat, softscore::per_image<softscore::diffusion_time>,
+               softscore::in_of<Be, T> x, softscore::out_of<Be, T> out, M& ws) const {
     be.download(flat, ws.values.data());
     run(be, x, out, ws);
   }
 
   // From dout, the gradient in the output, to dx and to the gradients of the parameters; an empty view is not wanted.
   template <class Be, softscore::Scalar T, class M>
-  void backward(Be& be, softscore::const_view<T, typename Be::space>, softscore::const_view<T, typename Be::space> dout,
-                softscore::view<T, typename Be::space> dx, softscore::view<T, typename Be::space> gradients,
-                M& ws) const {
+  void backward(Be& be, softscore::in_of<Be, T>, softscore::in_of<Be, T> dout, softscore::out_of<Be, T> dx,
+                softscore::out_of<Be, T> gradients, M& ws) const {
     const std::size_t images = dout.extent().images;
     if (!gradients.empty()) {
       T sums[2];
@@ -93,8 +91,7 @@ class affine_network {
     if (!dx.empty()) pullback(be, dout, dx, ws);
   }
   template <class Be, class T, class M>
-  void pullback(Be& be, softscore::view<const T, typename Be::space> v, softscore::view<T, typename Be::space> out,
-                M& ws) const {
+  void pullback(Be& be, softscore::view_of<Be, const T> v, softscore::out_of<Be, T> out, M& ws) const {
     be.combine(out, softscore::term{static_cast<double>(ws.values[0]), v});
   }
 
@@ -107,17 +104,15 @@ class affine_network {
     }
   };
   template <class Be, class T, class M>
-  static void run(Be& be, softscore::view<const T, typename Be::space> x, softscore::view<T, typename Be::space> out,
-                  M& ws) {
+  static void run(Be& be, softscore::view_of<Be, const T> x, softscore::out_of<Be, T> out, M& ws) {
     const std::size_t images = x.extent().images;
     be.combine(ws.input.view().images(0, images), softscore::term{1.0, x});
     be.combine(out, softscore::term{static_cast<double>(ws.values[0]), x},
                softscore::term{static_cast<double>(ws.values[1]), ws.ones.view().images(0, images)});
   }
   template <class Be, class T, class M>
-  static T total(Be& be, softscore::view<const T, typename Be::space> a, softscore::view<T, typename Be::space> b,
-                 M& ws) {
-    be.dot(a, softscore::view<const T, typename Be::space>{b}, ws.sums.data());
+  static T total(Be& be, softscore::view_of<Be, const T> a, softscore::out_of<Be, T> b, M& ws) {
+    be.dot(a, softscore::view_of<Be, const T>{b}, ws.sums.data());
     const auto last = ws.sums.begin() + static_cast<std::ptrdiff_t>(a.extent().images);
     return static_cast<T>(std::accumulate(ws.sums.begin(), last, 0.0));
   }

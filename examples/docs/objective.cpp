@@ -34,9 +34,9 @@ struct min_snr {
 
   template <class Be, class C, class D, class DM, class T, class M>
   void evaluate(Be& be, const C& corruption, const D& denoiser, DM& denoiser_memory,
-                const softscore::corrupted_batch<Be, T>& batch, softscore::const_view<T, typename Be::space> phi,
-                softscore::view<T, typename Be::space> gradient, double* losses, M& own) const {
-    using term = softscore::term<T, typename Be::space>;
+                const softscore::corrupted_batch<Be, T>& batch, softscore::in_of<Be, T> phi,
+                softscore::out_of<Be, T> gradient, double* losses, M& own) const {
+    using term = softscore::term_of<Be, T>;
     const std::size_t images = phi.extent().images;
     const auto elements = static_cast<double>(phi.extent().per_image());
     const auto error = own.error.view().images(0, images);

@@ -104,9 +104,8 @@ struct exploding_score : epsilon_loss {
   int* evaluations_left;
 
   template <class Be, class C, class D, class DM, class T, class M>
-  void evaluate(Be& be, const C& c, const D& d, DM& dm, const corrupted_batch<Be, T>& batch,
-                const_view<T, typename Be::space> phi, view<T, typename Be::space> gradient, double* losses,
-                M& memory) const {
+  void evaluate(Be& be, const C& c, const D& d, DM& dm, const corrupted_batch<Be, T>& batch, in_of<Be, T> phi,
+                out_of<Be, T> gradient, double* losses, M& memory) const {
     epsilon_loss::evaluate<Be, C, D, DM, T, M>(be, c, d, dm, batch, phi, gradient, losses, memory);
     if (--*evaluations_left == 0) be.combine(gradient, term{1e300, gradient});
   }

@@ -76,9 +76,8 @@ struct towards_zero {
     return {};
   }
   template <class Be, Scalar T>
-  void gradient(Be& be, const condition&, const_view<T, typename Be::space> x, view<T, typename Be::space> out,
-                nothing&) const {
-    be.combine(out, term<T, typename Be::space>{-1.0, x});
+  void gradient(Be& be, const condition&, in_of<Be, T> x, out_of<Be, T> out, nothing&) const {
+    be.combine(out, term_of<Be, T>{-1.0, x});
   }
 };
 

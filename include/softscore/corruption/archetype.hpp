@@ -14,21 +14,17 @@ struct archetype_corruption {
   const identity& linear_operator() const;
   level level_at(diffusion_time) const;
   template <class Be, Scalar T>
-  void signal(Be&, per_image<diffusion_time>, const_view<T, typename Be::space>, view<T, typename Be::space>) const;
+  void signal(Be&, per_image<diffusion_time>, in_of<Be, T>, out_of<Be, T>) const;
   template <class Be, Scalar T>
-  void signal_adjoint(Be&, per_image<diffusion_time>, const_view<T, typename Be::space>,
-                      view<T, typename Be::space>) const;
+  void signal_adjoint(Be&, per_image<diffusion_time>, in_of<Be, T>, out_of<Be, T>) const;
   template <class Be, Scalar T>
-  void corrupt(Be&, per_image<diffusion_time>, const_view<T, typename Be::space>, const_view<T, typename Be::space>,
-               view<T, typename Be::space>) const;
+  void corrupt(Be&, per_image<diffusion_time>, in_of<Be, T>, in_of<Be, T>, out_of<Be, T>) const;
   template <class Be, Scalar T>
-  void draw_xi(Be&, noise_key, image_range, view<T, typename Be::space>) const;
+  void draw_xi(Be&, noise_key, image_range, out_of<Be, T>) const;
   template <class Be, Scalar T>
-  void start(Be&, diffusion_time, std::uint64_t, image_range, view<T, typename Be::space>,
-             view<T, typename Be::space>) const;
+  void start(Be&, diffusion_time, std::uint64_t, image_range, out_of<Be, T>, out_of<Be, T>) const;
   template <class Be, Scalar T>
-  void signal_derivative(Be&, per_image<diffusion_time>, const_view<T, typename Be::space>,
-                         view<T, typename Be::space>) const;
+  void signal_derivative(Be&, per_image<diffusion_time>, in_of<Be, T>, out_of<Be, T>) const;
   double sigma(diffusion_time) const;
   double sigma_rate(diffusion_time) const;
   double signal_gain(diffusion_time) const;

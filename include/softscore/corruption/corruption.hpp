@@ -84,8 +84,7 @@ class corruption : public scheduled_operator<Op, S> {
   /// Stores (dC_t/dt) x, where operator and schedule know their derivatives: dC_w/dw at the image's level, times the
   /// level's rate.
   template <class Be, Scalar T>
-  void signal_derivative(Be& be, per_image<diffusion_time> times, const_view<T, typename Be::space> x,
-                         view<T, typename Be::space> out) const
+  void signal_derivative(Be& be, per_image<diffusion_time> times, in_of<Be, T> x, out_of<Be, T> out) const
     requires DifferentiableInLevel<Op, Be, T> && DifferentiableSchedule<S>
   {
     detail::pooled_array<level> buffer;
@@ -93,27 +92,26 @@ class corruption : public scheduled_operator<Op, S> {
     degradation<Op>::derivative(linear_operator(), be, this->levels(times, x.extent().images, buffer), x, out);
     const auto rate = detail::at_each_time<double>(times, out.extent().images, rates,
                                                    [&](diffusion_time t) { return schedule().level_rate_at(t); });
-    be.combine(out, term<T, typename Be::space>{rate, out});
+    be.combine(out, term_of<Be, T>{rate, out});
   }
 
   template <class Be, Scalar T>
-  void corrupt(Be& be, per_image<diffusion_time> times, const_view<T, typename Be::space> clean,
-               const_view<T, typename Be::space> xi, view<T, typename Be::space> out) const {
+  void corrupt(Be& be, per_image<diffusion_time> times, in_of<Be, T> clean, in_of<Be, T> xi, out_of<Be, T> out) const {
     detail::pooled_array<double> buffer;
     this->signal(be, times, clean, out);
     const auto sigmas = detail::at_each_time<double>(times, out.extent().images, buffer,
                                                      [&](diffusion_time t) { return schedule().sigma_at(t); });
-    be.combine(out, term{1.0, out}, term<T, typename Be::space>{sigmas, xi});
+    be.combine(out, term{1.0, out}, term_of<Be, T>{sigmas, xi});
   }
 
   template <class Be, Scalar T>
-  void draw_xi(Be& be, noise_key key, image_range images, view<T, typename Be::space> xi) const {
+  void draw_xi(Be& be, noise_key key, image_range images, out_of<Be, T> xi) const {
     be.normal(key, images, xi);
   }
 
   template <class Be, Scalar T>
-  void start(Be& be, diffusion_time t, std::uint64_t seed, image_range images, view<T, typename Be::space> x,
-             view<T, typename Be::space> xi) const {
+  void start(Be& be, diffusion_time t, std::uint64_t seed, image_range images, out_of<Be, T> x,
+             out_of<Be, T> xi) const {
     draw_xi(be, noise_key{.seed = seed, .stream = noise_stream::start}, images, xi);
     if (prior_.zero()) {
       be.combine(x, term{sigma(t), xi});

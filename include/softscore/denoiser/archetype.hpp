@@ -14,19 +14,17 @@ struct archetype_denoiser {
   template <Scalar T, class Be>
   memory workspace(Be&, shape) const;
   template <class Be, Scalar T>
-  void estimate(Be&, const condition&, const_view<T, typename Be::space>, view<T, typename Be::space>, memory&) const;
+  void estimate(Be&, const condition&, in_of<Be, T>, out_of<Be, T>, memory&) const;
   template <class Be, Scalar T>
-  void pullback(Be&, const condition&, const_view<T, typename Be::space>, view<T, typename Be::space>, memory&) const;
+  void pullback(Be&, const condition&, in_of<Be, T>, out_of<Be, T>, memory&) const;
   template <class Be, Scalar T>
-  void from_output(Be&, per_image<diffusion_time>, const_view<T, typename Be::space>, const_view<T, typename Be::space>,
-                   view<T, typename Be::space>, memory&) const;
+  void from_output(Be&, per_image<diffusion_time>, in_of<Be, T>, in_of<Be, T>, out_of<Be, T>, memory&) const;
   template <class Be, Scalar T>
-  void to_output(Be&, per_image<diffusion_time>, const_view<T, typename Be::space>, view<T, typename Be::space>,
-                 memory&) const;
+  void to_output(Be&, per_image<diffusion_time>, in_of<Be, T>, out_of<Be, T>, memory&) const;
   template <class Be, Scalar T>
-  void log_density(Be&, const condition&, view<const T, typename Be::space>, double*, memory&) const;
+  void log_density(Be&, const condition&, view_of<Be, const T>, double*, memory&) const;
   template <class Be, Scalar T>
-  void variance_share(Be&, const condition&, view<T, typename Be::space>, memory&) const;
+  void variance_share(Be&, const condition&, out_of<Be, T>, memory&) const;
 };
 static_assert(KnowsDensity<archetype_denoiser, archetype_backend, float>);
 static_assert(LearnsVariance<archetype_denoiser, archetype_backend, float>);

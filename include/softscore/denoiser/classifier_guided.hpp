@@ -72,15 +72,14 @@ class classifier_guided {
   }
 
   template <class Be, Scalar T, class M>
-  void estimate(Be& be, const condition& q, const_view<T, typename Be::space> x, view<T, typename Be::space> out,
-                M& ws) const {
+  void estimate(Be& be, const condition& q, in_of<Be, T> x, out_of<Be, T> out, M& ws) const {
     const std::size_t images = out.extent().images;
     const auto gradient = ws.gradient.view().images(0, images);
     classifier_.gradient(be, q, x, gradient, ws.classifier);
     denoiser_.estimate(be, q, x, out, ws.denoiser);
     const auto gains =
         detail::at_each_time<double>(q.times, images, ws.gains, [&](diffusion_time t) { return gain(t); });
-    be.combine(out, term{1.0, out}, term<T, typename Be::space>{gains, gradient});
+    be.combine(out, term{1.0, out}, term_of<Be, T>{gains, gradient});
   }
 
  private:
@@ -105,7 +104,7 @@ struct archetype_classifier {
   template <Scalar T, class Be>
   memory workspace(Be&, shape) const;
   template <class Be, Scalar T>
-  void gradient(Be&, const condition&, const_view<T, typename Be::space>, view<T, typename Be::space>, memory&) const;
+  void gradient(Be&, const condition&, in_of<Be, T>, out_of<Be, T>, memory&) const;
 };
 }  // namespace detail
 static_assert(Denoiser<classifier_guided<archetype_denoiser, archetype_corruption, detail::archetype_classifier>,

@@ -92,8 +92,8 @@ class edm_network : public Net {
   }
 
   template <class Be, class T>
-  void evaluate(Be& be, per_image<diffusion_time> times, const_view<T, typename Be::space> x,
-                std::type_identity_t<view_of<Be, T>> out, memory<Be, T>& ws) const {
+  void evaluate(Be& be, per_image<diffusion_time> times, in_of<Be, T> x, std::type_identity_t<view_of<Be, T>> out,
+                memory<Be, T>& ws) const {
     const auto labels = show<Be, T>(be, times, x, ws);
     const auto seen = shown<Be, T>(x, ws);
     constexpr bool takes_c_noise = requires(const Net& net) { net.evaluate(be, labels, seen, out, ws.network); };
@@ -105,25 +105,23 @@ class edm_network : public Net {
   }
 
   template <class Be, class T>
-  void forward(Be& be, const_view<T, typename Be::space> parameters, per_image<diffusion_time> times,
-               const_view<T, typename Be::space> x, std::type_identity_t<view_of<Be, T>> out, memory<Be, T>& ws) const {
+  void forward(Be& be, in_of<Be, T> parameters, per_image<diffusion_time> times, in_of<Be, T> x,
+               std::type_identity_t<view_of<Be, T>> out, memory<Be, T>& ws) const {
     const auto labels = show<Be, T>(be, times, x, ws);
     Net::template forward<Be, T>(be, parameters, labels, shown<Be, T>(x, ws), out, ws.network);
   }
 
   template <class Be, class T>
-  void backward(Be& be, const_view<T, typename Be::space> parameters, const_view<T, typename Be::space> dout,
-                std::type_identity_t<view_of<Be, T>> dx, std::type_identity_t<view_of<Be, T>> gradients,
-                memory<Be, T>& ws) const {
+  void backward(Be& be, in_of<Be, T> parameters, in_of<Be, T> dout, std::type_identity_t<view_of<Be, T>> dx,
+                std::type_identity_t<view_of<Be, T>> gradients, memory<Be, T>& ws) const {
     Net::template backward<Be, T>(be, parameters, dout, dx, gradients, ws.network);
-    if (!dx.empty()) be.combine(dx, term<T, typename Be::space>{gains(ws), dx});
+    if (!dx.empty()) be.combine(dx, term_of<Be, T>{gains(ws), dx});
   }
 
   template <class Be, class T>
-  void pullback(Be& be, const_view<T, typename Be::space> v, std::type_identity_t<view_of<Be, T>> out,
-                memory<Be, T>& ws) const {
+  void pullback(Be& be, in_of<Be, T> v, std::type_identity_t<view_of<Be, T>> out, memory<Be, T>& ws) const {
     Net::pullback(be, v, out, ws.network);
-    be.combine(out, term<T, typename Be::space>{gains(ws), out});
+    be.combine(out, term_of<Be, T>{gains(ws), out});
   }
 
  private:
@@ -136,7 +134,7 @@ class edm_network : public Net {
       ws.gains[i] = n.in / scale_.gain(times[i]);
       ws.labels[i] = c_noise{n.label};
     }
-    be.combine(ws.shown.view().images(0, images), term<T, typename Be::space>{gains(ws), x});
+    be.combine(ws.shown.view().images(0, images), term_of<Be, T>{gains(ws), x});
     return times.shared() ? per_image<c_noise>{ws.labels[0]} : each_of(ws.labels);
   }
   template <class Be, class T>

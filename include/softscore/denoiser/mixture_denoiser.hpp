@@ -80,8 +80,7 @@ class mixture_denoiser {
   }
 
   template <class Be, Scalar T>
-  void estimate(Be& be, const condition& q, const_view<T, typename Be::space> x, view<T, typename Be::space> out,
-                memory& ws) const {
+  void estimate(Be& be, const condition& q, in_of<Be, T> x, out_of<Be, T> out, memory& ws) const {
     prepare(q, x.extent().images, ws);
     ws.x.resize(eigen_index(image_.per_image()), eigen_index(x.extent().images));
     detail::map_images_on_host<T>(be, image_, x, out, [&](std::size_t i, const Eigen::VectorX<Real>& each) {
@@ -91,8 +90,7 @@ class mixture_denoiser {
   }
 
   template <class Be, Scalar T>
-  void pullback(Be& be, const condition&, const_view<T, typename Be::space> v, view<T, typename Be::space> out,
-                memory& ws) const {
+  void pullback(Be& be, const condition&, in_of<Be, T> v, out_of<Be, T> out, memory& ws) const {
     detail::map_images_on_host<T>(be, image_, v, out, [&](std::size_t i, const Eigen::VectorX<Real>& each) {
       return seen(ws, i).pullback(ws.x.col(eigen_index(i)), each);
     });
@@ -100,7 +98,7 @@ class mixture_denoiser {
 
   /// Writes log p_t(x) of every image of the batch to `host`.
   template <class Be, class T>
-  void log_density(Be& be, const condition& q, view<T, typename Be::space> x, double* host, memory& ws) const {
+  void log_density(Be& be, const condition& q, out_of<Be, T> x, double* host, memory& ws) const {
     prepare(q, x.extent().images, ws);
     detail::each_image_on_host<std::remove_const_t<T>, Be>(
         be, image_, x,

@@ -45,31 +45,28 @@ class network_denoiser {
   }
 
   template <class Be, Scalar T, class M>
-  void estimate(Be& be, const condition& q, const_view<T, typename Be::space> x, view<T, typename Be::space> out,
-                M& ws) const {
+  void estimate(Be& be, const condition& q, in_of<Be, T> x, out_of<Be, T> out, M& ws) const {
     network_.evaluate(be, q.times, x, out, ws.network);
     from_output<Be, T>(be, q.times, x, out, out, ws);
   }
 
   /// Stores the estimate that belongs to the network's output `phi` at x into `out`, which may be `phi`.
   template <class Be, Scalar T, class M>
-  void from_output(Be& be, per_image<diffusion_time> times, const_view<T, typename Be::space> x,
-                   const_view<T, typename Be::space> phi, view<T, typename Be::space> out, M& ws) const {
-    using one = term<T, typename Be::space>;
+  void from_output(Be& be, per_image<diffusion_time> times, in_of<Be, T> x, in_of<Be, T> phi, out_of<Be, T> out,
+                   M& ws) const {
+    using one = term_of<Be, T>;
     be.combine(out, one{of_input(times, x.extent().images, ws), x}, one{of_output(times, x.extent().images, ws), phi});
   }
 
   /// Turns the gradient of a loss in h into that in phi: `out` = of_output `gradient`, which may be `out`.
   template <class Be, Scalar T, class M>
-  void to_output(Be& be, per_image<diffusion_time> times, const_view<T, typename Be::space> gradient,
-                 view<T, typename Be::space> out, M& ws) const {
-    be.combine(out, term<T, typename Be::space>{of_output(times, out.extent().images, ws), gradient});
+  void to_output(Be& be, per_image<diffusion_time> times, in_of<Be, T> gradient, out_of<Be, T> out, M& ws) const {
+    be.combine(out, term_of<Be, T>{of_output(times, out.extent().images, ws), gradient});
   }
 
   template <class Be, Scalar T, class M>
-  void pullback(Be& be, const condition& q, const_view<T, typename Be::space> v, view<T, typename Be::space> out,
-                M& ws) const {
-    using one = term<T, typename Be::space>;
+  void pullback(Be& be, const condition& q, in_of<Be, T> v, out_of<Be, T> out, M& ws) const {
+    using one = term_of<Be, T>;
     network_.pullback(be, v, out, ws.network);
     be.combine(out, one{of_output(q.times, out.extent().images, ws), out},
                one{of_input(q.times, out.extent().images, ws), v});

@@ -63,8 +63,8 @@ namespace softscore::inline SOFTSCORE_ABI {
 /// bits_per_dimension + log2(256 / r). Throws `error` unless the grid ends at time 0 and the prior variance is above 0
 /// and finite, if the noise does not grow in a step, and for the first image that is not finite or has no finite bound.
 template <class Be, class C, class D, class T>
-elbo_terms elbo(Be& be, const C& corruption, const D& denoiser, const time_grid& grid,
-                view<T, typename Be::space> clean, const elbo_options& options = {}) {
+elbo_terms elbo(Be& be, const C& corruption, const D& denoiser, const time_grid& grid, out_of<Be, T> clean,
+                const elbo_options& options = {}) {
   static_assert(GaussianCorruption<C> && ScalarSignal<C>,
                 "softscore: the bound needs normal noise and a signal that is a number times the image, and this "
                 "corruption lacks one of them");
@@ -98,7 +98,7 @@ elbo_terms elbo(Be& be, const C& corruption, const D& denoiser, const time_grid&
     be.normal(noise_key{options.seed, noise_stream::test, static_cast<std::uint32_t>(k)}, images, noise.view());
     corruption.corrupt(be, per_image<diffusion_time>{at.t}, clean, noise.view(), noisy.view());
     denoiser.estimate(be, condition{images, at.t}, view_of<Be, const value>(noisy.view()), h.view(), workspace);
-    be.combine(h.view(), term<value, typename Be::space>{1.0, clean}, term{-1.0, h.view()});
+    be.combine(h.view(), term_of<Be, value>{1.0, clean}, term{-1.0, h.view()});
     be.dot(h.view(), h.view(), square.data());
     if (at.last()) {
       // x_0 itself: C_0 = I without noise, whatever the schedule says of time 0.

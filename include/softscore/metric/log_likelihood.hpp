@@ -45,7 +45,7 @@ struct white_density {
   double variance{1.0};
 
   template <class Be, class T>
-  void operator()(Be& be, view<T, typename Be::space> x, double* host) const {
+  void operator()(Be& be, out_of<Be, T> x, double* host) const {
     require(variance > 0.0 && std::isfinite(variance), "variance", variance, "above 0 and finite");
     be.dot(x, x, host);
     const auto d = static_cast<double>(x.extent().per_image());
@@ -111,7 +111,7 @@ class likelihood_flow {
   std::size_t nfe{}, pullbacks{};
 
  private:
-  using one = term<T, typename Be::space>;
+  using one = term_of<Be, T>;
 
  public:  // for kernels, which are made of public types only
   struct unit {
@@ -157,11 +157,10 @@ class likelihood_flow {
 /// any corruption with a score and a derivative in time; the denoiser pulls back. Throws `error` if there is no noise
 /// at a time of the grid or there are no probes, and for the first image whose log density is not finite.
 template <class Be, class C, class D, class T, class Base>
-likelihood_result log_likelihood(Be& be, const C& corruption, const D& denoiser, const time_grid& grid,
-                                 view<T, typename Be::space> x, const Base& base,
-                                 const likelihood_options& options = {}) {
+likelihood_result log_likelihood(Be& be, const C& corruption, const D& denoiser, const time_grid& grid, out_of<Be, T> x,
+                                 const Base& base, const likelihood_options& options = {}) {
   using value = std::remove_const_t<T>;
-  using one = term<value, typename Be::space>;
+  using one = term_of<Be, value>;
   static_assert(GaussianCorruption<C>, "softscore: the likelihood needs a score, and this corruption has none");
   static_assert(DifferentiableSignal<C, Be, value>,
                 "softscore: the likelihood needs the corruption's derivative in time, and its operator or its schedule "

@@ -165,8 +165,8 @@ class plain_cnn {
   /// (N,c,H,W) and out (N,o,H,W) in plain order, o being the output's channels; N may be less than the workspace's.
   /// Times are one `diffusion_time` or `c_noise`, or one per image.
   template <class Be, class T, NetworkTimes Times>
-  void evaluate(Be& be, const Times& of_images, const_view<T, typename Be::space> x,
-                std::type_identity_t<view_of<Be, T>> out, plain_cnn_workspace<Be, T>& ws) const {
+  void evaluate(Be& be, const Times& of_images, in_of<Be, T> x, std::type_identity_t<view_of<Be, T>> out,
+                plain_cnn_workspace<Be, T>& ws) const {
     const per_image times{of_images};
     if (ws.stamp_ != stamp_) {
       std::copy(parameters_.begin(), parameters_.end(), ws.staging_.begin());
@@ -180,9 +180,8 @@ class plain_cnn {
 
   /// out = phi(x, t) with the flat parameters `params` that lie in the backend.
   template <class Be, class T, NetworkTimes Times>
-  void forward(Be& be, const_view<T, typename Be::space> params, const Times& of_images,
-               const_view<T, typename Be::space> x, std::type_identity_t<view_of<Be, T>> out,
-               plain_cnn_workspace<Be, T>& ws) const {
+  void forward(Be& be, in_of<Be, T> params, const Times& of_images, in_of<Be, T> x,
+               std::type_identity_t<view_of<Be, T>> out, plain_cnn_workspace<Be, T>& ws) const {
     prepare<Be, T>(be, params, ws);
     ws.stamp_ = 0;
     ws.used_ = params;
@@ -192,9 +191,8 @@ class plain_cnn {
   /// After `forward` with the same parameters: from dout (N,o,H,W), the gradient of a loss with respect to out, sets
   /// that with respect to x and that with respect to the parameters. Either may be empty and is then skipped.
   template <class Be, class T>
-  void backward(Be& be, const_view<T, typename Be::space> params, const_view<T, typename Be::space> dout,
-                std::type_identity_t<view_of<Be, T>> dx, std::type_identity_t<view_of<Be, T>> gradients,
-                plain_cnn_workspace<Be, T>& ws) const {
+  void backward(Be& be, in_of<Be, T> params, in_of<Be, T> dout, std::type_identity_t<view_of<Be, T>> dx,
+                std::type_identity_t<view_of<Be, T>> gradients, plain_cnn_workspace<Be, T>& ws) const {
     const std::size_t images = dout.extent().images;
     require(images == ws.images_, "the images of a gradient", images, "as many as were evaluated last");
     pack(be, dout, ws.output_.view().images(0, images));
@@ -220,7 +218,7 @@ class plain_cnn {
 
   /// out = J^T v, the transpose of the Jacobian in x at the last evaluation in `ws`.
   template <class Be, class T>
-  void pullback(Be& be, const_view<T, typename Be::space> v, std::type_identity_t<view_of<Be, T>> out,
+  void pullback(Be& be, in_of<Be, T> v, std::type_identity_t<view_of<Be, T>> out,
                 plain_cnn_workspace<Be, T>& ws) const {
     backward<Be, T>(be, ws.used_, v, out, {}, ws);
   }

@@ -24,8 +24,8 @@ struct cold_loss {
 
   template <class Be, class C, class D, class DM, class T, class M>
   void evaluate(Be& be, const C& corruption, const D& denoiser, DM& denoiser_memory,
-                const corrupted_batch<Be, T>& batch, const_view<T, typename Be::space> phi,
-                view<T, typename Be::space> gradient, double* losses, M& memory) const {
+                const corrupted_batch<Be, T>& batch, in_of<Be, T> phi, out_of<Be, T> gradient, double* losses,
+                M& memory) const {
     if (norm == restoration_norm::l2) {
       naive_loss{}.evaluate(be, corruption, denoiser, denoiser_memory, batch, phi, gradient, losses, memory);
       return;

@@ -57,9 +57,8 @@ class distillation_loss {
   /// The workspace holds what a step needs; the loss of a time below 1 / steps is that of a step to 0.
   template <class Be, class C, class D, class DM, class T, class M>
   void evaluate(Be& be, const C& c, const D& denoiser, DM& denoiser_memory, const corrupted_batch<Be, T>& batch,
-                const_view<T, typename Be::space> phi, view<T, typename Be::space> gradient, double* losses,
-                M& memory) const {
-    using one = term<T, typename Be::space>;
+                in_of<Be, T> phi, out_of<Be, T> gradient, double* losses, M& memory) const {
+    using one = term_of<Be, T>;
     const std::size_t images = phi.extent().images;
     const auto part = [&](auto& array) { return array.view().images(0, images); };
     const auto h = part(memory.estimate), x = part(memory.moved), residual = part(memory.residual);

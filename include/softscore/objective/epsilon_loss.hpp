@@ -13,10 +13,9 @@ struct epsilon_loss : detail::keeps_residual {
   static constexpr bool needs_normal_noise = true, needs_epsilon_prediction = true;
 
   template <class Be, class C, class D, class DM, class T, class M>
-  void evaluate(Be& be, const C&, const D&, DM&, const corrupted_batch<Be, T>& batch,
-                const_view<T, typename Be::space> phi, view<T, typename Be::space> gradient, double* losses,
-                M& memory) const {
-    using one = term<T, typename Be::space>;
+  void evaluate(Be& be, const C&, const D&, DM&, const corrupted_batch<Be, T>& batch, in_of<Be, T> phi,
+                out_of<Be, T> gradient, double* losses, M& memory) const {
+    using one = term_of<Be, T>;
     const auto residual = memory.residual.view().images(0, phi.extent().images);
     be.combine(residual, one{1.0, phi}, one{-1.0, batch.xi});
     detail::mean_square<Be, T>(be, residual, losses, memory.scales, [](std::size_t) { return 1.0; });

@@ -60,10 +60,9 @@ struct learned_variance_loss {
 
   /// Throws `error` unless `phi` has twice the channels of the images.
   template <class Be, class C, class D, class DM, class T, class M>
-  void evaluate(Be& be, const C& corruption, const D&, DM&, const corrupted_batch<Be, T>& batch,
-                const_view<T, typename Be::space> phi, view<T, typename Be::space> gradient, double* losses,
-                M& memory) const {
-    using one = term<T, typename Be::space>;
+  void evaluate(Be& be, const C& corruption, const D&, DM&, const corrupted_batch<Be, T>& batch, in_of<Be, T> phi,
+                out_of<Be, T> gradient, double* losses, M& memory) const {
+    using one = term_of<Be, T>;
     const shape image = batch.clean.extent().with_images(1);
     const std::size_t images = batch.clean.extent().images, d = image.per_image();
     require(phi.extent().per_image() == 2 * d, "channels of the network's output", phi.extent().channels,

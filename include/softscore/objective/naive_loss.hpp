@@ -13,8 +13,7 @@ namespace softscore::inline SOFTSCORE_ABI {
 struct naive_loss : detail::keeps_residual {
   template <class Be, class C, class D, class DM, class T, class M>
   void evaluate(Be& be, const C&, const D& denoiser, DM& denoiser_memory, const corrupted_batch<Be, T>& batch,
-                const_view<T, typename Be::space> phi, view<T, typename Be::space> gradient, double* losses,
-                M& memory) const {
+                in_of<Be, T> phi, out_of<Be, T> gradient, double* losses, M& memory) const {
     using space = typename Be::space;
     const auto residual = memory.residual.view().images(0, phi.extent().images);
     detail::error_of_estimate(be, denoiser, denoiser_memory, batch, phi, residual);

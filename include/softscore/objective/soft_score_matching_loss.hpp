@@ -36,8 +36,8 @@ struct soft_score_matching_loss {
 
   template <class Be, class C, class D, class DM, class T, class M>
   void evaluate(Be& be, const C& corruption, const D& denoiser, DM& denoiser_memory,
-                const corrupted_batch<Be, T>& batch, const_view<T, typename Be::space> phi,
-                view<T, typename Be::space> gradient, double* losses, M& memory) const {
+                const corrupted_batch<Be, T>& batch, in_of<Be, T> phi, out_of<Be, T> gradient, double* losses,
+                M& memory) const {
     using space = typename Be::space;
     const std::size_t images = phi.extent().images;
     const auto residual = memory.residual.view().images(0, images),

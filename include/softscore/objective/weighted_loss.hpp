@@ -29,8 +29,8 @@ struct weighted_loss {
 
   template <class Be, class C, class D, class DM, class T, class M>
   void evaluate(Be& be, const C& corruption, const D& denoiser, DM& denoiser_memory,
-                const corrupted_batch<Be, T>& batch, const_view<T, typename Be::space> phi,
-                view<T, typename Be::space> gradient, double* losses, M& memory) const {
+                const corrupted_batch<Be, T>& batch, in_of<Be, T> phi, out_of<Be, T> gradient, double* losses,
+                M& memory) const {
     static_assert(D::predicts != prediction::preconditioned || Weight::refers_to != prediction::velocity,
                   "softscore: a loss on the velocity needs a network whose output has a meaning of its own");
     if constexpr (ScalarSignal<C> && D::predicts != prediction::preconditioned) {
@@ -44,7 +44,7 @@ struct weighted_loss {
 
  private:
   template <class T, class Be>
-  using one = term<T, typename Be::space>;
+  using one = term_of<Be, T>;
 
   static per_image<double> each(const std::vector<double>& numbers) { return each_of(numbers); }
 

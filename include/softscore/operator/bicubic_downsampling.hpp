@@ -22,13 +22,11 @@ struct bicubic_downsampling {
   static constexpr level at_factor(std::size_t factor) { return level{static_cast<double>(factor) - 1.0}; }
 
   template <class Be, Scalar T>
-  void apply(Be& be, per_image<level> levels, const_view<T, typename Be::space> in,
-             view<T, typename Be::space> out) const {
+  void apply(Be& be, per_image<level> levels, in_of<Be, T> in, out_of<Be, T> out) const {
     transform<false, T>(be, levels, in, out);
   }
   template <class Be, Scalar T>
-  void adjoint(Be& be, per_image<level> levels, const_view<T, typename Be::space> in,
-               view<T, typename Be::space> out) const {
+  void adjoint(Be& be, per_image<level> levels, in_of<Be, T> in, out_of<Be, T> out) const {
     transform<true, T>(be, levels, in, out);
   }
   template <class = when_called>

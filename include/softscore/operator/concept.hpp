@@ -20,15 +20,13 @@ namespace softscore::inline SOFTSCORE_ABI {
 template <class Op>
 struct degradation {
   template <class Be, Scalar T>
-  static void apply(const Op& op, Be& be, per_image<level> levels, const_view<T, typename Be::space> in,
-                    view<T, typename Be::space> out)
+  static void apply(const Op& op, Be& be, per_image<level> levels, in_of<Be, T> in, out_of<Be, T> out)
     requires requires { op.apply(be, levels, in, out); }
   {
     op.apply(be, levels, in, out);
   }
   template <class Be, Scalar T>
-  static void adjoint(const Op& op, Be& be, per_image<level> levels, const_view<T, typename Be::space> in,
-                      view<T, typename Be::space> out)
+  static void adjoint(const Op& op, Be& be, per_image<level> levels, in_of<Be, T> in, out_of<Be, T> out)
     requires requires { op.adjoint(be, levels, in, out); }
   {
     op.adjoint(be, levels, in, out);
@@ -48,8 +46,7 @@ struct degradation {
     return op.gain_derivative(w);
   }
   template <class Be, Scalar T>
-  static void derivative(const Op& op, Be& be, per_image<level> levels, const_view<T, typename Be::space> in,
-                         view<T, typename Be::space> out)
+  static void derivative(const Op& op, Be& be, per_image<level> levels, in_of<Be, T> in, out_of<Be, T> out)
     requires requires { op.derivative(be, levels, in, out); }
   {
     op.derivative(be, levels, in, out);

@@ -20,19 +20,16 @@ struct gaussian_blur {
   static constexpr bool never_amplifies = true;  // its weights add up to at most 1 along rows and along columns
 
   template <class Be, Scalar T>
-  void apply(Be& be, per_image<level> levels, const_view<T, typename Be::space> in,
-             view<T, typename Be::space> out) const {
+  void apply(Be& be, per_image<level> levels, in_of<Be, T> in, out_of<Be, T> out) const {
     auto kernel = make_kernel(be, levels, in.extent().images, normalize{});
     correlate<T>(be, levels, kernel.view(), in, out);
   }
   template <class Be, Scalar T>
-  void adjoint(Be& be, per_image<level> w, const_view<T, typename Be::space> in,
-               view<T, typename Be::space> out) const {
+  void adjoint(Be& be, per_image<level> w, in_of<Be, T> in, out_of<Be, T> out) const {
     apply<Be, T>(be, w, in, out);
   }
   template <class Be, Scalar T>
-  void derivative(Be& be, per_image<level> levels, const_view<T, typename Be::space> in,
-                  view<T, typename Be::space> out) const {
+  void derivative(Be& be, per_image<level> levels, in_of<Be, T> in, out_of<Be, T> out) const {
     // With k along each direction and d = w dk/dw, the derivative k (x) dk/dw + dk/dw (x) k is the difference of two
     // kernels (x) themselves: (k + d) / sqrt(2 w) and (k - d) / sqrt(2 w).
     const std::size_t images = in.extent().images;

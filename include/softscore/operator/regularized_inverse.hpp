@@ -35,9 +35,8 @@ class regularized_inverse {
 
   /// Stores G b into `out`, which may be `b`.
   template <class Op>
-  void solve(Be& be, const measurement<Op>& how, double rho, const_view<T, typename Be::space> b,
-             view<T, typename Be::space> out) {
-    using one = term<T, typename Be::space>;
+  void solve(Be& be, const measurement<Op>& how, double rho, in_of<Be, T> b, out_of<Be, T> out) {
+    using one = term_of<Be, T>;
     const std::size_t images = out.extent().images;
     const auto image = image_.view().images(0, images), r = residual_.view().images(0, images),
                p = direction_.view().images(0, images), q = product_.view().images(0, images);

@@ -68,17 +68,15 @@ struct adam {
 
   /// theta, m, v <- one step along `gradient`; all are flat arrays of one length.
   template <class Be, class T>
-  void step(Be& be, std::uint64_t number, view<T, typename Be::space> theta, view<T, typename Be::space> m,
-            view<T, typename Be::space> v, const_view<T, typename Be::space> gradient, double rate_factor = 1,
-            double gradient_factor = 1) const {
+  void step(Be& be, std::uint64_t number, out_of<Be, T> theta, out_of<Be, T> m, out_of<Be, T> v, in_of<Be, T> gradient,
+            double rate_factor = 1, double gradient_factor = 1) const {
     be.for_each(body(number, rate_factor, gradient_factor), theta, m, v, gradient);
   }
 
   /// The same with the moving average <- keep average + (1 - keep) theta in the same pass.
   template <class Be, class T>
-  void step_with_average(Be& be, std::uint64_t number, view<T, typename Be::space> theta, view<T, typename Be::space> m,
-                         view<T, typename Be::space> v, view<T, typename Be::space> average,
-                         const_view<T, typename Be::space> gradient, double keep, double rate_factor = 1,
+  void step_with_average(Be& be, std::uint64_t number, out_of<Be, T> theta, out_of<Be, T> m, out_of<Be, T> v,
+                         out_of<Be, T> average, in_of<Be, T> gradient, double keep, double rate_factor = 1,
                          double gradient_factor = 1) const {
     be.for_each(adam_ema_body{body(number, rate_factor, gradient_factor), keep}, theta, m, v, average, gradient);
   }

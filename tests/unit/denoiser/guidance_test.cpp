@@ -51,8 +51,7 @@ struct of_first_kind {
     return {};
   }
   template <class Be, Scalar T>
-  void gradient(Be& be, const condition& q, const_view<T, typename Be::space> x, view<T, typename Be::space> out,
-                nothing&) const {
+  void gradient(Be& be, const condition& q, in_of<Be, T> x, out_of<Be, T> out, nothing&) const {
     std::size_t i = 0;
     detail::map_images_on_host<T>(be, image, x, out, [&](std::size_t, const Eigen::VectorXd& each) {
       const diffusion_time t = q.times[i++];
@@ -80,8 +79,7 @@ struct scripted {
     return {};
   }
   template <class Be, Scalar T>
-  void estimate(Be& be, const condition&, const_view<T, typename Be::space>, view<T, typename Be::space> out,
-                nothing&) const {
+  void estimate(Be& be, const condition&, in_of<Be, T>, out_of<Be, T> out, nothing&) const {
     const std::vector<T> host(values.begin(), values.end());
     be.upload(host.data(), out);
   }

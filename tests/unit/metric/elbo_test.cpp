@@ -39,10 +39,9 @@ struct exact_white {
     return {};
   }
   template <class Be, Scalar T>
-  void estimate(Be& be, const condition& q, const_view<T, typename Be::space> x, view<T, typename Be::space> out,
-                nothing&) const {
+  void estimate(Be& be, const condition& q, in_of<Be, T> x, out_of<Be, T> out, nothing&) const {
     const double a = corruption.signal_gain(q.times[0]), sigma = corruption.sigma(q.times[0]);
-    be.combine(out, term<T, typename Be::space>{a * variance / (a * a * variance + sigma * sigma), x});
+    be.combine(out, term_of<Be, T>{a * variance / (a * a * variance + sigma * sigma), x});
   }
 };
 template <class C>

@@ -113,13 +113,12 @@ struct softscore::degradation<broken::forgets_to_turn>
 template <>
 struct softscore::degradation<broken::last_for_all> {
   template <class Be, Scalar T>
-  static void apply(const broken::last_for_all&, Be& be, per_image<level> levels, const_view<T, typename Be::space> in,
-                    view<T, typename Be::space> out) {
-    be.combine(out, term<T, typename Be::space>{1.0 - 0.5 * levels[in.extent().images - 1].value, in});
+  static void apply(const broken::last_for_all&, Be& be, per_image<level> levels, in_of<Be, T> in, out_of<Be, T> out) {
+    be.combine(out, term_of<Be, T>{1.0 - 0.5 * levels[in.extent().images - 1].value, in});
   }
   template <class Be, Scalar T>
-  static void adjoint(const broken::last_for_all& op, Be& be, per_image<level> levels,
-                      const_view<T, typename Be::space> in, view<T, typename Be::space> out) {
+  static void adjoint(const broken::last_for_all& op, Be& be, per_image<level> levels, in_of<Be, T> in,
+                      out_of<Be, T> out) {
     apply<Be, T>(op, be, levels, in, out);
   }
 };

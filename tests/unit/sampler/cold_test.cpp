@@ -24,29 +24,26 @@ const shape pair{2, 1, 2, 3};
 struct pushed {
   using distribution = fixed_background;
   template <class Be, Scalar T>
-  void signal(Be& be, per_image<diffusion_time>, const_view<T, typename Be::space> x,
-              view<T, typename Be::space> out) const {
-    be.combine(out, term<T, typename Be::space>{1.0, x});
+  void signal(Be& be, per_image<diffusion_time>, in_of<Be, T> x, out_of<Be, T> out) const {
+    be.combine(out, term_of<Be, T>{1.0, x});
   }
   template <class Be, Scalar T>
-  void signal_adjoint(Be& be, per_image<diffusion_time> times, const_view<T, typename Be::space> x,
-                      view<T, typename Be::space> out) const {
+  void signal_adjoint(Be& be, per_image<diffusion_time> times, in_of<Be, T> x, out_of<Be, T> out) const {
     signal<Be, T>(be, times, x, out);
   }
   template <class Be, Scalar T>
-  void corrupt(Be& be, per_image<diffusion_time> times, const_view<T, typename Be::space> clean,
-               const_view<T, typename Be::space> u, view<T, typename Be::space> out) const {
-    be.combine(out, term<T, typename Be::space>{1.0, clean}, term<T, typename Be::space>{times[0].value, u});
+  void corrupt(Be& be, per_image<diffusion_time> times, in_of<Be, T> clean, in_of<Be, T> u, out_of<Be, T> out) const {
+    be.combine(out, term_of<Be, T>{1.0, clean}, term_of<Be, T>{times[0].value, u});
   }
   template <class Be, Scalar T>
-  void draw_xi(Be& be, noise_key key, image_range images, view<T, typename Be::space> xi) const {
+  void draw_xi(Be& be, noise_key key, image_range images, out_of<Be, T> xi) const {
     be.normal(key, images, xi);
   }
   template <class Be, Scalar T>
-  void start(Be& be, diffusion_time t, std::uint64_t seed, image_range images, view<T, typename Be::space> x,
-             view<T, typename Be::space> xi) const {
+  void start(Be& be, diffusion_time t, std::uint64_t seed, image_range images, out_of<Be, T> x,
+             out_of<Be, T> xi) const {
     draw_xi<Be, T>(be, noise_key{.seed = seed, .stream = noise_stream::start}, images, xi);
-    be.combine(x, term<T, typename Be::space>{t.value, xi});
+    be.combine(x, term_of<Be, T>{t.value, xi});
   }
 };
 static_assert(BackgroundCorruption<pushed>);

@@ -69,7 +69,7 @@ double third(diffusion_time) { return 1.0 / 3; }
 // whose score the estimate gives; it is for what MALA takes and for its bits.
 struct steady_with_density : steady_denoiser {
   template <class Be, class T>
-  void log_density(Be& be, const condition&, view<T, typename Be::space> x, double* host, nothing&) const {
+  void log_density(Be& be, const condition&, out_of<Be, T> x, double* host, nothing&) const {
     be.dot(x, x, host);
     for (std::size_t i = 0; i < x.extent().images; ++i) host[i] *= -0.5;
   }

@@ -217,9 +217,8 @@ namespace {
 struct adding : background_corruption<identity, severity> {
   using background_corruption::background_corruption;
   template <class Be, Scalar T>
-  void corrupt(Be& be, per_image<diffusion_time> times, const_view<T, typename Be::space> clean,
-               const_view<T, typename Be::space> u, view<T, typename Be::space> out) const {
-    be.combine(out, term<T, typename Be::space>{1.0, clean}, term<T, typename Be::space>{times[0].value, u});
+  void corrupt(Be& be, per_image<diffusion_time> times, in_of<Be, T> clean, in_of<Be, T> u, out_of<Be, T> out) const {
+    be.combine(out, term_of<Be, T>{1.0, clean}, term_of<Be, T>{times[0].value, u});
   }
 };
 
