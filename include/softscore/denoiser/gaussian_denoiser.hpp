@@ -106,14 +106,14 @@ class gaussian_denoiser {
   /// Writes log p_t(x) of every image of the batch to `host`.
   template <class Be, class T>
   void log_density(Be& be, const condition& q, out_of<Be, T> x, double* host, memory& ws) const {
-    detail::each_image_on_host<std::remove_const_t<T>, Be>(be, image_, x,
-                                                           [&](std::size_t i, const Eigen::VectorX<Real>& each) {
-                                                             if (ws.seen.empty() || ws.seen_at != q.times[i]) {
-                                                               ws.seen.assign(1, seen_at(q.times[i]));
-                                                               ws.seen_at = q.times[i];
-                                                             }
-                                                             host[i] = ws.seen.front().log_share(each);
-                                                           });
+    detail::each_image_on_host<std::remove_const_t<T>>(be, image_, x,
+                                                       [&](std::size_t i, const Eigen::VectorX<Real>& each) {
+                                                         if (ws.seen.empty() || ws.seen_at != q.times[i]) {
+                                                           ws.seen.assign(1, seen_at(q.times[i]));
+                                                           ws.seen_at = q.times[i];
+                                                         }
+                                                         host[i] = ws.seen.front().log_share(each);
+                                                       });
   }
 
  private:

@@ -100,7 +100,7 @@ class mixture_denoiser {
   template <class Be, class T>
   void log_density(Be& be, const condition& q, out_of<Be, T> x, double* host, memory& ws) const {
     prepare(q, x.extent().images, ws);
-    detail::each_image_on_host<std::remove_const_t<T>, Be>(
+    detail::each_image_on_host<std::remove_const_t<T>>(
         be, image_, x,
         [&](std::size_t i, const Eigen::VectorX<Real>& each) { host[i] = seen(ws, i).log_density(each); });
   }

@@ -43,9 +43,6 @@ struct weighted_loss {
   }
 
  private:
-  template <class T, class Be>
-  using one = term_of<Be, T>;
-
   static per_image<double> each(const std::vector<double>& numbers) { return each_of(numbers); }
 
   // phi minus what it should be, of_clean x_0 + of_noise z, with the weight brought to its units.
@@ -73,13 +70,13 @@ struct weighted_loss {
       memory.of_clean[i] = -of_clean;
       memory.of_noise[i] = -of_noise;
     }
-    be.combine(error, one<T, Be>{1.0, phi}, one<T, Be>{each(memory.of_clean), batch.clean},
-               one<T, Be>{each(memory.of_noise), batch.xi});
+    be.combine(error, term_of<Be, T>{1.0, phi}, term_of<Be, T>{each(memory.of_clean), batch.clean},
+               term_of<Be, T>{each(memory.of_noise), batch.xi});
     detail::mean_square<Be, T>(be, error, losses, memory.scales, [&](std::size_t i) {
       const diffusion_time t = batch.times[i];
       return weight_on(D::predicts, Weight::refers_to, weight(c, t), c.signal_gain(t), c.sigma(t));
     });
-    be.combine(gradient, one<T, Be>{each(memory.scales), error});
+    be.combine(gradient, term_of<Be, T>{each(memory.scales), error});
   }
 
   template <class Be, class C, class D, class DM, class T, class M>
@@ -97,7 +94,7 @@ struct weighted_loss {
       const double scale = error_scale(Weight::refers_to, 1.0, c.sigma(batch.times[i]));
       return weight(c, batch.times[i]) * scale * scale;
     });
-    be.combine(error, one<T, Be>{each(memory.scales), error});
+    be.combine(error, term_of<Be, T>{each(memory.scales), error});
     if constexpr (!of_image) c.template signal_adjoint<Be, T>(be, batch.times, corrupted, residual);
     denoiser.template to_output<Be, T>(be, batch.times, residual, gradient, denoiser_memory);
   }

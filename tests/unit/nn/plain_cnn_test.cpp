@@ -23,7 +23,7 @@ static_assert(Network<plain_cnn, tbb_backend, float> && Network<plain_cnn, tbb_b
 namespace {
 
 // A network with its parameters and a batch in the backend; norms are moved off 1 and 0, which would hide a swap.
-template <class T, class Be>
+template <class Be, class T>
 struct trial {
   Be& be;
   plain_cnn net;
@@ -159,7 +159,7 @@ TEMPLATE_TEST_CASE("the gradients of the plain CNN are its slopes", "[nn]", seri
        {net_case{{4, 3}, {2, 1, 9, 7}}, net_case{{2}, {1, 3, 5, 8}}, net_case{{3, 2, 4}, {17, 1, 4, 4}},
         net_case{{3, 2}, {2, 1, 5, 6}, 2}, net_case{{2}, {3, 3, 4, 5}, 2}}) {
     CAPTURE(c.extent, c.outputs);
-    trial<double, TestType> at{be, c.widths, c.extent, c.extent.images + 1, c.outputs};
+    trial<TestType, double> at{be, c.widths, c.extent, c.extent.images + 1, c.outputs};
     at.loss();
     at.backward();
     const auto start = at.get(at.params), gradient = at.get(at.gradients), point = at.get(at.x), dx = at.get(at.dx);
@@ -189,7 +189,7 @@ TEMPLATE_TEST_CASE("the gradients of the plain CNN are its slopes", "[nn]", seri
 TEMPLATE_TEST_CASE("an evaluation uses the network's own parameters and sees when they change", "[nn]", serial_backend,
                    tbb_backend) {
   TestType be;
-  trial<float, TestType> at{be, {16, 4}, {3, 1, 8, 6}, 3};
+  trial<TestType, float> at{be, {16, 4}, {3, 1, 8, 6}, 3};
   at.loss();
   const auto trained = at.get(at.out);
   at.net.evaluate(be, at.each_time(), at.x.view(), at.out.view(), at.ws);
@@ -225,7 +225,7 @@ TEMPLATE_TEST_CASE("an evaluation uses the network's own parameters and sees whe
 TEST_CASE("the plain CNN has the same bits for any number of threads", "[nn]") {
   const auto gradients_on = [](std::size_t threads) {
     tbb_backend be{threads};
-    trial<float, tbb_backend> at{be, {16, 32, 16}, {37, 1, 28, 28}, 37};
+    trial<tbb_backend, float> at{be, {16, 32, 16}, {37, 1, 28, 28}, 37};
     at.loss();
     at.backward();
     return std::vector{at.get(at.out), at.get(at.dx), at.get(at.gradients)};
@@ -238,7 +238,7 @@ TEST_CASE("the plain CNN has the same bits for any number of threads", "[nn]") {
 TEMPLATE_TEST_CASE("after its workspace is made, no pass of the plain CNN takes memory from the heap", "[nn]",
                    serial_backend, tbb_backend) {
   TestType be;
-  trial<float, TestType> at{be, {16, 32, 5}, {5, 1, 28, 28}, 5};
+  trial<TestType, float> at{be, {16, 32, 5}, {5, 1, 28, 28}, 5};
   at.loss();  // the threads' own beginnings
   const auto times = at.each_time();
   CHECK(heap::allocations([&] {
