@@ -7,7 +7,7 @@ include("${CMAKE_CURRENT_LIST_DIR}/softscore-cuda.cmake")
 if(SOFTSCORE_BUILD_CUDA)
   set(own_architectures "")
   if(NOT CMAKE_CUDA_ARCHITECTURES)
-    # For both from the same intermediate code: no kernel asks which it is on, and so each is optimised once.
+    # For both from the same intermediate code: no kernel asks which it is on, and so each is optimized once.
     set(CMAKE_CUDA_ARCHITECTURES OFF)
     set(own_architectures "--generate-code=arch=compute_80,code=[compute_80,sm_80,sm_90]")
   endif()
@@ -19,7 +19,7 @@ if(SOFTSCORE_BUILD_CUDA)
     target_compile_options(softscore_own_cuda INTERFACE "$<$<COMPILE_LANG_AND_ID:CUDA,NVIDIA>:${own_architectures}>")
   endif()
   if(SOFTSCORE_CUDA_CHECK)
-    # The host's part at -O0, which is half of the time, and the device's with the least of optimisation.
+    # The host's part at -O0, which is half of the time, and the device's with the least of optimization.
     set(CMAKE_CUDA_FLAGS_RELEASE "-DNDEBUG")
     if(CMAKE_CUDA_COMPILER_VERSION VERSION_GREATER_EQUAL 13)
       target_compile_options(softscore_own_cuda INTERFACE

@@ -4,7 +4,7 @@ add_library(softscore_own INTERFACE)
 target_link_libraries(softscore_own INTERFACE softscore::softscore)
 target_compile_options(softscore_own INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-  # What GCC guesses from optimised code depends on the machine it optimises for, and hits Eigen and std::string
+  # What GCC guesses from optimized code depends on the machine it optimizes for, and hits Eigen and std::string
   # falsely; the sanitizers look for the same mistakes and do not guess.
   target_compile_options(
     softscore_own INTERFACE -Wno-array-bounds -Wno-maybe-uninitialized -Wno-restrict -Wno-stringop-overflow

@@ -30,9 +30,10 @@ int main(int count, char** arguments) try {
   const std::size_t epochs = count > 1 ? std::strtoul(arguments[1], nullptr, 10) : 100;
 
   const corruption fogging{fog{}, two_stage{.level_min = 0.0, .level_max = 1.0, .levels = spacing::linear}};
-  residual_denoiser denoiser{digit_cnn{{16, 16}, {1, 1, 14, 14}}};
-  const training_options options{.epochs = epochs, .batch = 64, .rate = 2e-3, .warm_up = 20, .average = 0.99};
-  train(backend, denoiser, fogging, soft_score{}, digits, options, progress_bar{});
+  residual_denoiser denoiser{plain_cnn{{16, 16}, {1, 1, 14, 14}}};
+  const training_options options{
+      .epochs = epochs, .batch_size = 64, .learning_rate = 2e-3, .warmup_steps = 20, .ema_decay = 0.99};
+  train(backend, denoiser, fogging, soft_score_matching_loss{}, digits, options, progress_bar{});
   const auto drawn = sample(backend, momentum{}, fogging, denoiser, uniform_grid(50), {.images = 8, .seed = 1});
 
   // Seven rows of ever thicker fog, and one of drawings.

@@ -13,7 +13,7 @@ HEAD = """# Benchmarks
 Written by `./dev bench --write` and `./dev bench cuda --write`, which replace the sections that they measure and keep the
 others; so each says where and when it was measured. Ours and each peer take turns in one run; a figure is the median over
 the rounds, a ratio that of the medians, with the least and the most of the rounds beside it. Ratios above 1 are in our
-favour.
+favor.
 """
 
 

@@ -12,7 +12,7 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 CURVES = ROOT / "docs" / "curves"
 PICTURE = ROOT / "docs" / "images" / "loss-curves.svg"
-# What is drawn: the file, the words beside it, its colour.
+# What is drawn: the file, the words beside it, its color.
 LINES = [("pytorch-ddpm", "PyTorch 2.15", "#8a8a8a"), ("ddpm", "softscore", "#1f6feb"),
          ("ddpm-large", "softscore, large network", "#c2410c")]
 REPORTED = [("Knottenbelt n.d., small", 0.021), ("large", 0.0185)]
@@ -41,7 +41,7 @@ def test_losses(name):
 
 def draw():
     wide, high, left, right, top, bottom = 760, 340, 60, 190, 14, 40
-    curves = [(points, words, colour) for name, words, colour in LINES if (points := test_losses(name))]
+    curves = [(points, words, color) for name, words, color in LINES if (points := test_losses(name))]
     losses = [loss for points, _, _ in curves for _, loss in points] + [loss for _, loss in REPORTED]
     most, least = 1.05 * max(losses), min(losses) / 1.08
     last = max([2] + [epoch for points, _, _ in curves for epoch, _ in points])
@@ -59,11 +59,11 @@ def draw():
         svg.append(f'<line x1="{left}" x2="{wide - right}" y1="{y(loss):.1f}" y2="{y(loss):.1f}" stroke="#555" '
                    f'stroke-dasharray="3 4"/><text x="{wide - right + 6}" y="{y(loss) + 4:.1f}" fill="#555">{words}: {loss:g}'
                    '</text>')
-    for number, (points, words, colour) in enumerate(curves):
+    for number, (points, words, color) in enumerate(curves):
         line = " ".join(f"{x(epoch):.1f},{y(loss):.1f}" for epoch, loss in points)
-        svg.append(f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="2"/>')
+        svg.append(f'<polyline points="{line}" fill="none" stroke="{color}" stroke-width="2"/>')
         at = top + 16 + 20 * number
-        svg.append(f'<line x1="{left + 200}" x2="{left + 230}" y1="{at}" y2="{at}" stroke="{colour}" stroke-width="3"/>'
+        svg.append(f'<line x1="{left + 200}" x2="{left + 230}" y1="{at}" y2="{at}" stroke="{color}" stroke-width="3"/>'
                    f'<text x="{left + 238}" y="{at + 4}" fill="#333">{words}</text>')
     PICTURE.write_text("\n".join(svg) + "\n</svg>\n")
 

@@ -6,7 +6,7 @@ import time
 
 sys.path[0] = str(pathlib.Path(__file__).resolve().parents[1] / "support")
 import torch
-from digit_network import DigitCNN
+from digit_network import PlainCNN
 
 
 def seconds_of(function, count):
@@ -36,22 +36,22 @@ def captured(function):
 
 def training_step(as_graph):
     """DDPM's loss, clipping at norm 1, Adam and an average, on images that are on the device already."""
-    network = DigitCNN().cuda()
+    network = PlainCNN().cuda()
     parameters = list(network.parameters())
     average = [p.detach().clone() for p in parameters]
-    optimiser = torch.optim.Adam(parameters, lr=2e-4, fused=True, capturable=True)
+    optimizer = torch.optim.Adam(parameters, lr=2e-4, fused=True, capturable=True)
     images = torch.rand(128, 1, 28, 28, device="cuda")
     kept = torch.linspace(0.9999, 0.0001, 1000, device="cuda")
 
     def step():
-        optimiser.zero_grad(set_to_none=not as_graph)
+        optimizer.zero_grad(set_to_none=not as_graph)
         index = torch.randint(0, 1000, (128,), device="cuda")
         noise, a = torch.randn_like(images), kept[index].sqrt()[:, None, None, None]
         noisy = a * images + (1 - a * a).sqrt() * noise
         loss = torch.nn.functional.mse_loss(network(noisy, (index + 1) / 1000), noise)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(parameters, 1.0, foreach=True)
-        optimiser.step()
+        optimizer.step()
         torch._foreach_lerp_(average, parameters, 1e-3)
 
     return seconds_of(captured(step) if as_graph else step, 500)
@@ -60,7 +60,7 @@ def training_step(as_graph):
 @torch.no_grad()
 def sampling(as_graph):
     """One step of DDPM's sampler on 64 images, a hundred times."""
-    network = DigitCNN().cuda().eval()
+    network = PlainCNN().cuda().eval()
     x = torch.randn(64, 1, 28, 28, device="cuda")
     t = torch.full((64,), 0.5, device="cuda")
 

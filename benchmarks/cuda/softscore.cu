@@ -1,4 +1,4 @@
-// DDPM of the digit CNN on a GPU: seconds of a whole training step and of 64 images by 100 steps of sampling, as one
+// DDPM of the plain CNN on a GPU: seconds of a whole training step and of 64 images by 100 steps of sampling, as one
 // line of JSON. The step counts everything from the images in host memory on: corruption, network, gradient, clipping,
 // Adam.
 #include <chrono>
@@ -12,11 +12,11 @@
 #include <softscore/corruption/corruption.hpp>
 #include <softscore/corruption/linear_beta.hpp>
 #include <softscore/denoiser/network_denoiser.hpp>
-#include <softscore/nn/digit_cnn.hpp>
-#include <softscore/objective/epsilon_score.hpp>
+#include <softscore/nn/plain_cnn.hpp>
+#include <softscore/objective/epsilon_loss.hpp>
 #include <softscore/operator/scaling.hpp>
 #include <softscore/sampler/ddpm.hpp>
-#include <softscore/sampler/drive.hpp>
+#include <softscore/sampler/integrate.hpp>
 #include <softscore/train/trainer.hpp>
 
 using namespace softscore;
@@ -35,30 +35,31 @@ double seconds_of(cuda_backend& be, int count, const Body& body) {
 }
 
 using noise = corruption<scaling, linear_beta>;
-using denoiser_type = epsilon_denoiser<digit_cnn, noise>;
+using denoiser_type = epsilon_denoiser<plain_cnn, noise>;
 
-double training_step(cuda_backend& be, const noise& law) {
+double training_step(cuda_backend& be, const noise& corruption) {
   constexpr std::size_t images = 12800, batch = 128;
   host_array<float> data{{images, 1, 28, 28}};
   for (std::size_t i = 0; i < data.view().size(); ++i)
     data.view()[i] = static_cast<float>(uniform(noise_key{}, i / 784, static_cast<std::uint32_t>(i % 784)));
-  denoiser_type denoiser{digit_cnn{}, law};
+  denoiser_type denoiser{plain_cnn{}, corruption};
   training_options options;
   options.epochs = 1000;
-  options.batch = batch;
-  options.average = 0.999;
-  options.clip_norm = 1.0;
-  trainer<cuda_backend, noise, denoiser_type, epsilon_score> work{be,          law,    denoiser, epsilon_score{},
-                                                                  data.view(), options};
+  options.batch_size = batch;
+  options.ema_decay = 0.999;
+  options.max_grad_norm = 1.0;
+  trainer<cuda_backend, noise, denoiser_type, epsilon_loss> work{be,          corruption, denoiser, epsilon_loss{},
+                                                                 data.view(), options};
   return seconds_of(be, 500, [&] { work.step(); });
 }
 
-double sampling(cuda_backend& be, const noise& law) {
-  denoiser_type denoiser{digit_cnn{}, law};
-  denoiser.network().initialise(1);
+double sampling(cuda_backend& be, const noise& corruption) {
+  denoiser_type denoiser{plain_cnn{}, corruption};
+  denoiser.network().initialize(1);
   const time_grid grid = uniform_grid(100);
   return seconds_of(be, 10, [&] {
-    auto end = drive(be, ddpm{}, law, denoiser, grid, draw_start<float>(be, law, grid, {1, 1, 28, 28}, {0, 64}, 1), 1);
+    auto end = integrate(be, ddpm{}, corruption, denoiser, grid,
+                         draw_start<float>(be, corruption, grid, {1, 1, 28, 28}, {0, 64}, 1), 1);
     std::vector<float> host(end.x.view().size());
     be.download(end.x.view(), host.data());
   });
@@ -69,14 +70,14 @@ double sampling(cuda_backend& be, const noise& law) {
 int main() {
   try {
     cuda_backend be, one_by_one{cuda_options{.graphs = 0}}, tf32{cuda_options{.math = cuda_math::tf32}};
-    const noise law{scaling{}, linear_beta{}};
+    const noise corruption{scaling{}, linear_beta{}};
     cudaDeviceProp properties{};
     detail::check_cuda(cudaGetDeviceProperties(&properties, 0), "cudaGetDeviceProperties");
     std::printf("{\"device\": \"%s\", ", properties.name);
     std::printf("\"training step\": {\"graphs\": %.9f, \"graphs, TF32\": %.9f, \"kernel by kernel\": %.9f}, ",
-                training_step(be, law), training_step(tf32, law), training_step(one_by_one, law));
+                training_step(be, corruption), training_step(tf32, corruption), training_step(one_by_one, corruption));
     std::printf("\"sampling\": {\"graphs\": %.9f, \"graphs, TF32\": %.9f, \"kernel by kernel\": %.9f}}\n",
-                sampling(be, law), sampling(tf32, law), sampling(one_by_one, law));
+                sampling(be, corruption), sampling(tf32, corruption), sampling(one_by_one, corruption));
     return 0;
   } catch (const error& problem) {
     std::fprintf(stderr, "%s\n", problem.what());

@@ -6,12 +6,12 @@ sys.path[0] = str(pathlib.Path(__file__).resolve().parents[1] / "support")
 import ot
 import torch
 from peer import arguments, error, serve
-from transport import ROUNDS, clouds, equal_weights, exact_cost, exact_plan, regularisation
+from transport import ROUNDS, clouds, equal_weights, exact_cost, exact_plan, regularization
 
 
 def sinkhorn(cost):
     weights = equal_weights(len(cost), cost.dtype)
-    return ot.bregman.sinkhorn_log(weights, weights, cost, regularisation(cost), numItermax=ROUNDS, stopThr=0,
+    return ot.bregman.sinkhorn_log(weights, weights, cost, regularization(cost), numItermax=ROUNDS, stopThr=0,
                                    warn=False)
 
 

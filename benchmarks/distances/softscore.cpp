@@ -1,5 +1,5 @@
 // Distances between clouds of points: the cost matrix, 200 rounds of entropic transport at a twentieth of the mean
-// cost, alone and as a schedule search asks for them, and the Frechet distance of two normal laws.
+// cost, alone and as a schedule search asks for them, and the Frechet distance of two normal distributions.
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -21,7 +21,7 @@ namespace {
 using namespace softscore;
 
 constexpr std::size_t dimension = 784, most_points = 2000, side_by_side = 8;
-const sinkhorn_options transport{.regularisation = 0.05, .relative = true, .tolerance = 1e-300, .rounds = 200};
+const sinkhorn_options transport{.regularization = 0.05, .relative = true, .tolerance = 1e-300, .rounds = 200};
 
 // Clouds as a corruption leaves them: deviations fall from pixel to pixel, and the second cloud is shifted.
 std::vector<float> points(std::size_t count, std::size_t dimensions, std::uint64_t seed, float shift) {
@@ -44,7 +44,7 @@ std::vector<double> plan_of(const row_matrix<T>& cost, const sinkhorn_result& fo
   matrix = -cost.template cast<double>();
   matrix.colwise() += found.f;
   matrix.rowwise() += found.g.transpose();
-  matrix = (matrix.array() / found.regularisation).exp() / static_cast<double>(plan.size());
+  matrix = (matrix.array() / found.regularization).exp() / static_cast<double>(plan.size());
   return plan;
 }
 
@@ -53,8 +53,8 @@ struct clouds {
 };
 
 // As many samples as make covariances of full rank.
-struct laws {
-  explicit laws(std::size_t d)
+struct distributions {
+  explicit distributions(std::size_t d)
       : features{d}, samples{d + d / 2}, a{points(samples, d, 3, 0.0f)}, b{points(samples, d, 4, 0.1f)} {}
 
   gaussian_moments moments(const std::vector<float>& numbers) const {
@@ -88,7 +88,7 @@ void answer(const std::string& file) {
   transports("float64", double{});
   transports("float32", float{});
   for (const std::size_t d : {256u, 2048u}) {
-    const laws two{d};
+    const distributions two{d};
     const std::string which = std::to_string(d);
     put(inputs, "a/" + which, {two.samples, d}, two.a);
     put(inputs, "b/" + which, {two.samples, d}, two.b);
@@ -134,7 +134,7 @@ int main(int argc, char** argv) {
     add_transports<float>("float32");
     for (const std::size_t d : {256u, 2048u})
       bench::add("Frechet, d = " + std::to_string(d), [d] {
-        const laws two{d};
+        const distributions two{d};
         return [a = two.moments(two.a), b = two.moments(two.b)] { benchmark::DoNotOptimize(frechet_distance(a, b)); };
       });
   });

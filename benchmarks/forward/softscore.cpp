@@ -1,4 +1,4 @@
-// The digit CNN evaluated with its own weights, as in sampling.
+// The plain CNN evaluated with its own weights, as in sampling.
 #include "digit_network.hpp"
 
 int main(int argc, char** argv) {

@@ -1,5 +1,5 @@
 // What the parts of a training step reach, in floating-point operations or bytes per second, beside what this machine
-// can do at all. Batch 128 of the digit CNN's sizes; all cores.
+// can do at all. Batch 128 of the plain CNN's sizes; all cores.
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
@@ -60,9 +60,9 @@ struct triad {
 
 struct convolution {
   convolution(std::size_t in, std::size_t out, std::size_t kernel) : sizes{images, in, out, side, side, kernel} {
-    be.normal(noise_key{.seed = 1}, batch{0, images}, x.view());
-    be.normal(noise_key{.seed = 2}, batch{0, images}, dy.view());
-    be.normal(noise_key{.seed = 3}, batch{0, out}, weight.view());
+    be.normal(noise_key{.seed = 1}, image_range{0, images}, x.view());
+    be.normal(noise_key{.seed = 2}, image_range{0, images}, dy.view());
+    be.normal(noise_key{.seed = 3}, image_range{0, out}, weight.view());
     conv2d_prepare<float>(be, plan, weight.view());
   }
   double flops() const {
@@ -148,9 +148,9 @@ struct products {
 
 struct norm {
   explicit norm(std::size_t channels) : extent{images, channels, side, side} {
-    be.normal(noise_key{.seed = 1}, batch{0, images}, x.view());
-    be.normal(noise_key{.seed = 2}, batch{0, images}, dy.view());
-    be.normal(noise_key{.seed = 3}, batch{0, 1}, gain.view());
+    be.normal(noise_key{.seed = 1}, image_range{0, images}, x.view());
+    be.normal(noise_key{.seed = 2}, image_range{0, images}, dy.view());
+    be.normal(noise_key{.seed = 3}, image_range{0, 1}, gain.view());
     layer_norm_gelu_prepare<float>(be, plan, gain.view(), gain.view());
     forward();
   }
@@ -183,7 +183,7 @@ struct flat {
 
 struct noise {
   static double bytes() { return 4.0 * images * side * side; }
-  void operator()() { be.normal(noise_key{.seed = 1, .step = ++count}, batch{0, images}, z.view()); }
+  void operator()() { be.normal(noise_key{.seed = 1, .step = ++count}, image_range{0, images}, z.view()); }
   tbb_backend be;
   std::uint32_t count{};
   host_array<float> z{be.make<float>({images, 1, side, side})};
@@ -204,7 +204,7 @@ struct loading {
 struct blurring {
   static constexpr gaussian_blur op{.half_width = side};
   blurring(shape all, std::vector<level> of_images) : extent{all}, levels{std::move(of_images)} {
-    be.normal(noise_key{.seed = 1}, batch{0, extent.images}, x.view());
+    be.normal(noise_key{.seed = 1}, image_range{0, extent.images}, x.view());
   }
   static double flops(const shape& batch, const std::vector<level>& levels) {
     const auto products = [](double w, std::size_t line) {
@@ -240,7 +240,7 @@ struct corrupting {
   static double bytes() { return 4.0 * 4 * images * side * side; }
   void operator()() {
     const noise_key key{.seed = 1, .stream = noise_stream::training, .step = ++count};
-    way.draw_xi(be, key, batch{0, images}, xi.view());
+    way.draw_xi(be, key, image_range{0, images}, xi.view());
     way.template corrupt<tbb_backend, float>(be, per_image<diffusion_time>{std::span<const diffusion_time>{times}},
                                              clean.view(), xi.view(), noisy.view());
   }

@@ -27,8 +27,7 @@ struct given_network {
     return {};
   }
   template <class Be, class T>
-  void evaluate(Be&, per_image<diffusion_time>, view<const T, typename Be::space>, view<T, typename Be::space>,
-                nothing&) const {}
+  void evaluate(Be&, per_image<diffusion_time>, view_of<Be, const T>, out_of<Be, T>, nothing&) const {}
 };
 
 using noise = corruption<scaling, linear_beta>;
@@ -40,7 +39,7 @@ class stepping {
   stepping()
       : phi{bench::normal_numbers(extent.size(), 1)},
         x{bench::normal_numbers(extent.size(), 2)},
-        run_{be, noise_, denoiser_, extent, 1, batch{0, extent.images}, {}},
+        run_{be, noise_, denoiser_, extent, 1, image_range{0, extent.images}, {}},
         state_{sampler_.start(run_)},
         memory_{denoiser_.template workspace<float>(be, extent)},
         phi_{be.make<float>(extent)},

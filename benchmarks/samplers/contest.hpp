@@ -68,22 +68,22 @@ inline std::size_t steps_for(std::size_t evaluations, int per_step) {
 
 template <class Recipe, class S>
 void enter_recipe(const std::string& name, const S& sampler) {
-  using corruption_type = decltype(Recipe::corruption(softscore::shape{}, softscore::fitted_start{}));
+  using corruption_type = decltype(Recipe::corruption(softscore::shape{}, softscore::fitted_prior{}));
   using run_type =
       softscore::sampling_run<softscore::tbb_backend, corruption_type,
                               decltype(estimates<corruption_type>(std::declval<const digits::model&>())), float>;
-  if constexpr (digits::what_is_missing<S, run_type>().empty())
-    entrants().push_back({Recipe::name, name, S::order, S::evaluations_per_step, [sampler](const task& t) {
-                            const std::size_t steps = steps_for(t.evaluations, S::evaluations_per_step);
-                            const auto corruption = Recipe::corruption(t.image, t.model.start());
-                            const auto began = std::chrono::steady_clock::now();
-                            auto drawn = softscore::sample(
-                                t.backend, sampler, corruption, estimates<corruption_type>(t.model),
-                                softscore::uniform_grid(steps),
-                                {.images = t.count, .batch = std::min<std::size_t>(t.count, 128), .image = t.image});
-                            const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
-                            return outcome{std::move(drawn.images), drawn.nfe, steps, took.count()};
-                          }});
+  if constexpr (softscore::unmet_need<S, run_type>().empty())
+    entrants().push_back(
+        {Recipe::name, name, S::order, S::evaluations_per_step, [sampler](const task& t) {
+           const std::size_t steps = steps_for(t.evaluations, S::evaluations_per_step);
+           const auto corruption = Recipe::corruption(t.image, t.model.prior());
+           const auto began = std::chrono::steady_clock::now();
+           auto drawn = softscore::sample(
+               t.backend, sampler, corruption, estimates<corruption_type>(t.model), softscore::uniform_grid(steps),
+               {.images = t.count, .batch_size = std::min<std::size_t>(t.count, 128), .image = t.image});
+           const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
+           return outcome{std::move(drawn.images), drawn.nfe, steps, took.count()};
+         }});
 }
 
 /// Enters a sampler for every recipe that offers what it needs.

@@ -37,8 +37,8 @@ std::vector<std::vector<const entry*>> by_sampler(const recipe_results& r) {
 // Frechet distance against evaluations, both logarithmic, each line named at its end; the controls are dashed.
 std::string quality_chart(const recipe_results& r) {
   constexpr double width = 860, height = 470, left = 60, right = 210, top = 24, bottom = 44;
-  static const char* const colours[] = {"#0b6e99", "#d9730d", "#4d8b31", "#ad1a72", "#6940a5", "#b5462f",
-                                        "#2f8f83", "#8a6d1d", "#5b6b8c", "#a1527f", "#3c7a3f", "#7a5230"};
+  static const char* const colors[] = {"#0b6e99", "#d9730d", "#4d8b31", "#ad1a72", "#6940a5", "#b5462f",
+                                       "#2f8f83", "#8a6d1d", "#5b6b8c", "#a1527f", "#3c7a3f", "#7a5230"};
   double least = r.held_out, most = r.noise;
   std::size_t first = 1000000, last = 1;
   for (const auto& e : r.entries) {
@@ -95,14 +95,14 @@ std::string quality_chart(const recipe_results& r) {
   if (over > 0)
     for (double& y : label) y -= over;
   for (std::size_t i = 0; i < lines.size(); ++i) {
-    const char* const colour = colours[i % std::size(colours)];
+    const char* const color = colors[i % std::size(colors)];
     std::string points;
     for (const entry* e : lines[i])
       if (std::isfinite(e->frechet))
         points += formatted("%.1f,%.1f ", across(static_cast<double>(e->nfe)), down(e->frechet));
     svg +=
-        "<polyline fill=\"none\" stroke-width=\"2\" stroke=\"" + std::string{colour} + "\" points=\"" + points + "\"/>";
-    svg += formatted("<text x=\"%.1f\" y=\"%.1f\" fill=\"%s\">", width - right + 10, label[i], colour) +
+        "<polyline fill=\"none\" stroke-width=\"2\" stroke=\"" + std::string{color} + "\" points=\"" + points + "\"/>";
+    svg += formatted("<text x=\"%.1f\" y=\"%.1f\" fill=\"%s\">", width - right + 10, label[i], color) +
            lines[i].back()->sampler + formatted(" %.3g</text>", lines[i].back()->frechet);
   }
   return svg + "</svg>\n";

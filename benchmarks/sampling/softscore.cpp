@@ -6,7 +6,7 @@
 #include <softscore/denoiser/network_denoiser.hpp>
 #include <softscore/operator/scaling.hpp>
 #include <softscore/sampler/ddpm.hpp>
-#include <softscore/sampler/drive.hpp>
+#include <softscore/sampler/integrate.hpp>
 
 #include "digit_network.hpp"
 
@@ -21,11 +21,11 @@ constexpr std::uint64_t seed = 1;
 struct sampling {
   std::vector<float> draw(std::size_t images) {
     const time_grid grid = uniform_grid(steps);
-    auto drawn = drive(be, ddpm{}, law, denoiser, grid, start(images), seed);
+    auto drawn = integrate(be, ddpm{}, corruption, denoiser, grid, start(images), seed);
     return values(drawn.x);
   }
   start_point<tbb_backend, float> start(std::size_t images) {
-    return draw_start<float>(be, law, uniform_grid(steps), shape{1, 1, 28, 28}, batch{0, images}, seed);
+    return draw_start<float>(be, corruption, uniform_grid(steps), shape{1, 1, 28, 28}, image_range{0, images}, seed);
   }
   std::vector<float> values(host_array<float>& of) {
     std::vector<float> host(of.view().size());
@@ -34,8 +34,8 @@ struct sampling {
   }
 
   tbb_backend be;
-  noise law{scaling{}, linear_beta{}};
-  epsilon_denoiser<digit_cnn, noise> denoiser{bench::golden_network(), law};
+  noise corruption{scaling{}, linear_beta{}};
+  epsilon_denoiser<plain_cnn, noise> denoiser{bench::golden_network(), corruption};
 };
 
 }  // namespace
@@ -50,7 +50,7 @@ int main(int argc, char** argv) {
     const shape extent{images, 1, 28, 28};
     auto z = s.be.make<float>(extent);
     for (std::uint32_t i = 0; i + 1 < steps; ++i) {
-      s.be.normal(noise_key{seed, noise_stream::sampling, i, 0}, batch{0, images}, z.view());
+      s.be.normal(noise_key{seed, noise_stream::sampling, i, 0}, image_range{0, images}, z.view());
       const auto of_step = s.values(z);
       noise.insert(noise.end(), of_step.begin(), of_step.end());
     }

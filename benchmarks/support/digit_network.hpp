@@ -1,6 +1,6 @@
 #pragma once
 
-// The digit CNN with the weights of the golden file and a wide one, a training step and an evaluation of either, and
+// The plain CNN with the weights of the golden file and a wide one, a training step and an evaluation of either, and
 // what a peer compares them by.
 #include <cstddef>
 #include <memory>
@@ -11,7 +11,7 @@
 
 #include <softscore/backend/tbb.hpp>
 #include <softscore/io/safetensors.hpp>
-#include <softscore/nn/digit_cnn.hpp>
+#include <softscore/nn/plain_cnn.hpp>
 #include <softscore/optim/adam.hpp>
 
 #include "harness.hpp"
@@ -20,9 +20,9 @@ namespace bench {
 
 using namespace softscore;
 
-inline digit_cnn golden_network() {
+inline plain_cnn golden_network() {
   const safetensors_file file{BENCH_WEIGHTS};
-  digit_cnn net;
+  plain_cnn net;
   std::vector<float> values(net.parameter_count());
   for (const parameter& p : net.layout())
     file.tensor_into<float>("param/" + p.name, p.sizes, std::span{values}.subspan(p.offset, p.size()));
@@ -31,16 +31,16 @@ inline digit_cnn golden_network() {
 }
 
 /// 542,161 parameters, drawn from a seed.
-inline digit_cnn wide_network() {
-  digit_cnn net{{16, 32, 64, 32, 16}};
-  net.initialise(1);
+inline plain_cnn wide_network() {
+  plain_cnn net{{16, 32, 64, 32, 16}};
+  net.initialize(1);
   return net;
 }
 
 /// Forward, mean squared error, backward and Adam on one batch.
 class training_step {
  public:
-  training_step(std::size_t threads, std::size_t images, digit_cnn network)
+  training_step(std::size_t threads, std::size_t images, plain_cnn network)
       : be{threads},
         net{std::move(network)},
         batch_{images, 1, 28, 28},
@@ -88,7 +88,7 @@ class training_step {
   std::vector<float> gradients() { return values(gradients_); }
 
   tbb_backend be;
-  digit_cnn net;
+  plain_cnn net;
 
  private:
   std::vector<float> values(array_of<tbb_backend, float>& array) {
@@ -107,7 +107,7 @@ class training_step {
   shape flat_;
   array_of<tbb_backend, float> theta_, gradients_, m_, v_, x_, out_, dout_, target_;
   std::vector<double> losses_;
-  digit_cnn_workspace<tbb_backend, float> ws_;
+  plain_cnn_workspace<tbb_backend, float> ws_;
   std::uint64_t count_{};
 };
 
@@ -122,7 +122,7 @@ class evaluation {
  public:
   static constexpr double time = 0.4;
 
-  evaluation(std::size_t threads, std::size_t images, digit_cnn network)
+  evaluation(std::size_t threads, std::size_t images, plain_cnn network)
       : x{normal_numbers(images * network.image().size(), 1)},
         be_{threads},
         net_{std::move(network)},
@@ -144,15 +144,15 @@ class evaluation {
 
  private:
   tbb_backend be_;
-  digit_cnn net_;
+  plain_cnn net_;
   shape batch_;
   array_of<tbb_backend, float> x_, out_;
-  digit_cnn_workspace<tbb_backend, float> ws_;
+  plain_cnn_workspace<tbb_backend, float> ws_;
 };
 
 /// What a peer compares: a step's input, output, loss and gradients, and an evaluation of the same input at one time.
 /// `weights`, if any, are handed over too.
-inline void write_answer(const std::string& file, const digit_cnn& network, std::span<const float> weights = {}) {
+inline void write_answer(const std::string& file, const plain_cnn& network, std::span<const float> weights = {}) {
   constexpr std::size_t images = 128;
   const std::vector<std::size_t> all{images, 1, 28, 28};
   training_step step{cores(), images, network};

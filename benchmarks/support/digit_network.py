@@ -1,4 +1,4 @@
-"""The digit CNN in PyTorch: with which weights, how it is compared with ours, and in which ways it is timed."""
+"""The plain CNN in PyTorch: with which weights, how it is compared with ours, and in which ways it is timed."""
 import math
 
 import torch
@@ -20,7 +20,7 @@ class Block(nn.Module):
         return nn.functional.gelu(self.norm(self.conv(x)))
 
 
-class DigitCNN(nn.Module):
+class PlainCNN(nn.Module):
     def __init__(self, widths=(16, 32, 32, 16)):
         super().__init__()
         self.blocks = nn.ModuleList(Block(a, b) for a, b in zip((1, *widths), widths))
@@ -45,7 +45,7 @@ class DigitCNN(nn.Module):
 
 def network_of(tensors, dtype=torch.float32, **arguments):
     """The network with the tensors named param/..."""
-    network = DigitCNN(**arguments)
+    network = PlainCNN(**arguments)
     network.load_state_dict({n.removeprefix("param/"): v for n, v in tensors.items() if n.startswith("param/")})
     return network.to(dtype)
 
@@ -103,15 +103,15 @@ def training_modes(ours, make, quick):
     """Ways to do a training step: {mode: function}."""
     def stepper(memory_format, compiled, low):
         network = prepared(make, memory_format, compiled)
-        optimiser = torch.optim.Adam(network.parameters(), lr=2e-4, fused=True)
+        optimizer = torch.optim.Adam(network.parameters(), lr=2e-4, fused=True)
         images, t, target = ours["x"].to(memory_format=memory_format), ours["t"], ours["target"]
 
         def step():
-            optimiser.zero_grad(set_to_none=True)
+            optimizer.zero_grad(set_to_none=True)
             with torch.autocast("cpu", torch.bfloat16, enabled=low):
                 loss = torch.nn.functional.mse_loss(network(images, t), target)
             loss.backward()
-            optimiser.step()
+            optimizer.step()
         return step
 
     return {name: stepper(f, c, low) for name, f, c, low in modes(quick)}

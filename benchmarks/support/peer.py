@@ -14,7 +14,7 @@ import numpy
 import torch
 from safetensors.torch import load_file
 
-GOLDEN = pathlib.Path(__file__).resolve().parents[2] / "tests" / "golden" / "digit_cnn.safetensors"
+GOLDEN = pathlib.Path(__file__).resolve().parents[2] / "tests" / "golden" / "plain_cnn.safetensors"
 LEAST_SECONDS = 0.4
 
 

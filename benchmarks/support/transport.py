@@ -13,7 +13,7 @@ def equal_weights(count, kind):
     return numpy.full(count, 1 / count, kind)
 
 
-def regularisation(cost):
+def regularization(cost):
     return 0.05 * float(cost.mean(dtype="float64"))
 
 
@@ -23,8 +23,8 @@ def exact_cost(answers, count):
 
 
 def exact_plan(cost):
-    """By scalings in float64 until the columns match; at this regularisation nothing underflows."""
-    kernel = numpy.exp(-cost / regularisation(cost))
+    """By scalings in float64 until the columns match; at this regularization nothing underflows."""
+    kernel = numpy.exp(-cost / regularization(cost))
     weight = 1 / len(cost)
     u = numpy.full(len(cost), weight)
     for _ in range(5000):

@@ -1,4 +1,4 @@
-// One training step of the digit CNN: forward, mean squared error, backward and Adam, in float32.
+// One training step of the plain CNN: forward, mean squared error, backward and Adam, in float32.
 #include "digit_network.hpp"
 
 int main(int argc, char** argv) {

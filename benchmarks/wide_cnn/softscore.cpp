@@ -1,10 +1,10 @@
-// The wide digit CNN, of 542,161 parameters: a training step and an evaluation of 128 images.
+// The wide plain CNN, of 542,161 parameters: a training step and an evaluation of 128 images.
 #include "digit_network.hpp"
 
 int main(int argc, char** argv) {
   using namespace bench;
   const auto answer = [](const std::string& file) {
-    const digit_cnn network = wide_network();
+    const plain_cnn network = wide_network();
     write_answer(file, network, network.parameters());
   };
   return run(argc, argv, answer, [] {

@@ -17,11 +17,11 @@ class any_denoiser {
   estimator workspace(softscore::tbb_backend& be, softscore::shape batch) const {
     return model_->denoiser(be, batch);
   }
-  void estimate(softscore::tbb_backend&, const softscore::question& q, estimator::images x, estimator::result out,
+  void estimate(softscore::tbb_backend&, const softscore::condition& q, estimator::images x, estimator::result out,
                 estimator& ws) const {
     ws.estimate(q, x, out);
   }
-  void pullback(softscore::tbb_backend&, const softscore::question& q, estimator::images v, estimator::result out,
+  void pullback(softscore::tbb_backend&, const softscore::condition& q, estimator::images v, estimator::result out,
                 estimator& ws) const {
     ws.pullback(q, v, out);
   }

@@ -2,16 +2,32 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
+#include <cstddef>
+#include <string_view>
+
+#include <softscore/core/number_text.hpp>
 
 namespace digits {
 namespace {
 
+std::string spelt(std::string_view, const char* words) { return words; }
+std::string spelt(std::string_view, std::size_t whole) { return std::to_string(whole); }
+std::string spelt(std::string_view how, double number) {  // "g", ".1f"
+  const int digits = how.starts_with('.') ? how[1] - '0' : 6;
+  return how.back() == 'f' ? softscore::detail::fixed(number, digits) : softscore::detail::rounded(number, digits);
+}
+
+// printf's patterns, but a picture's numbers have a point in every locale.
 template <class... Values>
-std::string formatted(const char* pattern, Values... values) {
-  char text[512];
-  std::snprintf(text, sizeof text, pattern, values...);
-  return text;
+std::string formatted(std::string_view pattern, const Values&... values) {
+  std::string text;
+  const auto add = [&](const auto& value) {
+    const std::size_t at = pattern.find('%'), end = pattern.find_first_of("gfsu", at);
+    text.append(pattern.substr(0, at)).append(spelt(pattern.substr(at + 1, end - at), value));
+    pattern.remove_prefix(end + 1);
+  };
+  (add(values), ...);
+  return text.append(pattern);
 }
 
 // A logarithmic axis from `low` to `high`, drawn from pixel `from` to pixel `to`.
@@ -33,7 +49,7 @@ struct log_axis {
   }
 };
 
-// At most `most` means of neighbours, as (step, loss).
+// At most `most` means of neighbors, as (step, loss).
 std::vector<std::pair<double, double>> thinned(std::span<const float> losses, std::size_t most) {
   std::vector<std::pair<double, double>> points;
   const std::size_t width = std::max<std::size_t>(1, (losses.size() + most - 1) / most);

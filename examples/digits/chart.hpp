@@ -9,7 +9,7 @@
 namespace digits {
 
 /// An inline SVG of the training loss (every step, thinned out, and its moving average) and the test loss (every
-/// epoch) over the steps, with a logarithmic axis. Colours are those of the page's style sheet.
+/// epoch) over the steps, with a logarithmic axis. Colors are those of the page's style sheet.
 std::string loss_chart(std::span<const float> losses, std::span<const double> test_losses, std::size_t steps_per_epoch);
 
 /// An inline SVG of a few positive numbers on one logarithmic line, each with its name and value.

@@ -28,20 +28,20 @@ void check_size(const softscore::safetensors_file& file, const read_settings& ab
                                   widths_text(about.settings.widths), "the widths of the parameters in the file");
 }
 
-softscore::fitted_start read_start(const softscore::safetensors_file& file, const softscore::shape& image) {
-  auto mean = file.tensor<double>("start/mean", {image.per_image()});
-  auto deviations = file.tensor<double>("start/deviations");
-  auto modes = file.tensor<double>("start/modes", {deviations.size(), mean.size()});
+softscore::fitted_prior read_prior(const softscore::safetensors_file& file, const softscore::shape& image) {
+  auto mean = file.tensor<double>("prior/mean", {image.per_image()});
+  auto deviations = file.tensor<double>("prior/deviations");
+  auto modes = file.tensor<double>("prior/modes", {deviations.size(), mean.size()});
   for (const auto* part : {&mean, &deviations, &modes})
     for (const double number : *part)
-      softscore::detail::require_file(std::isfinite(number), file.path(), "a number of the start", number, "finite");
+      softscore::detail::require_file(std::isfinite(number), file.path(), "a number of the prior", number, "finite");
   return {std::move(mean), std::move(deviations), std::move(modes)};
 }
 
 }  // namespace
 
 std::unique_ptr<model> make_model(const run_settings& settings, const softscore::shape& image) {
-  return find_recipe(settings.recipe).make(softscore::digit_cnn{settings.widths, image}, settings.schedule);
+  return find_recipe(settings.recipe).make(softscore::plain_cnn{settings.widths, image}, settings.schedule);
 }
 
 loaded_model load_checkpoint(const std::filesystem::path& path) {
@@ -66,18 +66,18 @@ loaded_model load_checkpoint(const std::filesystem::path& path) {
   auto& network = loaded.made->network();
   loaded.state = softscore::read_checkpoint(file, network.layout());
   network.set_parameters(loaded.state.average.empty() ? loaded.state.parameters : loaded.state.average);
-  if (entry->fits_start) loaded.made->set_start(read_start(file, loaded.about.image));
+  if (entry->fits_prior) loaded.made->set_prior(read_prior(file, loaded.about.image));
   return loaded;
 }
 
 softscore::checkpoint_extras extras_of(const run_settings& settings, model& m, const std::string& fingerprint) {
   softscore::checkpoint_extras extras{to_metadata(settings, m.network().image(), fingerprint), {}};
-  const auto& start = m.start();
-  if (!start.zero()) {
-    const std::size_t d = start.mean().size(), k = start.deviations().size();
-    extras.tensors.emplace_back("start/mean", std::vector{d}, start.mean());
-    extras.tensors.emplace_back("start/deviations", std::vector{k}, start.deviations());
-    extras.tensors.emplace_back("start/modes", std::vector{k, d}, start.modes());
+  const auto& prior = m.prior();
+  if (!prior.zero()) {
+    const std::size_t d = prior.mean().size(), k = prior.deviations().size();
+    extras.tensors.emplace_back("prior/mean", std::vector{d}, prior.mean());
+    extras.tensors.emplace_back("prior/deviations", std::vector{k}, prior.deviations());
+    extras.tensors.emplace_back("prior/modes", std::vector{k, d}, prior.modes());
   }
   return extras;
 }

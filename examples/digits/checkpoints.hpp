@@ -26,7 +26,7 @@ loaded_model load_checkpoint(const std::filesystem::path& path);
 /// A network of the settings for images of that shape, in its recipe.
 std::unique_ptr<model> make_model(const run_settings& settings, const softscore::shape& image);
 
-/// What a checkpoint holds besides the state of training: settings, and the start law, which `m` must outlive.
+/// What a checkpoint holds besides the state of training: settings, and the prior, which `m` must outlive.
 softscore::checkpoint_extras extras_of(const run_settings& settings, model& m, const std::string& fingerprint);
 
 }  // namespace digits

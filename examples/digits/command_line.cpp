@@ -72,9 +72,9 @@ class flags {
          "recipe's)");
     whole("--steps", steps, "steps of the sampler from time 1 to time 0 (the recipe's)", 1, 1000000);
     whole("--count", plan.count, "images to draw (" + std::to_string(plan.count) + ")", 1, 10000000);
-    whole("--sample-batch", plan.batch,
+    whole("--sample-batch-size", plan.batch_size,
           "images that go through the network together; the result does not depend on it (" +
-              std::to_string(plan.batch) + ")",
+              std::to_string(plan.batch_size) + ")",
           1, 100000);
   }
   /// Refuses flags that would have no effect beside the others.
@@ -107,8 +107,8 @@ void data_flags(flags& f, run_settings& settings) {
 
 // Values that the recipe decides unless the command line does.
 struct train_choices {
-  std::optional<std::size_t> epochs{}, batch{}, every{}, warm_up{};
-  std::optional<double> rate{}, ahead{};
+  std::optional<std::size_t> epochs{}, batch_size{}, every{}, warmup_steps{};
+  std::optional<double> learning_rate{}, ahead{};
   std::optional<std::string> sampler{}, objective{};
   std::optional<std::size_t> steps{};
   std::uint64_t seed{};
@@ -136,9 +136,9 @@ train_command complete(train_command command, const train_choices& chosen) {
   }
   s.training.seed = chosen.seed;
   s.training.epochs = chosen.epochs.value_or(s.training.epochs);
-  s.training.batch = chosen.batch.value_or(s.training.batch);
-  s.training.rate = chosen.rate.value_or(s.training.rate);
-  s.training.warm_up = chosen.warm_up.value_or(s.training.warm_up);
+  s.training.batch_size = chosen.batch_size.value_or(s.training.batch_size);
+  s.training.learning_rate = chosen.learning_rate.value_or(s.training.learning_rate);
+  s.training.warmup_steps = chosen.warmup_steps.value_or(s.training.warmup_steps);
   s.training.checkpoint_every = chosen.every.value_or(0);
   auto& r = command.results;
   r.out = chosen.out.empty() ? std::filesystem::path{"out"} / s.recipe : chosen.out;
@@ -165,9 +165,10 @@ int run_command_line(int count, char** arguments) {
   train.word("--network", "NAME", chosen.network,
              "small (291,217 parameters on MNIST), large (542,161) or widths such as 8,16,8 (small)");
   train.whole("--epochs", chosen.epochs, "passes over the training images (5)", 1, 1000000);
-  train.whole("--batch", chosen.batch, "images a step; what is left over in an epoch is dropped (128)", 1, 1000000);
-  train.above_zero("--rate", chosen.rate, "learning rate of Adam (0.0002)");
-  train.whole("--warm-up", chosen.warm_up, "steps over which the rate grows from 0 (the recipe's)", 0);
+  train.whole("--batch-size", chosen.batch_size, "images a step; what is left over in an epoch is dropped (128)", 1,
+              1000000);
+  train.above_zero("--learning-rate", chosen.learning_rate, "learning rate of Adam (0.0002)");
+  train.whole("--warmup-steps", chosen.warmup_steps, "steps over which the rate grows from 0 (the recipe's)", 0);
   train.zero_or_above("--ahead", chosen.ahead,
                       "blur and mask: the loss compares images as they are so much earlier than time t (the recipe's)");
   train.word("--objective", "NAME", chosen.objective,
@@ -230,10 +231,10 @@ int run_command_line(int count, char** arguments) {
     if (!shown.results.checkpoint.empty())
       show.leave_out({"--recipe", "--images", "--side"}, "for the checkpoint decides it");
     else
-      show.leave_out({"--sampler", "--steps", "--count", "--sample-batch", "--seed"},
+      show.leave_out({"--sampler", "--steps", "--count", "--sample-batch-size", "--seed"},
                      "for without a checkpoint nothing is drawn");
     if (shown.results.out.empty())
-      show.leave_out({"--steps", "--count", "--sample-batch", "--seed"}, "for without --out nothing is drawn");
+      show.leave_out({"--steps", "--count", "--sample-batch-size", "--seed"}, "for without --out nothing is drawn");
     if (!shown.settings.data.empty()) show.leave_out({"--side"}, "for the images in --data have their own");
     act = [&] { run(shown); };
   });

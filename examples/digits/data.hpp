@@ -3,7 +3,7 @@
 #include <filesystem>
 #include <string>
 
-#include <softscore/data/labelled_images.hpp>
+#include <softscore/data/labeled_images.hpp>
 
 #include "settings.hpp"
 

@@ -14,12 +14,12 @@ struct demo_plan {
   std::size_t side{20};
   std::size_t images{12800};
   std::vector<std::size_t> widths{16, 32, 32, 16};
-  std::size_t epochs{40}, batch{128};
+  std::size_t epochs{40}, batch_size{128};
   std::size_t epochs_on_files{25};  ///< MNIST's images are larger
   double minutes{demo_minutes};     ///< training stops then, on a slower machine
-  double rate{1e-3}, average{0.999};
+  double learning_rate{1e-3}, ema_decay{0.999};
   double ahead{0.08};  ///< what a few steps reveal is trained at once (decision 8)
-  std::size_t warm_up{100};
+  std::size_t warmup_steps{100};
   std::size_t steps{100}, count{256};
 };
 
@@ -30,9 +30,9 @@ demo_plan quick_plan() {
           .images = 512,
           .widths = {16, 16},
           .epochs = 4,
-          .batch = 64,
+          .batch_size = 64,
           .epochs_on_files = 4,
-          .warm_up = 10,
+          .warmup_steps = 10,
           .steps = 20,
           .count = 64};
 }
@@ -59,10 +59,10 @@ void run(const demo_command& command) {
   s.objective = "soft";
   s.training = entry.training();
   s.training.epochs = command.data.empty() ? demo.epochs : demo.epochs_on_files;
-  s.training.batch = demo.batch;
-  s.training.rate = demo.rate;
-  s.training.average = demo.average;
-  s.training.warm_up = demo.warm_up;
+  s.training.batch_size = demo.batch_size;
+  s.training.learning_rate = demo.learning_rate;
+  s.training.ema_decay = demo.ema_decay;
+  s.training.warmup_steps = demo.warmup_steps;
   s.training.seed = command.seed;
   train.results.out = command.out;
   train.results.checkpoint = command.out / "checkpoint.safetensors";
@@ -70,7 +70,7 @@ void run(const demo_command& command) {
   train.results.sampling = {.sampler = std::string{entry.sampler},
                             .steps = demo.steps,
                             .count = demo.count,
-                            .batch = 128,
+                            .batch_size = 128,
                             .seed = command.seed};
   run(std::move(train));
 }

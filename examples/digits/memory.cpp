@@ -3,11 +3,11 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdio>
 #include <fstream>
 #include <string>
 
 #include <softscore/core/error.hpp>
+#include <softscore/core/number_text.hpp>
 
 namespace digits {
 
@@ -31,18 +31,14 @@ double least_training_bytes(const run_settings& settings, const softscore::shape
   // Two gradients; x_0, xi, x_t and h; what goes into the network and what comes out.
   const double planes = of_blocks + 2 * widest + 6 * channels;
   const double plane = static_cast<double>(images.height) * static_cast<double>(images.width);
-  const double batch = static_cast<double>(settings.training.batch) * planes;
+  const double batch = static_cast<double>(settings.training.batch_size) * planes;
   return sizeof(float) * plane * (batch + static_cast<double>(images.images) * channels);
 }
 
 void require_memory(const run_settings& settings, const softscore::shape& images) {
   const double needed = least_training_bytes(settings, images), there = memory_of_machine();
-  const auto whole = [](double bytes) {
-    char text[64];
-    std::snprintf(text, sizeof text, "%.0f", bytes);
-    return std::string{text};
-  };
-  softscore::require(needed <= there, "--batch", settings.training.batch,
+  const auto whole = [](double bytes) { return softscore::detail::fixed(bytes, 0); };
+  softscore::require(needed <= there, "--batch-size", settings.training.batch_size,
                      "small enough for the memory: with this network and " + std::to_string(images.images) +
                          " images a step takes at least " + whole(needed) + " bytes, and there are " + whole(there));
 }

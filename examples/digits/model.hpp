@@ -12,11 +12,11 @@
 #include <softscore/backend/tbb.hpp>
 #include <softscore/core/time_grid.hpp>
 #include <softscore/core/xtensor.hpp>
-#include <softscore/corruption/start_law.hpp>
+#include <softscore/corruption/prior.hpp>
 #include <softscore/corruption/tabulated.hpp>
-#include <softscore/data/labelled_images.hpp>
+#include <softscore/data/labeled_images.hpp>
 #include <softscore/denoiser/concept.hpp>
-#include <softscore/nn/digit_cnn.hpp>
+#include <softscore/nn/plain_cnn.hpp>
 #include <softscore/train/train.hpp>
 
 // A recipe is known when the program is compiled; the command line comes later. `model` is the one place where the two
@@ -28,7 +28,7 @@ struct sampling_plan {
   std::string sampler{"momentum"};
   std::size_t steps{200};
   std::size_t count{64};
-  std::size_t batch{128};
+  std::size_t batch_size{128};
   std::uint64_t seed{0};
 };
 
@@ -62,8 +62,8 @@ struct drawing {
 struct estimator {
   using images = softscore::view<const float, softscore::host_space>;
   using result = softscore::view<float, softscore::host_space>;
-  std::function<void(const softscore::question&, images x, result out)> estimate;
-  std::function<void(const softscore::question&, images v, result out)> pullback;
+  std::function<void(const softscore::condition&, images x, result out)> estimate;
+  std::function<void(const softscore::condition&, images v, result out)> pullback;
 };
 
 /// A recipe with a network in it.
@@ -71,14 +71,14 @@ class model {
  public:
   virtual ~model() = default;
 
-  virtual softscore::digit_cnn& network() = 0;
+  virtual softscore::plain_cnn& network() = 0;
   /// From [0, 1] to the range that the network sees.
   virtual softscore::pixel_scale pixels() const = 0;
   /// What sampling adds its first noise to; empty where that is nothing.
-  virtual const softscore::fitted_start& start() const = 0;
-  virtual void set_start(softscore::fitted_start start) = 0;
+  virtual const softscore::fitted_prior& prior() const = 0;
+  virtual void set_prior(softscore::fitted_prior prior) = 0;
   /// Fits that to training images, where the recipe asks for it.
-  virtual void fit_start(softscore::tbb_backend& be, const softscore::image_batch& images) = 0;
+  virtual void fit_prior(softscore::tbb_backend& be, const softscore::image_batch& images) = 0;
 
   virtual softscore::training_result train(softscore::tbb_backend& be, const softscore::data_set& data,
                                            const softscore::training_options& options, const loss_choice& loss,
@@ -104,10 +104,10 @@ struct recipe_entry {
   std::size_t steps{};       ///< and how many of its steps
   bool looks_ahead{};        ///< whether its loss is the soft score's, or the naive one in its place
   double ahead{};            ///< how much earlier the soft score's loss compares; 0 for the others
-  bool fits_start{};         ///< whether sampling starts from a law fitted to the training images
+  bool fits_prior{};         ///< whether sampling starts from a distribution fitted to the training images
   bool takes_schedule{};     ///< whether a file may give its schedule
   softscore::training_options (*training)();
-  std::unique_ptr<model> (*make)(softscore::digit_cnn network, std::optional<softscore::tabulated> searched);
+  std::unique_ptr<model> (*make)(softscore::plain_cnn network, std::optional<softscore::tabulated> searched);
 };
 
 std::span<const recipe_entry> all_recipes();

@@ -1,14 +1,14 @@
 #pragma once
 
 #include <concepts>
-#include <cstdio>
 #include <memory>
 #include <optional>
 #include <string>
 #include <utility>
 
+#include <softscore/core/number_text.hpp>
 #include <softscore/sampler/sample.hpp>
-#include <softscore/train/fit_start.hpp>
+#include <softscore/train/fit_prior.hpp>
 
 #include "model.hpp"
 #include "recipes.hpp"
@@ -19,29 +19,29 @@ namespace digits {
 /// The model of a recipe: everything below is the library, and the recipe's types choose which of it.
 template <class Recipe>
 class model_of final : public model {
-  using corruption_type = decltype(Recipe::corruption(softscore::shape{}, softscore::fitted_start{}));
+  using corruption_type = decltype(Recipe::corruption(softscore::shape{}, softscore::fitted_prior{}));
   using denoiser_type =
-      decltype(Recipe::denoiser(std::declval<softscore::digit_cnn>(), std::declval<const corruption_type&>()));
+      decltype(Recipe::denoiser(std::declval<softscore::plain_cnn>(), std::declval<const corruption_type&>()));
   using run_type = softscore::sampling_run<softscore::tbb_backend, corruption_type, denoiser_type, float>;
 
  public:
-  model_of(softscore::digit_cnn network, std::optional<softscore::tabulated> searched)
+  model_of(softscore::plain_cnn network, std::optional<softscore::tabulated> searched)
       : image_{network.image()},
         searched_{std::move(searched)},
-        corruption_{Recipe::corruption(image_, start_, searched_)},
+        corruption_{Recipe::corruption(image_, prior_, searched_)},
         denoiser_{Recipe::denoiser(std::move(network), corruption_)} {}
 
-  softscore::digit_cnn& network() override { return denoiser_.network(); }
+  softscore::plain_cnn& network() override { return denoiser_.network(); }
   softscore::pixel_scale pixels() const override { return Recipe::training().pixels; }
 
-  const softscore::fitted_start& start() const override { return start_; }
-  void set_start(softscore::fitted_start start) override {
-    start_ = std::move(start);
-    corruption_ = Recipe::corruption(image_, start_, searched_);
+  const softscore::fitted_prior& prior() const override { return prior_; }
+  void set_prior(softscore::fitted_prior prior) override {
+    prior_ = std::move(prior);
+    corruption_ = Recipe::corruption(image_, prior_, searched_);
   }
-  void fit_start(softscore::tbb_backend& be, const softscore::image_batch& images) override {
-    if constexpr (Recipe::fits_start)
-      set_start(softscore::fit_start(be, corruption_, softscore::as_view(images), pixels()));
+  void fit_prior(softscore::tbb_backend& be, const softscore::image_batch& images) override {
+    if constexpr (Recipe::fits_prior)
+      set_prior(softscore::fit_prior(be, corruption_, softscore::as_view(images), pixels()));
   }
 
   softscore::training_result train(softscore::tbb_backend& be, const softscore::data_set& data,
@@ -62,7 +62,7 @@ class model_of final : public model {
         return watch(sampling_view{p.at, p.nfe, p.x, p.h, p.done, p.images});
       };
       auto drawn = softscore::sample(be, sampler, corruption_, denoiser_, softscore::uniform_grid(plan.steps),
-                                     {.images = plan.count, .seed = plan.seed, .batch = plan.batch}, look);
+                                     {.images = plan.count, .seed = plan.seed, .batch_size = plan.batch_size}, look);
       result = {std::move(drawn.images), drawn.nfe, drawn.stopped};
     });
     to_unit_range(result.images);
@@ -72,10 +72,10 @@ class model_of final : public model {
   estimator denoiser(softscore::tbb_backend& be, const softscore::shape& batch) const override {
     using workspace = softscore::workspace_of<denoiser_type, softscore::tbb_backend, float>;
     const auto ws = std::make_shared<workspace>(denoiser_.template workspace<float>(be, batch));
-    return {[this, &be, ws](const softscore::question& q, estimator::images x, estimator::result out) {
+    return {[this, &be, ws](const softscore::condition& q, estimator::images x, estimator::result out) {
               denoiser_.template estimate<softscore::tbb_backend, float>(be, q, x, out, *ws);
             },
-            [this, &be, ws](const softscore::question& q, estimator::images v, estimator::result out) {
+            [this, &be, ws](const softscore::condition& q, estimator::images v, estimator::result out) {
               denoiser_.template pullback<softscore::tbb_backend, float>(be, q, v, out, *ws);
             }};
   }
@@ -98,11 +98,9 @@ class model_of final : public model {
 
   std::string describe(double time) const override {
     const softscore::diffusion_time t{time};
-    char text[64];
+    std::string text = "level " + softscore::detail::rounded(corruption_.level_at(t).value, 3);
     if constexpr (softscore::HasSigma<corruption_type>)
-      std::snprintf(text, sizeof text, "level %.3g, noise %.3g", corruption_.level_at(t).value, corruption_.sigma(t));
-    else
-      std::snprintf(text, sizeof text, "level %.3g", corruption_.level_at(t).value);
+      text += ", noise " + softscore::detail::rounded(corruption_.sigma(t), 3);
     return text;
   }
 
@@ -113,7 +111,7 @@ class model_of final : public model {
 
   softscore::shape image_;
   std::optional<softscore::tabulated> searched_;
-  softscore::fitted_start start_{};
+  softscore::fitted_prior prior_{};
   corruption_type corruption_;
   denoiser_type denoiser_;
 };
@@ -126,10 +124,10 @@ recipe_entry entry_of() {
           Recipe::steps,
           std::same_as<decltype(Recipe::objective(loss_choice{})), soft_or_naive>,
           Recipe::ahead,
-          Recipe::fits_start,
+          Recipe::fits_prior,
           Recipe::takes_schedule,
           &Recipe::training,
-          [](softscore::digit_cnn network, std::optional<softscore::tabulated> searched) -> std::unique_ptr<model> {
+          [](softscore::plain_cnn network, std::optional<softscore::tabulated> searched) -> std::unique_ptr<model> {
             return std::make_unique<model_of<Recipe>>(std::move(network), std::move(searched));
           }};
 }

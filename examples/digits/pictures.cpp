@@ -1,9 +1,9 @@
 #include "pictures.hpp"
 
 #include <algorithm>
-#include <cstdio>
 #include <utility>
 
+#include <softscore/core/number_text.hpp>
 #include <softscore/io/png.hpp>
 #include <softscore/io/tiled.hpp>
 #include <softscore/metric/nearest.hpp>
@@ -16,11 +16,7 @@ namespace {
 constexpr std::size_t gap = 1, trajectory_columns = 9;
 constexpr float paper = 0.24f;
 
-std::string time_label(double time) {
-  char text[24];
-  std::snprintf(text, sizeof text, "%.2g", time);
-  return text;
-}
+std::string time_label(double time) { return softscore::detail::rounded(time, 2); }
 
 // Image `from` of one batch becomes image `to` of another.
 void copy_image(const softscore::image_batch& source, std::size_t from, softscore::image_batch& target,
@@ -85,9 +81,7 @@ picture nearest_picture(const softscore::image_batch& drawn, const softscore::im
   for (std::size_t i = 0; i < s.images; ++i) {
     copy_image(queries, i, all, i);
     copy_image(training, found[i].index, all, s.images + i);
-    char text[24];
-    std::snprintf(text, sizeof text, "%.1f", found[i].distance);
-    result.under.emplace_back(text);
+    result.under.push_back(softscore::detail::fixed(found[i].distance, 1));
   }
   result.name = "nearest";
   result.grid = softscore::tiled(all, s.images, gap, paper);

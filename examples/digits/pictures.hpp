@@ -6,7 +6,7 @@
 #include <vector>
 
 #include <softscore/core/xtensor.hpp>
-#include <softscore/data/labelled_images.hpp>
+#include <softscore/data/labeled_images.hpp>
 
 #include "model.hpp"
 

@@ -12,12 +12,12 @@
 #include <softscore/corruption/tabulated.hpp>
 #include <softscore/corruption/two_stage.hpp>
 #include <softscore/denoiser/network_denoiser.hpp>
-#include <softscore/nn/digit_cnn.hpp>
+#include <softscore/nn/plain_cnn.hpp>
 #include <softscore/objective/cold_loss.hpp>
-#include <softscore/objective/epsilon_score.hpp>
-#include <softscore/objective/naive_score.hpp>
-#include <softscore/objective/soft_score.hpp>
-#include <softscore/operator/centred_mask.hpp>
+#include <softscore/objective/epsilon_loss.hpp>
+#include <softscore/objective/naive_loss.hpp>
+#include <softscore/objective/soft_score_matching_loss.hpp>
+#include <softscore/operator/centered_mask.hpp>
 #include <softscore/operator/eraser.hpp>
 #include <softscore/operator/gaussian_blur.hpp>
 #include <softscore/operator/scaling.hpp>
@@ -25,7 +25,7 @@
 
 #include "model.hpp"
 
-// A recipe is four choices: a corruption, what the network predicts, what training minimises, and how one samples. Most
+// A recipe is four choices: a corruption, what the network predicts, what training minimizes, and how one samples. Most
 // numbers are those of the papers that each recipe cites. The steps of the soft recipes' samplers are our own, and so
 // is the mask's `ahead` (docs/decisions/0008). An image of another side than MNIST's 28 scales what is in pixels.
 namespace digits {
@@ -52,7 +52,7 @@ struct soft_schedule {
 struct soft_or_naive {
   static constexpr bool needs_normal_noise = true;
 
-  softscore::soft_score soft{};
+  softscore::soft_score_matching_loss soft{};
   bool naive{};
 
   template <softscore::Scalar T, class Be>
@@ -61,11 +61,10 @@ struct soft_or_naive {
   }
   template <class Be, class C, class D, class DM, class T, class M>
   void evaluate(Be& be, const C& corruption, const D& denoiser, DM& denoiser_memory,
-                const softscore::corrupted_batch<Be, T>& batch, softscore::const_view<T, typename Be::space> phi,
-                softscore::view<T, typename Be::space> gradient, double* losses, M& memory) const {
+                const softscore::corrupted_batch<Be, T>& batch, softscore::in_of<Be, T> phi,
+                softscore::out_of<Be, T> gradient, double* losses, M& memory) const {
     if (naive)
-      softscore::naive_score{}.evaluate(be, corruption, denoiser, denoiser_memory, batch, phi, gradient, losses,
-                                        memory);
+      softscore::naive_loss{}.evaluate(be, corruption, denoiser, denoiser_memory, batch, phi, gradient, losses, memory);
     else
       soft.evaluate(be, corruption, denoiser, denoiser_memory, batch, phi, gradient, losses, memory);
   }
@@ -77,21 +76,21 @@ struct ddpm_recipe {
   static constexpr std::string_view sampler = "ddpm";
   static constexpr std::size_t steps = 1000;
   static constexpr double ahead = 0.0;
-  static constexpr bool fits_start = false, takes_schedule = false;
+  static constexpr bool fits_prior = false, takes_schedule = false;
 
-  static auto corruption(const softscore::shape&, const softscore::fitted_start&,
+  static auto corruption(const softscore::shape&, const softscore::fitted_prior&,
                          const std::optional<softscore::tabulated>& = {}) {
     return softscore::corruption{softscore::scaling{}, softscore::linear_beta{1000}};
   }
   template <class C>
-  static auto denoiser(softscore::digit_cnn network, const C& corruption) {
+  static auto denoiser(softscore::plain_cnn network, const C& corruption) {
     return softscore::epsilon_denoiser{std::move(network), corruption};
   }
-  static auto objective(const loss_choice&) { return softscore::epsilon_score{}; }
-  // The loss is far larger at early times than at late ones: spread times halve what it varies between batches
+  static auto objective(const loss_choice&) { return softscore::epsilon_loss{}; }
+  // The loss is far larger at early times than at late ones: stratified times halve what it varies between batches
   // (decision 33).
   static softscore::training_options training() {
-    return {.times = {.indices = 1000, .spread = true}, .pixels = {1.0f, -0.5f}};
+    return {.times = {.indices = 1000, .stratified = true}, .pixels = {1.0f, -0.5f}};
   }
 };
 
@@ -102,15 +101,15 @@ struct eraser_recipe {
   static constexpr std::string_view sampler = "cold";
   static constexpr std::size_t steps = 100;
   static constexpr double ahead = 0.0;
-  static constexpr bool fits_start = false, takes_schedule = false;
+  static constexpr bool fits_prior = false, takes_schedule = false;
 
-  static auto corruption(const softscore::shape& image, const softscore::fitted_start&,
+  static auto corruption(const softscore::shape& image, const softscore::fitted_prior&,
                          const std::optional<softscore::tabulated>& = {}) {
     return softscore::background_corruption{softscore::eraser{image.height, image.width, 100},
                                             softscore::severity{100}};
   }
   template <class C>
-  static auto denoiser(softscore::digit_cnn network, const C&) {
+  static auto denoiser(softscore::plain_cnn network, const C&) {
     return softscore::clean_denoiser{std::move(network)};
   }
   static auto objective(const loss_choice&) { return softscore::cold_loss{}; }
@@ -124,40 +123,42 @@ struct soft_recipe {
   static constexpr bool takes_schedule = true;
 
   template <class C>
-  static auto denoiser(softscore::digit_cnn network, const C&) {
+  static auto denoiser(softscore::plain_cnn network, const C&) {
     return softscore::residual_denoiser{std::move(network)};
   }
   static auto objective(const loss_choice& choice) {
-    return soft_or_naive{softscore::soft_score{.ahead = choice.ahead}, choice.naive};
+    return soft_or_naive{softscore::soft_score_matching_loss{.ahead = choice.ahead}, choice.naive};
   }
-  static softscore::training_options training() { return {.clip_norm = 1.0, .warm_up = 500, .average = 0.999}; }
+  static softscore::training_options training() {
+    return {.max_grad_norm = 1.0, .warmup_steps = 500, .ema_decay = 0.999};
+  }
 };
 
 /// Soft diffusion under blur and noise (Daras et al. 2022). What is left of an image at time 1 is not nothing, so
-/// sampling starts from a law that is fitted to blurred training images.
+/// sampling starts from a distribution that is fitted to blurred training images.
 struct blur_recipe : soft_recipe {
   static constexpr std::string_view name = "blur", about = "a little noise, then blur until nothing is left to see";
   static constexpr double ahead = 0.1;
-  static constexpr bool fits_start = true;
+  static constexpr bool fits_prior = true;
 
-  static auto corruption(const softscore::shape& image, const softscore::fitted_start& start,
+  static auto corruption(const softscore::shape& image, const softscore::fitted_prior& prior,
                          const std::optional<softscore::tabulated>& searched = {}) {
     const soft_schedule schedule{{.level_max = 0.5 * static_cast<double>(image.width)}, searched};
-    return softscore::corruption{softscore::gaussian_blur{.half_width = image.width}, schedule, start};
+    return softscore::corruption{softscore::gaussian_blur{.half_width = image.width}, schedule, prior};
   }
 };
 
 /// Soft diffusion under a mask that closes and noise (Daras et al. 2022, Appendix G).
 struct mask_recipe : soft_recipe {
   static constexpr std::string_view name = "mask", about = "a little noise, then a square window that closes";
-  static constexpr bool fits_start = false;
+  static constexpr bool fits_prior = false;
 
-  static auto corruption(const softscore::shape& image, const softscore::fitted_start&,
+  static auto corruption(const softscore::shape& image, const softscore::fitted_prior&,
                          const std::optional<softscore::tabulated>& searched = {}) {
     const soft_schedule schedule{
         {.level_min = 0.0, .level_max = static_cast<double>(image.width), .levels = softscore::spacing::linear},
         searched};
-    return softscore::corruption{softscore::centred_mask{}, schedule};
+    return softscore::corruption{softscore::centered_mask{}, schedule};
   }
   // A step of 1/50 opens the window by less than what 1/20 does: the loss sees the rim that the steps reveal.
   static constexpr double ahead = 0.05;

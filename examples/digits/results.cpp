@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include <softscore/core/number_text.hpp>
 #include <softscore/io/npy.hpp>
 #include <softscore/train/progress_bar.hpp>
 
@@ -21,12 +22,10 @@ namespace digits {
 namespace {
 
 std::string seconds_text(double seconds) {
+  if (seconds < 60.0) return softscore::detail::fixed(seconds, 1) + " s";
   char text[32];
   const auto whole = static_cast<long>(seconds + 0.5);
-  if (seconds < 60.0)
-    std::snprintf(text, sizeof text, "%.1f s", seconds);
-  else
-    std::snprintf(text, sizeof text, "%ld:%02ld min", whole / 60, whole % 60);
+  std::snprintf(text, sizeof text, "%ld:%02ld min", whole / 60, whole % 60);
   return text;
 }
 
@@ -39,15 +38,12 @@ std::string grouped(std::size_t number) {
 
 std::string loss_table(const training_record& record, std::size_t steps_per_epoch) {
   std::string text = "step,epoch,loss,test_loss\n";
-  char line[96];
   for (std::size_t i = 0; i < record.losses.size(); ++i) {
     const std::size_t epoch = i / steps_per_epoch;
-    std::snprintf(line, sizeof line, "%zu,%zu,%.9g,", i + 1, epoch + 1, static_cast<double>(record.losses[i]));
-    text += line;
-    if ((i + 1) % steps_per_epoch == 0 && epoch < record.test_losses.size()) {
-      std::snprintf(line, sizeof line, "%.9g", record.test_losses[epoch]);
-      text += line;
-    }
+    text += std::to_string(i + 1) + ',' + std::to_string(epoch + 1) + ',' +
+            softscore::detail::rounded(static_cast<double>(record.losses[i]), 9) + ',';
+    if ((i + 1) % steps_per_epoch == 0 && epoch < record.test_losses.size())
+      text += softscore::detail::rounded(record.test_losses[epoch], 9);
     text += '\n';
   }
   return text;
@@ -68,21 +64,23 @@ rows settings_rows(const run_settings& s, const results_plan& plan, const findin
                    std::size_t steps_done, std::size_t threads) {
   const auto& o = s.training;
   const auto& i = found.images;
-  rows all{{"recipe", s.recipe + ": " + std::string{find_recipe(s.recipe).about}},
-           {"training images", std::to_string(i.images) + " of " + std::to_string(i.height) + " x " +
-                                   std::to_string(i.width) + " pixels, " +
-                                   (s.data.empty() ? "built-in stroke digits" : "from " + s.data)},
-           {"network", "convolutions of width " + widths_text(s.widths) + ", " + grouped(parameters) + " parameters"},
-           {"epochs", std::to_string(o.epochs) + ", " + std::to_string(steps_done) + " of " +
-                          std::to_string(o.epochs * (i.images / o.batch)) + " steps done"},
-           {"batch", std::to_string(o.batch)},
-           {"learning rate",
-            short_number(o.rate) + (o.warm_up > 0 ? ", reached after " + std::to_string(o.warm_up) + " steps" : "")},
-           {"seed", std::to_string(o.seed)}};
+  rows all{
+      {"recipe", s.recipe + ": " + std::string{find_recipe(s.recipe).about}},
+      {"training images", std::to_string(i.images) + " of " + std::to_string(i.height) + " x " +
+                              std::to_string(i.width) + " pixels, " +
+                              (s.data.empty() ? "built-in stroke digits" : "from " + s.data)},
+      {"network", "convolutions of width " + widths_text(s.widths) + ", " + grouped(parameters) + " parameters"},
+      {"epochs", std::to_string(o.epochs) + ", " + std::to_string(steps_done) + " of " +
+                     std::to_string(o.epochs * (i.images / o.batch_size)) + " steps done"},
+      {"batch", std::to_string(o.batch_size)},
+      {"learning rate", short_number(o.learning_rate) +
+                            (o.warmup_steps > 0 ? ", reached after " + std::to_string(o.warmup_steps) + " steps" : "")},
+      {"seed", std::to_string(o.seed)}};
   if (!s.objective.empty()) all.emplace_back("objective", s.objective);
   if (s.ahead > 0.0) all.emplace_back("loss compares at", "time t - " + short_number(s.ahead));
-  if (o.average > 0.0) all.emplace_back("average of the parameters", "keeps " + short_number(o.average) + " at a step");
-  if (o.clip_norm < 1e300) all.emplace_back("gradient's norm", "clipped at " + short_number(o.clip_norm));
+  if (o.ema_decay > 0.0)
+    all.emplace_back("average of the parameters", "keeps " + short_number(o.ema_decay) + " at a step");
+  if (o.max_grad_norm < 1e300) all.emplace_back("gradient's norm", "clipped at " + short_number(o.max_grad_norm));
   all.emplace_back("sampler", plan.sampling.sampler + ", " + std::to_string(plan.sampling.steps) + " steps, " +
                                   std::to_string(found.drawn.nfe) + " network evaluations an image");
   all.emplace_back("images drawn", std::to_string(plan.sampling.count) + " in " + seconds_text(found.sampling_seconds));
@@ -178,7 +176,7 @@ void write_results(softscore::tbb_backend& be, model& m, const run_settings& set
                    const softscore::data_set& data, const training_record& record) {
   findings found;
   found.images = data.training.extent();
-  const std::size_t steps_per_epoch = found.images.images / settings.training.batch;
+  const std::size_t steps_per_epoch = found.images.images / settings.training.batch_size;
   softscore::write_file(plan.out / "loss.csv", loss_table(record, steps_per_epoch));
 
   const auto began = std::chrono::steady_clock::now();

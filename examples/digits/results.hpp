@@ -2,7 +2,7 @@
 
 #include <vector>
 
-#include <softscore/data/labelled_images.hpp>
+#include <softscore/data/labeled_images.hpp>
 
 #include "commands.hpp"
 

@@ -4,7 +4,7 @@
 #include <memory>
 
 #include <softscore/core/xtensor.hpp>
-#include <softscore/data/labelled_images.hpp>
+#include <softscore/data/labeled_images.hpp>
 
 namespace digits {
 

@@ -84,12 +84,12 @@ softscore::checkpoint_settings to_metadata(const run_settings& settings, const s
                                      {"width", std::to_string(image.width)},
                                      {"network", widths_text(settings.widths)},
                                      {"epochs", std::to_string(o.epochs)},
-                                     {"batch", std::to_string(o.batch)},
+                                     {"batch_size", std::to_string(o.batch_size)},
                                      {"seed", std::to_string(o.seed)},
-                                     {"rate", exactly(o.rate)},
-                                     {"clip_norm", exactly(o.clip_norm)},
-                                     {"warm_up", std::to_string(o.warm_up)},
-                                     {"average", exactly(o.average)},
+                                     {"learning_rate", exactly(o.learning_rate)},
+                                     {"max_grad_norm", exactly(o.max_grad_norm)},
+                                     {"warmup_steps", std::to_string(o.warmup_steps)},
+                                     {"ema_decay", exactly(o.ema_decay)},
                                      {"ahead", exactly(settings.ahead)},
                                      {"checkpoint_every", std::to_string(o.checkpoint_every)}};
   if (!settings.objective.empty()) all["objective"] = settings.objective;
@@ -123,12 +123,12 @@ read_settings from_metadata(const softscore::safetensors_file& file) {
     s.schedule = softscore::parse_schedule(*text, where("schedule")).schedule;
   auto& o = s.training;
   o.epochs = whole("epochs", 1);
-  o.batch = whole("batch", 1);
+  o.batch_size = whole("batch_size", 1);
   o.seed = whole("seed", 0, std::numeric_limits<std::size_t>::max());
-  o.rate = real("rate", 0.0, true);
-  o.clip_norm = real("clip_norm", 0.0, true);
-  o.warm_up = whole("warm_up", 0);
-  o.average = real("average", 0.0);
+  o.learning_rate = real("learning_rate", 0.0, true);
+  o.max_grad_norm = real("max_grad_norm", 0.0, true);
+  o.warmup_steps = whole("warmup_steps", 0);
+  o.ema_decay = real("ema_decay", 0.0);
   o.checkpoint_every = whole("checkpoint_every", 0);
   return read;
 }

@@ -2,6 +2,7 @@
 #include <string>
 
 #include <softscore/core/error.hpp>
+#include <softscore/core/number_text.hpp>
 
 #include "checkpoints.hpp"
 #include "commands.hpp"
@@ -32,10 +33,11 @@ void tell_checkpoint(const loaded_model& loaded, const std::filesystem::path& pa
        widths_text(s.widths) + " (" + std::to_string(loaded.made->network().parameter_count()) + " parameters)");
   if (!s.objective.empty()) tell("objective", s.objective);
   tell("steps done", std::to_string(loaded.state.losses.size()) + ", of " + std::to_string(s.training.epochs) +
-                         " epochs in batches of " + std::to_string(s.training.batch));
+                         " epochs in batches of " + std::to_string(s.training.batch_size));
   tell("seed", std::to_string(s.training.seed));
   tell("averaged parameters", loaded.state.average.empty() ? "no" : "yes");
-  if (!loaded.state.losses.empty()) tell("loss of the last step", std::to_string(loaded.state.losses.back()));
+  if (!loaded.state.losses.empty())
+    tell("loss of the last step", softscore::detail::fixed(loaded.state.losses.back(), 6));
   for (std::size_t e = 0; e < loaded.state.test_losses.size(); ++e)
     std::printf("  test loss after epoch %zu: %.5f\n", e + 1, loaded.state.test_losses[e]);
 }
@@ -74,8 +76,8 @@ void run(show_command command) {
   softscore::require(data.training.extent().with_images(1) == loaded.about.image, "the shape of the images",
                      data.training.extent(), "that of the checkpoint's images");
   require_trained_on(data, loaded.about.fingerprint, plan.checkpoint);
-  softscore::require(settings.training.batch <= data.training.extent().images,
-                     "the batch in " + plan.checkpoint.string(), settings.training.batch,
+  softscore::require(settings.training.batch_size <= data.training.extent().images,
+                     "the batch in " + plan.checkpoint.string(), settings.training.batch_size,
                      "at most the number of training images");
   const held_folder held{plan.out};
   require_results_writable(plan.out);

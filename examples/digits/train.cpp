@@ -67,7 +67,8 @@ void run(train_command command) {
   require_no_checkpoint(plan.checkpoint, command.overwrite);
   const auto data = load_training_data(command.settings);
   const auto images = data.training.extent();
-  softscore::require(command.settings.training.batch <= images.images, "--batch", command.settings.training.batch,
+  softscore::require(command.settings.training.batch_size <= images.images, "--batch-size",
+                     command.settings.training.batch_size,
                      "at most the number of training images, " + std::to_string(images.images));
   auto m = make_model(command.settings, images);
   m->check_sampler(plan.sampling.sampler);
@@ -76,7 +77,7 @@ void run(train_command command) {
   require_writable(plan.checkpoint);
 
   softscore::tbb_backend backend{command.threads};
-  m->fit_start(backend, data.training.pixels);
+  m->fit_prior(backend, data.training.pixels);
   train_and_show(*m, command.settings, plan, data, fingerprint(data), command.threads, command.minutes, {});
 }
 

@@ -1,5 +1,5 @@
-// Samplers beside each other on data whose law is known, with the exact denoiser: by how many percent the variance of
-// what they draw is wrong, at equal cost.
+// Samplers beside each other on data whose distribution is known, with the exact denoiser: by how many percent the
+// variance of what they draw is wrong, at equal cost.
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
@@ -13,16 +13,16 @@
 #include <softscore/sampler/ddim.hpp>
 #include <softscore/sampler/ddpm.hpp>
 #include <softscore/sampler/dpm_solver_pp_2m.hpp>
-#include <softscore/sampler/drive.hpp>
 #include <softscore/sampler/edm_heun.hpp>
 #include <softscore/sampler/heun.hpp>
+#include <softscore/sampler/integrate.hpp>
 #include <softscore/sampler/momentum.hpp>
 #include <softscore/sampler/naive.hpp>
 #include <softscore/sampler/probability_flow.hpp>
 #include <softscore/sampler/rk4.hpp>
 #include <softscore/sampler/unipc.hpp>
 
-#include "grey_pixels.hpp"
+#include "gray_pixels.hpp"
 
 namespace {
 
@@ -34,8 +34,8 @@ double percent_off(const S& sampler, std::size_t nfe) {
   tbb_backend be;
   const corruption noise{identity{}, variance_exploding{.sigma_min = 0.01, .sigma_max = 20.0}};
   const auto grid = uniform_grid(nfe / static_cast<std::size_t>(S::evaluations_per_step));
-  const auto end = drive(be, sampler, noise, grey_pixels{noise}, grid,
-                         draw_start<float>(be, noise, grid, {1, 1, 50, 50}, {0, 40}, 3), 3);
+  const auto end = integrate(be, sampler, noise, gray_pixels{noise}, grid,
+                             draw_start<float>(be, noise, grid, {1, 1, 50, 50}, {0, 40}, 3), 3);
   return 100.0 * (mean_square(end) / 0.25 - 1.0);
 }
 // end percent

@@ -8,46 +8,43 @@
 #include <softscore/backend/serial/backend.hpp>
 #include <softscore/corruption/concept.hpp>
 #include <softscore/sampler/ddim.hpp>
-#include <softscore/sampler/drive.hpp>
+#include <softscore/sampler/integrate.hpp>
 
-#include "grey_pixels.hpp"
+#include "gray_pixels.hpp"
 
 // begin model
 struct straight_line {
-  using law = softscore::standard_normal;
+  using distribution = softscore::standard_normal;
 
   double sigma(softscore::diffusion_time t) const { return t.value; }
   double signal_gain(softscore::diffusion_time t) const { return 1.0 - t.value; }
 
   template <class Be, softscore::Scalar T>
-  void signal(Be& be, softscore::per_image<softscore::diffusion_time> times,
-              softscore::const_view<T, typename Be::space> x, softscore::view<T, typename Be::space> out) const {
+  void signal(Be& be, softscore::per_image<softscore::diffusion_time> times, softscore::in_of<Be, T> x,
+              softscore::out_of<Be, T> out) const {
     const std::vector<double> gains = each(times, x.extent().images, 1.0, -1.0);
-    be.combine(out, softscore::term<T, typename Be::space>{as_coefficients(gains), x});
+    be.combine(out, softscore::term_of<Be, T>{as_coefficients(gains), x});
   }
   template <class Be, softscore::Scalar T>
-  void signal_adjoint(Be& be, softscore::per_image<softscore::diffusion_time> times,
-                      softscore::const_view<T, typename Be::space> x,
-                      softscore::view<T, typename Be::space> out) const {
+  void signal_adjoint(Be& be, softscore::per_image<softscore::diffusion_time> times, softscore::in_of<Be, T> x,
+                      softscore::out_of<Be, T> out) const {
     signal<Be, T>(be, times, x, out);
   }
   template <class Be, softscore::Scalar T>
-  void corrupt(Be& be, softscore::per_image<softscore::diffusion_time> times,
-               softscore::const_view<T, typename Be::space> clean, softscore::const_view<T, typename Be::space> xi,
-               softscore::view<T, typename Be::space> out) const {
+  void corrupt(Be& be, softscore::per_image<softscore::diffusion_time> times, softscore::in_of<Be, T> clean,
+               softscore::in_of<Be, T> xi, softscore::out_of<Be, T> out) const {
     const std::vector<double> gains = each(times, out.extent().images, 1.0, -1.0),
                               sigmas = each(times, out.extent().images, 0.0, 1.0);
-    using term = softscore::term<T, typename Be::space>;
+    using term = softscore::term_of<Be, T>;
     be.combine(out, term{as_coefficients(gains), clean}, term{as_coefficients(sigmas), xi});
   }
   template <class Be, softscore::Scalar T>
-  void draw_xi(Be& be, softscore::noise_key key, softscore::batch images,
-               softscore::view<T, typename Be::space> xi) const {
+  void draw_xi(Be& be, softscore::noise_key key, softscore::image_range images, softscore::out_of<Be, T> xi) const {
     be.normal(key, images, xi);
   }
   template <class Be, softscore::Scalar T>
-  void start(Be& be, softscore::diffusion_time t, std::uint64_t seed, softscore::batch images,
-             softscore::view<T, typename Be::space> x, softscore::view<T, typename Be::space> xi) const {
+  void start(Be& be, softscore::diffusion_time t, std::uint64_t seed, softscore::image_range images,
+             softscore::out_of<Be, T> x, softscore::out_of<Be, T> xi) const {
     draw_xi(be, {.seed = seed, .stream = softscore::noise_stream::start}, images, xi);
     be.combine(x, softscore::term{sigma(t), xi});
   }
@@ -72,9 +69,9 @@ int main() {
   serial_backend be;
   const straight_line corruption;
   const auto grid = uniform_grid(1000);
-  const batch images{0, 20000};
-  const auto end = drive(be, ddim{}, corruption, grey_pixels{corruption}, grid,
-                         draw_start<double>(be, corruption, grid, {1, 1, 1, 1}, images, 1), 1);
+  const image_range images{0, 20000};
+  const auto end = integrate(be, ddim{}, corruption, gray_pixels{corruption}, grid,
+                             draw_start<double>(be, corruption, grid, {1, 1, 1, 1}, images, 1), 1);
   std::cout << "variance of the samples " << mean_square(end) << ", of the data 0.25\n";
   // Five standard errors of a variance, 0.25 sqrt(2 / 20000); the method is 0.0008 off at 1000 steps (its step is
   // linear in x, so this is a product of 1000 numbers).

@@ -7,7 +7,7 @@
 #include <softscore/corruption/corruption.hpp>
 #include <softscore/corruption/variance_exploding.hpp>
 #include <softscore/operator/identity.hpp>
-#include <softscore/sampler/drive.hpp>
+#include <softscore/sampler/integrate.hpp>
 #include <softscore/sampler/momentum.hpp>
 
 // begin model
@@ -31,8 +31,8 @@ struct coin_denoiser {
     }
   };
   template <class Be, softscore::Scalar T>
-  void estimate(Be& be, const softscore::question& asked, softscore::const_view<T, typename Be::space> x,
-                softscore::view<T, typename Be::space> out, nothing&) const {
+  void estimate(Be& be, const softscore::condition& asked, softscore::in_of<Be, T> x, softscore::out_of<Be, T> out,
+                nothing&) const {
     be.for_each(logistic{corruption.sigma(asked.times[0])}, out, x);
   }
 };
@@ -47,9 +47,9 @@ int main() {
   static_assert(Denoiser<decltype(denoiser), serial_backend, float>);
 
   const auto grid = uniform_grid(200);
-  const batch images{0, 10};
-  auto coins =
-      drive(be, momentum{}, noise, denoiser, grid, draw_start<float>(be, noise, grid, {1, 1, 32, 32}, images, 7), 7);
+  const image_range images{0, 10};
+  auto coins = integrate(be, momentum{}, noise, denoiser, grid,
+                         draw_start<float>(be, noise, grid, {1, 1, 32, 32}, images, 7), 7);
   // end use
   std::size_t ones = 0, decided = 0;
   for (std::size_t i = 0; i < coins.x.view().size(); ++i) {
@@ -61,6 +61,6 @@ int main() {
   const double heads = static_cast<double>(ones) / count, sure = static_cast<double>(decided) / count;
   std::cout << "heads " << heads << ", decided " << sure << ", evaluations " << coins.nfe << '\n';
   // The start leaves out the mean of the data, 0.5 under a noise of 20, which moves the share by at most the mass of a
-  // normal law between 0 and 0.5 / 20, 0.01; five standard errors of 10240 coins are 0.025.
+  // normal distribution between 0 and 0.5 / 20, 0.01; five standard errors of 10240 coins are 0.025.
   return std::abs(heads - 0.5) < 0.035 && sure > 0.99 ? 0 : 1;
 }

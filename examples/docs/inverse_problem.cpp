@@ -14,7 +14,7 @@
 #include <softscore/operator/random_mask.hpp>
 #include <softscore/sampler/diffpir.hpp>
 #include <softscore/sampler/dps.hpp>
-#include <softscore/sampler/drive.hpp>
+#include <softscore/sampler/integrate.hpp>
 #include <softscore/sampler/momentum.hpp>
 #include <softscore/sampler/projection.hpp>
 
@@ -23,7 +23,7 @@ using namespace softscore;
 namespace {
 
 const shape image{1, 1, 24, 24};
-const batch images{0, 8};
+const image_range images{0, 8};
 
 // Normal images without a preferred direction: the variance of a cosine falls with its frequency.
 std::vector<double> smooth_spectrum() {
@@ -51,7 +51,7 @@ int main() {
   const spectral_denoiser denoiser{blurring, std::vector<double>(image.per_image()), smooth_spectrum(), image};
   const auto grid = uniform_grid(100);
   auto truth =
-      drive(be, momentum{}, blurring, denoiser, grid, draw_start<float>(be, blurring, grid, image, images, 1), 1);
+      integrate(be, momentum{}, blurring, denoiser, grid, draw_start<float>(be, blurring, grid, image, images, 1), 1);
 
   // begin measure
   const measurement holes{random_mask{{.seed = 5}}, level{0.75}, 0.05};  // hides three pixels in four; noise 0.05
@@ -63,7 +63,7 @@ int main() {
   // begin solve
   const auto restored = [&](const auto& sampler) {
     auto drawn =
-        drive(be, sampler, blurring, denoiser, grid, draw_start<float>(be, blurring, grid, image, images, 3), 3);
+        integrate(be, sampler, blurring, denoiser, grid, draw_start<float>(be, blurring, grid, image, images, 3), 3);
     return distance(drawn.x.view(), truth.x.view());
   };
   const double by_projection = restored(projection{holes, seen, momentum{}});
@@ -72,7 +72,7 @@ int main() {
   // end solve
   const double unrelated = restored(momentum{}), measured = distance(y.view(), truth.x.view());
   std::cout << "distance from the truth: measured " << measured << ", projection " << by_projection << ", DiffPIR "
-            << by_diffpir << ", DPS " << by_dps << ", another image of the same law " << unrelated << '\n';
+            << by_diffpir << ", DPS " << by_dps << ", another image of the same distribution " << unrelated << '\n';
   // A method that uses y is nearer to the truth than y is, and nearer than an image that knows nothing of y.
   for (const double by_method : {by_projection, by_diffpir, by_dps})
     if (!(by_method < 0.6 * measured && by_method < 0.5 * unrelated)) return 1;

@@ -16,7 +16,7 @@
 #include <softscore/nn/concept.hpp>
 #include <softscore/nn/parameters.hpp>
 #include <softscore/nn/stamp.hpp>
-#include <softscore/objective/naive_score.hpp>
+#include <softscore/objective/naive_loss.hpp>
 #include <softscore/operator/identity.hpp>
 #include <softscore/train/train.hpp>
 
@@ -30,22 +30,22 @@ class affine_network {
   }
 
   // The parameters: one flat array on the host, a stamp that changes whenever they may have,
-  // and whether they were ever given values: training initialises those that were not.
+  // and whether they were ever given values: training initializes those that were not.
   const softscore::shape& image() const { return image_; }
   std::size_t parameter_count() const { return layout_.count(); }
   const softscore::parameter_layout& layout() const { return layout_; }
   std::span<const float> parameters() const { return parameters_; }
   std::span<float> mutable_parameters() {
     stamp_ = softscore::next_stamp();
-    initialised_ = true;
+    initialized_ = true;
     return parameters_;
   }
   void set_parameters(std::span<const float> values) {
     softscore::require(values.size() == parameter_count(), "the number of parameters", values.size(), "2");
     std::copy(values.begin(), values.end(), mutable_parameters().begin());
   }
-  void initialise(std::uint64_t seed) { softscore::draw_initial_values(layout_, seed, mutable_parameters()); }
-  bool initialised() const { return initialised_; }
+  void initialize(std::uint64_t seed) { softscore::draw_initial_values(layout_, seed, mutable_parameters()); }
+  bool initialized() const { return initialized_; }
   std::uint64_t stamp() const { return stamp_; }
 
   // What evaluations write: here the numbers on the host, and a batch of ones for sums over an image.
@@ -65,24 +65,22 @@ class affine_network {
 
   // With the network's own parameters, then with parameters that lie in the backend.
   template <class Be, class T, class M>
-  void evaluate(Be& be, softscore::per_image<softscore::diffusion_time>, softscore::view<const T, typename Be::space> x,
-                softscore::view<T, typename Be::space> out, M& ws) const {
+  void evaluate(Be& be, softscore::per_image<softscore::diffusion_time>, softscore::view_of<Be, const T> x,
+                softscore::out_of<Be, T> out, M& ws) const {
     std::copy(parameters_.begin(), parameters_.end(), ws.values.begin());
     run(be, x, out, ws);
   }
   template <class Be, softscore::Scalar T, class M>
-  void forward(Be& be, softscore::const_view<T, typename Be::space> flat,
-               softscore::per_image<softscore::diffusion_time>, softscore::const_view<T, typename Be::space> x,
-               softscore::view<T, typename Be::space> out, M& ws) const {
+  void forward(Be& be, softscore::in_of<Be, T> flat, softscore::per_image<softscore::diffusion_time>,
+               softscore::in_of<Be, T> x, softscore::out_of<Be, T> out, M& ws) const {
     be.download(flat, ws.values.data());
     run(be, x, out, ws);
   }
 
   // From dout, the gradient in the output, to dx and to the gradients of the parameters; an empty view is not wanted.
   template <class Be, softscore::Scalar T, class M>
-  void backward(Be& be, softscore::const_view<T, typename Be::space>, softscore::const_view<T, typename Be::space> dout,
-                softscore::view<T, typename Be::space> dx, softscore::view<T, typename Be::space> gradients,
-                M& ws) const {
+  void backward(Be& be, softscore::in_of<Be, T>, softscore::in_of<Be, T> dout, softscore::out_of<Be, T> dx,
+                softscore::out_of<Be, T> gradients, M& ws) const {
     const std::size_t images = dout.extent().images;
     if (!gradients.empty()) {
       T sums[2];
@@ -93,8 +91,7 @@ class affine_network {
     if (!dx.empty()) pullback(be, dout, dx, ws);
   }
   template <class Be, class T, class M>
-  void pullback(Be& be, softscore::view<const T, typename Be::space> v, softscore::view<T, typename Be::space> out,
-                M& ws) const {
+  void pullback(Be& be, softscore::view_of<Be, const T> v, softscore::out_of<Be, T> out, M& ws) const {
     be.combine(out, softscore::term{static_cast<double>(ws.values[0]), v});
   }
 
@@ -107,17 +104,15 @@ class affine_network {
     }
   };
   template <class Be, class T, class M>
-  static void run(Be& be, softscore::view<const T, typename Be::space> x, softscore::view<T, typename Be::space> out,
-                  M& ws) {
+  static void run(Be& be, softscore::view_of<Be, const T> x, softscore::out_of<Be, T> out, M& ws) {
     const std::size_t images = x.extent().images;
     be.combine(ws.input.view().images(0, images), softscore::term{1.0, x});
     be.combine(out, softscore::term{static_cast<double>(ws.values[0]), x},
                softscore::term{static_cast<double>(ws.values[1]), ws.ones.view().images(0, images)});
   }
   template <class Be, class T, class M>
-  static T total(Be& be, softscore::view<const T, typename Be::space> a, softscore::view<T, typename Be::space> b,
-                 M& ws) {
-    be.dot(a, softscore::view<const T, typename Be::space>{b}, ws.sums.data());
+  static T total(Be& be, softscore::view_of<Be, const T> a, softscore::out_of<Be, T> b, M& ws) {
+    be.dot(a, softscore::view_of<Be, const T>{b}, ws.sums.data());
     const auto last = ws.sums.begin() + static_cast<std::ptrdiff_t>(a.extent().images);
     return static_cast<T>(std::accumulate(ws.sums.begin(), last, 0.0));
   }
@@ -126,7 +121,7 @@ class affine_network {
   softscore::parameter_layout layout_;
   std::vector<float> parameters_;
   std::uint64_t stamp_{softscore::next_stamp()};
-  bool initialised_{};
+  bool initialized_{};
 };
 static_assert(softscore::Network<affine_network, softscore::archetype_backend, float> &&
               softscore::Network<affine_network, softscore::archetype_backend, double>);
@@ -139,7 +134,8 @@ int main() try {
   const auto digits = stroke_digit_set(512, 128, 1);
   const corruption noise{identity{}, variance_exploding{.sigma_min = 0.3, .sigma_max = 0.3}};
   clean_denoiser denoiser{affine_network{{1, 1, 28, 28}}};
-  const auto result = train(be, denoiser, noise, naive_score{}, digits, {.epochs = 60, .batch = 64, .rate = 0.01});
+  const auto result =
+      train(be, denoiser, noise, naive_loss{}, digits, {.epochs = 60, .batch_size = 64, .learning_rate = 0.01});
   // end train
 
   // One number for all pixels and one offset: least squares knows the best, gain = var / (var + 0.09).

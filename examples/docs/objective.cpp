@@ -12,7 +12,7 @@
 #include <softscore/data/stroke_digits.hpp>
 #include <softscore/denoiser/archetype.hpp>
 #include <softscore/denoiser/network_denoiser.hpp>
-#include <softscore/nn/digit_cnn.hpp>
+#include <softscore/nn/plain_cnn.hpp>
 #include <softscore/objective/concept.hpp>
 #include <softscore/operator/scaling.hpp>
 #include <softscore/train/train.hpp>
@@ -34,9 +34,9 @@ struct min_snr {
 
   template <class Be, class C, class D, class DM, class T, class M>
   void evaluate(Be& be, const C& corruption, const D& denoiser, DM& denoiser_memory,
-                const softscore::corrupted_batch<Be, T>& batch, softscore::const_view<T, typename Be::space> phi,
-                softscore::view<T, typename Be::space> gradient, double* losses, M& own) const {
-    using term = softscore::term<T, typename Be::space>;
+                const softscore::corrupted_batch<Be, T>& batch, softscore::in_of<Be, T> phi,
+                softscore::out_of<Be, T> gradient, double* losses, M& own) const {
+    using term = softscore::term_of<Be, T>;
     const std::size_t images = phi.extent().images;
     const auto elements = static_cast<double>(phi.extent().per_image());
     const auto error = own.error.view().images(0, images);
@@ -63,8 +63,9 @@ int main() try {
   serial_backend be;
   const auto digits = stroke_digit_set(256, 64, 1, 16);
   const corruption noise{scaling{}, linear_beta{1000}};
-  epsilon_denoiser denoiser{digit_cnn{{4}, {1, 1, 16, 16}}, noise};
-  const auto result = train(be, denoiser, noise, min_snr{}, digits, {.epochs = 8, .batch = 32, .rate = 2e-3});
+  epsilon_denoiser denoiser{plain_cnn{{4}, {1, 1, 16, 16}}, noise};
+  const auto result =
+      train(be, denoiser, noise, min_snr{}, digits, {.epochs = 8, .batch_size = 32, .learning_rate = 2e-3});
   std::cout << "test loss " << result.test_losses.front() << " after the first epoch, " << result.test_losses.back()
             << " after the last\n";
   return result.test_losses.back() < 0.9 * result.test_losses.front() ? 0 : 1;

@@ -8,8 +8,8 @@
 #include <softscore/corruption/two_stage.hpp>
 #include <softscore/data/stroke_digits.hpp>
 #include <softscore/denoiser/network_denoiser.hpp>
-#include <softscore/nn/digit_cnn.hpp>
-#include <softscore/objective/soft_score.hpp>
+#include <softscore/nn/plain_cnn.hpp>
+#include <softscore/objective/soft_score_matching_loss.hpp>
 #include <softscore/operator/gaussian_blur.hpp>
 #include <softscore/sampler/momentum.hpp>
 #include <softscore/sampler/sample.hpp>
@@ -20,7 +20,7 @@ int main() try {
   serial_backend be;
   const auto digits = stroke_digit_set(256, 32, 1, 16);
   const corruption blurring{gaussian_blur{.half_width = 16}, two_stage{.level_max = 8.0}};
-  residual_denoiser denoiser{digit_cnn{{4, 8}, {1, 1, 16, 16}}};
+  residual_denoiser denoiser{plain_cnn{{4, 8}, {1, 1, 16, 16}}};
 
   // begin training
   std::vector<double> curve;
@@ -28,7 +28,8 @@ int main() try {
     curve.push_back(p.loss);
     return p.seconds < 60.0;  // false stops the training; a bool is not needed
   };
-  train(be, denoiser, blurring, soft_score{}, digits, {.epochs = 2, .batch = 32, .rate = 1e-3}, note);
+  train(be, denoiser, blurring, soft_score_matching_loss{}, digits,
+        {.epochs = 2, .batch_size = 32, .learning_rate = 1e-3}, note);
   // end training
 
   // begin sampling

@@ -14,7 +14,7 @@
 #include <softscore/io/png.hpp>
 #include <softscore/io/tiled.hpp>
 #include <softscore/operator/box_downsampling.hpp>
-#include <softscore/operator/centred_mask.hpp>
+#include <softscore/operator/centered_mask.hpp>
 #include <softscore/operator/dct_blur.hpp>
 #include <softscore/operator/eraser.hpp>
 #include <softscore/operator/fade.hpp>
@@ -76,7 +76,7 @@ int main(int count, char** arguments) try {
   save("corruption_noise", strip(corruption{scaling{}, linear_beta{1000}}, three, -0.5f));
   save("corruption_blur", strip(corruption{gaussian_blur{.half_width = 28}, two_stage{}}, three));
   save("corruption_mask",
-       strip(corruption{centred_mask{}, two_stage{.level_min = 0.0, .level_max = 28.0, .levels = spacing::linear}},
+       strip(corruption{centered_mask{}, two_stage{.level_min = 0.0, .level_max = 28.0, .levels = spacing::linear}},
              three));
   save("corruption_fade",
        strip(corruption{fade{}, two_stage{.level_min = 0.0, .level_max = 1.0, .levels = spacing::linear}}, three));

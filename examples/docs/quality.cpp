@@ -11,9 +11,9 @@
 int main() try {
   using namespace softscore;
   const auto digits = stroke_digit_set(2000, 500, 1);
-  auto grey = make_tensor(extent_of(digits.test.pixels));
-  for (std::size_t i = 0; i < grey.size(); ++i)
-    grey.data()[i] = static_cast<float>(uniform(noise_key{.seed = 1}, 0, static_cast<std::uint32_t>(i)));
+  auto gray = make_tensor(extent_of(digits.test.pixels));
+  for (std::size_t i = 0; i < gray.size(); ++i)
+    gray.data()[i] = static_cast<float>(uniform(noise_key{.seed = 1}, 0, static_cast<std::uint32_t>(i)));
   write_npy("drawn.npy", digits.test.pixels);
 
   // begin score
@@ -22,7 +22,7 @@ int main() try {
   const auto components = fit_principal_components(training, 64);
   const double of_drawn = frechet_in_components(components, as_view(drawn), training);
   const double of_held_out = frechet_in_components(components, as_view(digits.test.pixels), training);
-  const double of_noise = frechet_in_components(components, as_view(grey), training);
+  const double of_noise = frechet_in_components(components, as_view(gray), training);
   const auto nearest = nearest_images(as_view(drawn), training);
   std::cout << "drawn " << of_drawn << ", held-out digits " << of_held_out << ", uniform noise " << of_noise
             << "; the first image is " << nearest.front().distance << " from training image " << nearest.front().index

@@ -9,8 +9,8 @@
 #include <softscore/corruption/two_stage.hpp>
 #include <softscore/data/stroke_digits.hpp>
 #include <softscore/denoiser/network_denoiser.hpp>
-#include <softscore/nn/digit_cnn.hpp>
-#include <softscore/objective/soft_score.hpp>
+#include <softscore/nn/plain_cnn.hpp>
+#include <softscore/objective/soft_score_matching_loss.hpp>
 #include <softscore/operator/gaussian_blur.hpp>
 #include <softscore/train/train.hpp>
 
@@ -18,7 +18,7 @@ using namespace softscore;
 
 namespace {
 
-auto new_denoiser() { return residual_denoiser{digit_cnn{{4, 8}, {1, 1, 16, 16}}}; }
+auto new_denoiser() { return residual_denoiser{plain_cnn{{4, 8}, {1, 1, 16, 16}}}; }
 
 }  // namespace
 
@@ -30,18 +30,19 @@ int main() try {
   std::filesystem::remove(file);
 
   auto whole = new_denoiser();
-  train(be, whole, blurring, soft_score{}, digits, {.epochs = 3, .batch = 32, .average = 0.99});
+  train(be, whole, blurring, soft_score_matching_loss{}, digits, {.epochs = 3, .batch_size = 32, .ema_decay = 0.99});
 
   // begin resume
-  const training_options options{.epochs = 3, .batch = 32, .average = 0.99, .checkpoint = file, .checkpoint_every = 5};
+  const training_options options{
+      .epochs = 3, .batch_size = 32, .ema_decay = 0.99, .checkpoint = file, .checkpoint_every = 5};
   auto denoiser = new_denoiser();
   const auto stop = [](const training_progress& p) { return p.step < 13; };
-  train(be, denoiser, blurring, soft_score{}, digits, options, stop);
+  train(be, denoiser, blurring, soft_score_matching_loss{}, digits, options, stop);
 
   // Later, in another process: the same options, and the state that the file holds.
   auto continued = new_denoiser();
   const auto state = read_checkpoint(read_safetensors(file), continued.network().layout());
-  train(be, continued, blurring, soft_score{}, digits, options, no_training_observer{}, state);
+  train(be, continued, blurring, soft_score_matching_loss{}, digits, options, no_training_observer{}, state);
   // end resume
 
   // begin load

@@ -8,10 +8,10 @@
 #include <softscore/corruption/variance_exploding.hpp>
 #include <softscore/operator/identity.hpp>
 #include <softscore/sampler/archetype.hpp>
-#include <softscore/sampler/drive.hpp>
+#include <softscore/sampler/integrate.hpp>
 #include <softscore/sampler/one_evaluation.hpp>
 
-#include "grey_pixels.hpp"
+#include "gray_pixels.hpp"
 
 // begin rule
 /// Between the probability flow (heat 0), which adds no noise, and the reverse SDE of `momentum` (heat 1). It keeps the
@@ -71,8 +71,8 @@ double variance_after(const S& sampler, std::size_t steps) {
   serial_backend be;
   const corruption noise{identity{}, variance_exploding{.sigma_min = 0.01, .sigma_max = 20.0}};
   const auto grid = uniform_grid(steps);
-  return mean_square(drive(be, sampler, noise, grey_pixels{noise}, grid,
-                           draw_start<float>(be, noise, grid, {1, 1, 50, 50}, {0, 100}, 3), 3));
+  return mean_square(integrate(be, sampler, noise, gray_pixels{noise}, grid,
+                               draw_start<float>(be, noise, grid, {1, 1, 50, 50}, {0, 100}, 3), 3));
 }
 
 }  // namespace

@@ -13,10 +13,11 @@ int main(int count, char** arguments) try {
   const gaussian_blur blur{.half_width = 28};
   const two_stage schedule{.sigma_max = 0.1, .level_max = 14.0};
   const corruption blurring{blur, schedule};
-  residual_denoiser denoiser{digit_cnn{{16, 32, 32, 16}}};
-  train(backend, denoiser, blurring, soft_score{}, digits, {.epochs = 1, .batch = 64}, progress_bar{});
+  residual_denoiser denoiser{plain_cnn{{16, 32, 32, 16}}};
+  train(backend, denoiser, blurring, soft_score_matching_loss{}, digits, {.epochs = 1, .batch_size = 64},
+        progress_bar{});
 
-  const corruption start{blur, schedule, fit_start(backend, blurring, as_view(digits.training.pixels))};
+  const corruption start{blur, schedule, fit_prior(backend, blurring, as_view(digits.training.pixels))};
   const auto drawn = sample(backend, momentum{}, start, denoiser, uniform_grid(20), {.images = 16, .seed = 1});
   write_png("samples.png", tiled(drawn.images, 4));
   std::cout << "samples.png: 16 images, " << drawn.nfe << " network evaluations each\n";

@@ -12,10 +12,11 @@
 #include <CLI/CLI.hpp>
 
 #include <softscore/backend/tbb.hpp>
+#include <softscore/core/number_text.hpp>
 #include <softscore/data/idx.hpp>
 #include <softscore/data/stroke_digits.hpp>
 #include <softscore/io/png.hpp>
-#include <softscore/operator/centred_mask.hpp>
+#include <softscore/operator/centered_mask.hpp>
 #include <softscore/operator/gaussian_blur.hpp>
 #include <softscore/schedule/matched_mse.hpp>
 #include <softscore/schedule/schedule_file.hpp>
@@ -34,11 +35,7 @@ struct settings {
   double stage{0.15};
 };
 
-std::string number(double value) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.6g", value);
-  return text;
-}
+std::string number(double value) { return softscore::detail::rounded(value, 6); }
 
 template <class Op>
 void search(const settings& s, const Op& op, const std::vector<double>& levels, const std::string& spacing) {
@@ -81,6 +78,8 @@ void search(const settings& s, const Op& op, const std::vector<double>& levels, 
   std::printf("%zu pairs (band of %zu), %zu unfinished, %zu clouds, %.1f s on %zu threads, %.0f MiB\n", found.pairs,
               found.width, found.unfinished, found.clouds, found.seconds, s.threads,
               static_cast<double>(usage.ru_maxrss) / 1024.0);
+  if (found.unfinished > 0)
+    std::printf("the worst of the unfinished misses its marginals by %.2g\n", found.marginal_error);
   for (std::size_t i = 0; i < found.levels.size(); ++i) std::printf("%s%.3f", i == 0 ? "" : " ", found.levels[i]);
   std::printf("\n");
 }
@@ -109,7 +108,7 @@ int main(int count, char** arguments) try {
   if (s.recipe == "blur")
     search(s, gaussian_blur{.half_width = 28}, geometric_levels(s.candidates, 0.2, 14.0), ", in a constant ratio");
   else if (s.recipe == "mask")
-    search(s, centred_mask{}, even_levels(s.candidates, 0.0, 28.0), ", evenly spaced");
+    search(s, centered_mask{}, even_levels(s.candidates, 0.0, 28.0), ", evenly spaced");
   else
     reject("--recipe", s.recipe, "blur or mask");
   return 0;

@@ -14,8 +14,8 @@
 // The picture of a schedule: its level over time, and what a few images look like at even times.
 namespace schedule_search {
 
-using colour = std::array<float, 3>;
-constexpr colour white{1, 1, 1}, grey{0.8f, 0.8f, 0.8f}, blue{0.1f, 0.3f, 0.7f}, orange{0.9f, 0.5f, 0.1f};
+using color = std::array<float, 3>;
+constexpr color white{1, 1, 1}, gray{0.8f, 0.8f, 0.8f}, blue{0.1f, 0.3f, 0.7f}, orange{0.9f, 0.5f, 0.1f};
 
 /// An RGB image to draw on.
 class canvas {
@@ -25,11 +25,11 @@ class canvas {
       for (std::size_t x = 0; x < width; ++x) put(y, x, white);
   }
   const softscore::image_batch& image() const { return image_; }
-  void put(std::size_t y, std::size_t x, const colour& c) {
+  void put(std::size_t y, std::size_t x, const color& c) {
     for (std::size_t k = 0; k < 3; ++k) image_(0, k, y, x) = c[k];
   }
   /// A disc of radius `r` around (x, y), cut off at the edge.
-  void dot(double x, double y, double r, const colour& c) {
+  void dot(double x, double y, double r, const color& c) {
     const auto within = [](double v, std::size_t end) {
       return static_cast<std::size_t>(std::clamp(v, 0.0, static_cast<double>(end)));
     };
@@ -38,7 +38,7 @@ class canvas {
       for (std::size_t j = within(std::floor(x - r), s.width); j < within(std::ceil(x + r) + 1, s.width); ++j)
         if (std::hypot(static_cast<double>(j) - x, static_cast<double>(i) - y) <= r) put(i, j, c);
   }
-  /// A grey or RGB image with its upper left corner at row `top`.
+  /// A gray or RGB image with its upper left corner at row `top`.
   void paste(const softscore::image_batch& small, std::size_t top) {
     const softscore::shape s = softscore::extent_of(small);
     for (std::size_t y = 0; y < s.height; ++y)
@@ -86,10 +86,10 @@ inline softscore::image_batch picture(const softscore::tabulated& found, const s
   const auto y_of = [&](double w) { return static_cast<double>(height - margin) - w / most * high; };
   for (int line = 0; line <= 4; ++line)
     for (std::size_t i = 0; i <= s.width - 2 * margin; ++i) {
-      all.put(static_cast<std::size_t>(y_of(most * line / 4.0)), margin + i, grey);
-      if (i <= height - 2 * margin) all.put(margin + i, static_cast<std::size_t>(x_of(line / 4.0)), grey);
+      all.put(static_cast<std::size_t>(y_of(most * line / 4.0)), margin + i, gray);
+      if (i <= height - 2 * margin) all.put(margin + i, static_cast<std::size_t>(x_of(line / 4.0)), gray);
     }
-  const auto curve = [&](const tabulated& schedule, const colour& c) {
+  const auto curve = [&](const tabulated& schedule, const color& c) {
     for (int i = 0; i <= 20000; ++i) {
       const diffusion_time t{i / 20000.0};
       all.dot(x_of(t.value), y_of(std::min(most, schedule.level_at(t).value)), 1.0, c);

@@ -7,7 +7,7 @@
 #include <softscore/corruption/beta_table.hpp>
 #include <softscore/corruption/corruption.hpp>
 #include <softscore/corruption/cosine.hpp>
-#include <softscore/corruption/interpolant.hpp>
+#include <softscore/corruption/flow_matching.hpp>
 #include <softscore/corruption/karras_sigma.hpp>
 #include <softscore/corruption/linear_beta.hpp>
 #include <softscore/corruption/log_snr.hpp>
@@ -32,9 +32,9 @@
 #include <softscore/denoiser/thresholding.hpp>
 #include <softscore/operator/bicubic_downsampling.hpp>
 #include <softscore/operator/box_downsampling.hpp>
-#include <softscore/operator/centred_mask.hpp>
+#include <softscore/operator/centered_mask.hpp>
 #include <softscore/operator/check_laws.hpp>
-#include <softscore/operator/colour_removal.hpp>
+#include <softscore/operator/color_removal.hpp>
 #include <softscore/operator/composed.hpp>
 #include <softscore/operator/dct_blur.hpp>
 #include <softscore/operator/diagonal.hpp>
@@ -53,7 +53,7 @@
 #include <softscore/operator/paced.hpp>
 #include <softscore/operator/periodic_blur.hpp>
 #include <softscore/operator/random_mask.hpp>
-#include <softscore/operator/regularised_inverse.hpp>
+#include <softscore/operator/regularized_inverse.hpp>
 #include <softscore/operator/scaling.hpp>
 #include <softscore/operator/side_by_side.hpp>
 #include <softscore/operator/spectral.hpp>
@@ -71,12 +71,12 @@
 #include <softscore/sampler/dpm_solver_pp_3m.hpp>
 #include <softscore/sampler/dpm_solver_pp_3m_sde.hpp>
 #include <softscore/sampler/dps.hpp>
-#include <softscore/sampler/drive.hpp>
 #include <softscore/sampler/edm_heun.hpp>
 #include <softscore/sampler/euler.hpp>
 #include <softscore/sampler/euler_maruyama.hpp>
 #include <softscore/sampler/exponential_integrator.hpp>
 #include <softscore/sampler/heun.hpp>
+#include <softscore/sampler/integrate.hpp>
 #include <softscore/sampler/langevin.hpp>
 #include <softscore/sampler/learned_ddpm.hpp>
 #include <softscore/sampler/mala.hpp>

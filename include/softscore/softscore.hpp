@@ -28,14 +28,14 @@
 #include <softscore/metric/nearest.hpp>
 #include <softscore/metric/sinkhorn.hpp>
 #include <softscore/metric/sliced_wasserstein.hpp>
-#include <softscore/nn/digit_cnn.hpp>
+#include <softscore/nn/plain_cnn.hpp>
 #include <softscore/objective/cold_loss.hpp>
-#include <softscore/objective/distilled_score.hpp>
-#include <softscore/objective/epsilon_score.hpp>
-#include <softscore/objective/learned_variance_score.hpp>
-#include <softscore/objective/naive_score.hpp>
-#include <softscore/objective/soft_score.hpp>
-#include <softscore/objective/weighted_score.hpp>
+#include <softscore/objective/distillation_loss.hpp>
+#include <softscore/objective/epsilon_loss.hpp>
+#include <softscore/objective/learned_variance_loss.hpp>
+#include <softscore/objective/naive_loss.hpp>
+#include <softscore/objective/soft_score_matching_loss.hpp>
+#include <softscore/objective/weighted_loss.hpp>
 #include <softscore/operator/dense_svd.hpp>
 #include <softscore/optim/ema.hpp>
 #include <softscore/sampler/sample.hpp>
@@ -44,8 +44,8 @@
 #include <softscore/schedule/schedule_file.hpp>
 #include <softscore/schedule/wasserstein_search.hpp>
 #include <softscore/train/checkpoint.hpp>
-#include <softscore/train/fit_colour_start.hpp>
-#include <softscore/train/fit_start.hpp>
+#include <softscore/train/fit_color_prior.hpp>
+#include <softscore/train/fit_prior.hpp>
 #include <softscore/train/progress_bar.hpp>
 #include <softscore/train/train.hpp>
 

@@ -6,7 +6,7 @@
 
 #include <softscore/backend/serial.hpp>
 #include <softscore/backend/tbb.hpp>
-#include <softscore/nn/digit_cnn.hpp>
+#include <softscore/nn/plain_cnn.hpp>
 #include <softscore/operator/gaussian_blur.hpp>
 
 using namespace softscore;
@@ -22,13 +22,13 @@ void append(std::vector<float>& to, Array& from) {
 template <class Be>
 void run_network(Be be, std::vector<float>& results) {
   const shape image{3, 1, 28, 28};
-  digit_cnn network{{16, 32}, image};
-  network.initialise(7);
+  plain_cnn network{{16, 32}, image};
+  network.initialize(7);
   auto parameters = be.template make<float>({.images = 1, .width = network.parameter_count()});
   auto gradient = be.template make<float>({.images = 1, .width = network.parameter_count()});
   be.upload(network.parameters().data(), parameters.view());
   auto x = be.template make<float>(image), out = be.template make<float>(image), dx = be.template make<float>(image);
-  be.normal(noise_key{3}, batch{0, image.images}, x.view());
+  be.normal(noise_key{3}, image_range{0, image.images}, x.view());
   auto workspace = network.template workspace<float>(be, image);
   const per_image<diffusion_time> times{diffusion_time{0.5}};
   network.template forward<Be, float>(be, parameters.view(), times, x.view(), out.view(), workspace);
@@ -47,9 +47,10 @@ part_results compute() {
   tbb_backend be{2};
   const shape image{3, 1, 23, 29};  // sizes that no vector divides
   auto z = be.make<float>(image), y = be.make<float>(image);
-  be.normal(noise_key{11, noise_stream::user, 2, 1}, batch{5, image.images}, z.view());
+  be.normal(noise_key{11, noise_stream::user, 2, 1}, image_range{5, image.images}, z.view());
   append(results.noise, z);
-  be.combine_with_normal(noise_key{12}, batch{0, image.images}, 0.5, y.view(), term{per_image<double>{0.25}, z.view()});
+  be.combine_with_normal(noise_key{12}, image_range{0, image.images}, 0.5, y.view(),
+                         term{per_image<double>{0.25}, z.view()});
   append(results.images, y);
   const gaussian_blur blur{.half_width = 5};
   degradation<gaussian_blur>::apply(blur, be, per_image<level>{level{1.5}}, view_of<tbb_backend, const float>(z.view()),

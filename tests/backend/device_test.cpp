@@ -51,7 +51,7 @@ TEST_CASE("arrays that come and go take memory of a device once", "[device]") {
   CHECK(be.device().allocations == before);
 }
 
-TEST_CASE("a list of work that comes again is replayed with its new numbers", "[device]") {
+TEST_CASE("a list of work that comes again is replayed with its new arguments", "[device]") {
   emulated_backend be;
   auto sum = be.make<double>({3, 1, 1, 5}), one = be.make<double>({3, 1, 1, 5});
   const std::vector<double> ones(15, 1.0);

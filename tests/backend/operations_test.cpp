@@ -505,7 +505,7 @@ struct norm_result {
 };
 
 template <class T, class Be>
-norm_result normalise(Be& be, const norm_case& c, std::size_t most_images) {
+norm_result normalize(Be& be, const norm_case& c, std::size_t most_images) {
   auto plan = make_layer_norm_gelu<T>(be, c.s.with_images(most_images));
   const shape one = c.s.with_images(1), per_channel{c.s.images, c.s.channels, 1, 1};
   auto x = activation<T>(be, c.x, c.s), dy = activation<T>(be, c.dy, c.s);
@@ -548,12 +548,12 @@ TEMPLATE_TEST_CASE("the gradients of layer norm and GELU are its slopes", "[oper
   TestType be;
   for (const shape& s : {shape{2, 3, 4, 5}, shape{17, 1, 3, 3}, shape{1, 16, 2, 3}}) {
     const norm_case at{s};
-    const norm_result result = normalise<double>(be, at, s.images);
+    const norm_result result = normalize<double>(be, at, s.images);
     const auto with = [&](numbers norm_case::* member) {
       return [&, member](const numbers& values) {
         norm_case moved = at;
         moved.*member = values;
-        return sum_of_products(normalise<double>(be, moved, s.images).y, moved.dy);
+        return sum_of_products(normalize<double>(be, moved, s.images).y, moved.dy);
       };
     };
     CAPTURE(s);
@@ -568,11 +568,11 @@ namespace {
 
 // The float results of a backend against the serial ones in double.
 template <class Be>
-void check_normalising(Be& be) {
+void check_normalizing(Be& be) {
   serial_backend serial;
   for (const shape& s : norm_sizes()) {
     const norm_case at{s};
-    const norm_result exact = normalise<double>(serial, at, s.images), fast = normalise<float>(be, at, s.images + 1);
+    const norm_result exact = normalize<double>(serial, at, s.images), fast = normalize<float>(be, at, s.images + 1);
     CAPTURE(s);
     // Element by element a chain of at most 20 roundings, of numbers below 6 times 6 (x and gain within 6 deviations);
     // dx and the sums add those over an image or over the batch.
@@ -582,22 +582,22 @@ void check_normalising(Be& be) {
     CHECK(distance(fast.dgain, exact.dgain, 36 * static_cast<double>(s.images)) < bound(s.images));
     CHECK(distance(fast.dbias, exact.dbias, 36 * static_cast<double>(s.images)) < bound(s.images));
     CHECK(distance(fast.dshift, exact.dshift, 6 * elements / static_cast<double>(s.channels)) < bound(s.plane()));
-    CHECK(normalise<float>(be, at, s.images) == fast);
+    CHECK(normalize<float>(be, at, s.images) == fast);
   }
 }
 
 }  // namespace
 
 #if !defined(__CUDACC__)  // nvcc cannot compile the tbb backend's vectors
-TEST_CASE("tbb normalises in float as serial does in double", "[operations]") {
+TEST_CASE("tbb normalizes in float as serial does in double", "[operations]") {
   tbb_backend tbb{2};
-  check_normalising(tbb);
+  check_normalizing(tbb);
 }
 #endif
 
-TEST_CASE("a device normalises in float as serial does in double", "[operations]") {
+TEST_CASE("a device normalizes in float as serial does in double", "[operations]") {
   device_under_test device;
-  check_normalising(device);
+  check_normalizing(device);
 }
 
 // A device sums x - x[0] and its square in one pass. Worst is an x[0] that makes all the variance: then (mean -
@@ -608,7 +608,7 @@ TEST_CASE("a device's variance keeps its digits where the first element is far a
   norm_case at{{2, 16, 28, 28}};
   at.x[0] = 1e6;
   const double roundings = 100 * static_cast<double>(at.s.per_image());
-  CHECK(distance(normalise<double>(device, at, 2).y, normalise<double>(serial, at, 2).y, 36) <
+  CHECK(distance(normalize<double>(device, at, 2).y, normalize<double>(serial, at, 2).y, 36) <
         roundings * 0.5 * std::numeric_limits<double>::epsilon());
 }
 
@@ -618,9 +618,9 @@ TEST_CASE("layer norm and GELU have the same bits for any number of threads", "[
     CAPTURE(s);
     const norm_case at{s};
     tbb_backend one{1}, two{2}, three{3};
-    const norm_result result = normalise<float>(one, at, s.images);
-    CHECK(normalise<float>(two, at, s.images + 20) == result);
-    CHECK(normalise<float>(three, at, s.images) == result);
+    const norm_result result = normalize<float>(one, at, s.images);
+    CHECK(normalize<float>(two, at, s.images + 20) == result);
+    CHECK(normalize<float>(three, at, s.images) == result);
   }
 }
 #endif

@@ -20,12 +20,12 @@
 #include <softscore/corruption/severity.hpp>
 #include <softscore/corruption/two_stage.hpp>
 #include <softscore/denoiser/network_denoiser.hpp>
-#include <softscore/nn/digit_cnn.hpp>
+#include <softscore/nn/plain_cnn.hpp>
 #include <softscore/objective/cold_loss.hpp>
-#include <softscore/objective/epsilon_score.hpp>
-#include <softscore/objective/naive_score.hpp>
-#include <softscore/objective/soft_score.hpp>
-#include <softscore/operator/centred_mask.hpp>
+#include <softscore/objective/epsilon_loss.hpp>
+#include <softscore/objective/naive_loss.hpp>
+#include <softscore/objective/soft_score_matching_loss.hpp>
+#include <softscore/operator/centered_mask.hpp>
 #include <softscore/operator/eraser.hpp>
 #include <softscore/operator/fade.hpp>
 #include <softscore/operator/gathered.hpp>
@@ -35,8 +35,8 @@
 #include <softscore/sampler/cold.hpp>
 #include <softscore/sampler/ddim.hpp>
 #include <softscore/sampler/ddpm.hpp>
-#include <softscore/sampler/drive.hpp>
 #include <softscore/sampler/heun.hpp>
+#include <softscore/sampler/integrate.hpp>
 #include <softscore/sampler/momentum.hpp>
 #include <softscore/sampler/naive.hpp>
 #include <softscore/sampler/probability_flow.hpp>
@@ -90,7 +90,7 @@ namespace {
 const shape image{1, 1, 8, 6};
 
 // Calls check(sampler, corruption) for every way to write an operator and kind of corruption; samplers_test.cpp and its
-// neighbours have all samplers.
+// neighbors have all samplers.
 template <class Check>
 void for_every_pair(const Check& check) {
   const corruption blurring{gaussian_blur{.half_width = 6}, two_stage{.level_max = 3.0}};
@@ -100,7 +100,7 @@ void for_every_pair(const Check& check) {
   check(ddim{0.5}, chain);
   check(ddim{0.5}, blurring);
   check(soft_ddim{0.03}, blurring);
-  check(naive{}, corruption{centred_mask{}, two_stage{.level_min = 0, .level_max = 8, .levels = spacing::linear}});
+  check(naive{}, corruption{centered_mask{}, two_stage{.level_min = 0, .level_max = 8, .levels = spacing::linear}});
   check(momentum{}, blurring);
   check(momentum{}, corruption{turned{}, two_stage{.level_max = 1.0}});
   check(momentum{}, corruption{dragged{}, two_stage{.level_max = 1.0}});
@@ -112,29 +112,29 @@ void for_every_pair(const Check& check) {
 
 template <class Be, class S, class C, class D>
 std::vector<float> draw(Be& be, const S& sampler, const C& corruption, const D& denoiser, const time_grid& grid,
-                        shape of, batch images) {
+                        shape of, image_range images) {
   const auto end =
-      drive(be, sampler, corruption, denoiser, grid, draw_start<float>(be, corruption, grid, of, images, 3), 3);
+      integrate(be, sampler, corruption, denoiser, grid, draw_start<float>(be, corruption, grid, of, images, 3), 3);
   return values_of(be, end.x.view());
 }
 
 // The four recipes of the program `digits`, small. check(name, corruption, denoiser maker, objective, sampler).
 template <class Check>
 void for_every_recipe(const shape& of, const std::vector<std::size_t>& widths, const Check& check) {
-  const auto network = [&] { return digit_cnn{widths, of}; };
+  const auto network = [&] { return plain_cnn{widths, of}; };
   const corruption chain{scaling{}, linear_beta{}};
-  check("ddpm", chain, epsilon_denoiser{network(), chain}, epsilon_score{}, ddpm{});
+  check("ddpm", chain, epsilon_denoiser{network(), chain}, epsilon_loss{}, ddpm{});
   check("eraser", background_corruption{eraser{of.height, of.width, 20}, severity{20.0}}, clean_denoiser{network()},
         cold_loss{}, cold{});
   check("eraser, l1", background_corruption{eraser{of.height, of.width, 20}, severity{20.0}}, clean_denoiser{network()},
         cold_loss{restoration_norm::l1}, cold{});
   const corruption blurring{gaussian_blur{.half_width = of.width}, two_stage{.level_max = 4.0}};
-  check("blur", blurring, residual_denoiser{network()}, soft_score{}, momentum{});
+  check("blur", blurring, residual_denoiser{network()}, soft_score_matching_loss{}, momentum{});
   const corruption masking{
-      centred_mask{},
+      centered_mask{},
       two_stage{.level_min = 0, .level_max = static_cast<double>(of.height), .levels = spacing::linear}};
-  check("mask", masking, residual_denoiser{network()}, soft_score{}, naive{});
-  check("mask, naive objective", masking, residual_denoiser{network()}, naive_score{}, naive{});
+  check("mask", masking, residual_denoiser{network()}, soft_score_matching_loss{}, naive{});
+  check("mask, naive objective", masking, residual_denoiser{network()}, naive_loss{}, naive{});
 }
 
 // What three steps of training leave: the parameters, their average, and the losses.
@@ -144,11 +144,11 @@ std::vector<float> trained(Be& be, const C& corruption, D denoiser, const O& obj
   const auto images = random_batch<float>(host, denoiser.image().with_images(24), 5);
   training_options options;
   options.epochs = 3;
-  options.batch = 20;
+  options.batch_size = 20;
   options.seed = 7;
-  options.average = 0.9;
-  options.clip_norm = 1.0;
-  options.warm_up = 2;
+  options.ema_decay = 0.9;
+  options.max_grad_norm = 1.0;
+  options.warmup_steps = 2;
   trainer<Be, C, D, O> work{be, corruption, denoiser, objective, images.view(), options};
   for (int i = 0; i < 3; ++i) work.step();
   const training_state state = work.state();
@@ -186,7 +186,7 @@ TEST_CASE("every recipe trains and samples where the host cannot reach, with the
         const auto here = trained(serial, corruption, denoiser, objective);
         CHECK(all_finite(here));
         CHECK(same(trained(device, corruption, denoiser, objective), here));
-        denoiser.network().initialise(1);
+        denoiser.network().initialize(1);
         const auto drawn_here = draw(serial, sampler, corruption, denoiser, uniform_grid(4), image, {0, 5});
         CHECK(all_finite(drawn_here));
         CHECK(same(draw(device, sampler, corruption, denoiser, uniform_grid(4), image, {0, 5}), drawn_here));
@@ -232,7 +232,7 @@ TEST_CASE("every recipe trains and samples on a device as on the host, but for r
         // one parameter may go its own way, by 2e-4 a step; few do.
         CHECK(root_mean_square_difference(here, there) < 2e-5);
         CHECK(same(trained(device, corruption, denoiser, objective), there));
-        denoiser.network().initialise(1);
+        denoiser.network().initialize(1);
         const auto drawn_here = draw(serial, sampler, corruption, denoiser, uniform_grid(4), image, {0, 5});
         const auto drawn_there = draw(device, sampler, corruption, denoiser, uniform_grid(4), image, {0, 5});
         CHECK(root_mean_square_difference(drawn_here, drawn_there) < 4 * 200 * 6e-8);
@@ -249,7 +249,7 @@ TEST_CASE("a step that is replayed as a graph leaves the bits of one whose kerne
         const auto steps = [&](auto& be) {
           auto all = trained(be, corruption, denoiser, objective);
           auto net = denoiser;
-          net.network().initialise(1);
+          net.network().initialize(1);
           const auto drawn = draw(be, sampler, corruption, net, uniform_grid(8), image, {0, 5});
           all.insert(all.end(), drawn.begin(), drawn.end());
           return all;
@@ -306,8 +306,8 @@ TEST_CASE("a network samples to the same bits in batches of 1, 7 and 64 and on 1
   const oneapi::tbb::global_control three_threads{oneapi::tbb::global_control::max_allowed_parallelism, 3};
   const shape digit{1, 1, 28, 28};
   const corruption blurring{gaussian_blur{}, two_stage{}};
-  residual_denoiser denoiser{digit_cnn{{16, 32, 16}, digit}};
-  denoiser.network().initialise(1);
+  residual_denoiser denoiser{plain_cnn{{16, 32, 16}, digit}};
+  denoiser.network().initialize(1);
   const auto in_batches = [&](tbb_backend& be, std::size_t size, std::size_t images) {
     std::vector<float> all;
     for (std::size_t first = 0; first < images; first += size) {
@@ -342,9 +342,9 @@ TEST_CASE("after the first, a training step takes nothing from the heap", "[reci
           const auto images = random_batch<float>(host, image.with_images(24), 5);
           training_options options;
           options.epochs = 9;
-          options.batch = 20;
-          options.average = 0.9;
-          options.clip_norm = 1.0;
+          options.batch_size = 20;
+          options.ema_decay = 0.9;
+          options.max_grad_norm = 1.0;
           trainer<Be, C, D, O> work{be, corruption, denoiser, objective, images.view(), options};
           work.step();
           CHECK(heap::allocations([&] {
@@ -364,12 +364,12 @@ TEST_CASE("after the first, a sampling step with a network takes nothing from th
         image, {16, 8},
         [&](const std::string& name, const auto& corruption, auto denoiser, const auto&, const auto& sampler) {
           CAPTURE(name);
-          denoiser.network().initialise(1);
+          denoiser.network().initialize(1);
           std::vector<std::size_t> taken;
           taken.reserve(16);
           const auto grid = uniform_grid(8);
-          drive(be, sampler, corruption, denoiser, grid, draw_start<float>(be, corruption, grid, image, {0, 9}, 1), 1,
-                [&](const auto&) { taken.push_back(heap::taken.load()); });
+          integrate(be, sampler, corruption, denoiser, grid, draw_start<float>(be, corruption, grid, image, {0, 9}, 1),
+                    1, [&](const auto&) { taken.push_back(heap::taken.load()); });
           REQUIRE(taken.size() == 8);
           CHECK(taken.back() == taken[1]);
         });

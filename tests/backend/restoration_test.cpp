@@ -15,13 +15,13 @@
 #include <softscore/metric/elbo.hpp>
 #include <softscore/metric/log_likelihood.hpp>
 #include <softscore/operator/box_downsampling.hpp>
-#include <softscore/operator/centred_mask.hpp>
+#include <softscore/operator/centered_mask.hpp>
 #include <softscore/operator/gaussian_blur.hpp>
 #include <softscore/operator/scaling.hpp>
 #include <softscore/sampler/ddrm.hpp>
 #include <softscore/sampler/diffpir.hpp>
 #include <softscore/sampler/dps.hpp>
-#include <softscore/sampler/drive.hpp>
+#include <softscore/sampler/integrate.hpp>
 #include <softscore/sampler/momentum.hpp>
 #include <softscore/sampler/pigdm.hpp>
 #include <softscore/sampler/projection.hpp>
@@ -63,7 +63,7 @@ template <class S, class D>
 void check_drawn(const S& sampler, const D& denoiser) {
   check_both([&](auto& be) {
     const auto grid = uniform_grid(4, 1.0, 0.1);
-    auto end = drive(be, sampler, noise, denoiser, grid, draw_start<float>(be, noise, grid, image, {0, 3}, 3), 3);
+    auto end = integrate(be, sampler, noise, denoiser, grid, draw_start<float>(be, noise, grid, image, {0, 3}, 3), 3);
     return values_of(be, end.x.view());
   });
 }
@@ -76,9 +76,8 @@ struct towards_zero {
     return {};
   }
   template <class Be, Scalar T>
-  void gradient(Be& be, const question&, const_view<T, typename Be::space> x, view<T, typename Be::space> out,
-                nothing&) const {
-    be.combine(out, term<T, typename Be::space>{-1.0, x});
+  void gradient(Be& be, const condition&, in_of<Be, T> x, out_of<Be, T> out, nothing&) const {
+    be.combine(out, term_of<Be, T>{-1.0, x});
   }
 };
 
@@ -91,7 +90,7 @@ TEST_CASE("methods for inverse problems run behind the door", "[backend]") {
   check_drawn(pigdm{blurred, seen()}, steady_denoiser{});
   check_drawn(dps{blurred, seen()}, steady_denoiser{});
   check_drawn(dps{blurred, seen(), 0.5, dps_scale::likelihood, momentum{}}, steady_denoiser{});
-  check_drawn(repaint{measurement{centred_mask{}, level{2.0}}, seen(), 2}, steady_denoiser{});
+  check_drawn(repaint{measurement{centered_mask{}, level{2.0}}, seen(), 2}, steady_denoiser{});
   check_drawn(ddrm{blurred, seen()}, steady_denoiser{});
   check_drawn(ddrm{measurement{box_downsampling{}, level{1.0}}, seen()}, steady_denoiser{});
 }

@@ -6,9 +6,9 @@
 #include <vector>
 
 #include <softscore/corruption/corruption.hpp>
-#include <softscore/corruption/interpolant.hpp>
+#include <softscore/corruption/flow_matching.hpp>
 #include <softscore/corruption/variance_preserving.hpp>
-#include <softscore/operator/centred_mask.hpp>
+#include <softscore/operator/centered_mask.hpp>
 #include <softscore/operator/gaussian_blur.hpp>
 #include <softscore/operator/scaling.hpp>
 #include <softscore/sampler/ddrm.hpp>
@@ -28,7 +28,7 @@ TEST_CASE("samplers for inverse problems draw the same on every backend", "[samp
   for (std::size_t i = 0; i < values.size(); ++i) values[i] = std::sin(1.0 + static_cast<double>(i));
   const observation seen{shape{1, 1, 8, 6}, values};
   const measurement blurred{gaussian_blur{.half_width = 2}, level{0.8}, 0.3};
-  const measurement masked{centred_mask{}, level{2.0}};
+  const measurement masked{centered_mask{}, level{2.0}};
   // The pseudo-inverse of a blur would magnify roundings.
   check_on_all_backends("projection", projection{masked, seen}, noise);
   check_on_all_backends("diffpir", diffpir{blurred, seen}, noise);
@@ -39,7 +39,7 @@ TEST_CASE("samplers for inverse problems draw the same on every backend", "[samp
 }
 
 TEST_CASE("restoration from a time without signal draws the same on every backend", "[samplers]") {
-  const corruption line{scaling{}, interpolant{}};
+  const corruption line{scaling{}, flow_matching{}};
   std::vector<double> values(48);
   for (std::size_t i = 0; i < values.size(); ++i) values[i] = std::sin(1.0 + static_cast<double>(i));
   const observation seen{shape{1, 1, 8, 6}, values};

@@ -81,8 +81,8 @@ namespace {
 template <class Be>
 void check_names_image(Be be) {
   const time_grid grid = uniform_grid(4);
-  CHECK_REFUSED(drive(be, ddim{}, fading, broken_denoiser{}, grid,
-                      draw_start<float>(be, fading, grid, {1, 1, 8, 6}, {4, 3}, 1), 1),
+  CHECK_REFUSED(integrate(be, ddim{}, fading, broken_denoiser{}, grid,
+                          draw_start<float>(be, fading, grid, {1, 1, 8, 6}, {4, 3}, 1), 1),
                 "size of a pixel in image 5 of the run is nan, but it must be finite");
 }
 

@@ -102,9 +102,9 @@ TEST_CASE("what is soon done is done by the caller", "[backend]") {
   CHECK(workers({16, 1, 28, 28}) == caller);
   // And the bits do not depend on it: a batch that is shared out holds those of one that is not.
   auto many = be.make<float>({128, 1, 28, 28}), one = be.make<float>({1, 1, 28, 28});
-  be.normal(noise_key{.seed = 1}, batch{0, 128}, many.view());
+  be.normal(noise_key{.seed = 1}, image_range{0, 128}, many.view());
   be.combine(many.view(), term{0.3, many.view()}, term{0.7, many.view()});
-  be.normal(noise_key{.seed = 1}, batch{100, 1}, one.view());
+  be.normal(noise_key{.seed = 1}, image_range{100, 1}, one.view());
   be.combine(one.view(), term{0.3, one.view()}, term{0.7, one.view()});
   bool same = true;
   for (std::size_t i = 0; i < 784; ++i) same = same && many.view().image(100)[i] == one.view()[i];
@@ -120,7 +120,7 @@ TEST_CASE("calls inside the tasks of an arena do not disturb each other", "[back
   const auto corrupted = [&](tbb_backend& be, std::size_t k) {
     const shape extent{6 + k % 13, 1, 40, 40};
     auto x = be.make<float>(extent), xi = be.make<float>(extent), out = be.make<float>(extent);
-    be.normal(noise_key{k}, batch{0, extent.images}, x.view());
+    be.normal(noise_key{k}, image_range{0, extent.images}, x.view());
     std::vector<diffusion_time> times(extent.images);
     for (std::size_t i = 0; i < times.size(); ++i)
       times[i].value = static_cast<double>(i + 1) / static_cast<double>(times.size() + 1 + k % 3);

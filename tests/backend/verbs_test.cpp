@@ -80,8 +80,8 @@ TEMPLATE_TEST_CASE("normal fills with the key's numbers, whatever the batch and 
   const noise_key key{.seed = 9, .stream = noise_stream::sampling, .step = 4, .draw = 2};
   auto rough = be.template make<float>(extent);
   auto fine = be.template make<double>(extent);
-  be.normal(key, batch{70, 3}, rough.view());
-  be.normal(key, batch{70, 3}, fine.view());
+  be.normal(key, image_range{70, 3}, rough.view());
+  be.normal(key, image_range{70, 3}, fine.view());
   const auto in_float = values_of(be, rough.view());
   const auto in_double = values_of(be, fine.view());
   bool right = true;
@@ -102,7 +102,7 @@ TEST_CASE("tbb fills with the very bits of the one-by-one normals, whatever the 
   const std::uint64_t first = (std::uint64_t{0xABCD} << 32) | 0xFFFFFFFEu;
   for (const std::size_t elements : std::initializer_list<std::size_t>{1, 3, 4, 16, 63, 64, 65, 130, 784, 40000}) {
     auto out = be.make<float>({3, 1, 1, elements});
-    be.normal(key, batch{first, 3}, out.view());
+    be.normal(key, image_range{first, 3}, out.view());
     std::size_t different = 0;
     for (std::size_t i = 0; i < 3 * elements; ++i) {
       const std::size_t at = i % elements;
@@ -122,21 +122,21 @@ TEST_CASE("tbb combines with fresh noise to the bits of noise first and combinat
     const shape sizes{3, 1, 1, elements};
     auto z = be.make<float>(sizes), a = be.make<float>(sizes), b = be.make<float>(sizes), c = be.make<float>(sizes);
     auto out = be.make<float>(sizes);
-    be.normal(noise_key{.seed = 1}, batch{0, 3}, a.view());
-    be.normal(noise_key{.seed = 2}, batch{0, 3}, b.view());
-    be.normal(noise_key{.seed = 3}, batch{0, 3}, c.view());
-    be.normal(key, batch{5, 3}, z.view());
+    be.normal(noise_key{.seed = 1}, image_range{0, 3}, a.view());
+    be.normal(noise_key{.seed = 2}, image_range{0, 3}, b.view());
+    be.normal(noise_key{.seed = 3}, image_range{0, 3}, c.view());
+    be.normal(key, image_range{5, 3}, z.view());
     const term first{per_image<double>{std::span<const double>{each}}, a.view()}, second{0.7, b.view()},
         third{-0.1, c.view()};
     CAPTURE(elements);
     be.combine(out.view(), first, second, third, term{1.3, z.view()});
     auto wanted = values_of(be, out.view());
-    be.combine_with_normal(key, batch{5, 3}, 1.3, out.view(), first, second, third);
+    be.combine_with_normal(key, image_range{5, 3}, 1.3, out.view(), first, second, third);
     CHECK(values_of(be, out.view()) == wanted);
     be.combine(out.view(), first, second, term{1.3, z.view()});
     wanted = values_of(be, out.view());
     // The result may take the place of a term.
-    be.combine_with_normal(key, batch{5, 3}, 1.3, b.view(), first, second);
+    be.combine_with_normal(key, image_range{5, 3}, 1.3, b.view(), first, second);
     CHECK(values_of(be, b.view()) == wanted);
   }
 }

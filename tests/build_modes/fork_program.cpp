@@ -23,8 +23,8 @@ std::vector<float> corrupted(Be& be) {
   const corruption c{dct_blur{}, variance_exploding{.sigma_min = 0.1, .sigma_max = 2, .level_max = 3}};
   const shape extent{32, 1, 32, 32};
   auto x = be.template make<float>(extent), xi = be.template make<float>(extent), out = be.template make<float>(extent);
-  be.normal(noise_key{1}, batch{0, extent.images}, x.view());
-  be.normal(noise_key{2}, batch{0, extent.images}, xi.view());
+  be.normal(noise_key{1}, image_range{0, extent.images}, x.view());
+  be.normal(noise_key{2}, image_range{0, extent.images}, xi.view());
   std::vector<diffusion_time> times;
   for (std::size_t i = 1; i <= extent.images; ++i) times.push_back({static_cast<double>(i) / 32.0});
   c.template corrupt<Be, float>(be, each_of(times), x.view(), xi.view(), out.view());
@@ -33,13 +33,14 @@ std::vector<float> corrupted(Be& be) {
   return values;
 }
 
-// Whether `child` returns true in the child of a fork, which leaves as programs do, through exit.
+// Whether `child` returns true in the child of a fork, which leaves through `leave`: as programs do, unless it is told
+// to leave what the parent's other threads had on their stacks alone.
 template <class Child>
-bool holds_in_child(const Child& child) {
+bool holds_in_child(const Child& child, void (*leave)(int) = std::exit) {
   const pid_t id = ::fork();
   if (id == 0) {
     ::alarm(60);
-    std::exit(child() ? 0 : 1);
+    leave(child() ? 0 : 1);
   }
   int status = -1;
   return id > 0 && ::waitpid(id, &status, 0) == id && WIFEXITED(status) && WEXITSTATUS(status) == 0;
@@ -77,6 +78,13 @@ int main() {
     expect(holds_in_child([&] { return corrupted(serial) == want; }), "the parent's serial backend in a child");
     expect(holds_in_child([&] { return fresh(2) && fresh(5); }), "new threads in a child");
     expect(holds_in_child([&] { return corrupted(threads) == want; }), "the parent's threads in a child");
+    expect(holds_in_child([&] {
+             std::atomic<int> elsewhere{0};
+             const auto caller = std::this_thread::get_id();
+             threads.parallel(24, [&](std::size_t) { elsewhere += std::this_thread::get_id() != caller; });
+             return elsewhere == 0;
+           }),
+           "tasks of a child on a thread that it does not have");
     expect(holds_in_child(in_grandchild), "new threads in a child of a child");
     expect(corrupted(threads) == want, "threads in the parent, after a fork");
   }
@@ -88,7 +96,8 @@ int main() {
       tbb_backend be{2};
       while (!done) corrupted(be);
     });
-  for (int round = 0; round < 10; ++round) expect(holds_in_child([&] { return fresh(2); }), "a fork amid other work");
+  for (int round = 0; round < 10; ++round)
+    expect(holds_in_child([&] { return fresh(2); }, std::_Exit), "a fork amid other work");
   done = true;
   for (std::thread& each : busy) each.join();
   if (failures == 0) std::cout << "right\n";

@@ -2,7 +2,7 @@
 
 #include <vector>
 
-void set_all_parameters(softscore::digit_cnn& network, float value) {
+void set_all_parameters(softscore::plain_cnn& network, float value) {
   network.set_parameters(std::vector<float>(network.parameter_count(), value));
 }
 std::uint64_t stamp_of_library() { return softscore::next_stamp(); }

@@ -29,7 +29,7 @@ int main() {
   // Parameters set here and there in turn, and one workspace for all of them.
   serial_backend be;
   const shape image{1, 1, 8, 8};
-  digit_cnn network{{2, 2}, image};
+  plain_cnn network{{2, 2}, image};
   auto x = be.make<float>(image), y = be.make<float>(image);
   for (std::size_t i = 0; i < image.size(); ++i) x.view()[i] = 0.5f;
   const auto output = [&](auto& workspace) {

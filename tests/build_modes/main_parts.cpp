@@ -16,10 +16,10 @@ int main(int count, char** arguments) try {
   serial_backend backend;
   const auto digits = stroke_digit_set(32, 4, 1);
   const corruption blurring{gaussian_blur{.half_width = 28}, two_stage{.sigma_max = 0.1, .level_max = 14.0}};
-  residual_denoiser denoiser{digit_cnn{{2, 2}}};
-  training_options options{.epochs = 2, .batch = 8};
+  residual_denoiser denoiser{plain_cnn{{2, 2}}};
+  training_options options{.epochs = 2, .batch_size = 8};
   options.checkpoint = folder / "model.safetensors";
-  const auto trained = train(backend, denoiser, blurring, soft_score{}, digits, options);
+  const auto trained = train(backend, denoiser, blurring, soft_score_matching_loss{}, digits, options);
   // Two runs over 32 images, 8 at a time.
   if (trained.losses.size() != 8 || trained.test_losses.size() != 2)
     throw error("training took a wrong number of steps");

@@ -71,8 +71,8 @@ int main(int count, char** arguments) {
                             shape{1, 1, 2, 3}};
   const auto drawn =
       sample(be, ddim{}, c, d, uniform_grid(20), shape{1, 1, 2, 3}, sample_options{.images = 400, .seed = 1});
-  // The mean over the images grows along the order of elements, as the law's does: its steps are 0.4, and the error of
-  // a mean over 400 images is 0.016.
+  // The mean over the images grows along the order of elements, as the distribution's does: its steps are 0.4, and the
+  // error of a mean over 400 images is 0.016.
   double before = -2.0;
   bool grows = true;
   for (std::size_t y = 0; y < 2; ++y)

@@ -7,7 +7,7 @@
 
 #include "support/draw.hpp"
 
-struct recolour : idle {
+struct recolor : idle {
   static constexpr bool needs_background = true;
 };
 
@@ -17,4 +17,4 @@ const softscore::background_corruption faded{softscore::fade{}, softscore::sever
 const softscore::corruption faded{softscore::fade{}, softscore::two_stage{.level_max = 1.0}};
 #endif
 
-void run() { draw(recolour{}, faded); }
+void run() { draw(recolor{}, faded); }

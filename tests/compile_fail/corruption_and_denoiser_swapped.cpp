@@ -11,8 +11,8 @@ void run(softscore::start_point<softscore::serial_backend, float> from) {
   using namespace softscore;
   serial_backend be;
 #ifdef SOFTSCORE_TWIN
-  drive(be, idle{}, noising, echo{}, uniform_grid(10), std::move(from), 1);
+  integrate(be, idle{}, noising, echo{}, uniform_grid(10), std::move(from), 1);
 #else
-  drive(be, idle{}, echo{}, noising, uniform_grid(10), std::move(from), 1);
+  integrate(be, idle{}, echo{}, noising, uniform_grid(10), std::move(from), 1);
 #endif
 }

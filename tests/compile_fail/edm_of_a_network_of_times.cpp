@@ -31,5 +31,5 @@ void run() {
   const edm_denoiser denoiser{network{}, corruption{scaling{}, linear_beta{}}};
   auto x = be.make<float>(network{}.image());
   auto memory = denoiser.workspace<float>(be, x.view().extent());
-  denoiser.estimate(be, question{{0, 1}, diffusion_time{0.5}}, x.view(), x.view(), memory);
+  denoiser.estimate(be, condition{{0, 1}, diffusion_time{0.5}}, x.view(), x.view(), memory);
 }

@@ -2,7 +2,7 @@
 #include <softscore/corruption/corruption.hpp>
 #include <softscore/corruption/two_stage.hpp>
 #include <softscore/denoiser/network_denoiser.hpp>
-#include <softscore/nn/digit_cnn.hpp>
+#include <softscore/nn/plain_cnn.hpp>
 #include <softscore/operator/gaussian_blur.hpp>
 #include <softscore/operator/identity.hpp>
 
@@ -13,4 +13,4 @@ using family = softscore::gaussian_blur;
 #endif
 
 const softscore::corruption blurring{family{}, softscore::two_stage{}};
-const softscore::epsilon_denoiser denoiser{softscore::digit_cnn{}, blurring};
+const softscore::epsilon_denoiser denoiser{softscore::plain_cnn{}, blurring};

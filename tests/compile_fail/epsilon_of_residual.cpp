@@ -3,8 +3,8 @@
 #include <softscore/corruption/corruption.hpp>
 #include <softscore/corruption/linear_beta.hpp>
 #include <softscore/denoiser/network_denoiser.hpp>
-#include <softscore/nn/digit_cnn.hpp>
-#include <softscore/objective/epsilon_score.hpp>
+#include <softscore/nn/plain_cnn.hpp>
+#include <softscore/objective/epsilon_loss.hpp>
 #include <softscore/operator/scaling.hpp>
 #include <softscore/train/trainer.hpp>
 
@@ -13,9 +13,9 @@ void learn(softscore::view<const float, softscore::host_space> images) {
   serial_backend be;
   const corruption noising{scaling{}, linear_beta{}};
 #ifdef SOFTSCORE_TWIN
-  epsilon_denoiser denoiser{digit_cnn{}, noising};
+  epsilon_denoiser denoiser{plain_cnn{}, noising};
 #else
-  residual_denoiser denoiser{digit_cnn{}};
+  residual_denoiser denoiser{plain_cnn{}};
 #endif
-  trainer{be, noising, denoiser, epsilon_score{}, images, {}};
+  trainer{be, noising, denoiser, epsilon_loss{}, images, {}};
 }

@@ -15,7 +15,7 @@ struct indifferent {
     return {};
   }
   template <class Be, class T, class Space>
-  void gradient(Be& be, const softscore::question&, softscore::view<const T, Space> x, softscore::view<T, Space> out,
+  void gradient(Be& be, const softscore::condition&, softscore::view<const T, Space> x, softscore::view<T, Space> out,
                 nothing&) const {
     be.combine(out, softscore::term<T, Space>{0.0, x});
   }

@@ -3,8 +3,8 @@
 #include <softscore/corruption/corruption.hpp>
 #include <softscore/corruption/simultaneous.hpp>
 #include <softscore/denoiser/network_denoiser.hpp>
-#include <softscore/nn/digit_cnn.hpp>
-#include <softscore/objective/weighted_score.hpp>
+#include <softscore/nn/plain_cnn.hpp>
+#include <softscore/objective/weighted_loss.hpp>
 #include <softscore/operator/gaussian_blur.hpp>
 #include <softscore/operator/scaling.hpp>
 #include <softscore/train/trainer.hpp>
@@ -17,6 +17,6 @@ void learn(softscore::view<const float, softscore::host_space> images) {
 #else
   const corruption fading{gaussian_blur{}, simultaneous{}};
 #endif
-  residual_denoiser denoiser{digit_cnn{}};
-  trainer{be, fading, denoiser, weighted_score<min_snr_weight>{}, images, {}};
+  residual_denoiser denoiser{plain_cnn{}};
+  trainer{be, fading, denoiser, weighted_loss<min_snr_weight>{}, images, {}};
 }

@@ -15,6 +15,6 @@ void run() {
   using namespace softscore;
   serial_backend be;
   const shape image{1, 1, 4, 4};
-  drive(be, idle{}, blurring, echo{}, uniform_grid(10),
-        start_point<serial_backend, float>{be.make<float>(image), be.make<float>(image), {0, 1}}, 1);
+  integrate(be, idle{}, blurring, echo{}, uniform_grid(10),
+            start_point<serial_backend, float>{be.make<float>(image), be.make<float>(image), {0, 1}}, 1);
 }

@@ -3,13 +3,13 @@
 #include <softscore/corruption/corruption.hpp>
 #include <softscore/corruption/variance_exploding.hpp>
 #include <softscore/denoiser/network_denoiser.hpp>
-#include <softscore/nn/digit_cnn.hpp>
+#include <softscore/nn/plain_cnn.hpp>
 #include <softscore/operator/identity.hpp>
 #include <softscore/sampler/euler.hpp>
 #include <softscore/sampler/sample.hpp>
 
 const softscore::corruption noising{softscore::identity{}, softscore::variance_exploding{}};
-const softscore::residual_denoiser residual{softscore::digit_cnn{}};
+const softscore::residual_denoiser residual{softscore::plain_cnn{}};
 
 void run() {
   using namespace softscore;

@@ -8,8 +8,8 @@ echo fixed;
 
 void learn(softscore::serial_backend& be, const softscore::data_set& data) {
 #ifdef SOFTSCORE_TWIN
-  train(be, residual, noising, softscore::naive_score{}, data, {});
+  train(be, residual, noising, softscore::naive_loss{}, data, {});
 #else
-  train(be, fixed, noising, softscore::naive_score{}, data, {});
+  train(be, fixed, noising, softscore::naive_loss{}, data, {});
 #endif
 }

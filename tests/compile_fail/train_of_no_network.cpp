@@ -3,7 +3,7 @@
 
 #include "support/learn.hpp"
 
-struct forward_only : softscore::digit_cnn {
+struct forward_only : softscore::plain_cnn {
 #ifndef SOFTSCORE_TWIN
   void backward() const;
 #endif
@@ -12,5 +12,5 @@ struct forward_only : softscore::digit_cnn {
 softscore::residual_denoiser<forward_only> once{forward_only()};
 
 void learn(softscore::serial_backend& be, const softscore::data_set& data) {
-  train(be, once, noising, softscore::naive_score{}, data, {});
+  train(be, once, noising, softscore::naive_loss{}, data, {});
 }

@@ -6,5 +6,5 @@
 #include "support/learn.hpp"
 
 void learn(softscore::serial_backend& be, const softscore::data_set& data) {
-  train(be, residual, noising, softscore::naive_score{}, data, {});
+  train(be, residual, noising, softscore::naive_loss{}, data, {});
 }

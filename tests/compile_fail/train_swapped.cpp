@@ -5,8 +5,8 @@
 
 void learn(softscore::serial_backend& be, const softscore::data_set& data) {
 #ifdef SOFTSCORE_TWIN
-  train(be, residual, noising, softscore::naive_score{}, data, {});
+  train(be, residual, noising, softscore::naive_loss{}, data, {});
 #else
-  train(be, noising, residual, softscore::naive_score{}, data, {});
+  train(be, noising, residual, softscore::naive_loss{}, data, {});
 #endif
 }

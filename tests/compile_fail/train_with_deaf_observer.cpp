@@ -5,8 +5,8 @@
 
 void learn(softscore::serial_backend& be, const softscore::data_set& data) {
 #ifdef SOFTSCORE_TWIN
-  train(be, residual, noising, softscore::naive_score{}, data, {}, [](const softscore::training_progress&) {});
+  train(be, residual, noising, softscore::naive_loss{}, data, {}, [](const softscore::training_progress&) {});
 #else
-  train(be, residual, noising, softscore::naive_score{}, data, {}, [](int) {});
+  train(be, residual, noising, softscore::naive_loss{}, data, {}, [](int) {});
 #endif
 }

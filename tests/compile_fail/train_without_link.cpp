@@ -3,15 +3,15 @@
 
 #include "support/learn.hpp"
 
-struct one_way : softscore::residual_denoiser<softscore::digit_cnn> {
+struct one_way : softscore::residual_denoiser<softscore::plain_cnn> {
   using residual_denoiser::residual_denoiser;
 #ifndef SOFTSCORE_TWIN
   void to_output() const;
 #endif
 };
 
-one_way linked{softscore::digit_cnn{}};
+one_way linked{softscore::plain_cnn{}};
 
 void learn(softscore::serial_backend& be, const softscore::data_set& data) {
-  train(be, linked, noising, softscore::naive_score{}, data, {});
+  train(be, linked, noising, softscore::naive_loss{}, data, {});
 }

@@ -13,7 +13,7 @@ int main() {
   const shape extent{3, 1, 23, 29};
   tbb_backend backend{2};
   auto z = backend.make<float>(extent);
-  backend.normal(key, batch{0, extent.images}, z.view());
+  backend.normal(key, image_range{0, extent.images}, z.view());
   std::vector<float> numbers(extent.size());
   backend.download(z.view(), numbers.data());
   if (numbers != normals_in_a_cuda_file(key, extent)) {

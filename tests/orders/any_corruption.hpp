@@ -18,7 +18,7 @@ using host_input = view<const double, host_space>;
 // for each corruption.
 class any_corruption {
  public:
-  using law = standard_normal;
+  using distribution = standard_normal;
 
   template <class C>
   explicit any_corruption(C corruption) : self_{std::make_shared<const model<C>>(std::move(corruption))} {}
@@ -27,27 +27,23 @@ class any_corruption {
   double sigma_rate(diffusion_time t) const { return self_->sigma_rate(t); }
   template <class Be, Scalar T>
     requires(std::same_as<typename Be::space, host_space> && std::same_as<T, double>)
-  void signal(Be&, per_image<diffusion_time> times, const_view<T, typename Be::space> x,
-              view<T, typename Be::space> out) const {
+  void signal(Be&, per_image<diffusion_time> times, in_of<Be, T> x, out_of<Be, T> out) const {
     self_->signal(times, x, out);
   }
   template <class Be, Scalar T>
     requires(std::same_as<typename Be::space, host_space> && std::same_as<T, double>)
-  void signal_derivative(Be&, per_image<diffusion_time> times, const_view<T, typename Be::space> x,
-                         view<T, typename Be::space> out) const {
+  void signal_derivative(Be&, per_image<diffusion_time> times, in_of<Be, T> x, out_of<Be, T> out) const {
     self_->signal_derivative(times, x, out);
   }
   // What only training and starting from noise would call.
   template <class Be, Scalar T>
-  void signal_adjoint(Be&, per_image<diffusion_time>, const_view<T, typename Be::space>,
-                      view<T, typename Be::space>) const;
+  void signal_adjoint(Be&, per_image<diffusion_time>, in_of<Be, T>, out_of<Be, T>) const;
   template <class Be, Scalar T>
-  void corrupt(Be&, per_image<diffusion_time>, const_view<T, typename Be::space>, const_view<T, typename Be::space>,
-               view<T, typename Be::space>) const;
+  void corrupt(Be&, per_image<diffusion_time>, in_of<Be, T>, in_of<Be, T>, out_of<Be, T>) const;
   template <class Be, Scalar T>
-  void draw_xi(Be&, noise_key, batch, view<T, typename Be::space>) const;
+  void draw_xi(Be&, noise_key, image_range, out_of<Be, T>) const;
   template <class Be, Scalar T>
-  void start(Be&, diffusion_time, std::uint64_t, batch, view<T, typename Be::space>, view<T, typename Be::space>) const;
+  void start(Be&, diffusion_time, std::uint64_t, image_range, out_of<Be, T>, out_of<Be, T>) const;
 
  protected:
   struct interface {

@@ -48,13 +48,14 @@ struct place {
   double end{last_time};
 };
 
-// Another law than the marginal, and why.
-struct other_law {
+// Another distribution than the marginal, and why.
+struct other_distribution {
   std::string reason;
   Eigen::MatrixXd covariance{};  // empty where only the errors tell it
 };
 
-// The law that a step from the end to the end leaves alone, V = M V M^T + n^2 I, by doubling the number of steps.
+// The distribution that a step from the end to the end leaves alone, V = M V M^T + n^2 I, by doubling the number of
+// steps.
 inline Eigen::MatrixXd standing_covariance(Eigen::MatrixXd m, double n) {
   Eigen::MatrixXd v = n * n * Eigen::MatrixXd::Identity(m.rows(), m.cols());
   for (int i = 0; i < 60; ++i) {
@@ -71,7 +72,7 @@ auto exact_denoiser(const C& corruption) {
 
 template <class S, class C>
 order_row measure(std::string name, const S& sampler, const place& where, const C& corruption, drawing noise,
-                  const other_law& other = {}) {
+                  const other_distribution& other = {}) {
   const bool keeps = other.reason.empty();
   order_row row{std::move(name), where.schedule, where.family, keeps ? S::order : 0, other.reason, 0.0, {}, {}};
   std::vector<std::size_t> steps = steps_for(S::order, where.family == "blur");
@@ -82,21 +83,23 @@ order_row measure(std::string name, const S& sampler, const place& where, const 
   else if (!keeps)
     steps = {32, 256, 2048, 16384};
   const auto exact = exact_denoiser(corruption);
-  const auto law_at = [&](double t) {
+  const auto distribution_at = [&](double t) {
     const auto [mean, covariance] = exact.marginal(diffusion_time{t});
-    return normal_law{mean, covariance};
+    return gaussian_distribution{mean, covariance};
   };
-  const normal_law from = law_at(first_time),
-                   wanted = where.end > 0.0 ? law_at(where.end) : normal_law{gaussian_mean(), gaussian_covariance()};
+  const gaussian_distribution from = distribution_at(first_time),
+                              wanted = where.end > 0.0 ? distribution_at(where.end)
+                                                       : gaussian_distribution{gaussian_mean(), gaussian_covariance()};
   const auto take = [&](std::size_t number) {
     const time_grid grid = uniform_grid(number, first_time, where.end);
-    const normal_law found =
-        noise.remembers ? law_of_run(sampler, corruption, exact, gaussian_image, grid, from, noise.draws)
-                        : law_step_by_step(sampler, corruption, exact, gaussian_image, grid, from, noise.draws);
+    const gaussian_distribution found =
+        noise.remembers
+            ? distribution_of_run(sampler, corruption, exact, gaussian_image, grid, from, noise.draws)
+            : distribution_step_by_step(sampler, corruption, exact, gaussian_image, grid, from, noise.draws);
     given_noise_backend be;
     start_point<given_noise_backend, double> one{
         be.make<double>(gaussian_image), be.make<double>(gaussian_image), {0, 1}};
-    const std::size_t nfe = drive(be, sampler, corruption, exact, grid, std::move(one), 0).nfe;
+    const std::size_t nfe = integrate(be, sampler, corruption, exact, grid, std::move(one), 0).nfe;
     return order_row::point{number, nfe,
                             std::max((found.mean - wanted.mean).cwiseAbs().maxCoeff(),
                                      (found.covariance - wanted.covariance).cwiseAbs().maxCoeff())};

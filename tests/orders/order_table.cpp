@@ -11,7 +11,7 @@
 #include <softscore/corruption/variance_exploding.hpp>
 #include <softscore/corruption/variance_preserving.hpp>
 #include <softscore/denoiser/gaussian_denoiser.hpp>
-#include <softscore/operator/centred_mask.hpp>
+#include <softscore/operator/centered_mask.hpp>
 #include <softscore/operator/composed.hpp>
 #include <softscore/operator/fade.hpp>
 #include <softscore/operator/gaussian_blur.hpp>
@@ -60,14 +60,14 @@ double order_row::order() const {
 
 namespace {
 
-const std::string fixed_noise = "fresh noise of a fixed size: the law that a step from t to t leaves alone";
+const std::string fixed_noise = "fresh noise of a fixed size: the distribution that a step from t to t leaves alone";
 const std::string first_noise = "the first noise stays";
 const std::string langevin_bias = "the bias of a Langevin step of that length";
 const std::string jumps = "C_t jumps: what the mask reveals lacks the spread that x_t does not tell of";
 
 template <class C>
 void add_any(std::vector<order_row>& rows, const place& where, const C& c) {
-  const auto add = [&](const char* name, const auto& sampler, drawing noise, const other_law& other = {}) {
+  const auto add = [&](const char* name, const auto& sampler, drawing noise, const other_distribution& other = {}) {
     rows.push_back(measure(name, sampler, where, c, noise, other));
   };
   add("ddim{}", ddim{}, no_noise);
@@ -109,7 +109,7 @@ void add_any(std::vector<order_row>& rows, const place& where, const C& c) {
 }
 
 void add_scalar(std::vector<order_row>& rows, const place& where, const any_scalar_corruption& c) {
-  const auto add = [&](const char* name, const auto& sampler, drawing noise, const other_law& other = {}) {
+  const auto add = [&](const char* name, const auto& sampler, drawing noise, const other_distribution& other = {}) {
     rows.push_back(measure(name, sampler, where, c, noise, other));
   };
   const double q = 0.02;
@@ -181,7 +181,7 @@ std::vector<order_row> order_table(std::string_view schedule, std::string_view f
   add_in_modes(rows, schedule, family);
   if (wanted({"VE", "mask"}))
     add_mask(rows, {"VE", "mask"},
-             any_corruption{
-                 corruption{centred_mask{}, variance_exploding{.sigma_min = 0.1, .sigma_max = 0.5, .level_max = 2.0}}});
+             any_corruption{corruption{centered_mask{},
+                                       variance_exploding{.sigma_min = 0.1, .sigma_max = 0.5, .level_max = 2.0}}});
   return rows;
 }

@@ -17,9 +17,9 @@ struct order_row {
   };
 
   std::string sampler, schedule, family;
-  int stated{};        ///< the order that the sampler states; 0 if it tends to another law
+  int stated{};        ///< the order that the sampler states; 0 if it tends to another distribution
   std::string reason;  ///< why, then
-  double limit{};      ///< the error of that law
+  double limit{};      ///< the error of that distribution
   std::vector<point> fine, coarse;
 
   /// The slope of the straight line through log error against log steps, by least squares over `fine`.

@@ -1,5 +1,5 @@
-// Part of the table that ./dev orders writes: the measured orders are the stated ones, and what tends to another law
-// tends to the one that was worked out.
+// Part of the table that ./dev orders writes: the measured orders are the stated ones, and what tends to another
+// distribution tends to the one that was worked out.
 #include "catch.hpp"
 
 #include <cmath>
@@ -22,7 +22,7 @@ std::size_t check_rows(const char* schedule, const char* family) {
       CHECK(row.limit > 0.01);
       CHECK(row.fine[3].error > 0.01);
     }
-    // The laws that are worked out, to what 16,384 steps leave; soft_ddim's is a long way off.
+    // The distributions that are worked out, to what 16,384 steps leave; soft_ddim's is a long way off.
     if (row.sampler == "naive" || row.sampler.starts_with("predictor_corrector"))
       CHECK_THAT(row.fine[3].error, Catch::Matchers::WithinRel(row.limit, 2e-3));
   }

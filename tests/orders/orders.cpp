@@ -27,10 +27,10 @@ void write_end(std::ostream& out, const std::vector<order_row>& rows) {
   out << R"(
 ## Down to time 0
 
-In the step that ends at time 0 every sampler returns h = E[x_0 given x_t], so its law lacks Cov(x_0 given x_t), t being
+In the step that ends at time 0 every sampler returns h = E[x_0 given x_t], so its distribution lacks Cov(x_0 given x_t), t being
 the last time but one. Under VP that is of the size of sigma_t^2, which goes with t, so that no method's order is above 1
 there; the cosine's sigma^2 goes with t, too, but slowly, since its offset is small; VE keeps sigma(0) = 0.1, and with it
-an error at any number of steps. To end above 0 and draw from the law of x_t is the other choice
+an error at any number of steps. To end above 0 and draw from the distribution of x_t is the other choice
 ([why](../decisions/0006-the-last-step.md)). Noise alone; the first row of each schedule is what h lacks.
 
 | schedule | sampler | error after as many steps | | | |
@@ -58,9 +58,9 @@ soon, and shows late under a blur, whose kernel sets in at a third of a pixel wi
 
 Corruptions: VE has sigma from 0.1 to 2 (0.2 to 0.8 under blur and fade), VP a rate from 1 to 6, cosine ends at 0.85 of
 its time; identity means noise alone (under VP and cosine C_t = a_t I), blur and fade go along with it (for
-`exponential_integrator` a blur by DCT, whose modes it knows). Where a law other than the marginal is worked out, the
+`exponential_integrator` a blur by DCT, whose modes it knows). Where a distribution other than the marginal is worked out, the
 limit is its error: for `naive`, `soft_ddim` and Langevin steps. For `cold` and the mask it is the error that stays
-([tests/unit/sampler/limit_test.cpp](../../tests/unit/sampler/limit_test.cpp) has their laws). `dormand_prince` runs without its control of the error, one part a step; with it, its error follows the tolerance
+([tests/unit/sampler/limit_test.cpp](../../tests/unit/sampler/limit_test.cpp) has their distributions). `dormand_prince` runs without its control of the error, one part a step; with it, its error follows the tolerance
 ([tests/unit/sampler/ode_test.cpp](../../tests/unit/sampler/ode_test.cpp)). `mala` and the signal-to-noise rule are not
 linear; they are tested by fixed noise ([tests/unit/sampler/langevin_test.cpp](../../tests/unit/sampler/langevin_test.cpp)).
 
@@ -88,7 +88,7 @@ linear; they are tested by fixed noise ([tests/unit/sampler/langevin_test.cpp](.
       out << " |\n";
     }
     if (!other) continue;
-    out << "\nWhat tends to another law:\n\n| sampler | error after as many steps | | | | limit | reason |\n"
+    out << "\nWhat tends to another distribution:\n\n| sampler | error after as many steps | | | | limit | reason |\n"
            "|---|---|---|---|---|---|---|\n";
     for (const order_row& row : rows) {
       if (row.schedule + ", " + row.family != place || row.stated != 0) continue;
@@ -101,7 +101,7 @@ linear; they are tested by fixed noise ([tests/unit/sampler/langevin_test.cpp](.
   out << "\nNext: [samplers](samplers.md).\n";
 }
 
-// Straight lines on logarithmic axes, one panel for each corruption; the colour tells the stated order.
+// Straight lines on logarithmic axes, one panel for each corruption; the color tells the stated order.
 class plot {
  public:
   explicit plot(std::ostream& out) : out_{out} {
@@ -109,9 +109,9 @@ class plot {
          << "\" font-family=\"sans-serif\" font-size=\"11\">\n<rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n";
     double x = 60;
     for (int order = 0; order <= 5; ++order) {
-      out_ << "<line x1=\"" << x << "\" x2=\"" << x + 24 << "\" y1=\"16\" y2=\"16\" stroke=\"" << colour(order)
+      out_ << "<line x1=\"" << x << "\" x2=\"" << x + 24 << "\" y1=\"16\" y2=\"16\" stroke=\"" << color(order)
            << "\" stroke-width=\"2\"/><text x=\"" << x + 30 << "\" y=\"20\">"
-           << (order == 0 ? std::string{"another law"} : "order " + std::to_string(order)) << "</text>\n";
+           << (order == 0 ? std::string{"another distribution"} : "order " + std::to_string(order)) << "</text>\n";
       x += 130;
     }
   }
@@ -139,9 +139,9 @@ class plot {
  private:
   static constexpr double side = 300, width = 1050, height = 1090, least = 1e-11, most = 10;
 
-  static const char* colour(int order) {
-    static const std::array<const char*, 6> colours{"#aaaaaa", "#1f77b4", "#2ca02c", "#ff7f0e", "#d62728", "#9467bd"};
-    return colours.at(static_cast<std::size_t>(order));
+  static const char* color(int order) {
+    static const std::array<const char*, 6> colors{"#aaaaaa", "#1f77b4", "#2ca02c", "#ff7f0e", "#d62728", "#9467bd"};
+    return colors.at(static_cast<std::size_t>(order));
   }
   double x(double nfe) const { return left_ + side * (std::log10(nfe) - 0.6) / 2.7; }
   double y(double error) const {
@@ -149,7 +149,7 @@ class plot {
     return top_ + side * std::log(most / kept) / std::log(most / least);
   }
   void line(const order_row& row) {
-    out_ << "<polyline fill=\"none\" stroke=\"" << colour(row.stated) << "\" stroke-width=\"1.3\" points=\"";
+    out_ << "<polyline fill=\"none\" stroke=\"" << color(row.stated) << "\" stroke-width=\"1.3\" points=\"";
     for (const auto& p : row.coarse)
       if (p.error > least && p.error < most)
         out_ << number("%.1f", x(static_cast<double>(p.nfe))) << ',' << number("%.1f", y(p.error)) << ' ';

@@ -65,20 +65,20 @@ TEST_CASE("Wrong words and values are answered by one sentence") {
   const std::vector<row> table{
       {{}, "A subcommand is required"},
       {{"paint"}, "A subcommand is required"},
-      {{"train", "--colour", "3"}, "--colour"},
+      {{"train", "--color", "3"}, "--color"},
       {{"train", "--epochs"}, "--epochs"},
       {{"train", "--epochs", "0"}, "--epochs is 0, but it must be a whole number from 1 to 1000000"},
       {{"train", "--epochs", "-1"}, "--epochs is -1, but it must be"},
       {{"train", "--epochs", "1.5"}, "--epochs is 1.5, but it must be"},
       {{"train", "--epochs", "many"}, "--epochs is many, but it must be"},
       {{"train", "--epochs", "99999999999999999999999"}, "--epochs is 99999999999999999999999, but it must be"},
-      {{"train", "--batch", "0"}, "--batch is 0, but it must be"},
-      {{"train", "--batch", "200", "--images", "100", "--out", out},
-       "--batch is 200, but it must be at most the number of training images, 100"},
-      {{"train", "--rate", "0"}, "--rate is 0, but it must be a number above 0"},
-      {{"train", "--rate", "nan"}, "--rate is nan, but it must be"},
-      {{"train", "--rate", "inf"}, "rate is inf, but it must be a positive number"},
-      {{"train", "--rate", "fast"}, "--rate is fast, but it must be"},
+      {{"train", "--batch-size", "0"}, "--batch-size is 0, but it must be"},
+      {{"train", "--batch-size", "200", "--images", "100", "--out", out},
+       "--batch-size is 200, but it must be at most the number of training images, 100"},
+      {{"train", "--learning-rate", "0"}, "--learning-rate is 0, but it must be a number above 0"},
+      {{"train", "--learning-rate", "nan"}, "--learning-rate is nan, but it must be"},
+      {{"train", "--learning-rate", "inf"}, "learning_rate is inf, but it must be a positive number"},
+      {{"train", "--learning-rate", "fast"}, "--learning-rate is fast, but it must be"},
       {{"train", "--seed", "-3"}, "--seed is -3, but it must be"},
       {{"train", "--threads", "0"}, "--threads is 0, but it must be a whole number from 1 to 4096"},
       {{"train", "--side", "4"}, "--side is 4, but it must be a whole number from 12 to 256"},
@@ -111,22 +111,24 @@ TEST_CASE("Wrong words and values are answered by one sentence") {
       {{"sample", "--checkpoint", out, "--out", out + "/x.npy"}, "cannot be read: Is a directory"},
       {{"sample", "--checkpoint", checkpoint(), "--out", "/proc/none/x.npy"}, "cannot be used as a folder"},
       {{"sample", "--checkpoint", checkpoint(), "--out", "/proc/x.npy"}, "/proc/x.npy cannot be written"},
-      {{"sample", "--checkpoint", checkpoint(), "--sample-batch", "0", "--out", out + "/x.npy"}, "--sample-batch is 0"},
+      {{"sample", "--checkpoint", checkpoint(), "--sample-batch-size", "0", "--out", out + "/x.npy"},
+       "--sample-batch-size is 0"},
       {{"resume", "--checkpoint", checkpoint(), "--epochs", "1"},
        "--epochs is 1, but it must be at least the 2 of the checkpoint"},
       {{"train", "--side", "256", "--images", "9000000", "--out", out},
        "--images is 9000000, but it must be at most 16384 stroke digits of side 256"},
       // 4 (28 28 (2 1024 + 2 256 + 6) 1000000 + 28 28 1000000) bytes.
-      {{"train", "--network", "256,256,256,256", "--batch", "1000000", "--images", "1000000", "--out", out},
-       "--batch is 1000000, but it must be small enough for the memory: with this network and 1000000 images a step "
+      {{"train", "--network", "256,256,256,256", "--batch-size", "1000000", "--images", "1000000", "--out", out},
+       "--batch-size is 1000000, but it must be small enough for the memory: with this network and 1000000 images a "
+       "step "
        "takes at least 8050112000000 bytes, and there are "},
       {{"resume"}, "--checkpoint is required"},
       {{"score"}, "FILE is required"},
       {{"score", checkpoint()}, "the beginning is not NumPy's"},
       {{"score", (trained() / "samples.npy").string(), "--images", "5"},
        "the number of images to score is 4, but it must be"},
-      {{"train", "--rate", " 1"}, "--rate is  1, but it must be a number above 0"},
-      {{"train", "--rate", "0x1p3"}, "--rate is 0x1p3, but it must be"},
+      {{"train", "--learning-rate", " 1"}, "--learning-rate is  1, but it must be a number above 0"},
+      {{"train", "--learning-rate", "0x1p3"}, "--learning-rate is 0x1p3, but it must be"},
       {{"train", "--out=", "--overwrite"}, "--out is --overwrite, but it must be given a value, not the next flag"},
       {{"train", "--recipe", "so\n\x1b[31mup"}, "--recipe is so??[31mup, but it must be one of"},
       {{"train", "--data", out, "--side", "20"}, "--side is 20, but it must be left out, for the images in --data"},
@@ -183,10 +185,11 @@ TEST_CASE("A checkpoint that is none, or not this program's, is refused") {
   with(replaced(good, "\"network\":\"16\"", "\"network\":\"99\""), "is [16, 1, 7, 7], but it must be [99, 1, 7, 7]");
   with(replaced(good, "\"height\":\"12\"", "\"height\":\"13\""), "bad.safetensors");
   with(replaced(good, "\"epochs\":\"2\"", "\"epochs\":\"0\""), "the setting epochs is 0, but it must be");
-  with(replaced(good, "\"batch\":\"32\"", "\"batch\":\"-2\""), "the setting batch is -2, but it must be");
-  with(replaced(good, "start/mean", "start/meen"), "must have a tensor start/mean");
+  with(replaced(good, "\"batch_size\":\"32\"", "\"batch_size\":\"-2\""),
+       "the setting batch_size is -2, but it must be");
+  with(replaced(good, "prior/mean", "prior/meen"), "must have a tensor prior/mean");
   // The numbers themselves: the last eight bytes of every kind of array become ones that are no number.
-  for (const char* name : {"start/modes", "param/final.weight", "average/final.weight", "second_moment/final.weight"})
+  for (const char* name : {"prior/modes", "param/final.weight", "average/final.weight", "second_moment/final.weight"})
     with(ruined(good, name), std::string{"is -nan, but it must be finite"});
   with(replaced(good, "second_moment/", "second_momant/"), "must have a tensor second_moment/");
 }
@@ -204,9 +207,9 @@ TEST_CASE("A finished run is not overwritten, and other images are not trained o
 TEST_CASE("A loss that is not finite stops the run, names step and batch and keeps the last good checkpoint") {
   const temporary_folder folder;
   // Adam's steps are as long as the rate; the clipping and the warm-up of the soft recipes do not change that.
-  refused(small_run("ddpm", folder, {"--rate", "1e30", "--checkpoint-every", "1"}), "batch 2 of epoch 1) is");
+  refused(small_run("ddpm", folder, {"--learning-rate", "1e30", "--checkpoint-every", "1"}), "batch 2 of epoch 1) is");
   const temporary_folder other;
-  refused(small_run("ddpm", other, {"--rate", "1e30"}), "but it must be finite; there is no checkpoint yet");
+  refused(small_run("ddpm", other, {"--learning-rate", "1e30"}), "but it must be finite; there is no checkpoint yet");
   CHECK_FALSE(std::filesystem::exists(other / "checkpoint.safetensors"));
   const auto shown = digits({"show", "--checkpoint", (folder / "checkpoint.safetensors").string()});
   CHECK(shown.code == 0);

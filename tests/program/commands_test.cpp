@@ -72,7 +72,7 @@ TEST_CASE("Sampling has the same bits in batches of 1, 7 and 64, and on any numb
     const std::string file = (folder / "drawn.npy").string();
     const auto drawn =
         digits({"sample", "--checkpoint", (folder / "checkpoint.safetensors").string(), "--count", "64", "--steps", "4",
-                "--seed", "3", "--sample-batch", batch, "--threads", threads, "--out", file});
+                "--seed", "3", "--sample-batch-size", batch, "--threads", threads, "--out", file});
     INFO(drawn.err);
     REQUIRE(drawn.code == 0);
     return content_of(file);
@@ -88,7 +88,7 @@ TEST_CASE("The bar counts all images, however small the batches, and writes a li
   const temporary_folder folder;
   REQUIRE(digits(small_run("ddpm", folder)).code == 0);
   const auto drawn = digits({"sample", "--checkpoint", (folder / "checkpoint.safetensors").string(), "--count", "64",
-                             "--steps", "2", "--sample-batch", "1", "--out", (folder / "drawn.npy").string()});
+                             "--steps", "2", "--sample-batch-size", "1", "--out", (folder / "drawn.npy").string()});
   REQUIRE(drawn.code == 0);
   CHECK_THAT(drawn.err, ContainsSubstring("100 %  sampling image 64 to 64 of 64  step 2/2"));
   // The first line and the last, and one every ten seconds.
@@ -118,21 +118,21 @@ TEST_CASE("A quick demo on IDX files, plain or packed") {
 }
 
 TEST_CASE("Held-out images stand for all, whatever the order of the file") {
-  // Images of one grey each, from black to white: 12 x grey is their only component, of deviation 12 / sqrt(12) = 3.46.
-  const auto greys = [](std::uint32_t count) {
+  // Images of one gray each, from black to white: 12 x gray is their only component, of deviation 12 / sqrt(12) = 3.46.
+  const auto grays = [](std::uint32_t count) {
     std::string file = idx_words({0x803, count, 12, 12});
     for (std::uint32_t i = 0; i < count; ++i) file += std::string(144, static_cast<char>(255 * i / (count - 1)));
     return file;
   };
   const temporary_folder folder;
-  folder.put("train-images-idx3-ubyte", greys(400));
+  folder.put("train-images-idx3-ubyte", grays(400));
   folder.put("train-labels-idx1-ubyte", idx_labels_file(400));
-  folder.put("t10k-images-idx3-ubyte", greys(100));
+  folder.put("t10k-images-idx3-ubyte", grays(100));
   folder.put("t10k-labels-idx1-ubyte", idx_labels_file(100));
-  auto grey = softscore::make_tensor({40, 1, 12, 12});
-  grey.fill(0.5f);
-  softscore::write_npy(folder / "grey.npy", grey);
-  const auto scored = digits({"score", (folder / "grey.npy").string(), "--data", folder.path().string()});
+  auto gray = softscore::make_tensor({40, 1, 12, 12});
+  gray.fill(0.5f);
+  softscore::write_npy(folder / "gray.npy", gray);
+  const auto scored = digits({"score", (folder / "gray.npy").string(), "--data", folder.path().string()});
   INFO(scored.err);
   REQUIRE(scored.code == 0);
   const std::string before = "held-out training images";

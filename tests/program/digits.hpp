@@ -17,10 +17,27 @@ inline ending digits(const std::vector<std::string>& words, const std::string& o
 /// Flags of a run that takes a second: 4 steps an epoch of a network with one block of 16 channels, on 12 x 12 pixels.
 inline std::vector<std::string> small_run(const std::string& recipe, const temporary_folder& folder,
                                           const std::vector<std::string>& more = {}) {
-  std::vector<std::string> words{
-      "train",    "--recipe", recipe,    "--network", "16",       "--side", "12",
-      "--images", "128",      "--batch", "32",        "--epochs", "2",      "--count",
-      "4",        "--steps",  "5",       "--threads", "2",        "--out",  folder.path().string()};
+  std::vector<std::string> words{"train",
+                                 "--recipe",
+                                 recipe,
+                                 "--network",
+                                 "16",
+                                 "--side",
+                                 "12",
+                                 "--images",
+                                 "128",
+                                 "--batch-size",
+                                 "32",
+                                 "--epochs",
+                                 "2",
+                                 "--count",
+                                 "4",
+                                 "--steps",
+                                 "5",
+                                 "--threads",
+                                 "2",
+                                 "--out",
+                                 folder.path().string()};
   words.insert(words.end(), more.begin(), more.end());
   return words;
 }

@@ -11,7 +11,7 @@
 #include <softscore/denoiser/classifier_free.hpp>
 #include <softscore/denoiser/thresholding.hpp>
 #include <softscore/operator/box_downsampling.hpp>
-#include <softscore/operator/centred_mask.hpp>
+#include <softscore/operator/centered_mask.hpp>
 #include <softscore/operator/dct_blur.hpp>
 #include <softscore/operator/eraser.hpp>
 #include <softscore/operator/gaussian_blur.hpp>
@@ -35,7 +35,7 @@ namespace {
 using chain = corruption<scaling, linear_beta>;
 using exploding = corruption<identity, variance_exploding>;
 using blurring = corruption<gaussian_blur, two_stage>;
-using masking = corruption<centred_mask, two_stage>;
+using masking = corruption<centered_mask, two_stage>;
 using erasing = background_corruption<eraser, severity>;
 
 // The same without a pullback.
@@ -54,7 +54,7 @@ constexpr bool lacks = !NeedsAreMet<S, sampling_run<serial_backend, C, D, float>
 
 template <class... Ops>
 struct list {};
-using measurements = list<identity, scaling, gaussian_blur, dct_blur, centred_mask, box_downsampling, eraser>;
+using measurements = list<identity, scaling, gaussian_blur, dct_blur, centered_mask, box_downsampling, eraser>;
 
 // Under noise alone everything runs, with any measurement.
 template <class C, class... Ops>

@@ -10,7 +10,7 @@ namespace {
 
 using noisy = sampling_run<serial_backend, corruption<gaussian_blur, two_stage>, steady_denoiser, float>;
 using cold_one = sampling_run<serial_backend, background_corruption<eraser, severity>, steady_denoiser, float>;
-using jumping = sampling_run<serial_backend, corruption<centred_mask, two_stage>, steady_denoiser, float>;
+using jumping = sampling_run<serial_backend, corruption<centered_mask, two_stage>, steady_denoiser, float>;
 using without_modes = sampling_run<serial_backend, corruption<motion_blur, two_stage>, steady_denoiser, float>;
 // A denoiser without a pullback.
 struct stiff_denoiser : private steady_denoiser {
@@ -43,7 +43,7 @@ struct content : ddim {
 };
 static_assert(unmet_need<content, cold_one>().empty());
 
-// The driver takes the last step of all but these.
+// `integrate` takes the last step of all but these.
 static_assert(!HandlesLastStep<ddim> && !HandlesLastStep<predictor_corrector<ddim>>);
 static_assert(HandlesLastStep<projection<identity>> && HandlesLastStep<predictor_corrector<projection<identity>>>);
 

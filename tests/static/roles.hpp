@@ -19,14 +19,14 @@
 #include <softscore/denoiser/posterior_denoiser.hpp>
 #include <softscore/denoiser/spectral_denoiser.hpp>
 #include <softscore/denoiser/thresholding.hpp>
-#include <softscore/nn/digit_cnn.hpp>
+#include <softscore/nn/plain_cnn.hpp>
 #include <softscore/objective/cold_loss.hpp>
-#include <softscore/objective/distilled_score.hpp>
-#include <softscore/objective/epsilon_score.hpp>
-#include <softscore/objective/learned_variance_score.hpp>
-#include <softscore/objective/naive_score.hpp>
-#include <softscore/objective/soft_score.hpp>
-#include <softscore/objective/weighted_score.hpp>
+#include <softscore/objective/distillation_loss.hpp>
+#include <softscore/objective/epsilon_loss.hpp>
+#include <softscore/objective/learned_variance_loss.hpp>
+#include <softscore/objective/naive_loss.hpp>
+#include <softscore/objective/soft_score_matching_loss.hpp>
+#include <softscore/objective/weighted_loss.hpp>
 #include <softscore/operator/dense_matrix.hpp>
 #include <softscore/sampling.hpp>
 
@@ -118,14 +118,14 @@ using operators = list<role<"identity", identity, scalar | slope | modes>,      
                        role<"motion_blur", motion_blur, none>,                                  //
                        role<"kernel_blur", kernel_blur, slope>,                                 //
                        role<"periodic_blur", periodic_blur, slope | modes>,                     //
-                       role<"centred_mask", centred_mask, modes>,                               //
+                       role<"centered_mask", centered_mask, modes>,                             //
                        role<"random_mask", random_mask, modes>,                                 //
                        role<"free_form_mask", free_form_mask, modes>,                           //
                        role<"fade", fade, slope | modes>,                                       //
                        role<"eraser", eraser, modes>,                                           //
                        role<"box_downsampling", box_downsampling, modes>,                       //
                        role<"bicubic_downsampling", bicubic_downsampling, modes>,               //
-                       role<"colour_removal", colour_removal, slope | modes>,                   //
+                       role<"color_removal", color_removal, slope | modes>,                     //
                        role<"scaling * dct_blur", composed<scaling, dct_blur>, slope | modes>,  //
                        role<"fade * eraser", composed<fade, eraser>, modes>,                    //
                        role<"kernel_blur * fade", composed<kernel_blur, fade>, slope>,          //
@@ -145,7 +145,7 @@ using schedules = list<role<"two_stage", two_stage, slope>,                     
                        role<"linear log-SNR", log_snr_schedule<linear_log_snr>, slope>,  //
                        role<"DDPM's log-SNR", log_snr_schedule<ddpm_log_snr>, slope>,    //
                        role<"karras_sigma", karras_sigma, slope>,                        //
-                       role<"interpolant", interpolant, slope>,                          //
+                       role<"flow_matching", flow_matching, slope>,                      //
                        role<"variance_preserving", variance_preserving, slope>,          //
                        role<"sub_variance_preserving", sub_variance_preserving, slope>,  //
                        role<"variance_exploding", variance_exploding, slope>,            //
@@ -173,7 +173,7 @@ using cold_ones = decltype(product<over_background>(operators{}, list<role<"seve
 // One of each kind, for the tables along other directions.
 using kinds =
     decltype(product<under_noise>(list<role<"", scaling, scalar | slope | modes>,
-                                       role<"", gaussian_blur, slope | modes>, role<"", centred_mask, modes>>{},
+                                       role<"", gaussian_blur, slope | modes>, role<"", centered_mask, modes>>{},
                                   list<role<"", two_stage, slope>>{}) +
              product<over_background>(list<role<"", eraser, none>>{}, list<role<"", severity, none>>{}));
 
@@ -214,7 +214,7 @@ using samplers = list<role<"ddpm", ddpm, score | scalar>,                       
                       role<"mala", mala, score | density>,                                   //
                       role<"dps", dps<gaussian_blur>, score | scalar | pullback>,            //
                       role<"dps with ddim", dps<box_downsampling, ddim>, score | pullback>,  //
-                      role<"pigdm", pigdm<centred_mask>, score | scalar | pullback>,         //
+                      role<"pigdm", pigdm<centered_mask>, score | scalar | pullback>,        //
                       role<"repaint", repaint<free_form_mask>, score | scalar>,              //
                       role<"ddrm", ddrm<gaussian_blur>, score | scalar>,                     //
                       role<"diffpir", diffpir<motion_blur>, score>,                          //
@@ -233,19 +233,19 @@ struct denoiser_role {
 template <class>
 using steady_on = steady_denoiser;
 template <class>
-using residual_on = residual_denoiser<digit_cnn>;
+using residual_on = residual_denoiser<plain_cnn>;
 template <class>
-using clean_on = clean_denoiser<digit_cnn>;
+using clean_on = clean_denoiser<plain_cnn>;
 template <class C>
-using epsilon_on = epsilon_denoiser<digit_cnn, C>;
+using epsilon_on = epsilon_denoiser<plain_cnn, C>;
 template <class C>
-using velocity_on = velocity_denoiser<digit_cnn, C>;
+using velocity_on = velocity_denoiser<plain_cnn, C>;
 template <class C>
-using score_on = score_denoiser<digit_cnn, C>;
+using score_on = score_denoiser<plain_cnn, C>;
 template <class C>
-using learned_variance_on = learned_variance_denoiser<digit_cnn, C>;
+using learned_variance_on = learned_variance_denoiser<plain_cnn, C>;
 template <class C>
-using edm_on = edm_denoiser<digit_cnn, C>;
+using edm_on = edm_denoiser<plain_cnn, C>;
 template <class C>
 using gaussian_on = gaussian_denoiser<C>;
 template <class C>
@@ -287,15 +287,15 @@ using wrappers = list<denoiser_role<"static_thresholding", static_thresholding_o
                       denoiser_role<"in_precision", precision_on, none, pullback>>;
 using denoisers = decltype(list<plain>{} + networks{} + exact{});
 
-using objectives = list<role<"soft_score", soft_score, score>,                                                  //
-                        role<"naive_score", naive_score, none>,                                                 //
-                        role<"cold_loss", cold_loss, none>,                                                     //
-                        role<"distilled_score", distilled_score<steady_denoiser>, score | scalar>,              //
-                        role<"epsilon_score", epsilon_score, score | noise_output>,                             //
-                        role<"learned_variance_score", learned_variance_score, score | scalar | noise_output>,  //
-                        role<"weighted_score", weighted_score<unit_weight<prediction::epsilon>>, score>,        //
-                        role<"weighted_score on x_0", weighted_score<unit_weight<prediction::clean>>, score>,   //
-                        role<"weighted_score, min-SNR", weighted_score<min_snr_weight>, score | scalar>>;
+using objectives = list<role<"soft_score_matching_loss", soft_score_matching_loss, score>,                    //
+                        role<"naive_loss", naive_loss, none>,                                                 //
+                        role<"cold_loss", cold_loss, none>,                                                   //
+                        role<"distillation_loss", distillation_loss<steady_denoiser>, score | scalar>,        //
+                        role<"epsilon_loss", epsilon_loss, score | noise_output>,                             //
+                        role<"learned_variance_loss", learned_variance_loss, score | scalar | noise_output>,  //
+                        role<"weighted_loss", weighted_loss<unit_weight<prediction::epsilon>>, score>,        //
+                        role<"weighted_loss on x_0", weighted_loss<unit_weight<prediction::clean>>, score>,   //
+                        role<"weighted_loss, min-SNR", weighted_loss<min_snr_weight>, score | scalar>>;
 
 template <class Be, class T, class C, class S, class D>
 concept Samples = Backend<Be, T> && Corruption<C, Be, T> && Denoiser<D, Be, T> && Sampler<S, sampling_run<Be, C, D, T>>;

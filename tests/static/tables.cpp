@@ -15,13 +15,13 @@ using exploding = corruption<identity, variance_exploding>;
 using preserving = corruption<scaling, variance_preserving>;
 using chain = corruption<scaling, linear_beta>;
 using blurring = corruption<gaussian_blur, two_stage>;
-using masking = corruption<centred_mask, two_stage>;
-using fading = corruption<fade, two_stage, fitted_start>;
+using masking = corruption<centered_mask, two_stage>;
+using fading = corruption<fade, two_stage, fitted_prior>;
 using crumpling = corruption<elsewhere::crumpled, two_stage>;
 using erasing = background_corruption<eraser, severity>;
 using washing = background_corruption<gaussian_blur, severity>;
-using residual = residual_denoiser<digit_cnn>;
-using direct = clean_denoiser<digit_cnn>;
+using residual = residual_denoiser<plain_cnn>;
+using direct = clean_denoiser<plain_cnn>;
 
 static_assert(GaussianCorruption<exploding> && GaussianCorruption<preserving> && GaussianCorruption<chain>);
 static_assert(GaussianCorruption<blurring> && GaussianCorruption<masking> && GaussianCorruption<fading> &&
@@ -41,10 +41,10 @@ static_assert(!ScalarGaussianCorruption<blurring> && !ScalarGaussianCorruption<m
               !ScalarGaussianCorruption<erasing>);
 
 // What networks run on, and what the host may touch.
-static_assert(Network<digit_cnn, serial_backend, float> && Network<digit_cnn, serial_backend, double>);
-static_assert(Network<digit_cnn, tbb_backend, float> && Network<digit_cnn, opaque_backend, float> &&
-              Network<digit_cnn, archetype_backend, float>);
-static_assert(Trainable<residual> && Trainable<direct> && Trainable<epsilon_denoiser<digit_cnn, chain>>);
+static_assert(Network<plain_cnn, serial_backend, float> && Network<plain_cnn, serial_backend, double>);
+static_assert(Network<plain_cnn, tbb_backend, float> && Network<plain_cnn, opaque_backend, float> &&
+              Network<plain_cnn, archetype_backend, float>);
+static_assert(Trainable<residual> && Trainable<direct> && Trainable<epsilon_denoiser<plain_cnn, chain>>);
 static_assert(!Trainable<steady_denoiser> && !Trainable<gaussian_denoiser<blurring>>);
 static_assert(DifferentiableDenoiser<residual, tbb_backend, float> &&
               DifferentiableDenoiser<gaussian_denoiser<blurring>, tbb_backend, float>);
@@ -67,11 +67,11 @@ static_assert(!LinearOperator<int> && !LinearOperator<two_stage> && !LinearOpera
               !LinearOperator<elsewhere::crumpled, int>);
 static_assert(ScalarOperator<scaling> && ScalarOperator<identity> && !ScalarOperator<gaussian_blur> &&
               !ScalarOperator<fade>);
-static_assert(!Schedule<severity> && LevelSchedule<severity> && !Schedule<gaussian_blur> && !StartLaw<severity>);
+static_assert(!Schedule<severity> && LevelSchedule<severity> && !Schedule<gaussian_blur> && !Prior<severity>);
 static_assert(!Corruption<gaussian_blur> && !Corruption<two_stage> && !Corruption<residual>);
-static_assert(!Denoiser<digit_cnn, serial_backend, float> && !Denoiser<no_estimate, serial_backend, float>);
+static_assert(!Denoiser<plain_cnn, serial_backend, float> && !Denoiser<no_estimate, serial_backend, float>);
 static_assert(!roles::Samples<serial_backend, float, blurring, two_stage, residual> &&
               !roles::Samples<serial_backend, float, blurring, no_order, residual>);
-static_assert(!Link<digit_cnn> && !Network<residual, serial_backend, float>);
+static_assert(!Parameterization<plain_cnn> && !Network<residual, serial_backend, float>);
 
 }  // namespace

@@ -7,7 +7,7 @@
 #include <softscore/backend/host_verbs.hpp>
 #include <softscore/core/eigen.hpp>
 #include <softscore/core/time_grid.hpp>
-#include <softscore/sampler/drive.hpp>
+#include <softscore/sampler/integrate.hpp>
 
 #include "affine_step.hpp"
 
@@ -37,33 +37,35 @@ class unit_noise_backend : public softscore::host_verbs<unit_noise_backend> {
   std::size_t draws_;
 };
 
-/// The law of the images at the end of the grid when they have the law `law` at its start, for a sampler that draws
-/// `draws` times in a step. No sampling error.
+/// The distribution of the images at the end of the grid when they have the distribution `distribution` at its start,
+/// for a sampler that draws `draws` times in a step. No sampling error.
 template <class S, class C, class D>
-normal_law law_of_run(const S& sampler, const C& corruption, const D& denoiser, softscore::shape image,
-                      const softscore::time_grid& grid, const normal_law& law, std::size_t draws) {
+gaussian_distribution distribution_of_run(const S& sampler, const C& corruption, const D& denoiser,
+                                          softscore::shape image, const softscore::time_grid& grid,
+                                          const gaussian_distribution& distribution, std::size_t draws) {
   const std::size_t d = image.per_image(), images = 1 + d + grid.steps() * draws * d;
   unit_noise_backend be{draws};
   softscore::start_point<unit_noise_backend, double> from{
       be.make<double>(image.with_images(images)), be.make<double>(image.with_images(images)), {0, images}};
   for (std::size_t i = 0; i < d; ++i) from.x.view()[(1 + i) * d + i] = 1.0;
-  auto end = softscore::drive(be, sampler, corruption, denoiser, grid, std::move(from), 0);
+  auto end = softscore::integrate(be, sampler, corruption, denoiser, grid, std::move(from), 0);
   Eigen::MatrixXd rows = softscore::as_matrix(end.x.view());  // one image a row
   const Eigen::RowVectorXd constant = rows.row(0);
   rows.rowwise() -= constant;
   const auto n = static_cast<Eigen::Index>(d);
   const Eigen::MatrixXd state = rows.middleRows(1, n), noise = rows.bottomRows(rows.rows() - 1 - n);
-  return {state.transpose() * law.mean + constant.transpose(),
-          state.transpose() * law.covariance * state + noise.transpose() * noise};
+  return {state.transpose() * distribution.mean + constant.transpose(),
+          state.transpose() * distribution.covariance * state + noise.transpose() * noise};
 }
 
 /// The same for a sampler that remembers nothing from step to step: each step is measured by itself, which costs less
 /// where it draws.
 template <class S, class C, class D>
-normal_law law_step_by_step(const S& sampler, const C& corruption, const D& denoiser, softscore::shape image,
-                            const softscore::time_grid& grid, normal_law law, std::size_t draws) {
+gaussian_distribution distribution_step_by_step(const S& sampler, const C& corruption, const D& denoiser,
+                                                softscore::shape image, const softscore::time_grid& grid,
+                                                gaussian_distribution distribution, std::size_t draws) {
   for (std::size_t i = 0; i < grid.steps(); ++i)
-    law = law_of_run(sampler, corruption, denoiser, image, softscore::time_grid{{grid[i].t.value, grid[i].s.value}},
-                     law, draws);
-  return law;
+    distribution = distribution_of_run(sampler, corruption, denoiser, image,
+                                       softscore::time_grid{{grid[i].t.value, grid[i].s.value}}, distribution, draws);
+  return distribution;
 }

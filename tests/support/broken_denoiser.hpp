@@ -16,7 +16,7 @@ struct broken_denoiser {
     return {};
   }
   template <class Be, class T, class Space>
-  void estimate(Be& be, const softscore::question& q, softscore::view<const T, Space> x, softscore::view<T, Space> out,
+  void estimate(Be& be, const softscore::condition& q, softscore::view<const T, Space> x, softscore::view<T, Space> out,
                 nothing&) const {
     thread_local std::vector<double> factors;
     factors.assign(x.extent().images, 1.0);

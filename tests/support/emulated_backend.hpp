@@ -75,12 +75,12 @@ class emulated_device {
     if (bytes > 0) std::memcpy(to, from.host(), bytes);
   }
   template <class Task>
-  void launch(const Task& task, const std::byte* numbers) {
-    const auto run = [task, numbers, reversed = backwards] {
+  void launch(const Task& task, const std::byte* arguments) {
+    const auto run = [task, arguments, reversed = backwards] {
       const detail::grid g = task.launch();
       for (std::size_t i = 0; i < g.blocks; ++i) {
         detail::host_group group{reversed ? g.blocks - 1 - i : i, g.threads, g.shared_bytes, reversed};
-        task(group, numbers);
+        task(group, arguments);
       }
     };
     run_or_capture(run);

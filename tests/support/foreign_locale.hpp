@@ -1,15 +1,22 @@
 #pragma once
 
+#include <clocale>
 #include <locale>
 #include <string>
 
-/// While one lives the program's locale writes 1234.5 as "1.234,5", as a German one does.
+/// While one lives the program's locale writes 1234.5 as "1.234,5", as a German one does: that of streams always, and
+/// that of printf and strtod where the machine has a German one.
 class foreign_locale {
  public:
-  foreign_locale() : before_{std::locale::global(std::locale{std::locale::classic(), new facet})} {}
+  foreign_locale() : before_{std::locale::global(std::locale{std::locale::classic(), new facet})} {
+    std::setlocale(LC_NUMERIC, "de_DE.UTF-8");
+  }
   foreign_locale(const foreign_locale&) = delete;
   foreign_locale& operator=(const foreign_locale&) = delete;
-  ~foreign_locale() { std::locale::global(before_); }
+  ~foreign_locale() {
+    std::setlocale(LC_NUMERIC, "C");
+    std::locale::global(before_);
+  }
 
  private:
   struct facet : std::numpunct<char> {

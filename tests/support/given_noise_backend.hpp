@@ -17,7 +17,8 @@ class given_noise_backend : public softscore::host_verbs<given_noise_backend> {
   }
 
   template <softscore::Scalar T>
-  void normal(softscore::noise_key, softscore::batch images, softscore::view<T, softscore::host_space> out) const {
+  void normal(softscore::noise_key, softscore::image_range images,
+              softscore::view<T, softscore::host_space> out) const {
     const std::size_t first = static_cast<std::size_t>(images.first) * out.extent().per_image();
     for (std::size_t i = 0; i < out.size(); ++i) out[i] = noise.empty() ? T{} : static_cast<T>(noise.at(first + i));
   }

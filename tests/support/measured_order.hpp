@@ -24,21 +24,21 @@ inline constexpr std::size_t no_memory = static_cast<std::size_t>(-1);
 /// The largest error of mean and covariance at the end of a uniform grid of as many steps, for a sampler that draws
 /// `draws` times in a step.
 template <class S, class C>
-double law_error(const S& sampler, const C& corruption, std::size_t steps, std::size_t draws) {
+double distribution_error(const S& sampler, const C& corruption, std::size_t steps, std::size_t draws) {
   using namespace softscore;
   const gaussian_denoiser<C> exact{corruption, gaussian_mean(), gaussian_covariance(), gaussian_image};
   const auto [mean, covariance] = exact.marginal(diffusion_time{first_time});
   const auto [wanted_mean, wanted_covariance] = exact.marginal(diffusion_time{last_time});
   const time_grid grid = uniform_grid(steps, first_time, last_time);
-  const normal_law start{mean, covariance};
-  const normal_law found = draws == no_memory
-                               ? law_after(sampler, corruption, exact, gaussian_image, grid, start)
-                               : law_of_run(sampler, corruption, exact, gaussian_image, grid, start, draws);
+  const gaussian_distribution start{mean, covariance};
+  const gaussian_distribution found =
+      draws == no_memory ? distribution_after(sampler, corruption, exact, gaussian_image, grid, start)
+                         : distribution_of_run(sampler, corruption, exact, gaussian_image, grid, start, draws);
   return std::max((found.mean - wanted_mean).cwiseAbs().maxCoeff(),
                   (found.covariance - wanted_covariance).cwiseAbs().maxCoeff());
 }
 
-/// The measured order between each two neighbours of four numbers of steps, from `first` on and `ratio` times as many
+/// The measured order between each two neighbors of four numbers of steps, from `first` on and `ratio` times as many
 /// each, is within a tenth of the stated one.
 template <class S, class C>
 void check_orders(const S& sampler, const C& corruption, std::size_t first = 64, std::size_t draws = 0,
@@ -46,7 +46,7 @@ void check_orders(const S& sampler, const C& corruption, std::size_t first = 64,
   double last_steps = 0, last = 0;
   for (int i = 0; i < 4; ++i) {
     const double steps = std::round(static_cast<double>(first) * std::pow(ratio, i));
-    const double e = law_error(sampler, corruption, static_cast<std::size_t>(steps), draws);
+    const double e = distribution_error(sampler, corruption, static_cast<std::size_t>(steps), draws);
     CAPTURE(steps, last, e);
     if (i > 0)
       CHECK_THAT(std::log(last / e) / std::log(steps / last_steps), Catch::Matchers::WithinRel(double{S::order}, 0.1));

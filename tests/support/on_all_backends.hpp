@@ -7,7 +7,7 @@
 #include <vector>
 
 #include <softscore/backend/serial.hpp>
-#include <softscore/sampler/drive.hpp>
+#include <softscore/sampler/integrate.hpp>
 
 #include "catch.hpp"
 #include "device_under_test.hpp"
@@ -16,7 +16,7 @@
 #include "steady_denoiser.hpp"
 
 /// Draws three images with a sampler on every backend that the compiler at hand can compile. Behind the opaque door
-/// they have the serial bits. Elsewhere a compiler contracts and vectorises another loop its own way, oneTBB's blurs
+/// they have the serial bits. Elsewhere a compiler contracts and vectorizes another loop its own way, oneTBB's blurs
 /// sum in another order and a GPU has its own functions: each of the `parts` of a step differs by at most fifty
 /// roundings, each half of 2^-23 of the largest number, which no step magnifies.
 template <class S, class C, class D = steady_denoiser>
@@ -26,8 +26,8 @@ void check_on_all_backends(const std::string& name, const S& sampler, const C& c
   CAPTURE(name);
   const auto draw = [&](auto be) {
     const time_grid grid = uniform_grid(6, 1.0, 0.1);
-    const auto end = drive(be, sampler, corruption, denoiser, grid,
-                           draw_start<float>(be, corruption, grid, {1, 1, 8, 6}, {4, 3}, 3), 3);
+    const auto end = integrate(be, sampler, corruption, denoiser, grid,
+                               draw_start<float>(be, corruption, grid, {1, 1, 8, 6}, {4, 3}, 3), 3);
     return values_of(be, end.x.view());
   };
   const std::vector<float> here = draw(serial_backend{});

@@ -47,7 +47,7 @@ class opaque_backend {
     serial_.download(show(device), host);
   }
   template <Scalar T>
-  void normal(noise_key key, batch images, view<T, space> out) {
+  void normal(noise_key key, image_range images, view<T, space> out) {
     serial_.normal(key, images, show(out));
   }
   template <Scalar T, class... Terms>

@@ -27,7 +27,7 @@ inline std::string png_bytes(std::initializer_list<int> values) {
   return bytes;
 }
 
-/// How the samples of a PNG file are stored; `type` is 0 for grey, 2 for RGB, 3 for a palette, 4 and 6 for alpha.
+/// How the samples of a PNG file are stored; `type` is 0 for gray, 2 for RGB, 3 for a palette, 4 and 6 for alpha.
 struct png_layout {
   std::uint32_t width, height;
   int depth, type;

@@ -19,8 +19,8 @@ class scripted_network {
   std::span<const float> parameters() const { return parameters_; }
   std::span<float> mutable_parameters() { return parameters_; }
   void set_parameters(std::span<const float> values) { parameters_.assign(values.begin(), values.end()); }
-  void initialise(std::uint64_t) { parameters_ = {0.5f, 0.25f, -0.125f}; }
-  bool initialised() const { return true; }
+  void initialize(std::uint64_t) { parameters_ = {0.5f, 0.25f, -0.125f}; }
+  bool initialized() const { return true; }
   std::uint64_t stamp() const { return 0; }
 
   template <class A>

@@ -18,7 +18,7 @@ struct steady_denoiser {
   }
 
   template <class Be, class T, class Space>
-  void estimate(Be& be, const softscore::question& q, softscore::view<const T, Space> x, softscore::view<T, Space> out,
+  void estimate(Be& be, const softscore::condition& q, softscore::view<const T, Space> x, softscore::view<T, Space> out,
                 nothing&) const {
     if (q.times.shared()) {
       be.for_each(body{std::cos(q.times[0].value)}, out, x);
@@ -29,7 +29,7 @@ struct steady_denoiser {
     be.each_pixel(timed_body{}, softscore::each_of(times), x, out);
   }
   template <class Be, class T, class Space>
-  void pullback(Be& be, const softscore::question&, softscore::view<const T, Space> v, softscore::view<T, Space> out,
+  void pullback(Be& be, const softscore::condition&, softscore::view<const T, Space> v, softscore::view<T, Space> out,
                 nothing&) const {
     be.combine(out, softscore::term<T, Space>{0.6, v});
   }

@@ -27,7 +27,7 @@ struct archetype_backend {
   template <class T>
   void download(view<T, space>, std::remove_const_t<T>*);
   template <Scalar T>
-  void normal(noise_key, batch, view<T, space>);
+  void normal(noise_key, image_range, view<T, space>);
   template <Scalar T, class... Terms>
   void combine(view<T, space>, const Terms&...);
   template <class Body, class... Views>

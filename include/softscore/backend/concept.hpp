@@ -23,6 +23,15 @@ concept Scalar = std::same_as<T, float> || std::same_as<T, double>;
 template <class Be, class T>
 using view_of = view<T, typename Be::space>;
 
+/// The type of an argument that a function on backend `Be` reads. T is not deduced from it, so that it takes a view of
+/// mutable elements too.
+template <class Be, class T>
+using in_of = const_view<T, typename Be::space>;
+
+/// The type of an argument that a function on backend `Be` writes. T is deduced from it.
+template <class Be, class T>
+using out_of = view<T, typename Be::space>;
+
 /// The owning array that `Be::make<T>` returns.
 template <class Be, class T>
 using array_of = decltype(std::declval<Be&>().template make<T>(shape{}));
@@ -37,6 +46,10 @@ template <class T, class Space>
 term(per_image<double>, view<T, Space>) -> term<std::remove_const_t<T>, Space>;
 template <class T, class Space>
 term(double, view<T, Space>) -> term<std::remove_const_t<T>, Space>;
+
+/// A term of `be.combine` on backend `Be`.
+template <class Be, class T>
+using term_of = term<T, typename Be::space>;
 
 namespace detail {
 struct map_probe {
@@ -80,11 +93,12 @@ concept CopiesToHost = requires(Be& be, view_of<Be, T> device, view_of<Be, const
 
 /// `be.normal(key, images, out)` fills `out` with the standard normal numbers of the key (core/noise.hpp).
 template <class Be, class T>
-concept FillsNoise = requires(Be& be, noise_key key, batch images, view_of<Be, T> out) { be.normal(key, images, out); };
+concept FillsNoise =
+    requires(Be& be, noise_key key, image_range images, view_of<Be, T> out) { be.normal(key, images, out); };
 
 /// `be.combine(out, term...)` stores the sum of coefficient times array in one pass; `out` may be one of the arrays.
 template <class Be, class T>
-concept CombinesLinearly = requires(Be& be, view_of<Be, T> out, term<T, typename Be::space> a) {
+concept CombinesLinearly = requires(Be& be, view_of<Be, T> out, term_of<Be, T> a) {
   be.combine(out, a);
   be.combine(out, a, a);
   be.combine(out, a, a, a, a);
@@ -139,7 +153,7 @@ concept CorrelatesSeparably = requires(Be& be, view_of<Be, const double> kernels
 /// Optional.
 template <class Be, class T>
 concept CombinesWithNormal =
-    requires(Be& be, noise_key key, batch images, view_of<Be, T> out, term<T, typename Be::space> one) {
+    requires(Be& be, noise_key key, image_range images, view_of<Be, T> out, term_of<Be, T> one) {
       be.combine_with_normal(key, images, 1.0, out, one);
       be.combine_with_normal(key, images, 1.0, out, one, one, one);
     };

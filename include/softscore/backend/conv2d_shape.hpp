@@ -8,7 +8,7 @@
 
 namespace softscore {  // shared
 
-/// A 'same' convolution: an odd square kernel with its centre on every `stride`-th row and column of the image, from
+/// A 'same' convolution: an odd square kernel with its center on every `stride`-th row and column of the image, from
 /// the first on, and zeros outside the image. With stride 1 the output is as high and as wide as the input. `images` is
 /// the largest batch that will be asked for.
 struct conv2d_shape {
@@ -39,7 +39,7 @@ inline void require_valid(const conv2d_shape& s) {
   require(s.out_channels > 0, "out_channels", s.out_channels, "at least 1");
   require(s.height > 0, "height", s.height, "at least 1");
   require(s.width > 0, "width", s.width, "at least 1");
-  require(s.kernel % 2 == 1, "kernel", s.kernel, "odd, so that it has a centre");
+  require(s.kernel % 2 == 1, "kernel", s.kernel, "odd, so that it has a center");
   require(s.stride > 0, "stride", s.stride, "at least 1");
 }
 

@@ -22,7 +22,7 @@ class host_verbs {
  public:
   using space = host_space;
 
-  // Written out, for GCC 12 forgets to instantiate the initialiser of a backend inside another one.
+  // Written out, for GCC 12 forgets to instantiate the initializer of a backend inside another one.
   host_verbs() : pool_{std::make_shared<memory_pool>()} {}
 
   template <Scalar T>
@@ -41,7 +41,7 @@ class host_verbs {
   }
 
   template <Scalar T>
-  void normal(noise_key key, batch images, view<T, host_space> out) {
+  void normal(noise_key key, image_range images, view<T, host_space> out) {
     const std::size_t elements = out.extent().per_image();
     share(images.count, 8 * elements, [&](std::size_t image) {
       T* z = raw(out) + image * elements;

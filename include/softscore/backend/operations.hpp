@@ -42,7 +42,7 @@ concept Convolves2d = requires(Be& be, conv2d_plan_of<Be, T>& plan, view_of<Be, 
 
 /// Layer norm over (C,H,W) with affine gain and bias, then GELU, then a shift per image and channel.
 template <class Be, class T>
-concept NormalisesLayers =
+concept NormalizesLayers =
     requires(Be& be, layer_norm_gelu_plan_of<Be, T>& plan, view_of<Be, const T> in, view_of<Be, T> out) {
       layer_norm_gelu_prepare(be, plan, in, in);
       layer_norm_gelu_forward(be, plan, in, in, in, in, out);
@@ -60,7 +60,7 @@ concept MultipliesMatrices = requires(Be& be, view_of<Be, const T> in, view_of<B
 
 /// A backend that networks run on.
 template <class Be, class T>
-concept NetworkBackend = Backend<Be, T> && OrdersChannels<Be, T> && Convolves2d<Be, T> && NormalisesLayers<Be, T> &&
+concept NetworkBackend = Backend<Be, T> && OrdersChannels<Be, T> && Convolves2d<Be, T> && NormalizesLayers<Be, T> &&
                          MultipliesMatrices<Be, T>;
 
 }  // namespace softscore::inline SOFTSCORE_ABI

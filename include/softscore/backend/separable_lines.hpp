@@ -9,7 +9,7 @@
 namespace softscore::inline SOFTSCORE_ABI::detail {
 
 // out(y, x) = sum over |i| <= half of kernel[|i|] in(y + i, x), zero outside: whole rows at a time, so that the inner
-// loop runs over neighbours in memory. Rows height x width; in and out do not overlap.
+// loop runs over neighbors in memory. Rows height x width; in and out do not overlap.
 template <class T>
 void correlate_columns(const double* kernel, std::size_t half, std::size_t height, std::size_t width, const T* in,
                        T* out) {

@@ -3,9 +3,7 @@
 // Under these options a compiler takes every number for finite, so the checks that promise finite results vanish, or
 // adds in any order, so that the bits of noise and sums depend on it.
 #if defined(__FAST_MATH__) || (defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__) || defined(__ASSOCIATIVE_MATH__)
-#error \
-    "softscore checks that numbers are finite and keeps the order of sums: compile without -ffast-math, -Ofast, \
--ffinite-math-only, -fassociative-math and -funsafe-math-optimizations, or add -fno-fast-math behind them"
+#error "softscore checks for finite values: compile without -ffast-math, -Ofast, -ffinite-math-only, -fassociative-math"
 #endif
 
 // The instruction set that this file is compiled for, as the name of an inline namespace around everything whose code

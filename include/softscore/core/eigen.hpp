@@ -41,7 +41,7 @@ using row_matrix = Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMa
 /// Converts a size for Eigen, which counts with signed numbers.
 inline Eigen::Index eigen_index(std::size_t n) { return static_cast<Eigen::Index>(n); }
 
-/// A matrix of that size, not initialised. Throws `error` naming `what` if there is no memory for it.
+/// A matrix of that size, not initialized. Throws `error` naming `what` if there is no memory for it.
 template <class Matrix>
 Matrix matrix_of(std::string_view what, Eigen::Index rows, Eigen::Index columns) {
   const std::size_t bytes = product_of(what, {static_cast<std::size_t>(rows), static_cast<std::size_t>(columns)},

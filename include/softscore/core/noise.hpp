@@ -39,7 +39,7 @@ struct noise_key {
 };
 
 /// Which images of a run a batch holds: `count` of them from number `first` on (below `most`).
-struct batch {
+struct image_range {
   std::uint64_t first{};
   std::size_t count{};
 
@@ -84,7 +84,7 @@ SOFTSCORE_HD constexpr std::uint64_t uniform_below(std::uint64_t bound, const no
 namespace detail {
 
 // Every a * b + c below is an explicit fma and no bare product meets a sum, so a compiler has nothing left to contract
-// and the bits agree between compilers, optimisation levels and devices.
+// and the bits agree between compilers, optimization levels and devices.
 
 // -2 log(u) for u in [2^-33, 1]: u = 2^e m with m in [sqrt(1/2), sqrt(2)), then log(m) = 2 atanh(s), s = (m-1)/(m+1).
 SOFTSCORE_HD inline float minus_two_log(float u) {

@@ -45,7 +45,7 @@ using row_major_tensor = xt::xtensor<T, 4, xt::layout_type::row_major>;
 /// Images that own their memory, as readers and samplers hand them out: images x channels x height x width.
 using image_batch = row_major_tensor<float>;
 
-/// Elements of one tensor of that extent, not initialised. Throws `error` for an extent of more bytes than there can
+/// Elements of one tensor of that extent, not initialized. Throws `error` for an extent of more bytes than there can
 /// be, and where there is no memory for them.
 template <class T = float>
 row_major_tensor<T> make_tensor(const shape& extent) {

@@ -2,10 +2,10 @@
 
 #include <softscore/core/config.hpp>
 
-namespace softscore::inline SOFTSCORE_ABI {
+namespace softscore {  // shared
 
 /// The variance of the fresh noise of an ancestral step, such as `ddpm`'s: `fixed_large` is beta, best for N(0, I)
 /// data; `fixed_small` is btilde, best for a point (the names in diffusers).
 enum class ancestral_variance { fixed_large, fixed_small };
 
-}  // namespace softscore::inline SOFTSCORE_ABI
+}  // namespace softscore

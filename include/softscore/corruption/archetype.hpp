@@ -9,25 +9,22 @@ namespace softscore::inline SOFTSCORE_ABI {
 /// A corruption that exists in declarations only and offers all that a corruption may: a score and a scalar signal. It
 /// stands in where a `static_assert` checks a denoiser, an objective or a sampler.
 struct archetype_corruption {
-  using law = standard_normal;
+  using distribution = standard_normal;
   using operator_type = identity;
   const identity& linear_operator() const;
   level level_at(diffusion_time) const;
   template <class Be, Scalar T>
-  void signal(Be&, per_image<diffusion_time>, const_view<T, typename Be::space>, view<T, typename Be::space>) const;
+  void signal(Be&, per_image<diffusion_time>, in_of<Be, T>, out_of<Be, T>) const;
   template <class Be, Scalar T>
-  void signal_adjoint(Be&, per_image<diffusion_time>, const_view<T, typename Be::space>,
-                      view<T, typename Be::space>) const;
+  void signal_adjoint(Be&, per_image<diffusion_time>, in_of<Be, T>, out_of<Be, T>) const;
   template <class Be, Scalar T>
-  void corrupt(Be&, per_image<diffusion_time>, const_view<T, typename Be::space>, const_view<T, typename Be::space>,
-               view<T, typename Be::space>) const;
+  void corrupt(Be&, per_image<diffusion_time>, in_of<Be, T>, in_of<Be, T>, out_of<Be, T>) const;
   template <class Be, Scalar T>
-  void draw_xi(Be&, noise_key, batch, view<T, typename Be::space>) const;
+  void draw_xi(Be&, noise_key, image_range, out_of<Be, T>) const;
   template <class Be, Scalar T>
-  void start(Be&, diffusion_time, std::uint64_t, batch, view<T, typename Be::space>, view<T, typename Be::space>) const;
+  void start(Be&, diffusion_time, std::uint64_t, image_range, out_of<Be, T>, out_of<Be, T>) const;
   template <class Be, Scalar T>
-  void signal_derivative(Be&, per_image<diffusion_time>, const_view<T, typename Be::space>,
-                         view<T, typename Be::space>) const;
+  void signal_derivative(Be&, per_image<diffusion_time>, in_of<Be, T>, out_of<Be, T>) const;
   double sigma(diffusion_time) const;
   double sigma_rate(diffusion_time) const;
   double signal_gain(diffusion_time) const;
@@ -38,7 +35,7 @@ static_assert(Corruption<archetype_corruption> && GaussianCorruption<archetype_c
 
 /// The same with a background that the sampler knows in place of noise.
 struct archetype_background_corruption : archetype_corruption {
-  using law = fixed_background;
+  using distribution = fixed_background;
 };
 static_assert(Corruption<archetype_background_corruption> && BackgroundCorruption<archetype_background_corruption>);
 

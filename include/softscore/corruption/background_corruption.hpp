@@ -22,7 +22,7 @@ class background_corruption : public scheduled_operator<Op, S> {
   static_assert(LevelSchedule<S>, "softscore: this schedule lacks the level at a time");
 
  public:
-  using law = fixed_background;
+  using distribution = fixed_background;
 
   /// Throws what the schedule's `check` throws, for a level that the operator does not have, and unless both numbers of
   /// the background are finite and at least 0.
@@ -35,31 +35,30 @@ class background_corruption : public scheduled_operator<Op, S> {
 
   /// x_t as b + C_t (x_0 - b): one application of the operator.
   template <class Be, Scalar T>
-  void corrupt(Be& be, per_image<diffusion_time> times, const_view<T, typename Be::space> clean,
-               const_view<T, typename Be::space> xi, view<T, typename Be::space> out) const {
+  void corrupt(Be& be, per_image<diffusion_time> times, in_of<Be, T> clean, in_of<Be, T> xi, out_of<Be, T> out) const {
     auto difference = be.template make<T>(out.extent());
-    be.combine(difference.view(), term<T, typename Be::space>{1.0, clean}, term<T, typename Be::space>{-1.0, xi});
+    be.combine(difference.view(), term_of<Be, T>{1.0, clean}, term_of<Be, T>{-1.0, xi});
     this->template signal<Be, T>(be, times, difference.view(), out);
-    be.combine(out, term{1.0, out}, term<T, typename Be::space>{1.0, xi});
+    be.combine(out, term{1.0, out}, term_of<Be, T>{1.0, xi});
   }
 
   template <class Be, Scalar T>
-  void draw_xi(Be& be, noise_key key, batch images, view<T, typename Be::space> xi) const {
+  void draw_xi(Be& be, noise_key key, image_range images, out_of<Be, T> xi) const {
     be.normal(key, images, xi);
-    noise_key colour_key = key;
-    colour_key.draw = static_cast<std::uint8_t>(key.draw + 1);
-    detail::pooled_array<double> colours{images.count};
+    noise_key color_key = key;
+    color_key.draw = static_cast<std::uint8_t>(key.draw + 1);
+    detail::pooled_array<double> colors{images.count};
     for (std::size_t i = 0; i < images.count; ++i)
-      colours[i] = range_ * (2.0 * uniform(colour_key, images.first + i, 0) - 1.0);
+      colors[i] = range_ * (2.0 * uniform(color_key, images.first + i, 0) - 1.0);
     auto flat = be.template make<T>(xi.extent());
     be.for_each(one{}, flat.view());
-    be.combine(xi, term{grain_, xi}, term<T, typename Be::space>{each_of(colours), flat.view()});
+    be.combine(xi, term{grain_, xi}, term_of<Be, T>{each_of(colors), flat.view()});
   }
 
   /// x_t when all of the image that C_t lets through is 0; at t = 1, where nothing is let through, that is b.
   template <class Be, Scalar T>
-  void start(Be& be, diffusion_time t, std::uint64_t seed, batch images, view<T, typename Be::space> x,
-             view<T, typename Be::space> xi) const {
+  void start(Be& be, diffusion_time t, std::uint64_t seed, image_range images, out_of<Be, T> x,
+             out_of<Be, T> xi) const {
     draw_xi(be, noise_key{.seed = seed, .stream = noise_stream::start}, images, xi);
     auto nothing = be.template make<T>(x.extent());
     corrupt<Be, T>(be, t, nothing.view(), xi, x);

@@ -76,7 +76,7 @@ class beta_table {
   place place_of(diffusion_time t) const {
     require(t.value >= 0.0 && t.value <= 1.0, "time", t.value, "between 0 and 1");
     const double exact = t.value * static_cast<double>(steps()), whole = std::round(exact);
-    // Times i / steps must land on index i although the product may round to its neighbour.
+    // Times i / steps must land on index i although the product may round to its neighbor.
     if (std::abs(exact - whole) < 1e-9 * (1.0 + whole)) return {static_cast<std::size_t>(whole), 0.0};
     const auto below = static_cast<std::size_t>(exact);
     return {below, exact - static_cast<double>(below)};

@@ -11,7 +11,7 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// The law of xi, which no syntax can show, so a corruption declares it as its member type `law`.
+/// The distribution of xi, which no syntax can show, so a corruption declares it as its member type `distribution`.
 /// Standard normal: x_t has a score.
 struct standard_normal {
   static constexpr bool has_score = true, known_to_sampler = false;
@@ -49,7 +49,7 @@ concept GivesGainRate = requires(const S s, diffusion_time t) {
 };
 
 /// Maps a time to a level and a noise. Models: beta_table and its kinds, cosine, sigmoid_gain, log_snr_schedule,
-/// variance_preserving, sub_variance_preserving, interpolant, variance_exploding, karras_sigma, two_stage,
+/// variance_preserving, sub_variance_preserving, flow_matching, variance_exploding, karras_sigma, two_stage,
 /// simultaneous, tabulated.
 template <class S>
 concept Schedule = LevelSchedule<S> && NoiseSchedule<S>;
@@ -59,9 +59,9 @@ template <class S>
 concept ChecksParameters = requires(const S s) { s.check(); };
 
 template <class C>
-concept DeclaresLaw = requires {
-  { C::law::has_score } -> std::convertible_to<bool>;
-  { C::law::known_to_sampler } -> std::convertible_to<bool>;
+concept DeclaresDistribution = requires {
+  { C::distribution::has_score } -> std::convertible_to<bool>;
+  { C::distribution::known_to_sampler } -> std::convertible_to<bool>;
 };
 
 /// `c.signal(be, times, x, out)` stores C_t x, `c.signal_adjoint` its transpose.
@@ -81,19 +81,20 @@ concept CorruptsImages =
 /// `c.draw_xi(be, key, images, xi)` draws xi; `c.start(be, t, seed, images, x, xi)` draws x_t at the start of sampling
 /// together with the xi in it.
 template <class C, class Be, class T>
-concept DrawsStart = requires(const C c, Be& be, diffusion_time t, std::uint64_t seed, batch images, view_of<Be, T> x,
-                              view_of<Be, T> xi) {
+concept DrawsStart = requires(const C c, Be& be, diffusion_time t, std::uint64_t seed, image_range images,
+                              view_of<Be, T> x, view_of<Be, T> xi) {
   c.draw_xi(be, noise_key{}, images, xi);
   c.start(be, t, seed, images, x, xi);
 };
 
 /// x_t = C_t x_0 + N_t xi on backend `Be` for elements `T`. Models: corruption, background_corruption.
 template <class C, class Be = archetype_backend, class T = float>
-concept Corruption = DeclaresLaw<C> && AppliesSignal<C, Be, T> && CorruptsImages<C, Be, T> && DrawsStart<C, Be, T>;
+concept Corruption =
+    DeclaresDistribution<C> && AppliesSignal<C, Be, T> && CorruptsImages<C, Be, T> && DrawsStart<C, Be, T>;
 
 /// xi is standard normal.
 template <class C>
-concept HasNormalNoise = DeclaresLaw<C> && C::law::has_score;
+concept HasNormalNoise = DeclaresDistribution<C> && C::distribution::has_score;
 
 /// `c.sigma(t)`: the noise is sigma I times xi.
 template <class C>
@@ -107,7 +108,7 @@ concept GaussianCorruption = HasNormalNoise<C> && HasSigma<C>;
 
 /// The sampler may use the xi of each image.
 template <class C>
-concept BackgroundCorruption = DeclaresLaw<C> && C::law::known_to_sampler;
+concept BackgroundCorruption = DeclaresDistribution<C> && C::distribution::known_to_sampler;
 
 /// `c.signal_gain(t)`: C_t = a_t I, and a_t is that number.
 template <class C>

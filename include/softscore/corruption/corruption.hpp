@@ -11,16 +11,16 @@
 #include <softscore/core/pooled_array.hpp>
 #include <softscore/corruption/at_each_time.hpp>
 #include <softscore/corruption/concept.hpp>
+#include <softscore/corruption/prior.hpp>
 #include <softscore/corruption/scheduled_operator.hpp>
-#include <softscore/corruption/start_law.hpp>
 #include <softscore/operator/concept.hpp>
 
 namespace softscore::inline SOFTSCORE_ABI {
 
 /// x_t = C_{w(t)} x_0 + sigma(t) z with z standard normal: an operator family, a schedule that gives it its level w and
-/// the noise its deviation sigma at every time, and the law of what is left at the start of sampling (Daras et al.
-/// 2022, Eq. 4).
-template <class Op, class S, StartLaw Start = nothing_left>
+/// the noise its deviation sigma at every time, and the distribution of what is left at the start of sampling (Daras et
+/// al. 2022, Eq. 4).
+template <class Op, class S, Prior P = nothing_left>
 class corruption : public scheduled_operator<Op, S> {
   static_assert(
       Schedule<S>,
@@ -29,15 +29,15 @@ class corruption : public scheduled_operator<Op, S> {
   using base = scheduled_operator<Op, S>;
 
  public:
-  using law = standard_normal;
+  using distribution = standard_normal;
 
   /// Throws what the schedule's `check` throws, and for a level that the operator does not have.
-  corruption(Op op, S path, Start start = {}) : base{std::move(op), std::move(path)}, start_{std::move(start)} {
+  corruption(Op op, S path, P prior = {}) : base{std::move(op), std::move(path)}, prior_{std::move(prior)} {
     base::check();
   }
 
   using base::level_at, base::linear_operator, base::schedule;
-  const Start& start_law() const { return start_; }
+  const P& prior() const { return prior_; }
 
   double sigma(diffusion_time t) const { return schedule().sigma_at(t); }
   /// a_t, for an operator that is a number times the identity.
@@ -84,8 +84,7 @@ class corruption : public scheduled_operator<Op, S> {
   /// Stores (dC_t/dt) x, where operator and schedule know their derivatives: dC_w/dw at the image's level, times the
   /// level's rate.
   template <class Be, Scalar T>
-  void signal_derivative(Be& be, per_image<diffusion_time> times, const_view<T, typename Be::space> x,
-                         view<T, typename Be::space> out) const
+  void signal_derivative(Be& be, per_image<diffusion_time> times, in_of<Be, T> x, out_of<Be, T> out) const
     requires DifferentiableInLevel<Op, Be, T> && DifferentiableSchedule<S>
   {
     detail::pooled_array<level> buffer;
@@ -93,29 +92,28 @@ class corruption : public scheduled_operator<Op, S> {
     degradation<Op>::derivative(linear_operator(), be, this->levels(times, x.extent().images, buffer), x, out);
     const auto rate = detail::at_each_time<double>(times, out.extent().images, rates,
                                                    [&](diffusion_time t) { return schedule().level_rate_at(t); });
-    be.combine(out, term<T, typename Be::space>{rate, out});
+    be.combine(out, term_of<Be, T>{rate, out});
   }
 
   template <class Be, Scalar T>
-  void corrupt(Be& be, per_image<diffusion_time> times, const_view<T, typename Be::space> clean,
-               const_view<T, typename Be::space> xi, view<T, typename Be::space> out) const {
+  void corrupt(Be& be, per_image<diffusion_time> times, in_of<Be, T> clean, in_of<Be, T> xi, out_of<Be, T> out) const {
     detail::pooled_array<double> buffer;
     this->signal(be, times, clean, out);
     const auto sigmas = detail::at_each_time<double>(times, out.extent().images, buffer,
                                                      [&](diffusion_time t) { return schedule().sigma_at(t); });
-    be.combine(out, term{1.0, out}, term<T, typename Be::space>{sigmas, xi});
+    be.combine(out, term{1.0, out}, term_of<Be, T>{sigmas, xi});
   }
 
   template <class Be, Scalar T>
-  void draw_xi(Be& be, noise_key key, batch images, view<T, typename Be::space> xi) const {
+  void draw_xi(Be& be, noise_key key, image_range images, out_of<Be, T> xi) const {
     be.normal(key, images, xi);
   }
 
   template <class Be, Scalar T>
-  void start(Be& be, diffusion_time t, std::uint64_t seed, batch images, view<T, typename Be::space> x,
-             view<T, typename Be::space> xi) const {
+  void start(Be& be, diffusion_time t, std::uint64_t seed, image_range images, out_of<Be, T> x,
+             out_of<Be, T> xi) const {
     draw_xi(be, noise_key{.seed = seed, .stream = noise_stream::start}, images, xi);
-    if (start_.zero()) {
+    if (prior_.zero()) {
       be.combine(x, term{sigma(t), xi});
       return;
     }
@@ -123,7 +121,7 @@ class corruption : public scheduled_operator<Op, S> {
     std::vector<double> image(elements);
     std::vector<T> all(x.size());
     for (std::size_t i = 0; i < images.count; ++i) {
-      start_.draw(seed, images.first + i, x.extent(), image);
+      prior_.draw(seed, images.first + i, x.extent(), image);
       for (std::size_t k = 0; k < elements; ++k) all[i * elements + k] = static_cast<T>(image[k]);
     }
     be.upload(all.data(), x);
@@ -131,7 +129,7 @@ class corruption : public scheduled_operator<Op, S> {
   }
 
  private:
-  Start start_;
+  P prior_;
 };
 
 }  // namespace softscore::inline SOFTSCORE_ABI

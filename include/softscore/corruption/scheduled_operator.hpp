@@ -26,16 +26,14 @@ class scheduled_operator {
 
   /// Stores C_t x.
   template <class Be, Scalar T>
-  void signal(Be& be, per_image<diffusion_time> times, const_view<T, typename Be::space> x,
-              view<T, typename Be::space> out) const {
+  void signal(Be& be, per_image<diffusion_time> times, in_of<Be, T> x, out_of<Be, T> out) const {
     detail::pooled_array<level> buffer;
     degradation<Op>::apply(operator_, be, levels(times, x.extent().images, buffer), x, out);
   }
 
   /// Stores C_t^T x.
   template <class Be, Scalar T>
-  void signal_adjoint(Be& be, per_image<diffusion_time> times, const_view<T, typename Be::space> x,
-                      view<T, typename Be::space> out) const {
+  void signal_adjoint(Be& be, per_image<diffusion_time> times, in_of<Be, T> x, out_of<Be, T> out) const {
     detail::pooled_array<level> buffer;
     degradation<Op>::adjoint(operator_, be, levels(times, x.extent().images, buffer), x, out);
   }

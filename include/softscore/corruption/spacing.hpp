@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <initializer_list>
 #include <span>
 #include <utility>
 #include <vector>
@@ -47,6 +48,10 @@ void require_steps(std::size_t table_steps, std::size_t steps) {
 template <class = when_called>
 time_grid grid_of_indices(std::size_t table_steps, std::span<const std::size_t> falling) {
   return detail::grid_through(table_steps, falling);
+}
+template <class = when_called>
+time_grid grid_of_indices(std::size_t table_steps, std::initializer_list<std::size_t> falling) {
+  return detail::grid_through(table_steps, std::span<const std::size_t>{falling.begin(), falling.size()});
 }
 
 /// `steps` indices from T - 1 to 0, evenly spaced and rounded to the nearest, halves to the even one ("linspace"; Lin
@@ -157,6 +162,10 @@ time_grid grid_of_noise(const C& corruption, std::span<const double> sigma_over_
   }
   times.push_back(0.0);
   return time_grid{std::move(times)};
+}
+template <HasLogSnr C>
+time_grid grid_of_noise(const C& corruption, std::initializer_list<double> sigma_over_gain) {
+  return grid_of_noise(corruption, std::span<const double>{sigma_over_gain.begin(), sigma_over_gain.size()});
 }
 
 /// Karras' spacing of sigma / a between `least` and `most` as a grid of `steps` steps.

@@ -9,7 +9,7 @@
 #include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/core/xtensor.hpp>
-#include <softscore/data/labelled_images.hpp>
+#include <softscore/data/labeled_images.hpp>
 #include <softscore/io/file_error.hpp>
 #include <softscore/io/gzip.hpp>
 
@@ -18,13 +18,13 @@ namespace softscore::inline SOFTSCORE_ABI {
 /// Reads a CIFAR-10 binary file (plain or gzip): records of a label byte and 3 x 32 x 32 pixel bytes, as RGB images in
 /// [0, 1]. Throws `error` naming the file when it is no whole number of records, is empty, or a label is above 9.
 template <class = when_called>
-labelled_images read_cifar10(const std::filesystem::path& path) {
+labeled_images read_cifar10(const std::filesystem::path& path) {
   constexpr std::size_t pixels = 3 * 32 * 32, record = 1 + pixels;
   const auto bytes = read_plain_or_gzip(path);
   const std::string name = path.string();
   detail::require_file(!bytes.empty() && bytes.size() % record == 0, name, "the length", bytes.size(),
                        "a positive multiple of " + std::to_string(record) + " bytes");
-  labelled_images result{make_tensor({bytes.size() / record, 3, 32, 32}), {}};
+  labeled_images result{make_tensor({bytes.size() / record, 3, 32, 32}), {}};
   result.labels.reserve(bytes.size() / record);
   for (std::size_t at = 0; at < bytes.size(); at += record) {
     detail::require_file(bytes[at] < 10, name, "a label", unsigned{bytes[at]}, "below 10");

@@ -15,7 +15,7 @@
 #include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/core/xtensor.hpp>
-#include <softscore/data/labelled_images.hpp>
+#include <softscore/data/labeled_images.hpp>
 #include <softscore/io/file_error.hpp>
 #include <softscore/io/gzip.hpp>
 
@@ -118,9 +118,9 @@ std::filesystem::path find_idx(const std::filesystem::path& folder, std::string_
 }
 
 template <class = when_called>
-labelled_images read_idx_part(const std::filesystem::path& folder, std::string_view part) {
+labeled_images read_idx_part(const std::filesystem::path& folder, std::string_view part) {
   const auto labels_path = find_idx(folder, part, "idx1-ubyte");
-  labelled_images result{read_idx_images(find_idx(folder, part, "idx3-ubyte")), read_idx_labels(labels_path)};
+  labeled_images result{read_idx_images(find_idx(folder, part, "idx3-ubyte")), read_idx_labels(labels_path)};
   require_file(result.labels.size() == result.pixels.shape(0), labels_path.string(), "the number of labels",
                result.labels.size(), "the number of images, " + std::to_string(result.pixels.shape(0)));
   return result;

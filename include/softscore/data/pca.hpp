@@ -16,7 +16,7 @@
 namespace softscore::inline SOFTSCORE_ABI {
 
 /// A Gaussian fitted to images in their leading modes: mean, and along each of k orthonormal modes the standard
-/// deviation, largest first. It serves as a start law (our own) and as features of the Frechet distance.
+/// deviation, largest first. It serves as a prior (our own) and as features of the Frechet distance.
 struct principal_components {
   std::vector<double> mean;        ///< d
   std::vector<double> modes;       ///< k x d, one mode a row; its entry of largest size is positive
@@ -47,11 +47,11 @@ struct row_moments {
     mean /= static_cast<double>(rows.rows());
     scatter = matrix_of<Eigen::MatrixX<Real>>("a covariance", rows.cols(), rows.cols());
     scatter.setZero();
-    row_matrix<Real> centred;
+    row_matrix<Real> centered;
     for (Eigen::Index r = 0; r < rows.rows(); r += block) {
-      centred = rows.middleRows(r, (std::min)(block, rows.rows() - r)).template cast<Real>();
-      centred.rowwise() -= mean.transpose();
-      scatter.template selfadjointView<Eigen::Lower>().rankUpdate(centred.transpose());
+      centered = rows.middleRows(r, (std::min)(block, rows.rows() - r)).template cast<Real>();
+      centered.rowwise() -= mean.transpose();
+      scatter.template selfadjointView<Eigen::Lower>().rankUpdate(centered.transpose());
     }
     scatter.template triangularView<Eigen::StrictlyUpper>() = scatter.transpose();
   }
@@ -59,12 +59,12 @@ struct row_moments {
 
 /// The rows less their mean, in double, and that mean.
 template <std::floating_point Real>
-struct centred_rows {
+struct centered_rows {
   row_matrix<Real> rows;
   Eigen::VectorX<Real> mean;
 
   template <class T>
-  explicit centred_rows(view<T, host_space> images) : rows{as_matrix(images).template cast<Real>()} {
+  explicit centered_rows(view<T, host_space> images) : rows{as_matrix(images).template cast<Real>()} {
     mean = rows.colwise().mean();
     rows.rowwise() -= mean.transpose();
   }
@@ -113,16 +113,16 @@ principal_components fit_principal_components(view<T, host_space> images, std::s
       result.deviations[k] = deviation(solved.eigenvalues()(from));
     }
   } else {
-    const detail::centred_rows<Real> centred{images};
-    keep_mean(centred.mean);
-    const Eigen::MatrixX<Real> gram = centred.rows * centred.rows.transpose();
+    const detail::centered_rows<Real> centered{images};
+    keep_mean(centered.mean);
+    const Eigen::MatrixX<Real> gram = centered.rows * centered.rows.transpose();
     result.total_variance = gram.trace() / divisor;
     detail::require_finite_images(result.total_variance, images);
     const Eigen::SelfAdjointEigenSolver<Eigen::MatrixX<Real>> solved{gram};
     for (std::size_t k = 0; k < count; ++k) {
       const auto from = eigen_index(n - 1 - k);
       auto mode = modes.row(eigen_index(k));
-      mode = (centred.rows.transpose() * solved.eigenvectors().col(from)).transpose();
+      mode = (centered.rows.transpose() * solved.eigenvectors().col(from)).transpose();
       // Orthogonal already but for rounding, which grows where the eigenvalue is small.
       for (int twice = 0; twice < 2; ++twice) {
         for (std::size_t j = 0; j < k; ++j) mode -= mode.dot(modes.row(eigen_index(j))) * modes.row(eigen_index(j));
@@ -150,12 +150,12 @@ row_matrix<Real> project(const principal_components& components, view<T, host_sp
   const auto rows = as_matrix(images);
   auto coordinates = matrix_of<row_matrix<Real>>("coordinates", eigen_index(n), eigen_index(components.count()));
   constexpr Eigen::Index block = 256;
-  row_matrix<Real> centred;
+  row_matrix<Real> centered;
   for (Eigen::Index r = 0; r < rows.rows(); r += block) {
     const auto length = (std::min)(block, rows.rows() - r);
-    centred = rows.middleRows(r, length).template cast<Real>();
-    centred.rowwise() -= mean;
-    coordinates.middleRows(r, length) = centred * modes.transpose();
+    centered = rows.middleRows(r, length).template cast<Real>();
+    centered.rowwise() -= mean;
+    coordinates.middleRows(r, length) = centered * modes.transpose();
   }
   return coordinates;
 }

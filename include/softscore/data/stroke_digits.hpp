@@ -12,7 +12,7 @@
 #include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/core/xtensor.hpp>
-#include <softscore/data/labelled_images.hpp>
+#include <softscore/data/labeled_images.hpp>
 #include <softscore/data/stroke_glyphs.hpp>
 #include <softscore/data/stroke_pen.hpp>
 
@@ -70,13 +70,13 @@ void ink_digit(std::size_t digit, std::uint64_t seed, std::uint64_t image, std::
   const auto& points = pen.points();
   const auto& starts = pen.starts();
   paper.clear();
-  double travelled = 0.0;
+  double traveled = 0.0;
   for (std::size_t k = 0; k < starts.size(); ++k) {
     const std::size_t end = k + 1 < starts.size() ? starts[k + 1] : points.size();
     for (std::size_t i = starts[k]; i + 1 < end; ++i) {
       const double step = std::hypot(points[i + 1].x - points[i].x, points[i + 1].y - points[i].y);
-      paper.piece(points[i], points[i + 1], width(travelled), width(travelled + step));
-      travelled += step;
+      paper.piece(points[i], points[i + 1], width(traveled), width(traveled + step));
+      traveled += step;
     }
   }
 }
@@ -89,13 +89,13 @@ void ink_digit(std::size_t digit, std::uint64_t seed, std::uint64_t image, std::
 /// a compiler rounds. Test images are those behind the training images: the same seed, another `first`. Throws `error`
 /// unless 1 <= count < 2^32 and 12 <= side <= 1024, and where there is no memory for the images.
 template <class = when_called>
-labelled_images stroke_digits(std::size_t count, std::uint64_t seed, std::size_t side = 28, std::uint64_t first = 0) {
+labeled_images stroke_digits(std::size_t count, std::uint64_t seed, std::size_t side = 28, std::uint64_t first = 0) {
   require(side >= 12 && side <= 1024, "the side of the stroke digits", side, "from 12 to 1024 pixels");
   require(count > 0 && count <= (std::numeric_limits<std::uint32_t>::max)(), "the number of stroke digits", count,
           "positive and below 2^32");
   require(first <= (std::numeric_limits<std::uint64_t>::max)() - count, "the number of the first stroke digit", first,
           "below 2^64 with the number of digits added");
-  labelled_images result{make_tensor({count, 1, side, side}), {}};
+  labeled_images result{make_tensor({count, 1, side, side}), {}};
   reserve_for(result.labels, "number of labels", {count});
   detail::ink_paper<> paper{side};
   for (std::size_t i = 0; i < count; ++i) {

@@ -71,12 +71,12 @@ class ink_pen {
   }
   /// Part of an ellipse, from angle `from` over `sweep` (turns, clockwise from the right), its size growing by the
   /// factor `growth` on the way. The pen must have been lifted: it starts the stroke.
-  void arc(ink_point centre, double rx, double ry, double from, double sweep, double growth) {
+  void arc(ink_point center, double rx, double ry, double from, double sweep, double growth) {
     constexpr int pieces = 40;
     for (int i = 0; i <= pieces; ++i) {
       const double t = static_cast<double>(i) / pieces, size = 1.0 + (growth - 1.0) * t;
       const double angle = 2.0 * std::numbers::pi * (from + sweep * t);
-      const ink_point p{centre.x + rx * size * std::cos(angle), centre.y + ry * size * std::sin(angle)};
+      const ink_point p{center.x + rx * size * std::cos(angle), center.y + ry * size * std::sin(angle)};
       if (i == 0) {
         if (starts_.empty() || starts_.back() != points_.size()) starts_.push_back(points_.size());
       }
@@ -139,7 +139,7 @@ class ink_paper {
     }
   }
 
-  /// The grey of each pixel: 1 inside, 0 outside, smooth over the width of an edge, rounded to whole 1/255.
+  /// The gray of each pixel: 1 inside, 0 outside, smooth over the width of an edge, rounded to whole 1/255.
   void develop(std::span<float> out) const {
     for (std::size_t i = 0; i < outside_.size(); ++i) {
       const double t = std::clamp(0.5 - 0.5 * outside_[i] / edge, 0.0, 1.0);

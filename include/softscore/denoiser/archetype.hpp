@@ -5,8 +5,8 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// A denoiser that exists in declarations only, pullback, density and the link to a network's output included. It
-/// stands in where a `static_assert` checks a sampler or an objective.
+/// A denoiser that exists in declarations only, pullback, density and the parameterization to a network's output
+/// included. It stands in where a `static_assert` checks a sampler or an objective.
 struct archetype_denoiser {
   static constexpr int evaluations = 1;
   static constexpr prediction predicts = prediction::epsilon;
@@ -14,19 +14,17 @@ struct archetype_denoiser {
   template <Scalar T, class Be>
   memory workspace(Be&, shape) const;
   template <class Be, Scalar T>
-  void estimate(Be&, const question&, const_view<T, typename Be::space>, view<T, typename Be::space>, memory&) const;
+  void estimate(Be&, const condition&, in_of<Be, T>, out_of<Be, T>, memory&) const;
   template <class Be, Scalar T>
-  void pullback(Be&, const question&, const_view<T, typename Be::space>, view<T, typename Be::space>, memory&) const;
+  void pullback(Be&, const condition&, in_of<Be, T>, out_of<Be, T>, memory&) const;
   template <class Be, Scalar T>
-  void from_output(Be&, per_image<diffusion_time>, const_view<T, typename Be::space>, const_view<T, typename Be::space>,
-                   view<T, typename Be::space>, memory&) const;
+  void from_output(Be&, per_image<diffusion_time>, in_of<Be, T>, in_of<Be, T>, out_of<Be, T>, memory&) const;
   template <class Be, Scalar T>
-  void to_output(Be&, per_image<diffusion_time>, const_view<T, typename Be::space>, view<T, typename Be::space>,
-                 memory&) const;
+  void to_output(Be&, per_image<diffusion_time>, in_of<Be, T>, out_of<Be, T>, memory&) const;
   template <class Be, Scalar T>
-  void log_density(Be&, const question&, view<const T, typename Be::space>, double*, memory&) const;
+  void log_density(Be&, const condition&, view_of<Be, const T>, double*, memory&) const;
   template <class Be, Scalar T>
-  void variance_share(Be&, const question&, view<T, typename Be::space>, memory&) const;
+  void variance_share(Be&, const condition&, out_of<Be, T>, memory&) const;
 };
 static_assert(KnowsDensity<archetype_denoiser, archetype_backend, float>);
 static_assert(LearnsVariance<archetype_denoiser, archetype_backend, float>);

@@ -58,8 +58,7 @@ class classifier_free {
   }
 
   template <class Be, Scalar T, class M>
-  void estimate(Be& be, const question& q, const_view<T, typename Be::space> x, view<T, typename Be::space> out,
-                M& ws) const {
+  void estimate(Be& be, const condition& q, in_of<Be, T> x, out_of<Be, T> out, M& ws) const {
     const auto other = ws.other.view().images(0, out.extent().images);
     conditional_.estimate(be, q, x, out, ws.conditional);
     unconditional_.estimate(be, q, x, other, ws.unconditional);
@@ -67,8 +66,7 @@ class classifier_free {
   }
 
   template <class Be, Scalar T, class M>
-  void pullback(Be& be, const question& q, const_view<T, typename Be::space> v, view<T, typename Be::space> out,
-                M& ws) const
+  void pullback(Be& be, const condition& q, in_of<Be, T> v, out_of<Be, T> out, M& ws) const
     requires PullsBack<Conditional, Be, T> && PullsBack<Unconditional, Be, T>
   {
     const auto other = ws.other.view().images(0, out.extent().images);

@@ -10,15 +10,15 @@
 #include <softscore/corruption/archetype.hpp>
 #include <softscore/corruption/at_each_time.hpp>
 #include <softscore/denoiser/archetype.hpp>
-#include <softscore/denoiser/link.hpp>
+#include <softscore/denoiser/parameterization.hpp>
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// `g.gradient(be, question, x, out, workspace)` stores the gradient in x of log p(c given x_t = x), c being what is
+/// `g.gradient(be, condition, x, out, workspace)` stores the gradient in x of log p(c given x_t = x), c being what is
 /// asked for: a class, a caption, a measurement. `g.workspace<T>(be, shape)` makes what it writes.
 template <class G, class Be, class T>
 concept GivesLogProbabilityGradient =
-    HasWorkspace<G, Be, T> && requires(const G g, Be& be, question q, view_of<Be, const T> x, view_of<Be, T> out,
+    HasWorkspace<G, Be, T> && requires(const G g, Be& be, condition q, view_of<Be, const T> x, view_of<Be, T> out,
                                        workspace_of<G, Be, T>& ws) { g.gradient(be, q, x, out, ws); };
 
 /// Classifier guidance (Dhariwal and Nichol 2021, Algorithm 2): adds scale times the gradient of log p(c given x_t) to
@@ -72,15 +72,14 @@ class classifier_guided {
   }
 
   template <class Be, Scalar T, class M>
-  void estimate(Be& be, const question& q, const_view<T, typename Be::space> x, view<T, typename Be::space> out,
-                M& ws) const {
+  void estimate(Be& be, const condition& q, in_of<Be, T> x, out_of<Be, T> out, M& ws) const {
     const std::size_t images = out.extent().images;
     const auto gradient = ws.gradient.view().images(0, images);
     classifier_.gradient(be, q, x, gradient, ws.classifier);
     denoiser_.estimate(be, q, x, out, ws.denoiser);
     const auto gains =
         detail::at_each_time<double>(q.times, images, ws.gains, [&](diffusion_time t) { return gain(t); });
-    be.combine(out, term{1.0, out}, term<T, typename Be::space>{gains, gradient});
+    be.combine(out, term{1.0, out}, term_of<Be, T>{gains, gradient});
   }
 
  private:
@@ -105,7 +104,7 @@ struct archetype_classifier {
   template <Scalar T, class Be>
   memory workspace(Be&, shape) const;
   template <class Be, Scalar T>
-  void gradient(Be&, const question&, const_view<T, typename Be::space>, view<T, typename Be::space>, memory&) const;
+  void gradient(Be&, const condition&, in_of<Be, T>, out_of<Be, T>, memory&) const;
 };
 }  // namespace detail
 static_assert(Denoiser<classifier_guided<archetype_denoiser, archetype_corruption, detail::archetype_classifier>,

@@ -14,8 +14,8 @@
 namespace softscore::inline SOFTSCORE_ABI {
 
 /// What a denoiser is asked: which images of the run these are, and the time of each.
-struct question {
-  batch images{};
+struct condition {
+  image_range images{};
   per_image<diffusion_time> times{diffusion_time{}};
 };
 
@@ -34,9 +34,9 @@ template <class D, class Be, class T>
 using workspace_of =
     decltype(std::declval<const D&>().template workspace<T>(std::declval<Be&>(), std::declval<shape>()));
 
-/// `d.estimate(be, question, x, out, workspace)` stores an estimate of E[x_0 given x_t = x] into `out`.
+/// `d.estimate(be, condition, x, out, workspace)` stores an estimate of E[x_0 given x_t = x] into `out`.
 template <class D, class Be, class T>
-concept EstimatesClean = requires(const D d, Be& be, question q, view_of<Be, const T> x, view_of<Be, T> out,
+concept EstimatesClean = requires(const D d, Be& be, condition q, view_of<Be, const T> x, view_of<Be, T> out,
                                   workspace_of<D, Be, T>& ws) { d.estimate(be, q, x, out, ws); };
 
 /// `D::evaluations`: how many network evaluations one estimate costs.
@@ -52,35 +52,35 @@ concept CountsEvaluations = requires {
 template <class D, class Be, class T>
 concept Denoiser = HasWorkspace<D, Be, T> && EstimatesClean<D, Be, T> && CountsEvaluations<D>;
 
-/// `d.pullback(be, question, v, out, workspace)` stores J^T v into `out`, J being the Jacobian of the workspace's last
+/// `d.pullback(be, condition, v, out, workspace)` stores J^T v into `out`, J being the Jacobian of the workspace's last
 /// estimate. Optional: guidance by gradients needs it.
 template <class D, class Be, class T>
-concept PullsBack = requires(const D d, Be& be, question q, view_of<Be, const T> v, view_of<Be, T> out,
+concept PullsBack = requires(const D d, Be& be, condition q, view_of<Be, const T> v, view_of<Be, T> out,
                              workspace_of<D, Be, T>& ws) { d.pullback(be, q, v, out, ws); };
 
-/// `d.check(t)` throws at a time at which `d` has no answer; the driver asks for every time of a grid before it starts.
-/// Optional.
+/// `d.check(t)` throws at a time at which `d` has no answer; `integrate` asks for every time of a grid before it
+/// starts. Optional.
 template <class D>
 concept ChecksTimes = requires(const D d, diffusion_time t) { d.check(t); };
 
-/// `d.image()` is the shape of the images that `d` takes, whatever its count of images. Optional: the driver refuses
+/// `d.image()` is the shape of the images that `d` takes, whatever its count of images. Optional: `integrate` refuses
 /// others, and sampling draws images of that shape.
 template <class D>
 concept KnowsImage = requires(const D d) {
   { d.image() } -> std::convertible_to<shape>;
 };
 
-/// `d.log_density(be, question, x, host, workspace)` writes log p_t(x) of each image, p_t being the density of x_t, to
+/// `d.log_density(be, condition, x, host, workspace)` writes log p_t(x) of each image, p_t being the density of x_t, to
 /// `host`. Optional: closed forms know it, and methods that accept or refuse a step need it.
 template <class D, class Be, class T>
-concept KnowsDensity = requires(const D d, Be& be, question q, view_of<Be, const T> x, double* host,
+concept KnowsDensity = requires(const D d, Be& be, condition q, view_of<Be, const T> x, double* host,
                                 workspace_of<D, Be, T>& ws) { d.log_density(be, q, x, host, ws); };
 
-/// `d.variance_share(be, question, out, workspace)` stores, for every element of the workspace's last estimate, the
+/// `d.variance_share(be, condition, out, workspace)` stores, for every element of the workspace's last estimate, the
 /// share u of log beta in the logarithm of an ancestral step's variance; that of log beta tilde is 1 - u (Nichol and
 /// Dhariwal 2021, Eq. 15). Optional: `learned_ddpm` asks for it.
 template <class D, class Be, class T>
-concept LearnsVariance = requires(const D d, Be& be, question q, view_of<Be, T> out, workspace_of<D, Be, T>& ws) {
+concept LearnsVariance = requires(const D d, Be& be, condition q, view_of<Be, T> out, workspace_of<D, Be, T>& ws) {
   d.variance_share(be, q, out, ws);
 };
 

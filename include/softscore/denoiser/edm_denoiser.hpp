@@ -53,13 +53,13 @@ struct edm_scale {
 
 /// phi is what the preconditioned network returns, so h = skip x_t / a_t + out phi.
 template <class C>
-class edm_link {
+class edm_parameterization {
  public:
   static constexpr prediction predicts = prediction::preconditioned;
-  edm_link(C corruption, double data_deviation) : scale_{std::move(corruption), data_deviation} {}
+  edm_parameterization(C corruption, double data_deviation) : scale_{std::move(corruption), data_deviation} {}
 
   /// Throws `error` where there is no noise or nothing is left of the signal.
-  link_weights weights(diffusion_time t) const {
+  parameterization_weights weights(diffusion_time t) const {
     const edm_numbers n = scale_.numbers(t);
     return {n.skip / scale_.gain(t), n.out};
   }
@@ -92,8 +92,8 @@ class edm_network : public Net {
   }
 
   template <class Be, class T>
-  void evaluate(Be& be, per_image<diffusion_time> times, const_view<T, typename Be::space> x,
-                std::type_identity_t<view_of<Be, T>> out, memory<Be, T>& ws) const {
+  void evaluate(Be& be, per_image<diffusion_time> times, in_of<Be, T> x, std::type_identity_t<view_of<Be, T>> out,
+                memory<Be, T>& ws) const {
     const auto labels = show<Be, T>(be, times, x, ws);
     const auto seen = shown<Be, T>(x, ws);
     constexpr bool takes_c_noise = requires(const Net& net) { net.evaluate(be, labels, seen, out, ws.network); };
@@ -105,25 +105,23 @@ class edm_network : public Net {
   }
 
   template <class Be, class T>
-  void forward(Be& be, const_view<T, typename Be::space> parameters, per_image<diffusion_time> times,
-               const_view<T, typename Be::space> x, std::type_identity_t<view_of<Be, T>> out, memory<Be, T>& ws) const {
+  void forward(Be& be, in_of<Be, T> parameters, per_image<diffusion_time> times, in_of<Be, T> x,
+               std::type_identity_t<view_of<Be, T>> out, memory<Be, T>& ws) const {
     const auto labels = show<Be, T>(be, times, x, ws);
     Net::template forward<Be, T>(be, parameters, labels, shown<Be, T>(x, ws), out, ws.network);
   }
 
   template <class Be, class T>
-  void backward(Be& be, const_view<T, typename Be::space> parameters, const_view<T, typename Be::space> dout,
-                std::type_identity_t<view_of<Be, T>> dx, std::type_identity_t<view_of<Be, T>> gradients,
-                memory<Be, T>& ws) const {
+  void backward(Be& be, in_of<Be, T> parameters, in_of<Be, T> dout, std::type_identity_t<view_of<Be, T>> dx,
+                std::type_identity_t<view_of<Be, T>> gradients, memory<Be, T>& ws) const {
     Net::template backward<Be, T>(be, parameters, dout, dx, gradients, ws.network);
-    if (!dx.empty()) be.combine(dx, term<T, typename Be::space>{gains(ws), dx});
+    if (!dx.empty()) be.combine(dx, term_of<Be, T>{gains(ws), dx});
   }
 
   template <class Be, class T>
-  void pullback(Be& be, const_view<T, typename Be::space> v, std::type_identity_t<view_of<Be, T>> out,
-                memory<Be, T>& ws) const {
+  void pullback(Be& be, in_of<Be, T> v, std::type_identity_t<view_of<Be, T>> out, memory<Be, T>& ws) const {
     Net::pullback(be, v, out, ws.network);
-    be.combine(out, term<T, typename Be::space>{gains(ws), out});
+    be.combine(out, term_of<Be, T>{gains(ws), out});
   }
 
  private:
@@ -136,7 +134,7 @@ class edm_network : public Net {
       ws.gains[i] = n.in / scale_.gain(times[i]);
       ws.labels[i] = c_noise{n.label};
     }
-    be.combine(ws.shown.view().images(0, images), term<T, typename Be::space>{gains(ws), x});
+    be.combine(ws.shown.view().images(0, images), term_of<Be, T>{gains(ws), x});
     return times.shared() ? per_image<c_noise>{ws.labels[0]} : each_of(ws.labels);
   }
   template <class Be, class T>
@@ -152,14 +150,14 @@ class edm_network : public Net {
 };
 
 /// EDM's denoiser (Karras et al. 2022, Eq. 7): h = skip x_t / a_t + out F(in x_t / a_t, ln(s) / 4) with s = sigma_t /
-/// a_t. Train it with `weighted_score<edm_weight>`, which gives every noise the same weight on F.
+/// a_t. Train it with `weighted_loss<edm_weight>`, which gives every noise the same weight on F.
 template <class Net, class C>
-class edm_denoiser : public network_denoiser<edm_network<Net, C>, edm_link<C>> {
+class edm_denoiser : public network_denoiser<edm_network<Net, C>, edm_parameterization<C>> {
  public:
   edm_denoiser(Net network, C corruption, double data_deviation = 0.5)
-      : network_denoiser<edm_network<Net, C>, edm_link<C>>{
+      : network_denoiser<edm_network<Net, C>, edm_parameterization<C>>{
             edm_network<Net, C>{std::move(network), corruption, data_deviation},
-            edm_link<C>{corruption, data_deviation}} {}
+            edm_parameterization<C>{corruption, data_deviation}} {}
 };
 
 }  // namespace softscore::inline SOFTSCORE_ABI

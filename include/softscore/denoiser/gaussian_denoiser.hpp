@@ -88,8 +88,7 @@ class gaussian_denoiser {
   }
 
   template <class Be, Scalar T>
-  void estimate(Be& be, const question& q, const_view<T, typename Be::space> x, view<T, typename Be::space> out,
-                memory& ws) const {
+  void estimate(Be& be, const condition& q, in_of<Be, T> x, out_of<Be, T> out, memory& ws) const {
     prepare(q, x.extent().images, ws);
     detail::map_images_on_host<T>(be, image_, x, out, [&](std::size_t i, const Eigen::VectorX<Real>& each) {
       const std::size_t at = q.times.shared() ? 0 : i;
@@ -98,8 +97,7 @@ class gaussian_denoiser {
   }
 
   template <class Be, Scalar T>
-  void pullback(Be& be, const question& q, const_view<T, typename Be::space> v, view<T, typename Be::space> out,
-                memory& ws) const {
+  void pullback(Be& be, const condition& q, in_of<Be, T> v, out_of<Be, T> out, memory& ws) const {
     detail::map_images_on_host<T>(be, image_, v, out, [&](std::size_t i, const Eigen::VectorX<Real>& each) {
       return Eigen::VectorX<Real>{ws.gains[q.times.shared() ? 0 : i].transpose() * each};
     });
@@ -107,19 +105,19 @@ class gaussian_denoiser {
 
   /// Writes log p_t(x) of every image of the batch to `host`.
   template <class Be, class T>
-  void log_density(Be& be, const question& q, view<T, typename Be::space> x, double* host, memory& ws) const {
-    detail::each_image_on_host<std::remove_const_t<T>, Be>(be, image_, x,
-                                                           [&](std::size_t i, const Eigen::VectorX<Real>& each) {
-                                                             if (ws.seen.empty() || ws.seen_at != q.times[i]) {
-                                                               ws.seen.assign(1, seen_at(q.times[i]));
-                                                               ws.seen_at = q.times[i];
-                                                             }
-                                                             host[i] = ws.seen.front().log_share(each);
-                                                           });
+  void log_density(Be& be, const condition& q, out_of<Be, T> x, double* host, memory& ws) const {
+    detail::each_image_on_host<std::remove_const_t<T>>(be, image_, x,
+                                                       [&](std::size_t i, const Eigen::VectorX<Real>& each) {
+                                                         if (ws.seen.empty() || ws.seen_at != q.times[i]) {
+                                                           ws.seen.assign(1, seen_at(q.times[i]));
+                                                           ws.seen_at = q.times[i];
+                                                         }
+                                                         host[i] = ws.seen.front().log_share(each);
+                                                       });
   }
 
  private:
-  void prepare(const question& q, std::size_t images, memory& ws) const {
+  void prepare(const condition& q, std::size_t images, memory& ws) const {
     ws.gains.clear();
     ws.means.clear();
     for (std::size_t i = 0; i < (q.times.shared() ? 1 : images); ++i) {

@@ -11,22 +11,23 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// One normal law of a mixture, and its share.
+/// One normal distribution of a mixture, and its share.
 struct gaussian_component {
   double weight{1.0};
   Eigen::VectorXd mean;
   Eigen::MatrixXd covariance;  ///< symmetric, no eigenvalue below 0
 };
 
-/// A law of images with d elements: the sum of weight times N(mean, covariance). A single component is a normal law.
+/// A distribution of images with d elements: the sum of weight times N(mean, covariance). A single component is a
+/// normal distribution.
 using gaussian_mixture = std::vector<gaussian_component>;
 
 /// Throws `error` unless the mixture has components, all of `elements` elements, with weights above 0 that sum to 1.
 template <class = when_called>
-void check_mixture(const gaussian_mixture& law, std::size_t elements) {
-  require(!law.empty(), "components of the mixture", law.size(), "at least 1");
+void check_mixture(const gaussian_mixture& distribution, std::size_t elements) {
+  require(!distribution.empty(), "components of the mixture", distribution.size(), "at least 1");
   double sum = 0.0;
-  for (const gaussian_component& c : law) {
+  for (const gaussian_component& c : distribution) {
     require(c.mean.size() == eigen_index(elements), "length of the mean", c.mean.size(),
             "the number of elements of an image");
     require(c.covariance.rows() == c.mean.size(), "rows of the covariance", c.covariance.rows(),
@@ -41,18 +42,18 @@ void check_mixture(const gaussian_mixture& law, std::size_t elements) {
 
 /// The mean of a mixture.
 template <std::floating_point Real = double>
-Eigen::VectorX<Real> mean_of(const gaussian_mixture& law) {
-  Eigen::VectorX<Real> mean = Eigen::VectorX<Real>::Zero(law.front().mean.size());
-  for (const gaussian_component& c : law) mean += static_cast<Real>(c.weight) * c.mean;
+Eigen::VectorX<Real> mean_of(const gaussian_mixture& distribution) {
+  Eigen::VectorX<Real> mean = Eigen::VectorX<Real>::Zero(distribution.front().mean.size());
+  for (const gaussian_component& c : distribution) mean += static_cast<Real>(c.weight) * c.mean;
   return mean;
 }
 
 /// The covariance of a mixture: the mean of the covariances and the covariance of the means.
 template <std::floating_point Real = double>
-Eigen::MatrixX<Real> covariance_of(const gaussian_mixture& law) {
-  const Eigen::VectorX<Real> mean = mean_of<Real>(law);
+Eigen::MatrixX<Real> covariance_of(const gaussian_mixture& distribution) {
+  const Eigen::VectorX<Real> mean = mean_of<Real>(distribution);
   Eigen::MatrixX<Real> covariance = Eigen::MatrixX<Real>::Zero(mean.size(), mean.size());
-  for (const gaussian_component& c : law)
+  for (const gaussian_component& c : distribution)
     covariance += static_cast<Real>(c.weight) * (c.covariance + (c.mean - mean) * (c.mean - mean).transpose());
   return covariance;
 }

@@ -47,15 +47,13 @@ class precision_denoiser {
   }
 
   template <class Be, Scalar T>
-  void estimate(Be& be, const question& q, const_view<T, typename Be::space> x, view<T, typename Be::space> out,
-                memory<Be>& ws) const {
+  void estimate(Be& be, const condition& q, in_of<Be, T> x, out_of<Be, T> out, memory<Be>& ws) const {
     through<Be, T>(be, x, out, ws, [&](auto in, auto to) { denoiser_.estimate(be, q, in, to, ws.inner); });
   }
 
   template <class Be, Scalar T>
     requires PullsBack<D, Be, Net>
-  void pullback(Be& be, const question& q, const_view<T, typename Be::space> v, view<T, typename Be::space> out,
-                memory<Be>& ws) const {
+  void pullback(Be& be, const condition& q, in_of<Be, T> v, out_of<Be, T> out, memory<Be>& ws) const {
     through<Be, T>(be, v, out, ws, [&](auto in, auto to) { denoiser_.pullback(be, q, in, to, ws.inner); });
   }
 

@@ -11,15 +11,15 @@ namespace softscore::inline SOFTSCORE_ABI {
 
 /// The network predicts the noise of a corruption with C = a I and, in as many channels more, the share u of log beta
 /// in the logarithm of the variance of an ancestral step (Nichol and Dhariwal 2021, Eq. 15). Train it with
-/// `learned_variance_score`; `learned_ddpm{}` samples by both. Throws `error` unless the network's output has twice the
+/// `learned_variance_loss`; `learned_ddpm{}` samples by both. Throws `error` unless the network's output has twice the
 /// channels of the image.
 template <class Net, class C>
-class learned_variance_denoiser : public network_denoiser<Net, epsilon_link<C>> {
-  using base = network_denoiser<Net, epsilon_link<C>>;
+class learned_variance_denoiser : public network_denoiser<Net, epsilon_parameterization<C>> {
+  using base = network_denoiser<Net, epsilon_parameterization<C>>;
 
  public:
   learned_variance_denoiser(Net network, C corruption)
-      : base{std::move(network), epsilon_link<C>{std::move(corruption)}} {
+      : base{std::move(network), epsilon_parameterization<C>{std::move(corruption)}} {
     static_assert(
         requires(const Net& net) { std::size_t{net.output_channels()}; },
         "softscore: a learned variance needs a network that states the channels of its output");
@@ -44,8 +44,7 @@ class learned_variance_denoiser : public network_denoiser<Net, epsilon_link<C>> 
   }
 
   template <class Be, Scalar T, class M>
-  void estimate(Be& be, const question& q, const_view<T, typename Be::space> x, view<T, typename Be::space> out,
-                M& ws) const {
+  void estimate(Be& be, const condition& q, in_of<Be, T> x, out_of<Be, T> out, M& ws) const {
     this->network().evaluate(be, q.times, x, ws.output.view().images(0, x.extent().images), ws.network);
     take_half<Be, T>(be, 0, out, ws);
     this->template from_output<Be, T>(be, q.times, x, out, out, ws);
@@ -53,14 +52,13 @@ class learned_variance_denoiser : public network_denoiser<Net, epsilon_link<C>> 
 
   /// Stores u of the workspace's last estimate.
   template <class Be, Scalar T, class M>
-  void variance_share(Be& be, const question&, view<T, typename Be::space> out, M& ws) const {
+  void variance_share(Be& be, const condition&, out_of<Be, T> out, M& ws) const {
     take_half<Be, T>(be, 1, out, ws);
   }
 
   template <class Be, Scalar T, class M>
-  void pullback(Be& be, const question& q, const_view<T, typename Be::space> v, view<T, typename Be::space> out,
-                M& ws) const {
-    using one = term<T, typename Be::space>;
+  void pullback(Be& be, const condition& q, in_of<Be, T> v, out_of<Be, T> out, M& ws) const {
+    using one = term_of<Be, T>;
     const std::size_t images = v.extent().images;
     for (std::size_t i = 0; i < images; ++i)
       be.combine(half<Be, T>(ws.cotangents.view(), i, 0, v.extent()), one{1.0, v.images(i, 1)});
@@ -77,8 +75,7 @@ class learned_variance_denoiser : public network_denoiser<Net, epsilon_link<C>> 
   template <class Be, Scalar T, class M>
   static void take_half(Be& be, std::size_t which, view_of<Be, T> out, M& ws) {
     for (std::size_t i = 0; i < out.extent().images; ++i)
-      be.combine(out.images(i, 1),
-                 term<T, typename Be::space>{1.0, half<Be, T>(ws.output.view(), i, which, out.extent())});
+      be.combine(out.images(i, 1), term_of<Be, T>{1.0, half<Be, T>(ws.output.view(), i, which, out.extent())});
   }
 };
 

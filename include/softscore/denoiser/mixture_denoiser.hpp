@@ -25,11 +25,11 @@ class mixture_denoiser {
   static constexpr int evaluations = 1;
 
   /// Throws `error` if the components' sizes disagree with the image or the weights do not sum to 1.
-  mixture_denoiser(C corruption, gaussian_mixture law, shape image)
-      : mixture_denoiser{std::move(corruption), std::vector<gaussian_mixture>{std::move(law)}, image} {}
+  mixture_denoiser(C corruption, gaussian_mixture distribution, shape image)
+      : mixture_denoiser{std::move(corruption), std::vector<gaussian_mixture>{std::move(distribution)}, image} {}
 
-  /// The law of the clean image number `image` of a run.
-  const gaussian_mixture& law(std::uint64_t image = 0) const { return laws_[place(image)]; }
+  /// The distribution of the clean image number `image` of a run.
+  const gaussian_mixture& distribution(std::uint64_t image = 0) const { return distributions_[place(image)]; }
 
   /// C_t as a d x d matrix.
   Eigen::MatrixX<Real> signal_matrix(diffusion_time t) const {
@@ -38,11 +38,11 @@ class mixture_denoiser {
     });
   }
 
-  /// The law of x_t, for image number `image` of a run.
+  /// The distribution of x_t, for image number `image` of a run.
   gaussian_mixture marginal(diffusion_time t, std::uint64_t image = 0) const {
     const Eigen::MatrixX<Real> signal = signal_matrix(t);
     const double sigma = corruption_.sigma(t);
-    gaussian_mixture seen = law(image);
+    gaussian_mixture seen = distribution(image);
     for (gaussian_component& c : seen) {
       c.mean = (signal * c.mean).eval();
       Eigen::MatrixX<Real> covariance = signal * c.covariance * signal.transpose();
@@ -54,17 +54,17 @@ class mixture_denoiser {
 
   /// log p_t(x), for image number `image` of a run.
   double log_density(diffusion_time t, const Eigen::VectorX<Real>& x, std::uint64_t image = 0) const {
-    return seen_at(t, law(image)).log_density(x);
+    return seen_at(t, distribution(image)).log_density(x);
   }
   /// The gradient of log p_t(x), from the density; Tweedie's formula (Daras et al. 2022, Eq. 16) gives it from the
   /// estimate.
   Eigen::VectorX<Real> score(diffusion_time t, const Eigen::VectorX<Real>& x, std::uint64_t image = 0) const {
-    return seen_at(t, law(image)).score(x);
+    return seen_at(t, distribution(image)).score(x);
   }
   /// The probability of each component given x_t = x.
   Eigen::VectorX<Real> responsibilities(diffusion_time t, const Eigen::VectorX<Real>& x,
                                         std::uint64_t image = 0) const {
-    return seen_at(t, law(image)).responsibilities(x);
+    return seen_at(t, distribution(image)).responsibilities(x);
   }
 
   struct memory {
@@ -80,8 +80,7 @@ class mixture_denoiser {
   }
 
   template <class Be, Scalar T>
-  void estimate(Be& be, const question& q, const_view<T, typename Be::space> x, view<T, typename Be::space> out,
-                memory& ws) const {
+  void estimate(Be& be, const condition& q, in_of<Be, T> x, out_of<Be, T> out, memory& ws) const {
     prepare(q, x.extent().images, ws);
     ws.x.resize(eigen_index(image_.per_image()), eigen_index(x.extent().images));
     detail::map_images_on_host<T>(be, image_, x, out, [&](std::size_t i, const Eigen::VectorX<Real>& each) {
@@ -91,8 +90,7 @@ class mixture_denoiser {
   }
 
   template <class Be, Scalar T>
-  void pullback(Be& be, const question&, const_view<T, typename Be::space> v, view<T, typename Be::space> out,
-                memory& ws) const {
+  void pullback(Be& be, const condition&, in_of<Be, T> v, out_of<Be, T> out, memory& ws) const {
     detail::map_images_on_host<T>(be, image_, v, out, [&](std::size_t i, const Eigen::VectorX<Real>& each) {
       return seen(ws, i).pullback(ws.x.col(eigen_index(i)), each);
     });
@@ -100,35 +98,36 @@ class mixture_denoiser {
 
   /// Writes log p_t(x) of every image of the batch to `host`.
   template <class Be, class T>
-  void log_density(Be& be, const question& q, view<T, typename Be::space> x, double* host, memory& ws) const {
+  void log_density(Be& be, const condition& q, out_of<Be, T> x, double* host, memory& ws) const {
     prepare(q, x.extent().images, ws);
-    detail::each_image_on_host<std::remove_const_t<T>, Be>(
+    detail::each_image_on_host<std::remove_const_t<T>>(
         be, image_, x,
         [&](std::size_t i, const Eigen::VectorX<Real>& each) { host[i] = seen(ws, i).log_density(each); });
   }
 
  protected:
-  // One law for all images of a run, or one for each.
-  mixture_denoiser(C corruption, std::vector<gaussian_mixture> laws, shape image)
-      : corruption_{std::move(corruption)}, laws_{std::move(laws)}, image_{image.with_images(1)} {
-    for (const gaussian_mixture& law : laws_) check_mixture(law, image_.per_image());
+  // One distribution for all images of a run, or one for each.
+  mixture_denoiser(C corruption, std::vector<gaussian_mixture> distributions, shape image)
+      : corruption_{std::move(corruption)}, distributions_{std::move(distributions)}, image_{image.with_images(1)} {
+    for (const gaussian_mixture& distribution : distributions_) check_mixture(distribution, image_.per_image());
   }
 
  private:
   std::size_t place(std::uint64_t image) const {
-    if (laws_.size() == 1) return 0;
-    require(image < laws_.size(), "number of the image", image, "below the number of laws, where there are several");
+    if (distributions_.size() == 1) return 0;
+    require(image < distributions_.size(), "number of the image", image,
+            "below the number of distributions, where there are several");
     return static_cast<std::size_t>(image);
   }
-  detail::basic_seen_mixture<Real> seen_at(diffusion_time t, const gaussian_mixture& law) const {
-    return {law, signal_matrix(t), corruption_.sigma(t)};
+  detail::basic_seen_mixture<Real> seen_at(diffusion_time t, const gaussian_mixture& distribution) const {
+    return {distribution, signal_matrix(t), corruption_.sigma(t)};
   }
   static const detail::basic_seen_mixture<Real>& seen(const memory& ws, std::size_t i) {
     return ws.seen.size() == 1 ? ws.seen[0] : ws.seen[i];
   }
 
-  void prepare(const question& q, std::size_t images, memory& ws) const {
-    const bool one = q.times.shared() && laws_.size() == 1;
+  void prepare(const condition& q, std::size_t images, memory& ws) const {
+    const bool one = q.times.shared() && distributions_.size() == 1;
     if (q.times.shared() && ws.at == q.times[0] && ws.first == q.images.first && ws.seen.size() == (one ? 1 : images))
       return;
     ws.seen.clear();
@@ -137,12 +136,12 @@ class mixture_denoiser {
     Eigen::MatrixX<Real> signal;
     for (std::size_t i = 0; i < (one ? 1 : images); ++i) {
       if (i == 0 || !q.times.shared()) signal = signal_matrix(q.times[i]);
-      ws.seen.emplace_back(law(q.images.first + i), signal, corruption_.sigma(q.times[i]));
+      ws.seen.emplace_back(distribution(q.images.first + i), signal, corruption_.sigma(q.times[i]));
     }
   }
 
   C corruption_;
-  std::vector<gaussian_mixture> laws_;
+  std::vector<gaussian_mixture> distributions_;
   shape image_;
 };
 

@@ -8,26 +8,27 @@
 #include <softscore/core/time_grid.hpp>
 #include <softscore/corruption/at_each_time.hpp>
 #include <softscore/denoiser/concept.hpp>
-#include <softscore/denoiser/link.hpp>
+#include <softscore/denoiser/parameterization.hpp>
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// Makes a denoiser of a network (nn/concept.hpp): h = of_input x_t + of_output phi(x_t, t), by the link's weights. The
-/// aliases below name the links of the field.
-template <class Net, Link L>
+/// Makes a denoiser of a network (nn/concept.hpp): h = of_input x_t + of_output phi(x_t, t), by the parameterization's
+/// weights. The aliases below name the parameterizations of the field.
+template <class Net, Parameterization L>
 class network_denoiser {
  public:
   static constexpr int evaluations = 1;
   static constexpr prediction predicts = L::predicts;
   using network_type = Net;
 
-  explicit network_denoiser(Net network, L link = {}) : network_{std::move(network)}, link_{std::move(link)} {}
+  explicit network_denoiser(Net network, L parameterization = {})
+      : network_{std::move(network)}, parameterization_{std::move(parameterization)} {}
 
   const Net& network() const { return network_; }
   Net& network() { return network_; }
-  const L& link() const { return link_; }
+  const L& parameterization() const { return parameterization_; }
   /// Throws `error` at a time where the network's output cannot give the estimate.
-  void check(diffusion_time t) const { static_cast<void>(link_.weights(t)); }
+  void check(diffusion_time t) const { static_cast<void>(parameterization_.weights(t)); }
   /// The shape of one image.
   shape image() const { return network_.image(); }
 
@@ -44,31 +45,28 @@ class network_denoiser {
   }
 
   template <class Be, Scalar T, class M>
-  void estimate(Be& be, const question& q, const_view<T, typename Be::space> x, view<T, typename Be::space> out,
-                M& ws) const {
+  void estimate(Be& be, const condition& q, in_of<Be, T> x, out_of<Be, T> out, M& ws) const {
     network_.evaluate(be, q.times, x, out, ws.network);
     from_output<Be, T>(be, q.times, x, out, out, ws);
   }
 
   /// Stores the estimate that belongs to the network's output `phi` at x into `out`, which may be `phi`.
   template <class Be, Scalar T, class M>
-  void from_output(Be& be, per_image<diffusion_time> times, const_view<T, typename Be::space> x,
-                   const_view<T, typename Be::space> phi, view<T, typename Be::space> out, M& ws) const {
-    using one = term<T, typename Be::space>;
+  void from_output(Be& be, per_image<diffusion_time> times, in_of<Be, T> x, in_of<Be, T> phi, out_of<Be, T> out,
+                   M& ws) const {
+    using one = term_of<Be, T>;
     be.combine(out, one{of_input(times, x.extent().images, ws), x}, one{of_output(times, x.extent().images, ws), phi});
   }
 
   /// Turns the gradient of a loss in h into that in phi: `out` = of_output `gradient`, which may be `out`.
   template <class Be, Scalar T, class M>
-  void to_output(Be& be, per_image<diffusion_time> times, const_view<T, typename Be::space> gradient,
-                 view<T, typename Be::space> out, M& ws) const {
-    be.combine(out, term<T, typename Be::space>{of_output(times, out.extent().images, ws), gradient});
+  void to_output(Be& be, per_image<diffusion_time> times, in_of<Be, T> gradient, out_of<Be, T> out, M& ws) const {
+    be.combine(out, term_of<Be, T>{of_output(times, out.extent().images, ws), gradient});
   }
 
   template <class Be, Scalar T, class M>
-  void pullback(Be& be, const question& q, const_view<T, typename Be::space> v, view<T, typename Be::space> out,
-                M& ws) const {
-    using one = term<T, typename Be::space>;
+  void pullback(Be& be, const condition& q, in_of<Be, T> v, out_of<Be, T> out, M& ws) const {
+    using one = term_of<Be, T>;
     network_.pullback(be, v, out, ws.network);
     be.combine(out, one{of_output(q.times, out.extent().images, ws), out},
                one{of_input(q.times, out.extent().images, ws), v});
@@ -78,55 +76,58 @@ class network_denoiser {
   template <class M>
   per_image<double> of_input(per_image<diffusion_time> times, std::size_t images, M& ws) const {
     return detail::at_each_time<double>(times, images, ws.of_input,
-                                        [&](diffusion_time t) { return link_.weights(t).of_input; });
+                                        [&](diffusion_time t) { return parameterization_.weights(t).of_input; });
   }
   template <class M>
   per_image<double> of_output(per_image<diffusion_time> times, std::size_t images, M& ws) const {
     return detail::at_each_time<double>(times, images, ws.of_output,
-                                        [&](diffusion_time t) { return link_.weights(t).of_output; });
+                                        [&](diffusion_time t) { return parameterization_.weights(t).of_output; });
   }
 
  private:
   Net network_;
-  L link_;
+  L parameterization_;
 };
 
 /// The network predicts the residual x_0 - x_t (Daras et al. 2022, Eq. 12).
 template <class Net>
-class residual_denoiser : public network_denoiser<Net, residual_link> {
+class residual_denoiser : public network_denoiser<Net, residual_parameterization> {
  public:
-  explicit residual_denoiser(Net network) : network_denoiser<Net, residual_link>{std::move(network)} {}
+  explicit residual_denoiser(Net network) : network_denoiser<Net, residual_parameterization>{std::move(network)} {}
 };
 
 /// The network predicts x_0 (Bansal et al. 2022).
 template <class Net>
-class clean_denoiser : public network_denoiser<Net, clean_link> {
+class clean_denoiser : public network_denoiser<Net, clean_parameterization> {
  public:
-  explicit clean_denoiser(Net network) : network_denoiser<Net, clean_link>{std::move(network)} {}
+  explicit clean_denoiser(Net network) : network_denoiser<Net, clean_parameterization>{std::move(network)} {}
 };
 
 /// The network predicts the noise of a corruption with C = a I (Ho et al. 2020).
 template <class Net, class C>
-class epsilon_denoiser : public network_denoiser<Net, epsilon_link<C>> {
+class epsilon_denoiser : public network_denoiser<Net, epsilon_parameterization<C>> {
  public:
   epsilon_denoiser(Net network, C corruption)
-      : network_denoiser<Net, epsilon_link<C>>{std::move(network), epsilon_link<C>{std::move(corruption)}} {}
+      : network_denoiser<Net, epsilon_parameterization<C>>{std::move(network),
+                                                           epsilon_parameterization<C>{std::move(corruption)}} {}
 };
 
 /// The network predicts the velocity a eps - sigma x_0 of a variance-preserving corruption (Salimans and Ho 2022).
 template <class Net, class C>
-class velocity_denoiser : public network_denoiser<Net, velocity_link<C>> {
+class velocity_denoiser : public network_denoiser<Net, velocity_parameterization<C>> {
  public:
   velocity_denoiser(Net network, C corruption)
-      : network_denoiser<Net, velocity_link<C>>{std::move(network), velocity_link<C>{std::move(corruption)}} {}
+      : network_denoiser<Net, velocity_parameterization<C>>{std::move(network),
+                                                            velocity_parameterization<C>{std::move(corruption)}} {}
 };
 
 /// The network predicts the score of a corruption with C = a I (Daras et al. 2022, Eq. 16).
 template <class Net, class C>
-class score_denoiser : public network_denoiser<Net, score_link<C>> {
+class score_denoiser : public network_denoiser<Net, score_parameterization<C>> {
  public:
   score_denoiser(Net network, C corruption)
-      : network_denoiser<Net, score_link<C>>{std::move(network), score_link<C>{std::move(corruption)}} {}
+      : network_denoiser<Net, score_parameterization<C>>{std::move(network),
+                                                         score_parameterization<C>{std::move(corruption)}} {}
 };
 
 /// `d.network()` is the network that `d` owns, a `D::network_type`.

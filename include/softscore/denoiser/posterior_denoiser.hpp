@@ -20,42 +20,43 @@ Eigen::MatrixXd measurement_matrix(const measurement<Op>& how, const shape& imag
   });
 }
 
-/// The law of x_0 given y = A x_0 + sigma n, for x_0 of the law `prior` (Bayes' rule for normal laws): each component
-/// has the mean m + G (y - A m) and the covariance S - G A S with G = S A^T (A S A^T + sigma^2 I)^-1, and its weight is
-/// multiplied by its density at y. With sigma = 0, y must be a value that A can take.
+/// The distribution of x_0 given y = A x_0 + sigma n, for x_0 of the distribution `prior` (Bayes' rule for normal
+/// distributions): each component has the mean m + G (y - A m) and the covariance S - G A S with G = S A^T (A S A^T +
+/// sigma^2 I)^-1, and its weight is multiplied by its density at y. With sigma = 0, y must be a value that A can take.
 template <std::floating_point Real = double>
-gaussian_mixture posterior_law(const gaussian_mixture& prior, const Eigen::MatrixXd& a, double sigma,
-                               const Eigen::VectorXd& y) {
+gaussian_mixture posterior_distribution(const gaussian_mixture& prior, const Eigen::MatrixXd& a, double sigma,
+                                        const Eigen::VectorXd& y) {
   const detail::basic_seen_mixture<Real> seen{prior, a, sigma};
   const Eigen::VectorX<Real> share = seen.responsibilities(y);
-  gaussian_mixture law;
+  gaussian_mixture distribution;
   for (std::size_t k = 0; k < prior.size(); ++k) {
     if (share[eigen_index(k)] == 0.0) continue;  // underflowed: no double can weigh it
     const auto& part = seen.parts()[k];
     const Eigen::MatrixXd& s = prior[k].covariance;
     Eigen::MatrixX<Real> covariance = s - part.gain * a * s;
     covariance = (0.5 * (covariance + covariance.transpose())).eval();
-    law.push_back({share[eigen_index(k)], part.estimate(y), std::move(covariance)});
+    distribution.push_back({share[eigen_index(k)], part.estimate(y), std::move(covariance)});
   }
-  return law;
+  return distribution;
 }
 
-/// E[x_0 given x_t and y], for a measurement y = A x_0 + n of data whose law is a Gaussian mixture or, with a single
-/// component, normal: the exact denoiser of the law given y (textbook: Bayes' rule), which `law(image)` returns. With
-/// it every sampler draws from the posterior; it is the oracle of methods for inverse problems.
+/// E[x_0 given x_t and y], for a measurement y = A x_0 + n of data whose distribution is a Gaussian mixture or, with a
+/// single component, normal: the exact denoiser of the distribution given y (textbook: Bayes' rule), which
+/// `distribution(image)` returns. With it every sampler draws from the posterior; it is the oracle of methods for
+/// inverse problems.
 template <GaussianCorruption C>
 class posterior_denoiser : public mixture_denoiser<C> {
  public:
-  /// One law for each image of y. Throws `error` for sizes that disagree.
+  /// One distribution for each image of y. Throws `error` for sizes that disagree.
   template <class Op>
   posterior_denoiser(C corruption, const gaussian_mixture& prior, const measurement<Op>& how, const observation& y,
                      shape image)
-      : mixture_denoiser<C>{std::move(corruption), laws(prior, how, y, image), image} {}
+      : mixture_denoiser<C>{std::move(corruption), distributions(prior, how, y, image), image} {}
 
  private:
   template <class Op>
-  static std::vector<gaussian_mixture> laws(const gaussian_mixture& prior, const measurement<Op>& how,
-                                            const observation& y, const shape& image) {
+  static std::vector<gaussian_mixture> distributions(const gaussian_mixture& prior, const measurement<Op>& how,
+                                                     const observation& y, const shape& image) {
     how.check();
     check_mixture(prior, image.per_image());
     if (y.extent().with_images(1) != image.with_images(1))
@@ -63,7 +64,7 @@ class posterior_denoiser : public mixture_denoiser<C> {
     const Eigen::MatrixXd a = measurement_matrix(how, image);
     std::vector<gaussian_mixture> each;
     for (std::size_t i = 0; i < y.extent().images; ++i)
-      each.push_back(posterior_law(prior, a, how.sigma, as_vector(y.of(i))));
+      each.push_back(posterior_distribution(prior, a, how.sigma, as_vector(y.of(i))));
     return each;
   }
 };

@@ -14,8 +14,9 @@
 namespace softscore::inline SOFTSCORE_ABI::detail {
 
 // Templates here, and wherever else a decomposition stands, so that only the programs that use it compile Eigen's code.
-// N(m, S) seen through y = A x + sigma n: what the law of y and that of x given y need. K = A S A^T + sigma^2 I is the
-// covariance of y. Where K is singular, which needs sigma = 0, its pseudo-inverse serves: y then lies in its range.
+// N(m, S) seen through y = A x + sigma n: what the distribution of y and that of x given y need. K = A S A^T + sigma^2
+// I is the covariance of y. Where K is singular, which needs sigma = 0, its pseudo-inverse serves: y then lies in its
+// range.
 template <std::floating_point Real>
 struct basic_seen_component {
   double weight{};
@@ -23,10 +24,10 @@ struct basic_seen_component {
   Eigen::MatrixX<Real> gain, precision;   // S A^T K^-1 and K^-1
   double log_factor{};                    // of the density of y, weight included
 
-  basic_seen_component(const gaussian_component& law, const Eigen::MatrixX<Real>& a, double sigma)
-      : weight{law.weight}, clean_mean{law.mean}, mean{a * law.mean} {
-    const Eigen::Index d = law.mean.size();
-    Eigen::MatrixX<Real> k = a * law.covariance * a.transpose();
+  basic_seen_component(const gaussian_component& distribution, const Eigen::MatrixX<Real>& a, double sigma)
+      : weight{distribution.weight}, clean_mean{distribution.mean}, mean{a * distribution.mean} {
+    const Eigen::Index d = distribution.mean.size();
+    Eigen::MatrixX<Real> k = a * distribution.covariance * a.transpose();
     k.diagonal().array() += sigma * sigma;
     double log_determinant = 0.0;
     auto rank = static_cast<double>(d);
@@ -47,7 +48,7 @@ struct basic_seen_component {
         else
           rank -= 1.0;
     }
-    gain = law.covariance * a.transpose() * precision;
+    gain = distribution.covariance * a.transpose() * precision;
     log_factor = std::log(weight) - 0.5 * (rank * std::log(2.0 * std::numbers::pi) + log_determinant);
   }
 
@@ -63,9 +64,9 @@ struct basic_seen_component {
 template <std::floating_point Real>
 class basic_seen_mixture {
  public:
-  basic_seen_mixture(const gaussian_mixture& law, const Eigen::MatrixX<Real>& a, double sigma) {
-    parts_.reserve(law.size());
-    for (const gaussian_component& c : law) parts_.emplace_back(c, a, sigma);
+  basic_seen_mixture(const gaussian_mixture& distribution, const Eigen::MatrixX<Real>& a, double sigma) {
+    parts_.reserve(distribution.size());
+    for (const gaussian_component& c : distribution) parts_.emplace_back(c, a, sigma);
   }
 
   const std::vector<basic_seen_component<Real>>& parts() const { return parts_; }

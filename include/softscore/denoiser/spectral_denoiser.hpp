@@ -80,8 +80,7 @@ class spectral_denoiser {
   }
 
   template <class Be, Scalar T>
-  void estimate(Be& be, const question& q, const_view<T, typename Be::space> x, view<T, typename Be::space> out,
-                memory<Be, T>& ws) const {
+  void estimate(Be& be, const condition& q, in_of<Be, T> x, out_of<Be, T> out, memory<Be, T>& ws) const {
     const std::size_t images = x.extent().images;
     prepare(be, q, x.extent(), ws);
     const auto modes = ws.modes.view().images(0, images);
@@ -95,8 +94,7 @@ class spectral_denoiser {
   }
 
   template <class Be, Scalar T>
-  void pullback(Be& be, const question&, const_view<T, typename Be::space> v, view<T, typename Be::space> out,
-                memory<Be, T>& ws) const {
+  void pullback(Be& be, const condition&, in_of<Be, T> v, out_of<Be, T> out, memory<Be, T>& ws) const {
     const std::size_t images = v.extent().images;
     const auto modes = ws.modes.view().images(0, images);
     each_part(ws, images, [&](const auto& part, std::size_t first, std::size_t count) {
@@ -110,7 +108,7 @@ class spectral_denoiser {
 
   /// Writes log p_t(x) of every image of the batch to `host`.
   template <class Be, class T>
-  void log_density(Be& be, const question& q, view<T, typename Be::space> x, double* host,
+  void log_density(Be& be, const condition& q, out_of<Be, T> x, double* host,
                    memory<Be, std::remove_const_t<T>>& ws) const {
     const std::size_t images = x.extent().images;
     prepare(be, q, x.extent(), ws);
@@ -171,7 +169,7 @@ class spectral_denoiser {
 
   // The numbers of every mode at the times asked for; nothing is done if they are those of the last call.
   template <class Be, class T>
-  void prepare(Be& be, const question& q, const shape& extent, memory<Be, T>& ws) const {
+  void prepare(Be& be, const condition& q, const shape& extent, memory<Be, T>& ws) const {
     require(extent.with_images(1) == image_, "extent of the images", extent, "that of the denoiser's");
     const bool shared = q.times.shared();
     if (shared && ws.at.value == q.times[0].value && ws.images == extent.images) return;

@@ -62,16 +62,14 @@ class static_thresholding {
   }
 
   template <class Be, Scalar T, class M>
-  void estimate(Be& be, const question& q, const_view<T, typename Be::space> x, view<T, typename Be::space> out,
-                M& ws) const {
+  void estimate(Be& be, const condition& q, in_of<Be, T> x, out_of<Be, T> out, M& ws) const {
     const auto whole = ws.estimate.view().images(0, out.extent().images);
     denoiser_.estimate(be, q, x, whole, ws.denoiser);
     be.for_each(clip{range_}, out, whole);
   }
 
   template <class Be, Scalar T, class M>
-  void pullback(Be& be, const question& q, const_view<T, typename Be::space> v, view<T, typename Be::space> out,
-                M& ws) const
+  void pullback(Be& be, const condition& q, in_of<Be, T> v, out_of<Be, T> out, M& ws) const
     requires PullsBack<D, Be, T>
   {
     const std::size_t images = out.extent().images;
@@ -142,8 +140,7 @@ class dynamic_thresholding {
   }
 
   template <class Be, Scalar T, class M>
-  void estimate(Be& be, const question& q, const_view<T, typename Be::space> x, view<T, typename Be::space> out,
-                M& ws) const {
+  void estimate(Be& be, const condition& q, in_of<Be, T> x, out_of<Be, T> out, M& ws) const {
     denoiser_.estimate(be, q, x, out, ws.denoiser);
     be.for_each(bring{range_}, out);
     be.download(out, ws.host.data());
@@ -159,7 +156,7 @@ class dynamic_thresholding {
       }
       ws.shrink[i] = 1.0 / (std::max)(1.0, percentile_of(ws.sorted));
     }
-    be.combine(out, term<T, typename Be::space>{each_of(ws.shrink), out});
+    be.combine(out, term_of<Be, T>{each_of(ws.shrink), out});
     be.for_each(clip_and_return{range_}, out);
   }
 

@@ -31,7 +31,7 @@ inline std::uint8_t to_byte(float value) {
 
 }  // namespace detail
 
-/// The PNG file of one image: 8 bits, grey for one channel and RGB for three. Pixels are clipped to [0, 1]. Throws
+/// The PNG file of one image: 8 bits, gray for one channel and RGB for three. Pixels are clipped to [0, 1]. Throws
 /// `error` when there is not one image, or its channels are neither one nor three.
 template <class = when_called>
 std::vector<std::uint8_t> encode_png(view<const float, host_space> image) {
@@ -62,7 +62,7 @@ std::vector<std::uint8_t> encode_png(const image_batch& image) {
   return encode_png(as_view(image));
 }
 
-/// Writes one image, grey or RGB, to a PNG file that appears whole or not at all.
+/// Writes one image, gray or RGB, to a PNG file that appears whole or not at all.
 template <class = when_called>
 void write_png(const std::filesystem::path& path, view<const float, host_space> image) {
   const auto file = encode_png(image);
@@ -142,7 +142,7 @@ class png_decoder {
 
 }  // namespace detail
 
-/// The image in a PNG file's bytes, in [0, 1]: one channel if the file is grey, three if it has color. Samples are
+/// The image in a PNG file's bytes, in [0, 1]: one channel if the file is gray, three if it has color. Samples are
 /// taken as they are stored, as Pillow takes them: gamma and color profiles change nothing, 16 bits become 8 by value /
 /// 257 to the nearest, fewer bits fill the range, and transparent pixels are laid on black in these values (200 at
 /// alpha 128 is 100). Bytes after the file's end are left alone. Throws `error` naming `path` when the bytes are no

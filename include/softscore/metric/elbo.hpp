@@ -37,6 +37,10 @@ struct elbo_terms {
   double total(std::size_t i) const { return prior[i] + transitions[i] + reconstruction[i]; }
 };
 
+}  // namespace softscore::inline SOFTSCORE_ABI
+
+namespace softscore {  // shared
+
 /// What `elbo` may be told.
 struct elbo_options {
   /// The variance of the model's steps: beta, or beta tilde. The step to time 0 has beta under both.
@@ -47,6 +51,10 @@ struct elbo_options {
   std::uint64_t first{0};  ///< number of the first image
 };
 
+}  // namespace softscore
+
+namespace softscore::inline SOFTSCORE_ABI {
+
 /// The negative evidence lower bound of the chain that `grid` makes of the corruption, for the images `clean` (Ho et
 /// al. 2020, Eq. 5; Kim and Lee 2024, Eq. 28 to 31): the model's steps have the mean of the posterior q(x_s given x_t,
 /// x_0 = h) (Ho et al. 2020, Eq. 7). One z is drawn per image and step, so the sum is an unbiased estimate. For N(0, I)
@@ -55,8 +63,8 @@ struct elbo_options {
 /// bits_per_dimension + log2(256 / r). Throws `error` unless the grid ends at time 0 and the prior variance is above 0
 /// and finite, if the noise does not grow in a step, and for the first image that is not finite or has no finite bound.
 template <class Be, class C, class D, class T>
-elbo_terms elbo(Be& be, const C& corruption, const D& denoiser, const time_grid& grid,
-                view<T, typename Be::space> clean, const elbo_options& options = {}) {
+elbo_terms elbo(Be& be, const C& corruption, const D& denoiser, const time_grid& grid, out_of<Be, T> clean,
+                const elbo_options& options = {}) {
   static_assert(GaussianCorruption<C> && ScalarSignal<C>,
                 "softscore: the bound needs normal noise and a signal that is a number times the image, and this "
                 "corruption lacks one of them");
@@ -67,7 +75,7 @@ elbo_terms elbo(Be& be, const C& corruption, const D& denoiser, const time_grid&
   if constexpr (ChecksTimes<D>)
     for (std::size_t i = 0; i < grid.steps(); ++i) denoiser.check(grid[i].t);
   const shape extent = clean.extent();
-  const batch images{options.first, extent.images};
+  const image_range images{options.first, extent.images};
   const auto d = static_cast<double>(extent.per_image());
   auto noise = be.template make<value>(extent), noisy = be.template make<value>(extent),
        h = be.template make<value>(extent);
@@ -89,8 +97,8 @@ elbo_terms elbo(Be& be, const C& corruption, const D& denoiser, const time_grid&
     const double a_t = corruption.signal_gain(at.t), sigma_t = corruption.sigma(at.t);
     be.normal(noise_key{options.seed, noise_stream::test, static_cast<std::uint32_t>(k)}, images, noise.view());
     corruption.corrupt(be, per_image<diffusion_time>{at.t}, clean, noise.view(), noisy.view());
-    denoiser.estimate(be, question{images, at.t}, view_of<Be, const value>(noisy.view()), h.view(), workspace);
-    be.combine(h.view(), term<value, typename Be::space>{1.0, clean}, term{-1.0, h.view()});
+    denoiser.estimate(be, condition{images, at.t}, view_of<Be, const value>(noisy.view()), h.view(), workspace);
+    be.combine(h.view(), term_of<Be, value>{1.0, clean}, term{-1.0, h.view()});
     be.dot(h.view(), h.view(), square.data());
     if (at.last()) {
       // x_0 itself: C_0 = I without noise, whatever the schedule says of time 0.
@@ -122,12 +130,20 @@ struct elbo_bits {
   double total() const { return prior + transitions + reconstruction; }
 };
 
+}  // namespace softscore::inline SOFTSCORE_ABI
+
+namespace softscore {  // shared
+
 /// What `elbo_in_bits` may be told.
 struct elbo_bits_options {
   elbo_options chain{};
-  pixel_scale pixels{};   ///< from the range of the images to that which the denoiser was trained in
-  std::size_t batch{64};  ///< images that go through the denoiser together; the result does not depend on it
+  pixel_scale pixels{};        ///< from the range of the images to that which the denoiser was trained in
+  std::size_t batch_size{64};  ///< images that go through the denoiser together; the result does not depend on it
 };
+
+}  // namespace softscore
+
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// Bits per dimension of images under any denoiser, a trained network's for instance: `elbo` over batches of images
 /// that lie on the host, in their own type of number. It is the bound for the density of the images as they are given,
@@ -139,12 +155,12 @@ elbo_bits elbo_in_bits(Be& be, const C& corruption, const D& denoiser, const tim
   using value = std::remove_const_t<T>;
   const shape extent = images.extent();
   require(extent.images >= 1, "images", extent.images, "at least 1");
-  require(options.batch >= 1, "batch", options.batch, "at least 1");
+  require(options.batch_size >= 1, "batch_size", options.batch_size, "at least 1");
   require(options.pixels.gain > 0.0f && std::isfinite(options.pixels.gain), "gain of the pixels' scale",
           options.pixels.gain, "above 0 and finite");
   require(std::isfinite(options.pixels.offset), "offset of the pixels' scale", options.pixels.offset, "finite");
   const auto gain = static_cast<value>(options.pixels.gain), offset = static_cast<value>(options.pixels.offset);
-  const std::size_t most = (std::min)(options.batch, extent.images), d = extent.per_image();
+  const std::size_t most = (std::min)(options.batch_size, extent.images), d = extent.per_image();
   auto host = vector_of<value>("elements of a batch", {most, d});
   auto clean = be.template make<value>(extent.with_images(most));
   elbo_bits sum;

@@ -30,7 +30,7 @@ void require_finite_rows(const Matrix& matrix, std::string_view row, std::string
 /// Throws `error` for the first of a batch's images, numbered from `first` on, whose value is not finite; it names the
 /// image itself where that is to blame.
 template <class Be, class T>
-void require_finite_values(Be& be, view<T, typename Be::space> images, std::uint64_t first, std::string_view name,
+void require_finite_values(Be& be, out_of<Be, T> images, std::uint64_t first, std::string_view name,
                            const std::vector<double>& values) {
   for (std::size_t k = 0; k < values.size(); ++k) {
     if (std::isfinite(values[k])) continue;

@@ -18,7 +18,7 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// A normal law by its first two moments.
+/// A normal distribution by its first two moments.
 template <std::floating_point Real>
 struct basic_gaussian_moments {
   Eigen::VectorX<Real> mean;
@@ -32,8 +32,8 @@ basic_gaussian_moments<Real> moments_of(const row_matrix<Real>& rows) {
   require(rows.rows() >= 2, "the number of samples", rows.rows(), "at least 2");
   basic_gaussian_moments<Real> result;
   result.mean = rows.colwise().mean();
-  const row_matrix<Real> centred = rows.rowwise() - result.mean.transpose();
-  result.covariance = centred.transpose() * centred / static_cast<Real>(rows.rows() - 1);
+  const row_matrix<Real> centered = rows.rowwise() - result.mean.transpose();
+  result.covariance = centered.transpose() * centered / static_cast<Real>(rows.rows() - 1);
   return result;
 }
 
@@ -73,28 +73,29 @@ Eigen::MatrixX<Real> factor_of(const Eigen::MatrixX<Real>& covariance) {
 }
 
 template <std::floating_point Real>
-void check_law(const basic_gaussian_moments<Real>& law, const std::string& name) {
-  const auto d = law.mean.size();
-  require(law.covariance.rows() == d, "the number of rows of the covariance of " + name, law.covariance.rows(),
-          "that of its mean's elements");
-  require(law.covariance.cols() == d, "the number of columns of the covariance of " + name, law.covariance.cols(),
-          "that of its mean's elements");
-  require_finite_rows(law.mean, "row", "the mean of " + name);
-  require_finite_rows(law.covariance, "row", "the covariance of " + name);
+void check_law(const basic_gaussian_moments<Real>& distribution, const std::string& name) {
+  const auto d = distribution.mean.size();
+  require(distribution.covariance.rows() == d, "the number of rows of the covariance of " + name,
+          distribution.covariance.rows(), "that of its mean's elements");
+  require(distribution.covariance.cols() == d, "the number of columns of the covariance of " + name,
+          distribution.covariance.cols(), "that of its mean's elements");
+  require_finite_rows(distribution.mean, "row", "the mean of " + name);
+  require_finite_rows(distribution.covariance, "row", "the covariance of " + name);
 }
 template <std::floating_point Real>
 void check_laws(const basic_gaussian_moments<Real>& a, const basic_gaussian_moments<Real>& b) {
-  require(b.mean.size() == a.mean.size(), "the dimension of the second law", b.mean.size(), "that of the first");
-  check_law(a, "the first law");
-  check_law(b, "the second law");
+  require(b.mean.size() == a.mean.size(), "the dimension of the second distribution", b.mean.size(),
+          "that of the first");
+  check_law(a, "the first distribution");
+  check_law(b, "the second distribution");
 }
 
 }  // namespace detail
 
-/// Frechet distance between two normal laws, squared as is the custom: |m1 - m2|^2 + tr(S1 + S2 - 2 (S1 S2)^{1/2})
-/// (Heusel et al. 2017). The last trace is the nuclear norm of F1^T F2 with S = F F^T, which keeps the digits that a
-/// square root of small eigenvalues loses. Throws `error` when the sizes differ, and when the laws or the distance are
-/// not finite.
+/// Frechet distance between two normal distributions, squared as is the custom: |m1 - m2|^2 + tr(S1 + S2 - 2 (S1
+/// S2)^{1/2}) (Heusel et al. 2017). The last trace is the nuclear norm of F1^T F2 with S = F F^T, which keeps the
+/// digits that a square root of small eigenvalues loses. Throws `error` when the sizes differ, and when the
+/// distributions or the distance are not finite.
 template <std::floating_point Real>
 Real frechet_distance(const basic_gaussian_moments<Real>& a, const basic_gaussian_moments<Real>& b) {
   detail::check_laws(a, b);
@@ -104,10 +105,10 @@ Real frechet_distance(const basic_gaussian_moments<Real>& a, const basic_gaussia
                                                            b.covariance.trace() - Real{2} * cross);
 }
 
-/// Frechet distance between the normal laws fitted to two sets of samples, one sample a row. Where both sets have
-/// fewer samples than features it never forms a covariance: tr (S1 S2)^{1/2} = |X1c X2c^T|_nuclear / sqrt((n1 - 1)(n2 -
-/// 1)) (own derivation). Small sets are biased upwards; compare only sets of the same sizes. Throws `error` when a set
-/// has fewer than two samples, the features differ in number, or a sample or the distance is not finite.
+/// Frechet distance between the normal distributions fitted to two sets of samples, one sample a row. Where both sets
+/// have fewer samples than features it never forms a covariance: tr (S1 S2)^{1/2} = |X1c X2c^T|_nuclear / sqrt((n1 -
+/// 1)(n2 - 1)) (own derivation). Small sets are biased upwards; compare only sets of the same sizes. Throws `error`
+/// when a set has fewer than two samples, the features differ in number, or a sample or the distance is not finite.
 template <std::floating_point Real>
 Real frechet_distance(const row_matrix<Real>& a, const row_matrix<Real>& b) {
   require(a.cols() == b.cols(), "the number of features of the second set", b.cols(), "that of the first");
@@ -115,14 +116,14 @@ Real frechet_distance(const row_matrix<Real>& a, const row_matrix<Real>& b) {
   require(b.rows() >= 2, "the number of samples of the second set", b.rows(), "at least 2");
   detail::require_finite_rows(a, "sample", "the first set");
   detail::require_finite_rows(b, "sample", "the second set");
-  if (std::max(a.rows(), b.rows()) > a.cols()) return frechet_distance(moments_of(a), moments_of(b));
+  if ((std::max)(a.rows(), b.rows()) > a.cols()) return frechet_distance(moments_of(a), moments_of(b));
   const Eigen::VectorX<Real> mean_a = a.colwise().mean(), mean_b = b.colwise().mean();
-  const row_matrix<Real> centred_a = a.rowwise() - mean_a.transpose(), centred_b = b.rowwise() - mean_b.transpose();
+  const row_matrix<Real> centered_a = a.rowwise() - mean_a.transpose(), centered_b = b.rowwise() - mean_b.transpose();
   const auto less_a = static_cast<Real>(a.rows() - 1), less_b = static_cast<Real>(b.rows() - 1);
-  const Real cross = detail::nuclear_norm<Real>(centred_a * centred_b.transpose()) / std::sqrt(less_a * less_b);
+  const Real cross = detail::nuclear_norm<Real>(centered_a * centered_b.transpose()) / std::sqrt(less_a * less_b);
   return detail::finite_result("the Frechet distance", (mean_a - mean_b).squaredNorm() +
-                                                           centred_a.squaredNorm() / less_a +
-                                                           centred_b.squaredNorm() / less_b - Real{2} * cross);
+                                                           centered_a.squaredNorm() / less_a +
+                                                           centered_b.squaredNorm() / less_b - Real{2} * cross);
 }
 
 /// Frechet distance between two sets of images, in the coordinates along the given modes (64 of the training images by

@@ -28,16 +28,16 @@ void require_regular(const Eigen::LDLT<Eigen::MatrixX<Real>>& factors, const Eig
 }
 }  // namespace detail
 
-/// The Kullback-Leibler divergence of the normal law `a` from `b`, in nats (textbook): [tr(B^-1 A) - d + (a - b)^T B^-1
-/// (a - b) + ln(|B| / |A|)] / 2. Throws `error` when the sizes differ, when a covariance is singular to the rounding of
-/// its type, for which the divergence is infinite or has no formula, and when a number is not finite.
+/// The Kullback-Leibler divergence of the normal distribution `a` from `b`, in nats (textbook): [tr(B^-1 A) - d + (a -
+/// b)^T B^-1 (a - b) + ln(|B| / |A|)] / 2. Throws `error` when the sizes differ, when a covariance is singular to the
+/// rounding of its type, for which the divergence is infinite or has no formula, and when a number is not finite.
 template <std::floating_point Real>
 Real gaussian_kl(const basic_gaussian_moments<Real>& a, const basic_gaussian_moments<Real>& b) {
   detail::check_laws(a, b);
   const auto d = a.mean.size();
   const Eigen::LDLT<Eigen::MatrixX<Real>> of_a{a.covariance}, of_b{b.covariance};
-  detail::require_regular<Real>(of_a, a.covariance, "the first law");
-  detail::require_regular<Real>(of_b, b.covariance, "the second law");
+  detail::require_regular<Real>(of_a, a.covariance, "the first distribution");
+  detail::require_regular<Real>(of_b, b.covariance, "the second distribution");
   const Eigen::VectorX<Real> between = a.mean - b.mean;
   const Real logs = (of_b.vectorD().array() / of_a.vectorD().array()).log().sum();
   return detail::finite_result(

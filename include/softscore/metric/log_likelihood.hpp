@@ -15,7 +15,7 @@
 #include <softscore/denoiser/concept.hpp>
 #include <softscore/metric/finite.hpp>
 
-namespace softscore::inline SOFTSCORE_ABI {
+namespace softscore {  // shared
 
 /// How the trace of the flow's Jacobian is found: exactly, by one pullback for each element of an image; or by
 /// Hutchinson's estimate, v^T J v for random signs v, one pullback for each probe.
@@ -35,13 +35,17 @@ struct likelihood_result {
   std::size_t nfe{}, pullbacks{};
 };
 
-/// The log density of N(0, variance I), for the law at the grid's first time: `density(be, x, host)`. Throws `error`
-/// unless the variance is above 0 and finite.
+}  // namespace softscore
+
+namespace softscore::inline SOFTSCORE_ABI {
+
+/// The log density of N(0, variance I), for the distribution at the grid's first time: `density(be, x, host)`. Throws
+/// `error` unless the variance is above 0 and finite.
 struct white_density {
   double variance{1.0};
 
   template <class Be, class T>
-  void operator()(Be& be, view<T, typename Be::space> x, double* host) const {
+  void operator()(Be& be, out_of<Be, T> x, double* host) const {
     require(variance > 0.0 && std::isfinite(variance), "variance", variance, "above 0 and finite");
     be.dot(x, x, host);
     const auto d = static_cast<double>(x.extent().per_image());
@@ -78,7 +82,7 @@ class likelihood_flow {
     const auto x = x_.view(), h = h_.view(), probe = probe_.view(), pulled = pulled_.view(), moved = moved_.view();
     const view_of<Be, const T> seen = x, pulls = probe;
     const double sigma = corruption_.sigma(t);
-    const question q{images_, t};
+    const condition q{images_, t};
     be_.combine(x, one{sigma, u});
     denoiser_.estimate(be_, q, seen, h, workspace_);
     nfe += static_cast<std::size_t>(D::evaluations);
@@ -107,7 +111,7 @@ class likelihood_flow {
   std::size_t nfe{}, pullbacks{};
 
  private:
-  using one = term<T, typename Be::space>;
+  using one = term_of<Be, T>;
 
  public:  // for kernels, which are made of public types only
   struct unit {
@@ -137,7 +141,7 @@ class likelihood_flow {
   const C& corruption_;
   const D& denoiser_;
   likelihood_options options_;
-  batch images_;
+  image_range images_;
   array_of<Be, T> x_, h_, probe_, pulled_, moved_, spare_;
   std::vector<double> each_;
   workspace_of<D, Be, T> workspace_;
@@ -153,11 +157,10 @@ class likelihood_flow {
 /// any corruption with a score and a derivative in time; the denoiser pulls back. Throws `error` if there is no noise
 /// at a time of the grid or there are no probes, and for the first image whose log density is not finite.
 template <class Be, class C, class D, class T, class Base>
-likelihood_result log_likelihood(Be& be, const C& corruption, const D& denoiser, const time_grid& grid,
-                                 view<T, typename Be::space> x, const Base& base,
-                                 const likelihood_options& options = {}) {
+likelihood_result log_likelihood(Be& be, const C& corruption, const D& denoiser, const time_grid& grid, out_of<Be, T> x,
+                                 const Base& base, const likelihood_options& options = {}) {
   using value = std::remove_const_t<T>;
-  using one = term<value, typename Be::space>;
+  using one = term_of<Be, value>;
   static_assert(GaussianCorruption<C>, "softscore: the likelihood needs a score, and this corruption has none");
   static_assert(DifferentiableSignal<C, Be, value>,
                 "softscore: the likelihood needs the corruption's derivative in time, and its operator or its schedule "

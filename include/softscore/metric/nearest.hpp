@@ -16,7 +16,7 @@
 namespace softscore::inline SOFTSCORE_ABI {
 
 /// The number of an image in a set, and the Euclidean distance to it over all its elements.
-struct neighbour {
+struct neighbor {
   std::size_t index{};
   double distance{};
 };
@@ -25,16 +25,16 @@ struct neighbour {
 /// equals. Throws `error` when the set is empty, its images have another shape, or an image or a distance is not finite
 /// in T.
 template <std::floating_point T = float>
-std::vector<neighbour> nearest_images(std::type_identity_t<view<const T, host_space>> queries,
-                                      std::type_identity_t<view<const T, host_space>> set) {
+std::vector<neighbor> nearest_images(std::type_identity_t<view<const T, host_space>> queries,
+                                     std::type_identity_t<view<const T, host_space>> set) {
   require(set.extent().images > 0, "the number of images to search", set.extent().images, "positive");
   require(queries.extent() == set.extent().with_images(queries.extent().images), "the shape of the queries",
           queries.extent(), "that of the images to search");
-  std::vector<neighbour> found;
+  std::vector<neighbor> found;
   found.reserve(queries.extent().images);
   for (std::size_t q = 0; q < queries.extent().images; ++q) {
     const auto query = as_vector(queries.image(q));
-    neighbour best{0, std::numeric_limits<double>::infinity()};
+    neighbor best{0, std::numeric_limits<double>::infinity()};
     for (std::size_t i = 0; i < set.extent().images; ++i) {
       const auto squared = static_cast<double>((as_vector(set.image(i)) - query).squaredNorm());
       if (!std::isfinite(squared)) {

@@ -16,29 +16,33 @@
 #include <softscore/metric/cost_matrix.hpp>
 #include <softscore/metric/finite.hpp>
 
-namespace softscore::inline SOFTSCORE_ABI {
+namespace softscore {  // shared
 
 /// When `sinkhorn` is done.
 struct sinkhorn_options {
-  double regularisation{0.05};  ///< in units of the cost, or of its mean where `relative`
+  double regularization{0.05};  ///< in units of the cost, or of its mean where `relative`
   bool relative{true};
   double tolerance{1e-5};     ///< largest sum of |column marginal - wanted|; the row marginals hold to rounding
   std::size_t rounds{10000};  ///< most rounds
 
   /// Throws `error` for values that cannot be right.
-  void check() const {
-    require(std::isfinite(regularisation) && regularisation > 0.0, "regularisation", regularisation,
+  SOFTSCORE_SHARED void check() const {
+    require(std::isfinite(regularization) && regularization > 0.0, "regularization", regularization,
             "above 0 and finite");
     require(tolerance > 0.0, "tolerance", tolerance, "above 0");
     require(rounds >= 1, "rounds", rounds, "at least 1");
   }
 };
 
-/// What `sinkhorn` found: the plan P = exp((f_i + g_j - C_ij) / regularisation) a_i b_j.
+}  // namespace softscore
+
+namespace softscore::inline SOFTSCORE_ABI {
+
+/// What `sinkhorn` found: the plan P = exp((f_i + g_j - C_ij) / regularization) a_i b_j.
 struct sinkhorn_result {
   double cost{};            ///< <P, C>
-  double value{};           ///< <P, C> + regularisation KL(P | a b^T), what P minimises
-  double regularisation{};  ///< in units of the cost
+  double value{};           ///< <P, C> + regularization KL(P | a b^T), what P minimizes
+  double regularization{};  ///< in units of the cost
   double marginal_error{};  ///< sum over columns of |marginal - wanted|
   std::size_t rounds{};     ///< how many were made
   bool converged{};         ///< whether the tolerance was met
@@ -48,7 +52,7 @@ struct sinkhorn_result {
 namespace detail {
 
 // Sinkhorn's rounds on a kernel into which the potentials f, g found so far are absorbed, K = exp((f + g - C) / reg) a
-// b^T, so that the factors u, v stay near 1 and nothing overflows however small the regularisation (Schmitzer 2019,
+// b^T, so that the factors u, v stay near 1 and nothing overflows however small the regularization (Schmitzer 2019,
 // Section 3.1). Rows are worked on in blocks that depend on the sizes alone, and the blocks' sums are added in order.
 template <class T, class Threads>
 class sinkhorn_rounds {
@@ -56,12 +60,12 @@ class sinkhorn_rounds {
 
  public:
   sinkhorn_rounds(Threads& threads, const row_matrix<T>& cost, const Eigen::VectorXd& a, const Eigen::VectorXd& b,
-                  double regularisation)
+                  double regularization)
       : threads_{threads},
         cost_{cost},
         a_{a},
         b_{b},
-        regularisation_{regularisation},
+        regularization_{regularization},
         f_{cost.rows()},
         g_{cost.cols()},
         // At most 16 blocks, of 2^16 elements or more.
@@ -93,8 +97,8 @@ class sinkhorn_rounds {
       total += static_cast<double>(u_[i]) *
                static_cast<double>((kernel_.row(i).array() * v_.transpose().array() * cost_.row(i).array()).sum());
     result.cost = total;
-    result.f = f_ + regularisation_ * u_.template cast<double>().array().log().matrix();
-    result.g = g_ + regularisation_ * v_.template cast<double>().array().log().matrix();
+    result.f = f_ + regularization_ * u_.template cast<double>().array().log().matrix();
+    result.g = g_ + regularization_ * v_.template cast<double>().array().log().matrix();
     // KL(P | a b^T) is <P, (f + g - C) / reg>, and the rows of P sum to a, its columns to b but for the error.
     const Eigen::VectorXd marginal = (v_.array() * sums_.array()).matrix().template cast<double>();
     result.value = a_.dot(result.f) + marginal.dot(result.g);
@@ -127,13 +131,13 @@ class sinkhorn_rounds {
   // Takes u and v into the potentials and makes the kernel anew.
   void absorb() {
     if (u_.size() > 0) {
-      f_ += regularisation_ * u_.template cast<double>().array().log().matrix();
-      g_ += regularisation_ * v_.template cast<double>().array().log().matrix();
+      f_ += regularization_ * u_.template cast<double>().array().log().matrix();
+      g_ += regularization_ * v_.template cast<double>().array().log().matrix();
     }
     rows_ = a_.template cast<T>();
     columns_ = b_.template cast<T>();
     kernel_.resize(cost_.rows(), cost_.cols());
-    const auto scale = static_cast<T>(1.0 / regularisation_);
+    const auto scale = static_cast<T>(1.0 / regularization_);
     const column of_columns = g_.template cast<T>();
     each_block(threads_, cost_.rows(), length_, [&](Eigen::Index, Eigen::Index first, Eigen::Index count) {
       for (Eigen::Index i = first; i < first + count; ++i)
@@ -149,7 +153,7 @@ class sinkhorn_rounds {
   Threads& threads_;
   const row_matrix<T>& cost_;
   Eigen::VectorXd a_, b_;
-  double regularisation_;
+  double regularization_;
   Eigen::VectorXd f_, g_;
   Eigen::Index length_;                                       // rows of a block
   Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic> partial_;  // a block's sums over columns, in a column
@@ -175,25 +179,25 @@ sinkhorn_result sinkhorn_on(Threads& threads, const row_matrix<T>& cost, const E
   check_weights(b, cost.cols(), "column");
   require(cost.allFinite(), "the cost", "not finite", "finite everywhere");
   sinkhorn_result result;
-  result.regularisation = options.regularisation;
+  result.regularization = options.regularization;
   if (options.relative) {
     const double mean = a.dot((cost.template cast<double>() * b).eval());
-    result.regularisation *= mean;
-    require(result.regularisation > 0.0, "the mean cost", mean, "above 0 where the regularisation is relative to it");
+    result.regularization *= mean;
+    require(result.regularization > 0.0, "the mean cost", mean, "above 0 where the regularization is relative to it");
   }
-  sinkhorn_rounds<T, Threads> rounds{threads, cost, a, b, result.regularisation};
+  sinkhorn_rounds<T, Threads> rounds{threads, cost, a, b, result.regularization};
   while (result.rounds < options.rounds && !result.converged) {
     rounds.round();
     ++result.rounds;
     result.marginal_error = rounds.error();
     if (!std::isfinite(result.marginal_error))
       reject("the marginal error after round " + shown(result.rounds) + " of Sinkhorn's algorithm",
-             result.marginal_error, "finite: use a larger regularisation or a wider type of number");
+             result.marginal_error, "finite: use a larger regularization or a wider type of number");
     result.converged = result.marginal_error <= options.tolerance;
   }
   rounds.finish(result);
   finite_result("the cost of the transport", result.cost);
-  finite_result("the regularised cost of the transport", result.value);
+  finite_result("the regularized cost of the transport", result.value);
   return result;
 }
 
@@ -207,7 +211,7 @@ const sinkhorn_result& require_converged(const sinkhorn_result& found, const sin
         "the marginal error of the transport between " + std::string{between} + " after round " + shown(found.rounds),
         found.marginal_error,
         "at most the tolerance, " + shown(options.tolerance) +
-            ": use a larger regularisation, more rounds or a larger tolerance");
+            ": use a larger regularization, more rounds or a larger tolerance");
   return found;
 }
 
@@ -218,9 +222,9 @@ Eigen::VectorX<Real> equal_weights(Eigen::Index count) {
 
 }  // namespace detail
 
-/// Entropy-regularised transport between the weights `a` of the rows and `b` of the columns, each summing to 1, at the
-/// given cost (Cuturi 2013; Daras et al. 2022, Appendix C): P minimises <P, C> + reg KL(P | a b^T). It computes in T
-/// and keeps the potentials apart in double; a round reads the kernel once. Small regularisations are slow: `converged`
+/// Entropy-regularized transport between the weights `a` of the rows and `b` of the columns, each summing to 1, at the
+/// given cost (Cuturi 2013; Daras et al. 2022, Appendix C): P minimizes <P, C> + reg KL(P | a b^T). It computes in T
+/// and keeps the potentials apart in double; a round reads the kernel once. Small regularizations are slow: `converged`
 /// tells whether the tolerance was met. Throws `error` for weights or costs that cannot be right, and where T has no
 /// room for the plan.
 template <class T>
@@ -250,7 +254,7 @@ sinkhorn_result sinkhorn(Be& be, const row_matrix<T>& cost, const sinkhorn_optio
                      options);
 }
 
-/// Regularised 2-Wasserstein distance between two clouds of points, one a row: sqrt(<P, C>) with C the squared
+/// Regularized 2-Wasserstein distance between two clouds of points, one a row: sqrt(<P, C>) with C the squared
 /// distances (Daras et al. 2022, Appendix C). Of a cloud and itself it is not 0. Throws `error` as `sinkhorn` does, and
 /// when the rounds end before the tolerance is met: the plan is then not one between these clouds.
 template <class T>
@@ -267,15 +271,15 @@ double sinkhorn_distance(Be& be, const row_matrix<T>& x, const row_matrix<T>& y,
           .cost);
 }
 
-/// The debiased divergence W(x, y) - (W(x, x) + W(y, y)) / 2 of the regularised values W = <P, C> + reg KL, which is 0
-/// between a cloud and itself (Feydy et al. 2019). All three use the regularisation of the first. Throws `error` as
+/// The debiased divergence W(x, y) - (W(x, x) + W(y, y)) / 2 of the regularized values W = <P, C> + reg KL, which is 0
+/// between a cloud and itself (Feydy et al. 2019). All three use the regularization of the first. Throws `error` as
 /// `sinkhorn_distance` does.
 template <class T>
 double sinkhorn_divergence(const row_matrix<T>& x, const row_matrix<T>& y, sinkhorn_options options = {}) {
   const auto value = [&](const row_matrix<T>& from, const row_matrix<T>& to, std::string_view names) {
     const auto found = sinkhorn<T>(squared_distances<T>(from, to), options);
     options.relative = false;
-    options.regularisation = found.regularisation;
+    options.regularization = found.regularization;
     return detail::require_converged<T>(found, options, names).value;
   };
   const double between = value(x, y, "the clouds");

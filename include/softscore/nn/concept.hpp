@@ -15,7 +15,7 @@
 namespace softscore::inline SOFTSCORE_ABI {
 
 /// A network owns a master copy of its parameters on the host, one flat array; `stamp()` changes whenever they may
-/// have. `initialised()` says whether they were ever initialised, set or handed out for writing.
+/// have. `initialized()` says whether they were ever initialized, set or handed out for writing.
 template <class N>
 concept HasParameters = requires(const N net, N changing, std::span<const float> values) {
   { net.parameter_count() } -> std::convertible_to<std::size_t>;
@@ -23,8 +23,8 @@ concept HasParameters = requires(const N net, N changing, std::span<const float>
   { net.parameters() } -> std::convertible_to<std::span<const float>>;
   { changing.mutable_parameters() } -> std::convertible_to<std::span<float>>;
   changing.set_parameters(values);
-  changing.initialise(std::uint64_t{});
-  { net.initialised() } -> std::same_as<bool>;
+  changing.initialize(std::uint64_t{});
+  { net.initialized() } -> std::same_as<bool>;
   { net.stamp() } -> std::convertible_to<std::uint64_t>;
 };
 

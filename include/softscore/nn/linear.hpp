@@ -25,16 +25,14 @@ class linear {
 
   /// x (N,I) -> y (N,O).
   template <class Be, class T>
-  void forward(Be& be, view<const T, typename Be::space> flat, const_view<T, typename Be::space> x,
-               view<T, typename Be::space> y) const {
+  void forward(Be& be, view_of<Be, const T> flat, in_of<Be, T> x, out_of<Be, T> y) const {
     linear_forward(be, x, weight_in(flat), bias_in(flat), y);
   }
 
   /// dy (N,O) -> dx (N,I), which may be empty, and this layer's part of `gradients`.
   template <class Be, class T>
-  void backward(Be& be, view<const T, typename Be::space> flat, const_view<T, typename Be::space> x,
-                const_view<T, typename Be::space> dy, view<T, typename Be::space> dx,
-                view<T, typename Be::space> gradients) const {
+  void backward(Be& be, view_of<Be, const T> flat, in_of<Be, T> x, in_of<Be, T> dy, out_of<Be, T> dx,
+                out_of<Be, T> gradients) const {
     linear_backward(be, x, weight_in(flat), dy, dx, weight_in(gradients), bias_in(gradients));
   }
 

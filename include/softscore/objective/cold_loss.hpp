@@ -5,7 +5,7 @@
 
 #include <softscore/core/cmath.hpp>
 #include <softscore/core/config.hpp>
-#include <softscore/objective/naive_score.hpp>
+#include <softscore/objective/naive_loss.hpp>
 
 namespace softscore::inline SOFTSCORE_ABI {
 
@@ -19,15 +19,15 @@ struct cold_loss {
 
   template <Scalar T, class Be>
   detail::residual_memory<array_of<Be, T>> workspace(Be& be, const shape& most) const {
-    return naive_score{}.workspace<T>(be, most);
+    return naive_loss{}.workspace<T>(be, most);
   }
 
   template <class Be, class C, class D, class DM, class T, class M>
   void evaluate(Be& be, const C& corruption, const D& denoiser, DM& denoiser_memory,
-                const corrupted_batch<Be, T>& batch, const_view<T, typename Be::space> phi,
-                view<T, typename Be::space> gradient, double* losses, M& memory) const {
+                const corrupted_batch<Be, T>& batch, in_of<Be, T> phi, out_of<Be, T> gradient, double* losses,
+                M& memory) const {
     if (norm == restoration_norm::l2) {
-      naive_score{}.evaluate(be, corruption, denoiser, denoiser_memory, batch, phi, gradient, losses, memory);
+      naive_loss{}.evaluate(be, corruption, denoiser, denoiser_memory, batch, phi, gradient, losses, memory);
       return;
     }
     const std::size_t images = phi.extent().images;

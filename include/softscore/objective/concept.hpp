@@ -56,9 +56,9 @@ concept ObjectiveNeedsAreMet =
     (!NeedsNormalNoise<O> || GaussianCorruption<C>) && (!WeighsByGain<O> || ScalarSignal<C>) &&
     (!NeedsEpsilonPrediction<O> || (D::predicts == prediction::epsilon));
 
-/// What training minimises for denoiser D under corruption C, from which it may use what `Corruption` and `LinksOutput`
-/// name, and `sigma` where it needs normal noise. Models: soft_score, naive_score, epsilon_score,
-/// weighted_score, learned_variance_score, distilled_score, cold_loss.
+/// What training minimizes for denoiser D under corruption C, from which it may use what `Corruption` and `LinksOutput`
+/// name, and `sigma` where it needs normal noise. Models: soft_score_matching_loss, naive_loss, epsilon_loss,
+/// weighted_loss, learned_variance_loss, distillation_loss, cold_loss.
 template <class O, class C, class D, class Be, class T>
 concept Objective = Corruption<C, Be, T> && LinksOutput<D, Be, T> && ObjectiveNeedsAreMet<O, C, D> &&
                     HasObjectiveWorkspace<O, Be, T> && ScoresOutput<O, C, D, Be, T>;
@@ -67,8 +67,9 @@ namespace detail {
 // Says in one sentence which need of an objective is not met.
 template <class O, class C, class D>
 constexpr void require_needs_of_objective() {
-  static_assert(!NeedsNormalNoise<O> || HasNormalNoise<C>,
-                "softscore: this objective needs standard normal noise, and this corruption's xi has another law");
+  static_assert(
+      !NeedsNormalNoise<O> || HasNormalNoise<C>,
+      "softscore: this objective needs standard normal noise, and this corruption's xi has another distribution");
   static_assert(!NeedsNormalNoise<O> || !HasNormalNoise<C> || HasSigma<C>,
                 "softscore: this objective needs noise of a deviation sigma, and this corruption states none");
   static_assert(

@@ -30,7 +30,7 @@ void mean_square(Be& be, view_of<Be, const T> residual, double* losses, std::vec
 template <class Be, class D, class DM, class T>
 void error_of_estimate(Be& be, const D& denoiser, DM& denoiser_memory, const corrupted_batch<Be, T>& batch,
                        view_of<Be, const std::type_identity_t<T>> phi, view_of<Be, std::type_identity_t<T>> residual) {
-  using one = term<T, typename Be::space>;
+  using one = term_of<Be, T>;
   denoiser.template from_output<Be, T>(be, batch.times, batch.noisy, phi, residual, denoiser_memory);
   be.combine(residual, one{1.0, residual}, one{-1.0, batch.clean});
 }

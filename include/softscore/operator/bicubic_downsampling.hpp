@@ -12,7 +12,7 @@
 namespace softscore::inline SOFTSCORE_ABI {
 
 /// Down-sampling with a cubic filter and back up with the same one, shown at the old size: C_w = E R along rows and
-/// columns. R reads the image at the centres of the small one's pixels with the cubic kernel (Keys 1981, with a = -1/2)
+/// columns. R reads the image at the centers of the small one's pixels with the cubic kernel (Keys 1981, with a = -1/2)
 /// stretched by the factor, so that nothing aliases; E interpolates with the kernel as it is. Both leave out what lies
 /// beyond the edge and divide by the sum of the weights. Level w is factor - 1, rounded to a whole number:
 /// `at_factor(4)` for a quarter of the size. The kernel has negative weights, so C_w may amplify a little. The levels
@@ -22,13 +22,11 @@ struct bicubic_downsampling {
   static constexpr level at_factor(std::size_t factor) { return level{static_cast<double>(factor) - 1.0}; }
 
   template <class Be, Scalar T>
-  void apply(Be& be, per_image<level> levels, const_view<T, typename Be::space> in,
-             view<T, typename Be::space> out) const {
+  void apply(Be& be, per_image<level> levels, in_of<Be, T> in, out_of<Be, T> out) const {
     transform<false, T>(be, levels, in, out);
   }
   template <class Be, Scalar T>
-  void adjoint(Be& be, per_image<level> levels, const_view<T, typename Be::space> in,
-               view<T, typename Be::space> out) const {
+  void adjoint(Be& be, per_image<level> levels, in_of<Be, T> in, out_of<Be, T> out) const {
     transform<true, T>(be, levels, in, out);
   }
   template <class = when_called>
@@ -51,17 +49,17 @@ struct bicubic_downsampling {
   }
   SOFTSCORE_HD static std::size_t factor_at(level w) { return static_cast<std::size_t>(w.value + 0.5) + 1; }
 
-  // The weights that reach `centre`, `spread` pixels to each side, on a line of n: from `first` to before `end`.
+  // The weights that reach `center`, `spread` pixels to each side, on a line of n: from `first` to before `end`.
   struct window {
-    double centre, stretch;
+    double center, stretch;
     std::size_t first, end;
 
-    SOFTSCORE_HD window(double centre_, double stretch_, std::size_t n) : centre{centre_}, stretch{stretch_} {
-      const double low = std::ceil(centre - 2.0 * stretch), high = std::floor(centre + 2.0 * stretch) + 1.0;
+    SOFTSCORE_HD window(double center_, double stretch_, std::size_t n) : center{center_}, stretch{stretch_} {
+      const double low = std::ceil(center - 2.0 * stretch), high = std::floor(center + 2.0 * stretch) + 1.0;
       first = low > 0.0 ? static_cast<std::size_t>(low) : 0;
       end = high < static_cast<double>(n) ? static_cast<std::size_t>(high) : n;
     }
-    SOFTSCORE_HD double weight(std::size_t k) const { return cubic((static_cast<double>(k) - centre) / stretch); }
+    SOFTSCORE_HD double weight(std::size_t k) const { return cubic((static_cast<double>(k) - center) / stretch); }
     SOFTSCORE_HD double sum() const {
       double total = 0.0;
       for (std::size_t k = first; k < end; ++k) total += weight(k);

@@ -80,13 +80,13 @@ class law_bench {
   array make() const { return be_.template make<T>(extent_); }
   array normal(std::uint64_t seed) const {
     auto x = make();
-    be_.normal(noise_key{.seed = seed, .stream = noise_stream::test}, batch{0, extent_.images}, x.view());
+    be_.normal(noise_key{.seed = seed, .stream = noise_stream::test}, image_range{0, extent_.images}, x.view());
     return x;
   }
   // a x + b y.
   array sum(double a, array& x, double b, array& y) const {
     auto out = make();
-    be_.combine(out.view(), term<T, typename Be::space>{a, x.view()}, term<T, typename Be::space>{b, y.view()});
+    be_.combine(out.view(), term_of<Be, T>{a, x.view()}, term_of<Be, T>{b, y.view()});
     return out;
   }
   std::vector<double> inner(array& x, array& y) const {
@@ -239,7 +239,7 @@ class law_checker {
     norm_of_ = 0.0;
     for (int turn = 0; turn < 40; ++turn) {
       for (double& v : length) v = v > 0.0 ? 1.0 / v : 0.0;
-      be_.combine(x.view(), term<T, typename Be::space>{each_of(length), x.view()});
+      be_.combine(x.view(), term_of<Be, T>{each_of(length), x.view()});
       auto cx = bench.mapped(applied(each), x);
       const auto grown = bench.norms(cx);
       norm_of_ = 0.0;
@@ -262,12 +262,12 @@ class law_checker {
     std::vector<double> gains, scale = bench.norms(x);
     for (const level w : levels) gains.push_back(degradation<Op>::gain(op_, w));
     for (double& v : scale) v *= norm;
-    be_.combine(expected.view(), term<T, typename Be::space>{each_of(gains), x.view()});
+    be_.combine(expected.view(), term_of<Be, T>{each_of(gains), x.view()});
     auto cx = bench.mapped(applied(each_of(levels)), x);
     found("Cx = gain x", distance(bench, cx, expected, scale), rounding);
     if constexpr (DifferentiableGain<Op> && DifferentiableInLevel<Op, Be, T>) {
       for (std::size_t i = 0; i < gains.size(); ++i) gains[i] = degradation<Op>::gain_derivative(op_, levels[i]);
-      be_.combine(expected.view(), term<T, typename Be::space>{each_of(gains), x.view()});
+      be_.combine(expected.view(), term_of<Be, T>{each_of(gains), x.view()});
       degradation<Op>::derivative(op_, be_, each_of(levels), in_view(x.view()), cx.view());
       found("dC/dw x = gain' x", distance(bench, cx, expected, scale), rounding);
     }

@@ -25,23 +25,20 @@ class composed {
   composed(A second, B first) : second_{std::move(second)}, first_{std::move(first)} {}
 
   template <class Be, Scalar T>
-  void apply(Be& be, per_image<level> levels, const_view<T, typename Be::space> in,
-             view<T, typename Be::space> out) const {
+  void apply(Be& be, per_image<level> levels, in_of<Be, T> in, out_of<Be, T> out) const {
     auto between = be.template make<T>(in.extent());
     degradation<B>::apply(first_, be, levels, in, between.view());
     degradation<A>::apply(second_, be, levels, between.view(), out);
   }
   template <class Be, Scalar T>
-  void adjoint(Be& be, per_image<level> levels, const_view<T, typename Be::space> in,
-               view<T, typename Be::space> out) const {
+  void adjoint(Be& be, per_image<level> levels, in_of<Be, T> in, out_of<Be, T> out) const {
     auto between = be.template make<T>(in.extent());
     degradation<A>::adjoint(second_, be, levels, in, between.view());
     degradation<B>::adjoint(first_, be, levels, between.view(), out);
   }
   /// A' B + A B'.
   template <class Be, Scalar T>
-  void derivative(Be& be, per_image<level> levels, const_view<T, typename Be::space> in,
-                  view<T, typename Be::space> out) const
+  void derivative(Be& be, per_image<level> levels, in_of<Be, T> in, out_of<Be, T> out) const
     requires(DifferentiableInLevel<A, Be, T> && DifferentiableInLevel<B, Be, T>)
   {
     auto between = be.template make<T>(in.extent()), other = be.template make<T>(in.extent());

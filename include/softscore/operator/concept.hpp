@@ -12,7 +12,7 @@ namespace softscore::inline SOFTSCORE_ABI {
 /// How the library uses a linear operator family C_w of type `Op`: it calls `degradation<Op>::apply(op, be, levels, in,
 /// out)` and `degradation<Op>::adjoint(...)`, never `Op` itself. This primary template forwards to members `apply`,
 /// `adjoint` and, where they exist, `gain`, `derivative`, `compose`, `check_level` and `svd` of `Op`, so a struct with
-/// those members needs nothing else. A type from elsewhere is adapted by a specialisation; the helpers `diagonal`,
+/// those members needs nothing else. A type from elsewhere is adapted by a specialization; the helpers `diagonal`,
 /// `gathered` and `on_host` make that a few lines.
 ///
 /// Level 0 is the identity and damage grows with the level; there may be one level per image. `in` and `out` have one
@@ -20,15 +20,13 @@ namespace softscore::inline SOFTSCORE_ABI {
 template <class Op>
 struct degradation {
   template <class Be, Scalar T>
-  static void apply(const Op& op, Be& be, per_image<level> levels, const_view<T, typename Be::space> in,
-                    view<T, typename Be::space> out)
+  static void apply(const Op& op, Be& be, per_image<level> levels, in_of<Be, T> in, out_of<Be, T> out)
     requires requires { op.apply(be, levels, in, out); }
   {
     op.apply(be, levels, in, out);
   }
   template <class Be, Scalar T>
-  static void adjoint(const Op& op, Be& be, per_image<level> levels, const_view<T, typename Be::space> in,
-                      view<T, typename Be::space> out)
+  static void adjoint(const Op& op, Be& be, per_image<level> levels, in_of<Be, T> in, out_of<Be, T> out)
     requires requires { op.adjoint(be, levels, in, out); }
   {
     op.adjoint(be, levels, in, out);
@@ -48,8 +46,7 @@ struct degradation {
     return op.gain_derivative(w);
   }
   template <class Be, Scalar T>
-  static void derivative(const Op& op, Be& be, per_image<level> levels, const_view<T, typename Be::space> in,
-                         view<T, typename Be::space> out)
+  static void derivative(const Op& op, Be& be, per_image<level> levels, in_of<Be, T> in, out_of<Be, T> out)
     requires requires { op.derivative(be, levels, in, out); }
   {
     op.derivative(be, levels, in, out);
@@ -84,8 +81,8 @@ concept HasAdjoint = requires(const Op op, Be& be, per_image<level> levels, view
                               view_of<Be, T> out) { degradation<Op>::adjoint(op, be, levels, in, out); };
 
 /// A linear operator family that runs on backend `Be` for elements `T`. Models: identity, scaling, gaussian_blur,
-/// dct_blur, fft_blur, motion_blur, kernel_blur, periodic_blur, centred_mask, random_mask, free_form_mask, fade,
-/// eraser, box_downsampling, bicubic_downsampling, colour_removal.
+/// dct_blur, fft_blur, motion_blur, kernel_blur, periodic_blur, centered_mask, random_mask, free_form_mask, fade,
+/// eraser, box_downsampling, bicubic_downsampling, color_removal.
 template <class Op, class Be = archetype_backend, class T = float>
 concept LinearOperator = AppliesAtLevel<Op, Be, T> && HasAdjoint<Op, Be, T>;
 

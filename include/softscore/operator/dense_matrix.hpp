@@ -37,23 +37,20 @@ class dense_matrix {
   const tensor<double>& matrix() const { return *in_double_; }
 
   template <class Be, Scalar T>
-  void apply(Be& be, per_image<level> levels, const_view<T, typename Be::space> in,
-             view<T, typename Be::space> out) const {
+  void apply(Be& be, per_image<level> levels, in_of<Be, T> in, out_of<Be, T> out) const {
     multiply<T>(be, in, out, [](const auto& rows, const auto& a) { return xt::linalg::dot(rows, xt::transpose(a)); });
     mix<T>(be, levels, in, out);
   }
   template <class Be, Scalar T>
-  void adjoint(Be& be, per_image<level> levels, const_view<T, typename Be::space> in,
-               view<T, typename Be::space> out) const {
+  void adjoint(Be& be, per_image<level> levels, in_of<Be, T> in, out_of<Be, T> out) const {
     multiply<T>(be, in, out, [](const auto& rows, const auto& a) { return xt::linalg::dot(rows, a); });
     mix<T>(be, levels, in, out);
   }
   /// A - I, at every level.
   template <class Be, Scalar T>
-  void derivative(Be& be, per_image<level>, const_view<T, typename Be::space> in,
-                  view<T, typename Be::space> out) const {
+  void derivative(Be& be, per_image<level>, in_of<Be, T> in, out_of<Be, T> out) const {
     multiply<T>(be, in, out, [](const auto& rows, const auto& a) { return xt::linalg::dot(rows, xt::transpose(a)); });
-    be.combine(out, term{1.0, out}, term<T, typename Be::space>{-1.0, in});
+    be.combine(out, term{1.0, out}, term_of<Be, T>{-1.0, in});
   }
   template <class = when_called>
   dense_svd svd(level w, const shape& image) const {
@@ -97,9 +94,9 @@ class dense_matrix {
       own[i] = 1.0 - mixed[i];
     }
     if (levels.shared()) {
-      be.combine(out, term<T, typename Be::space>{own[0], in}, term{mixed[0], out});
+      be.combine(out, term_of<Be, T>{own[0], in}, term{mixed[0], out});
     } else {
-      be.combine(out, term<T, typename Be::space>{each_of(own), in}, term<T, typename Be::space>{each_of(mixed), out});
+      be.combine(out, term_of<Be, T>{each_of(own), in}, term_of<Be, T>{each_of(mixed), out});
     }
   }
 

@@ -62,19 +62,19 @@ class dense_svd {
   std::span<const double> values() const { return {values_.data(), values_.size()}; }
 
   template <class Be, Scalar T>
-  void to_modes(Be& be, const_view<T, typename Be::space> in, view<T, typename Be::space> out) const {
+  void to_modes(Be& be, in_of<Be, T> in, out_of<Be, T> out) const {
     turn<T>(be, vectors_->v_transposed, in, out);
   }
   template <class Be, Scalar T>
-  void from_modes(Be& be, const_view<T, typename Be::space> in, view<T, typename Be::space> out) const {
+  void from_modes(Be& be, in_of<Be, T> in, out_of<Be, T> out) const {
     turn<T>(be, vectors_->v, in, out);
   }
   template <class Be, Scalar T>
-  void measurement_to_modes(Be& be, const_view<T, typename Be::space> in, view<T, typename Be::space> out) const {
+  void measurement_to_modes(Be& be, in_of<Be, T> in, out_of<Be, T> out) const {
     turn<T>(be, vectors_->u_transposed, in, out);
   }
   template <class Be, Scalar T>
-  void measurement_from_modes(Be& be, const_view<T, typename Be::space> in, view<T, typename Be::space> out) const {
+  void measurement_from_modes(Be& be, in_of<Be, T> in, out_of<Be, T> out) const {
     turn<T>(be, vectors_->u, in, out);
   }
 

@@ -52,19 +52,16 @@ concept HasEntryDerivative = requires(const Op op, level w, const shape s, pixel
 template <class F>
 struct diagonal {
   template <class Op, class Be, Scalar T>
-  static void apply(const Op& op, Be& be, per_image<level> levels, const_view<T, typename Be::space> in,
-                    view<T, typename Be::space> out) {
+  static void apply(const Op& op, Be& be, per_image<level> levels, in_of<Be, T> in, out_of<Be, T> out) {
     multiply<detail::diagonal_body, T>(op, be, levels, in, out);
   }
   template <class Op, class Be, Scalar T>
-  static void adjoint(const Op& op, Be& be, per_image<level> levels, const_view<T, typename Be::space> in,
-                      view<T, typename Be::space> out) {
+  static void adjoint(const Op& op, Be& be, per_image<level> levels, in_of<Be, T> in, out_of<Be, T> out) {
     apply<Op, Be, T>(op, be, levels, in, out);
   }
   template <class Op, class Be, Scalar T>
     requires detail::HasEntryDerivative<F, Op>
-  static void derivative(const Op& op, Be& be, per_image<level> levels, const_view<T, typename Be::space> in,
-                         view<T, typename Be::space> out) {
+  static void derivative(const Op& op, Be& be, per_image<level> levels, in_of<Be, T> in, out_of<Be, T> out) {
     multiply<detail::diagonal_derivative, T>(op, be, levels, in, out);
   }
   /// The modes are the pixels.

@@ -41,22 +41,22 @@ class diagonal_svd {
   }
 
   template <class Be, Scalar T>
-  void to_modes(Be& be, const_view<T, typename Be::space> in, view<T, typename Be::space> out) const {
-    be.combine(out, term<T, typename Be::space>{1.0, in});
+  void to_modes(Be& be, in_of<Be, T> in, out_of<Be, T> out) const {
+    be.combine(out, term_of<Be, T>{1.0, in});
   }
   template <class Be, Scalar T>
-  void from_modes(Be& be, const_view<T, typename Be::space> in, view<T, typename Be::space> out) const {
-    be.combine(out, term<T, typename Be::space>{1.0, in});
+  void from_modes(Be& be, in_of<Be, T> in, out_of<Be, T> out) const {
+    be.combine(out, term_of<Be, T>{1.0, in});
   }
   template <class Be, Scalar T>
-  void measurement_to_modes(Be& be, const_view<T, typename Be::space> in, view<T, typename Be::space> out) const {
+  void measurement_to_modes(Be& be, in_of<Be, T> in, out_of<Be, T> out) const {
     if (signs_ == nullptr)
       to_modes<Be, T>(be, in, out);
     else
       be.each_pixel(turn{}, level{}, in, out, be.constant(signs_));
   }
   template <class Be, Scalar T>
-  void measurement_from_modes(Be& be, const_view<T, typename Be::space> in, view<T, typename Be::space> out) const {
+  void measurement_from_modes(Be& be, in_of<Be, T> in, out_of<Be, T> out) const {
     measurement_to_modes<Be, T>(be, in, out);
   }
 

@@ -48,7 +48,7 @@ class eraser {
     friend bool operator==(const place&, const place&) = default;
   };
 
-  // Bresenham's line between neighbouring corners; a place that was visited before is passed over.
+  // Bresenham's line between neighboring corners; a place that was visited before is passed over.
   template <class = when_called>
   std::vector<place> path() const {
     static constexpr std::array<std::pair<int, int>, 16> corners{{{3, 0},

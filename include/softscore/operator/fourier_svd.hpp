@@ -75,25 +75,25 @@ class fourier_svd {
   std::span<const double> values() const { return {values_.data(), values_.size()}; }
 
   template <class Be, Scalar T>
-  void to_modes(Be& be, const_view<T, typename Be::space> in, view<T, typename Be::space> out) const {
+  void to_modes(Be& be, in_of<Be, T> in, out_of<Be, T> out) const {
     auto scratch = be.template make<T>(in.extent());
     products_.to_modes(be, in, scratch.view());
     be.each_pixel(mix{}, level{}, view_of<Be, const T>(scratch.view()), out, be.constant(waves_));
   }
   template <class Be, Scalar T>
-  void from_modes(Be& be, const_view<T, typename Be::space> in, view<T, typename Be::space> out) const {
+  void from_modes(Be& be, in_of<Be, T> in, out_of<Be, T> out) const {
     auto scratch = be.template make<T>(in.extent());
     be.each_pixel(mix{}, level{}, in, scratch.view(), be.constant(waves_back_));
     products_.from_modes(be, scratch.view(), out);
   }
   template <class Be, Scalar T>
-  void measurement_to_modes(Be& be, const_view<T, typename Be::space> in, view<T, typename Be::space> out) const {
+  void measurement_to_modes(Be& be, in_of<Be, T> in, out_of<Be, T> out) const {
     auto scratch = be.template make<T>(in.extent());
     to_modes<Be, T>(be, in, scratch.view());
     be.each_pixel(mix{}, level{}, view_of<Be, const T>(scratch.view()), out, be.constant(shifts_));
   }
   template <class Be, Scalar T>
-  void measurement_from_modes(Be& be, const_view<T, typename Be::space> in, view<T, typename Be::space> out) const {
+  void measurement_from_modes(Be& be, in_of<Be, T> in, out_of<Be, T> out) const {
     auto scratch = be.template make<T>(in.extent());
     be.each_pixel(mix{}, level{}, in, scratch.view(), be.constant(shifts_back_));
     from_modes<Be, T>(be, scratch.view(), out);

@@ -55,19 +55,16 @@ concept HasDerivativePixel = requires(const Op op, level w, const shape s, pixel
 template <class F>
 struct gathered {
   template <class Op, class Be, Scalar T>
-  static void apply(const Op& op, Be& be, per_image<level> levels, const_view<T, typename Be::space> in,
-                    view<T, typename Be::space> out) {
+  static void apply(const Op& op, Be& be, per_image<level> levels, in_of<Be, T> in, out_of<Be, T> out) {
     gather<detail::of_apply, T>(op, be, levels, in, out);
   }
   template <class Op, class Be, Scalar T>
-  static void adjoint(const Op& op, Be& be, per_image<level> levels, const_view<T, typename Be::space> in,
-                      view<T, typename Be::space> out) {
+  static void adjoint(const Op& op, Be& be, per_image<level> levels, in_of<Be, T> in, out_of<Be, T> out) {
     gather<detail::of_adjoint, T>(op, be, levels, in, out);
   }
   template <class Op, class Be, Scalar T>
     requires detail::HasDerivativePixel<F, Op, T>
-  static void derivative(const Op& op, Be& be, per_image<level> levels, const_view<T, typename Be::space> in,
-                         view<T, typename Be::space> out) {
+  static void derivative(const Op& op, Be& be, per_image<level> levels, in_of<Be, T> in, out_of<Be, T> out) {
     gather<detail::of_derivative, T>(op, be, levels, in, out);
   }
 

@@ -20,19 +20,16 @@ struct gaussian_blur {
   static constexpr bool never_amplifies = true;  // its weights add up to at most 1 along rows and along columns
 
   template <class Be, Scalar T>
-  void apply(Be& be, per_image<level> levels, const_view<T, typename Be::space> in,
-             view<T, typename Be::space> out) const {
-    auto kernel = make_kernel(be, levels, in.extent().images, normalise{});
+  void apply(Be& be, per_image<level> levels, in_of<Be, T> in, out_of<Be, T> out) const {
+    auto kernel = make_kernel(be, levels, in.extent().images, normalize{});
     correlate<T>(be, levels, kernel.view(), in, out);
   }
   template <class Be, Scalar T>
-  void adjoint(Be& be, per_image<level> w, const_view<T, typename Be::space> in,
-               view<T, typename Be::space> out) const {
+  void adjoint(Be& be, per_image<level> w, in_of<Be, T> in, out_of<Be, T> out) const {
     apply<Be, T>(be, w, in, out);
   }
   template <class Be, Scalar T>
-  void derivative(Be& be, per_image<level> levels, const_view<T, typename Be::space> in,
-                  view<T, typename Be::space> out) const {
+  void derivative(Be& be, per_image<level> levels, in_of<Be, T> in, out_of<Be, T> out) const {
     // With k along each direction and d = w dk/dw, the derivative k (x) dk/dw + dk/dw (x) k is the difference of two
     // kernels (x) themselves: (k + d) / sqrt(2 w) and (k - d) / sqrt(2 w).
     const std::size_t images = in.extent().images;
@@ -115,7 +112,7 @@ struct gaussian_blur {
       return sum;
     }
   };
-  struct normalise {
+  struct normalize {
     static constexpr std::size_t sums = 1;
     SOFTSCORE_HD double operator()(level, const shape&, pixel p, std::size_t image, const double* weights,
                                    const double* of) const {
@@ -123,7 +120,7 @@ struct gaussian_blur {
     }
   };
   // Tap i of (k +- w dk/dw) / sqrt(2 w): dk_i/dw is k_i times i^2 / w^3, less the mean of that under k. Where even the
-  // first neighbour's weight underflows, the kernel does not move.
+  // first neighbor's weight underflows, the kernel does not move.
   struct moved {
     static constexpr std::size_t sums = 2;
     double sign;

@@ -13,18 +13,16 @@ struct identity {
   static constexpr bool never_amplifies = true;
 
   template <class Be, Scalar T>
-  void apply(Be& be, per_image<level>, const_view<T, typename Be::space> in, view<T, typename Be::space> out) const {
-    be.combine(out, term<T, typename Be::space>{1.0, in});
+  void apply(Be& be, per_image<level>, in_of<Be, T> in, out_of<Be, T> out) const {
+    be.combine(out, term_of<Be, T>{1.0, in});
   }
   template <class Be, Scalar T>
-  void adjoint(Be& be, per_image<level> w, const_view<T, typename Be::space> in,
-               view<T, typename Be::space> out) const {
+  void adjoint(Be& be, per_image<level> w, in_of<Be, T> in, out_of<Be, T> out) const {
     apply<Be, T>(be, w, in, out);
   }
   template <class Be, Scalar T>
-  void derivative(Be& be, per_image<level>, const_view<T, typename Be::space> in,
-                  view<T, typename Be::space> out) const {
-    be.combine(out, term<T, typename Be::space>{0.0, in});
+  void derivative(Be& be, per_image<level>, in_of<Be, T> in, out_of<Be, T> out) const {
+    be.combine(out, term_of<Be, T>{0.0, in});
   }
   double gain(level) const { return 1.0; }
   double gain_derivative(level) const { return 0.0; }

@@ -91,12 +91,12 @@ struct degradation<kernel_blur> : gathered<degradation<kernel_blur>> {
     const range rows = inside<Mirrored>(k.height, p.row, s.height);
     const range columns = inside<Mirrored>(k.width, p.column, s.width);
     const std::ptrdiff_t width = static_cast<std::ptrdiff_t>(s.width), turn = Mirrored ? -1 : 1;
-    const T* centre = image + p.offset(s);
+    const T* center = image + p.offset(s);
     const double* middle = weights + (k.height * k.width) / 2;
     T total{};
     for (std::ptrdiff_t y = rows.first; y <= rows.last; ++y)
       for (std::ptrdiff_t x = columns.first; x <= columns.last; ++x)
-        total += static_cast<T>(middle[y * static_cast<std::ptrdiff_t>(k.width) + x]) * centre[turn * (y * width + x)];
+        total += static_cast<T>(middle[y * static_cast<std::ptrdiff_t>(k.width) + x]) * center[turn * (y * width + x)];
     return total;
   }
 };

@@ -50,19 +50,19 @@ class kronecker_svd {
   std::span<const double> values() const { return {values_.data(), values_.size()}; }
 
   template <class Be, Scalar T>
-  void to_modes(Be& be, const_view<T, typename Be::space> in, view<T, typename Be::space> out) const {
+  void to_modes(Be& be, in_of<Be, T> in, out_of<Be, T> out) const {
     transform<true, T>(be, &axis::v, in, out);
   }
   template <class Be, Scalar T>
-  void from_modes(Be& be, const_view<T, typename Be::space> in, view<T, typename Be::space> out) const {
+  void from_modes(Be& be, in_of<Be, T> in, out_of<Be, T> out) const {
     transform<false, T>(be, &axis::v, in, out);
   }
   template <class Be, Scalar T>
-  void measurement_to_modes(Be& be, const_view<T, typename Be::space> in, view<T, typename Be::space> out) const {
+  void measurement_to_modes(Be& be, in_of<Be, T> in, out_of<Be, T> out) const {
     transform<true, T>(be, &axis::u, in, out);
   }
   template <class Be, Scalar T>
-  void measurement_from_modes(Be& be, const_view<T, typename Be::space> in, view<T, typename Be::space> out) const {
+  void measurement_from_modes(Be& be, in_of<Be, T> in, out_of<Be, T> out) const {
     transform<false, T>(be, &axis::u, in, out);
   }
 
@@ -75,7 +75,7 @@ class kronecker_svd {
     for (const axis& a : axes_)
       if (a.*side != nullptr) ++passes;
     if (passes == 0) {
-      be.combine(out, term<T, typename Be::space>{1.0, in});
+      be.combine(out, term_of<Be, T>{1.0, in});
       return;
     }
     auto scratch = be.template make<T>(in.extent());

@@ -27,20 +27,19 @@ struct measurement {
 
   /// Stores A x into `out`.
   template <class Be, Scalar T>
-  void apply(Be& be, const_view<T, typename Be::space> x, view<T, typename Be::space> out) const {
+  void apply(Be& be, in_of<Be, T> x, out_of<Be, T> out) const {
     degradation<Op>::apply(op, be, per_image<level>{at}, x, out);
   }
 
   /// Stores the transpose of A times y into `out`.
   template <class Be, Scalar T>
-  void adjoint(Be& be, const_view<T, typename Be::space> y, view<T, typename Be::space> out) const {
+  void adjoint(Be& be, in_of<Be, T> y, out_of<Be, T> out) const {
     degradation<Op>::adjoint(op, be, per_image<level>{at}, y, out);
   }
 
   /// Measures `clean`: stores A clean + sigma n into `out`, n being the standard normal numbers of the key.
   template <class Be, Scalar T>
-  void observe(Be& be, noise_key key, batch images, const_view<T, typename Be::space> clean,
-               view<T, typename Be::space> out) const {
+  void observe(Be& be, noise_key key, image_range images, in_of<Be, T> clean, out_of<Be, T> out) const {
     apply<Be, T>(be, clean, out);
     if (sigma == 0.0) return;
     auto noise = be.template make<T>(out.extent());

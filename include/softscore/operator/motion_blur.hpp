@@ -10,7 +10,7 @@
 namespace softscore::inline SOFTSCORE_ABI {
 
 /// Blur by a camera that moves straight: the mean of 32 copies of the image, evenly spread along a streak of w pixels
-/// that is centred on the pixel, each read between pixels bilinearly, with zeros outside. Level w is the length of the
+/// that is centered on the pixel, each read between pixels bilinearly, with zeros outside. Level w is the length of the
 /// streak. The streak is symmetric, so C_w is its own adjoint; it loses mass at the edges. Bilinear reading has kinks
 /// in w, so there is no derivative. An image has to be read 128 times per pixel; streaks above 32 pixels show the
 /// copies.

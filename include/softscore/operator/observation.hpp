@@ -30,7 +30,7 @@ class observation {
 
   /// Copies y from a backend.
   template <class Be, class T>
-  static observation from(Be& be, view<T, typename Be::space> y) {
+  static observation from(Be& be, out_of<Be, T> y) {
     std::vector<std::remove_const_t<T>> host(y.size());
     be.download(y, host.data());
     return {y.extent(), std::vector<double>(host.begin(), host.end())};
@@ -53,7 +53,7 @@ class observation {
 
   /// Stores the y of the images of a run into `out`; throws `error` if they have another extent or one has no y.
   template <class Be, Scalar T>
-  void put(Be& be, batch images, view<T, typename Be::space> out) const {
+  void put(Be& be, image_range images, out_of<Be, T> out) const {
     if (out.extent().with_images(1) != extent_.with_images(1))
       reject("extent of the observation", extent_, "that of the images");
     std::vector<T> host;

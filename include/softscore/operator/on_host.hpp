@@ -16,15 +16,13 @@ namespace softscore::inline SOFTSCORE_ABI {
 template <class F>
 struct on_host {
   template <class Op, class Be, Scalar T>
-  static void apply(const Op& op, Be& be, per_image<level> levels, const_view<T, typename Be::space> in,
-                    view<T, typename Be::space> out) {
+  static void apply(const Op& op, Be& be, per_image<level> levels, in_of<Be, T> in, out_of<Be, T> out) {
     run<T>(be, in, out, [&](std::size_t i, std::span<const T> x, std::span<T> y) {
       F::apply_image(op, levels[i], in.extent(), x, y);
     });
   }
   template <class Op, class Be, Scalar T>
-  static void adjoint(const Op& op, Be& be, per_image<level> levels, const_view<T, typename Be::space> in,
-                      view<T, typename Be::space> out) {
+  static void adjoint(const Op& op, Be& be, per_image<level> levels, in_of<Be, T> in, out_of<Be, T> out) {
     run<T>(be, in, out, [&](std::size_t i, std::span<const T> x, std::span<T> y) {
       F::transpose_image(op, levels[i], in.extent(), x, y);
     });
@@ -33,8 +31,7 @@ struct on_host {
     requires requires(const Op& op, const shape& s, std::span<const T> x, std::span<T> y) {
       F::derivative_image(op, level{}, s, x, y);
     }
-  static void derivative(const Op& op, Be& be, per_image<level> levels, const_view<T, typename Be::space> in,
-                         view<T, typename Be::space> out) {
+  static void derivative(const Op& op, Be& be, per_image<level> levels, in_of<Be, T> in, out_of<Be, T> out) {
     run<T>(be, in, out, [&](std::size_t i, std::span<const T> x, std::span<T> y) {
       F::derivative_image(op, levels[i], in.extent(), x, y);
     });

@@ -28,20 +28,17 @@ class paced {
   }
 
   template <class Be, Scalar T>
-  void apply(Be& be, per_image<level> levels, const_view<T, typename Be::space> in,
-             view<T, typename Be::space> out) const {
+  void apply(Be& be, per_image<level> levels, in_of<Be, T> in, out_of<Be, T> out) const {
     detail::pooled_array<level> buffer;
     degradation<Op>::apply(op_, be, own(levels, in.extent().images, buffer), in, out);
   }
   template <class Be, Scalar T>
-  void adjoint(Be& be, per_image<level> levels, const_view<T, typename Be::space> in,
-               view<T, typename Be::space> out) const {
+  void adjoint(Be& be, per_image<level> levels, in_of<Be, T> in, out_of<Be, T> out) const {
     detail::pooled_array<level> buffer;
     degradation<Op>::adjoint(op_, be, own(levels, in.extent().images, buffer), in, out);
   }
   template <class Be, Scalar T>
-  void derivative(Be& be, per_image<level> levels, const_view<T, typename Be::space> in,
-                  view<T, typename Be::space> out) const
+  void derivative(Be& be, per_image<level> levels, in_of<Be, T> in, out_of<Be, T> out) const
     requires DifferentiableInLevel<Op, Be, T>
   {
     detail::pooled_array<level> buffer;

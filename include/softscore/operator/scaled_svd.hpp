@@ -23,19 +23,19 @@ class scaled_svd {
   std::span<const double> values() const { return {values_.data(), values_.size()}; }
 
   template <class Be, Scalar T>
-  void to_modes(Be& be, const_view<T, typename Be::space> in, view<T, typename Be::space> out) const {
+  void to_modes(Be& be, in_of<Be, T> in, out_of<Be, T> out) const {
     parts_.to_modes(be, in, out);
   }
   template <class Be, Scalar T>
-  void from_modes(Be& be, const_view<T, typename Be::space> in, view<T, typename Be::space> out) const {
+  void from_modes(Be& be, in_of<Be, T> in, out_of<Be, T> out) const {
     parts_.from_modes(be, in, out);
   }
   template <class Be, Scalar T>
-  void measurement_to_modes(Be& be, const_view<T, typename Be::space> in, view<T, typename Be::space> out) const {
+  void measurement_to_modes(Be& be, in_of<Be, T> in, out_of<Be, T> out) const {
     parts_.measurement_to_modes(be, in, out);
   }
   template <class Be, Scalar T>
-  void measurement_from_modes(Be& be, const_view<T, typename Be::space> in, view<T, typename Be::space> out) const {
+  void measurement_from_modes(Be& be, in_of<Be, T> in, out_of<Be, T> out) const {
     parts_.measurement_from_modes(be, in, out);
   }
 

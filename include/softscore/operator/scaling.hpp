@@ -19,18 +19,15 @@ struct scaling {
   static constexpr bool exponential_gain = true;
 
   template <class Be, Scalar T>
-  void apply(Be& be, per_image<level> levels, const_view<T, typename Be::space> in,
-             view<T, typename Be::space> out) const {
+  void apply(Be& be, per_image<level> levels, in_of<Be, T> in, out_of<Be, T> out) const {
     multiply<T>(be, 1.0, levels, in, out);
   }
   template <class Be, Scalar T>
-  void adjoint(Be& be, per_image<level> w, const_view<T, typename Be::space> in,
-               view<T, typename Be::space> out) const {
+  void adjoint(Be& be, per_image<level> w, in_of<Be, T> in, out_of<Be, T> out) const {
     apply<Be, T>(be, w, in, out);
   }
   template <class Be, Scalar T>
-  void derivative(Be& be, per_image<level> levels, const_view<T, typename Be::space> in,
-                  view<T, typename Be::space> out) const {
+  void derivative(Be& be, per_image<level> levels, in_of<Be, T> in, out_of<Be, T> out) const {
     multiply<T>(be, -1.0, levels, in, out);
   }
   double gain(level w) const { return std::exp(-w.value); }
@@ -44,7 +41,7 @@ struct scaling {
  private:
   template <Scalar T, class Be>
   void multiply(Be& be, double sign, per_image<level> levels, view_of<Be, const T> in, view_of<Be, T> out) const {
-    using one = term<T, typename Be::space>;
+    using one = term_of<Be, T>;
     if (levels.shared()) {
       be.combine(out, one{sign * gain(levels[0]), in});
     } else {

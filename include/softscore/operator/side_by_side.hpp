@@ -28,22 +28,19 @@ class side_by_side {
   }
 
   template <class Be, Scalar T>
-  void apply(Be& be, per_image<level> levels, const_view<T, typename Be::space> in,
-             view<T, typename Be::space> out) const {
+  void apply(Be& be, per_image<level> levels, in_of<Be, T> in, out_of<Be, T> out) const {
     each_part<T>(be, in, out, [&](const auto& op, std::size_t image, view_of<Be, const T> x, view_of<Be, T> y) {
       degradation<std::remove_cvref_t<decltype(op)>>::apply(op, be, per_image<level>{levels[image]}, x, y);
     });
   }
   template <class Be, Scalar T>
-  void adjoint(Be& be, per_image<level> levels, const_view<T, typename Be::space> in,
-               view<T, typename Be::space> out) const {
+  void adjoint(Be& be, per_image<level> levels, in_of<Be, T> in, out_of<Be, T> out) const {
     each_part<T>(be, in, out, [&](const auto& op, std::size_t image, view_of<Be, const T> x, view_of<Be, T> y) {
       degradation<std::remove_cvref_t<decltype(op)>>::adjoint(op, be, per_image<level>{levels[image]}, x, y);
     });
   }
   template <class Be, Scalar T>
-  void derivative(Be& be, per_image<level> levels, const_view<T, typename Be::space> in,
-                  view<T, typename Be::space> out) const
+  void derivative(Be& be, per_image<level> levels, in_of<Be, T> in, out_of<Be, T> out) const
     requires(DifferentiableInLevel<A, Be, T> && DifferentiableInLevel<B, Be, T>)
   {
     each_part<T>(be, in, out, [&](const auto& op, std::size_t image, view_of<Be, const T> x, view_of<Be, T> y) {

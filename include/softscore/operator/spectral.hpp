@@ -56,20 +56,17 @@ concept HasModeGainDerivative =
 template <class F>
 struct spectral {
   template <class Op, class Be, Scalar T>
-  static void apply(const Op& op, Be& be, per_image<level> levels, const_view<T, typename Be::space> in,
-                    view<T, typename Be::space> out) {
+  static void apply(const Op& op, Be& be, per_image<level> levels, in_of<Be, T> in, out_of<Be, T> out) {
     in_modes<T>(be, detail::mode_change<F, Op>{op}, levels, in, out);
-    be.combine(out, term{1.0, out}, term<T, typename Be::space>{1.0, in});
+    be.combine(out, term{1.0, out}, term_of<Be, T>{1.0, in});
   }
   template <class Op, class Be, Scalar T>
-  static void adjoint(const Op& op, Be& be, per_image<level> levels, const_view<T, typename Be::space> in,
-                      view<T, typename Be::space> out) {
+  static void adjoint(const Op& op, Be& be, per_image<level> levels, in_of<Be, T> in, out_of<Be, T> out) {
     apply<Op, Be, T>(op, be, levels, in, out);
   }
   template <class Op, class Be, Scalar T>
     requires detail::HasModeGainDerivative<F, Op>
-  static void derivative(const Op& op, Be& be, per_image<level> levels, const_view<T, typename Be::space> in,
-                         view<T, typename Be::space> out) {
+  static void derivative(const Op& op, Be& be, per_image<level> levels, in_of<Be, T> in, out_of<Be, T> out) {
     in_modes<T>(be, detail::mode_change_derivative<F, Op>{op}, levels, in, out);
   }
   /// Gains below 0 are not provided for.

@@ -26,8 +26,7 @@ class stacked {
 
   /// Stores M in into `out`; throws `error` unless `out` has twice the channels of `in` and else its extent.
   template <class Be, Scalar T>
-  void measure(Be& be, per_image<level> levels, const_view<T, typename Be::space> in,
-               view<T, typename Be::space> out) const {
+  void measure(Be& be, per_image<level> levels, in_of<Be, T> in, out_of<Be, T> out) const {
     check(in.extent(), out.extent());
     const shape one = in.extent().with_images(1);
     for (std::size_t i = 0; i < in.extent().images; ++i) {
@@ -40,8 +39,7 @@ class stacked {
   /// Stores the transpose of M times in, A^T y_A + B^T y_B, into `out`; throws `error` unless `in` has twice the
   /// channels of `out` and else its extent.
   template <class Be, Scalar T>
-  void measure_adjoint(Be& be, per_image<level> levels, const_view<T, typename Be::space> in,
-                       view<T, typename Be::space> out) const {
+  void measure_adjoint(Be& be, per_image<level> levels, in_of<Be, T> in, out_of<Be, T> out) const {
     check(out.extent(), in.extent());
     const shape one = out.extent().with_images(1);
     auto other = be.template make<T>(out.extent());

@@ -23,8 +23,15 @@ struct along_axis {
   template <class T>
   SOFTSCORE_HD T operator()(level, const shape& s, pixel p, std::size_t image, const T* x, const double* table) const {
     std::size_t n = s.channels, at = p.channel, stride = s.plane();
-    if constexpr (Axis == image_axis::rows) n = s.height, at = p.row, stride = s.width;
-    if constexpr (Axis == image_axis::columns) n = s.width, at = p.column, stride = 1;
+    if constexpr (Axis == image_axis::rows) {
+      n = s.height;
+      at = p.row;
+      stride = s.width;
+    } else if constexpr (Axis == image_axis::columns) {
+      n = s.width;
+      at = p.column;
+      stride = 1;
+    }
     const T* line = x + (p.offset(s) - at * stride);
     const double* m = table + image * each + (Transposed ? at : at * n);
     const std::size_t next = Transposed ? n : 1;
@@ -55,7 +62,7 @@ void sum_of_lines(std::size_t n, const T* a, std::size_t step, const T* lines, s
   sum_of_lines<1>(first, n, a, step, lines, length, out);
 }
 
-// On the host the inner loop runs over neighbours in memory. `weights` hold the matrix's elements of one k together.
+// On the host the inner loop runs over neighbors in memory. `weights` hold the matrix's elements of one k together.
 template <class T>
 void combine_lines(std::size_t n, std::size_t length, const T* weights, const T* in, T* out) {
   for (std::size_t i = 0; i < n; ++i) sum_of_lines(n, weights + i, n, in, length, out + i * length);

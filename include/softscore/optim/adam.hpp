@@ -13,7 +13,7 @@ namespace softscore::inline SOFTSCORE_ABI {
 /// One element of an Adam step, as PyTorch computes it; the corrections for the zero start are worked out beforehand.
 struct adam_body {
   double beta1, beta2, epsilon;
-  double step_size;           // rate / (1 - beta1^k)
+  double step_size;           // learning_rate / (1 - beta1^k)
   double root_of_correction;  // sqrt(1 - beta2^k)
   double gradient_factor;     // what the gradient is multiplied by first (clipping)
 
@@ -51,7 +51,7 @@ struct adam_ema_body {
 /// Adam with the bias correction of its paper. The moments m and v, zero at first and as long as the parameters, and
 /// the count of steps belong to the caller, who saves and restores them.
 struct adam {
-  double rate{2e-4}, beta1{0.9}, beta2{0.999}, epsilon{1e-8};
+  double learning_rate{2e-4}, beta1{0.9}, beta2{0.999}, epsilon{1e-8};
 
   /// The body of step `number` (from 1 on) with the rate times `rate_factor` (warm-up) and the gradient times
   /// `gradient_factor` (clipping).
@@ -61,24 +61,22 @@ struct adam {
     return {beta1,
             beta2,
             epsilon,
-            rate * rate_factor / (1 - std::pow(beta1, k)),
+            learning_rate * rate_factor / (1 - std::pow(beta1, k)),
             std::sqrt(1 - std::pow(beta2, k)),
             gradient_factor};
   }
 
   /// theta, m, v <- one step along `gradient`; all are flat arrays of one length.
   template <class Be, class T>
-  void step(Be& be, std::uint64_t number, view<T, typename Be::space> theta, view<T, typename Be::space> m,
-            view<T, typename Be::space> v, const_view<T, typename Be::space> gradient, double rate_factor = 1,
-            double gradient_factor = 1) const {
+  void step(Be& be, std::uint64_t number, out_of<Be, T> theta, out_of<Be, T> m, out_of<Be, T> v, in_of<Be, T> gradient,
+            double rate_factor = 1, double gradient_factor = 1) const {
     be.for_each(body(number, rate_factor, gradient_factor), theta, m, v, gradient);
   }
 
   /// The same with the moving average <- keep average + (1 - keep) theta in the same pass.
   template <class Be, class T>
-  void step_with_average(Be& be, std::uint64_t number, view<T, typename Be::space> theta, view<T, typename Be::space> m,
-                         view<T, typename Be::space> v, view<T, typename Be::space> average,
-                         const_view<T, typename Be::space> gradient, double keep, double rate_factor = 1,
+  void step_with_average(Be& be, std::uint64_t number, out_of<Be, T> theta, out_of<Be, T> m, out_of<Be, T> v,
+                         out_of<Be, T> average, in_of<Be, T> gradient, double keep, double rate_factor = 1,
                          double gradient_factor = 1) const {
     be.for_each(adam_ema_body{body(number, rate_factor, gradient_factor), keep}, theta, m, v, average, gradient);
   }

@@ -19,8 +19,8 @@ class clip {
 
   /// Measures the gradient and returns the factor; it is not a number where the gradient is not.
   template <class Be, class T>
-  double factor(Be& be, view<T, typename Be::space> gradient) {
-    const view<const T, typename Be::space> g = gradient;
+  double factor(Be& be, out_of<Be, T> gradient) {
+    const view_of<Be, const T> g = gradient;
     // Blocks of fixed length take the place of images, so the order of the sum depends on the count alone.
     if (blocks_ > 0) {
       const auto whole = g.slice(0, {blocks_, 1, 1, block});

@@ -21,7 +21,7 @@ struct ema {
   double keep{0.999};
 
   template <class Be, class T>
-  void follow(Be& be, view<T, typename Be::space> average, const_view<T, typename Be::space> value) const {
+  void follow(Be& be, out_of<Be, T> average, in_of<Be, T> value) const {
     be.for_each(ema_body{keep}, average, value);
   }
 };

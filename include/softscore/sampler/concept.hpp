@@ -32,22 +32,22 @@ concept StartsState = requires(const S s, R& run) { s.start(run); };
 template <class S, class R>
 using state_of = decltype(std::declval<const S&>().start(std::declval<R&>()));
 
-/// `s.step(run, state, at, x, h)` turns x_t in `x` into x_s; `h` is the estimate at (x_t, t), which the driver made.
+/// `s.step(run, state, at, x, h)` turns x_t in `x` into x_s; `h` is the estimate at (x_t, t), which `integrate` made.
 template <class S, class R>
 concept Steps = requires(const S s, R& run, state_of<S, R>& state, const step_at& at, view_in<R> x, view_in<R> h) {
   s.step(run, state, at, x, h);
 };
 
-/// `S::handles_last_step`: the step that ends at time 0 is the sampler's own as well. Without it the driver takes that
+/// `S::handles_last_step`: the step that ends at time 0 is the sampler's own as well. Without it `integrate` takes that
 /// step, which returns h. Optional.
 template <class S>
 concept HandlesLastStep = requires { requires S::handles_last_step; };
 
-/// `s.check(grid)` throws for a grid that the method cannot follow; the driver asks before the first step. Optional.
+/// `s.check(grid)` throws for a grid that the method cannot follow; `integrate` asks before the first step. Optional.
 template <class S>
 concept ChecksGrid = requires(const S s, const time_grid& grid) { s.check(grid); };
 
-/// `S::least_steps`: a grid of fewer steps would leave nothing of the method but its start; the driver refuses it.
+/// `S::least_steps`: a grid of fewer steps would leave nothing of the method but its start; `integrate` refuses it.
 /// Optional.
 template <class S>
 concept StatesLeastSteps = requires {
@@ -60,8 +60,8 @@ concept StatesDraws = requires {
   { S::draws_per_step } -> std::convertible_to<std::size_t>;
 };
 
-/// `S::order`: the order of the error in the number of steps; `S::evaluations_per_step`: estimates per step, the
-/// driver's included.
+/// `S::order`: the order of the error in the number of steps; `S::evaluations_per_step`: estimates per step,
+/// `integrate`'s included.
 template <class S>
 concept StatesOrder = requires {
   { S::order } -> std::convertible_to<int>;

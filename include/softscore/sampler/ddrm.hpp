@@ -42,8 +42,8 @@ auto singular_parts(const Op& op, level at, const shape& image) {
 /// the measurement, (1 - eta_b) h + eta_b y; below it, from the estimate and the measurement's error, h + sqrt(1 -
 /// eta^2) sigma (y - h) s / sigma_y; and a mode that is not measured takes DDIM's step with the share eta of fresh
 /// noise. Without noise the last step returns y in every measured mode, otherwise h. For C = a I; sampling starts from
-/// the corruption's law, not from y. Modes whose singular value is within the rounding of the largest count as not
-/// measured.
+/// the corruption's distribution, not from y. Modes whose singular value is within the rounding of the largest count as
+/// not measured.
 template <class Op>
 class ddrm {
   static_assert(HasSvd<Op>, "softscore: DDRM needs the measurement's singular values, and its operator has none");

@@ -44,7 +44,7 @@ class diffpir {
   template <class R>
   struct scratch {
     detail::measured_state<R> measured;
-    regularised_inverse<typename R::backend, typename R::value_type> inverse;
+    regularized_inverse<typename R::backend, typename R::value_type> inverse;
     typename renewal::template scratch<R> of_rule;
   };
 

@@ -18,8 +18,8 @@ struct dpm_solver_pp_2m : extrapolated<dpm_solver_pp_2m> {
 static_assert(Sampler<dpm_solver_pp_2m, archetype_run>);
 
 /// DPM-Solver++ (2M) on the reverse SDE (Lu et al. 2022b, appendix on SDE-DPM-Solver++ (2M)): `ddim{1}` on an estimate
-/// that looks ahead. Of order 2 in law: what a step's own noise does to the estimate is missing from that step and made
-/// good by the next one's look back.
+/// that looks ahead. Of order 2 in distribution: what a step's own noise does to the estimate is missing from that step
+/// and made good by the next one's look back.
 struct dpm_solver_pp_2m_sde : extrapolated<dpm_solver_pp_2m_sde> {
   template <class C>
   step_weights weights(const C& c, const step_at& at) const {

@@ -15,10 +15,10 @@ namespace softscore::inline SOFTSCORE_ABI {
 /// (sigma_s / sigma_t) exp(-eta H) x_t + a_s (1 + eta) integral_0^H exp((1 + eta)(u - H)) p(u) du + sigma_s sqrt(1 -
 /// exp(-2 eta H)) z, with p the polynomial in lambda = log(a / sigma) through the last three estimates and H the step
 /// in lambda. eta from 0 to 1 is the share of the noise: 1, the default, is the reverse SDE, 0 the probability flow.
-/// The weights are the polynomial's own, where public code takes half of the last term. Of order 2 in law for eta > 0:
-/// how the noise wanders between two times is not in the estimates at those times, whatever the polynomial through
-/// them, and adds to the variance what is of second order. The first step goes through one estimate and the second
-/// through two, which leaves order 2 for eta = 0 as well; `dpm_solver_pp_3m` starts better.
+/// The weights are the polynomial's own, where public code takes half of the last term. Of order 2 in distribution for
+/// eta > 0: how the noise wanders between two times is not in the estimates at those times, whatever the polynomial
+/// through them, and adds to the variance what is of second order. The first step goes through one estimate and the
+/// second through two, which leaves order 2 for eta = 0 as well; `dpm_solver_pp_3m` starts better.
 struct dpm_solver_pp_3m_sde {
   static constexpr int order = 2, evaluations_per_step = 1;
   static constexpr std::size_t least_steps = 3;

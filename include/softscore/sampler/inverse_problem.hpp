@@ -10,7 +10,7 @@
 #include <softscore/core/config.hpp>
 #include <softscore/operator/measurement.hpp>
 #include <softscore/operator/observation.hpp>
-#include <softscore/operator/regularised_inverse.hpp>
+#include <softscore/operator/regularized_inverse.hpp>
 #include <softscore/sampler/one_evaluation.hpp>
 #include <softscore/sampler/take_step.hpp>
 

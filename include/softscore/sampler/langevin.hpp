@@ -14,7 +14,7 @@ namespace softscore::inline SOFTSCORE_ABI {
 
 namespace detail {
 
-// A step of Langevin's dynamics on the law of x_t, x += q score + sqrt(2 q) z, with a length q for each image.
+// A step of Langevin's dynamics on the distribution of x_t, x += q score + sqrt(2 q) z, with a length q for each image.
 template <class R>
 struct langevin_step {
   decltype(std::declval<R&>().make()) pull, noise;
@@ -49,9 +49,9 @@ struct langevin_step {
 }  // namespace detail
 
 /// The unadjusted Langevin algorithm (Galerne 2024; Kim and Lee 2024, Eq. 44 with eta = 2 q): x += q score(x_t, t) +
-/// sqrt(2 q) z. It draws from the law of x_t at the time where it stands, so a grid that hardly moves gives a chain at
-/// one level; the step from t to s changes nothing else, and the last one returns h. For every q > 0 it is biased: on
-/// N(0, v) its variance tends to v / (1 - q / (2 v)).
+/// sqrt(2 q) z. It draws from the distribution of x_t at the time where it stands, so a grid that hardly moves gives a
+/// chain at one level; the step from t to s changes nothing else, and the last one returns h. For every q > 0 it is
+/// biased: on N(0, v) its variance tends to v / (1 - q / (2 v)).
 struct ula {
   static constexpr int order = 1, evaluations_per_step = 1;
   static constexpr bool needs_score = true;

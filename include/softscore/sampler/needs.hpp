@@ -156,7 +156,7 @@ constexpr std::string_view unmet_need() {
   return detail::unmet_need<S, R>(needs::all{});
 }
 
-/// Everything that S needs, R offers. The driver says in one sentence which need is not met.
+/// Everything that S needs, R offers. `integrate` says in one sentence which need is not met.
 template <class S, class R>
 concept NeedsAreMet = unmet_need<S, R>().empty();
 

@@ -42,7 +42,7 @@ class pigdm {
   template <class R>
   struct scratch {
     detail::measured_state<R> measured;
-    regularised_inverse<typename R::backend, typename R::value_type> inverse;
+    regularized_inverse<typename R::backend, typename R::value_type> inverse;
     typename Rule::template scratch<R> of_rule;
     typename detail::measured_state<R>::array guidance;
   };

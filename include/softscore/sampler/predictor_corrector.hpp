@@ -53,9 +53,9 @@ constexpr std::size_t draws_per_step() {
 }  // namespace detail
 
 /// Predictor and corrector (Song et al. 2021, Algorithms 2 and 3): a step of `Predictor`, then `Correctors` Langevin
-/// steps on the law of x_s, each with an evaluation of its own. `reverse_diffusion` as predictor gives the VE and VP
-/// forms of the paper; `momentum` takes every corruption with a score. The last step is the predictor's, h. What it
-/// tends to with many steps has the bias of its Langevin steps.
+/// steps on the distribution of x_s, each with an evaluation of its own. `reverse_diffusion` as predictor gives the VE
+/// and VP forms of the paper; `momentum` takes every corruption with a score. The last step is the predictor's, h. What
+/// it tends to with many steps has the bias of its Langevin steps.
 template <class Predictor = momentum, class Length = snr_length, int Correctors = 1>
 struct predictor_corrector {
   static_assert(Correctors >= 1, "softscore: predictor_corrector takes at least one corrector");

@@ -17,8 +17,8 @@ namespace softscore::inline SOFTSCORE_ABI {
 /// RePaint (Lugmayr et al. 2022, Algorithm 1): what a projection A such as a mask sees of the image is set to the
 /// measurement, noised to the level of s, and the rest is stepped by DDPM; then the whole goes back to t by the forward
 /// noise and the step is repeated, `rounds` times in all, so that both parts come to agree. Biased even with an exact
-/// estimate: the part seen is drawn from the noised measurement, not from its law given the rest. sigma_y plays no
-/// role. One evaluation each round; the last step has one round and returns A y + (I - A) h. For C = a I.
+/// estimate: the part seen is drawn from the noised measurement, not from its distribution given the rest. sigma_y
+/// plays no role. One evaluation each round; the last step has one round and returns A y + (I - A) h. For C = a I.
 template <class Op>
 class repaint {
  public:

@@ -11,18 +11,22 @@
 
 #include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
-#include <softscore/sampler/drive.hpp>
+#include <softscore/sampler/integrate.hpp>
 
-namespace softscore::inline SOFTSCORE_ABI {
+namespace softscore {  // shared
 
 /// What `sample` may be told.
 struct sample_options {
   std::size_t images{64};        ///< how many to draw
   std::uint64_t seed{0};         ///< image i of a seed is the same whatever else is drawn
   std::uint64_t first{0};        ///< number of the first image
-  std::size_t batch{64};         ///< images that go through the network together; the result does not depend on it
+  std::size_t batch_size{64};    ///< images that go through the network together; the result does not depend on it
   std::optional<shape> image{};  ///< the shape of one image; the denoiser's own where it knows it
 };
+
+}  // namespace softscore
+
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// What drawing took: the network evaluations spent on each image, and whether an observer stopped the run.
 struct sample_summary {
@@ -34,7 +38,7 @@ namespace detail {
 template <class D>
 shape shape_to_draw(const D& denoiser, const sample_options& options) {
   require(options.images >= 1, "images", options.images, "at least 1");
-  require(options.batch >= 1, "batch", options.batch, "at least 1");
+  require(options.batch_size >= 1, "batch_size", options.batch_size, "at least 1");
   if constexpr (KnowsImage<D>) {
     const shape own = shape{denoiser.image()}.with_images(1);
     if (options.image && options.image->with_images(1) != own) {
@@ -52,10 +56,10 @@ shape shape_to_draw(const D& denoiser, const sample_options& options) {
 }  // namespace detail
 
 /// Draws images into `out`, one after another and channel by channel, in the range that the denoiser was trained in:
-/// starts from the corruption's law at the grid's first time and runs the sampler along the grid, batch by batch. T is
-/// the precision of the state. The observer sees every step of every batch (drive.hpp); after a stop the images of the
-/// batches that were not begun are 0. Throws `error` for a count of 0, where `out` does not have the size of the
-/// images, for a shape that is missing or not the denoiser's, and for what `drive` refuses.
+/// starts from the corruption's distribution at the grid's first time and runs the sampler along the grid, batch by
+/// batch. T is the precision of the state. The observer sees every step of every batch (integrate.hpp); after a stop
+/// the images of the batches that were not begun are 0. Throws `error` for a count of 0, where `out` does not have the
+/// size of the images, for a shape that is missing or not the denoiser's, and for what `integrate` refuses.
 template <class Be, class S, class C, class D, class T, std::size_t Size, class Observer = no_observer>
 sample_summary sample(Be& be, const S& sampler, const C& corruption, const D& denoiser, const time_grid& grid,
                       std::span<T, Size> out, const sample_options& options = {}, Observer&& observer = {}) {
@@ -68,19 +72,19 @@ sample_summary sample(Be& be, const S& sampler, const C& corruption, const D& de
       rule << options.images << " images of " << each << " elements";
       reject("size of the memory for the images", out.size(), rule.str());
     }
-    for (std::size_t done = 0; done < options.images; done += options.batch) {
+    for (std::size_t done = 0; done < options.images; done += options.batch_size) {
       if (summary.stopped) {
         std::fill(out.begin() + static_cast<std::ptrdiff_t>(done * each), out.end(), T{});
         break;
       }
-      const batch part{options.first + done, (std::min)(options.batch, options.images - done)};
+      const image_range part{options.first + done, (std::min)(options.batch_size, options.images - done)};
       const auto of_all = [&](sampling_progress<Be, T> progress) {
         progress.done = done;
         progress.images = options.images;
         return detail::goes_on(observer, std::as_const(progress));
       };
-      auto one = drive(be, sampler, corruption, denoiser, grid,
-                       draw_start<T>(be, corruption, grid, image, part, options.seed), options.seed, of_all);
+      auto one = integrate(be, sampler, corruption, denoiser, grid,
+                           draw_start<T>(be, corruption, grid, image, part, options.seed), options.seed, of_all);
       be.download(view_of<Be, const T>(one.x.view()), out.data() + done * each);
       summary.nfe = (std::max)(summary.nfe, one.nfe);
       summary.stopped = one.stopped;

@@ -21,7 +21,7 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// The clouds {C_w x + sigma z} of one set of images at many levels, and the regularised Wasserstein distances between
+/// The clouds {C_w x + sigma z} of one set of images at many levels, and the regularized Wasserstein distances between
 /// them (Daras et al. 2022, Appendix C): the same images and the same noise at every level. Clouds are made when needed
 /// and the last few kept; pairs run on the backend's threads.
 template <HostBackend Be, LinearOperator Op, std::floating_point Real = float>
@@ -49,7 +49,8 @@ class corrupted_clouds {
     transport.check();
     be.combine(clean_.view(), term<Real, host_space>{1.0, images});
     detail::require_finite_rows(as_matrix(clean_.view()), "image", "the set");
-    be.normal(noise_key{.seed = seed, .stream = noise_stream::user}, batch{0, images.extent().images}, noise_.view());
+    be.normal(noise_key{.seed = seed, .stream = noise_stream::user}, image_range{0, images.extent().images},
+              noise_.view());
     find_equals();
   }
 
@@ -84,7 +85,7 @@ class corrupted_clouds {
   void find_equals() {
     const shape one = clean_.view().extent().with_images(1);
     auto random = be_->template make<Real>(one), now = be_->template make<Real>(one);
-    be_->normal(noise_key{.seed = 1, .stream = noise_stream::user}, batch{0, 1}, random.view());
+    be_->normal(noise_key{.seed = 1, .stream = noise_stream::user}, image_range{0, 1}, random.view());
     std::vector<Real> before(one.size()), after(one.size());
     for (std::size_t k = 0; k < levels_.size(); ++k) {
       degradation<Op>::apply(operator_, *be_, per_image<level>{level{levels_[k]}},

@@ -14,19 +14,23 @@
 #include <softscore/schedule/search_progress.hpp>
 #include <softscore/schedule/shortest_path.hpp>
 
-namespace softscore::inline SOFTSCORE_ABI {
+namespace softscore {  // shared
 
 /// What `search_levels` may be told. Where Daras et al. 2022, Appendix C, leave a value open, the default is our own
 /// choice.
 struct search_options {
   std::size_t nodes{32};  ///< distributions on the path, ends included
   double sigma{0.1};      ///< noise in every cloud
-  sinkhorn_options transport{.regularisation = 0.05, .relative = true, .tolerance = 1e-3, .rounds = 2000};
+  sinkhorn_options transport{.regularization = 0.05, .relative = true, .tolerance = 1e-3, .rounds = 2000};
   std::uint64_t seed{0};   ///< of the noise
   double slack{1.1};       ///< a row of pairs is left at the first distance above `slack` E
   std::size_t chunk{8};    ///< pairs evaluated at once
   std::size_t clouds{96};  ///< clouds kept in memory, each as large as the images
 };
+
+}  // namespace softscore
+
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// What the search found.
 struct searched_levels {
@@ -42,7 +46,7 @@ struct searched_levels {
 };
 
 /// The Wasserstein schedule of an operator on images (Daras et al. 2022, Eq. 20): among the candidate levels, the
-/// shortest path from the first to the last in the regularised 2-Wasserstein distance of the corrupted clouds, with
+/// shortest path from the first to the last in the regularized 2-Wasserstein distance of the corrupted clouds, with
 /// edges at most E, E being tuned until the path has `nodes` levels. Where levels are discrete the number may be out of
 /// reach; then the nearest is taken. `watch(search_progress)` sees it happen. Spread the levels over time with
 /// `after_noise`. Throws `error` for options, images or candidates that cannot be right.

@@ -13,23 +13,23 @@
 #include <softscore/core/quantity.hpp>
 #include <softscore/data/loader.hpp>
 
-namespace softscore::inline SOFTSCORE_ABI {
+namespace softscore {  // shared
 
 /// How training draws times: uniformly from (0, 1], or with `indices` T > 0 from 1/T, 2/T, ..., 1 (Ho et al. 2020,
-/// Algorithm 1). Times that are `spread` lie evenly over a batch from one random start, so that no batch has many early
-/// times and few late ones by chance; each is as uniform as before (Kingma et al. 2021, Appendix I.1).
-struct time_law {
+/// Algorithm 1). Times that are `stratified` lie evenly over a batch from one random start, so that no batch has many
+/// early times and few late ones by chance; each is as uniform as before (Kingma et al. 2021, Appendix I.1).
+struct time_distribution {
   std::size_t indices{};
-  bool spread{};
+  bool stratified{};
 
   /// The time of one image under a key, independent of the others'.
-  diffusion_time draw(const noise_key& key, std::uint64_t image) const {
+  SOFTSCORE_SHARED diffusion_time draw(const noise_key& key, std::uint64_t image) const {
     if (indices == 0) return diffusion_time{1.0 - uniform(key, image, 0)};
     return of_index(uniform_below(indices, key, image, 0));
   }
   /// The time of image 0 <= `place` < `images` of a batch under a key.
-  diffusion_time draw(const noise_key& key, std::uint64_t place, std::size_t images) const {
-    if (!spread) return draw(key, place);
+  SOFTSCORE_SHARED diffusion_time draw(const noise_key& key, std::uint64_t place, std::size_t images) const {
+    if (!stratified) return draw(key, place);
     const double turn = uniform(key, 0, 0) + static_cast<double>(place) / static_cast<double>(images);
     const double u = turn - std::floor(turn);
     if (indices == 0) return diffusion_time{1.0 - u};
@@ -37,7 +37,7 @@ struct time_law {
   }
 
  private:
-  diffusion_time of_index(std::uint64_t below) const {
+  SOFTSCORE_SHARED diffusion_time of_index(std::uint64_t below) const {
     return diffusion_time{static_cast<double>(below + 1) / static_cast<double>(indices)};
   }
 };
@@ -45,26 +45,26 @@ struct time_law {
 /// What `train` and `trainer` may be told. The defaults, except the number of epochs, are those of Knottenbelt n.d. for
 /// DDPM on MNIST.
 struct training_options {
-  std::size_t epochs{5};                                      ///< passes over the data
-  std::size_t batch{128};                                     ///< images per step; the rest of an epoch is dropped
-  std::uint64_t seed{0};                                      ///< of first weights, order, times and noise
-  double rate{2e-4};                                          ///< Adam's learning rate
-  double clip_norm{std::numeric_limits<double>::infinity()};  ///< largest norm of the gradient
-  std::uint64_t warm_up{0};                                   ///< steps over which the rate grows from 0
-  double average{0.0};                 ///< share that the average of the parameters keeps at a step; 0 for no average
-  time_law times{};                    ///< the law of t
+  std::size_t epochs{5};                                          ///< passes over the data
+  std::size_t batch_size{128};                                    ///< images per step; the rest of an epoch is dropped
+  std::uint64_t seed{0};                                          ///< of first weights, order, times and noise
+  double learning_rate{2e-4};                                     ///< Adam's learning rate
+  double max_grad_norm{std::numeric_limits<double>::infinity()};  ///< largest norm of the gradient
+  std::uint64_t warmup_steps{0};                                  ///< steps over which the rate grows from 0
+  double ema_decay{0.0};               ///< share that the average of the parameters keeps at a step; 0 for no average
+  time_distribution times{};           ///< the distribution of t
   pixel_scale pixels{};                ///< from [0, 1] to the range that the model sees
   std::filesystem::path checkpoint{};  ///< where training saves itself; nowhere if empty
   std::size_t checkpoint_every{0};     ///< steps between two savings; 0 for once an epoch
 
   /// Throws `error` for the first value that cannot be right.
-  void check() const {
+  SOFTSCORE_SHARED void check() const {
     require(epochs >= 1, "epochs", epochs, "at least 1");
-    require(batch >= 1, "batch", batch, "at least 1");
-    require(std::isfinite(rate) && rate > 0.0, "rate", rate, "a positive number");
-    require(clip_norm > 0.0, "clip_norm", clip_norm, "above 0");
-    require(average >= 0.0 && average < 1.0, "average", average, "at least 0 and below 1");
+    require(batch_size >= 1, "batch_size", batch_size, "at least 1");
+    require(std::isfinite(learning_rate) && learning_rate > 0.0, "learning_rate", learning_rate, "a positive number");
+    require(max_grad_norm > 0.0, "max_grad_norm", max_grad_norm, "above 0");
+    require(ema_decay >= 0.0 && ema_decay < 1.0, "ema_decay", ema_decay, "at least 0 and below 1");
   }
 };
 
-}  // namespace softscore::inline SOFTSCORE_ABI
+}  // namespace softscore

@@ -13,7 +13,7 @@
 #include <softscore/core/cmath.hpp>
 #include <softscore/core/config.hpp>
 #include <softscore/core/number_text.hpp>
-#include <softscore/sampler/drive.hpp>
+#include <softscore/sampler/integrate.hpp>
 #include <softscore/schedule/search_progress.hpp>
 #include <softscore/train/train.hpp>
 

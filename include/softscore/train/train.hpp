@@ -12,7 +12,7 @@
 
 #include <softscore/backend/operations.hpp>
 #include <softscore/core/config.hpp>
-#include <softscore/data/labelled_images.hpp>
+#include <softscore/data/labeled_images.hpp>
 #include <softscore/nn/concept.hpp>
 #include <softscore/train/checkpoint.hpp>
 #include <softscore/train/trainer.hpp>
@@ -154,7 +154,7 @@ training_result run_training(Be& be, D& denoiser, const C& corruption, O objecti
     progress.epochs = options.epochs;
     progress.seconds = seconds_gone();
     const double pace = progress.seconds / static_cast<double>(work.done() - first);
-    progress.images_per_second = static_cast<double>(options.batch) / pace;
+    progress.images_per_second = static_cast<double>(options.batch_size) / pace;
     progress.seconds_left = pace * static_cast<double>(work.steps() - work.done());
     if constexpr (std::convertible_to<std::invoke_result_t<Observer&, const training_progress&>, bool>)
       stopped = !observer(std::as_const(progress)) && work.done() < work.steps();

@@ -20,7 +20,7 @@
 #include <softscore/objective/concept.hpp>
 #include <softscore/optim/adam.hpp>
 #include <softscore/optim/clip.hpp>
-#include <softscore/optim/warm_up.hpp>
+#include <softscore/optim/linear_warmup.hpp>
 #include <softscore/train/options.hpp>
 
 namespace softscore::inline SOFTSCORE_ABI {
@@ -39,7 +39,7 @@ struct training_state {
 template <class Be, class C, Trainable<Be, float> D, class O>
 class trainer {
  public:
-  /// A network that is not initialised yet is initialised from the seed. Throws `error` for options that cannot be
+  /// A network that is not initialized yet is initialized from the seed. Throws `error` for options that cannot be
   /// right, for more steps than 2^32 - 1 or than there is memory for, for images of another shape than the network's,
   /// and for a network whose output is not what the objective takes.
   trainer(Be& be, const C& corruption, D& denoiser, O objective, view<const float, host_space> images,
@@ -49,10 +49,10 @@ class trainer {
         denoiser_{denoiser},
         objective_{std::move(objective)},
         options_{checked(options)},
-        batches_{images, options.batch, options.seed, options.pixels},
+        batches_{images, options.batch_size, options.seed, options.pixels},
         steps_{checked_steps()},
-        optimiser_{.rate = options.rate},
-        clip_{options.clip_norm, denoiser.network().parameter_count()},
+        optimizer_{.learning_rate = options.learning_rate},
+        clip_{options.max_grad_norm, denoiser.network().parameter_count()},
         extent_{images.extent().with_images(share_of_batch())},
         times_(extent_.images),
         losses_(extent_.images),
@@ -68,7 +68,7 @@ class trainer {
         denoiser_memory_{denoiser.template workspace<float>(be, extent_)},
         objective_memory_{objective_.template workspace<float>(be, extent_)} {
     detail::require_needs_of_objective<O, C, D>();
-    if (!denoiser.network().initialised()) denoiser.network().initialise(options.seed);
+    if (!denoiser.network().initialized()) denoiser.network().initialize(options.seed);
     const auto start = denoiser.network().parameters();
     be.upload(start.data(), parameters_.view());
     be.upload(start.data(), average_.view());
@@ -100,7 +100,7 @@ class trainer {
                                  denoiser_memory_.network);
     if constexpr (TrainsTogether<Be>) backend_.average(gradient_.view());
     const std::uint64_t count = number + 1;
-    const double rate_factor = warm_up{options_.warm_up}.factor(count);
+    const double rate_factor = linear_warmup{options_.warmup_steps}.factor(count);
     if constexpr (ClipsWithoutWaiting<Be>) {
       update_on_device(count, rate_factor);
       backend_.flush();
@@ -109,11 +109,11 @@ class trainer {
       const double factor = clip_.template factor<Be, float>(backend_, gradient_.view());
       if (!std::isfinite(clip_.norm())) refuse("norm of the gradient", clip_.norm(), number);
       if (averages()) {
-        optimiser_.template step_with_average<Be, float>(backend_, count, parameters_.view(), first_moment_.view(),
+        optimizer_.template step_with_average<Be, float>(backend_, count, parameters_.view(), first_moment_.view(),
                                                          second_moment_.view(), average_.view(), gradient_.view(),
                                                          average_keep(count), rate_factor, factor);
       } else {
-        optimiser_.template step<Be, float>(backend_, count, parameters_.view(), first_moment_.view(),
+        optimizer_.template step<Be, float>(backend_, count, parameters_.view(), first_moment_.view(),
                                             second_moment_.view(), gradient_.view(), rate_factor, factor);
       }
     }
@@ -218,8 +218,8 @@ class trainer {
     requires ClipsWithoutWaiting<Be>
   {
     const view_of<Be, const float> gradient = gradient_.view();
-    backend_.measure_norm(gradient, options_.clip_norm);
-    const adam_body update = optimiser_.body(count, rate_factor);
+    backend_.measure_norm(gradient, options_.max_grad_norm);
+    const adam_body update = optimizer_.body(count, rate_factor);
     if (averages())
       backend_.for_each_clipped(adam_ema_body{update, average_keep(count)}, parameters_.view(), first_moment_.view(),
                                 second_moment_.view(), average_.view(), gradient);
@@ -240,10 +240,11 @@ class trainer {
   // How many images of a batch are this backend's, and where they begin: all, unless it trains with others.
   std::size_t share_of_batch() const {
     if constexpr (TrainsTogether<Be>) {
-      require(options_.batch % backend_.ranks() == 0, "batch", options_.batch, "a multiple of the number of ranks");
-      return options_.batch / backend_.ranks();
+      require(options_.batch_size % backend_.ranks() == 0, "batch_size", options_.batch_size,
+              "a multiple of the number of ranks");
+      return options_.batch_size / backend_.ranks();
     }
-    return options_.batch;
+    return options_.batch_size;
   }
   std::size_t first_of_share() const {
     if constexpr (TrainsTogether<Be>) return backend_.rank() * extent_.images;
@@ -261,12 +262,12 @@ class trainer {
   }
 
   shape flat() const { return {.images = 1, .width = denoiser_.network().parameter_count()}; }
-  bool averages() const { return options_.average > 0.0; }
+  bool averages() const { return options_.ema_decay > 0.0; }
 
   // An average that starts from untrained weights would carry them for long, so its memory grows with the steps.
   double average_keep(std::uint64_t count) const {
     const auto n = static_cast<double>(count);
-    return (std::min)(options_.average, (1.0 + n) / (10.0 + n));
+    return (std::min)(options_.ema_decay, (1.0 + n) / (10.0 + n));
   }
 
   [[noreturn]] void refuse(const char* what, double value, std::size_t number) const {
@@ -285,10 +286,10 @@ class trainer {
     backend_.upload(&staged[0], part(clean_));
     const noise_key clock_key{options_.seed, clock, number, 0};
     for (std::size_t i = 0; i < count; ++i)
-      times_[i] = clock == noise_stream::times ? options_.times.draw(clock_key, first + i, options_.batch)
+      times_[i] = clock == noise_stream::times ? options_.times.draw(clock_key, first + i, options_.batch_size)
                                                : options_.times.draw(clock_key, first + i);
     const per_image<diffusion_time> times = each_of(times_);
-    corruption_.draw_xi(backend_, noise_key{options_.seed, noise, number, 0}, batch{first, count}, part(xi_));
+    corruption_.draw_xi(backend_, noise_key{options_.seed, noise, number, 0}, image_range{first, count}, part(xi_));
     corruption_.template corrupt<Be, float>(backend_, times, part(clean_), part(xi_), part(noisy_));
     denoiser_.network().forward(backend_, parameters, times, view_of<Be, const float>(part(noisy_)), part(output_),
                                 denoiser_memory_.network);
@@ -307,7 +308,7 @@ class trainer {
   training_options options_;
   staged_batches batches_;
   std::size_t steps_;
-  adam optimiser_;
+  adam optimizer_;
   clip clip_;
   shape extent_;
   std::vector<diffusion_time> times_;

@@ -2,7 +2,7 @@
 
 #include <softscore/backend/serial/backend.hpp>
 #include <softscore/core/time_grid.hpp>
-#include <softscore/sampler/drive.hpp>
+#include <softscore/sampler/integrate.hpp>
 
 /// A denoiser that returns what it is given.
 struct echo {
@@ -14,7 +14,7 @@ struct echo {
     return {};
   }
   template <class Be, class T, class Space>
-  void estimate(Be& be, const softscore::question&, softscore::view<const T, Space> x, softscore::view<T, Space> out,
+  void estimate(Be& be, const softscore::condition&, softscore::view<const T, Space> x, softscore::view<T, Space> out,
                 nothing&) const {
     be.combine(out, softscore::term<T, Space>{1.0, x});
   }
@@ -23,7 +23,7 @@ struct echo {
 /// The same with a pullback.
 struct differentiable_echo : echo {
   template <class Be, class T, class Space>
-  void pullback(Be& be, const softscore::question&, softscore::view<const T, Space> v, softscore::view<T, Space> out,
+  void pullback(Be& be, const softscore::condition&, softscore::view<const T, Space> v, softscore::view<T, Space> out,
                 nothing&) const {
     be.combine(out, softscore::term<T, Space>{1.0, v});
   }
@@ -47,5 +47,6 @@ void draw(const S& sampler, const C& corruption, const D& denoiser = {}) {
   using namespace softscore;
   serial_backend be;
   const auto grid = uniform_grid(10);
-  drive(be, sampler, corruption, denoiser, grid, draw_start<float>(be, corruption, grid, {1, 1, 4, 4}, {0, 2}, 1), 1);
+  integrate(be, sampler, corruption, denoiser, grid, draw_start<float>(be, corruption, grid, {1, 1, 4, 4}, {0, 2}, 1),
+            1);
 }

@@ -24,8 +24,8 @@ struct first_program {
   data_set digits = stroke_digit_set(12, 8, 1, 14);
   corruption<scaling, linear_beta> noise{scaling{}, linear_beta{20}};
   corruption<gaussian_blur, two_stage> blurring{gaussian_blur{.half_width = 4}, two_stage{.level_max = 2.0}};
-  digit_cnn network{{2, 2}, {1, 1, 14, 14}};
-  epsilon_denoiser<digit_cnn, corruption<scaling, linear_beta>> denoiser{network, noise};
+  plain_cnn network{{2, 2}, {1, 1, 14, 14}};
+  epsilon_denoiser<plain_cnn, corruption<scaling, linear_beta>> denoiser{network, noise};
   time_grid grid = uniform_grid(3);
 };
 
@@ -55,29 +55,34 @@ TEST_CASE("plainest calls: to draw", "[calls]") {
   CHECK(sample(f.backend, ddim{}, f.noise, f.denoiser, f.grid, std::span{pixels}, {.images = 3}).nfe == 3);
 
   auto start = draw_start<float>(f.backend, f.noise, f.grid, {1, 1, 14, 14}, {0, 3}, 1);
-  CHECK(drive(f.backend, ddim{}, f.noise, f.denoiser, f.grid, std::move(start), 1).nfe == 3);
+  CHECK(integrate(f.backend, ddim{}, f.noise, f.denoiser, f.grid, std::move(start), 1).nfe == 3);
 }
 
 TEST_CASE("plainest calls: to train", "[calls]") {
   first_program f;
-  CHECK(train(f.backend, f.denoiser, f.noise, epsilon_score{}, f.digits, {.epochs = 1, .batch = 6}).losses.size() == 2);
+  CHECK(train(f.backend, f.denoiser, f.noise, epsilon_loss{}, f.digits, {.epochs = 1, .batch_size = 6}).losses.size() ==
+        2);
   const temporary_folder folder;
   const auto file = folder / "checkpoint.safetensors";
-  const auto trained =
-      train(f.backend, f.denoiser, f.noise, epsilon_score{}, f.digits, {.epochs = 1, .batch = 6, .checkpoint = file});
+  const auto trained = train(f.backend, f.denoiser, f.noise, epsilon_loss{}, f.digits,
+                             {.epochs = 1, .batch_size = 6, .checkpoint = file});
   CHECK(trained.losses.size() == 2);
   const auto state = read_checkpoint(read_safetensors(file), f.denoiser.network().layout());
   CHECK(state.losses.size() == 2);
+  CHECK(train(
+            f.backend, f.denoiser, f.noise, epsilon_loss{}, f.digits, {.epochs = 2, .batch_size = 6},
+            [](const training_progress&) {}, state)
+            .losses.size() == 4);
   CHECK(read_parameters(read_safetensors(file), f.denoiser.network().layout()).size() == state.parameters.size());
   write_checkpoint(folder / "again.safetensors", f.denoiser.network().layout(), state, {{"recipe", "ddpm"}});
   CHECK(read_safetensors(folder / "again.safetensors").metadata("recipe") == "ddpm");
 
-  CHECK(fit_start(f.backend, f.blurring, as_view(f.digits.training.pixels)).deviations().size() > 0);
-  CHECK(fit_start(f.backend, f.blurring, as_view(f.digits.training.pixels), {.gain = 2.0f, .offset = -1.0f})
+  CHECK(fit_prior(f.backend, f.blurring, as_view(f.digits.training.pixels)).deviations().size() > 0);
+  CHECK(fit_prior(f.backend, f.blurring, as_view(f.digits.training.pixels), {.gain = 2.0f, .offset = -1.0f})
             .deviations()
             .size() > 0);
-  CHECK(fit_colour_start(as_view(f.digits.training.pixels)).deviations().size() == 1);
-  CHECK(fit_colour_start(as_view(f.digits.training.pixels), {.gain = 2.0f, .offset = -1.0f}).deviations().size() == 1);
+  CHECK(fit_color_prior(as_view(f.digits.training.pixels)).deviations().size() == 1);
+  CHECK(fit_color_prior(as_view(f.digits.training.pixels), {.gain = 2.0f, .offset = -1.0f}).deviations().size() == 1);
 }
 
 TEST_CASE("plainest calls: to compare", "[calls]") {
@@ -114,7 +119,8 @@ TEST_CASE("plainest calls: to bound likelihoods", "[calls]") {
   CHECK(elbo(f.backend, f.noise, f.denoiser, f.grid, clean.view(), {.seed = 1}).prior.size() == 2);
   const auto images = as_view(f.digits.test.pixels);
   CHECK(elbo_in_bits(f.backend, f.noise, f.denoiser, f.grid, images).prior > 0.0);
-  CHECK(elbo_in_bits(f.backend, f.noise, f.denoiser, f.grid, images, {.chain = {.seed = 1}, .batch = 2}).prior > 0.0);
+  CHECK(elbo_in_bits(f.backend, f.noise, f.denoiser, f.grid, images, {.chain = {.seed = 1}, .batch_size = 2}).prior >
+        0.0);
   const auto likelihood = [&](const auto&... options) {
     return log_likelihood(f.backend, f.noise, f.denoiser, uniform_grid(2, 1.0, 0.1), clean.view(), white_density{},
                           options...);
@@ -153,9 +159,14 @@ TEST_CASE("plainest calls: grids", "[calls]") {
   CHECK(leading_grid(20, 4).steps() > 0);
   CHECK(trailing_grid(20, 4).steps() > 0);
   CHECK(quadratic_grid(20, 4).steps() > 0);
+  CHECK(grid_of_indices(20, {19, 10, 0}).steps() == 3);
+  CHECK(grid_of_indices(20, std::vector<std::size_t>{19, 10, 0}).steps() == 3);
+  CHECK(grid_of_indices(20, linspace_indices(20, 4)).steps() == 4);
   CHECK(log_snr_grid(f.noise, 4).steps() == 4);
   const corruption exploding{identity{}, karras_sigma{.sigma_min = 0.0}};
   CHECK(karras_grid(exploding, 4).steps() == 4);
+  CHECK(grid_of_noise(exploding, {80.0, 1.0, 0.1}).steps() == 3);
+  CHECK(grid_of_noise(exploding, karras_sigmas(5, 0.002, 80.0)).steps() == 5);
   CHECK(sample(f.backend, ddim{}, f.noise, f.denoiser, time_grid{{1.0, 0.5, 0.0}}, {.images = 1}).nfe == 2);
 }
 
@@ -200,7 +211,7 @@ TEST_CASE("plainest calls: operators and denoisers", "[calls]") {
 
   std::vector<double> y(2 * 14 * 14, 0.25);
   const observation seen{{2, 1, 14, 14}, y};
-  const measurement how{centred_mask{}, level{4.0}, 0.1};
+  const measurement how{centered_mask{}, level{4.0}, 0.1};
   CHECK(sample(f.backend, projection{how, seen}, f.noise, f.denoiser, f.grid, {.images = 2}).nfe == 3);
   CHECK(sample(f.backend, dps{how, seen}, f.noise, f.denoiser, f.grid, {.images = 2}).nfe == 3);
 

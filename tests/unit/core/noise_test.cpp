@@ -1,5 +1,5 @@
-// The random numbers: that keys never share a word, that uniform and normal numbers have their laws, and that the
-// float32 transform is Box and Muller's.
+// The random numbers: that keys never share a word, that uniform and normal numbers have their distributions, and that
+// the float32 transform is Box and Muller's.
 //
 // The keys are fixed, so a check that holds once holds always; bounds of five standard errors would be passed by a
 // right generator with probability 1 - 6e-7 each.
@@ -61,7 +61,7 @@ TEST_CASE("keys that differ anywhere share no word", "[core]") {
   CHECK(seen.size() == drawn);
 }
 
-TEST_CASE("normal numbers have the moments of their law", "[core]") {
+TEST_CASE("normal numbers have the moments of their distribution", "[core]") {
   constexpr std::size_t n = std::size_t{1} << 21;
   const auto z = normal_numbers(plain, 5, n);
   const double root = std::sqrt(static_cast<double>(n));
@@ -72,7 +72,7 @@ TEST_CASE("normal numbers have the moments of their law", "[core]") {
   CHECK(std::abs(mean_of(z, 4) - 3) < 5 * std::sqrt(96.0) / root);
 }
 
-TEST_CASE("normal numbers have the distribution of their law", "[core]") {
+TEST_CASE("normal numbers have the normal distribution", "[core]") {
   constexpr std::size_t n = std::size_t{1} << 20;
   auto z = normal_numbers(plain, 6, n);
   std::sort(z.begin(), z.end());
@@ -87,14 +87,14 @@ TEST_CASE("normal numbers have the distribution of their law", "[core]") {
   CHECK(std::sqrt(static_cast<double>(n)) * distance < 2.1);
 }
 
-TEST_CASE("normal numbers have the tails of their law", "[core]") {
+TEST_CASE("normal numbers have the tails of their distribution", "[core]") {
   constexpr std::size_t n = std::size_t{1} << 21;
   const auto z = normal_numbers(plain, 7, n);
   for (const double edge : {3.0, 4.0, 4.5}) {
     const double wanted = 0.5 * std::erfc(edge / std::sqrt(2.0)) * n;
     const auto above = std::count_if(z.begin(), z.end(), [&](double v) { return v > edge; });
     const auto below = std::count_if(z.begin(), z.end(), [&](double v) { return v < -edge; });
-    // Counts are Poisson's: five deviations, and one more for a law that is not quite normal at counts near 7.
+    // Counts are Poisson's: five deviations, and one more for a distribution that is not quite normal at counts near 7.
     CHECK(std::abs(static_cast<double>(above) - wanted) < 5 * std::sqrt(wanted) + 1);
     CHECK(std::abs(static_cast<double>(below) - wanted) < 5 * std::sqrt(wanted) + 1);
   }
@@ -115,7 +115,7 @@ TEST_CASE("no field of the key lets numbers depend on each other", "[core]") {
       product += base[i] * other[i];
       squares += (base[i] * base[i] - 1) * (other[i] * other[i] - 1);
     }
-    // Independent: products have mean 0 and variance 1, those of the centred squares 0 and 4.
+    // Independent: products have mean 0 and variance 1, those of the centered squares 0 and 4.
     CHECK(std::abs(product) < 5 * std::sqrt(static_cast<double>(count)));
     CHECK(std::abs(squares) < 5 * 2 * std::sqrt(static_cast<double>(count)));
   };
@@ -181,7 +181,7 @@ TEST_CASE("the parts of the transform hold at their ends", "[core]") {
     different += std::bit_cast<std::uint32_t>(detail::root(x)) != std::bit_cast<std::uint32_t>(std::sqrt(x));
   }
   CHECK(different == 0);
-  // Eighths of a turn and their neighbours, where the quadrant changes.
+  // Eighths of a turn and their neighbors, where the quadrant changes.
   for (std::uint32_t eighth = 0; eighth < 8; ++eighth)
     for (const std::uint32_t step : {~0u, 0u, 1u}) {
       const std::uint32_t word = (eighth << 29) + step;

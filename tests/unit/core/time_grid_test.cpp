@@ -49,5 +49,6 @@ TEST_CASE("a grid refuses times that no run can follow", "[core]") {
   CHECK_REFUSED(time_grid({1.0, -0.5}), "time in the grid is -0.5, but it must be between 0 and 1");
   CHECK_REFUSED(time_grid({1.0, nan}), "time in the grid is nan, but it must be between 0 and 1");
   CHECK_REFUSED(uniform_grid(0), "steps is 0, but it must be at least 1");
-  CHECK_REFUSED(uniform_grid(2, 0.1, 0.5), "time in the grid is 0.3, but it must be smaller than the time before it");
+  CHECK_REFUSED(uniform_grid(2, 0.1, 0.5),
+                "time in the grid is 0.30000000000000004, but it must be smaller than the time before it");
 }

@@ -17,7 +17,7 @@
 #include <softscore/corruption/two_stage.hpp>
 #include <softscore/corruption/variance_exploding.hpp>
 #include <softscore/corruption/variance_preserving.hpp>
-#include <softscore/operator/centred_mask.hpp>
+#include <softscore/operator/centered_mask.hpp>
 #include <softscore/operator/eraser.hpp>
 #include <softscore/operator/fade.hpp>
 #include <softscore/operator/gaussian_blur.hpp>
@@ -182,7 +182,7 @@ TEST_CASE("corrupting is C_t x_0 + sigma_t xi, at one time for all and at one fo
   check_corrupts(corruption{scaling{}, variance_preserving{}}, extent);
   check_corrupts(corruption{scaling{}, linear_beta{}}, extent);
   check_corrupts(corruption{gaussian_blur{.half_width = 4}, two_stage{}}, extent);
-  check_corrupts(corruption{centred_mask{}, two_stage{.level_min = 0, .level_max = 7, .levels = spacing::linear}},
+  check_corrupts(corruption{centered_mask{}, two_stage{.level_min = 0, .level_max = 7, .levels = spacing::linear}},
                  extent);
   check_corrupts(corruption{fade{}, two_stage{.level_max = 1.0}}, extent);
 }
@@ -192,8 +192,8 @@ TEST_CASE("unit variance stays under a variance-preserving corruption", "[corrup
   const shape extent{64, 1, 64, 64};
   const corruption preserving{scaling{}, variance_preserving{}};
   auto clean = be.make<float>(extent), xi = be.make<float>(extent), noisy = be.make<float>(extent);
-  be.normal(noise_key{.seed = 1, .stream = noise_stream::data}, batch{0, 64}, clean.view());
-  be.normal(noise_key{.seed = 1, .stream = noise_stream::training}, batch{0, 64}, xi.view());
+  be.normal(noise_key{.seed = 1, .stream = noise_stream::data}, image_range{0, 64}, clean.view());
+  be.normal(noise_key{.seed = 1, .stream = noise_stream::training}, image_range{0, 64}, xi.view());
   for (const double t : {0.05, 0.3, 1.0}) {
     preserving.corrupt<serial_backend, float>(be, diffusion_time{t}, clean.view(), xi.view(), noisy.view());
     std::vector<double> squares(64);
@@ -208,7 +208,7 @@ TEST_CASE("unit variance stays under a variance-preserving corruption", "[corrup
 TEST_CASE("sampling starts from what is left at time 1 and the noise there", "[corruption]") {
   serial_backend be;
   const shape extent{300, 1, 3, 4};
-  const batch images{7, 300};
+  const image_range images{7, 300};
   auto x = be.make<double>(extent), xi = be.make<double>(extent);
   const two_stage schedule{.sigma_max = 0.5};
 
@@ -225,9 +225,9 @@ TEST_CASE("sampling starts from what is left at time 1 and the noise there", "[c
     modes[k] = 1.0;
   }
   modes[12] = 1.0;
-  const fitted_start law{mean, {2.0, 0.7}, modes};
-  const corruption fitted{gaussian_blur{}, schedule, law};
-  CHECK_FALSE(fitted.start_law().zero());
+  const fitted_prior distribution{mean, {2.0, 0.7}, modes};
+  const corruption fitted{gaussian_blur{}, schedule, distribution};
+  CHECK_FALSE(fitted.prior().zero());
   fitted.start<serial_backend, double>(be, diffusion_time{1.0}, 3, images, x.view(), xi.view());
   double shared_sum = 0, shared_squares = 0, own_squares = 0, of_noise = 0;
   for (std::size_t i = 0; i < 300; ++i) {
@@ -246,24 +246,24 @@ TEST_CASE("sampling starts from what is left at time 1 and the noise there", "[c
   CHECK_THAT(of_noise / 300, WithinAbs(0.0, 5 * 2.0 / root));
   // The same image in another batch.
   auto one = be.make<double>(extent.with_images(1)), one_xi = be.make<double>(extent.with_images(1));
-  fitted.start<serial_backend, double>(be, diffusion_time{1.0}, 3, batch{47, 1}, one.view(), one_xi.view());
+  fitted.start<serial_backend, double>(be, diffusion_time{1.0}, 3, image_range{47, 1}, one.view(), one_xi.view());
   CHECK((values_of(be, one.view()) == values_of(be, x.view().images(40, 1))));
 
-  CHECK_REFUSED(fitted_start({0, 0}, {1.0}, {1.0}),
+  CHECK_REFUSED(fitted_prior({0, 0}, {1.0}, {1.0}),
                 "number of mode elements is 1, but it must be the length of the mean times the number of deviations");
   auto wide = be.make<double>(shape{1, 1, 4, 4}), wide_xi = be.make<double>(shape{1, 1, 4, 4});
-  CHECK_REFUSED(
-      (fitted.start<serial_backend, double>(be, diffusion_time{1.0}, 3, batch{0, 1}, wide.view(), wide_xi.view())),
-      "image elements is 16, but it must be the number that the start law was fitted to");
+  CHECK_REFUSED((fitted.start<serial_backend, double>(be, diffusion_time{1.0}, 3, image_range{0, 1}, wide.view(),
+                                                      wide_xi.view())),
+                "image elements is 16, but it must be the number that the prior was fitted to");
 }
 
-TEST_CASE("a background has its law, one colour and grain per image", "[corruption]") {
+TEST_CASE("a background has its distribution, one color and grain per image", "[corruption]") {
   serial_backend be;
   const shape extent{4000, 1, 4, 4};
   const background_corruption erasing{eraser{4, 4, 10}, severity{10.0}};
   auto b = be.make<double>(extent);
-  erasing.draw_xi<serial_backend, double>(be, noise_key{.seed = 5, .stream = noise_stream::training}, batch{0, 4000},
-                                          b.view());
+  erasing.draw_xi<serial_backend, double>(be, noise_key{.seed = 5, .stream = noise_stream::training},
+                                          image_range{0, 4000}, b.view());
   double sum = 0, squares = 0, products = 0, most = 0;
   for (std::size_t i = 0; i < 4000; ++i) {
     const auto image = b.view().image(i);
@@ -280,8 +280,8 @@ TEST_CASE("a background has its law, one colour and grain per image", "[corrupti
   CHECK_THAT(products / 4000, WithinAbs(1.0 / 12, 5 * 0.12 / root));
   CHECK(most < 0.5 + 0.05 * 6.77);
   auto one = be.make<double>(extent.with_images(1));
-  erasing.draw_xi<serial_backend, double>(be, noise_key{.seed = 5, .stream = noise_stream::training}, batch{40, 1},
-                                          one.view());
+  erasing.draw_xi<serial_backend, double>(be, noise_key{.seed = 5, .stream = noise_stream::training},
+                                          image_range{40, 1}, one.view());
   CHECK((values_of(be, one.view()) == values_of(be, b.view().images(40, 1))));
 }
 
@@ -306,7 +306,7 @@ TEST_CASE("under a background x_t = C_t x_0 + (I - C_t) b", "[corruption]") {
     CHECK(noisy.view().image(3)[k] == b.view().image(3)[k]);
   }
   auto x = be.make<double>(extent), xi = be.make<double>(extent);
-  erasing.start<serial_backend, double>(be, diffusion_time{1.0}, 9, batch{0, 4}, x.view(), xi.view());
+  erasing.start<serial_backend, double>(be, diffusion_time{1.0}, 9, image_range{0, 4}, x.view(), xi.view());
   CHECK((values_of(be, x.view()) == values_of(be, xi.view())));
 }
 

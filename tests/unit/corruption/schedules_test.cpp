@@ -12,7 +12,7 @@
 
 #include <softscore/corruption/corruption.hpp>
 #include <softscore/corruption/cosine.hpp>
-#include <softscore/corruption/interpolant.hpp>
+#include <softscore/corruption/flow_matching.hpp>
 #include <softscore/corruption/karras_sigma.hpp>
 #include <softscore/corruption/linear_beta.hpp>
 #include <softscore/corruption/log_snr.hpp>
@@ -274,7 +274,7 @@ TEST_CASE("every log-SNR is found again at its time", "[schedule]") {
   check(corruption{scaling{}, log_snr_schedule<linear_log_snr>{}});
   check(corruption{identity{}, variance_exploding{}});
   check(corruption{identity{}, karras_sigma{}});
-  const corruption line{scaling{}, interpolant{}};
+  const corruption line{scaling{}, flow_matching{}};
   CHECK(line.log_snr(diffusion_time{1.0}) == -std::numeric_limits<double>::infinity());
   CHECK(line.log_snr(diffusion_time{0.0}) == std::numeric_limits<double>::infinity());
   CHECK_THAT(line.time_of_log_snr(0.0).value, WithinAbs(0.5, 1e-15));
@@ -310,8 +310,8 @@ TEST_CASE("noise and corruption rise together", "[schedule]") {
   CHECK_REFUSED(simultaneous{.levels = spacing::geometric}.check(), "level_min is 0, but it must be above 0");
 }
 
-TEST_CASE("the interpolant is a straight line", "[schedule]") {
-  const interpolant line;
+TEST_CASE("the flow_matching is a straight line", "[schedule]") {
+  const flow_matching line;
   for (int i = 0; i <= 100; ++i) {
     const double t = i / 100.0;
     CHECK_THAT(gain_of(line, t) + line.sigma_at(diffusion_time{t}), WithinAbs(1.0, 1e-15));

@@ -38,7 +38,7 @@ TEST_CASE("index lists are those of Lin et al. 2023", "[schedule]") {
   CHECK((leading_indices(1000, 10) == indices{900, 800, 700, 600, 500, 400, 300, 200, 100, 0}));
   CHECK((leading_indices(1000, 5, 1) == indices{801, 601, 401, 201, 1}));
   CHECK((linspace_indices(1000, 10) == indices{999, 888, 777, 666, 555, 444, 333, 222, 111, 0}));
-  // Halves go to the even neighbour: 999 / 2 = 499.5, and 999 k / 6 = 166.5 k.
+  // Halves go to the even neighbor: 999 / 2 = 499.5, and 999 k / 6 = 166.5 k.
   CHECK((linspace_indices(1000, 3) == indices{999, 500, 0}));
   CHECK((linspace_indices(1000, 7) == indices{999, 832, 666, 500, 333, 166, 0}));
   // 1000 - i 1000 / 13 is 1000, 923.1, 846.2, 769.2, 692.3, 615.4, 538.5, 461.5, 384.6, 307.7, 230.8, 153.8, 76.9.
@@ -125,6 +125,12 @@ TEST_CASE("the spacing of Karras et al. 2022 has the reference values and reache
   }
   CHECK_REFUSED(karras_grid(preserving, 5, 0.01, 1000.0),
                 "log-SNR is -13.815510557964274, but it must be between that of time 1");
+  // A list in braces is a list.
+  const auto braces = grid_of_noise(straight, {80.0, 40.0});
+  CHECK((braces.steps() == 2 && braces[0].t.value == 1.0 && std::abs(braces[1].t.value - 0.5) < 1e-15));
+  const auto of_table = grid_of_indices(4, {3, 1});
+  CHECK((of_table.steps() == 2 && of_table[0].t.value == 1.0 && of_table[1].t.value == 0.5));
+  CHECK_REFUSED(grid_of_indices(4, {4, 1}), "index is 4, but it must be below the number of steps of the table");
   CHECK_REFUSED(karras_grid(preserving, 5, 0.0), "least is 0, but it must be above 0 and below most");
   CHECK_REFUSED(karras_grid(corruption{identity{}, karras_sigma{}}, 5),
                 "ratio of noise to signal is 0.002, but it must be above that of time 0, where the grid ends");

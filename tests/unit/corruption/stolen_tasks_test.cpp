@@ -48,7 +48,7 @@ void corruption_survives(const C& c) {
   }));
   CHECK(survives_stealing([&](be_t& be, double t, view<float, host_space> out) {
     const noise_key key{.seed = static_cast<std::uint64_t>(1000.0 * t)};
-    c.template draw_xi<be_t, float>(be, key, batch{0, stolen_extent.images}, out);
+    c.template draw_xi<be_t, float>(be, key, image_range{0, stolen_extent.images}, out);
   }));
   if constexpr (requires(be_t& be, view<float, host_space> out) {
                   c.template signal_derivative<be_t, float>(be, diffusion_time{0.5}, out, out);

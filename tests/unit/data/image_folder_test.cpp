@@ -14,9 +14,9 @@ using softscore::read_image_folder;
 
 namespace {
 
-softscore::image_batch flat(std::size_t channels, std::size_t height, std::size_t width, int grey) {
+softscore::image_batch flat(std::size_t channels, std::size_t height, std::size_t width, int gray) {
   auto image = make_tensor({1, channels, height, width});
-  image.fill(static_cast<float>(grey) / 255.0f);
+  image.fill(static_cast<float>(gray) / 255.0f);
   return image;
 }
 

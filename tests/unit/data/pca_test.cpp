@@ -31,8 +31,8 @@ xt::xtensor<T, 4> images(std::size_t count, shape extent) {
 // The covariance, written out.
 Eigen::MatrixXd covariance(const xt::xtensor<double, 4>& batch) {
   const auto rows = softscore::as_matrix(softscore::as_view(batch));
-  const Eigen::MatrixXd centred = rows.rowwise() - rows.colwise().mean();
-  return centred.transpose() * centred / static_cast<double>(rows.rows() - 1);
+  const Eigen::MatrixXd centered = rows.rowwise() - rows.colwise().mean();
+  return centered.transpose() * centered / static_cast<double>(rows.rows() - 1);
 }
 
 }  // namespace
@@ -67,7 +67,7 @@ TEST_CASE("principal components are orthonormal eigenvectors of the covariance, 
   }
 }
 
-TEST_CASE("coordinates along the modes are uncorrelated, centred and have the modes' deviations") {
+TEST_CASE("coordinates along the modes are uncorrelated, centered and have the modes' deviations") {
   const auto batch = images<float>(400, {0, 1, 4, 4});
   const auto found = fit_principal_components(softscore::as_view(batch), 16);
   const auto coordinates = softscore::project(found, softscore::as_view(batch));

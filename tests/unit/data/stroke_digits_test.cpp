@@ -31,7 +31,7 @@ double squared_distance(const float* a, const float* b, std::size_t n) {
 
 }  // namespace
 
-TEST_CASE("stroke digits are the same bits on every compiler and optimisation level") {
+TEST_CASE("stroke digits are the same bits on every compiler and optimization level") {
   CHECK(checksum(stroke_digits(2000, 1).pixels) == 0x5417AC116A27ED28u);
   CHECK(checksum(stroke_digits(500, 2, 16).pixels) == 0x2C35042CBD562151u);
 }

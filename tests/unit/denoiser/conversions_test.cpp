@@ -62,10 +62,10 @@ TEST_CASE("every round trip among x_0, eps, v and the score ends where it began"
     const auto to_clean = [&](std::size_t from, const array& phi) {
       auto h = be.make<double>(extent);
       const view<const double, host_space> in = phi.view();
-      if (from == 0) clean_from(be, clean_link{}, t, x_t, in, h.view());
-      if (from == 1) clean_from(be, epsilon_link{preserving}, t, x_t, in, h.view());
-      if (from == 2) clean_from(be, velocity_link{preserving}, t, x_t, in, h.view());
-      if (from == 3) clean_from(be, score_link{preserving}, t, x_t, in, h.view());
+      if (from == 0) clean_from(be, clean_parameterization{}, t, x_t, in, h.view());
+      if (from == 1) clean_from(be, epsilon_parameterization{preserving}, t, x_t, in, h.view());
+      if (from == 2) clean_from(be, velocity_parameterization{preserving}, t, x_t, in, h.view());
+      if (from == 3) clean_from(be, score_parameterization{preserving}, t, x_t, in, h.view());
       return h;
     };
     const auto from_clean = [&](std::size_t to, const array& h) {

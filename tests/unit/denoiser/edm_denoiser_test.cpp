@@ -13,13 +13,13 @@
 #include <softscore/corruption/corruption.hpp>
 #include <softscore/corruption/karras_sigma.hpp>
 #include <softscore/corruption/variance_preserving.hpp>
-#include <softscore/nn/digit_cnn.hpp>
-#include <softscore/objective/weighted_score.hpp>
+#include <softscore/nn/plain_cnn.hpp>
+#include <softscore/objective/weighted_loss.hpp>
 #include <softscore/objective/weights.hpp>
 #include <softscore/operator/identity.hpp>
 #include <softscore/operator/scaling.hpp>
 #include <softscore/sampler/ddim.hpp>
-#include <softscore/sampler/drive.hpp>
+#include <softscore/sampler/integrate.hpp>
 
 #include "printed.hpp"
 #include "random_batch.hpp"
@@ -51,12 +51,12 @@ struct toy_network {
   }
 };
 
-static_assert(Network<edm_network<digit_cnn, exploding>, serial_backend, double>);
+static_assert(Network<edm_network<plain_cnn, exploding>, serial_backend, double>);
 // What the wrapped network is shown is no time, and cannot be taken for one.
-static_assert(Network<digit_cnn, serial_backend, double, c_noise> && NetworkTimes<per_image<c_noise>>);
+static_assert(Network<plain_cnn, serial_backend, double, c_noise> && NetworkTimes<per_image<c_noise>>);
 static_assert(!std::is_convertible_v<c_noise, diffusion_time> && !NetworkTimes<double> && !NetworkTimes<level>);
-static_assert(Trainable<edm_denoiser<digit_cnn, exploding>>);
-static_assert(DifferentiableDenoiser<edm_denoiser<digit_cnn, exploding>, serial_backend, float>);
+static_assert(Trainable<edm_denoiser<plain_cnn, exploding>>);
+static_assert(DifferentiableDenoiser<edm_denoiser<plain_cnn, exploding>, serial_backend, float>);
 
 }  // namespace
 
@@ -92,7 +92,7 @@ TEST_CASE("Euler's method on a preconditioned network has the reference sum", "[
   for (int i = 0; i < 10; ++i) times.push_back(1.0 - i / 9.0);
   times.back() = 1e-300;
   times.push_back(0.0);
-  const auto end = drive(be, ddim{}, karras, denoiser, time_grid{times}, std::move(from), 0);
+  const auto end = integrate(be, ddim{}, karras, denoiser, time_grid{times}, std::move(from), 0);
   double sum = 0;
   for (std::size_t i = 0; i < 768; ++i) sum += std::abs(end.x.view()[i]);
   CHECK_THAT(sum, as_printed("34.1854942978"));
@@ -118,7 +118,7 @@ TEST_CASE("a preconditioned network is shown x / (a sqrt(s^2 + d^2)) and ln(s) /
   const auto x = random_batch<double>(be, three, 1), v = random_batch<double>(be, three, 2);
   auto h = be.make<double>(three), pulled = be.make<double>(three);
   const std::vector<diffusion_time> times{{0.9}, {0.4}, {0.05}};
-  const question q{{0, 3}, per_image<diffusion_time>{std::span<const diffusion_time>{times}}};
+  const condition q{{0, 3}, per_image<diffusion_time>{std::span<const diffusion_time>{times}}};
   auto memory = denoiser.workspace<double>(be, three);
   denoiser.estimate(be, q, x.view(), h.view(), memory);
   denoiser.pullback(be, q, v.view(), pulled.view(), memory);
@@ -145,7 +145,7 @@ TEST_CASE("under EDM's weight a preconditioned network is trained on a target of
   serial_backend be;
   const shape image{1, 1, 4, 4}, three = image.with_images(3);
   const edm_denoiser denoiser{scripted_network{image}, preserving};
-  const weighted_score<edm_weight> objective{};
+  const weighted_loss<edm_weight> objective{};
   const auto clean = random_batch<double>(be, three, 1), xi = random_batch<double>(be, three, 2),
              phi = random_batch<double>(be, three, 3);
   auto noisy = be.make<double>(three), gradient = be.make<double>(three);
@@ -172,12 +172,12 @@ TEST_CASE("under EDM's weight a preconditioned network is trained on a target of
   }
 }
 
-TEST_CASE("the digit CNN trains under EDM's preconditioning", "[denoiser]") {
+TEST_CASE("the plain CNN trains under EDM's preconditioning", "[denoiser]") {
   // Gradients of <phi, w> in the parameters and in x, against differences.
   serial_backend be;
   const shape image{1, 1, 6, 6}, two = image.with_images(2);
-  edm_network<digit_cnn, exploding> network{digit_cnn{{3}, image}, karras, 0.5};
-  network.initialise(4);
+  edm_network<plain_cnn, exploding> network{plain_cnn{{3}, image}, karras, 0.5};
+  network.initialize(4);
   const std::vector<diffusion_time> times{{0.3}, {0.6}};
   const per_image<diffusion_time> at{std::span<const diffusion_time>{times}};
   auto memory = network.workspace<double>(be, two);

@@ -55,7 +55,7 @@ TEST_CASE("the exact denoiser has the reference values", "[denoiser]") {
   x.view()[0] = 1;
   x.view()[1] = -1;
   auto memory = exact.workspace<double>(be, pair);
-  exact.estimate(be, question{{0, 1}, diffusion_time{1.0}}, x.view(), h.view(), memory);
+  exact.estimate(be, condition{{0, 1}, diffusion_time{1.0}}, x.view(), h.view(), memory);
   CHECK_THAT(h.view()[0], as_printed(".917431192661"));
   CHECK_THAT(h.view()[1], as_printed("-1.47058823529"));
   // h = c x / (c^2 + sigma^2) and score = -x / (c^2 + sigma^2), each element by itself.
@@ -90,15 +90,15 @@ TEST_CASE("the exact denoiser answers each image at its time, and in float", "[d
   const std::vector<diffusion_time> times{{1.0}, {0.4}, {0.1}};
   auto each = be.make<double>(three);
   auto memory = exact.workspace<double>(be, three);
-  exact.estimate(be, question{{0, 3}, per_image<diffusion_time>{std::span<const diffusion_time>{times}}}, x.view(),
+  exact.estimate(be, condition{{0, 3}, per_image<diffusion_time>{std::span<const diffusion_time>{times}}}, x.view(),
                  each.view(), memory);
   for (std::size_t i = 0; i < 3; ++i) {
     auto alone = be.make<double>(image);
-    exact.estimate(be, question{{i, 1}, times[i]}, x.view().images(i, 1), alone.view(), memory);
+    exact.estimate(be, condition{{i, 1}, times[i]}, x.view().images(i, 1), alone.view(), memory);
     CHECK((values_of(be, alone.view()) == values_of(be, each.view().images(i, 1))));
     auto rough_x = be.make<float>(image), rough = be.make<float>(image);
     be.convert(x.view().images(i, 1), rough_x.view());
-    exact.estimate(be, question{{i, 1}, times[i]}, rough_x.view(), rough.view(), memory);
+    exact.estimate(be, condition{{i, 1}, times[i]}, rough_x.view(), rough.view(), memory);
     // The input's rounding, 3 times 6e-8, through a gain that is at most a hundred here.
     for (std::size_t k = 0; k < 6; ++k) CHECK_THAT(rough.view()[k], WithinAbs(alone.view()[k], 2e-5));
   }
@@ -110,7 +110,7 @@ TEST_CASE("the exact denoiser's pullback is the transpose of its Jacobian", "[de
   const auto x = random_batch<double>(be, image, 1), v = random_batch<double>(be, image, 2);
   auto h = be.make<double>(image), pulled = be.make<double>(image);
   auto memory = exact.workspace<double>(be, image);
-  const question q{{0, 1}, diffusion_time{0.6}};
+  const condition q{{0, 1}, diffusion_time{0.6}};
   exact.estimate(be, q, x.view(), h.view(), memory);
   exact.pullback(be, q, v.view(), pulled.view(), memory);
   // The mean is 0, so h is linear: <h(x), v> = <x, J^T v>.
@@ -125,10 +125,10 @@ TEST_CASE("the exact denoiser refuses sizes that do not fit", "[denoiser]") {
   CHECK_REFUSED((gaussian_denoiser{blurring, Eigen::VectorXd::Zero(5), some_covariance(), image}),
                 "length of the mean is 5, but it must be the number of elements of an image");
   CHECK_REFUSED((gaussian_denoiser{blurring, Eigen::VectorXd::Zero(6), Eigen::MatrixXd::Zero(6, 5), image}),
-                "rows of the covariance is 6, but it must be the length of the mean, and the columns as many");
+                "columns of the covariance is 5, but it must be the length of the mean");
   const gaussian_denoiser exact{blurring, Eigen::VectorXd::Zero(6), some_covariance(), image};
   auto memory = exact.workspace<double>(be, image);
   auto x = be.make<double>(shape{1, 1, 3, 3}), h = be.make<double>(shape{1, 1, 3, 3});
-  CHECK_REFUSED(exact.estimate(be, question{{0, 1}, diffusion_time{0.6}}, x.view(), h.view(), memory),
+  CHECK_REFUSED(exact.estimate(be, condition{{0, 1}, diffusion_time{0.6}}, x.view(), h.view(), memory),
                 "elements of an image is 9, but it must be the length of the mean");
 }

@@ -51,8 +51,7 @@ struct of_first_kind {
     return {};
   }
   template <class Be, Scalar T>
-  void gradient(Be& be, const question& q, const_view<T, typename Be::space> x, view<T, typename Be::space> out,
-                nothing&) const {
+  void gradient(Be& be, const condition& q, in_of<Be, T> x, out_of<Be, T> out, nothing&) const {
     std::size_t i = 0;
     detail::map_images_on_host<T>(be, image, x, out, [&](std::size_t, const Eigen::VectorXd& each) {
       const diffusion_time t = q.times[i++];
@@ -62,7 +61,7 @@ struct of_first_kind {
 };
 
 template <class D>
-std::vector<double> estimates(const D& denoiser, const question& q, const host_array<double>& x) {
+std::vector<double> estimates(const D& denoiser, const condition& q, const host_array<double>& x) {
   serial_backend be;
   auto memory = denoiser.template workspace<double>(be, x.extent());
   auto h = be.make<double>(x.extent());
@@ -80,8 +79,7 @@ struct scripted {
     return {};
   }
   template <class Be, Scalar T>
-  void estimate(Be& be, const question&, const_view<T, typename Be::space>, view<T, typename Be::space> out,
-                nothing&) const {
+  void estimate(Be& be, const condition&, in_of<Be, T>, out_of<Be, T> out, nothing&) const {
     const std::vector<T> host(values.begin(), values.end());
     be.upload(host.data(), out);
   }
@@ -96,7 +94,7 @@ TEST_CASE("classifier guidance with the exact classifier is the conditional deno
   const classifier_guided guided{all, noise, of_first_kind{all, first}};
   const auto x = random_batch<double>(be, image.with_images(3), 1);
   const std::vector<diffusion_time> times{{0.9}, {0.4}, {0.05}};
-  const question q{{0, 3}, per_image<diffusion_time>{std::span<const diffusion_time>{times}}};
+  const condition q{{0, 3}, per_image<diffusion_time>{std::span<const diffusion_time>{times}}};
   const auto wanted = estimates(first, q, x), found = estimates(guided, q, x);
   // The scores are at most 1e2 here, each exact to a few roundings, and sigma^2 / a is at most 60.
   for (std::size_t i = 0; i < found.size(); ++i) CHECK_THAT(found[i], WithinAbs(wanted[i], 1e-11));
@@ -107,7 +105,7 @@ TEST_CASE("classifier-free guidance is guidance by the classifier that its two d
   const mixture_denoiser all{noise, kinds, image};
   const gaussian_denoiser first{noise, kinds[0].mean, kinds[0].covariance, image};
   const auto x = random_batch<double>(be, image, 2);
-  const question q{{0, 1}, diffusion_time{0.3}};
+  const condition q{{0, 1}, diffusion_time{0.3}};
   for (const double scale : {0.0, 0.5, 1.0, 3.0}) {
     const auto free = estimates(classifier_free{first, all, scale}, q, x);
     const auto by_gradient = estimates(classifier_guided{all, noise, of_first_kind{all, first}, scale}, q, x);
@@ -122,7 +120,7 @@ TEST_CASE("guidance pulls back what it adds", "[denoiser]") {
   const mixture_denoiser all{noise, kinds, image};
   const gaussian_denoiser first{noise, kinds[0].mean, kinds[0].covariance, image};
   const classifier_free guided{first, all, 2.5};
-  const question q{{0, 1}, diffusion_time{0.3}};
+  const condition q{{0, 1}, diffusion_time{0.3}};
   auto x = be.make<double>(image), h = be.make<double>(image), v = be.make<double>(image),
        pulled = be.make<double>(image);
   const auto place = normal_numbers(4, 1), along = normal_numbers(4, 2);
@@ -158,7 +156,7 @@ TEST_CASE("classifier guidance refuses a time without signal", "[denoiser]") {
 TEST_CASE("static thresholding clips to the range", "[denoiser]") {
   serial_backend be;
   const auto x = random_batch<double>(be, image, 1);
-  const question q{{0, 1}, diffusion_time{0.5}};
+  const condition q{{0, 1}, diffusion_time{0.5}};
   const auto wide = estimates(static_thresholding{scripted{{-1.5, -0.25, 0.5, 7.0}}}, q, x);
   CHECK((wide == std::vector<double>{-1.0, -0.25, 0.5, 1.0}));
   const auto pixels = estimates(static_thresholding{scripted{{-1.5, -0.25, 0.5, 7.0}}, pixel_range{0.0, 1.0}}, q, x);
@@ -170,7 +168,7 @@ TEST_CASE("static thresholding clips to the range", "[denoiser]") {
 TEST_CASE("static thresholding pulls back through the pixels that it does not clip", "[denoiser]") {
   serial_backend be;
   const gaussian_denoiser exact{noise, Eigen::VectorXd::Zero(4), some_covariance(1.0), image};
-  const question q{{0, 1}, diffusion_time{0.3}};
+  const condition q{{0, 1}, diffusion_time{0.3}};
   auto x = be.make<double>(image), h = be.make<double>(image), v = be.make<double>(image),
        pulled = be.make<double>(image);
   const auto place = normal_numbers(4, 1), along = normal_numbers(4, 2);
@@ -201,7 +199,7 @@ TEST_CASE("dynamic thresholding divides by each image's own percentile", "[denoi
   serial_backend be;
   const shape five{2, 1, 1, 5};
   const auto x = random_batch<double>(be, five, 1);
-  const question q{{0, 2}, diffusion_time{0.5}};
+  const condition q{{0, 2}, diffusion_time{0.5}};
   // Sizes .5 1 2 3 4: the 60th percentile lies at place .6 * 4 = 2.4 between 2 and 3. The second image stays below 1.
   const scripted given{{-4.0, 0.5, 2.0, -1.0, 3.0, 0.1, -0.2, 0.3, 0.9, -0.9}};
   const auto found = estimates(dynamic_thresholding{given, 60.0}, q, x);

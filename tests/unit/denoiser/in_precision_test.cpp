@@ -11,7 +11,7 @@
 #include <softscore/corruption/linear_beta.hpp>
 #include <softscore/denoiser/in_precision.hpp>
 #include <softscore/operator/scaling.hpp>
-#include <softscore/sampler/drive.hpp>
+#include <softscore/sampler/integrate.hpp>
 #include <softscore/sampler/momentum.hpp>
 #include <softscore/sampler/probability_flow.hpp>
 
@@ -22,7 +22,7 @@ using namespace softscore;
 
 namespace {
 const shape extent{3, 2, 3, 4};
-const question asked{{0, 3}, diffusion_time{0.4}};
+const condition asked{{0, 3}, diffusion_time{0.4}};
 
 template <class T>
 using constant_view = view<const T, host_space>;
@@ -65,8 +65,8 @@ TEST_CASE("a state in double loses only what the network's rounding takes", "[de
   const corruption chain{scaling{}, linear_beta{}};
   const auto grid = uniform_grid(1000);
   const auto run = [&]<class T>(T, const auto& denoiser, const auto& sampler) {
-    const auto end =
-        drive(be, sampler, chain, denoiser, grid, draw_start<T>(be, chain, grid, extent.with_images(1), {0, 3}, 5), 5);
+    const auto end = integrate(be, sampler, chain, denoiser, grid,
+                               draw_start<T>(be, chain, grid, extent.with_images(1), {0, 3}, 5), 5);
     std::vector<double> all;
     for (std::size_t i = 0; i < extent.size(); ++i) all.push_back(static_cast<double>(end.x.view()[i]));
     return all;

@@ -48,7 +48,7 @@ std::vector<double> estimate_at(const D& exact, double t, const std::vector<doub
   serial_backend be;
   auto in = be.make<double>(image), out = be.make<double>(image);
   be.upload(x.data(), in.view());
-  exact.estimate(be, question{{0, 1}, diffusion_time{t}}, view<const double, host_space>(in.view()), out.view(),
+  exact.estimate(be, condition{{0, 1}, diffusion_time{t}}, view<const double, host_space>(in.view()), out.view(),
                  memory);
   return values_of(be, out.view());
 }
@@ -75,7 +75,7 @@ TEST_CASE("two points in noise have a logistic estimate", "[denoiser]") {
   be.upload(places.data(), x.view());
   for (std::size_t i = 0; i < 5; ++i) ones.view()[i] = 1.0;
   auto memory = exact.workspace<double>(be, five);
-  const question q{{0, 5}, diffusion_time{0.5}};
+  const condition q{{0, 5}, diffusion_time{0.5}};
   exact.estimate(be, q, x.view(), h.view(), memory);
   exact.pullback(be, q, ones.view(), slope.view(), memory);
   std::vector<double> logs(5);
@@ -104,7 +104,7 @@ TEST_CASE("a mixture of one component is the Gaussian denoiser", "[denoiser]") {
   auto of_normal = normal.workspace<double>(be, three);
   auto of_mixture = mixture.workspace<double>(be, three);
   const std::vector<diffusion_time> times{{1.0}, {0.4}, {0.1}};
-  const question q{{0, 3}, per_image<diffusion_time>{std::span<const diffusion_time>{times}}};
+  const condition q{{0, 3}, per_image<diffusion_time>{std::span<const diffusion_time>{times}}};
   const auto gap = [&] {
     double most = 0;
     for (std::size_t i = 0; i < three.size(); ++i) most = std::max(most, std::abs(a.view()[i] - b.view()[i]));
@@ -137,7 +137,7 @@ TEST_CASE("the mixture's pullback is the transpose of its Jacobian", "[denoiser]
     estimate_at(exact, t, x, memory);
     auto in = be.make<double>(image), pulled = be.make<double>(image);
     be.upload(v.data(), in.view());
-    exact.pullback(be, question{{0, 1}, diffusion_time{t}}, view<const double, host_space>(in.view()), pulled.view(),
+    exact.pullback(be, condition{{0, 1}, diffusion_time{t}}, view<const double, host_space>(in.view()), pulled.view(),
                    memory);
     auto other = exact.workspace<double>(be, image);
     const auto along = [&](const std::vector<double>& point) { return dot(estimate_at(exact, t, point, other), v); };
@@ -187,9 +187,10 @@ TEST_CASE("Tweedie's three forms agree", "[denoiser]") {
 }
 
 TEST_CASE("the log density of a mixture integrates to 1", "[denoiser]") {
-  const gaussian_mixture law{{0.25, Eigen::VectorXd::Constant(1, 1.0), Eigen::MatrixXd::Constant(1, 1, 0.09)},
-                             {0.75, Eigen::VectorXd::Constant(1, -0.5), Eigen::MatrixXd::Constant(1, 1, 0.01)}};
-  const mixture_denoiser exact{noise, law, one};
+  const gaussian_mixture distribution{
+      {0.25, Eigen::VectorXd::Constant(1, 1.0), Eigen::MatrixXd::Constant(1, 1, 0.09)},
+      {0.75, Eigen::VectorXd::Constant(1, -0.5), Eigen::MatrixXd::Constant(1, 1, 0.01)}};
+  const mixture_denoiser exact{noise, distribution, one};
   // The trapezoidal rule for smooth functions that vanish at the ends, step a tenth of the smallest deviation, errs by
   // less than the rounding of the sum.
   double sum = 0, first = 0;
@@ -200,26 +201,27 @@ TEST_CASE("the log density of a mixture integrates to 1", "[denoiser]") {
     first += x * p * step;
   }
   CHECK_THAT(sum, WithinAbs(1.0, 1e-13));
-  CHECK_THAT(first, WithinAbs(mean_of(law)[0], 1e-13));
+  CHECK_THAT(first, WithinAbs(mean_of(distribution)[0], 1e-13));
 }
 
 TEST_CASE("mean and covariance of a mixture are those of its parts", "[denoiser]") {
-  const gaussian_mixture law{{0.25, Eigen::VectorXd::Constant(1, 1.0), Eigen::MatrixXd::Constant(1, 1, 2.0)},
-                             {0.75, Eigen::VectorXd::Constant(1, -1.0), Eigen::MatrixXd::Constant(1, 1, 4.0)}};
+  const gaussian_mixture distribution{{0.25, Eigen::VectorXd::Constant(1, 1.0), Eigen::MatrixXd::Constant(1, 1, 2.0)},
+                                      {0.75, Eigen::VectorXd::Constant(1, -1.0), Eigen::MatrixXd::Constant(1, 1, 4.0)}};
   // Second moment .25 (2 + 1) + .75 (4 + 1) = 4.5, mean -.5.
-  CHECK(mean_of(law)[0] == -0.5);
-  CHECK(covariance_of(law)(0, 0) == 4.25);
+  CHECK(mean_of(distribution)[0] == -0.5);
+  CHECK(covariance_of(distribution)(0, 0) == 4.25);
 }
 
-TEST_CASE("a mixture refuses what is no law", "[denoiser]") {
-  const auto law = [](double weight, int size) {
+TEST_CASE("a mixture refuses what is no distribution", "[denoiser]") {
+  const auto distribution = [](double weight, int size) {
     return gaussian_mixture{{weight, Eigen::VectorXd::Zero(size), Eigen::MatrixXd::Identity(size, size)}};
   };
   CHECK_REFUSED((mixture_denoiser{noise, gaussian_mixture{}, one}),
                 "components of the mixture is 0, but it must be at least 1");
-  CHECK_REFUSED((mixture_denoiser{noise, law(1.0, 2), one}),
+  CHECK_REFUSED((mixture_denoiser{noise, distribution(1.0, 2), one}),
                 "length of the mean is 2, but it must be the number of elements of an image");
-  CHECK_REFUSED((mixture_denoiser{noise, law(0.5, 1), one}),
+  CHECK_REFUSED((mixture_denoiser{noise, distribution(0.5, 1), one}),
                 "sum of the weights of a mixture is 0.5, but it must be 1");
-  CHECK_REFUSED((mixture_denoiser{noise, law(0.0, 1), one}), "weight of a component is 0, but it must be above 0");
+  CHECK_REFUSED((mixture_denoiser{noise, distribution(0.0, 1), one}),
+                "weight of a component is 0, but it must be above 0");
 }

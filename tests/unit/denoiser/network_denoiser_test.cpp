@@ -38,7 +38,7 @@ void check_estimate(const D& denoiser, H h) {
   const auto x = random_batch<double>(be, extent, 1), v = random_batch<double>(be, extent, 2);
   auto out = be.make<double>(extent), pulled = be.make<double>(extent);
   auto memory = denoiser.template workspace<double>(be, extent);
-  const question q{{0, 3}, each};
+  const condition q{{0, 3}, each};
   denoiser.estimate(be, q, view<const double, host_space>(x.view()), out.view(), memory);
   denoiser.pullback(be, q, view<const double, host_space>(v.view()), pulled.view(), memory);
   for (std::size_t i = 0; i < 3; ++i)
@@ -119,7 +119,7 @@ TEST_CASE("from the score of Gaussian data the estimate and its pullback are the
   auto h = be.make<double>(three), wanted = be.make<double>(three);
   auto memory = denoiser.workspace<double>(be, three);
   auto of_oracle = oracle.workspace<double>(be, three);
-  for (const question& q : {question{{0, 3}, each}, question{{0, 3}, diffusion_time{0.3}}}) {
+  for (const condition& q : {condition{{0, 3}, each}, condition{{0, 3}, diffusion_time{0.3}}}) {
     denoiser.estimate(be, q, x.view(), h.view(), memory);
     oracle.estimate(be, q, x.view(), wanted.view(), of_oracle);
     // Both solve with covariances of condition below 100, on numbers of size 1; 1 / a is below 2.5.
@@ -131,18 +131,18 @@ TEST_CASE("from the score of Gaussian data the estimate and its pullback are the
 }
 
 TEST_CASE("the predictions of one x_0 and one noise agree", "[denoiser]") {
-  // x = a x_0 + sigma z: every link returns x_0 from its own target.
+  // x = a x_0 + sigma z: every parameterization returns x_0 from its own target.
   const double x_0 = 0.7, z = -1.3;
   for (const double time : {0.001, 0.4, 1.0}) {
     const diffusion_time t{time};
     const double a = usual.signal_gain(t), sigma = usual.sigma(t), x = a * x_0 + sigma * z;
-    const auto estimate = [&](link_weights w, double phi) { return w.of_input * x + w.of_output * phi; };
-    CHECK_THAT(estimate(residual_link{}.weights(t), x_0 - x), WithinAbs(x_0, 1e-15));
-    CHECK_THAT(estimate(clean_link{}.weights(t), x_0), WithinAbs(x_0, 1e-15));
+    const auto estimate = [&](parameterization_weights w, double phi) { return w.of_input * x + w.of_output * phi; };
+    CHECK_THAT(estimate(residual_parameterization{}.weights(t), x_0 - x), WithinAbs(x_0, 1e-15));
+    CHECK_THAT(estimate(clean_parameterization{}.weights(t), x_0), WithinAbs(x_0, 1e-15));
     // 1 / a is 150 at time 1.
-    CHECK_THAT(estimate(epsilon_link{usual}.weights(t), z), WithinAbs(x_0, 1e-13));
-    CHECK_THAT(estimate(velocity_link{usual}.weights(t), a * z - sigma * x_0), WithinAbs(x_0, 1e-15));
-    CHECK_THAT(estimate(score_link{usual}.weights(t), -z / sigma), WithinAbs(x_0, 1e-13));
+    CHECK_THAT(estimate(epsilon_parameterization{usual}.weights(t), z), WithinAbs(x_0, 1e-13));
+    CHECK_THAT(estimate(velocity_parameterization{usual}.weights(t), a * z - sigma * x_0), WithinAbs(x_0, 1e-15));
+    CHECK_THAT(estimate(score_parameterization{usual}.weights(t), -z / sigma), WithinAbs(x_0, 1e-13));
   }
 }
 

@@ -1,5 +1,5 @@
-// The law of an image given a measurement (Chung et al. 2023): Bayes' rule against quadrature and against conditioning,
-// and samplers that draw from it.
+// The distribution of an image given a measurement (Chung et al. 2023): Bayes' rule against quadrature and against
+// conditioning, and samplers that draw from it.
 #include <softscore/denoiser/posterior_denoiser.hpp>
 
 #include "catch.hpp"
@@ -13,7 +13,7 @@
 #include <softscore/corruption/corruption.hpp>
 #include <softscore/corruption/variance_exploding.hpp>
 #include <softscore/corruption/variance_preserving.hpp>
-#include <softscore/operator/centred_mask.hpp>
+#include <softscore/operator/centered_mask.hpp>
 #include <softscore/operator/gaussian_blur.hpp>
 #include <softscore/operator/identity.hpp>
 #include <softscore/operator/scaling.hpp>
@@ -52,13 +52,13 @@ const corruption<scaling, variance_preserving> preserving{scaling{},
 
 }  // namespace
 
-TEST_CASE("the posterior law is that of Bayes' rule, by quadrature", "[denoiser]") {
+TEST_CASE("the posterior distribution is that of Bayes' rule, by quadrature", "[denoiser]") {
   // One element: the moments of prior times likelihood by the trapezoidal rule, exact to rounding for these functions.
   const gaussian_mixture prior{{0.25, Eigen::VectorXd::Constant(1, 1.0), Eigen::MatrixXd::Constant(1, 1, 0.16)},
                                {0.75, Eigen::VectorXd::Constant(1, -0.5), Eigen::MatrixXd::Constant(1, 1, 0.25)}};
   const double gain = 0.7, sigma = 0.4, y = 0.3;
-  const gaussian_mixture law =
-      posterior_law(prior, Eigen::MatrixXd::Constant(1, 1, gain), sigma, Eigen::VectorXd::Constant(1, y));
+  const gaussian_mixture distribution =
+      posterior_distribution(prior, Eigen::MatrixXd::Constant(1, 1, gain), sigma, Eigen::VectorXd::Constant(1, y));
   double mass = 0, first = 0, second = 0;
   for (double x = -8; x < 8; x += 0.01) {
     double p = 0;
@@ -72,40 +72,40 @@ TEST_CASE("the posterior law is that of Bayes' rule, by quadrature", "[denoiser]
     second += p * x * x;
   }
   const double mean = first / mass;
-  CHECK_THAT(mean_of(law)[0], WithinAbs(mean, 1e-13));
-  CHECK_THAT(covariance_of(law)(0, 0), WithinAbs(second / mass - mean * mean, 1e-13));
+  CHECK_THAT(mean_of(distribution)[0], WithinAbs(mean, 1e-13));
+  CHECK_THAT(covariance_of(distribution)(0, 0), WithinAbs(second / mass - mean * mean, 1e-13));
 }
 
-TEST_CASE("the posterior of normal data is the conditional normal law", "[denoiser]") {
+TEST_CASE("the posterior of normal data is the conditional normal distribution", "[denoiser]") {
   // Precisions add: S_y^-1 = S^-1 + A^T A / sigma^2, S_y^-1 m_y = S^-1 m + A^T y / sigma^2: another route.
   const gaussian_mixture prior = normal_prior();
   const Eigen::MatrixXd a = measurement_matrix(blurred, image);
   const Eigen::VectorXd y = as_vector(measured.of(0));
-  const gaussian_mixture law = posterior_law(prior, a, blurred.sigma, y);
+  const gaussian_mixture distribution = posterior_distribution(prior, a, blurred.sigma, y);
   const Eigen::MatrixXd prior_precision = prior[0].covariance.inverse();
   const Eigen::MatrixXd precision = prior_precision + a.transpose() * a / (0.3 * 0.3);
   // The prior's condition number is below 100.
-  CHECK((law[0].covariance * precision - Eigen::MatrixXd::Identity(4, 4)).cwiseAbs().maxCoeff() < 1e-13);
+  CHECK((distribution[0].covariance * precision - Eigen::MatrixXd::Identity(4, 4)).cwiseAbs().maxCoeff() < 1e-13);
   const Eigen::VectorXd wanted = prior_precision * prior[0].mean + a.transpose() * y / (0.3 * 0.3);
-  CHECK((precision * law[0].mean - wanted).cwiseAbs().maxCoeff() < 1e-12);
+  CHECK((precision * distribution[0].mean - wanted).cwiseAbs().maxCoeff() < 1e-12);
 }
 
 TEST_CASE("without noise the posterior holds the measurement itself", "[denoiser]") {
   // The mask keeps one pixel of four, so A S A^T is singular.
   const shape three{1, 1, 3, 3};
-  const measurement seen{centred_mask{}, level{2.0}, 0.0};
+  const measurement seen{centered_mask{}, level{2.0}, 0.0};
   std::vector<double> y(9, 0.0);
   y[4] = 0.7;
   Eigen::MatrixXd covariance = Eigen::MatrixXd::Constant(9, 9, 0.5);
   covariance.diagonal().setOnes();
   const gaussian_mixture prior{{1.0, Eigen::VectorXd::Zero(9), covariance}};
-  const gaussian_mixture law =
-      posterior_law(prior, measurement_matrix(seen, three), seen.sigma, as_vector(std::span<const double>{y}));
-  CHECK_THAT(law[0].mean[4], WithinAbs(0.7, 1e-15));
-  CHECK_THAT(law[0].covariance(4, 4), WithinAbs(0.0, 1e-15));
+  const gaussian_mixture distribution =
+      posterior_distribution(prior, measurement_matrix(seen, three), seen.sigma, as_vector(std::span<const double>{y}));
+  CHECK_THAT(distribution[0].mean[4], WithinAbs(0.7, 1e-15));
+  CHECK_THAT(distribution[0].covariance(4, 4), WithinAbs(0.0, 1e-15));
   // The others: correlation .5 with the one that is seen.
-  CHECK_THAT(law[0].mean[0], WithinAbs(0.35, 1e-15));
-  CHECK_THAT(law[0].covariance(0, 0), WithinAbs(0.75, 1e-15));
+  CHECK_THAT(distribution[0].mean[0], WithinAbs(0.35, 1e-15));
+  CHECK_THAT(distribution[0].covariance(0, 0), WithinAbs(0.75, 1e-15));
 }
 
 TEST_CASE("the posterior's estimate is the regression on x_t and y together", "[denoiser]") {
@@ -116,7 +116,7 @@ TEST_CASE("the posterior's estimate is the regression on x_t and y together", "[
   const auto x = random_batch<double>(be, image, 1);
   auto h = be.make<double>(image);
   auto memory = exact.workspace<double>(be, image);
-  exact.estimate(be, question{{0, 1}, t}, x.view(), h.view(), memory);
+  exact.estimate(be, condition{{0, 1}, t}, x.view(), h.view(), memory);
   const Eigen::MatrixXd s = some_covariance();
   Eigen::MatrixXd both(8, 4);
   both << exact.signal_matrix(t), measurement_matrix(blurred, image);
@@ -139,12 +139,12 @@ TEST_CASE("every image of a run has its own posterior, whatever the batch", "[de
   const posterior_denoiser exact{blurring, normal_prior(), blurred, each, image};
   auto together = be.make<double>(three), alone = be.make<double>(image);
   auto memory = exact.workspace<double>(be, three);
-  exact.estimate(be, question{{0, 3}, diffusion_time{0.5}}, x.view(), together.view(), memory);
+  exact.estimate(be, condition{{0, 3}, diffusion_time{0.5}}, x.view(), together.view(), memory);
   for (std::size_t i = 0; i < 3; ++i) {
-    exact.estimate(be, question{{i, 1}, diffusion_time{0.5}}, x.view().images(i, 1), alone.view(), memory);
+    exact.estimate(be, condition{{i, 1}, diffusion_time{0.5}}, x.view().images(i, 1), alone.view(), memory);
     CHECK((values_of(be, alone.view()) == values_of(be, together.view().images(i, 1))));
   }
-  CHECK_REFUSED(exact.law(3), "number of the image is 3, but it must be below the number of laws");
+  CHECK_REFUSED(exact.distribution(3), "number of the image is 3, but it must be below the number of distributions");
 }
 
 namespace {
@@ -156,14 +156,14 @@ template <class S, class C>
 void check_order(const S& sampler, const C& corruption) {
   const posterior_denoiser<C> exact{corruption, normal_prior(), blurred, measured, image};
   const auto marginal = [&](double t) {
-    const gaussian_mixture law = exact.marginal(diffusion_time{t});
-    return normal_law{law[0].mean, law[0].covariance};
+    const gaussian_mixture distribution = exact.marginal(diffusion_time{t});
+    return gaussian_distribution{distribution[0].mean, distribution[0].covariance};
   };
-  const normal_law wanted = marginal(last_time);
+  const gaussian_distribution wanted = marginal(last_time);
   double last = 0;
   for (std::size_t steps = 64; steps <= 512; steps *= 2) {
-    const normal_law drawn =
-        law_after(sampler, corruption, exact, image, uniform_grid(steps, first_time, last_time), marginal(first_time));
+    const gaussian_distribution drawn = distribution_after(
+        sampler, corruption, exact, image, uniform_grid(steps, first_time, last_time), marginal(first_time));
     const double error = (drawn.covariance - wanted.covariance).cwiseAbs().maxCoeff();
     CAPTURE(steps, error);
     // Each step maps C_t m to C_s m: 512 steps on numbers below 1, and a factor of ten.

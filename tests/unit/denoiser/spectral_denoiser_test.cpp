@@ -13,7 +13,7 @@
 #include <softscore/operator/dct_blur.hpp>
 #include <softscore/operator/fade.hpp>
 #include <softscore/operator/gaussian_blur.hpp>
-#include <softscore/sampler/drive.hpp>
+#include <softscore/sampler/integrate.hpp>
 #include <softscore/sampler/momentum.hpp>
 
 #include "opaque_backend.hpp"
@@ -39,7 +39,7 @@ std::vector<double> some_variances() {
   return variances;
 }
 
-// The same law for the dense oracle: V diag(variances) V^T, V from the operator's own modes.
+// The same distribution for the dense oracle: V diag(variances) V^T, V from the operator's own modes.
 template <class C>
 Eigen::MatrixXd dense_covariance(const C& corruption) {
   const auto parts = degradation<typename C::operator_type>::svd(corruption.linear_operator(),
@@ -64,7 +64,7 @@ void check_against_dense(const C& corruption) {
   auto of_dense = dense.template workspace<double>(be, three);
   const std::vector<diffusion_time> times{{1.0}, {0.4}, {0.1}};
   const auto check = [&](const per_image<diffusion_time>& at) {
-    const question q{{0, 3}, at};
+    const condition q{{0, 3}, at};
     std::vector<double> p(3), r(3);
     const auto gap = [&] {
       double most = 0;
@@ -99,7 +99,8 @@ TEST_CASE("the spectral denoiser works where the host cannot touch the arrays", 
   const spectral_denoiser exact{blurring, some_mean(), some_variances(), image};
   const auto draw = [&](auto& be) {
     const auto grid = uniform_grid(5);
-    auto end = drive(be, momentum{}, blurring, exact, grid, draw_start<float>(be, blurring, grid, image, {0, 2}, 3), 3);
+    auto end =
+        integrate(be, momentum{}, blurring, exact, grid, draw_start<float>(be, blurring, grid, image, {0, 2}, 3), 3);
     return values_of(be, end.x.view());
   };
   serial_backend serial;

@@ -43,7 +43,7 @@ using numbers = std::vector<int>;
 
 }  // namespace
 
-TEST_CASE("grey and colour PNG files carry whole 1/255 there and back exactly") {
+TEST_CASE("gray and color PNG files carry whole 1/255 there and back exactly") {
   const temporary_folder folder;
   for (const std::size_t channels : {std::size_t{1}, std::size_t{3}}) {
     const auto image = bytes_image(channels);
@@ -68,7 +68,7 @@ TEST_CASE("pixels are rounded to the nearest 1/255 and clipped") {
   for (std::size_t i = 0; i < 7; ++i) CHECK(read.data()[i] == expected[i] / 255.0f);
 }
 
-TEST_CASE("what is no single grey or colour image is not written") {
+TEST_CASE("what is no single gray or color image is not written") {
   const temporary_folder folder;
   CHECK_REFUSED(write_png(folder / "a.png", make_tensor({2, 1, 4, 4})), "PNG image is 2 x 1 x 4 x 4");
   CHECK_REFUSED(write_png(folder / "a.png", make_tensor({1, 2, 4, 4})), "PNG image is 1 x 2 x 4 x 4");
@@ -160,7 +160,7 @@ TEST_CASE("transparent pixels of a PNG file are laid on black in stored values")
   CHECK(levels(png_file({1, 1, 8, 6}, png_bytes({0, 255, 200, 1, 64}))) == numbers{64, 50, 0});
   // 200 and 128 of 255, stored in 16 bits.
   CHECK(levels(png_file({1, 1, 16, 4}, png_bytes({0, 200, 200, 128, 128}))) == numbers{100});
-  // A transparent grey, a transparent color, and alpha of a palette's second entry.
+  // A transparent gray, a transparent color, and alpha of a palette's second entry.
   const auto clear = [](std::initializer_list<int> values) { return png_chunk("tRNS", png_bytes(values)); };
   CHECK(levels(png_file({2, 1, 8, 0}, png_bytes({0, 7, 8}), clear({0, 7}))) == numbers{0, 8});
   CHECK(levels(png_file({2, 1, 2, 0}, png_bytes({0, 0x90}), clear({0, 2}))) == numbers{0, 85});
@@ -190,17 +190,17 @@ TEST_CASE("an interlaced PNG file reads as the plain one") {
   constexpr std::array<std::array<std::uint32_t, 4>, 7> passes{
       {{0, 0, 8, 8}, {4, 0, 8, 8}, {0, 4, 4, 8}, {2, 0, 4, 4}, {0, 2, 2, 4}, {1, 0, 2, 2}, {0, 1, 1, 2}}};
   constexpr std::uint32_t side = 9;
-  const auto grey = [](std::uint32_t x, std::uint32_t y) { return static_cast<int>(y * side + x) * 3; };
+  const auto gray = [](std::uint32_t x, std::uint32_t y) { return static_cast<int>(y * side + x) * 3; };
   std::string lines;
   for (const auto& [left, top, across, down] : passes) {
     for (std::uint32_t y = top; y < side; y += down) {
       lines += '\0';
-      for (std::uint32_t x = left; x < side; x += across) lines += png_bytes({grey(x, y)});
+      for (std::uint32_t x = left; x < side; x += across) lines += png_bytes({gray(x, y)});
     }
   }
   numbers expected;
   for (std::uint32_t y = 0; y < side; ++y) {
-    for (std::uint32_t x = 0; x < side; ++x) expected.push_back(grey(x, y));
+    for (std::uint32_t x = 0; x < side; ++x) expected.push_back(gray(x, y));
   }
   CHECK(levels(png_file({side, side, 8, 0, true}, lines)) == expected);
 }

@@ -39,10 +39,9 @@ struct exact_white {
     return {};
   }
   template <class Be, Scalar T>
-  void estimate(Be& be, const question& q, const_view<T, typename Be::space> x, view<T, typename Be::space> out,
-                nothing&) const {
+  void estimate(Be& be, const condition& q, in_of<Be, T> x, out_of<Be, T> out, nothing&) const {
     const double a = corruption.signal_gain(q.times[0]), sigma = corruption.sigma(q.times[0]);
-    be.combine(out, term<T, typename Be::space>{a * variance / (a * a * variance + sigma * sigma), x});
+    be.combine(out, term_of<Be, T>{a * variance / (a * a * variance + sigma * sigma), x});
   }
 };
 template <class C>
@@ -112,7 +111,7 @@ TEST_CASE("the negative ELBO of normal data is at least the entropy, and the gap
   const double a = preserving.signal_gain(diffusion_time{1.0}), sigma = preserving.sigma(diffusion_time{1.0});
   for (const double v : {0.25, 4.0}) {
     const exact_white exact{preserving, v};
-    // The exact law of x_1, so that nothing but the steps makes the gap.
+    // The exact distribution of x_1, so that nothing but the steps makes the gap.
     const elbo_options options{.prior_variance = a * a * v + sigma * sigma};
     const double entropy = 0.5 * std::log(2 * std::numbers::pi * std::numbers::e * v);
     double last = 0;
@@ -174,12 +173,13 @@ TEST_CASE("bits per dimension of a set of images are those of the tight case, in
   CHECK(all.nfe == 1000);
   const elbo_bits_options small{.chain = {.variance = ancestral_variance::fixed_small}};
   CHECK_THAT(bits({0.7, 0.7}, small).total() * std::numbers::ln2, WithinAbs(1.62647633148, 5e-12));
-  for (const std::size_t batch : {1u, 3u}) CHECK(bits({0.7, 0.7, -0.7, -0.7}, {.batch = batch}).total() == all.total());
+  for (const std::size_t batch : {1u, 3u})
+    CHECK(bits({0.7, 0.7, -0.7, -0.7}, {.batch_size = batch}).total() == all.total());
   // y = (x + 1) / 2 has twice the density of x: one bit less; x is reached but for a rounding.
   CHECK_THAT(bits({0.85, 0.85}, {.pixels = {2.0f, -1.0f}}).total(), WithinAbs(all.total() - 1.0, 1e-12));
 
   CHECK_REFUSED(bits({}, {}), "images is 0, but it must be at least 1");
-  CHECK_REFUSED(bits({0.7}, {.batch = 0}), "batch is 0, but it must be at least 1");
+  CHECK_REFUSED(bits({0.7}, {.batch_size = 0}), "batch_size is 0, but it must be at least 1");
   CHECK_REFUSED(bits({0.7}, {.pixels = {0.0f, 0.0f}}), "gain of the pixels' scale is 0, but it must be above 0");
 }
 
@@ -199,7 +199,8 @@ TEST_CASE("an image without a finite bound is named", "[metric]") {
   const view<const double, host_space> images{x.data(), {4}};
   CHECK_REFUSED(elbo(be, chain, exact, grid, images, {.first = 8}),
                 "the sum of squares of image 10 is nan, but it must be finite");
-  CHECK_REFUSED(elbo_in_bits(be, chain, exact, grid, images, {.batch = 2}), "the sum of squares of image 2 is nan");
+  CHECK_REFUSED(elbo_in_bits(be, chain, exact, grid, images, {.batch_size = 2}),
+                "the sum of squares of image 2 is nan");
   x[2] = 0.7;
   be.noise = {0.0, HUGE_VAL, 0.0, 0.0};
   CHECK_REFUSED(elbo(be, chain, exact, grid, images), "the negative evidence lower bound of image 1 is ");

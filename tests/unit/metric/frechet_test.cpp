@@ -36,7 +36,7 @@ row_matrix<double> samples(Eigen::Index n, Eigen::Index d, std::uint64_t seed) {
 }  // namespace
 
 // Heusel et al. 2017; the value is our own derivation.
-TEST_CASE("the Frechet distance of two plane normal laws has the reference value") {
+TEST_CASE("the Frechet distance of two plane normal distributions has the reference value") {
   gaussian_moments a{Eigen::VectorXd::Zero(2), Eigen::MatrixXd::Zero(2, 2)};
   a.covariance.diagonal() << 1, 4;
   gaussian_moments b{Eigen::VectorXd::Ones(2), Eigen::MatrixXd(2, 2)};
@@ -104,12 +104,12 @@ TEST_CASE("covariances with common axes are as far apart as their deviations, a 
     s[i] = 1.0 / (1.0 + 0.1 * static_cast<double>(i));
     t[rank - 1 - i] = s[i];
   }
-  const auto law = [&](const Eigen::VectorXd& deviations) {
+  const auto distribution = [&](const Eigen::VectorXd& deviations) {
     return gaussian_moments{Eigen::VectorXd::Zero(d), q * deviations.cwiseAbs2().asDiagonal() * q.transpose()};
   };
   // The covariances themselves are right to d eps = 4.4e-14, and the least variance kept is 1/256: a deviation is then
   // off by 8 times that, and 200 of them are summed.
-  CHECK(std::abs(frechet_distance(law(s), law(t)) - (s - t).squaredNorm()) < 200 * 8 * 4.4e-14);
+  CHECK(std::abs(frechet_distance(distribution(s), distribution(t)) - (s - t).squaredNorm()) < 200 * 8 * 4.4e-14);
 }
 
 TEST_CASE("with fewer samples than features both routes agree, and equal sets are at distance 0") {
@@ -122,7 +122,7 @@ TEST_CASE("with fewer samples than features both routes agree, and equal sets ar
   CHECK(std::abs(frechet_distance(softscore::moments_of(a), softscore::moments_of(a))) < 3.3e-11);
 }
 
-TEST_CASE("the Frechet distance of samples of two known laws approaches the distance of the laws") {
+TEST_CASE("the Frechet distance of samples of two known distributions approaches the distance of the distributions") {
   const auto a = samples(20'000, 4, 3);
   row_matrix<double> b = 2.0 * samples(20'000, 4, 4);
   b.col(0).array() += 1.0;
@@ -155,10 +155,10 @@ TEST_CASE("sets that have no Frechet distance are refused") {
   CHECK_REFUSED(frechet_distance(samples(5, 3, 0), samples(5, 4, 0)), "features of the second set is 4");
   CHECK_REFUSED(softscore::moments_of(samples(1, 3, 0)), "the number of samples is 1");
   CHECK_REFUSED(frechet_distance(softscore::moments_of(samples(5, 3, 0)), softscore::moments_of(samples(5, 2, 0))),
-                "the dimension of the second law is 2");
+                "the dimension of the second distribution is 2");
 }
 
-TEST_CASE("samples and laws that are not finite have no Frechet distance") {
+TEST_CASE("samples and distributions that are not finite have no Frechet distance") {
   const double nan = std::numeric_limits<double>::quiet_NaN();
   for (const Eigen::Index features : {3, 50}) {  // by both routes
     const auto good = samples(20, features, 1);
@@ -170,10 +170,11 @@ TEST_CASE("samples and laws that are not finite have no Frechet distance") {
     CHECK_REFUSED(frechet_distance<float>(narrow, good.cast<float>()), "but it must be finite");
   }
   // Off the diagonal of a covariance, where no trace sees it and no pivot may.
-  auto law = softscore::moments_of(samples(20, 3, 1));
-  const auto other = law;
-  law.covariance(0, 2) = nan;
-  CHECK_REFUSED(frechet_distance(other, law), "element 2 of row 0 of the covariance of the second law is nan");
+  auto distribution = softscore::moments_of(samples(20, 3, 1));
+  const auto other = distribution;
+  distribution.covariance(0, 2) = nan;
+  CHECK_REFUSED(frechet_distance(other, distribution),
+                "element 2 of row 0 of the covariance of the second distribution is nan");
   auto images = softscore::make_tensor({5, 1, 2, 2});
   for (std::size_t i = 0; i < 20; ++i) images.data()[i] = static_cast<float>(i * i % 7);
   const auto view = softscore::as_view(images);

@@ -47,7 +47,7 @@ template <class D>
 auto density_of(const D& exact, double t) {
   return [&exact, t](auto& be, auto x, double* host) {
     auto memory = exact.template workspace<double>(be, x.extent());
-    exact.log_density(be, question{{0, x.extent().images}, diffusion_time{t}}, x, host, memory);
+    exact.log_density(be, condition{{0, x.extent().images}, diffusion_time{t}}, x, host, memory);
   };
 }
 

@@ -1,7 +1,7 @@
 // Entropic transport, on the costs of cost_matrix.hpp (Cuturi 2013; Daras et al. 2022, Appendix C; debiased, Feydy et
-// al. 2019; stabilised, Schmitzer 2019): reference values, the closed form between normal laws, an exact assignment,
-// the bounds that regularisation obeys, and small regularisations that would overflow a plain kernel. Sliced
-// Wasserstein beside it (Rabin et al. 2011; Bonneel et al. 2015).
+// al. 2019; stabilized, Schmitzer 2019): reference values, the closed form between normal distributions, an exact
+// assignment, the bounds that regularization obeys, and small regularizations that would overflow a plain kernel.
+// Sliced Wasserstein beside it (Rabin et al. 2011; Bonneel et al. 2015).
 #include "catch.hpp"
 
 #include <algorithm>
@@ -35,7 +35,7 @@ row_matrix<T> cloud(std::size_t rows, std::size_t columns, unsigned seed, double
   return (as_matrix(numbers.data(), rows, columns).array() + shift).matrix().template cast<T>();
 }
 
-const sinkhorn_options exactly_half{.regularisation = 0.5, .relative = false, .tolerance = 1e-14, .rounds = 5000};
+const sinkhorn_options exactly_half{.regularization = 0.5, .relative = false, .tolerance = 1e-14, .rounds = 5000};
 
 }  // namespace
 
@@ -69,12 +69,12 @@ TEST_CASE("three points have the reference transport", "[metric]") {
   CHECK_THAT(between.value, WithinAbs(value, 1e-12));
 }
 
-TEST_CASE("entropic transport between normal laws has its closed form", "[metric]") {
+TEST_CASE("entropic transport between normal distributions has its closed form", "[metric]") {
   // The plan between N(0, s^2) and N(m, t^2) is normal. With covariance c it costs m^2 + s^2 + t^2 - 2 c - reg/2 log(1
   // - c^2 / (s t)^2), least at c = sqrt((s t)^2 + reg^2/16) - reg/4 (Janati et al. 2020). The densities on a grid are a
   // trapezoid rule, exact to rounding for analytic functions that vanish at its ends, 9 deviations out.
   const double s = 0.8, t = 1.3, m = 0.7;
-  const auto law = [](double mean, double deviation, std::vector<double>& places) {
+  const auto distribution = [](double mean, double deviation, std::vector<double>& places) {
     Eigen::VectorXd weights{181};
     for (int i = 0; i < 181; ++i) {
       const double z = (i - 90) * 0.1;
@@ -84,11 +84,11 @@ TEST_CASE("entropic transport between normal laws has its closed form", "[metric
     return Eigen::VectorXd{weights / weights.sum()};
   };
   std::vector<double> of_x, of_y;
-  const auto a = law(0, s, of_x), b = law(m, t, of_y);
+  const auto a = distribution(0, s, of_x), b = distribution(m, t, of_y);
   const auto cost = squared_distances<double>(column_of(of_x), column_of(of_y));
   for (const double reg : {0.3, 1.0, 4.0}) {
     const auto found =
-        sinkhorn<double>(cost, a, b, {.regularisation = reg, .relative = false, .tolerance = 1e-13, .rounds = 5000});
+        sinkhorn<double>(cost, a, b, {.regularization = reg, .relative = false, .tolerance = 1e-13, .rounds = 5000});
     CHECK(found.converged);
     const double c = std::sqrt(s * s * t * t + reg * reg / 16) - reg / 4;
     // The columns are off by 1e-13 of mass at squared distances below 500.
@@ -108,9 +108,9 @@ TEST_CASE("transport of 64 points is bounded by the exact assignment", "[metric]
   double before = 1e300;
   for (const double reg : {1.0, 0.3, 0.1}) {
     const auto found =
-        sinkhorn<double>(cost, {.regularisation = reg, .relative = false, .tolerance = 1e-6, .rounds = 100000});
+        sinkhorn<double>(cost, {.regularization = reg, .relative = false, .tolerance = 1e-6, .rounds = 100000});
     CHECK(found.converged);
-    // P minimises <P, C> + reg KL, and the assignment has KL = log 64: <P, C> <= exact + reg log 64. A plan costs at
+    // P minimizes <P, C> + reg KL, and the assignment has KL = log 64: <P, C> <= exact + reg log 64. A plan costs at
     // least the assignment, but for the columns' error times the largest cost.
     CHECK(found.cost <= exact + reg * std::log(64.0));
     CHECK(found.cost >= exact - 1e-6 * cost.maxCoeff());
@@ -141,11 +141,11 @@ TEST_CASE("squared distances keep the digits of close pairs", "[metric]") {
                 "the dimension of the second cloud is 2, but it must be that of the first");
 }
 
-TEST_CASE("small regularisations do not overflow, in float either", "[metric]") {
+TEST_CASE("small regularizations do not overflow, in float either", "[metric]") {
   // exp(-C / reg) underflows for every pair of different points, up to exp(-1e4).
   const auto x = cloud<double>(50, 8, 6), y = cloud<double>(50, 8, 7, 3.0);
   const auto cost = squared_distances<double>(x, y);
-  const sinkhorn_options tiny{.regularisation = 0.02, .relative = false, .tolerance = 1e-4, .rounds = 200000};
+  const sinkhorn_options tiny{.regularization = 0.02, .relative = false, .tolerance = 1e-4, .rounds = 200000};
   const auto found = sinkhorn<double>(cost, tiny);
   CHECK(found.converged);
   const row_matrix<float> narrow = cost.cast<float>();
@@ -154,15 +154,15 @@ TEST_CASE("small regularisations do not overflow, in float either", "[metric]") 
   // Both plans miss the columns by 1e-4 of mass at costs below 250.
   CHECK_THAT(in_float.cost, WithinAbs(found.cost, 2 * 1e-4 * cost.maxCoeff()));
   // The loosest one is the product plan, at the mean cost.
-  const auto loose = sinkhorn<double>(cost, {.regularisation = 1e9, .relative = false});
+  const auto loose = sinkhorn<double>(cost, {.regularization = 1e9, .relative = false});
   CHECK_THAT(loose.cost, WithinRel(cost.mean(), 1e-6));
-  CHECK_THAT(sinkhorn<double>(cost, {.regularisation = 0.05}).regularisation, WithinRel(0.05 * cost.mean(), 1e-13));
+  CHECK_THAT(sinkhorn<double>(cost, {.regularization = 0.05}).regularization, WithinRel(0.05 * cost.mean(), 1e-13));
 }
 
 TEST_CASE("a backend's threads find the same transport, to the same bits for any number", "[metric]") {
   // Three blocks of rows for the cost, four for the rounds.
   const auto x = cloud<float>(520, 9, 11), y = cloud<float>(400, 9, 12, 1.0);
-  const sinkhorn_options options{.regularisation = 0.1, .relative = true, .tolerance = 1e-300, .rounds = 50};
+  const sinkhorn_options options{.regularization = 0.1, .relative = true, .tolerance = 1e-300, .rounds = 50};
   const auto alone = squared_distances<float>(x, y);
   tbb_backend first{1};
   const auto cost = squared_distances<float>(first, x, y);
@@ -184,8 +184,8 @@ TEST_CASE("a backend's threads find the same transport, to the same bits for any
 
 TEST_CASE("what is no transport problem is refused", "[metric]") {
   const auto cost = squared_distances<double>(cloud<double>(3, 2, 1), cloud<double>(4, 2, 2));
-  CHECK_REFUSED(sinkhorn<double>(cost, {.regularisation = 0}),
-                "regularisation is 0, but it must be above 0 and finite");
+  CHECK_REFUSED(sinkhorn<double>(cost, {.regularization = 0}),
+                "regularization is 0, but it must be above 0 and finite");
   CHECK_REFUSED(sinkhorn<double>(cost, {.tolerance = 0}), "tolerance is 0");
   CHECK_REFUSED(sinkhorn<double>(cost, {.rounds = 0}), "rounds is 0");
   const Eigen::VectorXd three = Eigen::VectorXd::Constant(3, 1.0 / 3), four = Eigen::VectorXd::Constant(4, 0.25);
@@ -206,12 +206,12 @@ TEST_CASE("what is no transport problem is refused", "[metric]") {
 
 TEST_CASE("a distance whose plan has not the clouds' weights is refused", "[metric]") {
   const auto x = cloud<double>(50, 8, 1), y = cloud<double>(60, 8, 2);
-  const sinkhorn_options options{.regularisation = 1e-6, .rounds = 500};
+  const sinkhorn_options options{.regularization = 1e-6, .rounds = 500};
   const auto found = sinkhorn<double>(squared_distances<double>(x, y), options);
   CHECK(!found.converged);
   CHECK(found.marginal_error > 1e-2);
   const std::string sentence = " after round 500 is " + detail::shown(found.marginal_error) +
-                               ", but it must be at most the tolerance, 1e-05: use a larger regularisation, more "
+                               ", but it must be at most the tolerance, 1e-05: use a larger regularization, more "
                                "rounds or a larger tolerance";
   CHECK_REFUSED(sinkhorn_distance<double>(x, y, options),
                 "the marginal error of the transport between the clouds" + sentence);
@@ -222,13 +222,13 @@ TEST_CASE("a distance whose plan has not the clouds' weights is refused", "[metr
   // Each of the three transports counts; that from one point is right at once.
   row_matrix<double> one(1, 8);
   one.setConstant(3.0);
-  const sinkhorn_options few{.regularisation = 0.05, .rounds = 1};
+  const sinkhorn_options few{.regularization = 0.05, .rounds = 1};
   CHECK(sinkhorn<double>(squared_distances<double>(one, y), few).converged);
   CHECK_REFUSED(sinkhorn_divergence<double>(one, y, few),
                 "the marginal error of the transport between the second cloud and itself after round 1 is ");
   CHECK_REFUSED(sinkhorn_divergence<double>(y, one, few), "between the first cloud and itself after round 1 is ");
   // A tolerance below the rounding of the type means that rounding.
-  CHECK(sinkhorn_distance<double>(x, y, {.regularisation = 0.5, .tolerance = 1e-300, .rounds = 500}) > 0.0);
+  CHECK(sinkhorn_distance<double>(x, y, {.regularization = 0.5, .tolerance = 1e-300, .rounds = 500}) > 0.0);
 }
 
 TEST_CASE("clouds that are not finite, or distances that overflow, are refused by name", "[metric]") {
@@ -253,7 +253,7 @@ TEST_CASE("clouds that are not finite, or distances that overflow, are refused b
   CHECK_REFUSED(sliced_wasserstein<float>(x, row_matrix<float>(0, 3)), "the number of points of the second cloud is 0");
   // A plan that float has no room for: exp(-C / reg) of the whole matrix at once.
   const row_matrix<float> cost = squared_distances<float>(x, cloud<float>(5, 3, 2));
-  CHECK_REFUSED(sinkhorn<float>(cost, {.regularisation = 1e-300, .relative = false}),
+  CHECK_REFUSED(sinkhorn<float>(cost, {.regularization = 1e-300, .relative = false}),
                 "the marginal error after round 1 of Sinkhorn's algorithm is ");
 }
 

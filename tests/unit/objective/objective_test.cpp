@@ -21,10 +21,10 @@
 #include <softscore/corruption/variance_preserving.hpp>
 #include <softscore/denoiser/network_denoiser.hpp>
 #include <softscore/objective/cold_loss.hpp>
-#include <softscore/objective/epsilon_score.hpp>
-#include <softscore/objective/naive_score.hpp>
-#include <softscore/objective/soft_score.hpp>
-#include <softscore/operator/centred_mask.hpp>
+#include <softscore/objective/epsilon_loss.hpp>
+#include <softscore/objective/naive_loss.hpp>
+#include <softscore/objective/soft_score_matching_loss.hpp>
+#include <softscore/operator/centered_mask.hpp>
 #include <softscore/operator/eraser.hpp>
 #include <softscore/operator/fade.hpp>
 #include <softscore/operator/gathered.hpp>
@@ -135,7 +135,7 @@ void check_gradient(const O& objective, const C& corruption, const D& denoiser) 
 template <class Check>
 void for_every_normal_corruption(const Check& check) {
   check(corruption{gaussian_blur{.half_width = 4}, two_stage{.level_max = 2.0}});
-  check(corruption{centred_mask{}, two_stage{.level_min = 0, .level_max = 3, .levels = spacing::linear}});
+  check(corruption{centered_mask{}, two_stage{.level_min = 0, .level_max = 3, .levels = spacing::linear}});
   check(corruption{fade{}, two_stage{.level_max = 1.0}});
   check(corruption{drift{}, two_stage{.level_max = 0.9}});
   check(corruption{scaling{}, variance_preserving{}});
@@ -157,23 +157,22 @@ void for_every_prediction(const C& corruption, const Check& check) {
 TEST_CASE("the gradient of soft score matching is its slope", "[objective]") {
   for_every_normal_corruption([](const auto& corruption) {
     for_every_prediction(corruption, [&](const auto& denoiser) {
-      check_gradient(soft_score{}, corruption, denoiser);
-      check_gradient(soft_score{.weight = loss_weight::one}, corruption, denoiser);
-      check_gradient(soft_score{.ahead = 0.25}, corruption, denoiser);
+      check_gradient(soft_score_matching_loss{}, corruption, denoiser);
+      check_gradient(soft_score_matching_loss{.weight = loss_weight::one}, corruption, denoiser);
+      check_gradient(soft_score_matching_loss{.ahead = 0.25}, corruption, denoiser);
     });
   });
 }
 
 TEST_CASE("the gradient of the naive objective is its slope", "[objective]") {
   for_every_normal_corruption([](const auto& corruption) {
-    for_every_prediction(corruption,
-                         [&](const auto& denoiser) { check_gradient(naive_score{}, corruption, denoiser); });
+    for_every_prediction(corruption, [&](const auto& denoiser) { check_gradient(naive_loss{}, corruption, denoiser); });
   });
 }
 
 TEST_CASE("the gradient of the epsilon objective is its slope", "[objective]") {
   const corruption preserving{scaling{}, variance_preserving{}};
-  check_gradient(epsilon_score{}, preserving, epsilon_denoiser{scripted_network{extent}, preserving});
+  check_gradient(epsilon_loss{}, preserving, epsilon_denoiser{scripted_network{extent}, preserving});
 }
 
 TEST_CASE("the gradient of the cold objective is its slope", "[objective]") {
@@ -227,17 +226,17 @@ TEST_CASE("losses are the published formulas, per image, as means over elements"
       return weight * mean_of(i, [&](std::size_t k) { return corrupted.view()[k] * corrupted.view()[k]; });
     };
   };
-  check(soft_score{}, blurring, residual, soft(true));
-  check(soft_score{.weight = loss_weight::one}, blurring, residual, soft(false));
+  check(soft_score_matching_loss{}, blurring, residual, soft(true));
+  check(soft_score_matching_loss{.weight = loss_weight::one}, blurring, residual, soft(false));
   // Looking ahead, C is that of the earlier time, the weight still that of t; before time 0 it is that of 0.
-  check(soft_score{.ahead = 0.2}, blurring, residual, soft(true, 0.2));
-  check(soft_score{.ahead = 1.0}, blurring, residual, soft(true, 1.0));
+  check(soft_score_matching_loss{.ahead = 0.2}, blurring, residual, soft(true, 0.2));
+  check(soft_score_matching_loss{.ahead = 1.0}, blurring, residual, soft(true, 1.0));
   // Daras et al. 2022, Section 3.1: |phi - (x_0 - x_t)|^2.
-  check(naive_score{}, blurring, residual, [&](const auto&, const std::vector<double>& x, std::size_t i) {
+  check(naive_loss{}, blurring, residual, [&](const auto&, const std::vector<double>& x, std::size_t i) {
     return mean_of(i, [&](std::size_t k) { return std::pow(phi[k] - (clean[k] - x[k]), 2); });
   });
   // Ho et al. 2020, Algorithm 1: |phi - z|^2.
-  check(epsilon_score{}, preserving, epsilon_denoiser{scripted_network{extent}, preserving},
+  check(epsilon_loss{}, preserving, epsilon_denoiser{scripted_network{extent}, preserving},
         [&](const auto&, const std::vector<double>&, std::size_t i) {
           return mean_of(i, [&](std::size_t k) { return std::pow(phi[k] - xi[k], 2); });
         });
@@ -253,7 +252,7 @@ TEST_CASE("losses are the published formulas, per image, as means over elements"
 
 TEST_CASE("at fixed x_t the velocity objective weighted by a^2 is the epsilon objective", "[objective]") {
   // Salimans and Ho 2022: a^2 |v_hat - v|^2 = |eps_hat - z|^2, for the v_hat and eps_hat that belong to one h; and the
-  // links lead back to it.
+  // parameterizations lead back to it.
   const corruption preserving{scaling{}, variance_preserving{}};
   for (const double time : {0.2, 0.6, 1.0}) {
     const diffusion_time t{time};
@@ -261,7 +260,8 @@ TEST_CASE("at fixed x_t the velocity objective weighted by a^2 is the epsilon ob
                  x = a * x_0 + sigma * z;
     const double h = 0.9, eps_hat = (x - a * h) / sigma, v_hat = (a * x - h) / sigma, v = a * z - sigma * x_0;
     CHECK_THAT(a * a * (v_hat - v) * (v_hat - v), WithinRel((eps_hat - z) * (eps_hat - z), 1e-10));
-    const auto of_velocity = velocity_link{preserving}.weights(t), of_noise = epsilon_link{preserving}.weights(t);
+    const auto of_velocity = velocity_parameterization{preserving}.weights(t),
+               of_noise = epsilon_parameterization{preserving}.weights(t);
     CHECK_THAT(of_velocity.of_input * x + of_velocity.of_output * v_hat, WithinAbs(h, 1e-13));
     CHECK_THAT(of_noise.of_input * x + of_noise.of_output * eps_hat, WithinAbs(h, 1e-12));
   }
@@ -281,11 +281,11 @@ TEST_CASE("soft score matching has the reference loss and gradient", "[objective
   const corruption v9{v9_matrix{}, v9_schedule{}};
   const residual_denoiser denoiser{scripted_network{pair}};
   auto denoiser_memory = denoiser.workspace<double>(be, pair);
-  auto memory = soft_score{}.workspace<double>(be, pair);
+  auto memory = soft_score_matching_loss{}.workspace<double>(be, pair);
   double loss = 0;
   const corrupted_batch<serial_backend, double> batch{diffusion_time{1.0}, clean.view(), xi.view(), x.view()};
-  soft_score{}.evaluate(be, v9, denoiser, denoiser_memory, batch, view<const double, host_space>(phi.view()),
-                        gradient.view(), &loss, memory);
+  soft_score_matching_loss{}.evaluate(be, v9, denoiser, denoiser_memory, batch,
+                                      view<const double, host_space>(phi.view()), gradient.view(), &loss, memory);
   // The reference values are sums over the two elements, ours are means.
   CHECK_THAT(2 * loss, as_printed("7.22222222222"));
   CHECK_THAT(2 * gradient.view()[0], as_printed("4.04444444444"));
@@ -303,9 +303,9 @@ TEST_CASE("objectives have the same bits on any number of threads", "[objective]
   const auto phi = normal_numbers(extent.size(), 13);
   for_every_normal_corruption([&](const auto& corruption) {
     const residual_denoiser denoiser{scripted_network{extent}};
-    const auto first = evaluated(one, soft_score{}, corruption, denoiser, phi);
+    const auto first = evaluated(one, soft_score_matching_loss{}, corruption, denoiser, phi);
     for (auto* be : {&two, &three}) {
-      const auto other = evaluated(*be, soft_score{}, corruption, denoiser, phi);
+      const auto other = evaluated(*be, soft_score_matching_loss{}, corruption, denoiser, phi);
       CHECK((other.losses == first.losses));
       CHECK((other.gradient == first.gradient));
     }

@@ -44,14 +44,14 @@ TEST_CASE("operators take nothing from the heap after their first call", "[opera
   CHECK(taken_by(motion_blur{30.0}, extent) == 0);
   CHECK(taken_by(kernel_blur{3, 3, std::vector<double>(9, 0.1)}, extent) == 0);
   CHECK(taken_by(periodic_blur{3, 3, std::vector<double>(9, 0.1)}, extent) == 0);
-  CHECK(taken_by(centred_mask{}, extent) == 0);
+  CHECK(taken_by(centered_mask{}, extent) == 0);
   CHECK(taken_by(random_mask{}, extent) == 0);
   CHECK(taken_by(free_form_mask{6, 8, std::vector<double>(48, 1.0)}, extent) == 0);
   CHECK(taken_by(fade{}, extent) == 0);
   CHECK(taken_by(eraser{6, 8, 10}, extent) == 0);
   CHECK(taken_by(box_downsampling{}, extent) == 0);
   CHECK(taken_by(bicubic_downsampling{}, extent) == 0);
-  CHECK(taken_by(colour_removal{}, extent) == 0);
+  CHECK(taken_by(color_removal{}, extent) == 0);
   CHECK(taken_by(paced{dct_blur{}, 3.0} * fade{}, extent) == 0);
   CHECK(taken_by(side_by_side{gaussian_blur{2}, paced{scaling{}, 2.0}}, extent) == 0);
   // The counter counts.

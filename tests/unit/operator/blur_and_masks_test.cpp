@@ -10,7 +10,7 @@
 
 #include <softscore/backend/serial/backend.hpp>
 #include <softscore/backend/tbb.hpp>
-#include <softscore/operator/centred_mask.hpp>
+#include <softscore/operator/centered_mask.hpp>
 #include <softscore/operator/eraser.hpp>
 #include <softscore/operator/fade.hpp>
 #include <softscore/operator/gaussian_blur.hpp>
@@ -98,12 +98,12 @@ TEMPLATE_TEST_CASE("the blur is its definition word by word", "[operator]", seri
 
 TEMPLATE_TEST_CASE("the blur loses the reference mass at the edge", "[operator]", serial_backend, tbb_backend) {
   TestType be;
-  const auto check = [&](std::size_t half, double w, std::size_t side, double centre, double corner, double mean) {
+  const auto check = [&](std::size_t half, double w, std::size_t side, double center, double corner, double mean) {
     const auto ones = of_ones(gaussian_blur{half}, be, level{w}, shape{1, 1, side, side});
     double sum = 0;
     for (const double v : ones) sum += v;
     // Printed with 6 decimals.
-    CHECK_THAT(ones[side / 2 * side + side / 2], Catch::Matchers::WithinAbs(centre, 5e-7));
+    CHECK_THAT(ones[side / 2 * side + side / 2], Catch::Matchers::WithinAbs(center, 5e-7));
     CHECK_THAT(ones[0], Catch::Matchers::WithinAbs(corner, 5e-7));
     CHECK_THAT(sum / static_cast<double>(side * side), Catch::Matchers::WithinAbs(mean, 5e-7));
   };
@@ -116,7 +116,7 @@ TEMPLATE_TEST_CASE("the blur's kernel and its work on a line have the reference 
   TestType be;
   auto impulse = be.template make<double>(shape{1, 1, 1, 7});
   impulse.view()[3] = 1.0;
-  // On one row the vertical kernel multiplies by its centre.
+  // On one row the vertical kernel multiplies by its center.
   const auto line = applied(gaussian_blur{3}, be, level{1.0}, impulse.view());
   double sum = 0;
   for (int i = -3; i <= 3; ++i) sum += std::exp(-0.5 * i * i);
@@ -142,14 +142,14 @@ TEMPLATE_TEST_CASE("the blur's kernel and its work on a line have the reference 
 
 TEST_CASE("blurs do not compose under zero padding", "[operator]") {
   // Own derivation: |A3 A4 - A5| = 0.0333 on 16 pixels, the largest entry of the difference of the matrices along a
-  // line. On one row the vertical kernel multiplies by its centre, whose square is what a single pixel keeps.
+  // line. On one row the vertical kernel multiplies by its center, whose square is what a single pixel keeps.
   serial_backend be;
   const shape line{16, 1, 1, 16};
   const auto along_a_line = [&](double w, view<const double, host_space> x) {
     auto out = be.make<double>(line);
     gaussian_blur{80}.apply(be, level{w}, x, out.view());
-    const double centre = std::sqrt(of_ones(gaussian_blur{80}, be, level{w}, shape{1, 1, 1, 1})[0]);
-    be.combine(out.view(), term{1 / centre, out.view()});
+    const double center = std::sqrt(of_ones(gaussian_blur{80}, be, level{w}, shape{1, 1, 1, 1})[0]);
+    be.combine(out.view(), term{1 / center, out.view()});
     return out;
   };
   auto units = be.make<double>(line);
@@ -159,18 +159,18 @@ TEST_CASE("blurs do not compose under zero padding", "[operator]") {
              Catch::Matchers::WithinAbs(0.0333, 5e-5));
 }
 
-TEMPLATE_TEST_CASE("the mask is a projection that keeps a centred square", "[operator]", serial_backend, tbb_backend) {
+TEMPLATE_TEST_CASE("the mask is a projection that keeps a centered square", "[operator]", serial_backend, tbb_backend) {
   TestType be;
   const shape square{1, 1, 28, 28};
   for (std::size_t side = 0; side <= 28; ++side) {
-    const auto kept = of_ones(centred_mask{}, be, level{28.0 - static_cast<double>(side)}, square);
+    const auto kept = of_ones(centered_mask{}, be, level{28.0 - static_cast<double>(side)}, square);
     std::size_t ones = 0;
     bool binary = true, inside = true;
     for (std::size_t i = 0; i < 784; ++i) {
       binary = binary && (kept[i] == 0.0 || kept[i] == 1.0);
       if (kept[i] != 1.0) continue;
       ++ones;
-      // Centred: as far from one edge as from the other, to one pixel.
+      // Centered: as far from one edge as from the other, to one pixel.
       const std::size_t first = (28 - side) / 2;
       inside = inside && i / 28 >= first && i / 28 < first + side && i % 28 >= first && i % 28 < first + side;
     }
@@ -183,14 +183,14 @@ TEMPLATE_TEST_CASE("the mask is a projection that keeps a centred square", "[ope
   const auto x = random_batch<double>(be, extent, 8);
   for (const double w : {0.0, 1.0, 2.4, 2.6, 6.0, 7.0, 9.0, 10.0}) {
     auto once = be.template make<double>(extent);
-    degradation<centred_mask>::apply(centred_mask{}, be, level{w}, x.view(), once.view());
-    CHECK((applied(centred_mask{}, be, level{w}, once.view()) == values_of(be, once.view())));
+    degradation<centered_mask>::apply(centered_mask{}, be, level{w}, x.view(), once.view());
+    CHECK((applied(centered_mask{}, be, level{w}, once.view()) == values_of(be, once.view())));
   }
-  CHECK((of_ones(centred_mask{}, be, level{2.4}, extent) == of_ones(centred_mask{}, be, level{2.0}, extent)));
-  CHECK((of_ones(centred_mask{}, be, level{2.6}, extent) == of_ones(centred_mask{}, be, level{3.0}, extent)));
+  CHECK((of_ones(centered_mask{}, be, level{2.4}, extent) == of_ones(centered_mask{}, be, level{2.0}, extent)));
+  CHECK((of_ones(centered_mask{}, be, level{2.6}, extent) == of_ones(centered_mask{}, be, level{3.0}, extent)));
 }
 
-TEMPLATE_TEST_CASE("fade is 1 - w m, with m from the centre outwards", "[operator]", serial_backend, tbb_backend) {
+TEMPLATE_TEST_CASE("fade is 1 - w m, with m from the center outwards", "[operator]", serial_backend, tbb_backend) {
   TestType be;
   const auto faded = of_ones(fade{}, be, level{0.5}, shape{1, 1, 3, 5});
   // m is 4/5 in the outer columns, 2/3 in the outer rows, 2/5 in the inner columns of the middle row.

@@ -13,7 +13,7 @@
 
 #include <softscore/backend/serial/backend.hpp>
 #include <softscore/backend/tbb.hpp>
-#include <softscore/operator/centred_mask.hpp>
+#include <softscore/operator/centered_mask.hpp>
 #include <softscore/operator/eraser.hpp>
 #include <softscore/operator/fade.hpp>
 #include <softscore/operator/gathered.hpp>
@@ -120,7 +120,7 @@ void for_every_family(const shape& extent, const Check& check) {
   check(scaling{}, 2.0);
   check(gaussian_blur{.half_width = 5}, 4.0);
   check(gaussian_blur{}, 14.0);
-  check(centred_mask{}, static_cast<double>(std::max(extent.height, extent.width)));
+  check(centered_mask{}, static_cast<double>(std::max(extent.height, extent.width)));
   check(fade{}, 1.0);
   check(eraser{extent.height, extent.width, 30}, 30.0);
   check(elsewhere::fog{2.0f}, 1.5);

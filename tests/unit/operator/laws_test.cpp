@@ -9,7 +9,7 @@
 #include <vector>
 
 #include <softscore/backend/serial/backend.hpp>
-#include <softscore/operator/centred_mask.hpp>
+#include <softscore/operator/centered_mask.hpp>
 #include <softscore/operator/check_laws.hpp>
 #include <softscore/operator/diagonal.hpp>
 #include <softscore/operator/eraser.hpp>
@@ -113,13 +113,12 @@ struct softscore::degradation<broken::forgets_to_turn>
 template <>
 struct softscore::degradation<broken::last_for_all> {
   template <class Be, Scalar T>
-  static void apply(const broken::last_for_all&, Be& be, per_image<level> levels, const_view<T, typename Be::space> in,
-                    view<T, typename Be::space> out) {
-    be.combine(out, term<T, typename Be::space>{1.0 - 0.5 * levels[in.extent().images - 1].value, in});
+  static void apply(const broken::last_for_all&, Be& be, per_image<level> levels, in_of<Be, T> in, out_of<Be, T> out) {
+    be.combine(out, term_of<Be, T>{1.0 - 0.5 * levels[in.extent().images - 1].value, in});
   }
   template <class Be, Scalar T>
-  static void adjoint(const broken::last_for_all& op, Be& be, per_image<level> levels,
-                      const_view<T, typename Be::space> in, view<T, typename Be::space> out) {
+  static void adjoint(const broken::last_for_all& op, Be& be, per_image<level> levels, in_of<Be, T> in,
+                      out_of<Be, T> out) {
     apply<Be, T>(op, be, levels, in, out);
   }
 };
@@ -137,7 +136,7 @@ TEST_CASE("noise alone, blurs and masks obey the laws", "[operator]") {
   obeys(identity{}, {.level_max = 3.0});
   obeys(scaling{}, {.level_max = 2.0});
   obeys(fade{}, {});
-  obeys(centred_mask{}, {.level_max = 9.0});
+  obeys(centered_mask{}, {.level_max = 9.0});
   obeys(eraser{7, 9, 30}, {.level_max = 30.0, .extents = {{5, 3, 7, 9}}});
   obeys(gaussian_blur{.half_width = 5}, {.level_max = 4.0});
   obeys(gaussian_blur{}, {.level_max = 14.0});
@@ -151,7 +150,7 @@ TEST_CASE("the report has a finding for each thing that an operator offers", "[o
   CHECK(has(of_blur, "dC/dw"));
   CHECK(!has(of_blur, "gain"));
   CHECK(!has(of_blur, "compose"));
-  CHECK(!has(check_laws(centred_mask{}), "dC/dw"));
+  CHECK(!has(check_laws(centered_mask{}), "dC/dw"));
   // exp(-w) is largest at w = 0.
   CHECK_THAT(of_scaling.norm, Catch::Matchers::WithinAbs(1.0, 1e-15));
   CHECK_REFUSED(check_laws(fade{}, {.level_max = 0.0}), "level_max is 0, but it must be above 0 and finite");

@@ -13,7 +13,7 @@
 #include <softscore/backend/serial/backend.hpp>
 #include <softscore/operator/bicubic_downsampling.hpp>
 #include <softscore/operator/box_downsampling.hpp>
-#include <softscore/operator/colour_removal.hpp>
+#include <softscore/operator/color_removal.hpp>
 #include <softscore/operator/dct_blur.hpp>
 #include <softscore/operator/fft_blur.hpp>
 #include <softscore/operator/free_form_mask.hpp>
@@ -178,7 +178,7 @@ TEST_CASE("on a torus the kernel comes back on the other side, and waves keep th
   const periodic_blur shift{1, 3, {0, 0, 1}};
   const auto parts = degradation<periodic_blur>::svd(shift, level{1.0}, image);
   for (const double v : parts.values()) CHECK_THAT(v, WithinAbs(1.0, 1e-15));
-  // The mean of a pixel and its right neighbour removes the wave that alternates along the rows, and cos(pi f) is left
+  // The mean of a pixel and its right neighbor removes the wave that alternates along the rows, and cos(pi f) is left
   // of one with f periods per pixel.
   const periodic_blur pair{1, 3, {0, 0.5, 0.5}};
   const auto cosines = degradation<periodic_blur>::svd(pair, level{1.0}, shape{1, 1, 1, 6});
@@ -264,7 +264,7 @@ TEST_CASE("bicubic down-sampling keeps constants, straight lines inside, and as 
     const double w = bicubic_downsampling::at_factor(factor).value;
     for (const double v : of_ones(bicubic_downsampling{}, w, shape{1, 1, 11, 13})) CHECK_THAT(v, WithinAbs(1.0, 1e-14));
     // Away from the edges, Keys' kernel interpolates straight lines exactly, and a stretched copy of it, symmetric
-    // about the centre of each small pixel, averages them to their value there.
+    // about the center of each small pixel, averages them to their value there.
     const auto ramp = applied(bicubic_downsampling{}, w, line, column);
     for (std::size_t x = 4 * factor; x < 40 - 5 * factor; ++x)
       CHECK_THAT(ramp[x], WithinAbs(static_cast<double>(x), 1e-13));
@@ -275,11 +275,11 @@ TEST_CASE("bicubic down-sampling keeps constants, straight lines inside, and as 
   // The kernel's own numbers: factor 2 reads at distances 1/2, 3/2, 5/2, 7/2 of pixels, which the stretch halves;
   // 1.5 q^3 - 2.5 q^2 + 1 and -0.5 q^3 + 2.5 q^2 - 4 q + 2 at q = 1/4, 3/4, 5/4, 7/4.
   const double near[4] = {111.0 / 128, 29.0 / 128, -9.0 / 128, -3.0 / 128};
-  // E then reads the small image at -1/4 of a small pixel from its centre for an even place: distances 3/4, 1/4, 5/4
+  // E then reads the small image at -1/4 of a small pixel from its center for an even place: distances 3/4, 1/4, 5/4
   // and 7/4, which are the same four numbers.
   const auto bump = [](std::size_t, std::size_t, std::size_t x) { return x == 20 ? 1.0 : 0.0; };
   const auto spread = applied(bicubic_downsampling{}, 1.0, line, bump);
-  // Small pixel j has its centre at 2 j + 1/2: 20 is at distance |20 - 2 j - 1/2| from it. The weights add up to 2.
+  // Small pixel j has its center at 2 j + 1/2: 20 is at distance |20 - 2 j - 1/2| from it. The weights add up to 2.
   const auto reduced = [&](int j) {
     const int twice = std::abs(40 - 4 * j - 1);  // the distance, doubled: 1, 3, 5, 7
     return twice <= 7 ? near[twice / 2] / 2.0 : 0.0;
@@ -287,30 +287,30 @@ TEST_CASE("bicubic down-sampling keeps constants, straight lines inside, and as 
   for (int x = 16; x <= 24; ++x) {
     double expected = 0.0;
     for (int j = x / 2 - 3; j <= x / 2 + 3; ++j) {
-      const int quarters = std::abs(4 * j - 2 * x + 1);  // of a small pixel, from x to the centre of j
+      const int quarters = std::abs(4 * j - 2 * x + 1);  // of a small pixel, from x to the center of j
       if (quarters <= 7) expected += near[quarters / 2] * reduced(j);
     }
     CHECK_THAT(spread[static_cast<std::size_t>(x)], WithinAbs(expected, 1e-15));
   }
 }
 
-TEST_CASE("colour gives way to luminance", "[operator]") {
+TEST_CASE("color gives way to luminance", "[operator]") {
   const shape rgb{1, 3, 1, 2};
-  // Red and grey.
+  // Red and gray.
   const auto f = [](std::size_t c, std::size_t, std::size_t x) { return x == 1 ? 0.4 : c == 0 ? 1.0 : 0.0; };
-  const auto half = applied(colour_removal{}, 0.5, rgb, f), none = applied(colour_removal{}, 1.0, rgb, f);
+  const auto half = applied(color_removal{}, 0.5, rgb, f), none = applied(color_removal{}, 1.0, rgb, f);
   for (std::size_t c = 0; c < 3; ++c) {
     CHECK_THAT(none[2 * c], WithinAbs(0.299, 1e-16));
     CHECK_THAT(half[2 * c], WithinAbs(0.5 * 0.299 + (c == 0 ? 0.5 : 0.0), 1e-15));
     CHECK_THAT(none[2 * c + 1], WithinAbs(0.4, 1e-15));
   }
   // Two channels share equally.
-  const auto two = applied(colour_removal{}, 1.0, shape{1, 2, 1, 1},
+  const auto two = applied(color_removal{}, 1.0, shape{1, 2, 1, 1},
                            [](std::size_t c, std::size_t, std::size_t) { return c == 0 ? 3.0 : 1.0; });
   CHECK_THAT(two[0], WithinAbs(2.0, 1e-15));
   CHECK_THAT(two[1], WithinAbs(2.0, 1e-15));
   // |1 l^T| = sqrt(3) |l| is the most it amplifies.
-  const auto parts = degradation<colour_removal>::svd(colour_removal{}, level{1.0}, shape{1, 3, 1, 1});
+  const auto parts = degradation<color_removal>::svd(color_removal{}, level{1.0}, shape{1, 3, 1, 1});
   CHECK_THAT(*std::max_element(parts.values().begin(), parts.values().end()),
              WithinAbs(std::sqrt(3.0 * (0.299 * 0.299 + 0.587 * 0.587 + 0.114 * 0.114)), 1e-14));
 }

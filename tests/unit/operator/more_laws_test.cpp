@@ -7,7 +7,7 @@
 
 #include <softscore/operator/bicubic_downsampling.hpp>
 #include <softscore/operator/box_downsampling.hpp>
-#include <softscore/operator/colour_removal.hpp>
+#include <softscore/operator/color_removal.hpp>
 #include <softscore/operator/dct_blur.hpp>
 #include <softscore/operator/fft_blur.hpp>
 #include <softscore/operator/free_form_mask.hpp>
@@ -55,8 +55,8 @@ TEST_CASE("masks obey the laws", "[operator]") {
   obeys(free_form_mask{7, 9, uniform_numbers(63, 3)}, {.extents = {{5, 3, 7, 9}}});
 }
 
-TEST_CASE("down-samplings and the loss of colour obey the laws", "[operator]") {
+TEST_CASE("down-samplings and the loss of color obey the laws", "[operator]") {
   obeys(box_downsampling{}, {.level_max = 8.0});
   obeys(bicubic_downsampling{}, {.level_max = 4.0});
-  obeys(colour_removal{}, {});
+  obeys(color_removal{}, {});
 }

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include <softscore/backend/serial/backend.hpp>
-#include <softscore/operator/centred_mask.hpp>
+#include <softscore/operator/centered_mask.hpp>
 #include <softscore/operator/diagonal_svd.hpp>
 #include <softscore/operator/gaussian_blur.hpp>
 #include <softscore/operator/small_svd.hpp>
@@ -93,7 +93,7 @@ TEST_CASE("a diagonal's modes are its pixels, and a negative entry is a sign of 
   parts.to_modes(be, x.view(), out.view());
   CHECK((values_of(be, out.view()) == values_of(be, x.view())));
   // A mask of side 5 that keeps 3 x 3 of 2 channels.
-  const auto kept = degradation<centred_mask>::svd(centred_mask{}, level{2.0}, shape{1, 2, 5, 5});
+  const auto kept = degradation<centered_mask>::svd(centered_mask{}, level{2.0}, shape{1, 2, 5, 5});
   CHECK(std::count(kept.values().begin(), kept.values().end(), 1.0) == 18);
   CHECK(std::count(kept.values().begin(), kept.values().end(), 0.0) == 32);
 }

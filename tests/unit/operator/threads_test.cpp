@@ -45,7 +45,7 @@ TEST_CASE("operators obey the laws with threads, to the same bits", "[operator]"
   alike(free_form_mask{7, 9, std::vector<double>(63, 0.5)}, 1.0);
   alike(box_downsampling{}, 6.0);
   alike(bicubic_downsampling{}, 4.0);
-  alike(colour_removal{}, 1.0);
+  alike(color_removal{}, 1.0);
   alike(paced{dct_blur{}, 3.0} * fade{}, 1.0);
   alike(side_by_side{fade{}, scaling{}}, 1.0);
 }

@@ -10,7 +10,7 @@
 #include <softscore/optim/adam.hpp>
 #include <softscore/optim/clip.hpp>
 #include <softscore/optim/ema.hpp>
-#include <softscore/optim/warm_up.hpp>
+#include <softscore/optim/linear_warmup.hpp>
 
 #include "printed.hpp"
 
@@ -48,14 +48,14 @@ TEMPLATE_TEST_CASE("Adam follows its paper, with warm-up, clipping and the avera
     expected.push_back({theta.view()[i]});
     expected_average.push_back(theta.view()[i]);
   }
-  const adam optimiser{.rate = 0.01};
-  const warm_up warm{4};
+  const adam optimizer{.learning_rate = 0.01};
+  const linear_warmup warm{4};
   for (int k = 1; k <= 6; ++k) {
     be.template normal<double>({.seed = 2, .step = static_cast<std::uint32_t>(k)}, {0, 1}, gradient.view());
     const double factor = warm.factor(static_cast<std::uint64_t>(k));
-    optimiser.step_with_average<TestType, double>(be, static_cast<std::uint64_t>(k), theta.view(), m.view(), v.view(),
+    optimizer.step_with_average<TestType, double>(be, static_cast<std::uint64_t>(k), theta.view(), m.view(), v.view(),
                                                   average.view(), gradient.view(), 0.75, factor, 0.5);
-    optimiser.step<TestType, double>(be, static_cast<std::uint64_t>(k), alone.view(), alone_m.view(), alone_v.view(),
+    optimizer.step<TestType, double>(be, static_cast<std::uint64_t>(k), alone.view(), alone_m.view(), alone_v.view(),
                                      gradient.view(), factor, 0.5);
     for (std::size_t i = 0; i < n; ++i) {
       expected[i].step(k, 0.5 * gradient.view()[i], 0.01 * std::min(1.0, k / 4.0));
@@ -71,7 +71,7 @@ TEMPLATE_TEST_CASE("Adam follows its paper, with warm-up, clipping and the avera
   // The same formula in another order, in double, for numbers below 5.
   CHECK(worst < 1e-14);
   CHECK(worst_average < 1e-14);
-  CHECK_THROWS_AS(optimiser.body(0), error);
+  CHECK_THROWS_AS(optimizer.body(0), error);
 }
 
 TEMPLATE_TEST_CASE("the average follows the parameters", "[optim]", serial_backend, tbb_backend) {
@@ -119,9 +119,9 @@ TEMPLATE_TEST_CASE("clipping measures the whole gradient", "[optim]", serial_bac
 }
 
 TEST_CASE("the warm-up is linear and then 1", "[optim]") {
-  CHECK(warm_up{5000}.factor(1) == 1.0 / 5000);
-  CHECK(warm_up{5000}.factor(2500) == 0.5);
-  CHECK(warm_up{5000}.factor(5000) == 1);
-  CHECK(warm_up{5000}.factor(90000) == 1);
-  CHECK(warm_up{}.factor(1) == 1);
+  CHECK(linear_warmup{5000}.factor(1) == 1.0 / 5000);
+  CHECK(linear_warmup{5000}.factor(2500) == 0.5);
+  CHECK(linear_warmup{5000}.factor(5000) == 1);
+  CHECK(linear_warmup{5000}.factor(90000) == 1);
+  CHECK(linear_warmup{}.factor(1) == 1);
 }

@@ -22,7 +22,7 @@
 #include <softscore/denoiser/classifier_free.hpp>
 #include <softscore/denoiser/classifier_guided.hpp>
 #include <softscore/denoiser/thresholding.hpp>
-#include <softscore/operator/colour_removal.hpp>
+#include <softscore/operator/color_removal.hpp>
 #include <softscore/operator/composed.hpp>
 #include <softscore/operator/eraser.hpp>
 #include <softscore/operator/fade.hpp>
@@ -34,8 +34,8 @@
 #include <softscore/sampler/diffpir.hpp>
 #include <softscore/sampler/dormand_prince.hpp>
 #include <softscore/sampler/dps.hpp>
-#include <softscore/sampler/drive.hpp>
 #include <softscore/sampler/edm_heun.hpp>
+#include <softscore/sampler/integrate.hpp>
 #include <softscore/sampler/langevin.hpp>
 #include <softscore/sampler/mala.hpp>
 #include <softscore/sampler/pigdm.hpp>
@@ -132,7 +132,7 @@ TEST_CASE("schedules refuse numbers that cannot be", "[sampler]") {
 TEST_CASE("a corruption refuses levels that its operator does not have", "[sampler]") {
   const auto sentence = "level of the operator is 5, but it must be between 0 and 1";
   CHECK_REFUSED((corruption{fade{}, up_to(5.0)}), sentence);
-  CHECK_REFUSED((corruption{colour_removal{}, up_to(5.0)}), sentence);
+  CHECK_REFUSED((corruption{color_removal{}, up_to(5.0)}), sentence);
   CHECK_REFUSED((corruption{fade{} * scaling{}, up_to(5.0)}), sentence);
   CHECK_REFUSED((corruption{scaling{} * fade{}, up_to(5.0)}), sentence);
   CHECK_REFUSED((corruption{paced{fade{}, 2.5}, up_to(2.0)}), sentence);
@@ -148,6 +148,6 @@ TEST_CASE("a background that is not finite is refused", "[sampler]") {
   const background_corruption erasing{eraser{2, 3, 20}, severity{20.0}};
   start_point<serial_backend, float> from{be.make<float>(image), be.make<float>(image), {0, 1}};
   from.xi.view()[4] = std::numeric_limits<float>::quiet_NaN();
-  CHECK_REFUSED(drive(be, cold{}, erasing, steady_denoiser{}, uniform_grid(3), std::move(from), 0),
+  CHECK_REFUSED(integrate(be, cold{}, erasing, steady_denoiser{}, uniform_grid(3), std::move(from), 0),
                 "size of xi in the start point is nan, but it must be finite");
 }

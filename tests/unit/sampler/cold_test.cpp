@@ -11,7 +11,7 @@
 
 #include <softscore/backend/serial/backend.hpp>
 #include <softscore/sampler/cold.hpp>
-#include <softscore/sampler/drive.hpp>
+#include <softscore/sampler/integrate.hpp>
 #include <softscore/sampler/naive_cold.hpp>
 
 using namespace softscore;
@@ -22,31 +22,28 @@ const shape pair{2, 1, 2, 3};
 
 // D(x, t) = x + t u. The signal is the image itself.
 struct pushed {
-  using law = fixed_background;
+  using distribution = fixed_background;
   template <class Be, Scalar T>
-  void signal(Be& be, per_image<diffusion_time>, const_view<T, typename Be::space> x,
-              view<T, typename Be::space> out) const {
-    be.combine(out, term<T, typename Be::space>{1.0, x});
+  void signal(Be& be, per_image<diffusion_time>, in_of<Be, T> x, out_of<Be, T> out) const {
+    be.combine(out, term_of<Be, T>{1.0, x});
   }
   template <class Be, Scalar T>
-  void signal_adjoint(Be& be, per_image<diffusion_time> times, const_view<T, typename Be::space> x,
-                      view<T, typename Be::space> out) const {
+  void signal_adjoint(Be& be, per_image<diffusion_time> times, in_of<Be, T> x, out_of<Be, T> out) const {
     signal<Be, T>(be, times, x, out);
   }
   template <class Be, Scalar T>
-  void corrupt(Be& be, per_image<diffusion_time> times, const_view<T, typename Be::space> clean,
-               const_view<T, typename Be::space> u, view<T, typename Be::space> out) const {
-    be.combine(out, term<T, typename Be::space>{1.0, clean}, term<T, typename Be::space>{times[0].value, u});
+  void corrupt(Be& be, per_image<diffusion_time> times, in_of<Be, T> clean, in_of<Be, T> u, out_of<Be, T> out) const {
+    be.combine(out, term_of<Be, T>{1.0, clean}, term_of<Be, T>{times[0].value, u});
   }
   template <class Be, Scalar T>
-  void draw_xi(Be& be, noise_key key, batch images, view<T, typename Be::space> xi) const {
+  void draw_xi(Be& be, noise_key key, image_range images, out_of<Be, T> xi) const {
     be.normal(key, images, xi);
   }
   template <class Be, Scalar T>
-  void start(Be& be, diffusion_time t, std::uint64_t seed, batch images, view<T, typename Be::space> x,
-             view<T, typename Be::space> xi) const {
+  void start(Be& be, diffusion_time t, std::uint64_t seed, image_range images, out_of<Be, T> x,
+             out_of<Be, T> xi) const {
     draw_xi<Be, T>(be, noise_key{.seed = seed, .stream = noise_stream::start}, images, xi);
-    be.combine(x, term<T, typename Be::space>{t.value, xi});
+    be.combine(x, term_of<Be, T>{t.value, xi});
   }
 };
 static_assert(BackgroundCorruption<pushed>);
@@ -61,7 +58,7 @@ struct stubborn_denoiser {
     return {};
   }
   template <class Be, class T, class Space>
-  void estimate(Be&, const question&, view<const T, Space>, view<T, Space> out, nothing&) const {
+  void estimate(Be&, const condition&, view<const T, Space>, view<T, Space> out, nothing&) const {
     for (std::size_t i = 0; i < out.size(); ++i) out[i] = static_cast<T>(answer(i));
   }
 };
@@ -77,7 +74,7 @@ std::vector<double> drawn_by(const S& sampler, const time_grid& grid) {
     from.xi.view()[i] = push(i);
     from.x.view()[i] = clean(i) + grid.start().value * push(i);
   }
-  const auto end = drive(be, sampler, pushed{}, stubborn_denoiser{}, grid, std::move(from), 0);
+  const auto end = integrate(be, sampler, pushed{}, stubborn_denoiser{}, grid, std::move(from), 0);
   std::vector<double> x(pair.size());
   be.download(end.x.view(), x.data());
   return x;

@@ -16,7 +16,7 @@
 #include <softscore/denoiser/network_denoiser.hpp>
 #include <softscore/operator/scaling.hpp>
 #include <softscore/sampler/ddim.hpp>
-#include <softscore/sampler/drive.hpp>
+#include <softscore/sampler/integrate.hpp>
 
 #include "given_noise_backend.hpp"
 #include "printed.hpp"
@@ -39,7 +39,7 @@ struct toy_denoiser {
     return {};
   }
   template <class Be, class T, class Space>
-  void estimate(Be& be, const question& q, view<const T, Space> x, view<T, Space> out, nothing&) const {
+  void estimate(Be& be, const condition& q, view<const T, Space> x, view<T, Space> out, nothing&) const {
     const diffusion_time t = q.times[0];
     const double index = std::round(t.value * 1000) - 1, phi = index / (index + 1);
     be.combine(out, term<T, Space>{(1 - of.sigma(t) * phi) / of.signal_gain(t), x});
@@ -55,7 +55,7 @@ double sum_after(const chain& ddpm_chain, const std::vector<time_grid>& grids) {
   for (const time_grid& grid : grids) {
     start_point<serial_backend, double> from{be.make<double>(ramp), be.make<double>(ramp), {0, 1}};
     be.upload(x.data(), from.x.view());
-    const auto end = drive(be, ddim{}, ddpm_chain, toy_denoiser{ddpm_chain}, grid, std::move(from), 0);
+    const auto end = integrate(be, ddim{}, ddpm_chain, toy_denoiser{ddpm_chain}, grid, std::move(from), 0);
     be.download(end.x.view(), x.data());
   }
   double sum = 0;
@@ -109,7 +109,7 @@ TEST_CASE("DDIM of a network that predicts v is the loop written out", "[sampler
   const corruption corruption{scaling{}, cosine{}};
   const shape image{1, 1, 2, 2};
   scripted_network network{image};
-  network.initialise(0);
+  network.initialize(0);
   const velocity_denoiser denoiser{network, corruption};
   constexpr std::size_t steps = 5;
   given_noise_backend be;
@@ -117,7 +117,7 @@ TEST_CASE("DDIM of a network that predicts v is the loop written out", "[sampler
   const std::vector<double> start{0.9, -0.2, 1.4, -0.7};
   start_point<given_noise_backend, double> from{be.make<double>(image), be.make<double>(image), {0, 1}};
   std::copy(start.begin(), start.end(), &from.x.view()[0]);
-  const auto end = drive(be, ddim{1.0}, corruption, denoiser, uniform_grid(steps), std::move(from), 0);
+  const auto end = integrate(be, ddim{1.0}, corruption, denoiser, uniform_grid(steps), std::move(from), 0);
 
   std::vector<double> x = start;
   for (std::size_t i = 0; i < steps; ++i) {

@@ -18,7 +18,7 @@
 
 using namespace softscore;
 
-TEST_CASE("the SDE form of DPM-Solver++ 3M has order 2 in law", "[sampler]") {
+TEST_CASE("the SDE form of DPM-Solver++ 3M has order 2 in distribution", "[sampler]") {
   SECTION("exploding") { check_orders(dpm_solver_pp_3m_sde{}, exploding(), 32, 1); }
   // Below a hundred steps the error of third order is the larger one, and the measured order is near 3.
   SECTION("preserving") { check_orders(dpm_solver_pp_3m_sde{}, preserving(), 128, 1); }
@@ -39,7 +39,7 @@ struct bent_denoiser {
     return {};
   }
   template <class Be, class T, class Space>
-  void estimate(Be&, const question& q, view<const T, Space>, view<T, Space> out, nothing&) const {
+  void estimate(Be&, const condition& q, view<const T, Space>, view<T, Space> out, nothing&) const {
     const double lambda = detail::half_log_snr(of, q.times[0]);
     for (std::size_t i = 0; i < out.size(); ++i) out[i] = lambda * lambda;
   }
@@ -48,8 +48,8 @@ struct bent_denoiser {
 }  // namespace
 
 TEST_CASE("a step through three estimates is exact where they lie on a parabola", "[sampler]") {
-  const auto law = preserving();
-  const bent_denoiser<decltype(law)> bent{law};
+  const auto corruption = preserving();
+  const bent_denoiser<decltype(corruption)> bent{corruption};
   const time_grid grid{{0.9, 0.8, 0.6, 0.55, 0.3, 0.2, 0.05}};
   for (const double eta : {0.0, 0.3, 1.0}) {
     CAPTURE(eta);
@@ -59,16 +59,16 @@ TEST_CASE("a step through three estimates is exact where they lie on a parabola"
     // What the last step, seen by the observer, should lead to; NaN before the third.
     double wanted = std::numeric_limits<double>::quiet_NaN();
     const auto result =
-        drive(be, dpm_solver_pp_3m_sde{eta}, law, bent, grid, std::move(from), 0, [&](const auto& seen) {
+        integrate(be, dpm_solver_pp_3m_sde{eta}, corruption, bent, grid, std::move(from), 0, [&](const auto& seen) {
           // Within 100 roundings of numbers below 10.
           if (seen.at.index > 2) CHECK_THAT(seen.x[0], Catch::Matchers::WithinAbs(wanted, 1e-13));
-          const double lambda = detail::half_log_snr(law, seen.at.t);
-          const double length = detail::half_log_snr(law, seen.at.s) - lambda, k = 1 + eta;
+          const double lambda = detail::half_log_snr(corruption, seen.at.t);
+          const double length = detail::half_log_snr(corruption, seen.at.s) - lambda, k = 1 + eta;
           // integral of k exp(k (u - H)) q(u), q = (lambda + u)^2, three times by parts.
           const auto part = [&](double u) { return (lambda + u) * (lambda + u) - 2 * (lambda + u) / k + 2 / (k * k); };
           const double integral = part(length) - std::exp(-k * length) * part(0.0);
-          wanted = law.sigma(seen.at.s) / law.sigma(seen.at.t) * std::exp(-eta * length) * seen.x[0] +
-                   law.signal_gain(seen.at.s) * integral;
+          wanted = corruption.sigma(seen.at.s) / corruption.sigma(seen.at.t) * std::exp(-eta * length) * seen.x[0] +
+                   corruption.signal_gain(seen.at.s) * integral;
         });
     CHECK_THAT(result.x.view()[0], Catch::Matchers::WithinAbs(wanted, 1e-13));
   }
@@ -87,11 +87,11 @@ TEST_CASE("the SDE form of DPM-Solver++ 3M starts as DDPM, and without noise as 
             be.make<double>(gaussian_image), be.make<double>(gaussian_image), {0, 1}};
         for (std::size_t i = 0; i < 6; ++i) from.x.view()[i] = 0.3 * static_cast<double>(i) - 0.6;
         std::array<double, 6> x{};
-        drive(be, sampler, corruption, exact, time_grid{{0.8, 0.6, 0.4, 0.2}}, std::move(from), 0,
-              [&](const auto& seen) {
-                for (std::size_t i = 0; i < 6; ++i) x[i] = seen.x[i];
-                return seen.at.index < 1;
-              });
+        integrate(be, sampler, corruption, exact, time_grid{{0.8, 0.6, 0.4, 0.2}}, std::move(from), 0,
+                  [&](const auto& seen) {
+                    for (std::size_t i = 0; i < 6; ++i) x[i] = seen.x[i];
+                    return seen.at.index < 1;
+                  });
         return x;
       };
       const auto one = first(a), other = first(b);

@@ -49,7 +49,7 @@ struct toy_denoiser {
     return {};
   }
   template <class Be, class T, class Space>
-  void estimate(Be& be, const question& q, view<const T, Space> x, view<T, Space> out, nothing&) const {
+  void estimate(Be& be, const condition& q, view<const T, Space> x, view<T, Space> out, nothing&) const {
     const diffusion_time t = q.times[0];
     const double a = of.signal_gain(t), sigma = of.sigma(t), index = std::round(t.value * 1000) - 1;
     const double phi = index / (index + 1);
@@ -76,8 +76,8 @@ TEST_CASE("DPM-Solver++ 2M gives the reference means", "[sampler]") {
     given_noise_backend be;
     start_point<given_noise_backend, double> from{be.make<double>(ramp), be.make<double>(ramp), {0, 1}};
     for (std::size_t i = 0; i < 768; ++i) from.x.view()[i] = static_cast<double>(i) / 768;
-    const auto result = drive(be, dpm_solver_pp_2m{}, ddpm_chain, toy_denoiser{ddpm_chain, velocity}, time_grid{times},
-                              std::move(from), 0);
+    const auto result = integrate(be, dpm_solver_pp_2m{}, ddpm_chain, toy_denoiser{ddpm_chain, velocity},
+                                  time_grid{times}, std::move(from), 0);
     double sum = 0;
     for (std::size_t i = 0; i < 768; ++i) sum += std::abs(result.x.view()[i]);
     CHECK_THAT(sum / 768, as_printed(mean));
@@ -106,7 +106,7 @@ TEST_CASE("DPM-Solver++ 2M has order 2 under every corruption that is smooth in 
   check_orders(dpm_solver_pp_2m{}, fading());
 }
 
-TEST_CASE("the SDE form of DPM-Solver++ 2M has order 2 in law", "[sampler]") {
+TEST_CASE("the SDE form of DPM-Solver++ 2M has order 2 in distribution", "[sampler]") {
   check_orders(dpm_solver_pp_2m_sde{}, exploding(), 32, 1);
   check_orders(dpm_solver_pp_2m_sde{}, preserving(), 32, 1);
   check_orders(dpm_solver_pp_2m_sde{}, blurring(), 32, 1);
@@ -221,7 +221,7 @@ TEST_CASE("EDM's Heun ends at the reference values", "[sampler]") {
     given_noise_backend be;
     start_point<given_noise_backend, double> from{be.make<double>(one), be.make<double>(one), {0, 1}};
     from.x.view()[0] = 80.0;
-    const auto result = drive(be, sampler, noise, exact, time_grid{times}, std::move(from), 0);
+    const auto result = integrate(be, sampler, noise, exact, time_grid{times}, std::move(from), 0);
     return std::pair{result.x.view()[0], result.nfe};
   };
   const auto end = [&](int steps, double last) { return end_of(edm_heun{}, steps, last); };
@@ -251,11 +251,11 @@ TEST_CASE("EDM's Heun ends at the reference values", "[sampler]") {
   CHECK_THAT((end(72, 0.0).first - wanted) / (end(144, 0.0).first - wanted), as_printed("4.1547"));
 }
 
-TEST_CASE("churn raises the noise and keeps the law", "[sampler]") {
+TEST_CASE("churn raises the noise and keeps the distribution", "[sampler]") {
   // With churn the noise goes up before it comes down; in the limit of many steps the marginals stay, for the noise
   // added is exactly what belongs to the raised time. First order in the steps: gamma is churn / steps.
   CHECK(gap(edm_heun{5.0}, edm_heun{}, preserving(), uniform_grid(8, 1.0, 0.05)) > 1e-3);
-  const auto error = [](std::size_t steps) { return law_error(edm_heun{5.0}, preserving(), steps, 1); };
+  const auto error = [](std::size_t steps) { return distribution_error(edm_heun{5.0}, preserving(), steps, 1); };
   const double coarse = error(64), fine = error(128);
   CAPTURE(coarse, fine);
   CHECK(fine < 0.6 * coarse);

@@ -1,4 +1,4 @@
-// What every sampler owes the driver: what it spends, its last step, the same bits in any batches and threads, no
+// What every sampler owes `integrate`: what it spends, its last step, the same bits in any batches and threads, no
 // memory from step to step, one sentence for a grid that it cannot follow.
 #include "catch.hpp"
 
@@ -15,7 +15,7 @@
 #include <softscore/corruption/severity.hpp>
 #include <softscore/corruption/variance_exploding.hpp>
 #include <softscore/corruption/variance_preserving.hpp>
-#include <softscore/operator/centred_mask.hpp>
+#include <softscore/operator/centered_mask.hpp>
 #include <softscore/operator/dct_blur.hpp>
 #include <softscore/operator/eraser.hpp>
 #include <softscore/operator/fade.hpp>
@@ -28,11 +28,11 @@
 #include <softscore/sampler/dpm_solver_pp_2m.hpp>
 #include <softscore/sampler/dpm_solver_pp_3m.hpp>
 #include <softscore/sampler/dpm_solver_pp_3m_sde.hpp>
-#include <softscore/sampler/drive.hpp>
 #include <softscore/sampler/edm_heun.hpp>
 #include <softscore/sampler/euler.hpp>
 #include <softscore/sampler/euler_maruyama.hpp>
 #include <softscore/sampler/exponential_integrator.hpp>
+#include <softscore/sampler/integrate.hpp>
 #include <softscore/sampler/langevin.hpp>
 #include <softscore/sampler/learned_ddpm.hpp>
 #include <softscore/sampler/mala.hpp>
@@ -60,7 +60,7 @@ auto heating() {
   return corruption{Blur{}, variance_exploding{.sigma_min = 0.1, .sigma_max = 2.0, .level_max = 1.0}};
 }
 auto masking() {
-  return corruption{centred_mask{}, variance_exploding{.sigma_min = 0.1, .sigma_max = 2.0, .level_max = 4.0}};
+  return corruption{centered_mask{}, variance_exploding{.sigma_min = 0.1, .sigma_max = 2.0, .level_max = 4.0}};
 }
 auto erasing() { return background_corruption{eraser{image.height, image.width, 20}, severity{20.0}}; }
 double third(diffusion_time) { return 1.0 / 3; }
@@ -69,14 +69,14 @@ double third(diffusion_time) { return 1.0 / 3; }
 // whose score the estimate gives; it is for what MALA takes and for its bits.
 struct steady_with_density : steady_denoiser {
   template <class Be, class T>
-  void log_density(Be& be, const question&, view<T, typename Be::space> x, double* host, nothing&) const {
+  void log_density(Be& be, const condition&, out_of<Be, T> x, double* host, nothing&) const {
     be.dot(x, x, host);
     for (std::size_t i = 0; i < x.extent().images; ++i) host[i] *= -0.5;
   }
 };
 
 // Calls check(sampler, corruption, more), where a grid of N steps that ends above 0 takes N evaluations_per_step + more
-// evaluations, for every sampler that drive_test.cpp does not look at.
+// evaluations, for every sampler that integrate_test.cpp does not look at.
 template <class Check>
 void for_every_sampler(const Check& check) {
   check(euler{}, fading(), 0);
@@ -120,15 +120,15 @@ void for_every_sampler(const Check& check) {
 }
 
 template <class T, class S, class C, class Observer = no_observer>
-drawn<serial_backend, T> draw(const S& sampler, const C& corruption, const time_grid& grid, batch images,
-                              Observer&& observer = {}) {
+integrate_result<serial_backend, T> draw(const S& sampler, const C& corruption, const time_grid& grid,
+                                         image_range images, Observer&& observer = {}) {
   serial_backend be;
-  return drive(be, sampler, corruption, steady_with_density{}, grid,
-               draw_start<T>(be, corruption, grid, image, images, 3), 3, observer);
+  return integrate(be, sampler, corruption, steady_with_density{}, grid,
+                   draw_start<T>(be, corruption, grid, image, images, 3), 3, observer);
 }
 
 template <class T>
-std::vector<T> values_of(const drawn<serial_backend, T>& result) {
+std::vector<T> values_of(const integrate_result<serial_backend, T>& result) {
   const auto x = result.x.view();
   std::vector<T> values(x.size());
   for (std::size_t i = 0; i < x.size(); ++i) values[i] = x[i];
@@ -147,7 +147,7 @@ TEST_CASE("a run spends what its sampler and its start say", "[sampler]") {
   for_every_sampler([](const auto& sampler, const auto& corruption, std::size_t more) {
     const auto each = static_cast<std::size_t>(sampler.evaluations_per_step);
     CHECK(draw<float>(sampler, corruption, uniform_grid(9, 1.0, 0.1), {0, 2}).nfe == 9 * each + more);
-    // The last step to time 0 takes the driver's evaluation alone.
+    // The last step to time 0 takes `integrate`'s evaluation alone.
     CHECK(draw<float>(sampler, corruption, uniform_grid(9), {0, 2}).nfe == 8 * each + 1 + more);
   });
   // With churn the estimate is made anew, but at time 1 there is nowhere to go.

@@ -7,7 +7,7 @@
 
 #include <softscore/corruption/corruption.hpp>
 #include <softscore/corruption/variance_exploding.hpp>
-#include <softscore/operator/centred_mask.hpp>
+#include <softscore/operator/centered_mask.hpp>
 #include <softscore/operator/dct_blur.hpp>
 #include <softscore/operator/fade.hpp>
 #include <softscore/operator/gaussian_blur.hpp>
@@ -66,7 +66,7 @@ TEST_CASE("the exponential integrator of order 1 is DDIM, and the others meet DP
 }
 
 TEST_CASE("a mode without signal is DDIM's in the step that reveals it", "[sampler]") {
-  const corruption masking{centred_mask{}, variance_exploding{.sigma_min = 0.2, .sigma_max = 0.8, .level_max = 2.0}};
+  const corruption masking{centered_mask{}, variance_exploding{.sigma_min = 0.2, .sigma_max = 0.8, .level_max = 2.0}};
   // One step over the jumps: nothing before it to look back at.
   CHECK(gap(exponential_integrator<2>{}, ddim{}, masking, time_grid{{0.8, 0.1}}) < 1e-14);
   // Over many steps the modes stay finite, though lambda is infinite where the mask hides them.

@@ -14,7 +14,7 @@
 #include <softscore/corruption/beta_table.hpp>
 #include <softscore/corruption/corruption.hpp>
 #include <softscore/corruption/cosine.hpp>
-#include <softscore/corruption/interpolant.hpp>
+#include <softscore/corruption/flow_matching.hpp>
 #include <softscore/corruption/karras_sigma.hpp>
 #include <softscore/corruption/log_snr.hpp>
 #include <softscore/corruption/tabulated.hpp>
@@ -36,10 +36,10 @@
 #include <softscore/sampler/dpm_solver_pp_3m.hpp>
 #include <softscore/sampler/dpm_solver_pp_3m_sde.hpp>
 #include <softscore/sampler/dps.hpp>
-#include <softscore/sampler/drive.hpp>
 #include <softscore/sampler/edm_heun.hpp>
 #include <softscore/sampler/exponential_integrator.hpp>
 #include <softscore/sampler/heun.hpp>
+#include <softscore/sampler/integrate.hpp>
 #include <softscore/sampler/langevin.hpp>
 #include <softscore/sampler/learned_ddpm.hpp>
 #include <softscore/sampler/momentum.hpp>
@@ -70,9 +70,9 @@ auto exact_for(const C& corruption) {
 template <class T, class S, class C>
 std::vector<double> drawn_by(const S& sampler, const C& corruption, const time_grid& grid) {
   serial_backend be;
-  const batch images{0, 2};
-  const auto end = drive(be, sampler, corruption, exact_for(corruption), grid,
-                         draw_start<T>(be, corruption, grid, image, images, 0), 0);
+  const image_range images{0, 2};
+  const auto end = integrate(be, sampler, corruption, exact_for(corruption), grid,
+                             draw_start<T>(be, corruption, grid, image, images, 0), 0);
   const auto x = end.x.view();
   std::vector<double> values(x.size());
   for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<double>(x[i]);
@@ -91,7 +91,7 @@ template <class D>
 struct rounded : D {
   using D::D;
   template <class Be, class T, class Space, class M>
-  void estimate(Be& be, const question& q, view<const T, Space> x, view<T, Space> out, M& ws) const {
+  void estimate(Be& be, const condition& q, view<const T, Space> x, view<T, Space> out, M& ws) const {
     D::estimate(be, q, x, out, ws);
     for (std::size_t i = 0; i < out.size(); ++i) out[i] = static_cast<T>(static_cast<float>(out[i]));
   }
@@ -106,18 +106,18 @@ TEST_CASE("an image that is not finite is named by its number in the run", "[sam
   const auto from = [&](std::uint64_t first) {
     return draw_start<float>(be, noise, uniform_grid(4), image, {first, 3}, 1);
   };
-  CHECK_REFUSED(drive(be, ddim{}, noise, broken_denoiser{}, uniform_grid(4), from(4), 1), sentence);
-  CHECK_NOTHROW(drive(be, ddim{}, noise, broken_denoiser{}, uniform_grid(4), from(6), 1));
+  CHECK_REFUSED(integrate(be, ddim{}, noise, broken_denoiser{}, uniform_grid(4), from(4), 1), sentence);
+  CHECK_NOTHROW(integrate(be, ddim{}, noise, broken_denoiser{}, uniform_grid(4), from(6), 1));
   // A run that an observer stops returns images too.
   std::size_t seen = 0;
+  CHECK_REFUSED(integrate(be, ddim{}, noise, broken_denoiser{}, uniform_grid(4), from(4), 1,
+                          [&](const auto&) { return ++seen < 3; }),
+                sentence);
   CHECK_REFUSED(
-      drive(be, ddim{}, noise, broken_denoiser{}, uniform_grid(4), from(4), 1, [&](const auto&) { return ++seen < 3; }),
-      sentence);
-  CHECK_REFUSED(
-      sample(be, ddim{}, noise, broken_denoiser{}, uniform_grid(4), {.images = 9, .batch = 2, .image = image}),
+      sample(be, ddim{}, noise, broken_denoiser{}, uniform_grid(4), {.images = 9, .batch_size = 2, .image = image}),
       sentence);
   // Thresholding sorts the pixels, so it looks at each of them and can name the time as well.
-  CHECK_REFUSED(drive(be, ddim{}, noise, dynamic_thresholding{broken_denoiser{}}, uniform_grid(4), from(4), 1),
+  CHECK_REFUSED(integrate(be, ddim{}, noise, dynamic_thresholding{broken_denoiser{}}, uniform_grid(4), from(4), 1),
                 "size of a pixel in the estimate of image 5 at time 1 is nan, but it must be finite");
 }
 
@@ -150,7 +150,7 @@ TEST_CASE("numbers whose squares alone overflow are finite", "[sampler]") {
   start_point<serial_backend, double> from{be.make<double>(image), be.make<double>(image), {0, 1}};
   from.x.view()[1] = 1e200;
   const corruption noise{identity{}, variance_exploding{.sigma_min = 0.1, .sigma_max = 2.0}};
-  const auto end = drive(be, ddim{}, noise, broken_denoiser{}, uniform_grid(2, 1.0, 0.5), std::move(from), 0);
+  const auto end = integrate(be, ddim{}, noise, broken_denoiser{}, uniform_grid(2, 1.0, 0.5), std::move(from), 0);
   CHECK(end.x.view()[1] > 1e199);
 }
 
@@ -246,7 +246,7 @@ TEST_CASE("restoration from a time without signal is the limit of that from a ti
     CHECK_REFUSED(drawn_by<float>(dps{half, y, 1.0, dps_scale::likelihood}, corruption, uniform_grid(5)),
                   "the signal's gain at a time of the grid is 0, but it must be above 0 where the likelihood scales");
   };
-  check_all(corruption{scaling{}, interpolant{}}, 1.0 - 1e-6);
+  check_all(corruption{scaling{}, flow_matching{}}, 1.0 - 1e-6);
   check_all(corruption{scaling{}, cosine{}}, 1.0 - 1e-6);
   check_all(corruption{scaling{}, zero_terminal_snr(beta_table{std::vector<double>(20, 0.2)})}, 1.0 - 1e-6);
 }
@@ -341,8 +341,8 @@ TEST_CASE("Dormand and Prince's method refuses a tolerance that the state's numb
   serial_backend be;
   const rounded<decltype(exact_for(preserving))> coarse{preserving, Eigen::VectorXd::Constant(4, 0.3),
                                                         Eigen::MatrixXd::Identity(4, 4) * 0.25, image};
-  CHECK_REFUSED(drive(be, with(1e-15), preserving, coarse, uniform_grid(2),
-                      draw_start<double>(be, preserving, uniform_grid(2), image, {0, 1}, 0), 0),
+  CHECK_REFUSED(integrate(be, with(1e-15), preserving, coarse, uniform_grid(2),
+                          draw_start<double>(be, preserving, uniform_grid(2), image, {0, 1}, 0), 0),
                 "but it must be");
 }
 
@@ -374,8 +374,8 @@ TEST_CASE("a draw whose number would be that of another is refused", "[sampler]"
   // An image's number is part of its key as well, by 48 bits.
   serial_backend be;
   const auto of = [&](std::uint64_t first) {
-    drive(be, ddim{}, noise, broken_denoiser{}, uniform_grid(2),
-          draw_start<float>(be, noise, uniform_grid(2), image, {first, 2}, 0), 0);
+    integrate(be, ddim{}, noise, broken_denoiser{}, uniform_grid(2),
+              draw_start<float>(be, noise, uniform_grid(2), image, {first, 2}, 0), 0);
   };
   CHECK_NOTHROW(of((std::uint64_t{1} << 48) - 2));
   CHECK_REFUSED(of((std::uint64_t{1} << 48) - 1), "number of the first image is 281474976710655, but it must be");

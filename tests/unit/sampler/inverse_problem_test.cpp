@@ -1,6 +1,6 @@
 // Samplers for inverse problems (Chung et al. 2023; Song et al. 2023; Kawar et al. 2022; Wang et al. 2022; Zhu et al.
-// 2023; Lugmayr et al. 2022): their numbers, the laws they keep, and the biases they cannot lose, pinned by the
-// differential equations of their limits.
+// 2023; Lugmayr et al. 2022): their numbers, the distributions they keep, and the biases they cannot lose, pinned by
+// the differential equations of their limits.
 #include "catch.hpp"
 
 #include <algorithm>
@@ -73,7 +73,7 @@ std::vector<double> one_step(const S& sampler, const C& corruption, const D& den
   given_noise_backend be;
   start_point<given_noise_backend, double> from{be.make<double>(image), be.make<double>(image), {0, 1}};
   be.upload(x.data(), from.x.view());
-  const auto end = drive(be, sampler, corruption, denoiser, time_grid{{t, s}}, std::move(from), 0);
+  const auto end = integrate(be, sampler, corruption, denoiser, time_grid{{t, s}}, std::move(from), 0);
   be.download(end.x.view(), x.data());
   return x;
 }
@@ -180,8 +180,8 @@ TEST_CASE("projection ends at an image that agrees with the measurement", "[samp
   const auto check = [&](const auto& sampler, const auto& corruption) {
     serial_backend be;
     const auto grid = uniform_grid(9);
-    const auto end = drive(be, sampler, corruption, white(corruption, pair), grid,
-                           draw_start<double>(be, corruption, grid, pair, {0, 5}, 3), 3);
+    const auto end = integrate(be, sampler, corruption, white(corruption, pair), grid,
+                               draw_start<double>(be, corruption, grid, pair, {0, 5}, 3), 3);
     for (std::size_t i = 0; i < 5; ++i) {
       CHECK_THAT(end.x.view()[2 * i], WithinAbs(0.7, 1e-15));
       CHECK(std::abs(end.x.view()[2 * i + 1]) < 20.0);
@@ -194,8 +194,8 @@ TEST_CASE("projection ends at an image that agrees with the measurement", "[samp
   const measurement blurred{gaussian_blur{.half_width = 2}, level{0.6}};
   const observation seen{four, {0.4, -0.3, 0.8, 0.1}};
   const auto grid = uniform_grid(9);
-  const auto end = drive(be, projection{blurred, seen}, fading, white(fading, four), grid,
-                         draw_start<double>(be, fading, grid, four, {0, 3}, 3), 3);
+  const auto end = integrate(be, projection{blurred, seen}, fading, white(fading, four), grid,
+                             draw_start<double>(be, fading, grid, four, {0, 3}, 3), 3);
   auto again = be.make<double>(four.with_images(3));
   blurred.apply<serial_backend, double>(be, end.x.view(), again.view());
   for (std::size_t i = 0; i < 12; ++i) CHECK_THAT(again.view()[i], WithinAbs(seen.of(0)[i % 4], 1e-11));
@@ -232,8 +232,8 @@ TEST_CASE("without noise DDRM returns the measurement, in every mode that is mea
     for (std::size_t i = 0; i < 16; ++i) truth.view()[i] = std::sin(3.0 + 2.0 * static_cast<double>(i));
     how.template apply<serial_backend, double>(be, truth.view(), seen.view());
     const auto grid = uniform_grid(7);
-    auto end = drive(be, ddrm{how, observation::from(be, seen.view())}, preserving, white(preserving, square), grid,
-                     draw_start<double>(be, preserving, grid, square, {0, 3}, 3), 3);
+    auto end = integrate(be, ddrm{how, observation::from(be, seen.view())}, preserving, white(preserving, square), grid,
+                         draw_start<double>(be, preserving, grid, square, {0, 3}, 3), 3);
     how.template apply<serial_backend, double>(be, end.x.view(), again.view());
     for (std::size_t i = 0; i < 48; ++i) CHECK_THAT(again.view()[i], WithinAbs(seen.view()[i % 16], 1e-14 * condition));
     // The images themselves differ where A does not see them.
@@ -258,8 +258,9 @@ TEST_CASE("DDRM takes the step of each case of its rule", "[sampler]") {
     start_point<given_noise_backend, double> from{be.make<double>(pair), be.make<double>(pair), {0, 1}};
     from.x.view()[0] = 0.4;
     from.x.view()[1] = -1.1;
-    auto end = drive(be, ddrm{measurement{first_element{}, level{}, sigma_y}, observation{pair, {y, 0.0}}, eta, eta_b},
-                     preserving, exact, time_grid{{t, s}}, std::move(from), 0);
+    auto end =
+        integrate(be, ddrm{measurement{first_element{}, level{}, sigma_y}, observation{pair, {y, 0.0}}, eta, eta_b},
+                  preserving, exact, time_grid{{t, s}}, std::move(from), 0);
     return std::pair{end.x.view()[0], end.x.view()[1]};
   };
   const double free = a_s * (other + kept * after / before * (-1.1 / a_t - other) + eta * after * -0.7);
@@ -284,8 +285,9 @@ TEST_CASE("with noise DDRM tends to the measurement itself as the steps grow", "
   double last = 1;
   for (const std::size_t steps : {20u, 80u, 320u, 1280u}) {
     const auto grid = uniform_grid(steps);
-    const normal_law found = law_after(ddrm{how, y, eta}, exploding, white(exploding, one), one, grid,
-                                       {Eigen::VectorXd::Zero(1), Eigen::MatrixXd::Constant(1, 1, 401.0)});
+    const gaussian_distribution found =
+        distribution_after(ddrm{how, y, eta}, exploding, white(exploding, one), one, grid,
+                           {Eigen::VectorXd::Zero(1), Eigen::MatrixXd::Constant(1, 1, 401.0)});
     // The same by a recursion for mean and variance.
     double mean = 0, variance = 401;
     for (std::size_t i = 0; i < steps; ++i) {
@@ -342,14 +344,15 @@ moments carried(moments m, double from, Slope slope, Constant constant) {
   return m;
 }
 
-// The law at the end for infinitely many steps, from those for N and 2N: the error falls like 1/N.
+// The distribution at the end for infinitely many steps, from those for N and 2N: the error falls like 1/N.
 template <class S, class D>
-normal_law limit_of(const S& sampler, const D& exact, const shape& image, const normal_law& start, std::size_t steps) {
-  const auto law = [&](std::size_t n) {
+gaussian_distribution limit_of(const S& sampler, const D& exact, const shape& image, const gaussian_distribution& start,
+                               std::size_t steps) {
+  const auto distribution = [&](std::size_t n) {
     // Just before 0, where the last step would return the estimate.
-    return law_after(sampler, preserving, exact, image, uniform_grid(n, 1.0, 1e-9), start);
+    return distribution_after(sampler, preserving, exact, image, uniform_grid(n, 1.0, 1e-9), start);
   };
-  const normal_law rough = law(steps), fine = law(2 * steps);
+  const gaussian_distribution rough = distribution(steps), fine = distribution(2 * steps);
   return {2 * fine.mean - rough.mean, 2 * fine.covariance - rough.covariance};
 }
 
@@ -363,10 +366,10 @@ TEST_CASE("DPS keeps a bias at any number of steps", "[sampler]") {
   // equation is dx = [x/2 - x + a (y - a x) / sigma_y^2] dB + dw.
   const double noise = 0.25, y = 2.0;
   const measurement how{identity{}, level{}, 0.5};
-  const normal_law start{Eigen::VectorXd::Zero(1), Eigen::MatrixXd::Identity(1, 1)};
+  const gaussian_distribution start{Eigen::VectorXd::Zero(1), Eigen::MatrixXd::Identity(1, 1)};
   const moments wanted = carried(
       {0.0, 1.0}, whole_rate, [&](double a) { return -0.5 - a * a / noise; }, [&](double a) { return a * y / noise; });
-  const normal_law found =
+  const gaussian_distribution found =
       limit_of(dps{how, observation{one, {y}}, 1.0, dps_scale::likelihood}, white(preserving, one), one, start, 2048);
   // What the extrapolation leaves falls like 1/N^2; it is 1e-6 here.
   CHECK_THAT(found.mean[0], WithinAbs(wanted.mean, 1e-5));
@@ -386,12 +389,12 @@ TEST_CASE("RePaint keeps a bias at any number of steps", "[sampler]") {
   const gaussian_denoiser exact{preserving, Eigen::VectorXd::Zero(2), covariance, pair};
   const measurement how{first_element{}, level{}};
   const observation seen{pair, {y, 0.0}};
-  const normal_law start{Eigen::VectorXd::Zero(2), Eigen::MatrixXd::Identity(2, 2)};
+  const gaussian_distribution start{Eigen::VectorXd::Zero(2), Eigen::MatrixXd::Identity(2, 2)};
   const auto left = [&](double a) { return 1 - a * a * a * a * correlation * correlation; };
   const moments wanted = carried(
       {0.0, 1.0}, whole_rate, [&](double a) { return 0.5 - 1 / left(a); },
       [&](double a) { return a * a * a * correlation * y / left(a); });
-  const normal_law found = limit_of(repaint{how, seen, 1}, exact, pair, start, 2048);
+  const gaussian_distribution found = limit_of(repaint{how, seen, 1}, exact, pair, start, 2048);
   CHECK_THAT(found.mean[1], WithinAbs(wanted.mean, 1e-5));
   CHECK_THAT(found.covariance(1, 1), WithinAbs(wanted.variance, 1e-5));
   CHECK_THAT(found.mean[0], WithinAbs(y, 1e-8));
@@ -402,10 +405,11 @@ TEST_CASE("RePaint keeps a bias at any number of steps", "[sampler]") {
 
 TEST_CASE("projection takes a noisy measurement for the image, at any number of steps", "[sampler]") {
   // N(0, 1) data, y = x_0 + n with sigma_y = .5 and y = 2: the posterior is N(1.6, .2), but h' is y.
-  const normal_law start{Eigen::VectorXd::Zero(1), Eigen::MatrixXd::Identity(1, 1)};
+  const gaussian_distribution start{Eigen::VectorXd::Zero(1), Eigen::MatrixXd::Identity(1, 1)};
   const projection method{measurement{identity{}, level{}, 0.5}, observation{one, {2.0}}};
   for (const std::size_t steps : {1u, 2u, 20u, 300u}) {
-    const normal_law found = law_after(method, preserving, white(preserving, one), one, uniform_grid(steps), start);
+    const gaussian_distribution found =
+        distribution_after(method, preserving, white(preserving, one), one, uniform_grid(steps), start);
     CHECK_THAT(found.mean[0], WithinAbs(2.0, 1e-14));
     CHECK_THAT(found.covariance(0, 0), WithinAbs(0.0, 1e-14));
   }
@@ -437,9 +441,9 @@ TEST_CASE("projection keeps a bias where it knows a part exactly", "[sampler]") 
   // The start is N(0, I).
   const double a = std::exp(-0.5 * whole_rate), sigma = std::sqrt(-std::expm1(-whole_rate));
   const moments wanted{x[0] - x[1] * a * y / sigma, x[1] * x[1] / (sigma * sigma) + x[2] * x[2]};
-  const normal_law start{Eigen::VectorXd::Zero(2), Eigen::MatrixXd::Identity(2, 2)};
-  const normal_law found = limit_of(projection{measurement{first_element{}, level{}}, observation{pair, {y, 0.0}}},
-                                    exact, pair, start, 2048);
+  const gaussian_distribution start{Eigen::VectorXd::Zero(2), Eigen::MatrixXd::Identity(2, 2)};
+  const gaussian_distribution found = limit_of(
+      projection{measurement{first_element{}, level{}}, observation{pair, {y, 0.0}}}, exact, pair, start, 2048);
   // DDIM steps in sigma, which goes like the square root of t at the end, so what the extrapolation leaves falls like
   // N^(-3/2): 3e-5 and 8e-5 measured.
   CHECK_THAT(found.mean[1], WithinAbs(wanted.mean, 1e-4));
@@ -456,11 +460,11 @@ TEST_CASE("DiffPIR tends to a variance of its own", "[sampler]") {
   // with M = c + (a_s - c a_t) rho a_t / (1 + rho), K = (a_s - c a_t) y / (1 + rho), c = sqrt(1 - zeta) sigma_s /
   // sigma_t, n^2 = zeta sigma_s^2.
   const double noise = 0.25, y = 2.0;
-  const normal_law start{Eigen::VectorXd::Zero(1), Eigen::MatrixXd::Identity(1, 1)};
+  const gaussian_distribution start{Eigen::VectorXd::Zero(1), Eigen::MatrixXd::Identity(1, 1)};
   const auto exact = white(preserving, one);
-  const auto law = [&](double lambda, double zeta, const time_grid& grid) {
+  const auto distribution = [&](double lambda, double zeta, const time_grid& grid) {
     const diffpir method{measurement{identity{}, level{}, 0.5}, observation{one, {y}}, lambda, zeta};
-    const normal_law found = law_after(method, preserving, exact, one, grid, start);
+    const gaussian_distribution found = distribution_after(method, preserving, exact, one, grid, start);
     return moments{found.mean[0], found.covariance(0, 0)};
   };
   const auto recursion = [&](double lambda, double zeta, const time_grid& grid) {
@@ -474,23 +478,23 @@ TEST_CASE("DiffPIR tends to a variance of its own", "[sampler]") {
     }
     return at;
   };
-  // Where sigma is large the law is that which a step from t to t leaves alone: 1 - M = (1 - sqrt(1 - zeta)) (1 + rho
-  // sigma^2) / (1 + rho), mean a y / (1 + rho sigma^2) and variance zeta sigma^2 / (1 - M^2).
+  // Where sigma is large the distribution is that which a step from t to t leaves alone: 1 - M = (1 - sqrt(1 - zeta))
+  // (1 + rho sigma^2) / (1 + rho), mean a y / (1 + rho sigma^2) and variance zeta sigma^2 / (1 - M^2).
   const double last = 0.2;
   for (const auto& [lambda, zeta] : {std::pair{1.0, 0.3}, {1.0, 1.0}, {2.5, 0.5}}) {
     const double a = preserving.signal_gain(diffusion_time{last}), sigma = preserving.sigma(diffusion_time{last});
     const double rho = lambda * noise * a * a / (sigma * sigma);
     const double m = 1 - (1 - std::sqrt(1 - zeta)) * (1 + rho * sigma * sigma) / (1 + rho);
-    const moments rough = law(lambda, zeta, uniform_grid(2048, 1.0, last)),
-                  fine = law(lambda, zeta, uniform_grid(4096, 1.0, last));
+    const moments rough = distribution(lambda, zeta, uniform_grid(2048, 1.0, last)),
+                  fine = distribution(lambda, zeta, uniform_grid(4096, 1.0, last));
     CAPTURE(lambda, zeta);
     // What the extrapolation leaves falls like 1/N^2.
     CHECK_THAT(2 * fine.mean - rough.mean, WithinAbs(a * y / (1 + rho * sigma * sigma), 1e-4));
     CHECK_THAT(2 * fine.variance - rough.variance, WithinAbs(zeta * sigma * sigma / (1 - m * m), 1e-4));
   }
   // As sigma goes to 0 these go to y / (1 + lambda sigma_y^2) and zeta / (2 (1 - sqrt(1 - zeta))) times lambda
-  // sigma_y^2 / (1 + lambda sigma_y^2), while a step forgets less and less: the law is left behind where B is of size 1
-  // / sqrt(N), so that its error halves with four times the steps.
+  // sigma_y^2 / (1 + lambda sigma_y^2), while a step forgets less and less: the distribution is left behind where B is
+  // of size 1 / sqrt(N), so that its error halves with four times the steps.
   const double lambda = 1.0, zeta = 0.3, share = lambda * noise / (1 + lambda * noise);
   const moments limit{y / (1 + lambda * noise), zeta / (2 * (1 - std::sqrt(1 - zeta))) * share};
   CHECK_THAT(limit.mean, WithinAbs(1.6, 1e-15));
@@ -498,7 +502,7 @@ TEST_CASE("DiffPIR tends to a variance of its own", "[sampler]") {
   moments before{};
   for (const std::size_t steps : {20u, 1280u, 5120u, 20480u}) {
     const auto grid = uniform_grid(steps, 1.0, 1e-9);
-    const moments found = law(lambda, zeta, grid), wanted = recursion(lambda, zeta, grid);
+    const moments found = distribution(lambda, zeta, grid), wanted = recursion(lambda, zeta, grid);
     CAPTURE(steps, found.mean, found.variance);
     // A rounding a step, which later ones shrink.
     CHECK_THAT(found.mean, WithinAbs(wanted.mean, 1e-12));
@@ -517,11 +521,11 @@ TEST_CASE("DiffPIR tends to a variance of its own", "[sampler]") {
 
 namespace {
 
-// The law of one element that starts as N(0, 1), by quadrature: its density on a lattice is carried through the step
-// x_s = m(x_t) + n z that the sampler makes, m measured on the lattice itself, however crooked. The last step has no
-// noise.
+// The distribution of one element that starts as N(0, 1), by quadrature: its density on a lattice is carried through
+// the step x_s = m(x_t) + n z that the sampler makes, m measured on the lattice itself, however crooked. The last step
+// has no noise.
 template <class S>
-moments law_by_quadrature(const S& sampler, std::size_t steps, std::size_t points) {
+moments distribution_by_quadrature(const S& sampler, std::size_t steps, std::size_t points) {
   const double far = 8.0, pitch = 2 * far / static_cast<double>(points - 1);
   const auto exact = white(preserving, one);
   const auto grid = uniform_grid(steps);
@@ -538,7 +542,7 @@ moments law_by_quadrature(const S& sampler, std::size_t steps, std::size_t point
     for (std::size_t i = 0; i < points; ++i) from.x.view()[i] = at(i);
     from.x.view()[points] = at(0);
     const auto end =
-        drive(be, sampler, preserving, exact, time_grid{{grid[k].t.value, grid[k].s.value}}, std::move(from), 0);
+        integrate(be, sampler, preserving, exact, time_grid{{grid[k].t.value, grid[k].s.value}}, std::move(from), 0);
     for (std::size_t i = 0; i < points; ++i) to[i] = end.x.view()[i];
     if (grid[k].last()) break;
     const double spread = end.x.view()[points] - to[0];
@@ -573,23 +577,24 @@ moments law_by_quadrature(const S& sampler, std::size_t steps, std::size_t point
 TEST_CASE("DPS scaled by the distance ends on either side of the measurement itself", "[sampler]") {
   // The form of its authors, zeta over |y - A h|, is not linear: in one dimension every step moves x by 2 zeta J = 2
   // zeta a_t towards the measurement, however short it is, so that the pull grows with the number of steps. In the end
-  // x jumps to and fro over y, by 2 zeta: anywhere in y +- 2 zeta, whose variance is 4 zeta^2 / 3, as long as the law
-  // before is wide beside that. N(0, 1) data, y = 2, sigma_y = .5: the posterior is N(1.6, .2).
+  // x jumps to and fro over y, by 2 zeta: anywhere in y +- 2 zeta, whose variance is 4 zeta^2 / 3, as long as the
+  // distribution before is wide beside that. N(0, 1) data, y = 2, sigma_y = .5: the posterior is N(1.6, .2).
   const measurement how{identity{}, level{}, 0.5};
   const observation y{one, {2.0}};
   constexpr std::size_t points = 2001;
-  // The quadrature finds the law of the linear form, whose law is known without one.
+  // The quadrature finds the distribution of the linear form, whose distribution is known without one.
   const dps linear{how, y, 1.0, dps_scale::likelihood};
-  const normal_law known = law_after(linear, preserving, white(preserving, one), one, uniform_grid(20),
-                                     {Eigen::VectorXd::Zero(1), Eigen::MatrixXd::Identity(1, 1)});
-  const moments same = law_by_quadrature(linear, 20, points);
+  const gaussian_distribution known =
+      distribution_after(linear, preserving, white(preserving, one), one, uniform_grid(20),
+                         {Eigen::VectorXd::Zero(1), Eigen::MatrixXd::Identity(1, 1)});
+  const moments same = distribution_by_quadrature(linear, 20, points);
   CHECK_THAT(same.mean, WithinAbs(known.mean[0], 1e-10));
   CHECK_THAT(same.variance, WithinAbs(known.covariance(0, 0), 1e-10));
   // What lies within a pitch of the jump may land 4 zeta off. Where the density is 1 / (4 zeta) that moves the mean by
   // a pitch, .008, and the variance by pitch times zeta.
   const double zeta = 0.1, pitch = 0.008;
-  const moments few = law_by_quadrature(dps{how, y, zeta}, 20, points),
-                many = law_by_quadrature(dps{how, y, zeta}, 80, points);
+  const moments few = distribution_by_quadrature(dps{how, y, zeta}, 20, points),
+                many = distribution_by_quadrature(dps{how, y, zeta}, 80, points);
   CHECK_THAT(few.mean - 1.6, WithinAbs(0.148, pitch));
   CHECK_THAT(few.variance - 0.2, WithinAbs(0.034, pitch * zeta));
   CHECK_THAT(many.mean, WithinAbs(2.0, pitch));
@@ -602,7 +607,7 @@ TEST_CASE("more rounds of RePaint leave less of its bias", "[sampler]") {
   covariance << 1, 0.8, 0.8, 1;
   const gaussian_denoiser exact{preserving, Eigen::VectorXd::Zero(2), covariance, pair};
   const auto second = [&](unsigned rounds) {
-    const normal_law found = law_of_run(
+    const gaussian_distribution found = distribution_of_run(
         repaint{measurement{first_element{}, level{}}, observation{pair, {1.0, 0.0}}, rounds}, preserving, exact, pair,
         uniform_grid(48, 1.0, 1e-9), {Eigen::VectorXd::Zero(2), Eigen::MatrixXd::Identity(2, 2)}, 3 * rounds);
     return moments{found.mean[1] - 0.8, found.covariance(1, 1) - 0.36};
@@ -653,7 +658,7 @@ TEST_CASE("a second round of RePaint draws what its formula says", "[sampler]") 
     first = a_s * y + sigma_s * of_seen.first;
   }
   const auto end =
-      drive(be, repaint{how, observation{pair, {y, 0.0}}, 2}, c, exact, time_grid{{t, s}}, std::move(from), 7);
+      integrate(be, repaint{how, observation{pair, {y, 0.0}}, 2}, c, exact, time_grid{{t, s}}, std::move(from), 7);
   CHECK(end.nfe == 2);
   CHECK_THAT(end.x.view()[0], WithinAbs(first, 1e-14));
   CHECK_THAT(end.x.view()[1], WithinAbs(second, 1e-14));
@@ -685,9 +690,9 @@ TEST_CASE("an image of an inverse problem does not depend on its batch", "[sampl
   serial_backend be;
   for_every_method([&](const auto& sampler) {
     const auto grid = uniform_grid(5);
-    const auto draw = [&](batch images) {
-      return drive(be, sampler, preserving, steady_denoiser{}, grid,
-                   draw_start<float>(be, preserving, grid, four, images, 3), 3);
+    const auto draw = [&](image_range images) {
+      return integrate(be, sampler, preserving, steady_denoiser{}, grid,
+                       draw_start<float>(be, preserving, grid, four, images, 3), 3);
     };
     const auto all = draw({0, 6}), rest = draw({4, 2});
     for (std::size_t i = 0; i < 8; ++i) CHECK(all.x.view()[16 + i] == rest.x.view()[i]);
@@ -700,8 +705,8 @@ TEST_CASE("one method serves four threads with the same bits", "[sampler]") {
     const auto grid = uniform_grid(6);
     const auto draw = [&] {
       serial_backend be;
-      auto end = drive(be, sampler, preserving, steady_denoiser{}, grid,
-                       draw_start<float>(be, preserving, grid, four, {0, 6}, 3), 3);
+      auto end = integrate(be, sampler, preserving, steady_denoiser{}, grid,
+                           draw_start<float>(be, preserving, grid, four, {0, 6}, 3), 3);
       std::vector<float> values(end.x.view().size());
       be.download(end.x.view(), values.data());
       return values;
@@ -721,9 +726,9 @@ TEST_CASE("methods for inverse problems take nothing from the heap after the fir
     const auto grid = uniform_grid(8);
     std::vector<std::size_t> taken;
     taken.reserve(16);
-    const auto end = drive(be, sampler, preserving, steady_denoiser{}, grid,
-                           draw_start<float>(be, preserving, grid, four, {0, 6}, 3), 3,
-                           [&](const auto&) { taken.push_back(heap::taken.load()); });
+    const auto end = integrate(be, sampler, preserving, steady_denoiser{}, grid,
+                               draw_start<float>(be, preserving, grid, four, {0, 6}, 3), 3,
+                               [&](const auto&) { taken.push_back(heap::taken.load()); });
     REQUIRE(taken.size() == 8);
     CHECK(taken.back() == taken[1]);
     CHECK((end.nfe == 8 || end.nfe == 3 * 7 + 1));
@@ -742,8 +747,8 @@ TEST_CASE("methods for inverse problems refuse what cannot be", "[sampler]") {
   serial_backend be;
   const auto grid = uniform_grid(3);
   const auto draw = [&](const auto& sampler) {
-    drive(be, sampler, preserving, steady_denoiser{}, grid, draw_start<double>(be, preserving, grid, four, {0, 2}, 3),
-          3);
+    integrate(be, sampler, preserving, steady_denoiser{}, grid,
+              draw_start<double>(be, preserving, grid, four, {0, 2}, 3), 3);
   };
   CHECK_REFUSED(draw(repaint{blurred, many}), "but it must be 0: RePaint takes A for a projection");
   CHECK_REFUSED(draw(projection{measurement{identity{}, level{}}, y}),

@@ -1,6 +1,6 @@
 // Langevin's dynamics (Galerne 2024; Kim and Lee 2024; Song and Ermon 2019), its Metropolis-adjusted form (Roberts and
 // Tweedie 1996), the predictor and corrector of Song et al. 2021 and the learned variance of Nichol and Dhariwal 2021:
-// stationary laws, detailed balance, the length of the steps.
+// stationary distributions, detailed balance, the length of the steps.
 #include "catch.hpp"
 
 #include <algorithm>
@@ -49,13 +49,13 @@ template <class S>
 double standing_variance(const S& sampler, double v, std::size_t draws) {
   const auto exact = exact_of_variance(v);
   const time_grid grid{{0.6, 0.5}};
-  const auto law = [&](double variance) {
-    return law_of_run(sampler, standing(), exact, one, grid,
-                      {Eigen::VectorXd::Zero(1), Eigen::MatrixXd::Constant(1, 1, variance)}, draws)
+  const auto distribution = [&](double variance) {
+    return distribution_of_run(sampler, standing(), exact, one, grid,
+                               {Eigen::VectorXd::Zero(1), Eigen::MatrixXd::Constant(1, 1, variance)}, draws)
         .covariance(0, 0);
   };
-  // The law is a straight line in the variance: f(V) = f(0) + (f(1) - f(0)) V, with the fixed point below.
-  const double none = law(0.0), slope = law(1.0) - none;
+  // The distribution is a straight line in the variance: f(V) = f(0) + (f(1) - f(0)) V, with the fixed point below.
+  const double none = distribution(0.0), slope = distribution(1.0) - none;
   return none / (1.0 - slope);
 }
 
@@ -63,7 +63,7 @@ double standing_variance(const S& sampler, double v, std::size_t draws) {
 
 TEST_CASE("the Langevin step of length q leads to the variance v / (1 - q / 2v)", "[sampler]") {
   // The reference value. Kim and Lee 2024 call 2 q the length and so mean half of it; and they print the score at the
-  // new point, with which y = x + q score(y) + sqrt(2 q) z narrows the law, to v / (1 + q / 2v).
+  // new point, with which y = x + q score(y) + sqrt(2 q) z narrows the distribution, to v / (1 + q / 2v).
   CHECK_THAT(standing_variance(ula{0.1}, 1.0, 1), as_printed("1.05263157895"));
   CHECK_THAT(standing_variance(ula{0.5 * 0.1}, 1.0, 1), Catch::Matchers::WithinRel(1.0 / 0.975, 1e-12));
   CHECK(standing_variance(ula{0.1}, 1.0, 1) > 1.0 / 1.05 + 0.1);
@@ -90,9 +90,9 @@ TEST_CASE("annealed Langevin and a corrector end with the bias of their last len
   const gaussian_denoiser exact{falling, Eigen::VectorXd::Zero(1), Eigen::MatrixXd::Identity(1, 1), one};
   for (const double share : {0.2, 0.1}) {
     const auto [mean, covariance] = exact.marginal(diffusion_time{1.0});
-    const auto found =
-        law_after(annealed_langevin<1>{share}, falling, exact, one, uniform_grid(20000, 1.0, 1e-9), {mean, covariance})
-            .covariance(0, 0);
+    const auto found = distribution_after(annealed_langevin<1>{share}, falling, exact, one,
+                                          uniform_grid(20000, 1.0, 1e-9), {mean, covariance})
+                           .covariance(0, 0);
     const double v = 2.0, wanted = v / (1.0 - share / (2.0 * v));
     // The chain follows the falling variance, 2 log 2 sigma^2 / 20000 less a step, with the rate 2 q / v, so that it
     // lags behind by the quotient.
@@ -100,9 +100,9 @@ TEST_CASE("annealed Langevin and a corrector end with the bias of their last len
     CAPTURE(share, lag);
     CHECK_THAT(found, Catch::Matchers::WithinAbs(wanted, 2 * lag));
     CHECK(std::abs(wanted - v) > 50 * lag);
-    // A predictor carries the law along, so that the corrector's bias alone is left.
-    const auto corrected = law_step_by_step(predictor_corrector{momentum{}, fixed_length{share}}, falling, exact, one,
-                                            uniform_grid(20000, 1.0, 1e-9), {mean, covariance}, 2)
+    // A predictor carries the distribution along, so that the corrector's bias alone is left.
+    const auto corrected = distribution_step_by_step(predictor_corrector{momentum{}, fixed_length{share}}, falling,
+                                                     exact, one, uniform_grid(20000, 1.0, 1e-9), {mean, covariance}, 2)
                                .covariance(0, 0);
     CHECK_THAT(corrected, Catch::Matchers::WithinAbs(wanted, 1e-4));
   }
@@ -250,7 +250,7 @@ TEST_CASE("MALA's acceptance tends to 1 as the steps get shorter", "[sampler]") 
   CHECK_THAT(fine, Catch::Matchers::WithinRel(1e-3 * coarse, 0.1));
 }
 
-TEST_CASE("MALA leaves the law of x_t as it is, where ULA of the same length widens it", "[sampler]") {
+TEST_CASE("MALA leaves the distribution of x_t as it is, where ULA of the same length widens it", "[sampler]") {
   // 4096 chains of 40 steps of length 1 on N(0, 1), started from it. The variance found has the standard error
   // sqrt(2 / 4096) = .022; ULA's is 1 / (1 - 1/2) = 2.
   const auto exact = exact_of_variance(1.0);
@@ -260,7 +260,7 @@ TEST_CASE("MALA leaves the law of x_t as it is, where ULA of the same length wid
     const shape many{4096, 1, 1, 1};
     start_point<serial_backend, double> from{be.make<double>(many), be.make<double>(many), {0, 4096}};
     be.normal(noise_key{.seed = 3}, {0, 4096}, from.x.view());
-    const auto end = drive(be, sampler, standing(), exact, grid, std::move(from), 7);
+    const auto end = integrate(be, sampler, standing(), exact, grid, std::move(from), 7);
     double sum = 0;
     for (const double x : values_of(be, end.x.view())) sum += x * x;
     return sum / 4096;
@@ -308,10 +308,10 @@ TEST_CASE("the signal-to-noise rule gives each image its own length", "[sampler]
   CHECK(before != to);
 }
 
-TEST_CASE("the signal-to-noise rule leads to a law of its own, the wider the larger the ratio", "[sampler]") {
+TEST_CASE("the signal-to-noise rule leads to a distribution of its own, the wider the larger the ratio", "[sampler]") {
   // x_t ~ N(0, v I) in d dimensions: the score is -x / v, q = 2 snr^2 v^2 |z|^2 / |x|^2, and with E|z|^2 = d and E|z|^4
   // = d (d + 2) the mean of |x|^2 stands still where E[1 / |x|^2] = 1 / ((d + 2) v (1 + snr^2)). N(0, v I) itself has
-  // 1 / ((d - 2) v): the step favours radii at which it is long. In many dimensions it is the variance v (1 + snr^2).
+  // 1 / ((d - 2) v): the step favors radii at which it is long. In many dimensions it is the variance v (1 + snr^2).
   // The predictor has nothing to do: the noise stands still.
   constexpr std::size_t chains = 4096, d = 6;
   const double v = 0.8, snr = 0.5;
@@ -324,7 +324,7 @@ TEST_CASE("the signal-to-noise rule leads to a law of its own, the wider the lar
   for (std::size_t i = 0; i < chains * d; ++i) from.x.view()[i] *= std::sqrt(v);
   // A step forgets about (1 - q / v)^2, some 0.4 on average, of what |x|^2 was.
   const predictor_corrector<momentum, snr_length> sampler{momentum{}, snr_length{snr}};
-  const auto end = drive(be, sampler, standing(), exact, uniform_grid(40, 1.0, 0.5), std::move(from), 9);
+  const auto end = integrate(be, sampler, standing(), exact, uniform_grid(40, 1.0, 0.5), std::move(from), 9);
   double sum = 0, squares = 0;
   const auto x = values_of(be, end.x.view());
   for (std::size_t i = 0; i < chains; ++i) {
@@ -336,7 +336,7 @@ TEST_CASE("the signal-to-noise rule leads to a law of its own, the wider the lar
   const double mean = sum / chains, error = std::sqrt((squares / chains - mean * mean) / chains);
   CAPTURE(mean, error);
   CHECK_THAT(mean, Catch::Matchers::WithinAbs(1 / ((d + 2) * v * (1 + snr * snr)), 4 * error));
-  // Far from what the law itself would give, so that the check can tell them apart.
+  // Far from what the distribution itself would give, so that the check can tell them apart.
   CHECK(std::abs(mean - 1 / ((d - 2) * v)) > 40 * error);
 }
 

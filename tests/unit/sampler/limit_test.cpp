@@ -1,9 +1,10 @@
-// Samplers that keep no marginal, on Gaussian data with the exact denoiser: the law that they tend to as the steps grow
-// in number, own derivation, pinned here. The samplers are those of Daras et al. 2022 and Bansal et al. 2022.
+// Samplers that keep no marginal, on Gaussian data with the exact denoiser: the distribution that they tend to as the
+// steps grow in number, own derivation, pinned here. The samplers are those of Daras et al. 2022 and Bansal et al.
+// 2022.
 //
-// A step with fresh noise of a fixed size, x_s = M x_t + (...) + n z, forgets: as the steps shrink, the law at time t
-// tends to the one that a step from t to t leaves alone, V = M V M^T + n^2 I with M = C J + c (I - C J), h = m + J (x -
-// C m). For one element, data variance 1 and C = 1: M = (1 + c sigma^2) / (1 + sigma^2) and V = n^2 / (1 - M^2).
+// A step with fresh noise of a fixed size, x_s = M x_t + (...) + n z, forgets: as the steps shrink, the distribution at
+// time t tends to the one that a step from t to t leaves alone, V = M V M^T + n^2 I with M = C J + c (I - C J), h = m +
+// J (x - C m). For one element, data variance 1 and C = 1: M = (1 + c sigma^2) / (1 + sigma^2) and V = n^2 / (1 - M^2).
 #include "catch.hpp"
 
 #include <cmath>
@@ -16,7 +17,7 @@
 #include <softscore/corruption/severity.hpp>
 #include <softscore/corruption/variance_exploding.hpp>
 #include <softscore/denoiser/gaussian_denoiser.hpp>
-#include <softscore/operator/centred_mask.hpp>
+#include <softscore/operator/centered_mask.hpp>
 #include <softscore/operator/diagonal.hpp>
 #include <softscore/operator/fade.hpp>
 #include <softscore/operator/gaussian_blur.hpp>
@@ -45,7 +46,7 @@ Eigen::MatrixXd data_covariance() {
 }
 
 template <class D>
-normal_law marginal(const D& exact, double t) {
+gaussian_distribution marginal(const D& exact, double t) {
   const auto [mean, covariance] = exact.marginal(diffusion_time{t});
   return {mean, covariance};
 }
@@ -60,13 +61,14 @@ Eigen::MatrixXd standing_covariance(Eigen::MatrixXd m, double n) {
   return v;
 }
 
-// The law at `last` for infinitely many steps, from those for N and 2N: the error falls like 1/N. The default end is
-// just before 0, where the last step would return h.
+// The distribution at `last` for infinitely many steps, from those for N and 2N: the error falls like 1/N. The default
+// end is just before 0, where the last step would return h.
 template <class S, class C, class D>
 Eigen::MatrixXd extrapolated_covariance(const S& sampler, const C& corruption, const D& exact, shape image,
                                         std::size_t steps, double last = 1e-12) {
   const auto covariance = [&](std::size_t n) {
-    return law_after(sampler, corruption, exact, image, uniform_grid(n, 1.0, last), marginal(exact, 1.0)).covariance;
+    return distribution_after(sampler, corruption, exact, image, uniform_grid(n, 1.0, last), marginal(exact, 1.0))
+        .covariance;
   };
   return 2 * covariance(2 * steps) - covariance(steps);
 }
@@ -121,13 +123,13 @@ TEST_CASE("under a blur, fresh noise of a fixed size leads to its own fixed poin
 TEST_CASE("where a mask lifts, the revealed pixels lack what x_t does not tell, at every number of steps",
           "[sampler]") {
   // Correlation .5, sigma .1. One pixel of four is seen; of another, 1 - .25 / (1 + .01) of the variance is unknown.
-  const corruption masking{centred_mask{}, variance_exploding{.sigma_min = 0.1, .sigma_max = 0.1, .level_max = 2.0}};
+  const corruption masking{centered_mask{}, variance_exploding{.sigma_min = 0.1, .sigma_max = 0.1, .level_max = 2.0}};
   const shape four{1, 1, 2, 2};
   Eigen::MatrixXd covariance = Eigen::MatrixXd::Constant(4, 4, 0.5);
   covariance.diagonal().setOnes();
   const gaussian_denoiser exact{masking, Eigen::VectorXd::Zero(4), covariance, four};
-  // The level is 2 t: one pixel is kept from time .75 to .25 on, all below. Where nothing changes the law stands still,
-  // so it is that of the one jump: x_s = x_t + (C_s - C_t) h.
+  // The level is 2 t: one pixel is kept from time .75 to .25 on, all below. Where nothing changes the distribution
+  // stands still, so it is that of the one jump: x_s = x_t + (C_s - C_t) h.
   const Eigen::MatrixXd lifted = exact.signal_matrix(diffusion_time{0.1}) - exact.signal_matrix(diffusion_time{0.5});
   REQUIRE(lifted.trace() == 3.0);
   const Eigen::MatrixXd jump = Eigen::MatrixXd::Identity(4, 4) + lifted * exact.gain_matrix(diffusion_time{0.5});
@@ -138,7 +140,8 @@ TEST_CASE("where a mask lifts, the revealed pixels lack what x_t does not tell, 
   for (const std::size_t steps : {2u, 7u, 64u, 301u}) {
     const auto check = [&](const auto& sampler) {
       const auto found =
-          law_after(sampler, masking, exact, four, uniform_grid(steps, 0.5, 0.1), marginal(exact, 0.5)).covariance;
+          distribution_after(sampler, masking, exact, four, uniform_grid(steps, 0.5, 0.1), marginal(exact, 0.5))
+              .covariance;
       // Rounding: as many steps as that on numbers of size 1.
       CHECK((found - limit).cwiseAbs().maxCoeff() < 1e-13);
     };
@@ -164,7 +167,7 @@ struct unaware_denoiser {
     return {};
   }
   template <class Be, class T, class Space>
-  void estimate(Be& be, const question& q, view<const T, Space> x, view<T, Space> out, nothing&) const {
+  void estimate(Be& be, const condition& q, view<const T, Space> x, view<T, Space> out, nothing&) const {
     const double t = q.times[0].value, rest = 1 - t;
     be.combine(out, term<T, Space>{rest / (rest * rest + t * t), x});
   }
@@ -200,7 +203,7 @@ TEST_CASE("cold sampling with an estimate that is a mean tends to a quarter of t
     auto from = draw_start<double>(be, fading, grid, one, {0, 1}, 1);
     REQUIRE(from.x.view()[0] == 1.0);
     REQUIRE(from.xi.view()[0] == 1.0);
-    return drive(be, cold{}, fading, unaware_denoiser{}, grid, std::move(from), 1).x.view()[0];
+    return integrate(be, cold{}, fading, unaware_denoiser{}, grid, std::move(from), 1).x.view()[0];
   };
   const double coarse = drawn(500), fine = drawn(1000);
   // Order 1: the error halves, and what extrapolation leaves is of order 1/N^2, 3.3e-7 measured.
@@ -214,9 +217,8 @@ namespace {
 struct adding : background_corruption<identity, severity> {
   using background_corruption::background_corruption;
   template <class Be, Scalar T>
-  void corrupt(Be& be, per_image<diffusion_time> times, const_view<T, typename Be::space> clean,
-               const_view<T, typename Be::space> u, view<T, typename Be::space> out) const {
-    be.combine(out, term<T, typename Be::space>{1.0, clean}, term<T, typename Be::space>{times[0].value, u});
+  void corrupt(Be& be, per_image<diffusion_time> times, in_of<Be, T> clean, in_of<Be, T> u, out_of<Be, T> out) const {
+    be.combine(out, term_of<Be, T>{1.0, clean}, term_of<Be, T>{times[0].value, u});
   }
 };
 
@@ -230,7 +232,7 @@ TEST_CASE("where D(x, t) = x + t u cold sampling is exact with any restorer, and
   start_point<given_noise_backend, double> from{be.make<double>(one), be.make<double>(one), {0, 1}};
   from.x.view()[0] = clean + u;
   from.xi.view()[0] = u;
-  const auto end = drive(be, cold{}, rising, unaware_denoiser{}, grid, std::move(from), 0);
+  const auto end = integrate(be, cold{}, rising, unaware_denoiser{}, grid, std::move(from), 0);
   // Nine steps of four roundings of numbers below 4.
   CHECK_THAT(end.x.view()[0], Catch::Matchers::WithinAbs(clean + last * u, 9 * 4 * 4 * 1.2e-16));
   // D(h, s) with the same restorer, and cold's step with another u for every call of D.
@@ -247,8 +249,8 @@ TEST_CASE("where D(x, t) = x + t u cold sampling is exact with any restorer, and
 
 TEST_CASE("cold sampling of a noisy corruption keeps the first noise", "[sampler]") {
   // The limit of x_s = x_t + (C_s - C_t) h is dx = C' h(x, t) dt. For a fade C' is the same at every time, -m on the
-  // diagonal, so that X' = C' J X, X(1) = I, gives the law V = X V_1 X^T; here by the classical Runge-Kutta method in
-  // 200 steps, whose error, of fourth order, is below 1e-9.
+  // diagonal, so that X' = C' J X, X(1) = I, gives the distribution V = X V_1 X^T; here by the classical Runge-Kutta
+  // method in 200 steps, whose error, of fourth order, is below 1e-9.
   const corruption faded{fade{}, variance_exploding{.sigma_min = 0.2, .sigma_max = 0.8, .level_max = 1.0}};
   const gaussian_denoiser exact{faded, Eigen::VectorXd::Zero(6), data_covariance(), six};
   const double last = 0.1;
@@ -270,7 +272,8 @@ TEST_CASE("cold sampling of a noisy corruption keeps the first noise", "[sampler
   CHECK((x - flow(400)).cwiseAbs().maxCoeff() < 1e-9);
   const Eigen::MatrixXd limit = x * marginal(exact, 1.0).covariance * x.transpose();
   const auto error = [&](std::size_t steps) {
-    return (law_after(cold{}, faded, exact, six, uniform_grid(steps, 1.0, last), marginal(exact, 1.0)).covariance -
+    return (distribution_after(cold{}, faded, exact, six, uniform_grid(steps, 1.0, last), marginal(exact, 1.0))
+                .covariance -
             limit)
         .cwiseAbs()
         .maxCoeff();

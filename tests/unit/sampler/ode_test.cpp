@@ -11,7 +11,7 @@
 
 #include <softscore/backend/serial/backend.hpp>
 #include <softscore/corruption/corruption.hpp>
-#include <softscore/corruption/interpolant.hpp>
+#include <softscore/corruption/flow_matching.hpp>
 #include <softscore/corruption/two_stage.hpp>
 #include <softscore/operator/scaling.hpp>
 #include <softscore/sampler/adams_bashforth.hpp>
@@ -119,7 +119,7 @@ TEST_CASE("Euler-Maruyama is momentum where the variance of the noise is a strai
 
 TEST_CASE("on a straight line from image to noise, Euler's step in time is DDIM's", "[sampler]") {
   // Flow matching: x_t = (1 - t) x_0 + t z, x_s = x_t + (s - t) v with v = (x_t - h) / t.
-  const corruption line{scaling{}, interpolant{}};
+  const corruption line{scaling{}, flow_matching{}};
   CHECK(gap(euler{}, ddim{}, line, uniform_grid(8, 0.99, 0.1)) < 1e-13);
   CHECK(gap(euler{}, ddim{}, line, uniform_grid(8, 0.99)) < 1e-13);
   // From noise alone, where the level is infinite and the slope of a is still -1.
@@ -155,11 +155,11 @@ struct end_of_run {
 };
 
 template <class S, class C>
-end_of_run drawn_by(const S& sampler, const C& corruption, const time_grid& grid, batch images) {
+end_of_run drawn_by(const S& sampler, const C& corruption, const time_grid& grid, image_range images) {
   serial_backend be;
   const gaussian_denoiser exact{corruption, gaussian_mean(), gaussian_covariance(), gaussian_image};
-  const auto end = drive(be, sampler, corruption, exact, grid,
-                         draw_start<double>(be, corruption, grid, gaussian_image, images, 5), 5);
+  const auto end = integrate(be, sampler, corruption, exact, grid,
+                             draw_start<double>(be, corruption, grid, gaussian_image, images, 5), 5);
   std::vector<double> x(end.x.view().size());
   be.download(end.x.view(), x.data());
   return {x, end.nfe};
@@ -245,18 +245,18 @@ TEST_CASE("a start point that cannot be right is refused before the first step",
   const auto begin = [&](const shape& image, double value) {
     start_point<serial_backend, double> from{be.make<double>(image), be.make<double>(image), {0, image.images}};
     from.x.view()[1] = value;
-    return drive(be, euler{}, corruption, exact, uniform_grid(4, 1.0, 0.1), std::move(from), 0,
-                 [&](const auto&) { ++seen; });
+    return integrate(be, euler{}, corruption, exact, uniform_grid(4, 1.0, 0.1), std::move(from), 0,
+                     [&](const auto&) { ++seen; });
   };
   CHECK_REFUSED(begin(gaussian_image, std::nan("")), "size of x in the start point is nan, but it must be finite");
   CHECK_REFUSED(begin(gaussian_image, HUGE_VAL), "size of x in the start point is inf, but it must be finite");
   // A signal that is gone has an infinite level: fine for a step by differences and for a finite slope, not for a rate
   // of the signal relative to itself.
-  const softscore::corruption line{scaling{}, interpolant{}};
+  const softscore::corruption line{scaling{}, flow_matching{}};
   const gaussian_denoiser of_line{line, gaussian_mean(), gaussian_covariance(), gaussian_image};
   const auto from_noise = [&](const auto& sampler) {
-    return drive(be, sampler, line, of_line, uniform_grid(4),
-                 draw_start<double>(be, line, uniform_grid(4), gaussian_image, {0, 1}, 1), 1);
+    return integrate(be, sampler, line, of_line, uniform_grid(4),
+                     draw_start<double>(be, line, uniform_grid(4), gaussian_image, {0, 1}, 1), 1);
   };
   CHECK_REFUSED(from_noise(euler_maruyama{}), "level at a time of the grid is inf, but it must be finite");
   CHECK(std::isfinite(from_noise(euler{}).x.view()[0]));

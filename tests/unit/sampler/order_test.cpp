@@ -1,6 +1,6 @@
-// Samplers (Daras et al. 2022; Galerne 2024) on Gaussian data with the exact denoiser: the law they draw from, without
-// sampling error, beside the closed form; the order of the error in the number of steps; and the limits of those that
-// keep no marginal.
+// Samplers (Daras et al. 2022; Galerne 2024) on Gaussian data with the exact denoiser: the distribution they draw from,
+// without sampling error, beside the closed form; the order of the error in the number of steps; and the limits of
+// those that keep no marginal.
 #include "catch.hpp"
 
 #include <cmath>
@@ -35,8 +35,8 @@ void check_order(const S& sampler, const C& corruption) {
   check_orders(sampler, corruption, 64, no_memory);
   const gaussian_denoiser<C> exact{corruption, gaussian_mean(), gaussian_covariance(), gaussian_image};
   const auto [mean, covariance] = exact.marginal(diffusion_time{first_time});
-  const normal_law found = law_after(sampler, corruption, exact, gaussian_image,
-                                     uniform_grid(512, first_time, last_time), {mean, covariance});
+  const gaussian_distribution found = distribution_after(sampler, corruption, exact, gaussian_image,
+                                                         uniform_grid(512, first_time, last_time), {mean, covariance});
   CHECK((found.mean - exact.marginal(diffusion_time{last_time}).first).cwiseAbs().maxCoeff() < 512 * 10 * 1.1e-16);
 }
 

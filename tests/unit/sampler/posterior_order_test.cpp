@@ -37,7 +37,7 @@ using namespace softscore;
 
 namespace {
 
-// A blurred and noisy image of the normal law of gaussian_data.hpp.
+// A blurred and noisy image of the normal distribution of gaussian_data.hpp.
 const measurement blurred{gaussian_blur{.half_width = 2}, level{0.8}, 0.3};
 const observation seen{gaussian_image, {0.4, -0.3, 0.8, 0.1, -0.6, 0.2}};
 
@@ -64,14 +64,15 @@ double error_after(const S& sampler, const C& corruption, std::size_t steps, std
   const gaussian_mixture prior{{1.0, gaussian_mean(), gaussian_covariance()}};
   const posterior_denoiser<C> exact{corruption, prior, blurred, seen, gaussian_image};
   const auto marginal = [&](double t) {
-    const gaussian_mixture law = exact.marginal(diffusion_time{t});
-    return normal_law{law[0].mean, law[0].covariance};
+    const gaussian_mixture distribution = exact.marginal(diffusion_time{t});
+    return gaussian_distribution{distribution[0].mean, distribution[0].covariance};
   };
   const time_grid grid = uniform_grid(steps, first_time, last_time);
-  const normal_law found =
-      draws == no_memory ? law_after(sampler, corruption, exact, gaussian_image, grid, marginal(first_time))
-                         : law_of_run(sampler, corruption, exact, gaussian_image, grid, marginal(first_time), draws);
-  const normal_law wanted = marginal(last_time);
+  const gaussian_distribution found =
+      draws == no_memory
+          ? distribution_after(sampler, corruption, exact, gaussian_image, grid, marginal(first_time))
+          : distribution_of_run(sampler, corruption, exact, gaussian_image, grid, marginal(first_time), draws);
+  const gaussian_distribution wanted = marginal(last_time);
   return std::max((found.mean - wanted.mean).cwiseAbs().maxCoeff(),
                   (found.covariance - wanted.covariance).cwiseAbs().maxCoeff());
 }

@@ -12,7 +12,7 @@
 #include <softscore/corruption/corruption.hpp>
 #include <softscore/corruption/two_stage.hpp>
 #include <softscore/denoiser/network_denoiser.hpp>
-#include <softscore/nn/digit_cnn.hpp>
+#include <softscore/nn/plain_cnn.hpp>
 #include <softscore/operator/gaussian_blur.hpp>
 #include <softscore/sampler/ddim.hpp>
 #include <softscore/sampler/sample.hpp>
@@ -37,7 +37,7 @@ TEST_CASE("images drawn into memory of the caller are those of a tensor, in any 
   for (const std::size_t batch : {1u, 2u, 5u, 64u}) {
     std::vector<float> pixels(5 * image.per_image(), -7.0f);
     const auto summary = sample(be, ddim{}, blurring, steady_denoiser{}, grid, std::span{pixels},
-                                {.images = 5, .seed = 3, .batch = batch, .image = image});
+                                {.images = 5, .seed = 3, .batch_size = batch, .image = image});
     CHECK(std::equal(pixels.begin(), pixels.end(), drawn.images.begin(), drawn.images.end()));
     CHECK(summary.nfe == drawn.nfe);
     CHECK_FALSE(summary.stopped);
@@ -55,7 +55,7 @@ TEST_CASE("after a stop the images that were not begun are 0 in the caller's mem
   std::vector<float> pixels(5 * image.per_image(), -7.0f);
   const auto one_batch = [](const auto& seen) { return seen.done == 0 && seen.at.index < 2; };
   const auto summary = sample(be, ddim{}, blurring, steady_denoiser{}, uniform_grid(4), std::span{pixels},
-                              {.images = 5, .batch = 2, .image = image}, one_batch);
+                              {.images = 5, .batch_size = 2, .image = image}, one_batch);
   CHECK(summary.stopped);
   CHECK(summary.nfe == 3);
   const auto rest = std::span{pixels}.subspan(2 * image.per_image());
@@ -76,7 +76,7 @@ TEST_CASE("memory of another size than the images is refused in one sentence", "
 
 TEST_CASE("the shape is the denoiser's own, or is given where the denoiser knows none", "[sampler]") {
   serial_backend be;
-  const residual_denoiser network{digit_cnn{{2, 2}, {1, 1, 4, 4}}};
+  const residual_denoiser network{plain_cnn{{2, 2}, {1, 1, 4, 4}}};
   const auto grid = uniform_grid(2);
   CHECK(extent_of(sample(be, ddim{}, blurring, network, grid, {.images = 2}).images) == shape{2, 1, 4, 4});
   CHECK(extent_of(sample(be, ddim{}, blurring, network, grid, {.images = 2, .image = shape{1, 1, 4, 4}}).images) ==
@@ -91,5 +91,6 @@ TEST_CASE("the shape is the denoiser's own, or is given where the denoiser knows
   CHECK_REFUSED(sample(be, ddim{}, blurring, steady_denoiser{}, grid, {.image = shape{1, 1, 0, 4}}),
                 "image is 1 x 1 x 0 x 4, but it must be of at least one element");
   CHECK_REFUSED(sample(be, ddim{}, blurring, network, grid, {.images = 0}), "images is 0, but it must be at least 1");
-  CHECK_REFUSED(sample(be, ddim{}, blurring, network, grid, {.batch = 0}), "batch is 0, but it must be at least 1");
+  CHECK_REFUSED(sample(be, ddim{}, blurring, network, grid, {.batch_size = 0}),
+                "batch_size is 0, but it must be at least 1");
 }

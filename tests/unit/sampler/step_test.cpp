@@ -76,7 +76,7 @@ std::vector<double> one_step(const S& sampler, const C& corruption, const D& den
   const shape image{1, 1, 1, x.size()};
   start_point<given_noise_backend, double> from{be.make<double>(image), be.make<double>(image), {0, 1}};
   be.upload(x.data(), from.x.view());
-  const auto end = drive(be, sampler, corruption, denoiser, time_grid{{t, s}}, std::move(from), 0);
+  const auto end = integrate(be, sampler, corruption, denoiser, time_grid{{t, s}}, std::move(from), 0);
   be.download(end.x.view(), x.data());
   return x;
 }
@@ -157,7 +157,7 @@ TEST_CASE("the exact denoiser and its score give the reference values", "[sample
   x.view()[1] = -1.0;
   const auto exact = v9_denoiser();
   auto memory = exact.workspace<double>(be, pair);
-  exact.estimate(be, question{{0, 1}, diffusion_time{1.0}}, x.view(), h.view(), memory);
+  exact.estimate(be, condition{{0, 1}, diffusion_time{1.0}}, x.view(), h.view(), memory);
   CHECK_THAT(h.view()[0], as_printed("1.21546961326"));
   CHECK_THAT(h.view()[1], as_printed("-1.62983425414"));
   v9_corruption().signal(be, diffusion_time{1.0}, h.view(), blurred.view());
@@ -320,7 +320,7 @@ TEST_CASE("DDIM on a known density ends at the reference values", "[sampler]") {
     given_noise_backend be;
     start_point<given_noise_backend, double> from{be.make<double>(one), be.make<double>(one), {0, 1}};
     from.x.view()[0] = 1.0;
-    const auto result = drive(be, ddim{}, ddpm_chain, exact, time_grid{times}, std::move(from), 0);
+    const auto result = integrate(be, ddim{}, ddpm_chain, exact, time_grid{times}, std::move(from), 0);
     CHECK_THAT(result.x.view()[0], as_printed(end));
     // Each step multiplies x by a_s j + sigma_s / sigma_t (1 - a_t j), h = j x and j = a_t / 4 / (abar_t / 4 +
     // sigma_t^2).
@@ -350,7 +350,7 @@ struct toy_denoiser {
     return {};
   }
   template <class Be, class T, class Space>
-  void estimate(Be& be, const question& q, view<const T, Space> x, view<T, Space> out, nothing&) const {
+  void estimate(Be& be, const condition& q, view<const T, Space> x, view<T, Space> out, nothing&) const {
     const diffusion_time t = q.times[0];
     const double a = chain.signal_gain(t), sigma = chain.sigma(t), index = std::round(t.value * 1000) - 1;
     const double phi = index / (index + 1);
@@ -371,8 +371,8 @@ TEST_CASE("DDIM on the ramp gives the reference sums", "[sampler]") {
     given_noise_backend be;
     start_point<given_noise_backend, double> from{be.make<double>(ramp), be.make<double>(ramp), {0, 1}};
     for (std::size_t i = 0; i < 768; ++i) from.x.view()[i] = static_cast<double>(i) / 768;
-    const auto result = drive(be, ddim{}, ddpm_chain, toy_denoiser<decltype(ddpm_chain)>{ddpm_chain, velocity},
-                              time_grid{times}, std::move(from), 0);
+    const auto result = integrate(be, ddim{}, ddpm_chain, toy_denoiser<decltype(ddpm_chain)>{ddpm_chain, velocity},
+                                  time_grid{times}, std::move(from), 0);
     double total = 0;
     for (std::size_t i = 0; i < 768; ++i) total += std::abs(result.x.view()[i]);
     CHECK_THAT(total, as_printed(sum));

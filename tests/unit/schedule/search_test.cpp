@@ -12,7 +12,7 @@
 #include <softscore/backend/serial/backend.hpp>
 #include <softscore/corruption/corruption.hpp>
 #include <softscore/corruption/tabulated.hpp>
-#include <softscore/operator/centred_mask.hpp>
+#include <softscore/operator/centered_mask.hpp>
 #include <softscore/operator/fade.hpp>
 #include <softscore/operator/gaussian_blur.hpp>
 #include <softscore/operator/scaling.hpp>
@@ -20,6 +20,7 @@
 #include <softscore/schedule/schedule_file.hpp>
 #include <softscore/schedule/wasserstein_search.hpp>
 
+#include "foreign_locale.hpp"
 #include "random_batch.hpp"
 #include "refusal.hpp"
 #include "temporary_folder.hpp"
@@ -60,7 +61,7 @@ TEST_CASE("the search takes the shortest path between the clouds themselves", "[
 
   // All pairs, from clouds made here, with the same noise.
   auto noise = be.make<float>(extent);
-  be.normal(noise_key{.seed = 0, .stream = noise_stream::user}, batch{0, extent.images}, noise.view());
+  be.normal(noise_key{.seed = 0, .stream = noise_stream::user}, image_range{0, extent.images}, noise.view());
   std::vector<row_matrix<float>> clouds;
   for (const double w : levels) {
     auto cloud = be.make<float>(extent);
@@ -101,7 +102,7 @@ TEST_CASE("levels between which a mask does not change make one cloud", "[schedu
   const auto images = random_batch<float>(be, extent, 3);
   // Twenty candidates, but a mask of 5 rows keeps 5, 4, 3, 2, 1 or none of them (and 6 columns take one more level).
   const auto levels = even_levels(20, 0.0, 6.0);
-  const auto found = search_levels(be, centred_mask{}, images.view(), levels, few_nodes(4));
+  const auto found = search_levels(be, centered_mask{}, images.view(), levels, few_nodes(4));
   CHECK(found.pairs <= 7 * 6 / 2 + 7);  // of seven clouds, with themselves too
   CHECK(found.indices.size() == 4);
   for (std::size_t i = 1; i < 4; ++i) {
@@ -158,7 +159,7 @@ TEST_CASE("the baseline's error keeps pace with the reference's noise", "[schedu
   CHECK_REFUSED(matched_mse(be, scaling{}, images.view(), {0.0, 0.0}, 0.2, reference),
                 "damage at the last level is 0, but it must be above that at the first");
   // Levels that round to one mask do one damage, and share its time.
-  const auto masks = matched_mse(be, centred_mask{}, images.view(), even_levels(60, 0.0, 6.0), 0.1, reference);
+  const auto masks = matched_mse(be, centered_mask{}, images.view(), even_levels(60, 0.0, 6.0), 0.1, reference);
   CHECK(masks.points().size() <= 9);
 }
 
@@ -289,6 +290,8 @@ TEST_CASE("a schedule's text is fixed to the byte", "[schedule]") {
 }
 )";
   CHECK(schedule_text(file) == text);
+  const foreign_locale german;  // which changes nothing, here and below
+  CHECK(schedule_text(file) == text);
   const auto read = parse_schedule(text, "text");
   CHECK((read.schedule.points() == file.schedule.points()));
   CHECK((read.about == file.about));
@@ -307,7 +310,7 @@ TEST_CASE("a search says how far its transports are from converged, and names an
   CHECK(found.unfinished == 0);
   CHECK(found.marginal_error <= options.transport.tolerance);
   options.transport.rounds = 1;
-  options.transport.regularisation = 1e-4;
+  options.transport.regularization = 1e-4;
   const auto rough = search_levels(be, fade{}, images.view(), levels, options);
   CHECK(rough.unfinished > 0);
   CHECK(rough.marginal_error > options.transport.tolerance);

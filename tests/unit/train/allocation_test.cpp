@@ -34,11 +34,12 @@ class counter {
 };
 
 template <class Be, class C, class D, class O, class S>
-void check(Be& be, const C& corruption, D denoiser, O objective, const S& sampler, time_law times = {}) {
+void check(Be& be, const C& corruption, D denoiser, O objective, const S& sampler, time_distribution times = {}) {
   const data_set digits{stroke_digits(48, 1, 12), {}};
   counter training;
   train(be, denoiser, corruption, objective, digits,
-        {.epochs = 3, .batch = 8, .clip_norm = 1.0, .warm_up = 4, .average = 0.9, .times = times}, training);
+        {.epochs = 3, .batch_size = 8, .max_grad_norm = 1.0, .warmup_steps = 4, .ema_decay = 0.9, .times = times},
+        training);
   CHECK(training.looks() == 18);
   CHECK(training.later() == 0);
   counter sampling;
@@ -49,18 +50,18 @@ void check(Be& be, const C& corruption, D denoiser, O objective, const S& sample
 
 template <class Be>
 void check_recipes(Be& be) {
-  const digit_cnn network{{16, 16}, {1, 1, 12, 12}};
+  const plain_cnn network{{16, 16}, {1, 1, 12, 12}};
   const corruption noise{scaling{}, linear_beta{1000}};
-  check(be, noise, epsilon_denoiser{network, noise}, epsilon_score{}, ddpm{});
-  check(be, noise, learned_variance_denoiser{digit_cnn{{16, 16}, {1, 1, 12, 12}, 2}, noise}, learned_variance_score{},
-        learned_ddpm{}, time_law{1000});
+  check(be, noise, epsilon_denoiser{network, noise}, epsilon_loss{}, ddpm{});
+  check(be, noise, learned_variance_denoiser{plain_cnn{{16, 16}, {1, 1, 12, 12}, 2}, noise}, learned_variance_loss{},
+        learned_ddpm{}, time_distribution{1000});
   const background_corruption erasing{eraser{12, 12}, severity{100}};
   check(be, erasing, clean_denoiser{network}, cold_loss{}, cold{});
   const corruption blurring{gaussian_blur{12}, two_stage{.level_max = 6.0}};
-  check(be, blurring, residual_denoiser{network}, soft_score{}, momentum{});
-  check(be, blurring, residual_denoiser{network}, naive_score{}, heun{});
-  const corruption masking{centred_mask{}, two_stage{.level_min = 0.0, .level_max = 12.0, .levels = spacing::linear}};
-  check(be, masking, residual_denoiser{network}, soft_score{}, naive{});
+  check(be, blurring, residual_denoiser{network}, soft_score_matching_loss{}, momentum{});
+  check(be, blurring, residual_denoiser{network}, naive_loss{}, heun{});
+  const corruption masking{centered_mask{}, two_stage{.level_min = 0.0, .level_max = 12.0, .levels = spacing::linear}};
+  check(be, masking, residual_denoiser{network}, soft_score_matching_loss{}, naive{});
 }
 
 }  // namespace

@@ -20,10 +20,10 @@ namespace {
 constexpr std::size_t chain_steps = 20;
 const corruption chain{scaling{}, linear_beta{chain_steps, 0.01, 0.3}};
 
-auto learning(const digit_cnn& network) { return learned_variance_denoiser{network, chain}; }
-digit_cnn drawn_network(const shape& image, std::uint64_t seed) {
-  digit_cnn network{{3, 2}, image, 2};
-  network.initialise(seed);
+auto learning(const plain_cnn& network) { return learned_variance_denoiser{network, chain}; }
+plain_cnn drawn_network(const shape& image, std::uint64_t seed) {
+  plain_cnn network{{3, 2}, image, 2};
+  network.initialize(seed);
   return network;
 }
 
@@ -46,7 +46,7 @@ TEMPLATE_TEST_CASE(
   auto h = be.template make<double>(extent), u = be.template make<double>(extent),
        pulled = be.template make<double>(extent);
   auto phi = be.template make<double>({3, 4, 5, 4});
-  const question q{{0, 3}, each};
+  const condition q{{0, 3}, each};
   using space = typename TestType::space;
   const auto estimate = [&](const std::vector<double>& at) {
     be.upload(at.data(), x.view());
@@ -83,7 +83,7 @@ TEST_CASE("the gradient of the learned variance's loss in every parameter is its
   // No gradient runs through the predicted noise in the bound: the slope is that of the simple loss, and of the bound
   // with the noise held as predicted at the point.
   serial_backend be;
-  const digit_cnn network = drawn_network(extent, 6);
+  const plain_cnn network = drawn_network(extent, 6);
   const auto denoiser = learning(network);
   const std::size_t d = extent.per_image();
   auto ws = network.workspace<double>(be, extent);
@@ -100,7 +100,7 @@ TEST_CASE("the gradient of the learned variance's loss in every parameter is its
     network.forward(be, params.view(), each, noisy.view(), phi.view(), ws);
   };
   const auto loss = [&](double share, view<const double, host_space> output, view<double, host_space> gradient) {
-    const learned_variance_score objective{.steps = chain_steps, .share = share};
+    const learned_variance_loss objective{.steps = chain_steps, .share = share};
     auto memory = objective.workspace<double>(be, extent);
     std::vector<double> losses(3);
     const corrupted_batch<serial_backend, double> batch{each, clean.view(), xi.view(), noisy.view()};
@@ -130,16 +130,16 @@ TEST_CASE("a learned variance is trained, sampled with and scored", "[train]") {
   tbb_backend be{2};
   const data_set digits = stroke_digit_set(128, 32, 1, 12);
   const shape image{1, 1, 12, 12};
-  auto denoiser = learning(digit_cnn{{16}, image, 2});
-  const learned_variance_score objective{.steps = chain_steps};
+  auto denoiser = learning(plain_cnn{{16}, image, 2});
+  const learned_variance_loss objective{.steps = chain_steps};
   const training_options options{
-      .epochs = 15, .batch = 16, .rate = 1e-3, .times = {chain_steps}, .pixels = {2.0f, -1.0f}};
+      .epochs = 15, .batch_size = 16, .learning_rate = 1e-3, .times = {chain_steps}, .pixels = {2.0f, -1.0f}};
   const auto bits = [&] {
     return elbo_in_bits(be, chain, denoiser, uniform_grid(chain_steps), as_view(digits.test.pixels),
                         {.chain = {.prior_variance = 1.0}, .pixels = options.pixels})
         .total();
   };
-  denoiser.network().initialise(0);
+  denoiser.network().initialize(0);
   const double before = bits();
   const auto result = train(be, denoiser, chain, objective, digits, options);
   // Predicting no noise costs 1; a network that sees most of it must at least halve the loss on images it never saw.
@@ -148,7 +148,7 @@ TEST_CASE("a learned variance is trained, sampled with and scored", "[train]") {
 
   const auto drawn = [&](const auto& sampler, std::size_t batch) {
     const auto made =
-        sample(be, sampler, chain, denoiser, uniform_grid(chain_steps), {.images = 6, .seed = 2, .batch = batch});
+        sample(be, sampler, chain, denoiser, uniform_grid(chain_steps), {.images = 6, .seed = 2, .batch_size = batch});
     CHECK(made.nfe == chain_steps);
     return std::vector<float>(made.images.begin(), made.images.end());
   };
@@ -162,14 +162,14 @@ TEST_CASE("a learned variance is trained, sampled with and scored", "[train]") {
 TEST_CASE("an output that the objective does not take is refused before any work", "[train]") {
   serial_backend be;
   const data_set digits{stroke_digits(16, 1, 12), {}};
-  const digit_cnn one{{2}, {1, 1, 12, 12}}, two{{2}, {1, 1, 12, 12}, 2};
+  const plain_cnn one{{2}, {1, 1, 12, 12}}, two{{2}, {1, 1, 12, 12}, 2};
   epsilon_denoiser narrow{one, chain};
   auto wide = learning(two);
-  const training_options options{.epochs = 1, .batch = 8};
-  CHECK_REFUSED(train(be, narrow, chain, learned_variance_score{}, digits, options),
+  const training_options options{.epochs = 1, .batch_size = 8};
+  CHECK_REFUSED(train(be, narrow, chain, learned_variance_loss{}, digits, options),
                 "channels of the network's output is 1, but it must be as many times the images' as this objective "
                 "says, 2");
-  CHECK_REFUSED(train(be, wide, chain, epsilon_score{}, digits, options),
+  CHECK_REFUSED(train(be, wide, chain, epsilon_loss{}, digits, options),
                 "channels of the network's output is 2, but it must be as many as the images', for this objective");
   CHECK_REFUSED(learning(one), "channels of the network's output is 1, but it must be twice those of the image");
 }

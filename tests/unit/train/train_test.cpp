@@ -20,16 +20,18 @@ const data_set& few_digits() {
   static const data_set digits = stroke_digit_set(64, 16, 1, 12);
   return digits;
 }
-residual_denoiser<digit_cnn> small() { return residual_denoiser{digit_cnn{{16}, {1, 1, 12, 12}}}; }
+residual_denoiser<plain_cnn> small() { return residual_denoiser{plain_cnn{{16}, {1, 1, 12, 12}}}; }
 
-training_options options() { return {.epochs = 3, .batch = 16, .rate = 1e-3, .warm_up = 3, .average = 0.9}; }
+training_options options() {
+  return {.epochs = 3, .batch_size = 16, .learning_rate = 1e-3, .warmup_steps = 3, .ema_decay = 0.9};
+}
 
 }  // namespace
 
 TEST_CASE("A state continues a run to the same bits, whatever step it was taken at") {
   serial_backend be;
   auto whole = small();
-  trainer through{be, blurring, whole, soft_score{}, as_view(few_digits().training.pixels), options()};
+  trainer through{be, blurring, whole, soft_score_matching_loss{}, as_view(few_digits().training.pixels), options()};
   REQUIRE(through.steps() == 12);
   std::vector<training_state> states;
   while (through.done() < through.steps()) {
@@ -39,7 +41,7 @@ TEST_CASE("A state continues a run to the same bits, whatever step it was taken 
   const auto last = through.state();
   for (const auto& state : states) {
     auto again = small();
-    trainer rest{be, blurring, again, soft_score{}, as_view(few_digits().training.pixels), options()};
+    trainer rest{be, blurring, again, soft_score_matching_loss{}, as_view(few_digits().training.pixels), options()};
     rest.restore(state);
     while (rest.done() < rest.steps()) rest.step();
     const auto end = rest.state();
@@ -55,7 +57,7 @@ TEST_CASE("A test between two steps leaves no trace in training") {
   serial_backend be;
   const auto run = [&](bool tests) {
     auto denoiser = small();
-    trainer work{be, blurring, denoiser, soft_score{}, as_view(few_digits().training.pixels), options()};
+    trainer work{be, blurring, denoiser, soft_score_matching_loss{}, as_view(few_digits().training.pixels), options()};
     while (work.done() < work.steps()) {
       work.step();
       if (tests) work.test(as_view(few_digits().test.pixels));
@@ -73,7 +75,7 @@ TEST_CASE("Training on the serial and on the tbb backend with any number of thre
   for (const std::size_t threads : {1u, 2u, 3u}) {
     tbb_backend be{threads};
     auto denoiser = small();
-    train(be, denoiser, blurring, soft_score{}, few_digits(), options());
+    train(be, denoiser, blurring, soft_score_matching_loss{}, few_digits(), options());
     trained.emplace_back(denoiser.network().parameters().begin(), denoiser.network().parameters().end());
   }
   CHECK(trained[1] == trained[0]);
@@ -85,7 +87,7 @@ TEST_CASE("Training lowers the loss on images that it never saw") {
   auto denoiser = small();
   auto longer = options();
   longer.epochs = 20;
-  const auto result = train(be, denoiser, blurring, soft_score{}, few_digits(), longer);
+  const auto result = train(be, denoiser, blurring, soft_score_matching_loss{}, few_digits(), longer);
   REQUIRE(result.test_losses.size() == 20);
   REQUIRE(result.losses.size() == 80);
   // A weighted residual that starts at the size of the data's own variance over sigma^2 must at least halve.
@@ -98,8 +100,8 @@ TEST_CASE("A checkpoint returns every bit, and only to the network that it is of
   auto denoiser = small();
   auto saved = options();
   saved.checkpoint = folder / "c.safetensors";
-  const auto result = train(be, denoiser, blurring, soft_score{}, few_digits(), saved, no_training_observer{}, {},
-                            {{{"made_by", "a test"}}, {}});
+  const auto result = train(be, denoiser, blurring, soft_score_matching_loss{}, few_digits(), saved,
+                            no_training_observer{}, {}, {{{"made_by", "a test"}}, {}});
   const safetensors_file file{saved.checkpoint};
   CHECK(file.metadata("made_by") == "a test");
   const auto state = read_checkpoint(file, denoiser.network().layout());
@@ -109,12 +111,12 @@ TEST_CASE("A checkpoint returns every bit, and only to the network that it is of
   CHECK(read_parameters(file, denoiser.network().layout()) == std::vector<float>(now.begin(), now.end()));
   CHECK(state.average == std::vector<float>(now.begin(), now.end()));
 
-  const digit_cnn wider{{17}, {1, 1, 12, 12}}, deeper{{16, 16}, {1, 1, 12, 12}}, larger{{16}, {1, 1, 13, 13}};
+  const plain_cnn wider{{17}, {1, 1, 12, 12}}, deeper{{16, 16}, {1, 1, 12, 12}}, larger{{16}, {1, 1, 13, 13}};
   for (const auto* other : {&wider, &deeper, &larger})
     CHECK_REFUSED(read_checkpoint(file, other->layout()), "c.safetensors");
   auto shorter = options();
   shorter.epochs = 2;
-  trainer brief{be, blurring, denoiser, soft_score{}, as_view(few_digits().training.pixels), shorter};
+  trainer brief{be, blurring, denoiser, soft_score_matching_loss{}, as_view(few_digits().training.pixels), shorter};
   CHECK_REFUSED(brief.restore(state), "steps of the saved state is 12, but it must be at most those to be done");
 }
 
@@ -131,7 +133,7 @@ TEST_CASE("A loss that is not finite names step and batch and leaves the last go
     if (p.step == 5) broken.training.pixels.fill(std::nanf(""));
   };
   auto denoiser = small();
-  CHECK_REFUSED(train(be, denoiser, blurring, soft_score{}, broken, saved, spoil),
+  CHECK_REFUSED(train(be, denoiser, blurring, soft_score_matching_loss{}, broken, saved, spoil),
                 "the loss of step 6 (batch 2 of epoch 2) is nan, but it must be finite; the last good checkpoint is " +
                     saved.checkpoint.string());
   CHECK(steps == 5);
@@ -141,7 +143,7 @@ TEST_CASE("A loss that is not finite names step and batch and leaves the last go
 
   for (float& pixel : broken.training.pixels) pixel = std::nanf("");
   saved.checkpoint = folder / "none.safetensors";
-  CHECK_REFUSED(train(be, denoiser, blurring, soft_score{}, broken, saved), "there is no checkpoint yet");
+  CHECK_REFUSED(train(be, denoiser, blurring, soft_score_matching_loss{}, broken, saved), "there is no checkpoint yet");
 }
 
 TEST_CASE("An observer stops training after the step, and what was done is saved") {
@@ -150,7 +152,7 @@ TEST_CASE("An observer stops training after the step, and what was done is saved
   auto saved = options();
   saved.checkpoint = folder / "c.safetensors";
   auto denoiser = small();
-  const auto result = train(be, denoiser, blurring, soft_score{}, few_digits(), saved,
+  const auto result = train(be, denoiser, blurring, soft_score_matching_loss{}, few_digits(), saved,
                             [](const training_progress& p) { return p.step < 6; });
   CHECK(result.stopped);
   CHECK(result.losses.size() == 6);
@@ -164,15 +166,15 @@ TEST_CASE("Options that cannot be right are refused before any work") {
   const auto with = [&](auto change) {
     auto wrong = options();
     change(wrong);
-    train(be, denoiser, blurring, soft_score{}, few_digits(), wrong);
+    train(be, denoiser, blurring, soft_score_matching_loss{}, few_digits(), wrong);
   };
   CHECK_REFUSED(with([](auto& o) { o.epochs = 0; }), "epochs is 0");
-  CHECK_REFUSED(with([](auto& o) { o.batch = 0; }), "batch is 0");
-  CHECK_REFUSED(with([](auto& o) { o.batch = 65; }), "the batch size is 65");
-  CHECK_REFUSED(with([](auto& o) { o.rate = -1.0; }), "rate is -1");
-  CHECK_REFUSED(with([](auto& o) { o.rate = std::nan(""); }), "rate is nan");
-  CHECK_REFUSED(with([](auto& o) { o.clip_norm = 0.0; }), "clip_norm is 0");
-  CHECK_REFUSED(with([](auto& o) { o.average = 1.0; }), "average is 1");
+  CHECK_REFUSED(with([](auto& o) { o.batch_size = 0; }), "batch_size is 0");
+  CHECK_REFUSED(with([](auto& o) { o.batch_size = 65; }), "the batch size is 65");
+  CHECK_REFUSED(with([](auto& o) { o.learning_rate = -1.0; }), "learning_rate is -1");
+  CHECK_REFUSED(with([](auto& o) { o.learning_rate = std::nan(""); }), "learning_rate is nan");
+  CHECK_REFUSED(with([](auto& o) { o.max_grad_norm = 0.0; }), "max_grad_norm is 0");
+  CHECK_REFUSED(with([](auto& o) { o.ema_decay = 1.0; }), "ema_decay is 1");
 }
 
 TEST_CASE("Test images of another shape than the training images are refused before any work") {
@@ -182,13 +184,13 @@ TEST_CASE("Test images of another shape than the training images are refused bef
   const auto look = [&](const training_progress&) { worked = true; };
   for (const std::size_t side : {14u, 28u}) {
     const data_set unlike{few_digits().training, stroke_digits(2, 1, side)};
-    CHECK_REFUSED(train(be, denoiser, blurring, soft_score{}, unlike, options(), look),
+    CHECK_REFUSED(train(be, denoiser, blurring, soft_score_matching_loss{}, unlike, options(), look),
                   "shape of a test image is 1 x 1 x " + std::to_string(side));
   }
   CHECK_FALSE(worked);
-  trainer work{be, blurring, denoiser, soft_score{}, as_view(few_digits().training.pixels), options()};
-  const auto coloured = make_tensor({2, 3, 12, 12});
-  CHECK_REFUSED(work.test(as_view(coloured)), "shape of a test image is 1 x 3 x 12 x 12");
+  trainer work{be, blurring, denoiser, soft_score_matching_loss{}, as_view(few_digits().training.pixels), options()};
+  const auto colored = make_tensor({2, 3, 12, 12});
+  CHECK_REFUSED(work.test(as_view(colored)), "shape of a test image is 1 x 3 x 12 x 12");
   const auto none = make_tensor({0, 1, 12, 12});
   CHECK_REFUSED(work.test(as_view(none)), "number of test images is 0");
 }
@@ -203,8 +205,9 @@ TEST_CASE("A test loss that is not finite ends training as a training loss does"
     auto denoiser = small();
     data_set broken = few_digits();
     broken.test.pixels(3, 0, 5, 5) = value;
-    CHECK_REFUSED(train(be, denoiser, blurring, soft_score{}, broken, saved), "the test loss after step 4 is ");
-    CHECK_REFUSED(train(be, denoiser, blurring, soft_score{}, broken, saved),
+    CHECK_REFUSED(train(be, denoiser, blurring, soft_score_matching_loss{}, broken, saved),
+                  "the test loss after step 4 is ");
+    CHECK_REFUSED(train(be, denoiser, blurring, soft_score_matching_loss{}, broken, saved),
                   "finite; the last good checkpoint is " + saved.checkpoint.string());
   }
 }
@@ -217,7 +220,7 @@ TEST_CASE("Labels that are not one for each image are refused") {
     auto& labels = of_test ? data.test.labels : data.training.labels;
     labels.pop_back();
     CHECK_REFUSED(
-        train(be, denoiser, blurring, soft_score{}, data, options()),
+        train(be, denoiser, blurring, soft_score_matching_loss{}, data, options()),
         of_test ? "number of labels of the test images is 15" : "number of labels of the training images is 63");
   }
 }
@@ -229,7 +232,7 @@ TEST_CASE("More steps than can be numbered are refused in one sentence") {
     auto many = options();
     many.epochs = epochs;
     CHECK_REFUSED(
-        train(be, denoiser, blurring, soft_score{}, few_digits(), many),
+        train(be, denoiser, blurring, soft_score_matching_loss{}, few_digits(), many),
         "epochs x steps of an epoch is " + std::to_string(epochs) + " x 4, but it must be at most 4294967295");
   }
 }
@@ -242,12 +245,12 @@ TEST_CASE("More digits than there is memory for are refused with the bytes") {
 TEST_CASE("A network whose parameters were set to 0 is trained from 0, a new one from the seed") {
   serial_backend be;
   auto fresh = small(), zero = small(), expected = small();
-  CHECK_FALSE(fresh.network().initialised());
+  CHECK_FALSE(fresh.network().initialized());
   zero.network().set_parameters(std::vector<float>(zero.network().parameter_count()));
-  CHECK(zero.network().initialised());
-  expected.network().initialise(options().seed);
+  CHECK(zero.network().initialized());
+  expected.network().initialize(options().seed);
   const auto start_of = [&](auto& denoiser) {
-    return trainer{be, blurring, denoiser, soft_score{}, as_view(few_digits().training.pixels), options()}
+    return trainer{be, blurring, denoiser, soft_score_matching_loss{}, as_view(few_digits().training.pixels), options()}
         .state()
         .parameters;
   };

@@ -36,9 +36,9 @@ constexpr unsigned most_threads_of() {
 }
 
 template <class Task>
-__global__ void __launch_bounds__(most_threads_of<Task>()) run_task(Task task, const std::byte* numbers) {
+__global__ void __launch_bounds__(most_threads_of<Task>()) run_task(Task task, const std::byte* arguments) {
   device_group group;
-  task(group, numbers);
+  task(group, arguments);
 }
 
 }  // namespace detail
@@ -224,20 +224,20 @@ class cuda_device {
   }
 
   template <class Task>
-  void launch(const Task& task, const std::byte* numbers) {
-    launch_kernel(task, numbers);
+  void launch(const Task& task, const std::byte* arguments) {
+    launch_kernel(task, arguments);
   }
   /// Large products of matrices go to cuBLAS.
   template <class Number, std::size_t Rows, std::size_t Columns>
-  void launch(const detail::multiply_task<Number, Rows, Columns>& task, const std::byte* numbers) {
+  void launch(const detail::multiply_task<Number, Rows, Columns>& task, const std::byte* arguments) {
     if (!products_.takes(task)) {
-      launch_kernel(task, numbers);
+      launch_kernel(task, arguments);
       return;
     }
     if (task.bias != nullptr)
       launch_kernel(
           detail::bias_rows_task<Number>{task.c.data, task.bias, task.m, task.n, task.c.row, task.c.each, task.batch},
-          numbers);
+          arguments);
     select();
     products_.multiply(task, stream_, [this](std::size_t bytes) {
       if (workspace_ == nullptr) workspace_ = allocate_apart(bytes);
@@ -300,13 +300,14 @@ class cuda_device {
   static constexpr std::size_t window_bytes = std::size_t{4} << 20;
 
   template <class Task>
-  void launch_kernel(const Task& task, const std::byte* numbers) {
+  void launch_kernel(const Task& task, const std::byte* arguments) {
     const detail::grid g = task.launch();
     require(g.blocks <= static_cast<std::size_t>((std::numeric_limits<int>::max)()), "the blocks of a kernel", g.blocks,
             "below 2^31");
     select();
     detail::run_task<Task>
-        <<<static_cast<unsigned>(g.blocks), static_cast<unsigned>(g.threads), g.shared_bytes, stream_>>>(task, numbers);
+        <<<static_cast<unsigned>(g.blocks), static_cast<unsigned>(g.threads), g.shared_bytes, stream_>>>(task,
+                                                                                                         arguments);
     detail::check_cuda(cudaGetLastError(), "the launch of a kernel");
   }
   // Memory that the pool keeps for later goes back to the device.

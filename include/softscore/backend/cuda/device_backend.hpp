@@ -12,9 +12,9 @@
 #include <vector>
 
 #include <softscore/backend/archetype.hpp>
+#include <softscore/backend/cuda/command_list.hpp>
 #include <softscore/backend/cuda/pool.hpp>
 #include <softscore/backend/cuda/separable.hpp>
-#include <softscore/backend/cuda/tape.hpp>
 #include <softscore/backend/cuda/tasks.hpp>
 #include <softscore/core/checked_size.hpp>
 #include <softscore/core/config.hpp>
@@ -22,8 +22,8 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// The verbs on a device: every one of them notes a kernel on a tape, which hands them over when a result is asked for,
-/// when `flush` is called, or when it is full. `Device` is what launches, copies and waits: `cuda_device` in
+/// The verbs on a device: every one of them notes a kernel on a command list, which hands them over when a result is
+/// asked for, when `flush` is called, or when it is full. `Device` is what launches, copies and waits: `cuda_device` in
 /// `cuda_backend`; the tests have one that runs kernels on the host, thread by thread.
 template <class Device>
 class device_backend {
@@ -34,7 +34,7 @@ class device_backend {
   device_backend(std::shared_ptr<Device> device, std::size_t most_graphs)
       : device_{std::move(device)},
         pool_{std::make_shared<detail::device_pool<Device>>(device_)},
-        tape_{std::make_unique<detail::tape<Device>>(device_, most_graphs)},
+        commands_{std::make_unique<detail::command_list<Device>>(device_, most_graphs)},
         norm_on_host_{static_cast<double*>(device_->share(sizeof(double))), unshare{device_}},
         measured_{make_unset<detail::measured>({1, 1, 1, 1})} {}
 
@@ -61,8 +61,8 @@ class device_backend {
       flush();
       device_->copy_to_device(raw(device), host, bytes);
     } else {
-      tape_->note(detail::upload_task<T>{raw(device), device.size()}, bytes,
-                  [&](std::byte* numbers) { std::memcpy(numbers, host, bytes); });
+      commands_->note(detail::upload_task<T>{raw(device), device.size()}, bytes,
+                      [&](std::byte* arguments) { std::memcpy(arguments, host, bytes); });
     }
   }
 
@@ -74,9 +74,9 @@ class device_backend {
   }
 
   template <Scalar T>
-  void normal(noise_key key, batch images, view<T, cuda_space> out) {
-    const detail::normal_numbers_of numbers{key, images.first};
-    note(detail::normal_task<T>{raw(out), images.count, out.extent().per_image()}, numbers);
+  void normal(noise_key key, image_range images, view<T, cuda_space> out) {
+    const detail::normal_arguments arguments{key, images.first};
+    note(detail::normal_task<T>{raw(out), images.count, out.extent().per_image()}, arguments);
   }
 
   template <Scalar T, class... Terms>
@@ -94,8 +94,8 @@ class device_backend {
           all += term.coefficient.shared() ? 1 : images;
         },
         terms...);
-    tape_->note(task, all * sizeof(T), [&](std::byte* numbers) {
-      T* to = reinterpret_cast<T*>(numbers);
+    commands_->note(task, all * sizeof(T), [&](std::byte* arguments) {
+      T* to = reinterpret_cast<T*>(arguments);
       for_each_term(
           [&](std::size_t, const auto& term) {
             const std::size_t n = term.coefficient.shared() ? 1 : images;
@@ -118,11 +118,11 @@ class device_backend {
     const std::size_t count = levels.shared() ? 1 : out.extent().images;
     const detail::each_pixel_task<Body, T, sizeof...(Tables)> task{
         raw(in), raw(out), {static_cast<const double*>(raw(tables))...}, out.extent(), levels.shared() ? 0u : 1u};
-    tape_->note(task, detail::aligned(sizeof(Body)) + count * sizeof(level), [&](std::byte* numbers) {
-      std::memcpy(numbers, static_cast<const void*>(&body), sizeof(Body));
+    commands_->note(task, detail::aligned(sizeof(Body)) + count * sizeof(level), [&](std::byte* arguments) {
+      std::memcpy(arguments, static_cast<const void*>(&body), sizeof(Body));
       for (std::size_t i = 0; i < count; ++i) {
         const level at = levels[i];
-        std::memcpy(numbers + detail::aligned(sizeof(Body)) + i * sizeof(level), &at, sizeof(level));
+        std::memcpy(arguments + detail::aligned(sizeof(Body)) + i * sizeof(level), &at, sizeof(level));
       }
     });
   }
@@ -192,7 +192,7 @@ class device_backend {
   }
 
   /// Starts what has been asked for so far, without waiting for it. Loops call it at the end of a step.
-  void flush() { tape_->flush(); }
+  void flush() { commands_->flush(); }
   /// Waits until all that was asked for is done.
   void finish() {
     flush();
@@ -200,20 +200,20 @@ class device_backend {
   }
 
   /// How many lists of work were started as graphs so far.
-  std::size_t replays() const { return tape_->replays(); }
+  std::size_t replays() const { return commands_->replays(); }
   Device& device() { return *device_; }
   const Device& device() const { return *device_; }
 
-  /// Notes a task, with the numbers it reads. For the operations of this backend.
+  /// Notes a task, with the arguments it reads. For the operations of this backend.
   template <class Task>
   void note(const Task& task) {
-    tape_->note(task);
+    commands_->note(task);
   }
-  template <class Task, class Numbers>
-  void note(const Task& task, const Numbers& numbers) {
-    static_assert(std::is_trivially_copyable_v<Numbers>);
-    tape_->note(task, sizeof(Numbers),
-                [&](std::byte* to) { std::memcpy(to, static_cast<const void*>(&numbers), sizeof(Numbers)); });
+  template <class Task, class Arguments>
+  void note(const Task& task, const Arguments& arguments) {
+    static_assert(std::is_trivially_copyable_v<Arguments>);
+    commands_->note(task, sizeof(Arguments),
+                    [&](std::byte* to) { std::memcpy(to, static_cast<const void*>(&arguments), sizeof(Arguments)); });
   }
 
  private:
@@ -240,7 +240,7 @@ class device_backend {
 
   std::shared_ptr<Device> device_;
   std::shared_ptr<detail::device_pool<Device>> pool_;
-  std::unique_ptr<detail::tape<Device>> tape_;
+  std::unique_ptr<detail::command_list<Device>> commands_;
   std::map<const std::vector<double>*, kept_table> tables_;
   std::unique_ptr<double, unshare> norm_on_host_;
   device_array<detail::measured, Device> measured_;

@@ -71,7 +71,7 @@ SOFTSCORE_IN_KERNEL void transform_line(const complex_number<T>* in, complex_num
 
 // Real planes of N x N numbers and their spectra: bins (kx, ky), kx = 0 .. N/2, ky = 0 .. N - 1, bin kx N + ky; a
 // spectrum array holds for every bin the number of every plane. Images lie in the corner of the plane and the rest is
-// 0; `shift` turns the plane cyclically, which puts the centre of a kernel at the origin: place (row, column) of the
+// 0; `shift` turns the plane cyclically, which puts the center of a kernel at the origin: place (row, column) of the
 // plane is element ((row + shift) mod N, (column + shift) mod N) of the array, if there is one.
 //
 // In a block's memory number kx of a transformed row lies at [plane][kx][row], and two real numbers of a row share such

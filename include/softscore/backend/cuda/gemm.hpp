@@ -29,7 +29,7 @@ struct multiply_task {
   static constexpr std::size_t depth = 16, micro = 4;
   static constexpr std::size_t threads = Rows / micro * (Columns / micro);
   static constexpr unsigned most_threads = threads;
-  static constexpr std::size_t pad = 1;  // keeps neighbours in a column of the tile out of one bank
+  static constexpr std::size_t pad = 1;  // keeps neighbors in a column of the tile out of one bank
 
   strided<const Number> a, b;
   strided<Number> c;
@@ -118,7 +118,7 @@ struct multiply_task {
 
  private:
   // Of a tile of Extent x depth numbers each thread reads and writes so many: element (i, l) is i along the tile's side
-  // and l along k. Neighbouring threads take neighbours in memory.
+  // and l along k. Neighboring threads take neighbors in memory.
   template <std::size_t Extent>
   static constexpr std::size_t share = Extent * depth / threads;
   static_assert(share<Rows> * threads == Rows * depth && share<Columns> * threads == Columns * depth &&

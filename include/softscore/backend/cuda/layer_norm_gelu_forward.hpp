@@ -93,7 +93,7 @@ struct layer_norm_gelu_task {
       *shared_moments = of;
       if (at.part == 0) of_images[at.image] = of;
     });
-    group.each_thread([&](std::size_t t) { normalise(at, *shared_moments, static_cast<std::uint32_t>(t), own(t)); });
+    group.each_thread([&](std::size_t t) { normalize(at, *shared_moments, static_cast<std::uint32_t>(t), own(t)); });
   }
 
  private:
@@ -116,7 +116,7 @@ struct layer_norm_gelu_task {
       }
     }
   }
-  SOFTSCORE_HD void normalise(const image_part& at, moments<T> of, std::uint32_t t, const elements& from) const {
+  SOFTSCORE_HD void normalize(const image_part& at, moments<T> of, std::uint32_t t, const elements& from) const {
     const T* gains = gain + at.first + t;
     const T* biases = bias + at.first + t;
     T* ys = y + at.image * channels * plane + at.first + t;

@@ -11,7 +11,7 @@ namespace softscore::inline SOFTSCORE_ABI::detail {
 
 // c (m x n) = a b + bias (per column, where there is one), for products that are too small to fill a device with tiles:
 // several threads share the sum over k of each element, and add what they have in one order. `AlongK` if the numbers of
-// a row of a and of a column of b are neighbours, which neighbouring threads then read; else they make neighbours of c.
+// a row of a and of a column of b are neighbors, which neighboring threads then read; else they make neighbors of c.
 template <class T, bool AlongK>
 struct small_product_task {
   static constexpr std::size_t sharers = AlongK ? 16 : 8, elements = AlongK ? 8 : 32, threads = sharers * elements;

@@ -27,7 +27,7 @@ SOFTSCORE_HD void add_up_each(Group& group, double* values) {
 }
 
 // The sums of the columns of a matrix, or of their real parts, in double: a block for 32 of them, eight threads for
-// each, and neighbouring threads read neighbouring columns. `write(column, sum)` takes them.
+// each, and neighboring threads read neighboring columns. `write(column, sum)` takes them.
 struct column_sums {
   static constexpr std::size_t across = 32, down = 8, threads = across * down;
 

@@ -14,7 +14,7 @@
 namespace softscore::inline SOFTSCORE_ABI::detail {
 
 // What the verbs do, as kernels. A task is a plain value of addresses and sizes that names its grid; it is called once
-// per block with the group of its threads and the address of its numbers: what may differ from step to step while the
+// per block with the group of its threads and the address of its arguments: what may differ from step to step while the
 // task stays the same. Two tasks are the same if their bytes are.
 
 /// How many blocks and threads a task is for, and the shared memory of a block.
@@ -22,9 +22,9 @@ struct grid {
   std::size_t blocks{}, threads{256}, shared_bytes{};
 };
 
-inline constexpr std::size_t numbers_alignment = 16;
+inline constexpr std::size_t argument_alignment = 16;
 SOFTSCORE_HD constexpr std::size_t aligned(std::size_t bytes) {
-  return (bytes + numbers_alignment - 1) / numbers_alignment * numbers_alignment;
+  return (bytes + argument_alignment - 1) / argument_alignment * argument_alignment;
 }
 SOFTSCORE_HD constexpr std::size_t ceiling(std::size_t a, std::size_t b) { return (a + b - 1) / b; }
 // For indices within a block: a GPU divides and multiplies 64 bits by many instructions.
@@ -66,20 +66,20 @@ struct zero_task {
   }
 };
 
-// Numbers: the elements.
+// Kernel arguments: the elements.
 template <class T>
 struct upload_task {
   T* out;
   std::size_t size;
   grid launch() const { return flat_grid(size); }
   template <class Group>
-  SOFTSCORE_HD void operator()(Group& group, const std::byte* numbers) const {
-    const T* from = reinterpret_cast<const T*>(numbers);
+  SOFTSCORE_HD void operator()(Group& group, const std::byte* arguments) const {
+    const T* from = reinterpret_cast<const T*>(arguments);
     each_element(group, size, [&](std::size_t i) { out[i] = from[i]; });
   }
 };
 
-struct normal_numbers_of {
+struct normal_arguments {
   noise_key key;
   std::uint64_t first;
 };
@@ -89,8 +89,8 @@ struct normal_task {
   std::size_t images, per_image;
   grid launch() const { return image_grid(images, ceiling(per_image, 4)); }
   template <class Group>
-  SOFTSCORE_HD void operator()(Group& group, const std::byte* numbers) const {
-    const normal_numbers_of of = *reinterpret_cast<const normal_numbers_of*>(numbers);
+  SOFTSCORE_HD void operator()(Group& group, const std::byte* arguments) const {
+    const normal_arguments of = *reinterpret_cast<const normal_arguments*>(arguments);
     each_element_of_images(group, ceiling(per_image, 4), [&](std::size_t image, std::size_t four) {
       const auto z = normals(of.key, of.first + image, static_cast<std::uint32_t>(four));
       T* to = out + image * per_image;
@@ -101,7 +101,7 @@ struct normal_task {
   }
 };
 
-// Numbers: for every term its coefficient of every image, or one for all.
+// Kernel arguments: for every term its coefficient of every image, or one for all.
 template <class T, std::size_t Terms>
 struct combine_task {
   T* out;
@@ -111,8 +111,8 @@ struct combine_task {
   std::size_t images, per_image;
   grid launch() const { return image_grid(images, per_image); }
   template <class Group>
-  SOFTSCORE_HD void operator()(Group& group, const std::byte* numbers) const {
-    const T* coefficients = reinterpret_cast<const T*>(numbers);
+  SOFTSCORE_HD void operator()(Group& group, const std::byte* arguments) const {
+    const T* coefficients = reinterpret_cast<const T*>(arguments);
     each_element_of_images(group, per_image, [&](std::size_t image, std::size_t i) {
       const std::size_t at = image * per_image + i;
       T sum = coefficients[first[0] + each[0] * image] * in[0][at];
@@ -123,26 +123,26 @@ struct combine_task {
   }
 };
 
-// Numbers: the body.
+// Kernel arguments: the body.
 template <class Body, class... T>
 struct for_each_task {
   std::array<const void*, sizeof...(T)> addresses;
   std::size_t size;
   grid launch() const { return flat_grid(size); }
   template <class Group>
-  SOFTSCORE_HD void operator()(Group& group, const std::byte* numbers) const {
-    run(group, numbers, std::index_sequence_for<T...>{});
+  SOFTSCORE_HD void operator()(Group& group, const std::byte* arguments) const {
+    run(group, arguments, std::index_sequence_for<T...>{});
   }
 
  private:
   template <class Group, std::size_t... K>
-  SOFTSCORE_HD void run(Group& group, const std::byte* numbers, std::index_sequence<K...>) const {
-    Body body = *reinterpret_cast<const Body*>(numbers);
+  SOFTSCORE_HD void run(Group& group, const std::byte* arguments, std::index_sequence<K...>) const {
+    Body body = *reinterpret_cast<const Body*>(arguments);
     each_element(group, size, [&](std::size_t i) { body(static_cast<T*>(const_cast<void*>(addresses[K]))[i]...); });
   }
 };
 
-// Numbers: the body, then the level of every image or one for all.
+// Kernel arguments: the body, then the level of every image or one for all.
 template <class Body, class T, std::size_t Tables>
 struct each_pixel_task {
   const T* in;
@@ -152,15 +152,15 @@ struct each_pixel_task {
   std::size_t each;  // 1 for a level per image, 0 for one for all
   grid launch() const { return image_grid(extent.images, extent.per_image()); }
   template <class Group>
-  SOFTSCORE_HD void operator()(Group& group, const std::byte* numbers) const {
-    run(group, numbers, std::make_index_sequence<Tables>{});
+  SOFTSCORE_HD void operator()(Group& group, const std::byte* arguments) const {
+    run(group, arguments, std::make_index_sequence<Tables>{});
   }
 
  private:
   template <class Group, std::size_t... K>
-  SOFTSCORE_HD void run(Group& group, const std::byte* numbers, std::index_sequence<K...>) const {
-    Body body = *reinterpret_cast<const Body*>(numbers);
-    const level* levels = reinterpret_cast<const level*>(numbers + aligned(sizeof(Body)));
+  SOFTSCORE_HD void run(Group& group, const std::byte* arguments, std::index_sequence<K...>) const {
+    Body body = *reinterpret_cast<const Body*>(arguments);
+    const level* levels = reinterpret_cast<const level*>(arguments + aligned(sizeof(Body)));
     const std::size_t elements = extent.per_image(), plane = extent.plane();
     each_element_of_images(group, elements, [&](std::size_t image, std::size_t i) {
       const std::size_t channel = i / plane, row = (i % plane) / extent.width, column = i % extent.width;
@@ -230,7 +230,7 @@ struct squares_task {
 };
 
 // From the sums of squares of the parts of an array its norm, and the factor that brings it to at most `most`. The norm
-// also goes to memory that the host may read. Numbers: `most`.
+// also goes to memory that the host may read. Kernel arguments: `most`.
 struct measured {
   double norm, factor;
 };
@@ -241,7 +241,7 @@ struct norm_task {
   std::size_t count;
   grid launch() const { return {1, flat_threads, flat_threads * sizeof(double)}; }
   template <class Group>
-  SOFTSCORE_HD void operator()(Group& group, const std::byte* numbers) const {
+  SOFTSCORE_HD void operator()(Group& group, const std::byte* arguments) const {
     double* parts = group.template shared<double>();
     group.each_thread([&](std::size_t t) {
       double sum = 0;
@@ -251,7 +251,7 @@ struct norm_task {
     add_up(group, parts);
     group.each_thread([&](std::size_t t) {
       if (t != 0) return;
-      const double most = *reinterpret_cast<const double*>(numbers);
+      const double most = *reinterpret_cast<const double*>(arguments);
       const double norm = std::sqrt(parts[0]), ratio = most / (norm + 1e-6);
       *result = {norm, ratio < 1 ? ratio : 1};
       *norm_on_host = norm;
@@ -259,7 +259,7 @@ struct norm_task {
   }
 };
 
-// Numbers: the body, which takes the factor that was measured.
+// Kernel arguments: the body, which takes the factor that was measured.
 template <class Body, class... T>
 struct for_each_clipped_task {
   std::array<const void*, sizeof...(T)> addresses;
@@ -267,16 +267,16 @@ struct for_each_clipped_task {
   const measured* of;
   grid launch() const { return flat_grid(size); }
   template <class Group>
-  SOFTSCORE_HD void operator()(Group& group, const std::byte* numbers) const {
-    run(group, numbers, std::index_sequence_for<T...>{});
+  SOFTSCORE_HD void operator()(Group& group, const std::byte* arguments) const {
+    run(group, arguments, std::index_sequence_for<T...>{});
   }
 
  private:
   template <class Group, std::size_t... K>
-  SOFTSCORE_HD void run(Group& group, const std::byte* numbers, std::index_sequence<K...>) const {
+  SOFTSCORE_HD void run(Group& group, const std::byte* arguments, std::index_sequence<K...>) const {
     const measured now = *of;
     if (!(now.norm <= 1.7976931348623157e308)) return;  // infinite, or no number
-    const Body body = reinterpret_cast<const Body*>(numbers)->clipped(now.factor);
+    const Body body = reinterpret_cast<const Body*>(arguments)->clipped(now.factor);
     each_element(group, size, [&](std::size_t i) { body(static_cast<T*>(const_cast<void*>(addresses[K]))[i]...); });
   }
 };

@@ -29,7 +29,7 @@ struct tap_pairs {
     return (static_cast<std::ptrdiff_t>(row * stride) + down) * static_cast<std::ptrdiff_t>(width) + right;
   }
 
-  // Calls body with the stride, as a constant where it is 1, so that the common loop can be vectorised.
+  // Calls body with the stride, as a constant where it is 1, so that the common loop can be vectorized.
   template <class Body>
   void with_stride(const Body& body) const {
     if (stride == 1)
@@ -95,7 +95,7 @@ T dot_of_pairs(const tap_pairs& p, const T* out, const T* in) {
 }
 
 // Calls body(o, i, weight index, pairs) for every weight: the tap at (row, column) of the kernel pairs an output pixel
-// with the input pixel (row, column) - radius past the one under the kernel's centre.
+// with the input pixel (row, column) - radius past the one under the kernel's center.
 template <class Body>
 void each_tap(const conv2d_shape& s, const Body& body) {
   const auto radius = static_cast<std::ptrdiff_t>(s.radius());

@@ -29,8 +29,8 @@ moments<T> moments_of(const T* x, std::size_t size) {
   for (std::size_t i = 0; i < size; ++i) sum += static_cast<double>(x[i]);
   const double mean = sum / static_cast<double>(size);
   for (std::size_t i = 0; i < size; ++i) {
-    const double centred = static_cast<double>(x[i]) - mean;
-    squares += centred * centred;
+    const double centered = static_cast<double>(x[i]) - mean;
+    squares += centered * centered;
   }
   const double variance = squares / static_cast<double>(size);
   return {static_cast<T>(mean), static_cast<T>(1 / std::sqrt(variance + layer_norm_epsilon))};

@@ -43,16 +43,18 @@ class tbb_backend : public host_verbs<tbb_backend> {
   /// As many threads as this process may run at once: the machine's, or those that it is bound to (`taskset`).
   tbb_backend() : tbb_backend{at_once()} {}
   /// `threads` threads, the caller's included; throws `error` if that is 0.
-  explicit tbb_backend(std::size_t threads) : threads_{threads}, workers_{new workers{checked(threads)}} {
+  explicit tbb_backend(std::size_t threads) : threads_{threads}, workers_{make_workers(checked(threads))} {
     detail::forks::watch();
     // Unasked, oneTBB starts no more threads than there are cores.
-    if (threads > at_once_ && !detail::forks::threads_lost())
-      workers_->more.emplace(tbb::global_control::max_allowed_parallelism, threads);
+    if (threads > at_once_ && workers_) workers_->more.emplace(tbb::global_control::max_allowed_parallelism, threads);
   }
+
+  tbb_backend(const tbb_backend&) = delete;
+  tbb_backend& operator=(const tbb_backend&) = delete;
 
   std::size_t threads() const { return threads_; }
 
-  /// Calls `body(i)` for i = 0 .. count - 1 on the backend's threads, each thread a run of neighbours. A caller inside
+  /// Calls `body(i)` for i = 0 .. count - 1 on the backend's threads, each thread a run of neighbors. A caller inside
   /// an arena of their own that is smaller keeps to it.
   template <class Body>
   void parallel(std::size_t count, const Body& body) {
@@ -75,7 +77,7 @@ class tbb_backend : public host_verbs<tbb_backend> {
 
   /// Fills `out` with the numbers of the key, the same bits as on every backend, many at a time.
   template <Scalar T>
-  void normal(noise_key key, batch images, view<T, host_space> out) {
+  void normal(noise_key key, image_range images, view<T, host_space> out) {
 #if defined(__CUDACC__)  // nvcc's front end cannot compile the vectors of the other form, whose bits are the same
     host_verbs::normal(key, images, out);
 #else
@@ -107,7 +109,8 @@ class tbb_backend : public host_verbs<tbb_backend> {
   /// Stores the sum of coefficient times array and of `factor` times the numbers of the key into `out`, to the bits of
   /// `normal` and `combine`, without an array of the numbers.
   template <std::same_as<float> T, class... Terms>
-  void combine_with_normal(noise_key key, batch images, double factor, view<T, host_space> out, const Terms&... terms) {
+  void combine_with_normal(noise_key key, image_range images, double factor, view<T, host_space> out,
+                           const Terms&... terms) {
     const std::size_t elements = out.extent().per_image();
     share(images.count, 3 * elements, [&](std::size_t image) {
       const std::size_t start = image * elements;
@@ -121,7 +124,7 @@ class tbb_backend : public host_verbs<tbb_backend> {
 #endif
 
   /// Stores each image of `in`, correlated along rows and columns with its own symmetric kernel (images x half kernel,
-  /// the centre first; zero padding) or all with one, into `out`. A refinement of `each_pixel` for separable operators.
+  /// the center first; zero padding) or all with one, into `out`. A refinement of `each_pixel` for separable operators.
   template <Scalar T>
   void correlate_separably(view<const double, host_space> kernels, const_view<T, host_space> in,
                            view<T, host_space> out) {
@@ -226,7 +229,8 @@ class tbb_backend : public host_verbs<tbb_backend> {
     std::optional<tbb::global_control> more;
     tbb::task_arena arena;
   };
-  std::unique_ptr<workers, detail::delete_unless_forked> workers_;
+  static workers* make_workers(int threads) { return detail::forks::threads_lost() ? nullptr : new workers{threads}; }
+  std::unique_ptr<workers, detail::delete_unless_forked> workers_;  // null if this process has lost its threads
 };
 static_assert(Backend<tbb_backend, float> && Backend<tbb_backend, double> && HostBackend<tbb_backend>);
 

@@ -96,7 +96,7 @@ class fft_conv2d {
   }
 
  private:
-  // Neighbours in a batch.
+  // Neighbors in a batch.
   struct run {
     std::size_t first, count;
   };

@@ -7,11 +7,11 @@
 
 namespace softscore::inline SOFTSCORE_ABI::detail {
 
-// GELU(z) = z P(z) and its slope P(z) + z p(z), where P and p are the law and the density of a standard normal number.
-// Both P and the slope are 1/2 plus an odd function, which to float's precision has reached its ends at |z| = 5.5
-// and 6. So each is one polynomial in z^2, without an exponential, a quotient or a table: the one whose product with z
-// is nearest up to there. It is taken in s, z^2 scaled to [-1, 1], where its coefficients shrink and roundings with
-// them.
+// GELU(z) = z P(z) and its slope P(z) + z p(z), where P and p are the distribution function and the density of a
+// standard normal number. Both P and the slope are 1/2 plus an odd function, which to float's precision has reached its
+// ends at |z| = 5.5 and 6. So each is one polynomial in z^2, without an exponential, a quotient or a table: the one
+// whose product with z is nearest up to there. It is taken in s, z^2 scaled to [-1, 1], where its coefficients shrink
+// and roundings with them.
 
 // c[0] + c[1] s + c[2] s^2 + ...: the Low lowest by Horner's steps, of which each is small where the sum is, as signs
 // alternate; even and odd powers of the others apart, so that fewer steps wait for each other.

@@ -31,12 +31,12 @@ struct blocked_layer_norm_gelu {
   static moments<float> moments_of(const shape& s, const float* x) {
     const double size = static_cast<double>(s.per_image());
     const double mean = sum(s, [x](std::size_t i) SOFTSCORE_INLINE_LAMBDA { return load<W>(x + i); }) / size;
-    const float centre = static_cast<float>(mean);
-    const double squares = sum(s, [x, centre](std::size_t i) SOFTSCORE_INLINE_LAMBDA {
-      const simd<W> centred = load<W>(x + i) - centre;
-      return centred * centred;
+    const float center = static_cast<float>(mean);
+    const double squares = sum(s, [x, center](std::size_t i) SOFTSCORE_INLINE_LAMBDA {
+      const simd<W> centered = load<W>(x + i) - center;
+      return centered * centered;
     });
-    return {centre, static_cast<float>(1 / std::sqrt(squares / size + layer_norm_epsilon))};
+    return {center, static_cast<float>(1 / std::sqrt(squares / size + layer_norm_epsilon))};
   }
 
   // y = GELU(gain * u + bias) + shift, u = (x - mean) * scale; shift holds one number per channel or is null.

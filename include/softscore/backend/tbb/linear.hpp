@@ -13,7 +13,7 @@ namespace softscore::inline SOFTSCORE_ABI {
 
 namespace detail {
 
-// Inner products of x with four neighbouring rows of a matrix, each row `size` long.
+// Inner products of x with four neighboring rows of a matrix, each row `size` long.
 template <std::size_t W>
 SOFTSCORE_INLINE void four_products(const float* x, const float* rows, std::size_t size, float* products) {
   simd<W> sum[4] = {};

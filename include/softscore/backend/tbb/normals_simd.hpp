@@ -12,7 +12,7 @@ namespace softscore::inline SOFTSCORE_ABI::detail {
 // The functions of core/philox.hpp and core/noise.hpp for W blocks of four numbers at once, with the same operations in
 // the same order and so the same bits.
 
-// Words 0 to 3 of Groups times W neighbouring blocks, one vector a word and group. A counter's word has 64 bits to
+// Words 0 to 3 of Groups times W neighboring blocks, one vector a word and group. A counter's word has 64 bits to
 // itself, as the product of 32-bit words does, and the upper ones are never looked at; so a round needs no shuffling.
 template <std::size_t W, std::size_t Groups>
 SOFTSCORE_INLINE void random_words_simd(const noise_key& key, std::uint64_t image, std::uint32_t first_block,

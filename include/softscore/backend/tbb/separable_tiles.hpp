@@ -11,15 +11,15 @@
 #include <softscore/core/shape.hpp>
 
 // Correlation with a symmetric kernel along both directions is a product K X L of matrices with equal numbers along
-// their diagonals. Neither is ever written out: a row of L is a window of the line of taps, mirrored about its centre
+// their diagonals. Neither is ever written out: a row of L is a window of the line of taps, mirrored about its center
 // and with zeros around it, and an entry of K is a number of the same line. So both products are sums of a number times
 // a vector, which stay in registers for a tile of rows and columns; a few rows of K X are all that is kept between the
-// two. Tiles at the far edges overlap their neighbours and compute some numbers twice, to the same bits. Where a kernel
+// two. Tiles at the far edges overlap their neighbors and compute some numbers twice, to the same bits. Where a kernel
 // is much narrower than a tile, most of a window is zeros, and X L is summed tap by tap instead.
 
 namespace softscore::inline SOFTSCORE_ABI::detail {
 
-// How many taps on either side of the centre count. Those beyond add up to at most 2^-32 of all in magnitude, so that
+// How many taps on either side of the center count. Those beyond add up to at most 2^-32 of all in magnitude, so that
 // leaving them out of both directions changes no pixel by more than 2^-31 s^2 max|x|, with s the sum of all magnitudes.
 // Rounding a tap, and a sum of n products with it, changes one by up to (n + 1) 2^-24 s^2 max|x| for each direction.
 // What is left out would also make products so small that they are denormal, and slow. A pixel that is no finite number
@@ -75,14 +75,14 @@ struct separable_tiles {
 
  private:
   struct taps_line {
-    const float* centre;
+    const float* center;
     std::size_t reach;
   };
   static taps_line line_of(const double* kernel, std::size_t reach, float* line) {
-    float* const centre = line + reach + margin;
+    float* const center = line + reach + margin;
     std::fill_n(line, line_size(reach, reach + 1), 0.0f);
-    for (std::size_t i = 0; i <= reach; ++i) centre[i] = *(centre - i) = static_cast<float>(kernel[i]);
-    return {centre, reach};
+    for (std::size_t i = 0; i <= reach; ++i) center[i] = *(center - i) = static_cast<float>(kernel[i]);
+    return {center, reach};
   }
 
   // A kernel of one tap that counts.
@@ -117,7 +117,7 @@ struct separable_tiles {
     const std::size_t first = y - (std::min)(y, taps.reach), last = (std::min)(s.height, y + Rows + taps.reach);
     column_pairs(s.width, [&](std::size_t column, auto vectors, std::size_t second) SOFTSCORE_INLINE_LAMBDA {
       simd<W> sum[Rows][vectors] = {};
-      const float* tap = taps.centre + y - first;
+      const float* tap = taps.center + y - first;
       const float* from = x + first * s.width;
       for (std::size_t j = first; j < last; ++j, --tap, from += s.width)
         add_products<Rows, vectors>(sum, tap, 1, from + column, from + second);
@@ -132,7 +132,7 @@ struct separable_tiles {
       const std::size_t end = vectors == 2 ? second + W : column + W;
       const std::size_t first = column - (std::min)(column, taps.reach), last = (std::min)(width, end + taps.reach);
       simd<W> sum[Rows][vectors] = {};
-      const float* window = taps.centre + column - first;
+      const float* window = taps.center + column - first;
       for (std::size_t j = first; j < last; ++j, --window)
         add_products<Rows, vectors>(sum, rows + j, row_step(width), window,
                                     vectors == 2 ? window + (second - column) : window);
@@ -146,7 +146,7 @@ struct separable_tiles {
     column_pairs(width, [&](std::size_t column, auto vectors, std::size_t second) SOFTSCORE_INLINE_LAMBDA {
       simd<W> sum[Rows][vectors] = {};
       const float* from = rows - taps.reach;
-      for (const float* tap = taps.centre - taps.reach; tap <= taps.centre + taps.reach; ++tap, ++from)
+      for (const float* tap = taps.center - taps.reach; tap <= taps.center + taps.reach; ++tap, ++from)
         unrolled<Rows>([&](auto r) SOFTSCORE_INLINE_LAMBDA {
           const float* row = from + r * row_step(width);
           unrolled<vectors>(

@@ -117,7 +117,7 @@ SOFTSCORE_INLINE simd<W> fused(simd<W> a, simd<W> b, simd<W> c) {
   if constexpr (W == 8) return simd<W>(_mm256_fmadd_ps(__m256(a), __m256(b), __m256(c)));
   if constexpr (W == 4) return simd<W>(_mm_fmadd_ps(__m128(a), __m128(b), __m128(c)));
 #endif
-  simd<W> sum;
+  simd<W> sum{};
   for (std::size_t lane = 0; lane < W; ++lane) sum[lane] = std::fma(a[lane], b[lane], c[lane]);
   return sum;
 }

@@ -8,7 +8,7 @@
 
 namespace softscore::inline SOFTSCORE_ABI::detail {
 
-// A sum over the images of a batch is made in slots: runs of neighbours, each summed in order by one thread, and then
+// A sum over the images of a batch is made in slots: runs of neighbors, each summed in order by one thread, and then
 // the slots in order. How a batch is cut depends on its size alone, so the bits do not depend on the threads.
 class batch_slots {
  public:
