@@ -3,6 +3,7 @@
 // test.
 #include "catch.hpp"
 
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -180,6 +181,10 @@ TEST_CASE("plainest calls: files", "[calls]") {
   write_png(folder / "images.png", tiled(as_view(f.digits.test.pixels), 4));
   CHECK(read_png(folder / "images.png").shape(0) == 1);
   CHECK(decode_png(encode_png(tiled(f.digits.test.pixels, 4)), "a picture").shape(0) == 1);
+  write_file(folder / "words.txt", "some words");
+  CHECK(read_file(folder / "words.txt").size() == 10);
+  CHECK(base64(read_file(folder / "words.txt")) == "c29tZSB3b3Jkcw==");
+  CHECK(data_uri("image/png", encode_png(tiled(f.digits.test.pixels, 4))).starts_with("data:image/png;base64,"));
   CHECK(read_image_folder(folder.path()).shape(0) == 1);
 
   const std::vector<float> values{1.0f, 2.0f, 3.0f};
@@ -221,4 +226,6 @@ TEST_CASE("plainest calls: operators and denoisers", "[calls]") {
   epsilon_from_clean(f.backend, f.noise, t, x.view(), h.view(), out.view());
   score_from_clean(f.backend, f.noise, t, x.view(), h.view(), out.view());
   velocity_from_clean(f.backend, f.noise, t, x.view(), h.view(), out.view());
+  clean_from(f.backend, residual_parameterization{}, t, x.view(), h.view(), out.view());
+  CHECK(std::isfinite(out.view()[0]));
 }
