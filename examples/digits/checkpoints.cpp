@@ -6,6 +6,8 @@
 #include <softscore/core/error.hpp>
 #include <softscore/io/file_error.hpp>
 
+#include "old_names.hpp"
+
 namespace digits {
 namespace {
 
@@ -29,9 +31,11 @@ void check_size(const softscore::safetensors_file& file, const read_settings& ab
 }
 
 softscore::fitted_prior read_prior(const softscore::safetensors_file& file, const softscore::shape& image) {
-  auto mean = file.tensor<double>("prior/mean", {image.per_image()});
-  auto deviations = file.tensor<double>("prior/deviations");
-  auto modes = file.tensor<double>("prior/modes", {deviations.size(), mean.size()});
+  const bool old = !file.contains("prior/mean") && file.contains(std::string{old_prior.before} + "/mean");
+  const std::string group{old ? old_prior.before : old_prior.now};
+  auto mean = file.tensor<double>(group + "/mean", {image.per_image()});
+  auto deviations = file.tensor<double>(group + "/deviations");
+  auto modes = file.tensor<double>(group + "/modes", {deviations.size(), mean.size()});
   for (const auto* part : {&mean, &deviations, &modes})
     for (const double number : *part)
       softscore::detail::require_file(std::isfinite(number), file.path(), "a number of the prior", number, "finite");

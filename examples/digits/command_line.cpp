@@ -6,6 +6,8 @@
 #include <initializer_list>
 #include <limits>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include <oneapi/tbb/info.h>
 #include <CLI/CLI.hpp>
@@ -15,6 +17,7 @@
 
 #include "chart.hpp"
 #include "commands.hpp"
+#include "old_names.hpp"
 
 namespace digits {
 namespace {
@@ -267,7 +270,10 @@ int run_command_line(int count, char** arguments) {
   all.footer(
       "digits COMMAND --help explains the flags of a command. Exit code 2: it cannot be done; 130: interrupted.");
   try {
-    all.parse(count, arguments);
+    // The last word comes first, which is how CLI11 takes them.
+    std::vector<std::string> words;
+    for (int i = count - 1; i > 0; --i) words.push_back(with_new_name(arguments[i]));
+    all.parse(std::move(words));
   } catch (const CLI::ParseError& problem) {
     if (problem.get_exit_code() == 0) return all.exit(problem);  // --help
     std::string sentence = problem.what();

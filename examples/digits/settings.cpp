@@ -8,6 +8,8 @@
 #include <softscore/io/file_error.hpp>
 #include <softscore/schedule/schedule_file.hpp>
 
+#include "old_names.hpp"
+
 namespace digits {
 namespace {
 
@@ -101,12 +103,15 @@ read_settings from_metadata(const softscore::safetensors_file& file) {
   const std::string shown = softscore::detail::printable(file.path());
   softscore::require(file.find_metadata("format") == format, shown, "no checkpoint of this program",
                      "a checkpoint that digits train wrote");
-  const auto where = [&](const char* key) { return shown + ": the setting " + key; };
+  const auto where = [&](const std::string& key) { return shown + ": the setting " + key; };
+  const auto name = [&](const char* key) {
+    return name_in_file(key, [&](std::string_view k) { return file.find_metadata(k).has_value(); });
+  };
   const auto whole = [&](const char* key, std::size_t least, std::size_t most = std::size_t{1} << 40) {
-    return whole_number(where(key), file.metadata(key), least, most);
+    return whole_number(where(name(key)), file.metadata(name(key)), least, most);
   };
   const auto real = [&](const char* key, double least, bool above = false) {
-    return real_number(where(key), file.metadata(key), least, above);
+    return real_number(where(name(key)), file.metadata(name(key)), least, above);
   };
   read_settings read;
   read.fingerprint = file.metadata("data_fingerprint");
