@@ -52,8 +52,8 @@ concept CountsEvaluations = requires {
 template <class D, class Be, class T>
 concept Denoiser = HasWorkspace<D, Be, T> && EstimatesClean<D, Be, T> && CountsEvaluations<D>;
 
-/// `d.pullback(be, condition, v, out, workspace)` stores J^T v into `out`, J being the Jacobian of the workspace's last
-/// estimate. Optional: guidance by gradients needs it.
+/// `d.pullback(be, condition, v, out, workspace)` stores J^T v into `out`: the vector-Jacobian product (vjp) of the
+/// workspace's last estimate, J being its derivative in x. Optional: guidance by gradients needs it.
 template <class D, class Be, class T>
 concept PullsBack = requires(const D d, Be& be, condition q, view_of<Be, const T> v, view_of<Be, T> out,
                              workspace_of<D, Be, T>& ws) { d.pullback(be, q, v, out, ws); };
