@@ -13,7 +13,7 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// What a denoiser is asked: which images of the run these are, and the time of each.
+/// What an estimate depends on besides x_t: which images of the run these are, and the time of each.
 struct condition {
   image_range images{};
   per_image<diffusion_time> times{diffusion_time{}};
