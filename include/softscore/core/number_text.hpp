@@ -2,6 +2,7 @@
 
 #include <charconv>
 #include <concepts>
+#include <locale>
 #include <sstream>
 #include <string>
 #include <string_view>
@@ -14,13 +15,17 @@ namespace softscore::inline SOFTSCORE_ABI::detail {
 
 // Numbers as messages and files show them: std::to_chars, which no locale of the program changes.
 
-/// The fewest digits that give the same number back, with an exponent where "%g" has one.
+/// The fewest digits that give the same number back, with an exponent where "%g" has one; "nan" for every NaN, whose
+/// sign depends on the processor.
 template <class Number>
   requires std::is_arithmetic_v<Number>
 std::string shortest(Number number) {
   char digits[64];
   if constexpr (std::is_floating_point_v<Number>)
-    return {digits, std::to_chars(digits, digits + sizeof digits, number, std::chars_format::general).ptr};
+    return number != number
+               ? std::string{"nan"}
+               : std::string{digits,
+                             std::to_chars(digits, digits + sizeof digits, number, std::chars_format::general).ptr};
   else
     return {digits, std::to_chars(digits, digits + sizeof digits, number).ptr};
 }
