@@ -157,7 +157,7 @@ integrate_result<Be, T> integrate(Be& be, const S& sampler, const C& corruption,
     const auto x = from.x.view();
     require(x.extent().images == from.images.count && from.xi.view().extent() == x.extent(),
             "images of the start point", from.images.count, "the images in its x and its xi");
-    require(from.images.first <= batch::most - from.images.count, "number of the first image", from.images.first,
+    require(from.images.first <= image_range::most - from.images.count, "number of the first image", from.images.first,
             "so low that all are below 2^48");
     if constexpr (KnowsImage<D>)
       require(x.extent().with_images(1) == denoiser.image().with_images(1), "shape of the start point's x", x.extent(),
