@@ -74,7 +74,7 @@ def format():
     """every source file is as clang-format 19 writes it"""
     def one(path):
         wanted = run(["clang-format-19", path])
-        return [] if wanted.stdout == path.read_text() else [f"{short(path)} (./dev format mends it)"]
+        return [] if wanted.stdout == path.read_text() else [f"{short(path)} (./dev format fixes it)"]
     return in_parallel(one, sources())
 
 

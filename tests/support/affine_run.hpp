@@ -26,7 +26,7 @@ class unit_noise_backend : public softscore::host_verbs<unit_noise_backend> {
   }
 
   template <softscore::Scalar T>
-  void normal(softscore::noise_key key, softscore::batch, softscore::view<T, softscore::host_space> out) const {
+  void normal(softscore::noise_key key, softscore::image_range, softscore::view<T, softscore::host_space> out) const {
     const std::size_t d = out.extent().per_image(), first = 1 + d + (key.step * draws_ + key.draw) * d;
     for (std::size_t i = 0; i < out.size(); ++i) out[i] = T{};
     if (key.draw >= draws_) return;

@@ -23,6 +23,7 @@ struct edm_numbers {
 };
 inline edm_numbers edm_preconditioning(double noise, double data_deviation) {
   require(noise > 0.0, "sigma / a under EDM's preconditioning", noise, "above 0");
+  require(noise <= 1e75, "sigma / a under EDM's preconditioning", noise, "at most 1e75");
   const double sum = noise * noise + data_deviation * data_deviation, root = std::sqrt(sum);
   return {data_deviation * data_deviation / sum, noise * data_deviation / root, 1.0 / root, 0.25 * std::log(noise)};
 }

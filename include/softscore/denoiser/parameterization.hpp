@@ -44,6 +44,9 @@ concept ScalarGaussianCorruption = GaussianCorruption<C> && ScalarSignal<C>;
 
 namespace detail {
 
+// Where less is left of the signal, the inverse of its gain times an image is no number of float32.
+inline constexpr double least_gain = 1e-30;
+
 // What the three parameterizations below share: the corruption, and a sentence for one that they cannot serve.
 template <class C>
 class parameterization_under {
@@ -79,6 +82,7 @@ class epsilon_parameterization : detail::parameterization_under<C> {
   parameterization_weights weights(diffusion_time t) const {
     return this->weights_by(t, [](double a, double sigma) {
       require(a > 0.0, "the signal's gain under an epsilon prediction", a, "above 0");
+      require(a >= detail::least_gain, "the signal's gain under an epsilon prediction", a, "at least 1e-30");
       return parameterization_weights{1.0 / a, -sigma / a};
     });
   }
@@ -112,6 +116,7 @@ class score_parameterization : detail::parameterization_under<C> {
   parameterization_weights weights(diffusion_time t) const {
     return this->weights_by(t, [](double a, double sigma) {
       require(a > 0.0, "the signal's gain under a score prediction", a, "above 0");
+      require(a >= detail::least_gain, "the signal's gain under a score prediction", a, "at least 1e-30");
       return parameterization_weights{1.0 / a, sigma * sigma / a};
     });
   }

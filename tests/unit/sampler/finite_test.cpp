@@ -20,7 +20,9 @@
 #include <softscore/corruption/tabulated.hpp>
 #include <softscore/corruption/variance_exploding.hpp>
 #include <softscore/corruption/variance_preserving.hpp>
+#include <softscore/denoiser/edm_denoiser.hpp>
 #include <softscore/denoiser/gaussian_denoiser.hpp>
+#include <softscore/denoiser/parameterization.hpp>
 #include <softscore/denoiser/thresholding.hpp>
 #include <softscore/operator/identity.hpp>
 #include <softscore/operator/random_mask.hpp>
@@ -292,6 +294,15 @@ TEST_CASE("gains that underflow are no signal", "[sampler]") {
   check(pigdm{half, y, 0.25});
   check(diffpir{half, y});
   check(repaint{measurement{random_mask{{.seed = 5}}, level{0.5}, 0.0}, y, 2});
+}
+
+TEST_CASE("denoisers that divide by the gain refuse one that underflows", "[sampler]") {
+  const corruption fast{scaling{}, variance_preserving{.rate_first = 0.0, .rate_last = 400.0}};  // a_1 = exp(-100)
+  CHECK_REFUSED(epsilon_parameterization{fast}.weights(diffusion_time{1.0}),
+                "the signal's gain under an epsilon prediction is 3.720075976020");
+  CHECK_REFUSED(score_parameterization{fast}.weights(diffusion_time{1.0}), "but it must be at least 1e-30");
+  CHECK_REFUSED(edm_preconditioning(1e80, 0.5),
+                "sigma / a under EDM's preconditioning is 1e+80, but it must be at most");
 }
 
 TEST_CASE("a last sigma that the state's numbers do not show is the limit of no noise", "[sampler]") {
