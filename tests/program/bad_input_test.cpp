@@ -190,7 +190,7 @@ TEST_CASE("A checkpoint that is none, or not this program's, is refused") {
   with(replaced(good, "prior/mean", "prior/meen"), "must have a tensor prior/mean");
   // The numbers themselves: the last eight bytes of every kind of array become ones that are no number.
   for (const char* name : {"prior/modes", "param/final.weight", "average/final.weight", "second_moment/final.weight"})
-    with(ruined(good, name), std::string{"is nan, but it must be finite"});
+    with(ruined(good, name), std::string{"is -nan, but it must be finite"});
   with(replaced(good, "second_moment/", "second_momant/"), "must have a tensor second_moment/");
 }
 
@@ -220,7 +220,7 @@ TEST_CASE("Images with a pixel that is no number are not scored") {
   const temporary_folder folder;
   const auto images = content_of(trained() / "samples.npy");
   const auto file = folder.put("n.npy", images.substr(0, images.size() - 4) + std::string(4, '\xFF')).string();
-  refused({"score", file, "--images", "128"}, "n.npy is nan, but it must be finite");
+  refused({"score", file, "--images", "128"}, "n.npy is -nan, but it must be finite");
 }
 
 TEST_CASE("A report that could not be written stops a run before it trains") {
