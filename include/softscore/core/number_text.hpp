@@ -15,17 +15,13 @@ namespace softscore::inline SOFTSCORE_ABI::detail {
 
 // Numbers as messages and files show them: std::to_chars, which no locale of the program changes.
 
-/// The fewest digits that give the same number back, with an exponent where "%g" has one; "nan" for every NaN, whose
-/// sign depends on the processor.
+/// The fewest digits that give the same number back, with an exponent where "%g" has one.
 template <class Number>
   requires std::is_arithmetic_v<Number>
 std::string shortest(Number number) {
   char digits[64];
   if constexpr (std::is_floating_point_v<Number>)
-    return number != number
-               ? std::string{"nan"}
-               : std::string{digits,
-                             std::to_chars(digits, digits + sizeof digits, number, std::chars_format::general).ptr};
+    return {digits, std::to_chars(digits, digits + sizeof digits, number, std::chars_format::general).ptr};
   else
     return {digits, std::to_chars(digits, digits + sizeof digits, number).ptr};
 }

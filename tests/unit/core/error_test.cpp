@@ -34,7 +34,6 @@ TEST_CASE("a number in a message has the digits that tell it from its rule") {
     CHECK(softscore::detail::shown(x) == printed.str());
   }
   CHECK(softscore::detail::shown(0.1f) == "0.1");
-  CHECK(softscore::detail::shown(-std::numeric_limits<double>::quiet_NaN()) == "nan");
   CHECK(softscore::detail::shown(std::uint8_t{65}) == "65");
   CHECK(softscore::detail::shown(std::numeric_limits<std::uint64_t>::max()) == "18446744073709551615");
   CHECK(softscore::detail::fixed(1234.56789, 3) == "1234.568");
