@@ -134,10 +134,9 @@ def shims():
 def namespaces():
     """headers open the namespace of the instruction set; what lies outside is marked as shared and always inlined"""
     inside = re.compile(r"^(?:inline )?namespace softscore::inline SOFTSCORE_ABI\b")
-    # Functions of a shared block, by the start of a line that declares one; what is deleted, defaulted or a friend
-    # declared elsewhere has no code of ours.
-    function = re.compile(r"^\s*(?:template.*>\s*)?(?:SOFTSCORE_HD |friend |constexpr |explicit |inline |static )+\w.*\)(?: const)?.*[{;]\s*$")
-    only_named = re.compile(r"^\s*friend .*\);$")
+    # A line that defines a function of a shared block or of a type in it; one that only names a friend defines none.
+    function = re.compile(r"^(?: {2})?(?!SOFTSCORE_SHARED|struct|class|enum|namespace|using|//|static_assert)\S.*\(.*\)"
+                          r"(?: const)?(?: : .*)?(?: \{.*|\s*= default;)$")
     complaints = []
     for path in tracked("include/softscore/*"):
         block = None
@@ -150,7 +149,7 @@ def namespaces():
                 if block is None:
                     complaints.append(f"{short(path)}:{number} opens neither softscore::inline SOFTSCORE_ABI nor a block "
                                       "marked // shared")
-            elif block == "shared" and function.match(line) and "SOFTSCORE_SHARED" not in line and not only_named.match(line):
+            elif block == "shared" and function.match(line) and "SOFTSCORE_SHARED" not in line:
                 complaints.append(f"{short(path)}:{number} declares a shared function without SOFTSCORE_SHARED")
     return complaints
 

@@ -27,17 +27,20 @@ int main() {
         "both parts draw noise of the same bits");
 
   // Sums of at most 16 * 49 = 784 terms, in another order and with or without fused multiply-adds, differ by about the
-  // root of their number times 6e-8 of their size: 2e-6. 1e-5 of the largest entry leaves room for the layers.
-  double largest = 0.0, difference = 0.0;
-  check(!a.images.empty() && a.images.size() == b.images.size(), "both parts have as many results");
-  for (std::size_t i = 0; i < std::min(a.images.size(), b.images.size()); ++i) {
-    check(std::isfinite(a.images[i]) && std::isfinite(b.images[i]), "results are finite");
-    largest = std::max(largest, std::abs(double{a.images[i]}));
-    difference = std::max(difference, std::abs(double{a.images[i]} - double{b.images[i]}));
+  // root of their number times 6e-8 of their size: 2e-6. 1e-5 of an array's largest entry leaves room for the layers.
+  check(!a.arrays.empty() && a.arrays.size() == b.arrays.size(), "both parts have as many arrays");
+  for (std::size_t k = 0; k < std::min(a.arrays.size(), b.arrays.size()); ++k) {
+    const std::vector<float>&one = a.arrays[k], &other = b.arrays[k];
+    check(!one.empty() && one.size() == other.size(), "both parts have as many results");
+    double largest = 0.0, difference = 0.0;
+    for (std::size_t i = 0; i < std::min(one.size(), other.size()); ++i) {
+      check(std::isfinite(one[i]) && std::isfinite(other[i]), "results are finite");
+      largest = std::max(largest, std::abs(double{one[i]}));
+      difference = std::max(difference, std::abs(double{one[i]} - double{other[i]}));
+    }
+    check(difference <= 1e-5 * largest, "both parts' networks agree within 1e-5");
+    std::printf("array %zu: %zu results, largest difference %.2g of %.2g\n", k, one.size(), difference, largest);
   }
-  check(difference <= 1e-5 * largest, "both parts' networks agree within 1e-5");
-  std::printf("noise: %zu numbers; networks: %zu results, largest difference %.2g of %.2g\n", a.noise.size(),
-              a.images.size(), difference, largest);
 
   check(first::catches(&second::throw_error) && second::catches(&first::throw_error),
         "each part catches the other's error");
@@ -52,5 +55,9 @@ int main() {
   check(first::last_element(extent, view_of_values, each, noise_key{4}, grid) == want &&
             second::last_element(extent, view_of_values, each, noise_key{4}, grid) == want,
         "both parts read shared types alike");
+  const training_options options{.epochs = 3, .batch_size = 2};
+  const data_set data{{make_tensor({4, 1, 2, 2}), {}}, {}};
+  check(first::steps_of(options, data) == 6 && second::steps_of(options, data) == 6,
+        "both parts read shared options and data alike");
   return failures == 0 ? 0 : 1;
 }

@@ -14,13 +14,13 @@ using namespace softscore;
 namespace {
 
 template <class Array>
-void append(std::vector<float>& to, Array& from) {
-  const auto v = from.view();
-  for (std::size_t i = 0; i < v.size(); ++i) to.push_back(v[i]);
+std::vector<float> numbers_of(Array& array) {
+  const auto v = array.view();
+  return {&v[0], &v[0] + v.size()};
 }
 
 template <class Be>
-void run_network(Be be, std::vector<float>& results) {
+void run_network(Be be, std::vector<std::vector<float>>& results) {
   const shape image{3, 1, 28, 28};
   plain_cnn network{{16, 32}, image};
   network.initialize(7);
@@ -33,9 +33,9 @@ void run_network(Be be, std::vector<float>& results) {
   const per_image<diffusion_time> times{diffusion_time{0.5}};
   network.template forward<Be, float>(be, parameters.view(), times, x.view(), out.view(), workspace);
   network.template backward<Be, float>(be, parameters.view(), out.view(), dx.view(), gradient.view(), workspace);
-  append(results, out);
-  append(results, dx);
-  append(results, gradient);
+  results.push_back(numbers_of(out));
+  results.push_back(numbers_of(dx));
+  results.push_back(numbers_of(gradient));
 }
 
 }  // namespace
@@ -48,16 +48,16 @@ part_results compute() {
   const shape image{3, 1, 23, 29};  // sizes that no vector divides
   auto z = be.make<float>(image), y = be.make<float>(image);
   be.normal(noise_key{11, noise_stream::user, 2, 1}, image_range{5, image.images}, z.view());
-  append(results.noise, z);
+  results.noise = numbers_of(z);
   be.combine_with_normal(noise_key{12}, image_range{0, image.images}, 0.5, y.view(),
                          term{per_image<double>{0.25}, z.view()});
-  append(results.images, y);
+  results.arrays.push_back(numbers_of(y));
   const gaussian_blur blur{.half_width = 5};
   degradation<gaussian_blur>::apply(blur, be, per_image<level>{level{1.5}}, view_of<tbb_backend, const float>(z.view()),
                                     y.view());
-  append(results.images, y);
-  run_network(tbb_backend{2}, results.images);
-  run_network(serial_backend{}, results.images);
+  results.arrays.push_back(numbers_of(y));
+  run_network(tbb_backend{2}, results.arrays);
+  run_network(serial_backend{}, results.arrays);
   return results;
 }
 
@@ -70,6 +70,11 @@ bool catches(void (*throws)()) {
     return std::string_view{problem.what()} == "a sentence of the part";
   }
   return false;
+}
+
+std::size_t steps_of(const training_options& options, const data_set& data) {
+  options.check();
+  return options.epochs * (data.training.extent().images / options.batch_size);
 }
 
 float last_element(const shape& extent, view<const float, host_space> values, per_image<level> levels,

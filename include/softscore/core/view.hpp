@@ -23,7 +23,7 @@ class view {
   using value_type = std::remove_const_t<T>;
   using space = Space;
 
-  view() = default;
+  SOFTSCORE_SHARED view() = default;
   SOFTSCORE_SHARED SOFTSCORE_HD constexpr view(T* data, shape extent) : data_{data}, extent_{extent} {}
 
   /// A view of mutable elements serves wherever a view of const elements is asked for.
