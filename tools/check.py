@@ -181,6 +181,12 @@ def documents():
     return result.stdout.splitlines() if result.returncode else []
 
 
+def prose():
+    """pages have no sentence of over 40 words and none of the phrases that docs/style.md looks for"""
+    result = run([sys.executable, ROOT / "tools/prose.py"])
+    return result.stdout.splitlines() if result.returncode else []
+
+
 def equations():
     """the equation map and the code cite the same sources, and every file in it exists"""
     result = run([sys.executable, ROOT / "tools/equations.py"])
@@ -248,7 +254,8 @@ def tidy():
     return in_parallel(one, [ROOT / name for name in TIDY if (ROOT / name).exists()])
 
 
-CHECKS = [format, rooms, raw, shims, namespaces, paths, documents, equations, concepts, umbrella, headers_gcc, headers_clang, tidy]
+CHECKS = [format, rooms, raw, shims, namespaces, paths, documents, prose, equations, concepts, umbrella, headers_gcc, headers_clang,
+          tidy]
 # Long ones, run only when named.
 ON_REQUEST = [abi]
 
