@@ -182,7 +182,7 @@ def documents():
 
 
 def prose():
-    """pages have no sentence of over 40 words and none of the phrases that docs/style.md looks for"""
+    """pages have no sentence that docs/style.md calls too long and none of the phrases that it looks for"""
     result = run([sys.executable, ROOT / "tools/prose.py"])
     return result.stdout.splitlines() if result.returncode else []
 
