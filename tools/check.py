@@ -180,6 +180,12 @@ def documents():
     return result.stdout.splitlines() if result.returncode else []
 
 
+def prose():
+    """pages have no sentence that docs/style.md calls too long and none of the phrases that it looks for"""
+    result = run([sys.executable, ROOT / "tools/prose.py"])
+    return result.stdout.splitlines() if result.returncode else []
+
+
 def equations():
     """the equation map and the code cite the same sources, and every file in it exists"""
     result = run([sys.executable, ROOT / "tools/equations.py"])
@@ -247,7 +253,8 @@ def tidy():
     return in_parallel(one, [ROOT / name for name in TIDY if (ROOT / name).exists()])
 
 
-CHECKS = [format, rooms, raw, shims, namespaces, paths, documents, equations, concepts, umbrella, headers_gcc, headers_clang, tidy]
+CHECKS = [format, rooms, raw, shims, namespaces, paths, documents, prose, equations, concepts, umbrella, headers_gcc, headers_clang,
+          tidy]
 # Long ones, run only when named.
 ON_REQUEST = [abi]
 
