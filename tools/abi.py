@@ -75,9 +75,10 @@ def weak_symbols(path):
     return found
 
 
-# What files of unlike flags share on purpose: the exception, which one throws and the other catches.
+# What files of unlike flags share on purpose: the exception, which one throws and the other catches, and two flags that
+# belong to the process.
 SHARED = ("softscore::error", "typeinfo for softscore::error", "typeinfo name for softscore::error",
-          "vtable for softscore::error", "DW.ref._ZTIN9softscore5errorE")
+          "vtable for softscore::error", "DW.ref._ZTIN9softscore5errorE", "softscore::tbb_threads::")
 
 
 def main(arguments):

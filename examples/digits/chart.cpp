@@ -10,9 +10,9 @@
 namespace digits {
 namespace {
 
-std::string spelt(std::string_view, const char* words) { return words; }
-std::string spelt(std::string_view, std::size_t whole) { return std::to_string(whole); }
-std::string spelt(std::string_view how, double number) {  // "g", ".1f"
+std::string spelled(std::string_view, const char* words) { return words; }
+std::string spelled(std::string_view, std::size_t whole) { return std::to_string(whole); }
+std::string spelled(std::string_view how, double number) {  // "g", ".1f"
   const int digits = how.starts_with('.') ? how[1] - '0' : 6;
   return how.back() == 'f' ? softscore::detail::fixed(number, digits) : softscore::detail::rounded(number, digits);
 }
@@ -23,7 +23,7 @@ std::string formatted(std::string_view pattern, const Values&... values) {
   std::string text;
   const auto add = [&](const auto& value) {
     const std::size_t at = pattern.find('%'), end = pattern.find_first_of("gfsu", at);
-    text.append(pattern.substr(0, at)).append(spelt(pattern.substr(at + 1, end - at), value));
+    text.append(pattern.substr(0, at)).append(spelled(pattern.substr(at + 1, end - at), value));
     pattern.remove_prefix(end + 1);
   };
   (add(values), ...);

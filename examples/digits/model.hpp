@@ -46,7 +46,7 @@ using sampling_watch = std::function<bool(const sampling_view&)>;
 
 /// What is left open of the loss of a recipe.
 struct loss_choice {
-  double ahead{};  ///< how much earlier the soft score's loss compares
+  double ahead{};  ///< how much earlier soft score matching compares
   bool naive{};    ///< the naive loss in its place
 };
 
@@ -102,8 +102,8 @@ struct recipe_entry {
   std::string_view name, about;
   std::string_view sampler;  ///< its usual one
   std::size_t steps{};       ///< and how many of its steps
-  bool looks_ahead{};        ///< whether its loss is the soft score's, or the naive one in its place
-  double ahead{};            ///< how much earlier the soft score's loss compares; 0 for the others
+  bool looks_ahead{};        ///< whether its loss is soft score matching, or the naive one in its place
+  double ahead{};            ///< how much earlier soft score matching compares; 0 for the others
   bool fits_prior{};         ///< whether sampling starts from a distribution fitted to the training images
   bool takes_schedule{};     ///< whether a file may give its schedule
   softscore::training_options (*training)();

@@ -23,7 +23,7 @@ struct run_settings {
   std::size_t images{};  ///< how many of them to train on; 0 for all
   std::size_t side{28};  ///< of the stroke digits, in pixels
   std::vector<std::size_t> widths{16, 32, 32, 16};
-  double ahead{};                                  ///< how much earlier than at t the soft score's loss compares
+  double ahead{};                                  ///< how much earlier than at t soft score matching compares
   std::string objective{};                         ///< of a soft recipe: "soft" or "naive"; empty for the others
   std::optional<softscore::tabulated> schedule{};  ///< of a soft recipe, if not its own
   softscore::training_options training{};

@@ -1,6 +1,7 @@
 #pragma once
 
-#include <span>
+#include <cstddef>
+#include <cstdint>
 
 #include <softscore/nn/plain_cnn.hpp>
 
@@ -10,3 +11,4 @@
 HIDDEN_LIBRARY_API void set_all_parameters(softscore::plain_cnn& network, float value);
 HIDDEN_LIBRARY_API std::uint64_t stamp_of_library();
 HIDDEN_LIBRARY_API void throw_from_library();
+HIDDEN_LIBRARY_API std::size_t tasks_of_library(std::size_t count);

@@ -1,12 +1,19 @@
 // A program and a shared library that both use softscore with hidden visibility: stamps of parameters are unlike, so a
-// workspace never keeps old ones, and each catches what the other throws.
+// workspace never keeps old ones, each catches what the other throws, and a child of a fork knows that the library had
+// threads.
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <iostream>
 #include <set>
 #include <string_view>
+#include <thread>
+
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <softscore/backend/serial.hpp>
+#include <softscore/backend/tbb.hpp>
 
 #include "hidden_library.hpp"
 
@@ -59,6 +66,21 @@ int main() {
   } catch (...) {
     expect(false, "the library's error was caught as something else");
   }
+
+  // oneTBB's threads belong to the process, so a child has lost them whichever module used them.
+  expect(tasks_of_library(24) == 24, "tasks of the library");
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::alarm(60);
+    tbb_backend threads{3};
+    std::atomic<int> here{0};
+    const auto caller = std::this_thread::get_id();
+    threads.parallel(24, [&](std::size_t) { here += std::this_thread::get_id() == caller; });
+    ::_exit(detail::forks::threads_lost() && here == 24 && tasks_of_library(24) == 24 ? 0 : 1);
+  }
+  int status = -1;
+  expect(child > 0 && ::waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0,
+         "a child does not know of the library's threads");
   if (failures == 0) std::cout << "right\n";
   return failures == 0 ? 0 : 1;
 }

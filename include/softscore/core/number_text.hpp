@@ -2,6 +2,7 @@
 
 #include <charconv>
 #include <concepts>
+#include <locale>
 #include <sstream>
 #include <string>
 #include <string_view>

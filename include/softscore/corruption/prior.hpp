@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+#include <softscore/core/cmath.hpp>
 #include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/core/noise.hpp>
@@ -38,12 +39,15 @@ class fitted_prior {
  public:
   fitted_prior() = default;
   /// `modes` holds one mode of `mean.size()` elements after the other, as many as there are `deviations`; throws
-  /// `error` if the lengths disagree.
+  /// `error` if the lengths disagree, and for a number that is not finite.
   template <class = when_called>
   fitted_prior(std::vector<double> mean, std::vector<double> deviations, std::vector<double> modes)
       : mean_{std::move(mean)}, deviations_{std::move(deviations)}, modes_{std::move(modes)} {
     require(modes_.size() == mean_.size() * deviations_.size(), "number of mode elements", modes_.size(),
             "the length of the mean times the number of deviations");
+    for (const double x : mean_) require(std::isfinite(x), "an element of the prior's mean", x, "finite");
+    for (const double x : deviations_) require(std::isfinite(x), "a deviation of the prior", x, "finite");
+    for (const double x : modes_) require(std::isfinite(x), "an element of the prior's modes", x, "finite");
   }
 
   std::span<const double> mean() const { return {mean_.data(), mean_.size()}; }

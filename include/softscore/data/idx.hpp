@@ -129,7 +129,7 @@ labeled_images read_idx_part(const std::filesystem::path& folder, std::string_vi
 }  // namespace detail
 
 /// Reads MNIST, or any set in its four files, from a folder: {train,t10k}-images-idx3-ubyte and
-/// {train,t10k}-labels-idx1-ubyte, also spelt with "." before idx, plain or .gz; folders of those names are passed
+/// {train,t10k}-labels-idx1-ubyte, also spelled with "." before idx, plain or .gz; folders of those names are passed
 /// over. Throws `error` naming the folder or file and what is wrong with it; both parts must have images of one size.
 template <class = when_called>
 data_set read_mnist(const std::filesystem::path& folder) {

@@ -28,7 +28,7 @@ struct archetype_denoiser {
 };
 static_assert(KnowsDensity<archetype_denoiser, archetype_backend, float>);
 static_assert(LearnsVariance<archetype_denoiser, archetype_backend, float>);
-static_assert(LinksOutput<archetype_denoiser, archetype_backend, float>);
+static_assert(ParameterizesOutput<archetype_denoiser, archetype_backend, float>);
 static_assert(DifferentiableDenoiser<archetype_denoiser, archetype_backend, float>);
 
 }  // namespace softscore::inline SOFTSCORE_ABI

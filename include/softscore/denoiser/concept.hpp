@@ -13,7 +13,7 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// What a denoiser is asked: which images of the run these are, and the time of each.
+/// What an estimate depends on besides x_t: which images of the run these are, and the time of each.
 struct condition {
   image_range images{};
   per_image<diffusion_time> times{diffusion_time{}};
@@ -92,8 +92,8 @@ concept DifferentiableDenoiser = Denoiser<D, Be, T> && PullsBack<D, Be, T>;
 /// gradient of a loss in the estimate into that in phi; `D::predicts` says what phi stands for. Optional: objectives
 /// need it.
 template <class D, class Be, class T>
-concept LinksOutput = requires(const D d, Be& be, per_image<diffusion_time> times, view_of<Be, const T> in,
-                               view_of<Be, T> out, workspace_of<D, Be, T>& ws) {
+concept ParameterizesOutput = requires(const D d, Be& be, per_image<diffusion_time> times, view_of<Be, const T> in,
+                                       view_of<Be, T> out, workspace_of<D, Be, T>& ws) {
   { D::predicts } -> std::convertible_to<prediction>;
   d.template from_output<Be, T>(be, times, in, in, out, ws);
   d.template to_output<Be, T>(be, times, in, out, ws);

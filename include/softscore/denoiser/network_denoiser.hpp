@@ -141,7 +141,7 @@ concept OwnsNetwork = requires(D d, const D constant) {
 /// A denoiser that training can change: it owns a network, whose workspace is the member `network` of its own, and says
 /// how the network's output makes the estimate.
 template <class D, class Be = archetype_backend, class T = float>
-concept Trainable = OwnsNetwork<D> && LinksOutput<D, Be, T> && requires(workspace_of<D, Be, T>& ws) {
+concept Trainable = OwnsNetwork<D> && ParameterizesOutput<D, Be, T> && requires(workspace_of<D, Be, T>& ws) {
   { (ws.network) } -> std::same_as<workspace_of<typename D::network_type, Be, T>&>;
 };
 

@@ -43,8 +43,8 @@ struct json_allocator {
   static void Free(void* memory) { rapidjson::CrtAllocator::Free(memory); }
 };
 
-/// The base of a handler of `json_fault`: events that never come, as numbers come as they are spelt, but that RapidJSON
-/// wants to see.
+/// The base of a handler of `json_fault`: events that never come, as numbers come as they are spelled, but that
+/// RapidJSON wants to see.
 struct json_handler {
   bool Int(int) { return false; }
   bool Uint(unsigned) { return false; }
@@ -53,7 +53,7 @@ struct json_handler {
   bool Double(double) { return false; }
 };
 
-/// Reads JSON event by event into `handler`, whose `RawNumber` is given numbers as they are spelt, and without
+/// Reads JSON event by event into `handler`, whose `RawNumber` is given numbers as they are spelled, and without
 /// recursion, however deep the text nests. Returns what the text is if it is not one JSON value in UTF-8 throughout
 /// ("broken at byte 7"), else nothing.
 //

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include <softscore/backend/concept.hpp>
 #include <softscore/core/cmath.hpp>
 #include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>

@@ -59,7 +59,11 @@ struct integrate_result {
 namespace detail {
 template <class Observer, class Progress>
 bool goes_on(Observer& observer, const Progress& progress) {
-  if constexpr (std::convertible_to<std::invoke_result_t<Observer&, const Progress&>, bool>)
+  constexpr bool observes = std::invocable<Observer&, const Progress&>;
+  static_assert(observes, "softscore: the observer of a run cannot be called with a sampling_progress");
+  if constexpr (!observes)
+    return true;
+  else if constexpr (std::convertible_to<std::invoke_result_t<Observer&, const Progress&>, bool>)
     return static_cast<bool>(observer(progress));
   else
     return observer(progress), true;

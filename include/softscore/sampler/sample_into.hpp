@@ -7,6 +7,7 @@
 #include <span>
 #include <sstream>
 #include <string>
+#include <type_traits>
 #include <utility>
 
 #include <softscore/core/config.hpp>
@@ -64,7 +65,10 @@ template <class Be, class S, class C, class D, class T, std::size_t Size, class 
 sample_summary sample(Be& be, const S& sampler, const C& corruption, const D& denoiser, const time_grid& grid,
                       std::span<T, Size> out, const sample_options& options = {}, Observer&& observer = {}) {
   sample_summary summary;
-  if constexpr (detail::parts_fit<Be, S, C, D, T>()) {
+  static_assert(!std::is_const_v<T>, "softscore: the memory for the images is a span of constants");
+  if constexpr (std::is_const_v<T>) {
+    return summary;
+  } else if constexpr (detail::parts_fit<Be, S, C, D, T>()) {
     const shape image = detail::shape_to_draw(denoiser, options);
     const std::size_t each = image.per_image();
     if (out.size() / each != options.images || out.size() % each != 0) {

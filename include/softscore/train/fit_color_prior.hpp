@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <utility>
 #include <vector>
 
 #include <softscore/core/checked_size.hpp>
 #include <softscore/core/cmath.hpp>
 #include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
+#include <softscore/core/number_text.hpp>
 #include <softscore/core/view.hpp>
 #include <softscore/corruption/prior.hpp>
 #include <softscore/data/loader.hpp>
@@ -17,7 +19,8 @@ namespace softscore::inline SOFTSCORE_ABI {
 /// Fits the prior of Daras et al. 2022: one color per image, drawn from a normal distribution with independent
 /// channels that has the mean and the deviation of the images' mean colors, fills the image (Appendix D). Uses at most
 /// the first `most` images, read in the range that the model sees. It is not the distribution of a blur that pads with
-/// zeros: `fit_prior` fits that one. Throws `error` for fewer than two images.
+/// zeros: `fit_prior` fits that one. Throws `error` for fewer than two images, and for one whose mean color is not
+/// finite.
 template <class = when_called>
 fitted_prior fit_color_prior(view<const float, host_space> images, pixel_scale pixels = {}, std::size_t most = 10000) {
   const std::size_t count = (std::min)(most, images.extent().images);
@@ -32,6 +35,9 @@ fitted_prior fit_color_prior(view<const float, host_space> images, pixel_scale p
     for (std::size_t k = 0; k < plane; ++k) sum += static_cast<double>(images[i * plane + k]);
     colors[i] =
         static_cast<double>(pixels.gain) * sum / static_cast<double>(plane) + static_cast<double>(pixels.offset);
+    if (!std::isfinite(colors[i]))
+      reject("the mean of channel " + detail::shown(i % channels) + " of image " + detail::shown(i / channels),
+             colors[i], "finite");
   }
   for (std::size_t c = 0; c < channels; ++c) {
     double center = 0.0, spread = 0.0;

@@ -15,6 +15,7 @@
 #include <softscore/core/error.hpp>
 #include <softscore/core/host_array.hpp>
 #include <softscore/data/staged_batches.hpp>
+#include <softscore/denoiser/concept.hpp>
 #include <softscore/denoiser/network_denoiser.hpp>
 #include <softscore/nn/concept.hpp>
 #include <softscore/objective/concept.hpp>
@@ -53,7 +54,7 @@ class trainer {
         steps_{checked_steps()},
         optimizer_{.learning_rate = options.learning_rate},
         clip_{options.max_grad_norm, denoiser.network().parameter_count()},
-        extent_{images.extent().with_images(share_of_batch())},
+        extent_{checked_image(images.extent()).with_images(share_of_batch())},
         times_(extent_.images),
         losses_(extent_.images),
         parameters_{be.template make<float>(flat())},
@@ -207,6 +208,13 @@ class trainer {
     return options;
   }
 
+  const shape& checked_image(const shape& images) const {
+    if constexpr (KnowsImage<D>)
+      require(images.with_images(1) == shape{denoiser_.image()}.with_images(1), "shape of a training image",
+              images.with_images(1), "that of the denoiser's images");
+    return images;
+  }
+
   // A step's noise is numbered by 32 bits.
   std::size_t checked_steps() const {
     return product_of("epochs x steps of an epoch", {options_.epochs, batches_.steps_per_epoch()},
@@ -271,10 +279,10 @@ class trainer {
   }
 
   [[noreturn]] void refuse(const char* what, double value, std::size_t number) const {
-    throw error("the " + std::string{what} + " of step " + std::to_string(number + 1) + " (batch " +
-                std::to_string(number % steps_per_epoch() + 1) + " of epoch " +
-                std::to_string(number / steps_per_epoch() + 1) + ") is " + std::to_string(value) +
-                ", but it must be finite");
+    reject("the " + std::string{what} + " of step " + std::to_string(number + 1) + " (batch " +
+               std::to_string(number % steps_per_epoch() + 1) + " of epoch " +
+               std::to_string(number / steps_per_epoch() + 1) + ")",
+           value, "finite");
   }
 
   // Corrupts the staged images, evaluates the network with `parameters` and the objective; the gradient in the

@@ -232,26 +232,26 @@ TEST_CASE("sigmoid schedules have the ends and the middle of their formulas", "[
 }
 
 TEST_CASE("log-SNR schedules have the reference values and the log-SNR asked for", "[schedule]") {
-  const log_snr_schedule<ddpm_log_snr> of_003;
-  const corruption noise{scaling{}, of_003};
-  CHECK_THAT(of_003.rule.log_snr_at(diffusion_time{0.0}), as_printed("9.21029037156"));
-  CHECK_THAT(of_003.rule.log_snr_at(diffusion_time{0.5}), as_printed("-2.41445845832"));
-  CHECK_THAT(of_003.rule.log_snr_at(diffusion_time{1.0}), as_printed("-10.0000546036"));
+  const log_snr_schedule<ddpm_log_snr> of_ddpm;
+  const corruption noise{scaling{}, of_ddpm};
+  CHECK_THAT(of_ddpm.rule.log_snr_at(diffusion_time{0.0}), as_printed("9.21029037156"));
+  CHECK_THAT(of_ddpm.rule.log_snr_at(diffusion_time{0.5}), as_printed("-2.41445845832"));
+  CHECK_THAT(of_ddpm.rule.log_snr_at(diffusion_time{1.0}), as_printed("-10.0000546036"));
   // Not 0, so that a start from noise alone is approximate.
   CHECK_THAT(noise.signal_gain(diffusion_time{1.0}), as_printed("0.00673761011016"));
   // The same as VP whose integral B is 1e-4 + 10 t^2.
   for (const double t : {0.0, 0.2, 0.6, 1.0})
-    CHECK_THAT(of_003.level_at(diffusion_time{t}).value, WithinRel(0.5 * (1e-4 + 10 * t * t), 1e-12));
+    CHECK_THAT(of_ddpm.level_at(diffusion_time{t}).value, WithinRel(0.5 * (1e-4 + 10 * t * t), 1e-12));
 
   const corruption linear{scaling{}, log_snr_schedule<linear_log_snr>{{.most = 9.0, .least = -7.0}}};
   for (int i = 0; i <= 10; ++i) {
     const double t = i / 10.0;
     CHECK_THAT(linear.log_snr(diffusion_time{t}), WithinAbs(9.0 - 16.0 * t, 1e-13));
-    CHECK_THAT(noise.log_snr(diffusion_time{t}), WithinAbs(of_003.rule.log_snr_at(diffusion_time{t}), 1e-11));
+    CHECK_THAT(noise.log_snr(diffusion_time{t}), WithinAbs(of_ddpm.rule.log_snr_at(diffusion_time{t}), 1e-11));
   }
-  check_preserves_and_rises(of_003);
+  check_preserves_and_rises(of_ddpm);
   check_preserves_and_rises(linear.schedule());
-  check_rates(of_003);
+  check_rates(of_ddpm);
   check_rates(linear.schedule());
   CHECK_REFUSED((corruption{scaling{}, log_snr_schedule<linear_log_snr>{{.most = 1.0, .least = 1.0}}}),
                 "least is 1, but it must be finite and below most");

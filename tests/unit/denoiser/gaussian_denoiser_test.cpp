@@ -23,7 +23,7 @@ using Catch::Matchers::WithinAbs;
 namespace {
 // C = diag(1, .5) of the reference values (own derivation).
 struct half_of_the_second {};
-struct v10_noise {
+struct noise_at_two_times {
   level level_at(diffusion_time t) const { return level{t.value}; }
   double sigma_at(diffusion_time) const { return 0.3; }
 };
@@ -49,7 +49,7 @@ struct softscore::degradation<half_of_the_second> : softscore::diagonal<softscor
 TEST_CASE("the exact denoiser has the reference values", "[denoiser]") {
   serial_backend be;
   const shape pair{1, 1, 1, 2};
-  const gaussian_denoiser exact{corruption{half_of_the_second{}, v10_noise{}}, Eigen::VectorXd::Zero(2),
+  const gaussian_denoiser exact{corruption{half_of_the_second{}, noise_at_two_times{}}, Eigen::VectorXd::Zero(2),
                                 Eigen::MatrixXd::Identity(2, 2), pair};
   auto x = be.make<double>(pair), h = be.make<double>(pair);
   x.view()[0] = 1;

@@ -69,7 +69,7 @@ TEST_CASE("npy files are laid out as NumPy's format description says") {
   CHECK(second == -2.75f);
 }
 
-TEST_CASE("npy headers may be spelt in other ways of Python") {
+TEST_CASE("npy headers may be spelled in other ways of Python") {
   const temporary_folder folder;
   const auto path = folder.put("a.npy", npy("{\"shape\":(1,1,2,3,),'fortran_order':False,'descr':'<f4'}\n", 6));
   CHECK(softscore::extent_of(read_npy(path)) == softscore::shape{1, 1, 2, 3});

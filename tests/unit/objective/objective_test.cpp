@@ -47,8 +47,8 @@ namespace {
 struct drift {};
 
 // C_t of the reference values, at every level above 0.
-struct v9_matrix {};
-struct v9_schedule {
+struct mixing_matrix {};
+struct mixing_schedule {
   level level_at(diffusion_time t) const { return level{t.value}; }
   double sigma_at(diffusion_time) const { return 0.3; }
 };
@@ -72,14 +72,15 @@ struct softscore::degradation<drift> : softscore::gathered<softscore::degradatio
 };
 
 template <>
-struct softscore::degradation<v9_matrix> : softscore::on_host<softscore::degradation<v9_matrix>> {
+struct softscore::degradation<mixing_matrix> : softscore::on_host<softscore::degradation<mixing_matrix>> {
   template <class T>
-  static void apply_image(const v9_matrix&, level, const shape&, std::span<const T> in, std::span<T> out) {
+  static void apply_image(const mixing_matrix&, level, const shape&, std::span<const T> in, std::span<T> out) {
     out[0] = static_cast<T>(0.8 * in[0] + 0.1 * in[1]);
     out[1] = static_cast<T>(0.1 * in[0] + 0.5 * in[1]);
   }
   template <class T>
-  static void transpose_image(const v9_matrix& op, level w, const shape& s, std::span<const T> in, std::span<T> out) {
+  static void transpose_image(const mixing_matrix& op, level w, const shape& s, std::span<const T> in,
+                              std::span<T> out) {
     apply_image(op, w, s, in, out);
   }
 };
@@ -278,13 +279,13 @@ TEST_CASE("soft score matching has the reference loss and gradient", "[objective
   };
   auto x = holding(1, -1), clean = holding(.7, .4), xi = holding(0, 0), phi = holding(.3, -.2);
   auto gradient = be.make<double>(pair);
-  const corruption v9{v9_matrix{}, v9_schedule{}};
+  const corruption mixing{mixing_matrix{}, mixing_schedule{}};
   const residual_denoiser denoiser{scripted_network{pair}};
   auto denoiser_memory = denoiser.workspace<double>(be, pair);
   auto memory = soft_score_matching_loss{}.workspace<double>(be, pair);
   double loss = 0;
   const corrupted_batch<serial_backend, double> batch{diffusion_time{1.0}, clean.view(), xi.view(), x.view()};
-  soft_score_matching_loss{}.evaluate(be, v9, denoiser, denoiser_memory, batch,
+  soft_score_matching_loss{}.evaluate(be, mixing, denoiser, denoiser_memory, batch,
                                       view<const double, host_space>(phi.view()), gradient.view(), &loss, memory);
   // The reference values are sums over the two elements, ours are means.
   CHECK_THAT(2 * loss, as_printed("7.22222222222"));

@@ -58,7 +58,7 @@ struct toy_denoiser {
 };
 
 // a and sigma of the linear table at an index from 0, by the product of its alphas.
-std::pair<double, double> s1_by_hand(int index) {
+std::pair<double, double> linear_beta_by_hand(int index) {
   long double abar = 1;
   for (int i = 0; i <= index; ++i) abar *= 1 - (1e-4L + i * (0.02L - 1e-4L) / 999);
   return {static_cast<double>(std::sqrt(abar)), static_cast<double>(std::sqrt(1 - abar))};
@@ -84,7 +84,9 @@ TEST_CASE("DPM-Solver++ 2M gives the reference means", "[sampler]") {
     // The method by hand, in one factor: every step is linear in x and h. The ramp's mean is 767 / 1536.
     double x = 767.0 / 1536, h_before = 0, lambda_before = 0, lambda_t = 0;
     for (std::size_t i = 0; i + 1 < times.size(); ++i) {
-      const auto at = [&](std::size_t k) { return s1_by_hand(static_cast<int>(std::lround(times[k] * 1000)) - 1); };
+      const auto at = [&](std::size_t k) {
+        return linear_beta_by_hand(static_cast<int>(std::lround(times[k] * 1000)) - 1);
+      };
       const auto [a, sigma] = at(i);
       const auto [a_s, sigma_s] = at(i + 1);
       const double index = std::round(times[i] * 1000) - 1, output = x * index / (index + 1);

@@ -81,12 +81,12 @@ std::vector<double> one_step(const S& sampler, const C& corruption, const D& den
   return x;
 }
 
-corruption<two_matrices, two_noises> v9_corruption() { return {two_matrices{}, two_noises{}}; }
+corruption<two_matrices, two_noises> matrix_corruption() { return {two_matrices{}, two_noises{}}; }
 
-auto v9_denoiser() {
+auto exact_denoiser() {
   Eigen::MatrixXd covariance(2, 2);
   covariance << 2, 1, 1, 2;
-  return gaussian_denoiser{v9_corruption(), Eigen::VectorXd::Zero(2), covariance, pair};
+  return gaussian_denoiser{matrix_corruption(), Eigen::VectorXd::Zero(2), covariance, pair};
 }
 
 // The formulas by hand, with the inverse of a 2 x 2 matrix written out.
@@ -121,8 +121,8 @@ Eigen::Vector2d family_by_hand(double c, double n) {
 }
 
 template <class S>
-void check_v9(const S& sampler, const char* first, const char* second, const Eigen::Vector2d& formula) {
-  const auto x = one_step(sampler, v9_corruption(), v9_denoiser(), {1.0, -1.0}, {0.5, -0.25}, 1.0, 0.5);
+void check_step(const S& sampler, const char* first, const char* second, const Eigen::Vector2d& formula) {
+  const auto x = one_step(sampler, matrix_corruption(), exact_denoiser(), {1.0, -1.0}, {0.5, -0.25}, 1.0, 0.5);
   CHECK_THAT(x[0], as_printed(first));
   CHECK_THAT(x[1], as_printed(second));
   CHECK_THAT(x[0], Catch::Matchers::WithinAbs(formula[0], 1e-12));
@@ -133,21 +133,21 @@ void check_v9(const S& sampler, const char* first, const char* second, const Eig
 
 TEST_CASE("one step of every sampler gives the reference values", "[sampler]") {
   const double r = 4.0 / 9;
-  check_v9(naive{}, "1.11243093923", "-1.13011049724", family_by_hand(0.0, 0.2));
-  check_v9(momentum{}, "1.20894888690", "-1.27229212301", family_by_hand(r, std::sqrt(0.05)));
+  check_step(naive{}, "1.11243093923", "-1.13011049724", family_by_hand(0.0, 0.2));
+  check_step(momentum{}, "1.20894888690", "-1.27229212301", family_by_hand(r, std::sqrt(0.05)));
   // The first bracket of Daras et al. 2022, Algorithm 2, is negative: with the other sign C_t h - x counts 1 - r the
   // other way.
   CHECK(std::abs(family_by_hand(2 - r, std::sqrt(0.05))[0] - 1.20894888690) > 0.1);
-  check_v9(probability_flow{}, "1.15009208103", "-1.30156537753", family_by_hand((1 + r) / 2, 0.0));
-  check_v9(ddim{}, "1.13950276243", "-1.28453038674", family_by_hand(2.0 / 3, 0.0));
-  check_v9(soft_ddim{}, "1.13950276243", "-1.28453038674", family_by_hand(2.0 / 3, 0.0));
-  check_v9(soft_ddim{0.1}, "1.17247836623", "-1.28214331459", family_by_hand(std::sqrt(0.03) / 0.3, 0.1));
+  check_step(probability_flow{}, "1.15009208103", "-1.30156537753", family_by_hand((1 + r) / 2, 0.0));
+  check_step(ddim{}, "1.13950276243", "-1.28453038674", family_by_hand(2.0 / 3, 0.0));
+  check_step(soft_ddim{}, "1.13950276243", "-1.28453038674", family_by_hand(2.0 / 3, 0.0));
+  check_step(soft_ddim{0.1}, "1.17247836623", "-1.28214331459", family_by_hand(std::sqrt(0.03) / 0.3, 0.1));
   // Heun: from the flow's step x' the mean of both slopes.
   const by_hand t{true}, s{false};
   const Eigen::Vector2d x{1.0, -1.0}, there = family_by_hand((1 + r) / 2, 0.0);
-  check_v9(heun{}, "1.16317711691", "-1.33350565134",
-           x + 0.5 * ((s.signal - t.signal) * (t.estimate(x) + s.estimate(there)) +
-                      0.5 * 0.05 * (t.score(x) + s.score(there))));
+  check_step(heun{}, "1.16317711691", "-1.33350565134",
+             x + 0.5 * ((s.signal - t.signal) * (t.estimate(x) + s.estimate(there)) +
+                        0.5 * 0.05 * (t.score(x) + s.score(there))));
 }
 
 TEST_CASE("the exact denoiser and its score give the reference values", "[sampler]") {
@@ -155,12 +155,12 @@ TEST_CASE("the exact denoiser and its score give the reference values", "[sample
   auto x = be.make<double>(pair), h = be.make<double>(pair), blurred = be.make<double>(pair);
   x.view()[0] = 1.0;
   x.view()[1] = -1.0;
-  const auto exact = v9_denoiser();
+  const auto exact = exact_denoiser();
   auto memory = exact.workspace<double>(be, pair);
   exact.estimate(be, condition{{0, 1}, diffusion_time{1.0}}, x.view(), h.view(), memory);
   CHECK_THAT(h.view()[0], as_printed("1.21546961326"));
   CHECK_THAT(h.view()[1], as_printed("-1.62983425414"));
-  v9_corruption().signal(be, diffusion_time{1.0}, h.view(), blurred.view());
+  matrix_corruption().signal(be, diffusion_time{1.0}, h.view(), blurred.view());
   const double first = (blurred.view()[0] - 1.0) / 0.09, second = (blurred.view()[1] + 1.0) / 0.09;
   CHECK_THAT(first, as_printed("-2.11786372007"));
   CHECK_THAT(second, as_printed("3.40699815838"));
@@ -395,7 +395,7 @@ TEST_CASE("DDIM on the ramp gives the reference sums", "[sampler]") {
 
 TEST_CASE("cold takes the same step as the family with c = 1 and n = 0", "[sampler]") {
   // x + C_s h - C_t h, from the reference h: x_s - x = (C_s - C_t) h.
-  const auto x = one_step(cold{}, v9_corruption(), v9_denoiser(), {1.0, -1.0}, {}, 1.0, 0.5);
+  const auto x = one_step(cold{}, matrix_corruption(), exact_denoiser(), {1.0, -1.0}, {}, 1.0, 0.5);
   const Eigen::Vector2d wanted = family_by_hand(1.0, 0.0);
   CHECK_THAT(x[0], Catch::Matchers::WithinAbs(wanted[0], 1e-12));
   CHECK_THAT(x[1], Catch::Matchers::WithinAbs(wanted[1], 1e-12));

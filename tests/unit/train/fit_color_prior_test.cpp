@@ -83,3 +83,14 @@ TEST_CASE("the color distribution is of the first images alone, and of at least 
   CHECK_REFUSED(fit_color_prior(images.images(0, 1)),
                 "number of images to fit a prior to is 1, but it must be at least 2");
 }
+
+TEST_CASE("no prior has numbers that are not finite", "[train]") {
+  auto pixels = some_images();
+  pixels[(3 * 3 + 1) * plane + 2] = std::nanf("");
+  CHECK_REFUSED(fit_color_prior(view<const float, host_space>{pixels.data(), extent}),
+                "the mean of channel 1 of image 3 is nan, but it must be finite");
+  constexpr double infinite = HUGE_VAL;
+  CHECK_REFUSED((fitted_prior{{0.0, infinite}, {1.0}, {1.0, 0.0}}), "an element of the prior's mean is inf");
+  CHECK_REFUSED((fitted_prior{{0.0, 0.0}, {infinite}, {1.0, 0.0}}), "a deviation of the prior is inf");
+  CHECK_REFUSED((fitted_prior{{0.0, 0.0}, {1.0}, {1.0, infinite}}), "an element of the prior's modes is inf");
+}

@@ -195,6 +195,14 @@ TEST_CASE("Test images of another shape than the training images are refused bef
   CHECK_REFUSED(work.test(as_view(none)), "number of test images is 0");
 }
 
+TEST_CASE("Training images of another shape than the network's are refused by that name") {
+  serial_backend be;
+  auto denoiser = small();
+  const data_set unlike{stroke_digits(64, 1, 28), {}};
+  CHECK_REFUSED(train(be, denoiser, blurring, soft_score_matching_loss{}, unlike, options()),
+                "shape of a training image is 1 x 1 x 28 x 28, but it must be that of the denoiser's images");
+}
+
 TEST_CASE("A test loss that is not finite ends training as a training loss does") {
   const temporary_folder folder;
   serial_backend be;

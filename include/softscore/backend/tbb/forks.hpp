@@ -6,6 +6,16 @@
 
 #include <softscore/core/config.hpp>
 
+namespace softscore {  // shared
+
+/// Whether this process, or a parent before its fork, has run a loop of oneTBB, and whether it is a child that has lost
+/// the threads. They belong to the process, so all its modules and instruction sets read the same answer.
+struct [[gnu::visibility("default")]] tbb_threads {
+  static inline constinit std::atomic<bool> began{false}, lost{false};
+};
+
+}  // namespace softscore
+
 namespace softscore::inline SOFTSCORE_ABI::detail {
 
 // Of a process's threads a fork copies only the one that forks. Those of oneTBB are missing in the child, whose copy of
@@ -15,19 +25,14 @@ class forks {
   // To be called before the first loop.
   static void watch() {
     static const int watching = ::pthread_atfork(nullptr, nullptr, [] {
-      if (threads_began_.load(std::memory_order_relaxed)) threads_lost_.store(true, std::memory_order_relaxed);
+      if (tbb_threads::began.load(std::memory_order_relaxed)) tbb_threads::lost.store(true, std::memory_order_relaxed);
     });
     static_cast<void>(watching);
   }
-  // The process, or a parent before its fork, has run a loop of oneTBB.
   static void threads_begin() {
-    if (!threads_began_.load(std::memory_order_relaxed)) threads_began_.store(true, std::memory_order_relaxed);
+    if (!tbb_threads::began.load(std::memory_order_relaxed)) tbb_threads::began.store(true, std::memory_order_relaxed);
   }
-  // This process is a child that has lost them.
-  static bool threads_lost() { return threads_lost_.load(std::memory_order_relaxed); }
-
- private:
-  static inline constinit std::atomic<bool> threads_began_{false}, threads_lost_{false};
+  static bool threads_lost() { return tbb_threads::lost.load(std::memory_order_relaxed); }
 };
 
 // Deletes what belongs to oneTBB where that is safe.

@@ -10,8 +10,8 @@ struct one_way : softscore::residual_denoiser<softscore::plain_cnn> {
 #endif
 };
 
-one_way linked{softscore::plain_cnn{}};
+one_way denoiser{softscore::plain_cnn{}};
 
 void learn(softscore::serial_backend& be, const softscore::data_set& data) {
-  train(be, linked, noising, softscore::naive_loss{}, data, {});
+  train(be, denoiser, noising, softscore::naive_loss{}, data, {});
 }
