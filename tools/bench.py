@@ -116,10 +116,10 @@ def measure(problem, options):
             theirs = max(e["theirs"] for e in peer.start["errors"].values())
             worse = {name: e for name, e in peer.start["errors"].items() if e["ours"] > e["theirs"]}
             notes.append(f"Errors against float64, relative to the largest entry: ours at most {worst[1]['ours']:.1e} "
-                         f"({worst[0]}), theirs at most {theirs:.1e}; ours is the smaller one or equal in "
+                         f"({worst[0]}), theirs at most {theirs:.1e}. Ours is smaller or equal in "
                          f"{len(peer.start['errors']) - len(worse)} of {len(peer.start['errors'])} results"
-                         + "".join(f"{', but' if i == 0 else ','} {name} {e['ours']:.1e} against {e['theirs']:.1e}"
-                                   for i, (name, e) in enumerate(worse.items())) + ".")
+                         + (", and larger in these:\n" if worse else ".")
+                         + "".join(f"\n- {name}: {e['ours']:.1e} against {e['theirs']:.1e}" for name, e in worse.items()))
         ours, rates, memory, contexts = {}, {}, {}, None
         theirs = {}
         for number in range(options.rounds):

@@ -27,11 +27,11 @@ void write_end(std::ostream& out, const std::vector<order_row>& rows) {
   out << R"(
 ## Down to time 0
 
-In the step that ends at time 0 every sampler returns h = E[x_0 given x_t], so its distribution lacks Cov(x_0 given x_t), t being
-the last time but one. Under VP that is of the size of sigma_t^2, which goes with t, so that no method's order is above 1
-there; the cosine's sigma^2 goes with t, too, but slowly, since its offset is small; VE keeps sigma(0) = 0.1, and with it
-an error at any number of steps. To end above 0 and draw from the distribution of x_t is the other choice
-([why](../decisions/0006-the-last-step.md)). Noise alone; the first row of each schedule is what h lacks.
+In the step that ends at time 0 every sampler returns h = E[x_0 given x_t], so its distribution lacks Cov(x_0 given x_t), where
+t is the last time but one. Under VP this is of the size of sigma_t^2, which falls in proportion to t, so no method's order is
+above 1 there. The cosine's sigma^2 falls with t too, but slowly, because its offset is small. VE keeps sigma(0) = 0.1 and
+therefore an error at any number of steps. The other choice is to end above 0 and to draw from the distribution of x_t
+([why](../decisions/0006-the-last-step.md)). These rows are for noise alone; the first row of each schedule is what h lacks.
 
 | schedule | sampler | error after as many steps | | | |
 |---|---|---|---|---|---|
@@ -56,9 +56,9 @@ beside the closed form, after as many steps of a uniform grid. "Order" is the sl
 tenth of the stated one. The numbers of steps are those where the highest power decides: a high order meets rounding
 soon, and shows late under a blur, whose kernel sets in at a third of a pixel with large derivatives.
 
-Corruptions: VE has sigma from 0.1 to 2 (0.2 to 0.8 under blur and fade), VP a rate from 1 to 6, cosine ends at 0.85 of
-its time; identity means noise alone (under VP and cosine C_t = a_t I), blur and fade go along with it (for
-`exponential_integrator` a blur by DCT, whose modes it knows). Where a distribution other than the marginal is worked out, the
+Corruptions: VE has sigma from 0.1 to 2 (0.2 to 0.8 under blur and fade), VP a rate from 1 to 6, and cosine ends at 0.85 of
+its time. Identity means noise alone (under VP and cosine C_t = a_t I). Blur and fade are added to the noise; for
+`exponential_integrator` the blur is by DCT, whose modes it knows. Where a distribution other than the marginal is worked out, the
 limit is its error: for `naive`, `soft_ddim` and Langevin steps. For `cold` and the mask it is the error that stays
 ([tests/unit/sampler/limit_test.cpp](../../tests/unit/sampler/limit_test.cpp) has their distributions). `dormand_prince` runs without its control of the error, one part a step; with it, its error follows the tolerance
 ([tests/unit/sampler/ode_test.cpp](../../tests/unit/sampler/ode_test.cpp)). `mala` and the signal-to-noise rule are not

@@ -107,8 +107,9 @@ void names(std::ostream& out, roles::list<Each...>) {
 std::string page() {
   std::ostringstream out;
   out << "# What composes\n\n"
-         "Everything goes with everything, unless the method itself forbids it; then the compiler says so in a "
-         "sentence. These tables\nare made from the concepts that the compiler checks, by "
+         "Every combination works unless the method itself forbids it. Then the compiler says so in one sentence. "
+         "These "
+         "tables\nare made from the concepts that the compiler checks, by "
          "[composition_page.cpp](../../tests/static/composition_page.cpp), and\nproven for every combination by the "
          "tables of `static_assert` beside it. Backends make no difference.\n\n"
          "## Operators\n\n"
@@ -141,7 +142,7 @@ std::string page() {
   objective_rows(out, roles::objectives{});
   out << "\nThe exact denoisers - ";
   names(out, roles::exact{});
-  out << " - need no training, know the density of x_t and go with every\ncorruption that has a score, the last one "
+  out << " - need no training and know the density of x_t. They take every\ncorruption that has a score, the last one "
          "where the operator has an "
          "SVD.\n\n"
          "Next: [equation map](equations.md).\n";
