@@ -23,8 +23,7 @@ int main(int count, char** arguments) try {
   // Two runs over 32 images, 8 at a time.
   if (trained.losses.size() != 8 || trained.test_losses.size() != 2)
     throw error("training took a wrong number of steps");
-  const auto drawn = sample(backend, momentum{}, blurring, denoiser, uniform_grid(3), shape{1, 1, 28, 28},
-                            sample_options{.images = 4, .seed = 1});
+  const auto drawn = sample(backend, momentum{}, blurring, denoiser, uniform_grid(3), {.images = 4, .seed = 1});
 
   const auto file = read_safetensors(options.checkpoint);
   const auto kept = read_parameters(file, denoiser.network().layout());
@@ -40,7 +39,7 @@ int main(int count, char** arguments) try {
   if (read_schedule(folder / "schedule.json").schedule.points() != table.points()) throw error("lost points");
 
   try {
-    sample(backend, momentum{}, blurring, denoiser, uniform_grid(3), shape{1, 1, 28, 28}, sample_options{.images = 0});
+    sample(backend, momentum{}, blurring, denoiser, uniform_grid(3), {.images = 0});
     throw std::logic_error("0 images were drawn");
   } catch (const error& refused) {
     if (std::string_view{refused.what()} != "images is 0, but it must be at least 1") throw;

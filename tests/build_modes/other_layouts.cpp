@@ -69,8 +69,7 @@ int main(int count, char** arguments) {
   const corruption c{scaling{}, variance_preserving{}};
   const gaussian_denoiser d{c, Eigen::VectorXd::LinSpaced(6, -1.0, 1.0), 0.1 * Eigen::MatrixXd::Identity(6, 6),
                             shape{1, 1, 2, 3}};
-  const auto drawn =
-      sample(be, ddim{}, c, d, uniform_grid(20), shape{1, 1, 2, 3}, sample_options{.images = 400, .seed = 1});
+  const auto drawn = sample(be, ddim{}, c, d, uniform_grid(20), {.images = 400, .seed = 1, .image = shape{1, 1, 2, 3}});
   // The mean over the images grows along the order of elements, as the distribution's does: its steps are 0.4, and the
   // error of a mean over 400 images is 0.016.
   double before = -2.0;
