@@ -26,8 +26,8 @@ execute_process(COMMAND "${folder}/main_parts_libcxx" "${folder}/libcxx_files" C
 
 list(APPEND compile -fvisibility=hidden)
 execute_process(COMMAND ${compile} -fPIC -shared "${tests}/build_modes/hidden_library.cpp" -o
-                        "${folder}/libhidden_library_libcxx.so" COMMAND_ERROR_IS_FATAL ANY)
+                        "${folder}/libhidden_library_libcxx.so" "${tbb}" COMMAND_ERROR_IS_FATAL ANY)
 execute_process(
   COMMAND ${compile} "${tests}/build_modes/hidden_program.cpp" -o "${folder}/hidden_program_libcxx" "-L${folder}"
-          -lhidden_library_libcxx "-Wl,-rpath,${folder}" -pthread COMMAND_ERROR_IS_FATAL ANY)
+          -lhidden_library_libcxx "-Wl,-rpath,${folder}" "${tbb}" -pthread COMMAND_ERROR_IS_FATAL ANY)
 execute_process(COMMAND "${folder}/hidden_program_libcxx" COMMAND_ERROR_IS_FATAL ANY)
