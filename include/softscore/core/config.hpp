@@ -6,9 +6,10 @@
 #error "softscore checks for finite values: compile without -ffast-math, -Ofast, -ffinite-math-only, -fassociative-math"
 #endif
 
-// The instruction set that this file is compiled for, as the name of an inline namespace around everything whose code
-// depends on it. Files of one program that are compiled with unlike flags thus have functions and classes of their own
-// instead of one copy that the linker picks, and handing an object of one to the other does not link (decision 0036).
+// The instruction set that this file is compiled for, and by whom, as the name of an inline namespace around everything
+// whose code depends on it. Files of one program that are compiled with unlike flags thus have functions and classes of
+// their own instead of one copy that the linker picks, and handing an object of one to the other does not link. The
+// compiler is part of the name because GCC and clang lay out what a lambda captures differently (decision 0036).
 #if defined(__AVX512F__)
 #define SOFTSCORE_ABI_VECTORS avx512
 #elif defined(__AVX2__)
@@ -25,10 +26,15 @@
 #else
 #define SOFTSCORE_ABI_FUSED no_fma
 #endif
-#define SOFTSCORE_ABI_JOINED(vectors, fused) v0_##vectors##_##fused
-#define SOFTSCORE_ABI_NAME(vectors, fused) SOFTSCORE_ABI_JOINED(vectors, fused)
-/// The inline namespace of this file: its version, then the instruction set, as in `v0_avx2_fma`.
-#define SOFTSCORE_ABI SOFTSCORE_ABI_NAME(SOFTSCORE_ABI_VECTORS, SOFTSCORE_ABI_FUSED)
+#if defined(__clang__)
+#define SOFTSCORE_ABI_COMPILER clang
+#else
+#define SOFTSCORE_ABI_COMPILER gcc
+#endif
+#define SOFTSCORE_ABI_JOINED(vectors, fused, compiler) v0_##vectors##_##fused##_##compiler
+#define SOFTSCORE_ABI_NAME(vectors, fused, compiler) SOFTSCORE_ABI_JOINED(vectors, fused, compiler)
+/// The inline namespace of this file: its version, the instruction set and the compiler, as in `v0_avx2_fma_gcc`.
+#define SOFTSCORE_ABI SOFTSCORE_ABI_NAME(SOFTSCORE_ABI_VECTORS, SOFTSCORE_ABI_FUSED, SOFTSCORE_ABI_COMPILER)
 
 /// Marks the functions of types that lie outside that namespace, so that files of unlike flags can share them: always
 /// inlined, no compiled copy of one file is left for the linker to give to another.
