@@ -438,8 +438,10 @@ void write_safetensors(const std::filesystem::path& path, std::span<const named_
                        const std::map<std::string, std::string>& metadata = {}) {
   std::vector<const named_tensor*> order;
   for (const auto& tensor : tensors) order.push_back(&tensor);
-  std::stable_sort(order.begin(), order.end(), [](const named_tensor* a, const named_tensor* b) {
-    return detail::tensor_type_size(a->type) > detail::tensor_type_size(b->type);
+  // By address where the types are as wide: std::stable_sort of libstdc++ 12 sets off a warning of clang 19.
+  std::sort(order.begin(), order.end(), [](const named_tensor* a, const named_tensor* b) {
+    const std::size_t width_of_a = detail::tensor_type_size(a->type), width_of_b = detail::tensor_type_size(b->type);
+    return width_of_a != width_of_b ? width_of_a > width_of_b : a < b;
   });
 
   std::string text = "{";
