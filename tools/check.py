@@ -16,7 +16,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 INCLUDE = ROOT / "include"
 JOBS = os.cpu_count() or 1
 # Lowest first: a room includes only itself and rooms before it.
-ROOMS = ("core io backend operator corruption denoiser objective sampler nn optim data metric schedule train").split()
+ROOMS = ("core io backend operator corruption nn denoiser objective sampler optim data metric schedule train").split()
 # What comes before a room, or a header, and stays out of it all the same: training does not know its own judges.
 APART_FROM = {"train/": {"metric"}, "metric/elbo.hpp": {"data", "sampler"}}
 WARNINGS = "-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Werror".split()

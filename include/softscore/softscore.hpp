@@ -28,7 +28,12 @@
 #include <softscore/metric/nearest.hpp>
 #include <softscore/metric/sinkhorn.hpp>
 #include <softscore/metric/sliced_wasserstein.hpp>
+#include <softscore/nn/parallel.hpp>
 #include <softscore/nn/plain_cnn.hpp>
+#include <softscore/nn/recompute.hpp>
+#include <softscore/nn/repeated.hpp>
+#include <softscore/nn/residual.hpp>
+#include <softscore/nn/skip_concat.hpp>
 #include <softscore/objective/cold_loss.hpp>
 #include <softscore/objective/distillation_loss.hpp>
 #include <softscore/objective/epsilon_loss.hpp>

@@ -132,12 +132,13 @@ void compare(const char* name, Be& be, const safetensors_file& file, comparison&
                   gradient_bound);
   result.report(name, "grad x", relative(host_dx, file.tensor<float>("grad_x")), gradient_bound);
 
-  const plain_cnn_layers layers{net.widths(), net.image()};
-  time_embedding<Be, float> embedding{be, layers.time.front(), batch.images};
+  planning<Be, float> with{be, batch.images};
+  auto embedding = net.embedding().memory(with);
   std::vector<diffusion_time> each(batch.images);
   for (std::size_t n = 0; n < batch.images; ++n) each[n] = {static_cast<double>(times[n])};
-  const auto embedded = embedding.forward(
-      be, theta.view(), per_image<diffusion_time>{std::span<const diffusion_time>{each}}, batch.images);
+  const auto embedded = net.embedding().template forward<Be, float>(
+      be, theta.view(), network_input{per_image<diffusion_time>{std::span<const diffusion_time>{each}}}, batch.images,
+      embedding);
   std::vector<float> host_embedded(embedded.size());
   be.download(embedded, host_embedded.data());
   result.report(name, "embedding", relative(host_embedded, file.tensor<float>("embedding")), output_bound);

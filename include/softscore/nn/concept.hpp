@@ -11,6 +11,7 @@
 #include <softscore/core/per_image.hpp>
 #include <softscore/core/quantity.hpp>
 #include <softscore/core/shape.hpp>
+#include <softscore/nn/network_input.hpp>
 
 namespace softscore::inline SOFTSCORE_ABI {
 
@@ -35,15 +36,6 @@ concept HasNetworkWorkspace = requires(const N net, Be& be, shape s) { net.templ
 template <class N, class Be, class T>
 using network_workspace_of = decltype(std::declval<const N&>().template workspace<T>(std::declval<Be&>(), shape{}));
 
-/// What a network may be shown for the time of an image.
-template <class Time>
-concept NetworkTime = std::same_as<Time, diffusion_time> || std::same_as<Time, c_noise>;
-/// One of these for a whole batch, or `per_image` of them.
-template <class Times>
-concept NetworkTimes = requires(const Times times) {
-  { per_image{times}[0] } -> NetworkTime;
-};
-
 /// `net.evaluate(be, times, x, out, workspace)` with the network's own parameters.
 template <class N, class Be, class T, class Time = diffusion_time>
 concept Evaluates = HasNetworkWorkspace<N, Be, T> &&
@@ -61,21 +53,28 @@ concept Trains =
       net.pullback(be, in, out, ws);
     };
 
-/// `net.output_channels()`: the channels of the output, where they are not those of the image. Optional.
+/// `net.output(images)`: the shape of the output for a batch of that shape, where it is not the same. Optional.
 template <class N>
-concept StatesOutput = requires(const N net) {
-  { net.output_channels() } -> std::convertible_to<std::size_t>;
+concept StatesOutput = requires(const N net, const shape& images) {
+  { net.output(images) } -> std::same_as<shape>;
 };
 
 /// The shape of a network's output for a batch of that shape.
 template <class N>
-shape output_extent(const N& net, shape images) {
-  if constexpr (StatesOutput<N>) images.channels = net.output_channels();
+shape output_extent(const N& net, const shape& images) {
+  if constexpr (StatesOutput<N>) return net.output(images);
   return images;
 }
 
-/// A map from (x, t) to an image of the same height and width, with parameters and a hand-written gradient. `Time` is
-/// what it takes for t: `c_noise` for one that `edm_denoiser` wraps.
+/// `net.evaluate` and `net.forward` take a `network_input`: what is known of the images besides the time reaches them.
+template <class N, class Be, class T, class Time = diffusion_time>
+concept TakesConditioning =
+    HasNetworkWorkspace<N, Be, T> &&
+    requires(const N net, Be& be, const network_input<Time>& input, view_of<Be, const T> x, view_of<Be, T> out,
+             network_workspace_of<N, Be, T>& ws) { net.evaluate(be, input, x, out, ws); };
+
+/// A map phi(x, t) with parameters and a hand-written gradient. `Time` is the scale on which it takes t: `c_noise` for
+/// one that `edm_denoiser` wraps. Models: plain_cnn.
 template <class N, class Be, class T, class Time = diffusion_time>
 concept Network = HasParameters<N> && Evaluates<N, Be, T, Time> && Trains<N, Be, T, Time>;
 

@@ -2,63 +2,79 @@
 
 #include <cstddef>
 #include <string>
+#include <type_traits>
 
+#include <softscore/backend/archetype_operations.hpp>
 #include <softscore/backend/operations.hpp>
 #include <softscore/core/config.hpp>
-#include <softscore/nn/parameters.hpp>
+#include <softscore/core/error.hpp>
+#include <softscore/nn/layer.hpp>
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// Where a layer norm's gain and bias, both (C,H,W), lie in the flat parameter array.
-struct layer_norm_parameters {
-  shape sizes;  // 1 x C x H x W
-  std::size_t gain{}, bias{};
-
-  template <class Layout>
-  layer_norm_parameters(Layout& layout, const std::string& prefix, const shape& of)
-      : sizes{of.with_images(1)},
-        gain{layout.add(prefix + ".weight", {of.channels, of.height, of.width}, 1, 0)},
-        bias{layout.add(prefix + ".bias", {of.channels, of.height, of.width}, 0, 0)} {}
-
-  template <class V>
-  V gain_in(V flat) const {
-    return flat.empty() ? V{} : flat.slice(gain, sizes);
-  }
-  template <class V>
-  V bias_in(V flat) const {
-    return flat.empty() ? V{} : flat.slice(bias, sizes);
-  }
-};
-
-/// Layer norm over (C,H,W) with gain and bias, then GELU, then a shift per image and channel where one is given.
-template <class Be, class T>
+/// Layer norm over (C,H,W) with `weight` and `bias`, both (C,H,W), then GELU, then, where it is asked for, the image's
+/// embedding (N,C) added to every pixel. A gain per pixel ties it to one image size.
 class layer_norm_gelu {
  public:
-  layer_norm_gelu(Be& be, const layer_norm_parameters& parameters, std::size_t images)
-      : parameters_{parameters}, plan_{make_layer_norm_gelu<T>(be, parameters.sizes.with_images(images))} {}
+  static constexpr bool backward_in_place = true;
 
-  /// To be called after the parameters changed.
-  void prepare(Be& be, view_of<Be, const T> flat) {
-    layer_norm_gelu_prepare(be, plan_, parameters_.gain_in(flat), parameters_.bias_in(flat));
+  explicit layer_norm_gelu(bool adds_embedding = false) : adds_embedding_{adds_embedding} {}
+
+  shape place(placement& to, const std::string& name, const shape& in) {
+    require(in.plane() > 0, "the input of a layer norm with a gain per pixel", in, "of a known height and width");
+    if (adds_embedding_)
+      require(to.embedding() == in.channels, "features of the embedding", to.embedding(),
+              "as many as the channels that it is added to, " + std::to_string(in.channels));
+    one_ = in.with_images(1);
+    weight_ = to.layout().add(name + ".weight", {one_.channels, one_.height, one_.width}, 1, 0);
+    bias_ = to.layout().add(name + ".bias", {one_.channels, one_.height, one_.width}, 0, 0);
+    return one_;
+  }
+  shape output(const shape& in) const { return in.with_images(1); }
+
+  template <class Be, class T>
+  struct state {
+    layer_norm_gelu_plan_of<Be, T> plan;
+    planned_array<Be, T> dshift;  // (N,C)
+  };
+  template <class Be, class T>
+  state<Be, T> memory(planning<Be, T>& with, const shape& in) const {
+    require(in.with_images(1) == one_, "the input of a layer norm with a gain per pixel", in,
+            "of the shape it was made for");
+    const typename planning<Be, T>::temporary_scope scope{with};
+    return {make_layer_norm_gelu<T>(with.backend(), one_.with_images(with.images())),
+            with.temporary({1, one_.channels, 1, 1})};
   }
 
-  /// x (N,C,H,W), shift (N,C), (1,C) or empty -> y (N,C,H,W).
-  void forward(Be& be, view_of<Be, const T> flat, view_of<Be, const T> x, view_of<Be, const T> shift,
-               view_of<Be, T> y) {
-    layer_norm_gelu_forward(be, plan_, x, parameters_.gain_in(flat), parameters_.bias_in(flat), shift, y);
+  template <class Be, class T>
+  void prepare(Be& be, in_of<Be, T> parameters, state<Be, T>& m) const {
+    layer_norm_gelu_prepare(be, m.plan, at(weight_, parameters), at(bias_, parameters));
   }
-
-  /// The x of the last forward pass and dy (N,C,H,W) -> dx (N,C,H,W), this layer's part of `gradients` and dshift
-  /// (N,C); the last two may be empty, and dx may be dy.
-  void backward(Be& be, view_of<Be, const T> flat, view_of<Be, const T> x, view_of<Be, const T> dy, view_of<Be, T> dx,
-                view_of<Be, T> gradients, view_of<Be, T> dshift) {
-    layer_norm_gelu_backward(be, plan_, x, parameters_.gain_in(flat), parameters_.bias_in(flat), dy, dx,
-                             parameters_.gain_in(gradients), parameters_.bias_in(gradients), dshift);
+  template <class Be, class T>
+  void forward(Be& be, const pass<Be, T>& p, in_of<Be, T> x, out_of<Be, T> y, state<Be, T>& m) const {
+    layer_norm_gelu_forward(be, m.plan, x, at(weight_, p.parameters), at(bias_, p.parameters),
+                            adds_embedding_ ? p.embedding : view_of<Be, const T>{}, y);
+  }
+  template <class Be, class T>
+  void backward(Be& be, const pass<Be, T>& p, in_of<Be, T> x, in_of<Be, T> dy, out_of<Be, T> dx,
+                state<Be, T>& m) const {
+    const bool embeds = adds_embedding_ && !p.d_embedding.empty();
+    const auto dshift = embeds ? m.dshift.view(p.images) : view_of<Be, T>{};
+    layer_norm_gelu_backward(be, m.plan, x, at(weight_, p.parameters), at(bias_, p.parameters), dy, dx,
+                             at(weight_, p.gradients), at(bias_, p.gradients), dshift);
+    if (embeds) be.combine(p.d_embedding, term{1.0, p.d_embedding}, term{1.0, dshift});
   }
 
  private:
-  layer_norm_parameters parameters_;
-  layer_norm_gelu_plan_of<Be, T> plan_;
+  template <class V>
+  V at(std::size_t offset, V flat) const {
+    return flat.empty() ? V{} : flat.slice(offset, one_);
+  }
+
+  bool adds_embedding_;
+  shape one_{};
+  std::size_t weight_{}, bias_{};
 };
+static_assert(Layer<layer_norm_gelu, archetype_backend, float> && Layer<layer_norm_gelu, archetype_backend, double>);
 
 }  // namespace softscore::inline SOFTSCORE_ABI

@@ -1,16 +1,18 @@
 #pragma once
 
 #include <array>
+#include <concepts>
 #include <cstddef>
 #include <numbers>
 #include <string>
 #include <vector>
 
+#include <softscore/backend/archetype_operations.hpp>
 #include <softscore/core/cmath.hpp>
 #include <softscore/core/config.hpp>
-#include <softscore/core/per_image.hpp>
+#include <softscore/core/error.hpp>
 #include <softscore/core/quantity.hpp>
-#include <softscore/nn/concept.hpp>
+#include <softscore/nn/embedding.hpp>
 #include <softscore/nn/linear.hpp>
 
 namespace softscore::inline SOFTSCORE_ABI {
@@ -32,74 +34,93 @@ inline std::array<double, 32> features_of(double t) {
 /// f (Knottenbelt n.d., Section 1a).
 inline std::array<double, 32> time_features(diffusion_time t) { return detail::features_of(t.value); }
 
-/// The four dense layers 32 -> 128 -> 128 -> 128 -> C of Knottenbelt n.d., Section 1a, with GELU between them but not
-/// at the end.
-struct time_parameters {
-  static constexpr std::size_t features = 32, hidden = 128;
-  std::array<linear, 4> layers;
-
-  template <class Layout>
-  time_parameters(Layout& layout, const std::string& prefix, std::size_t channels)
-      : layers{linear{layout, prefix + ".0", features, hidden}, linear{layout, prefix + ".2", hidden, hidden},
-               linear{layout, prefix + ".4", hidden, hidden}, linear{layout, prefix + ".6", hidden, channels}} {}
-};
-
-/// From times to one number per image and channel, with what the backward pass needs of the last forward pass.
-template <class Be, class T>
+/// The embedding of time of Knottenbelt n.d., Section 1a: 32 features, then the four dense layers 32 -> 128 -> 128 ->
+/// 128
+/// -> C, with GELU between them but not at the end. It knows images by their time alone.
 class time_embedding {
  public:
-  time_embedding(Be& be, const time_parameters& parameters, std::size_t images)
-      : layers_{parameters.layers},
-        host_features_(images * time_parameters::features),
-        features_{be.template make<T>({images, time_parameters::features, 1, 1})} {
-    for (const linear& layer : layers_) {
-      const shape s{images, layer.outputs(), 1, 1};
-      pre_.push_back(be.template make<T>(s));
-      post_.push_back(be.template make<T>(s));
-      d_.push_back(be.template make<T>(s));
-    }
+  static constexpr std::size_t features = 32, hidden = 128, depth = 4;
+
+  explicit time_embedding(std::size_t width) : width_{width} {}
+
+  /// C.
+  std::size_t width() const { return width_; }
+  void place(parameter_layout& layout, const std::string& name) {
+    layers_.assign({linear{layout, name + ".0", features, hidden}, linear{layout, name + ".2", hidden, hidden},
+                    linear{layout, name + ".4", hidden, hidden}, linear{layout, name + ".6", hidden, width_}});
+  }
+  /// Throws `error` for labels or features, of which this embedding knows nothing.
+  template <NetworkTime Time>
+    requires(std::same_as<Time, diffusion_time> || std::same_as<Time, c_noise>)
+  void check(const network_input<Time>& input, std::size_t) const {
+    require(input.given.labels.empty(), "labels given to a network", input.given.labels.size(),
+            "none, for this network takes no labels");
+    require(input.given.features.empty(), "features given to a network", input.given.features.extent(),
+            "none, for this network takes no features");
+  }
+
+  template <class Be, class T>
+  struct state {
+    std::vector<T> host_features;
+    array_of<Be, T> features;                // (N,32)
+    std::vector<array_of<Be, T>> pre, post;  // before and after GELU: (N,128) three times, then (N,C)
+    std::vector<array_of<Be, T>> d;          // gradients with respect to pre
+  };
+  template <class Be, class T>
+  state<Be, T> memory(planning<Be, T>& with) const {
+    const std::size_t images = with.images();
+    Be& be = with.backend();
+    state<Be, T> m{std::vector<T>(images * features), be.template make<T>({images, features, 1, 1}), {}, {}, {}};
+    for (const linear& layer : layers_)
+      for (auto* arrays : {&m.pre, &m.post, &m.d})
+        arrays->push_back(be.template make<T>({images, layer.outputs(), 1, 1}));
+    return m;
   }
 
   /// The embedding (rows,C) of the first `rows` times.
-  template <NetworkTime Time>
-  view_of<Be, const T> forward(Be& be, view_of<Be, const T> flat, per_image<Time> times, std::size_t rows) {
+  template <class Be, class T, NetworkTime Time>
+  view_of<Be, const T> forward(Be& be, in_of<Be, T> parameters, const network_input<Time>& input, std::size_t rows,
+                               state<Be, T>& m) const {
     for (std::size_t n = 0; n < rows; ++n) {
-      const auto of_time = detail::features_of(times[n].value);
-      for (std::size_t k = 0; k < of_time.size(); ++k)
-        host_features_[n * of_time.size() + k] = static_cast<T>(of_time[k]);
+      const auto of_time = detail::features_of(input.times[n].value);
+      for (std::size_t k = 0; k < features; ++k) m.host_features[n * features + k] = static_cast<T>(of_time[k]);
     }
-    be.upload(host_features_.data(), features_.view().images(0, rows));  // (rows,32)
-    for (std::size_t k = 0; k < 4; ++k) {
-      const auto z = pre_[k].view().images(0, rows);  // (rows,128), at last (rows,C)
-      layers_[k].template forward<Be, T>(be, flat, input(k, rows), z);
-      if (k < 3) gelu_forward(be, z, post_[k].view().images(0, rows));
+    be.upload(m.host_features.data(), m.features.view().images(0, rows));  // (rows,32)
+    for (std::size_t k = 0; k < depth; ++k) {
+      const auto z = m.pre[k].view().images(0, rows);  // (rows,128), at last (rows,C)
+      layers_[k].template forward<Be, T>(be, parameters, of_layer(m, k, rows), z);
+      if (k + 1 < depth) gelu_forward(be, z, m.post[k].view().images(0, rows));
     }
-    return pre_[3].view().images(0, rows);
+    return m.pre.back().view().images(0, rows);
   }
 
-  /// Where the caller writes the gradient (rows,C) with respect to the embedding before `backward`.
-  view_of<Be, T> gradient(std::size_t rows) { return d_[3].view().images(0, rows); }
+  /// Where the gradient (rows,C) with respect to the embedding is gathered before `backward`.
+  template <class Be, class T>
+  view_of<Be, T> gradient(state<Be, T>& m, std::size_t rows) const {
+    return m.d.back().view().images(0, rows);
+  }
 
-  /// From `gradient(rows)` to the embedding's part of `gradients`. Times get no gradient.
-  void backward(Be& be, view_of<Be, const T> flat, std::size_t rows, view_of<Be, T> gradients) {
-    for (std::size_t k = 4; k-- > 0;) {
-      const auto dz = d_[k].view().images(0, rows);
-      const auto dx = k > 0 ? d_[k - 1].view().images(0, rows) : view_of<Be, T>{};
-      layers_[k].template backward<Be, T>(be, flat, input(k, rows), dz, dx, gradients);
-      if (k > 0) gelu_backward(be, pre_[k - 1].view().images(0, rows), dx, dx);
+  /// Sets the embedding's part of `gradients`. Times get no gradient.
+  template <class Be, class T>
+  void backward(Be& be, in_of<Be, T> parameters, out_of<Be, T> gradients, std::size_t rows, state<Be, T>& m) const {
+    for (std::size_t k = depth; k-- > 0;) {
+      const auto dz = m.d[k].view().images(0, rows);
+      const auto dx = k > 0 ? m.d[k - 1].view().images(0, rows) : view_of<Be, T>{};
+      layers_[k].template backward<Be, T>(be, parameters, of_layer(m, k, rows), dz, dx, gradients);
+      if (k > 0) gelu_backward(be, m.pre[k - 1].view().images(0, rows), dx, dx);
     }
   }
 
  private:
-  view_of<Be, const T> input(std::size_t k, std::size_t rows) {
-    return k == 0 ? features_.view().images(0, rows) : post_[k - 1].view().images(0, rows);
+  template <class Be, class T>
+  static view_of<Be, const T> of_layer(state<Be, T>& m, std::size_t k, std::size_t rows) {
+    return (k == 0 ? m.features : m.post[k - 1]).view().images(0, rows);
   }
 
-  std::array<linear, 4> layers_;
-  std::vector<T> host_features_;
-  array_of<Be, T> features_;                 // (N,32)
-  std::vector<array_of<Be, T>> pre_, post_;  // before and after GELU: (N,128) three times, then (N,C)
-  std::vector<array_of<Be, T>> d_;           // gradients with respect to pre_
+  std::size_t width_;
+  std::vector<linear> layers_;
 };
+static_assert(Embedding<time_embedding, archetype_backend, float, diffusion_time> &&
+              Embedding<time_embedding, archetype_backend, double, c_noise>);
 
 }  // namespace softscore::inline SOFTSCORE_ABI

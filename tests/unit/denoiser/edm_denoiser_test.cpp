@@ -53,8 +53,8 @@ struct toy_network {
 
 static_assert(Network<edm_network<plain_cnn, exploding>, serial_backend, double>);
 // What the wrapped network is shown is no time, and cannot be taken for one.
-static_assert(Network<plain_cnn, serial_backend, double, c_noise> && NetworkTimes<per_image<c_noise>>);
-static_assert(!std::is_convertible_v<c_noise, diffusion_time> && !NetworkTimes<double> && !NetworkTimes<level>);
+static_assert(Network<plain_cnn, serial_backend, double, c_noise> && NetworkInput<per_image<c_noise>>);
+static_assert(!std::is_convertible_v<c_noise, diffusion_time> && !NetworkInput<double> && !NetworkInput<level>);
 static_assert(Trainable<edm_denoiser<plain_cnn, exploding>>);
 static_assert(DifferentiableDenoiser<edm_denoiser<plain_cnn, exploding>, serial_backend, float>);
 

@@ -30,7 +30,7 @@ struct trial {
   shape extent;
   std::vector<diffusion_time> times;
   array_of<Be, T> params, x, dout, out, dx, gradients;
-  plain_cnn_workspace<Be, T> ws;
+  plain_cnn::memory<Be, T> ws;
 
   trial(Be& backend, const std::vector<std::size_t>& widths, const shape& s, std::size_t most_images,
         std::size_t outputs = 1)

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <string>
+#include <utility>
+
+#include <softscore/backend/concept.hpp>
+#include <softscore/core/config.hpp>
+#include <softscore/nn/network_input.hpp>
+#include <softscore/nn/parameters.hpp>
+#include <softscore/nn/planning.hpp>
+
+namespace softscore::inline SOFTSCORE_ABI {
+
+template <class E, class Be, class T>
+using embedding_memory = decltype(std::declval<const E&>().memory(std::declval<planning<Be, T>&>()));
+
+/// What turns the time, and whatever else is known of an image, into the features that layers add to activations:
+/// `e.width()` of them, from parameters that `e.place` declares. `e.check(input, images)` throws `error` for what it
+/// does not take. `e.forward(be, parameters, input, rows, memory)` returns (rows,E), `rows` being 1 where all images
+/// are known the same; `e.gradient(memory, rows)` is where layers add to; `e.backward(be, parameters, gradients, rows,
+/// memory)` sets its slices of `gradients`.
+template <class E, class Be, class T, class Time>
+concept Embedding = requires(E e, const E constant, parameter_layout& layout, const std::string& name,
+                             planning<Be, T>& with, const network_input<Time>& input, Be& be, std::size_t rows,
+                             view_of<Be, const T> parameters, view_of<Be, T> gradients, embedding_memory<E, Be, T>& m) {
+  { constant.width() } -> std::convertible_to<std::size_t>;
+  e.place(layout, name);
+  constant.check(input, rows);
+  { constant.forward(be, parameters, input, rows, m) } -> std::convertible_to<view_of<Be, const T>>;
+  { constant.gradient(m, rows) } -> std::same_as<view_of<Be, T>>;
+  constant.backward(be, parameters, gradients, rows, m);
+};
+
+}  // namespace softscore::inline SOFTSCORE_ABI

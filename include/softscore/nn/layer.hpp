@@ -1,0 +1,92 @@
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include <softscore/backend/operations.hpp>
+#include <softscore/core/config.hpp>
+#include <softscore/core/error.hpp>
+#include <softscore/core/noise.hpp>
+#include <softscore/nn/network_input.hpp>
+#include <softscore/nn/parameters.hpp>
+#include <softscore/nn/planning.hpp>
+
+namespace softscore::inline SOFTSCORE_ABI {
+
+/// Where layers declare their parameters, before a network runs: the layout of the flat array, and what a layer needs
+/// to know of the network that it is a part of.
+class placement {
+ public:
+  /// `embedding` is the number of features of an image's embedding; 0 where there is none.
+  explicit placement(parameter_layout& to, std::size_t embedding = 0) : layout_{to}, embedding_{embedding} {}
+
+  parameter_layout& layout() { return layout_; }
+  std::size_t embedding() const { return embedding_; }
+  /// The number of a dropout layer, counted in the order in which layers are placed. Throws `error` for more layers
+  /// than the key of their masks can number.
+  std::uint8_t next_dropout() {
+    require(dropouts_ < noise_key::draws, "number of dropout layers", dropouts_ + 1,
+            "at most " + std::to_string(noise_key::draws));
+    return static_cast<std::uint8_t>(dropouts_++);
+  }
+
+ private:
+  parameter_layout& layout_;
+  std::size_t embedding_, dropouts_{};
+};
+
+/// What the layers of a network share in one pass over it. An empty view stands for what is absent or not wanted.
+template <class Be, class T>
+struct pass {
+  view_of<Be, const T> parameters{};  ///< of the whole network, flat
+  view_of<Be, T> gradients{};         ///< likewise: every layer sets its own slices
+  view_of<Be, const T> embedding{};   ///< (N,E), or (1,E) for all images: time, class, whatever is known of an image
+  view_of<Be, T> d_embedding{};       ///< (N,E), zero at first: layers add to it
+  std::size_t images{};               ///< N
+  std::optional<dropout_draw> dropout{};  ///< nothing unless the network is trained
+};
+
+template <class L, class Be, class T>
+using memory_of = decltype(std::declval<const L&>().memory(std::declval<planning<Be, T>&>(), shape{}));
+
+/// `l.place(to, name, in)` declares the parameters under a name, for inputs of the shape `in`, and returns the shape of
+/// the output; a height and width of 0 mean that they are not known yet. `l.output(in)` is that shape. Both throw
+/// `error` for inputs that the layer cannot take.
+template <class L>
+concept PlacesParameters = requires(L l, const L constant, placement& to, const std::string& name, const shape& in) {
+  { l.place(to, name, in) } -> std::same_as<shape>;
+  { constant.output(in) } -> std::same_as<shape>;
+};
+
+/// `l.memory(with, in)` makes, once, everything that the passes write between them.
+template <class L, class Be, class T>
+concept PlansMemory = requires(const L l, planning<Be, T>& with, const shape& in) { l.memory(with, in); };
+
+/// `l.prepare(be, parameters, memory)` after the parameters changed; `l.forward(be, pass, x, y, memory)` sets y;
+/// `l.backward(be, pass, x, dy, dx, memory)`, with the x of the last forward pass, sets dx unless it is empty. dx is
+/// not dy.
+template <class L, class Be, class T>
+concept RunsBothWays =
+    PlansMemory<L, Be, T> && requires(const L l, Be& be, const pass<Be, T>& p, view_of<Be, const T> in,
+                                      view_of<Be, T> out, memory_of<L, Be, T>& m) {
+      l.prepare(be, in, m);
+      l.forward(be, p, in, out, m);
+      l.backward(be, p, in, in, out, m);
+    };
+
+/// A part of a network: a value that maps activations to activations and composes with others into larger layers.
+/// Gradients of parameters are set; those of activations are set too, except where paths meet, and there they are
+/// added. Models: conv2d, layer_norm_gelu, sequential, residual, skip_concat, parallel, recompute, named.
+template <class L, class Be, class T>
+concept Layer = PlacesParameters<L> && RunsBothWays<L, Be, T>;
+
+namespace detail {
+// A layer's memory where it needs none.
+struct no_memory {};
+}  // namespace detail
+
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -1,0 +1,219 @@
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include <softscore/backend/operations.hpp>
+#include <softscore/core/checked_size.hpp>
+#include <softscore/core/config.hpp>
+#include <softscore/core/error.hpp>
+#include <softscore/nn/embedding.hpp>
+#include <softscore/nn/layer.hpp>
+#include <softscore/nn/network_input.hpp>
+#include <softscore/nn/parameter_store.hpp>
+
+namespace softscore::inline SOFTSCORE_ABI {
+
+namespace detail {
+struct set_zero {
+  template <class T>
+  SOFTSCORE_HD void operator()(T& x) const {
+    x = T{};
+  }
+};
+}  // namespace detail
+
+/// All that evaluations of a network write: activations, gradients, plans and the backend's copy of the parameters.
+template <class Body, class E, class Be, class T>
+class network_memory {
+ public:
+  network_memory(Be& be, const Body& body, const E& embedding, const shape& in, std::size_t images, std::size_t beside,
+                 std::size_t parameters)
+      : most_{in.with_images(images)},
+        with_{be, images},
+        input_{with_.keep({1, in.channels + beside, in.height, in.width})},
+        output_{with_.keep(body.output({1, in.channels + beside, in.height, in.width}))},
+        d_input_{with_.temporary(input_.extent())},
+        embedding_{embedding.memory(with_)},
+        body_{body.memory(with_, {1, in.channels + beside, in.height, in.width})},
+        staging_{vector_of<T>("number of parameters", {parameters})},
+        own_parameters_{be.template make<T>({1, 1, 1, parameters})} {
+    with_.finish();
+  }
+
+  /// The shape that it was made for.
+  const shape& most() const { return most_; }
+  /// Elements of all activations.
+  std::size_t elements() const { return with_.elements(); }
+
+ private:
+  template <class, class>
+  friend class layered_network;
+
+  shape most_;
+  planning<Be, T> with_;
+  planned_array<Be, T> input_, output_, d_input_;  // in activation order
+  embedding_memory<E, Be, T> embedding_;
+  memory_of<Body, Be, T> body_;
+  std::uint64_t stamp_{};  // of the parameters in own_parameters_ that the plans are prepared for; 0 for others
+  std::vector<T> staging_;
+  array_of<Be, T> own_parameters_;
+  pass<Be, T> last_{};  // the last evaluation
+};
+
+/// A network made of one layer and an embedding: a map phi(x, t) with parameters and a hand-written gradient. Networks
+/// derive from it.
+template <class Body, class E>
+class layered_network : public parameter_store {
+ public:
+  template <class Be, class T>
+  using memory = network_memory<Body, E, Be, T>;
+
+  /// The shape of one image, as the network was made for.
+  const shape& image() const { return image_; }
+  /// The shape of the output for a batch of that shape. Throws `error` for images that the network cannot take.
+  shape output(const shape& images) const {
+    if (images.images == 0 || images.channels != image_.channels || images.plane() == 0)
+      reject("the network's input", images, "one or more images of " + std::to_string(image_.channels) + " channels");
+    return body_.output(beside(images)).with_images(images.images);
+  }
+  /// The channels of the output.
+  std::size_t output_channels() const { return output_channels_; }
+
+  const Body& body() const { return body_; }
+  const E& embedding() const { return embedding_; }
+
+  /// Memory for batches of at most `most.images` images. After this nothing below allocates. Throws `error` for a shape
+  /// that the network cannot take.
+  template <class T, class Be>
+    requires NetworkBackend<Be, T>
+  memory<Be, T> workspace(Be& be, const shape& most) const {
+    static_cast<void>(output(most));
+    return {be, body_, embedding_, most.with_images(1), most.images, beside_, parameter_count()};
+  }
+
+  /// out = phi(x, t) with the network's own parameters, which reach the backend when their stamp has changed. x is
+  /// (N,c,H,W), in plain order, as is out; N may be less than the workspace's. `asked` is a time, one per image, or a
+  /// `network_input`.
+  template <class Be, class T, NetworkInput Input>
+    requires Embedding<E, Be, T, time_of_input<Input>>
+  void evaluate(Be& be, const Input& asked, in_of<Be, T> x, std::type_identity_t<view_of<Be, T>> out,
+                memory<Be, T>& ws) const {
+    const network_input input{asked};
+    if (ws.stamp_ != stamp()) {
+      const auto values = parameters();
+      std::copy(values.begin(), values.end(), ws.staging_.begin());
+      be.upload(ws.staging_.data(), ws.own_parameters_.view());
+      body_.template prepare<Be, T>(be, ws.own_parameters_.view(), ws.body_);
+      ws.stamp_ = stamp();
+    }
+    const bool alike = input.times.shared() && input.given.labels.empty() && input.given.features.empty();
+    run<Be, T>(be, ws.own_parameters_.view(), input, x, out, alike ? 1 : x.extent().images, ws);
+  }
+
+  /// out = phi(x, t) with the flat parameters `params` that lie in the backend.
+  template <class Be, class T, NetworkInput Input>
+    requires Embedding<E, Be, T, time_of_input<Input>>
+  void forward(Be& be, in_of<Be, T> params, const Input& asked, in_of<Be, T> x,
+               std::type_identity_t<view_of<Be, T>> out, memory<Be, T>& ws) const {
+    body_.template prepare<Be, T>(be, params, ws.body_);
+    ws.stamp_ = 0;
+    run<Be, T>(be, params, network_input{asked}, x, out, x.extent().images, ws);
+  }
+
+  /// After `forward` with the same parameters: from dout, the gradient of a loss with respect to out, sets that with
+  /// respect to x and that with respect to the parameters. Either may be empty and is then skipped.
+  template <class Be, class T>
+  void backward(Be& be, in_of<Be, T> params, in_of<Be, T> dout, std::type_identity_t<view_of<Be, T>> dx,
+                std::type_identity_t<view_of<Be, T>> gradients, memory<Be, T>& ws) const {
+    const std::size_t images = dout.extent().images;
+    require(images == ws.last_.images, "the images of a gradient", images, "as many as were evaluated last");
+    const view_of<Be, T> dy = ws.output_.view(images).slice(0, dout.extent());
+    pack(be, dout, dy);
+    pass<Be, T> p = ws.last_;
+    p.parameters = params;
+    p.gradients = gradients;
+    if (!gradients.empty() && embedding_.width() > 0) {
+      p.d_embedding = embedding_.gradient(ws.embedding_, images);
+      be.for_each(detail::set_zero{}, p.d_embedding);
+    }
+    const view_of<Be, T> d_input = dx.empty() ? view_of<Be, T>{} : ws.d_input_.view(images);
+    body_.backward(be, p, ws.input_.view(images), dy, d_input, ws.body_);
+    if (!dx.empty()) unpack(be, d_input, dx);
+    if (!p.d_embedding.empty()) embedding_.backward(be, params, gradients, images, ws.embedding_);
+  }
+
+  /// out = J^T v, the transpose of the Jacobian in x at the last evaluation in `ws`.
+  template <class Be, class T>
+  void pullback(Be& be, in_of<Be, T> v, std::type_identity_t<view_of<Be, T>> out, memory<Be, T>& ws) const {
+    backward<Be, T>(be, ws.last_.parameters, v, out, {}, ws);
+  }
+
+ protected:
+  /// `beside` is the number of channels of an image that the network sees beside x.
+  layered_network(Body body, E embedding, const shape& image, const std::string& body_name,
+                  const std::string& embedding_name, std::size_t beside = 0)
+      : layered_network{placed(std::move(body), std::move(embedding), image, body_name, embedding_name, beside)} {}
+
+ private:
+  struct parts {
+    Body body;
+    E embedding;
+    shape image;
+    std::size_t beside, output_channels;
+    parameter_layout layout;
+  };
+  static parts placed(Body body, E embedding, const shape& image, const std::string& body_name,
+                      const std::string& embedding_name, std::size_t beside) {
+    parts all{std::move(body), std::move(embedding), image.with_images(1), beside, 0, {}};
+    placement to{all.layout, all.embedding.width()};
+    all.output_channels =
+        all.body.place(to, body_name, {1, image.channels + beside, image.height, image.width}).channels;
+    all.embedding.place(all.layout, embedding_name);
+    return all;
+  }
+  explicit layered_network(parts all)
+      : parameter_store{std::move(all.layout)},
+        body_{std::move(all.body)},
+        embedding_{std::move(all.embedding)},
+        image_{all.image},
+        beside_{all.beside},
+        output_channels_{all.output_channels} {}
+
+  shape beside(shape s) const {
+    s.channels += beside_;
+    return s;
+  }
+
+  // The forward pass; `rows` is 1 where all images are known the same.
+  template <class Be, class T, class Time>
+  void run(Be& be, view_of<Be, const T> params, const network_input<Time>& input, view_of<Be, const T> x,
+           view_of<Be, T> out, std::size_t rows, memory<Be, T>& ws) const {
+    const std::size_t images = x.extent().images;
+    require(images > 0 && images <= ws.most_.images && x.extent().with_images(1) == ws.most_.with_images(1),
+            "the network's input", x.extent(), "images of the workspace's shape, no more than it was made for");
+    require(out.extent() == output(x.extent()), "the network's output", out.extent(),
+            "of the shape that the network gives");
+    embedding_.check(input, images);
+    ws.last_ = pass<Be, T>{params, {}, {}, {}, images, input.dropout};
+    const view_of<Be, T> in = ws.input_.view(images);
+    pack(be, x, in);
+    if (embedding_.width() > 0) ws.last_.embedding = embedding_.forward(be, params, input, rows, ws.embedding_);
+    const view_of<Be, T> y = ws.output_.view(images);
+    body_.forward(be, ws.last_, in, y, ws.body_);
+    unpack(be, y, out);
+  }
+
+  Body body_;
+  E embedding_;
+  shape image_;
+  std::size_t beside_, output_channels_;
+};
+
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -1,0 +1,133 @@
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include <softscore/backend/operations.hpp>
+#include <softscore/core/checked_size.hpp>
+#include <softscore/core/config.hpp>
+#include <softscore/core/error.hpp>
+#include <softscore/core/shape.hpp>
+
+namespace softscore::inline SOFTSCORE_ABI {
+
+namespace detail {
+// One stretch of memory that layers divide among themselves while they are planned, and that is made when all have.
+template <class Be, class T>
+struct planned_memory {
+  static constexpr std::size_t line = 16;  // elements, so that every part begins where a vector may
+
+  std::size_t used{}, most{};
+  std::optional<array_of<Be, T>> array{};
+
+  std::size_t take(std::size_t elements) {
+    const std::size_t begin = used, limit = most_bytes / sizeof(double);
+    require(elements <= limit - line && used <= limit - line - elements, "elements of a network's activations",
+            std::to_string(used) + " + " + std::to_string(elements), "at most " + std::to_string(limit));
+    used += (elements + line - 1) / line * line;
+    most = (std::max)(most, used);
+    return begin;
+  }
+};
+}  // namespace detail
+
+/// A part of a network's memory, for as many images as were planned for. Its view exists when planning has ended.
+template <class Be, class T>
+class planned_array {
+ public:
+  planned_array() = default;
+  planned_array(std::shared_ptr<detail::planned_memory<Be, T>> memory, std::size_t begin, const shape& one)
+      : memory_{std::move(memory)}, begin_{begin}, one_{one.with_images(1)} {}
+
+  /// The part of the first `images` images.
+  view_of<Be, T> view(std::size_t images) const {
+    return memory_->array->view().slice(begin_, one_.with_images(images));
+  }
+  /// The shape of one image's part.
+  const shape& extent() const { return one_; }
+
+ private:
+  std::shared_ptr<detail::planned_memory<Be, T>> memory_;
+  std::size_t begin_{};
+  shape one_{};
+};
+
+/// Where layers ask for their memory, once, in the order of the forward pass. Nothing is allocated later.
+///
+/// `keep` is for what the backward pass reads. `temporary` is for what one call of `forward` or `backward` needs; while
+/// a `temporary_scope` is alive its arrays are apart from those that layers inside it ask for, and layers side by side
+/// share theirs. While a `recomputed_scope` is alive, `keep` gives memory that other such scopes share.
+template <class Be, class T>
+class planning {
+ public:
+  planning(Be& be, std::size_t images) : backend_{&be}, images_{images}, scratch_{make_scratch<T>(be)} {}
+
+  Be& backend() const { return *backend_; }
+  /// The largest batch.
+  std::size_t images() const { return images_; }
+  /// What the plans of convolutions share.
+  const scratch_of<Be, T>& scratch() const { return scratch_; }
+
+  planned_array<Be, T> keep(const shape& one) { return take(recomputed_ ? again_ : kept_, one); }
+  planned_array<Be, T> temporary(const shape& one) { return take(temporaries_, one); }
+
+  class temporary_scope {
+   public:
+    explicit temporary_scope(planning& with) : memory_{*with.temporaries_}, begin_{memory_.used} {}
+    temporary_scope(const temporary_scope&) = delete;
+    temporary_scope& operator=(const temporary_scope&) = delete;
+    ~temporary_scope() { memory_.used = begin_; }
+
+   private:
+    detail::planned_memory<Be, T>& memory_;
+    std::size_t begin_;
+  };
+
+  class recomputed_scope {
+   public:
+    explicit recomputed_scope(planning& with) : with_{with}, outermost_{!with.recomputed_} { with.recomputed_ = true; }
+    recomputed_scope(const recomputed_scope&) = delete;
+    recomputed_scope& operator=(const recomputed_scope&) = delete;
+    ~recomputed_scope() {
+      if (!outermost_) return;
+      with_.recomputed_ = false;
+      with_.again_->used = 0;
+    }
+
+   private:
+    planning& with_;
+    bool outermost_;
+  };
+
+  /// Makes the memory. Throws `error` if there is not that much.
+  void finish() {
+    for (const auto& memory : {kept_, again_, temporaries_})
+      memory->array.emplace(backend_->template make<T>({memory->most / memory->line, 1, 1, memory->line}));
+  }
+
+  /// Elements that `keep`, `keep` in recomputed scopes and `temporary` came to.
+  std::size_t elements() const { return kept_->most + again_->most + temporaries_->most; }
+
+ private:
+  using shared_memory = std::shared_ptr<detail::planned_memory<Be, T>>;
+
+  planned_array<Be, T> take(const shared_memory& from, const shape& one) {
+    const std::size_t elements = product_of("elements of an activation", {images_, one.channels, one.height, one.width},
+                                            most_bytes / sizeof(double));
+    return {from, from->take(elements), one};
+  }
+
+  Be* backend_;
+  std::size_t images_;
+  scratch_of<Be, T> scratch_;
+  shared_memory kept_ = std::make_shared<detail::planned_memory<Be, T>>();
+  shared_memory again_ = std::make_shared<detail::planned_memory<Be, T>>();
+  shared_memory temporaries_ = std::make_shared<detail::planned_memory<Be, T>>();
+  bool recomputed_{};
+};
+
+}  // namespace softscore::inline SOFTSCORE_ABI
