@@ -5,7 +5,7 @@
 #include <limits>
 
 #include <softscore/backend/tbb/attention_products.hpp>
-#include <softscore/backend/tbb/exp_simd.hpp>
+#include <softscore/backend/tbb/exp2_simd.hpp>
 #include <softscore/backend/tbb/simd.hpp>
 #include <softscore/core/config.hpp>
 
