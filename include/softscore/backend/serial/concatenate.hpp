@@ -12,8 +12,8 @@ namespace softscore::inline SOFTSCORE_ABI {
 template <class T>
 void concatenate(serial_backend&, const_view<T, host_space> a, const_view<T, host_space> b, view<T, host_space> out) {
   for (std::size_t n = 0; n < out.extent().images; ++n) {
-    const auto of_a = a.image(n), of_b = b.image(n), of_out = out.image(n);
-    std::copy(of_b.begin(), of_b.end(), std::copy(of_a.begin(), of_a.end(), of_out.begin()));
+    const auto of_a = a.image(n), of_b = b.image(n);
+    std::copy(of_b.begin(), of_b.end(), std::copy(of_a.begin(), of_a.end(), out.image(n).begin()));
   }
 }
 
