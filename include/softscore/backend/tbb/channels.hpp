@@ -42,10 +42,10 @@ void map_channels(tbb_backend& be, const Body& body, const_view<T, host_space> x
     const std::size_t blocks = s.channels / lanes;
     if (channel_block<T>(be, s.channels) == lanes)
       return be.parallel(s.images * blocks, [&](std::size_t k) {
-        const auto numbers = detail::load<lanes>(detail::row_for<T>(v, k / blocks) + k % blocks * lanes);
+        const auto of_channels = detail::load<lanes>(detail::row_for<T>(v, k / blocks) + k % blocks * lanes);
         const std::size_t first = k * plane * lanes, last = first + plane * lanes;
         for (std::size_t i = first; i < last; i += lanes)
-          detail::store(raw(y) + i, body(detail::load<lanes>(raw(x) + i), numbers));
+          detail::store(raw(y) + i, body(detail::load<lanes>(raw(x) + i), of_channels));
       });
   }
   be.parallel(s.images * s.channels, [&](std::size_t k) {
