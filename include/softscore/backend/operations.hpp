@@ -96,8 +96,8 @@ concept Attends = requires(Be& be, attention_plan_of<Be, T>& plan, view_of<Be, c
 
 /// A backend that networks run on.
 template <class Be, class T>
-concept NetworkBackend = Backend<Be, T> && OrdersChannels<Be, T> && Convolves2d<Be, T> && NormalizesLayers<Be, T> &&
-                         NormalizesGroups<Be, T> && NormalizesPixels<Be, T> && MultipliesMatrices<Be, T> &&
-                         Attends<Be, T>;
+concept NetworkBackend =
+    Backend<Be, T> && OrdersChannels<Be, T> && Convolves2d<Be, T> && NormalizesLayers<Be, T> &&
+    NormalizesGroups<Be, T> && NormalizesPixels<Be, T> && MultipliesMatrices<Be, T> && Attends<Be, T>;
 
 }  // namespace softscore::inline SOFTSCORE_ABI
