@@ -17,8 +17,8 @@ struct conv2d_parameters {
   template <class Layout>
   conv2d_parameters(Layout& layout, const std::string& prefix, const conv2d_shape& of)
       : sizes{of},
-        weight{
-            layout.add_weight_and_bias(prefix, {of.out_channels, of.in_channels, of.kernel, of.kernel}, of.fan_in())},
+        weight{layout.add_weight_and_bias(prefix, {of.out_channels, of.in_channels, of.kernel.height, of.kernel.width},
+                                          of.fan_in())},
         bias{weight + of.weight().size()} {}
 
   template <class V>
