@@ -9,7 +9,7 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// Where a convolution's weight (O,I,k,k) and bias (O) lie in the flat parameter array.
+/// Where a convolution's weight (O,I,kh,kw) and bias (O) lie in the flat parameter array.
 struct conv2d_parameters {
   conv2d_shape sizes;
   std::size_t weight{}, bias{};
@@ -31,7 +31,7 @@ struct conv2d_parameters {
   }
 };
 
-/// A 'same' convolution with bias. Flat arrays of parameters and gradients are those of the whole network.
+/// A convolution with bias. Flat arrays of parameters and gradients are those of the whole network.
 template <class Be, class T>
 class conv2d {
  public:
@@ -41,7 +41,7 @@ class conv2d {
   /// To be called after the parameters changed.
   void prepare(Be& be, view_of<Be, const T> flat) { conv2d_prepare(be, plan_, parameters_.weight_in(flat)); }
 
-  /// x (N,I,H,W) -> y (N,O,H',W'), H' and W' being H and W over the stride, rounded up.
+  /// x (N,I,H,W) -> y (N,O,H',W') with the sizes that `conv2d_shape` says.
   void forward(Be& be, view_of<Be, const T> flat, view_of<Be, const T> x, view_of<Be, T> y) {
     conv2d_forward(be, plan_, x, parameters_.weight_in(flat), parameters_.bias_in(flat), y);
   }
