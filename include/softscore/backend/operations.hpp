@@ -42,7 +42,7 @@ concept OrdersChannels = requires(Be& be, view_of<Be, const T> from, view_of<Be,
   unpack(be, from, to);
 };
 
-/// `make_conv2d<T>(be, sizes, scratch)` plans a 'same' convolution and makes all its memory; plans that never run at
+/// `make_conv2d<T>(be, sizes, scratch)` plans a convolution and makes all its memory; plans that never run at
 /// the same time share one scratch, from `make_scratch<T>(be)`. `conv2d_prepare` takes new weights, `conv2d_forward`
 /// and `conv2d_backward` use the weights last prepared.
 template <class Be, class T>

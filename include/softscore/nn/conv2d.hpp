@@ -15,12 +15,12 @@ namespace softscore::inline SOFTSCORE_ABI {
 class conv2d {
  public:
   explicit conv2d(std::size_t out_channels, std::size_t kernel = 3, std::size_t stride = 1)
-      : sizes_{.out_channels = out_channels, .kernel = kernel, .stride = stride} {}
+      : sizes_{.out_channels = out_channels, .kernel = kernel_size{kernel}, .stride = stride} {}
 
   shape place(placement& to, const std::string& name, const shape& in) {
     sizes_.in_channels = in.channels;
     weight_ = to.layout().add_weight_and_bias(
-        name, {sizes_.out_channels, sizes_.in_channels, sizes_.kernel, sizes_.kernel}, sizes_.fan_in());
+        name, {sizes_.out_channels, sizes_.in_channels, sizes_.kernel.height, sizes_.kernel.width}, sizes_.fan_in());
     bias_ = weight_ + sizes_.weight().size();
     return output(in);
   }

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <vector>
 
 #include <softscore/backend/conv2d_shape.hpp>
+#include <softscore/backend/tbb/conv2d_phases.hpp>
 #include <softscore/backend/tbb/correlate.hpp>
 #include <softscore/backend/tbb/scratch.hpp>
 #include <softscore/backend/tbb/slots.hpp>
@@ -12,8 +14,8 @@
 
 namespace softscore::inline SOFTSCORE_ABI::detail {
 
-// A 'same' convolution as the sum it is, with W channels in the lanes: for any kernel and stride where the channels of
-// at least one side make whole blocks of W, such as the first and the last layer of an image network.
+// A convolution as the sum it is, with W channels in the lanes: for any sizes where the channels of at least one side
+// make whole blocks of W, such as the first and the last layer of an image network.
 template <std::size_t W>
 class direct_conv2d {
  public:
@@ -25,102 +27,164 @@ class direct_conv2d {
         backward_taps_{shape{1, 1, 1, sizes.weight().size()}},
         scratch_{scratch} {
     scratch_.reserve(be.threads() * part_size() + batch_slots{sizes.images}.count() * slot_size());
+    for (std::size_t a = 0; a < sizes.kernel.height; ++a)
+      for (std::size_t b = 0; b < sizes.kernel.width; ++b) {
+        const conv2d_phases::tap row = rows().of(a), column = columns().of(b);
+        backward_places_.push_back({taps_before(row, column) * sizes.in_channels * sizes.out_channels,
+                                    row.of_phase * column.of_phase, row.place * column.of_phase + column.place});
+      }
   }
 
   void prepare(tbb_backend& be, const float* weight) {
-    be.parallel(sizes_.out_channels, [&](std::size_t o) {
-      const std::size_t k2 = sizes_.kernel * sizes_.kernel;
-      for (std::size_t i = 0; i < sizes_.in_channels; ++i)
-        for (std::size_t tap = 0; tap < k2; ++tap) {
-          const float w = weight[(o * sizes_.in_channels + i) * k2 + tap];
-          raw(forward_taps_.view())[place(o, sizes_.out_channels, i, sizes_.in_channels, tap)] = w;
-          raw(backward_taps_.view())[place(i, sizes_.in_channels, o, sizes_.out_channels, k2 - 1 - tap)] = w;
+    const std::size_t in = sizes_.in_channels, out = sizes_.out_channels, all = sizes_.kernel.taps();
+    be.parallel(out, [&](std::size_t o) {
+      const float* from = weight + o * in * all;
+      for (std::size_t i = 0; i < in; ++i) {
+        float* to = raw(forward_taps_.view()) + place(o, out, i, in, all);
+        for (const tap_place& tap : backward_places_) {
+          raw(backward_taps_.view())[tap.first + place(i, in, o, out, tap.taps) + tap.place * W] = *from;
+          *to = *from++;
+          to += W;
         }
+      }
     });
   }
 
+  // The bias may be null.
   void forward(tbb_backend& be, std::size_t images, const float* x, const float*, const float* bias, float* y) {
     const std::size_t in = sizes_.input(1).size(), out = sizes_.output(1).size();
     parallel_parts(be, images, [&](std::size_t part, std::size_t n) {
       const padded_image from = padded_input(part);
-      from.fill(x + n * in);
-      correlate(from, forward_places(), forward_taps_, bias, sizes_.out_channels, y + n * out);
+      from.fill(whole_input(), x + n * in);
+      const std::size_t lanes = lanes_of(sizes_.out_channels), width = sizes_.out_width();
+      correlate(from, forward_places(), raw(forward_taps_.view()), bias, sizes_.out_channels,
+                {y + n * out, sizes_.out_height() * width * lanes, width * lanes, lanes});
     });
   }
 
-  // dx, and dweight together with dbias, may be null.
+  // dx, dbias, and dweight together with dbias may be null.
   void backward(tbb_backend& be, std::size_t images, const float* x, const float*, const float* dy, float* dx,
                 float* dweight, float* dbias) {
-    const std::size_t in = sizes_.input(1).size(), out = sizes_.output(1).size();
     const batch_slots slots{images};
+    if (dweight == nullptr || slots.count() < be.threads()) {
+      if (dx != nullptr)
+        parallel_parts(be, images, [&](std::size_t part, std::size_t n) { input_gradient(part, n, dy, dx); });
+      dx = nullptr;
+    }
+    if (dweight == nullptr) return;
+    // Few slots are divided by channels, so that all threads have work; an image's gradients have the same bits.
+    const std::size_t most = sizes_.out_channels / lanes_of(sizes_.out_channels),
+                      groups =
+                          std::clamp<std::size_t>(be.threads() / (std::max<std::size_t>)(slots.count(), 1), 1, most);
     float* sums = scratch_.data() + be.threads() * part_size();  // per slot: taps as in forward_taps_, then (O)
-    parallel_parts(be, slots.count(), [&](std::size_t part, std::size_t slot) {
-      float* sum = sums + slot * slot_size();
-      if (dweight != nullptr) std::fill_n(sum, slot_size(), 0.0f);
+    parallel_parts(be, slots.count() * groups, [&](std::size_t part, std::size_t task) {
+      const std::size_t slot = task / groups, group = task % groups;
+      const channel_run run{group * most / groups, (group + 1) * most / groups};
+      clear(run, sums + slot * slot_size());
       for (std::size_t n = slots.first(slot); n < slots.last(slot); ++n) {
-        if (dweight != nullptr) {
-          const padded_image from = padded_input(part);
-          from.fill(x + n * in);
-          if (blocked(sizes_.out_channels))
-            correlate_gradient_to_blocks<W>(from, forward_places(), dy + n * out, sizes_.out_channels / W, sum);
-          else
-            correlate_gradient_to_plain<W>(from, forward_places(), dy + n * out, sizes_.out_channels, sum);
-          add_bias_gradient(dy + n * out, sum + sizes_.weight().size());
-        }
-        if (dx != nullptr) {
-          const padded_image from = padded_output(part);
-          from.spread(dy + n * out, sizes_.stride);
-          correlate(from, backward_places(), backward_taps_, nullptr, sizes_.in_channels, dx + n * in);
-        }
+        add_weight_gradient(part, n, run, x, dy, sums + slot * slot_size());
+        if (dx != nullptr) input_gradient(part, n, dy, dx);
       }
     });
-    if (dweight == nullptr) return;
     be.parallel(sizes_.out_channels, [&](std::size_t o) {
-      const std::size_t k2 = sizes_.kernel * sizes_.kernel;
+      const std::size_t taps = sizes_.kernel.taps();
       const auto total = [&](std::size_t offset) {
         float value = 0;
         for (std::size_t slot = 0; slot < slots.count(); ++slot) value += sums[slot * slot_size() + offset];
         return value;
       };
       for (std::size_t i = 0; i < sizes_.in_channels; ++i)
-        for (std::size_t tap = 0; tap < k2; ++tap)
-          dweight[(o * sizes_.in_channels + i) * k2 + tap] =
-              total(place(o, sizes_.out_channels, i, sizes_.in_channels, tap));
-      dbias[o] = total(sizes_.weight().size() + o);
+        for (std::size_t tap = 0; tap < taps; ++tap)
+          dweight[(o * sizes_.in_channels + i) * taps + tap] =
+              total(place(o, sizes_.out_channels, i, sizes_.in_channels, taps) + tap * W);
+      if (dbias != nullptr) dbias[o] = total(sizes_.weight().size() + o);
     });
   }
 
  private:
-  correlation_places forward_places() const {
-    return {sizes_.kernel, sizes_.stride, sizes_.out_height(), sizes_.out_width()};
+  // Where a tap is among backward_taps_: the taps of its phase begin at `first`, for each pair of channels there are
+  // `taps` of them, and it is number `place`.
+  struct tap_place {
+    std::size_t first, taps, place;
+  };
+  // Output channels, or blocks of them where they are in blocks.
+  struct channel_run {
+    std::size_t first, last;
+  };
+
+  // One phase of rows and columns of an image's dx after the other.
+  void input_gradient(std::size_t part, std::size_t n, const float* dy, float* dx) const {
+    const std::size_t lanes = lanes_of(sizes_.in_channels), width = sizes_.width * lanes;
+    const conv2d_phases down = rows(), across = columns();
+    const padded_image from = padded_output(part);
+    from.fill({sizes_.out_height(), sizes_.out_width(), down.top(), across.top(), down.down(), across.down()},
+              dy + n * sizes_.output(1).size());
+    for (std::size_t a = 0; a < sizes_.stride; ++a)
+      for (std::size_t b = 0; b < sizes_.stride; ++b) {
+        const correlation_places places{down.taps_of(a), across.taps_of(b), 1, down.count(a), across.count(b),
+                                        down.source(a),  across.source(b)};
+        if (places.height == 0 || places.width == 0) continue;
+        const std::size_t before = taps_before(down.of(a), across.of(b));
+        correlate(from, places, raw(backward_taps_.view()) + sizes_.in_channels * sizes_.out_channels * before, nullptr,
+                  sizes_.in_channels,
+                  {dx + n * sizes_.input(1).size() + down.first(a) * width + across.first(b) * lanes,
+                   sizes_.height * width, sizes_.stride * width, sizes_.stride * lanes});
+      }
   }
-  // From dy, spread out to the size of x.
-  correlation_places backward_places() const { return {sizes_.kernel, 1, sizes_.height, sizes_.width}; }
+
+  void clear(const channel_run& run, float* sums) const {
+    const std::size_t lanes = lanes_of(sizes_.out_channels), count = (run.last - run.first) * lanes;
+    std::fill_n(sums + run.first * lanes * sizes_.fan_in(), count * sizes_.fan_in(), 0.0f);
+    std::fill_n(sums + sizes_.weight().size() + run.first * lanes, count, 0.0f);
+  }
+
+  void add_weight_gradient(std::size_t part, std::size_t n, const channel_run& run, const float* x, const float* dy,
+                           float* sums) const {
+    const padded_image from = padded_input(part);
+    from.fill(whole_input(), x + n * sizes_.input(1).size());
+    const std::size_t lanes = lanes_of(sizes_.out_channels), first = run.first * lanes;
+    dy += n * sizes_.output(1).size() + first * sizes_.output(1).plane();
+    if (lanes == W)
+      correlate_gradient_to_blocks<W>(from, forward_places(), dy, run.last - run.first, sums + first * sizes_.fan_in());
+    else
+      correlate_gradient_to_plain<W>(from, forward_places(), dy, run.last - run.first, sums + first * sizes_.fan_in());
+    add_bias_gradient(dy, run.last - run.first, sums + sizes_.weight().size() + first);
+  }
+
+  correlation_places forward_places() const {
+    return {sizes_.kernel.height, sizes_.kernel.width, sizes_.stride, sizes_.out_height(), sizes_.out_width()};
+  }
+  conv2d_phases rows() const { return {sizes_.height, sizes_.kernel.height, sizes_.stride, sizes_.border().top}; }
+  conv2d_phases columns() const { return {sizes_.width, sizes_.kernel.width, sizes_.stride, sizes_.border().left}; }
 
   static bool blocked(std::size_t channels) { return channels % W == 0; }
+  static std::size_t lanes_of(std::size_t channels) { return blocked(channels) ? W : 1; }
 
-  // Where the tap from source channel `from` to destination channel `to` lies: the lanes are the destination's channels
-  // where those are in blocks, else the source's.
-  std::size_t place(std::size_t to, std::size_t to_channels, std::size_t from, std::size_t from_channels,
-                    std::size_t tap) const {
-    const std::size_t k2 = sizes_.kernel * sizes_.kernel;
-    if (blocked(to_channels)) return ((to / W * from_channels + from) * k2 + tap) * W + to % W;
-    return ((to * (from_channels / W) + from / W) * k2 + tap) * W + from % W;
+  // The taps of the phases before that of a tap.
+  std::size_t taps_before(const conv2d_phases::tap& row, const conv2d_phases::tap& column) const {
+    return row.before * sizes_.kernel.width + row.of_phase * column.before;
+  }
+  // Where the first of so many taps from source channel `from` to destination channel `to` lies; the others follow W
+  // apart. The lanes are the destination's channels where those are in blocks, else the source's.
+  static std::size_t place(std::size_t to, std::size_t to_channels, std::size_t from, std::size_t from_channels,
+                           std::size_t taps) {
+    if (blocked(to_channels)) return (to / W * from_channels + from) * taps * W + to % W;
+    return (to * (from_channels / W) + from / W) * taps * W + from % W;
   }
 
-  void correlate(const padded_image& from, const correlation_places& places, const host_array<float>& taps,
-                 const float* bias, std::size_t to_channels, float* to) const {
+  static void correlate(const padded_image& from, const correlation_places& places, const float* taps,
+                        const float* bias, std::size_t to_channels, const correlation_target& to) {
     if (blocked(to_channels))
-      correlate_to_blocks<W>(from, places, raw(taps.view()), bias, to_channels / W, to);
+      correlate_to_blocks<W>(from, places, taps, bias, to_channels / W, to);
     else
-      correlate_to_plain<W>(from, places, raw(taps.view()), bias, to_channels, to);
+      correlate_to_plain<W>(from, places, taps, bias, to_channels, to);
   }
 
   // An image's sum is made before it is added to those of others: row by row, or in double where lanes cannot share it.
-  void add_bias_gradient(const float* dy, float* sums) const {
+  void add_bias_gradient(const float* dy, std::size_t count, float* sums) const {
     const std::size_t height = sizes_.out_height(), width = sizes_.out_width();
     if (blocked(sizes_.out_channels)) {
-      for (std::size_t block = 0; block < sizes_.out_channels / W; ++block) {
+      for (std::size_t block = 0; block < count; ++block) {
         simd<W> of_image{};
         for (std::size_t row = 0; row < height; ++row) {
           simd<W> of_row{};
@@ -130,7 +194,7 @@ class direct_conv2d {
         store(sums + block * W, load<W>(sums + block * W) + of_image);
       }
     } else {
-      for (std::size_t o = 0; o < sizes_.out_channels; ++o) {
+      for (std::size_t o = 0; o < count; ++o) {
         double of_image = 0;
         for (std::size_t p = 0; p < height * width; ++p, ++dy) of_image += static_cast<double>(*dy);
         sums[o] += static_cast<float>(of_image);
@@ -138,22 +202,23 @@ class direct_conv2d {
     }
   }
 
-  padded_image padded(std::size_t channels, float* data) const {
-    return {data, channels, sizes_.height, sizes_.width, sizes_.radius(), blocked(channels) ? W : 1};
+  padded_image::part whole_input() const {
+    return {sizes_.height, sizes_.width, 0, 0, sizes_.border().top, sizes_.border().left};
   }
-  padded_image padded_input(std::size_t part) const {
-    return padded(sizes_.in_channels, scratch_.data() + part * part_size());
+  padded_image input_at(float* data) const {
+    return {data, sizes_.in_channels, sizes_.padded_height(), sizes_.padded_width(), lanes_of(sizes_.in_channels)};
   }
-  padded_image padded_output(std::size_t part) const {
-    return padded(sizes_.out_channels, scratch_.data() + part * part_size());
+  padded_image output_at(float* data) const {
+    return {data, sizes_.out_channels, rows().padded(), columns().padded(), lanes_of(sizes_.out_channels)};
   }
+  padded_image padded_input(std::size_t part) const { return input_at(scratch_.data() + part * part_size()); }
+  padded_image padded_output(std::size_t part) const { return output_at(scratch_.data() + part * part_size()); }
   // Input and output are padded one after the other, in the same place.
-  std::size_t part_size() const {
-    return (std::max)(padded(sizes_.in_channels, nullptr).size(), padded(sizes_.out_channels, nullptr).size());
-  }
+  std::size_t part_size() const { return (std::max)(input_at(nullptr).size(), output_at(nullptr).size()); }
   std::size_t slot_size() const { return sizes_.weight().size() + sizes_.out_channels; }
 
   conv2d_shape sizes_;
+  std::vector<tap_place> backward_places_;  // of the taps in the order of the weights
   host_array<float> forward_taps_, backward_taps_;
   tbb_scratch<float> scratch_;
 };
