@@ -45,7 +45,7 @@ class learned_variance_denoiser : public network_denoiser<Net, epsilon_parameter
 
   template <class Be, Scalar T, class M>
   void estimate(Be& be, const condition& q, in_of<Be, T> x, out_of<Be, T> out, M& ws) const {
-    this->network().evaluate(be, q.times, x, ws.output.view().images(0, x.extent().images), ws.network);
+    this->template evaluate<Be, T>(be, q, x, ws.output.view().images(0, x.extent().images), ws);
     take_half<Be, T>(be, 0, out, ws);
     this->template from_output<Be, T>(be, q.times, x, out, out, ws);
   }
