@@ -32,6 +32,18 @@ template <class... Views>
 void layer_norm_gelu_forward(archetype_backend&, archetype_plan&, Views...);
 template <class... Views>
 void layer_norm_gelu_backward(archetype_backend&, archetype_plan&, Views...);
+template <Scalar T>
+archetype_plan make_group_norm(archetype_backend&, const group_norm_shape&);
+template <class... Views>
+void group_norm_forward(archetype_backend&, archetype_plan&, Views...);
+template <class... Views>
+void group_norm_backward(archetype_backend&, archetype_plan&, Views...);
+template <Scalar T>
+archetype_plan make_layer_norm(archetype_backend&, const shape&, double epsilon);
+template <class... Views>
+void layer_norm_forward(archetype_backend&, archetype_plan&, Views...);
+template <class... Views>
+void layer_norm_backward(archetype_backend&, archetype_plan&, Views...);
 template <class... Views>
 void linear_forward(archetype_backend&, Views...);
 template <class... Views>
@@ -40,6 +52,34 @@ template <class... Views>
 void gelu_forward(archetype_backend&, Views...);
 template <class... Views>
 void gelu_backward(archetype_backend&, Views...);
+template <class... Views>
+void activate_forward(archetype_backend&, activation, Views...);
+template <class... Views>
+void activate_backward(archetype_backend&, activation, Views...);
+template <class Body, class... Views>
+void map_planes(archetype_backend&, const Body&, Views...);
+template <class Body, class... Views>
+void map_channels(archetype_backend&, const Body&, Views...);
+template <class... Views>
+void dot_pixels(archetype_backend&, Views...);
+template <class... Views>
+void sum_pixels(archetype_backend&, Views...);
+template <class... Views>
+void concatenate(archetype_backend&, Views...);
+template <class... Views>
+void separate(archetype_backend&, Views...);
+template <class... Views>
+void dropout(archetype_backend&, const noise_key&, image_range, double, bool, Views...);
+template <class... Views>
+void gather_rows(archetype_backend&, Views...);
+template <class... Views>
+void scatter_rows(archetype_backend&, Views...);
+template <Scalar T>
+archetype_plan make_attention(archetype_backend&, const attention_shape&, archetype_plan = {});
+template <class... Views>
+void attention_forward(archetype_backend&, archetype_plan&, Views...);
+template <class... Views>
+void attention_backward(archetype_backend&, archetype_plan&, Views...);
 
 static_assert(NetworkBackend<archetype_backend, float> && NetworkBackend<archetype_backend, double>);
 

@@ -3,8 +3,13 @@
 #include <cstddef>
 #include <utility>
 
+#include <softscore/backend/activation.hpp>
+#include <softscore/backend/attention_shape.hpp>
+#include <softscore/backend/channels.hpp>
 #include <softscore/backend/concept.hpp>
 #include <softscore/backend/conv2d_shape.hpp>
+#include <softscore/backend/group_norm_shape.hpp>
+#include <softscore/backend/map_planes.hpp>
 #include <softscore/core/config.hpp>
 
 namespace softscore::inline SOFTSCORE_ABI {
@@ -19,6 +24,13 @@ template <class Be, class T>
 using conv2d_plan_of = decltype(make_conv2d<T>(std::declval<Be&>(), conv2d_shape{}, std::declval<scratch_of<Be, T>>()));
 template <class Be, class T>
 using layer_norm_gelu_plan_of = decltype(make_layer_norm_gelu<T>(std::declval<Be&>(), shape{}));
+template <class Be, class T>
+using attention_plan_of =
+    decltype(make_attention<T>(std::declval<Be&>(), attention_shape{}, std::declval<scratch_of<Be, T>>()));
+template <class Be, class T>
+using group_norm_plan_of = decltype(make_group_norm<T>(std::declval<Be&>(), group_norm_shape{}));
+template <class Be, class T>
+using layer_norm_plan_of = decltype(make_layer_norm<T>(std::declval<Be&>(), shape{}, double{}));
 
 /// `channel_block<T>(be, channels)` is how many channels lie side by side in an activation: 1 for the plain order
 /// N,C,H,W, a divisor of `channels` otherwise. Between the layers activations have this order; `pack` and `unpack`
@@ -49,6 +61,70 @@ concept NormalizesLayers =
       layer_norm_gelu_backward(be, plan, in, in, in, in, out, out, out, out);
     };
 
+/// `activate_forward(be, f, z, y)` and `activate_backward(be, f, z, dy, dz)` for every `activation` f, in place too.
+template <class Be, class T>
+concept Activates = requires(Be& be, activation f, view_of<Be, const T> in, view_of<Be, T> out) {
+  activate_forward(be, f, in, out);
+  activate_backward(be, f, in, in, out);
+};
+
+/// `map_planes(be, body, in, out)` maps each channel of each image to one of another size (backend/map_planes.hpp):
+/// what resampling and pooling are made of.
+template <class Be, class T>
+concept MapsPlanes = requires(Be& be, view_of<Be, const T> in, view_of<Be, T> out) {
+  map_planes(be, detail::plane_probe{}, in, out);
+  map_planes(be, detail::plane_probe{}, in, in, out);
+};
+
+/// `map_channels(be, body, x, numbers, y)` joins each element with the number of its image and channel, and
+/// `dot_pixels` and `sum_pixels` sum over the pixels of each channel.
+template <class Be, class T>
+concept MapsChannels = requires(Be& be, view_of<Be, const T> in, view_of<Be, T> out) {
+  map_channels(be, add_channel{}, in, in, out);
+  dot_pixels(be, in, in, out);
+  sum_pixels(be, in, out);
+};
+
+/// `concatenate(be, a, b, out)` joins the channels of two activations, `separate(be, from, a, b)` parts them.
+template <class Be, class T>
+concept JoinsChannels = requires(Be& be, view_of<Be, const T> in, view_of<Be, T> out) {
+  concatenate(be, in, in, out);
+  separate(be, in, out, out);
+};
+
+/// `dropout(be, key, images, probability, of_channels, x, y)` with the mask of `dropout_rule`.
+template <class Be, class T>
+concept DropsOut = requires(Be& be, noise_key key, image_range images, view_of<Be, const T> in, view_of<Be, T> out) {
+  dropout(be, key, images, 0.5, true, in, out);
+};
+
+/// `gather_rows(be, table, index, out)` looks up a row of a table for each image, and `scatter_rows(be, index, d,
+/// dtable)` is the gradient with respect to the table.
+template <class Be, class T>
+concept LooksUpRows = requires(Be& be, view_of<Be, const T> in, view_of<Be, T> out) {
+  gather_rows(be, in, in, out);
+  scatter_rows(be, in, in, out);
+};
+
+/// Group norm of x + shift with affine gain and bias, then modulation per image and channel, then an activation. The
+/// views of `group_norm_forward` are x, shift, gain, bias, modulation and y; those of `group_norm_backward` are the
+/// first five, dy, dx, dgain, dbias, dshift and dmodulation.
+template <class Be, class T>
+concept NormalizesGroups =
+    requires(Be& be, group_norm_plan_of<Be, T>& plan, view_of<Be, const T> in, view_of<Be, T> out) {
+      group_norm_forward(be, plan, in, in, in, in, in, out);
+      group_norm_backward(be, plan, in, in, in, in, in, in, out, out, out, out, out);
+    };
+
+/// Layer norm over the channels at each pixel with affine gain and bias. The views of `layer_norm_forward` are x, gain,
+/// bias and y; those of `layer_norm_backward` are the first three, dy, dx, dgain and dbias.
+template <class Be, class T>
+concept NormalizesPixels =
+    requires(Be& be, layer_norm_plan_of<Be, T>& plan, view_of<Be, const T> in, view_of<Be, T> out) {
+      layer_norm_forward(be, plan, in, in, in, out);
+      layer_norm_backward(be, plan, in, in, in, in, out, out, out);
+    };
+
 /// Dense layers on (N,I), and GELU by itself.
 template <class Be, class T>
 concept MultipliesMatrices = requires(Be& be, view_of<Be, const T> in, view_of<Be, T> out) {
@@ -58,9 +134,19 @@ concept MultipliesMatrices = requires(Be& be, view_of<Be, const T> in, view_of<B
   gelu_backward(be, in, in, out);
 };
 
+/// Softmax attention over the pixels of an image. `make_attention<T>(be, sizes, scratch)` plans it and makes all its
+/// memory; the scratch is shared as that of convolutions, and may be left out.
+template <class Be, class T>
+concept Attends = requires(Be& be, attention_plan_of<Be, T>& plan, view_of<Be, const T> in, view_of<Be, T> out) {
+  attention_forward(be, plan, in, out);
+  attention_backward(be, plan, in, in, in, out);
+};
+
 /// A backend that networks run on.
 template <class Be, class T>
 concept NetworkBackend = Backend<Be, T> && OrdersChannels<Be, T> && Convolves2d<Be, T> && NormalizesLayers<Be, T> &&
-                         MultipliesMatrices<Be, T>;
+                         NormalizesGroups<Be, T> && NormalizesPixels<Be, T> && MultipliesMatrices<Be, T> &&
+                         Attends<Be, T> && Activates<Be, T> && MapsPlanes<Be, T> && MapsChannels<Be, T> &&
+                         JoinsChannels<Be, T> && DropsOut<Be, T> && LooksUpRows<Be, T>;
 
 }  // namespace softscore::inline SOFTSCORE_ABI
