@@ -14,8 +14,8 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// Time t on the scale of step indices, for a chain of `steps` steps: t steps - 1, so that time k / steps is index k - 1
-/// exactly (our own; diffusers has the indices alone). Throws `error` for a chain without steps.
+/// Time t on the scale of step indices, for a chain of `steps` steps: t steps - 1, so that time k / steps is index k -
+/// 1 exactly (our own; diffusers has the indices alone). Throws `error` for a chain without steps.
 inline step_index step_index_at(diffusion_time t, std::size_t steps) {
   require(steps >= 1, "steps of the network's chain", steps, "at least 1");
   const double count = static_cast<double>(steps), index = t.value * count - 1.0, whole = std::round(index);
@@ -23,7 +23,7 @@ inline step_index step_index_at(diffusion_time t, std::size_t steps) {
   return {std::abs(index - whole) <= 1e-12 * count ? whole : index};
 }
 
-/// Time t as the corruption's log(a_t^2 / sigma_t^2). Throws `error` unless both are above 0.
+/// Time t as the corruption's log(a_t^2 / sigma_t^2) (Kingma et al. 2021). Throws `error` unless both are above 0.
 template <class C>
 log_snr log_snr_at(const C& corruption, diffusion_time t) {
   const double a = corruption.signal_gain(t), sigma = corruption.sigma(t);

@@ -153,8 +153,7 @@ TEST_CASE("time k / T is the step index k - 1", "[denoiser]") {
 }
 
 TEST_CASE("a network is asked on its own scale of time", "[denoiser]") {
-  // The log-SNR of Kingma et al. 2021, the noise level of Chen et al. 2021 and Saharia et al. 2021, the deviation of
-  // Song et al. 2021.
+  // The log-SNR of Kingma et al. 2021, and the noise level of Chen et al. 2021 and Saharia et al. 2021.
   const auto ratio = [](const auto& c, diffusion_time t) {
     return std::log(c.signal_gain(t) * c.signal_gain(t) / (c.sigma(t) * c.sigma(t)));
   };
