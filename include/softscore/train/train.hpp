@@ -16,6 +16,7 @@
 #include <softscore/data/labeled_images.hpp>
 #include <softscore/nn/concept.hpp>
 #include <softscore/train/checkpoint.hpp>
+#include <softscore/train/saved_options.hpp>
 #include <softscore/train/trainer.hpp>
 
 namespace softscore::inline SOFTSCORE_ABI {
@@ -44,7 +45,7 @@ struct no_training_observer {
   void operator()(const training_progress&) const {}
 };
 
-/// What a checkpoint holds besides the state of training.
+/// What a checkpoint holds besides the state and the options of training; a setting of an option's name replaces it.
 struct checkpoint_extras {
   checkpoint_settings settings{};
   std::vector<named_tensor> tensors{};
@@ -114,6 +115,8 @@ training_result run_training(Be& be, D& denoiser, const C& corruption, O objecti
   }
   if (from) work.restore(*from);
 
+  checkpoint_settings settings = extras.settings;
+  settings.merge(settings_of(options));
   const auto began = clock::now();
   const auto seconds_gone = [&] { return std::chrono::duration<double>(clock::now() - began).count(); };
   const std::size_t first = work.done();
@@ -122,7 +125,7 @@ training_result run_training(Be& be, D& denoiser, const C& corruption, O objecti
   const auto save = [&] {
     if (options.checkpoint.empty() || saved == work.done()) return;
     try {
-      write_checkpoint(options.checkpoint, denoiser.network().layout(), work.state(), extras.settings, extras.tensors);
+      write_checkpoint(options.checkpoint, denoiser.network().layout(), work.state(), settings, extras.tensors);
     } catch (const error&) {
       work.finish();
       throw;
