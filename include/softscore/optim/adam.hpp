@@ -79,7 +79,8 @@ struct adam {
   void step_with_average(Be& be, std::uint64_t number, out_of<Be, T> theta, out_of<Be, T> m, out_of<Be, T> v,
                          out_of<Be, T> average, in_of<Be, T> gradient, double keep, double rate_factor = 1,
                          double gradient_factor = 1) const {
-    be.for_each(averaged_body<adam_body>{body(number, rate_factor, gradient_factor), keep}, theta, m, v, average, gradient);
+    be.for_each(averaged_body<adam_body>{body(number, rate_factor, gradient_factor), keep}, theta, m, v, average,
+                gradient);
   }
 };
 

@@ -30,14 +30,18 @@ struct ema_schedule {
   SOFTSCORE_SHARED double keep(std::uint64_t number, std::size_t batch) const {
     const auto n = static_cast<double>(number), images = static_cast<double>(batch);
     switch (form) {
-      case ema_form::none: return 0.0;
-      case ema_form::warmup: return (std::min)(most, (1.0 + n) / (10.0 + n));
+      case ema_form::none:
+        return 0.0;
+      case ema_form::warmup:
+        return (std::min)(most, (1.0 + n) / (10.0 + n));
       case ema_form::half_life: {
         const double seen = (n - 1.0) * images, half = ramp > 0.0 ? (std::min)(half_life, ramp * seen) : half_life;
         return std::pow(0.5, images / (std::max)(half, 1e-8));
       }
-      case ema_form::inverse_gamma: return (std::min)(most, 1.0 - std::pow(1.0 + (n - 1.0) / inv_gamma, -power));
-      case ema_form::power: return std::pow(1.0 - 1.0 / n, power);
+      case ema_form::inverse_gamma:
+        return (std::min)(most, 1.0 - std::pow(1.0 + (n - 1.0) / inv_gamma, -power));
+      case ema_form::power:
+        return std::pow(1.0 - 1.0 / n, power);
     }
     return 0.0;
   }

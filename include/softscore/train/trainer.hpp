@@ -36,9 +36,9 @@ struct training_state {
   std::vector<double> test_losses;  // after every epoch so far
 };
 
-/// Trains the network of a denoiser, one step a call: corrupts a batch, evaluates the objective, steps by Adam or AdamW.
-/// Labels go to a network that takes them, and to the objective. All memory is made at construction; a step allocates
-/// nothing. The images and labels must outlive the trainer.
+/// Trains the network of a denoiser, one step a call: corrupts a batch, evaluates the objective, steps by Adam or
+/// AdamW. Labels go to a network that takes them, and to the objective. All memory is made at construction; a step
+/// allocates nothing. The images and labels must outlive the trainer.
 template <class Be, class C, Trainable<Be, float> D, class O>
 class trainer {
  public:

@@ -88,7 +88,7 @@ TEMPLATE_TEST_CASE("the mean of many gradients keeps its precision", "[optim]", 
     sum.add(be, part, parts, mean.view());
   }
   for (std::size_t i = 0; i < n; ++i) {
-    // Kahan's sum: two roundings of the sum of the absolute values, and terms of second order (256 times 2^-48); the
+    // Kahan 1965: two roundings of the sum of the absolute values, and terms of second order (256 times 2^-48); the
     // division adds one.
     CHECK(std::abs(static_cast<double>(mean.view()[i]) - exact[i] / parts) < 4 * 0x1p-24 * sizes[i] / parts);
   }

@@ -45,6 +45,7 @@ std::vector<class_label> seen_in(const training_options& options, const labeled_
 
 }  // namespace
 
+// Ho and Salimans 2022, Algorithm 1: with probability p_uncond the condition becomes the one that stands for none.
 TEST_CASE("Each label is hidden with the probability asked for, the same ones for any split of the batch", "[train]") {
   const auto digits = stroke_digits(50, 1, 12);
   training_options options{.epochs = 40, .batch_size = 50, .seed = 3};
