@@ -126,7 +126,12 @@ class trainer {
             "number of labels of the " + std::string{what}, labels.size(),
             network_takes_labels() ? "that of the images, for this network takes labels"
                                    : "0, or as many as the images: " + std::to_string(images.images));
-    if (network_takes_labels()) check_conditioning(denoiser_.network(), {.labels = labels}, images);
+    conditioning given;
+    if (network_takes_labels()) given.labels = labels;
+    if constexpr (ChecksBatch<D>)
+      denoiser_.check(given, images);
+    else
+      check_conditioning(denoiser_.network(), given, images);
   }
 
   /// The mean loss over `images` with one fixed draw of time and noise per image, the same at every call, under the
@@ -223,7 +228,7 @@ class trainer {
   }
 
   const shape& checked_image(const shape& images) const {
-    if constexpr (KnowsImage<D>)
+    if constexpr (KnowsImage<D> && !TakesAnySize<D>)
       require(images.with_images(1) == shape{denoiser_.image()}.with_images(1), "shape of a training image",
               images.with_images(1), "that of the denoiser's images");
     return images;
