@@ -3,9 +3,11 @@
 
 #include <cmath>
 #include <cstddef>
+#include <initializer_list>
 #include <string>
 #include <thread>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include <softscore/backend/serial.hpp>
@@ -43,8 +45,10 @@ training_options options_of(std::size_t batch) {
 // What four steps leave: the parameters, their average and the losses, and the test loss.
 template <class Be, class C, class D, class O>
 std::vector<float> trained(Be& be, const C& corruption, D denoiser, const O& objective,
-                           view<const float, host_space> images) {
-  trainer<Be, C, D, O> work{be, corruption, denoiser, objective, images, options_of(12)};
+                           view<const float, host_space> images, std::size_t parts = 1) {
+  auto options = options_of(12);
+  options.accumulate = parts;
+  trainer<Be, C, D, O> work{be, corruption, denoiser, objective, images, options};
   for (int i = 0; i < 4; ++i) work.step();
   const training_state state = work.state();
   std::vector<float> all = state.parameters;
@@ -60,16 +64,17 @@ void check_data_parallel(const C& corruption, const D& denoiser, const O& object
   const auto images = random_batch<float>(host, image.with_images(24), 5);
   emulated_backend one;
   const auto alone = trained(one, corruption, denoiser, objective, images.view());
-  for (const std::size_t ranks : {std::size_t{1}, std::size_t{2}, std::size_t{3}}) {
-    CAPTURE(ranks);
+  for (const auto& [ranks, parts] :
+       std::initializer_list<std::pair<std::size_t, std::size_t>>{{1, 1}, {2, 1}, {3, 1}, {2, 3}}) {
+    CAPTURE(ranks, parts);
     emulated_meeting meeting{ranks};
     std::vector<std::vector<float>> of_rank(ranks);
     {
       std::vector<std::jthread> threads;
       for (std::size_t rank = 0; rank < ranks; ++rank)
-        threads.emplace_back([&, rank] {
+        threads.emplace_back([&, rank, split = parts] {
           emulated_data_parallel_backend be{meeting, rank};
-          of_rank[rank] = trained(be, corruption, denoiser, objective, images.view());
+          of_rank[rank] = trained(be, corruption, denoiser, objective, images.view(), split);
         });
     }
     for (const auto& each : of_rank) CHECK((each == of_rank[0]));
