@@ -9,6 +9,7 @@
 #include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/denoiser/concept.hpp>
+#include <softscore/nn/concept.hpp>
 #include <softscore/objective/weighted_residual.hpp>
 
 namespace softscore::inline SOFTSCORE_ABI {
@@ -64,7 +65,8 @@ class distillation_loss {
     const auto h = part(memory.estimate), x = part(memory.moved), residual = part(memory.residual);
 
     // To t': x' = (sigma' / sigma) x_t + (a' - a sigma' / sigma) h.
-    teacher_.estimate(be, condition{first_images_of(images), batch.times}, batch.noisy, h, memory.of_teacher);
+    teacher_.estimate(be, condition{first_images_of(images), batch.times, given_of(batch)}, batch.noisy, h,
+                      memory.of_teacher);
     for (std::size_t i = 0; i < images; ++i) {
       const diffusion_time t = batch.times[i];
       memory.middle[i] = before(t, 0.5);
@@ -75,7 +77,8 @@ class distillation_loss {
 
     // To t'', and from there to x~, which comes into h.
     const per_image<diffusion_time> middle{std::span<const diffusion_time>{memory.middle.data(), images}};
-    teacher_.estimate(be, condition{first_images_of(images), middle}, view_of<Be, const T>(x), h, memory.of_teacher);
+    teacher_.estimate(be, condition{first_images_of(images), middle, given_of(batch)}, view_of<Be, const T>(x), h,
+                      memory.of_teacher);
     for (std::size_t i = 0; i < images; ++i) {
       const diffusion_time t = batch.times[i], s = memory.middle[i], u = before(t, 1.0);
       const double ratio = c.sigma(u) / c.sigma(t);
@@ -97,6 +100,13 @@ class distillation_loss {
   }
 
  private:
+  // The labels of the images, where the batch has some and the teacher takes them.
+  template <class Batch>
+  conditioning given_of(const Batch& batch) const {
+    if constexpr (TakesLabels<Teacher> && requires { conditioning{batch.labels}; })
+      if (teacher_.label_count() > 0) return {batch.labels};
+    return {};
+  }
   static image_range first_images_of(std::size_t images) { return {0, images}; }
   static per_image<double> each(const std::vector<double>& numbers) { return each_of(numbers); }
   // `share` of a step of the student earlier.

@@ -15,6 +15,9 @@
 #include <softscore/corruption/severity.hpp>
 #include <softscore/corruption/variance_exploding.hpp>
 #include <softscore/corruption/variance_preserving.hpp>
+#include <softscore/denoiser/classifier_free.hpp>
+#include <softscore/denoiser/network_denoiser.hpp>
+#include <softscore/denoiser/thresholding.hpp>
 #include <softscore/operator/centered_mask.hpp>
 #include <softscore/operator/dct_blur.hpp>
 #include <softscore/operator/eraser.hpp>
@@ -43,6 +46,7 @@
 #include <softscore/sampler/rk4.hpp>
 #include <softscore/sampler/unipc.hpp>
 
+#include "class_network.hpp"
 #include "heap.hpp"
 #include "refusal.hpp"
 #include "steady_denoiser.hpp"
@@ -72,6 +76,30 @@ struct steady_with_density : steady_denoiser {
   void log_density(Be& be, const condition&, out_of<Be, T> x, double* host, nothing&) const {
     be.dot(x, x, host);
     for (std::size_t i = 0; i < x.extent().images; ++i) host[i] *= -0.5;
+  }
+};
+
+// One that adds a number of the label to every estimate, and a number of the image beside x.
+struct steady_with_classes : steady_with_density {
+  std::size_t label_count() const { return 8; }
+  template <class Be, class T, class Space>
+  void estimate(Be& be, const condition& q, view<const T, Space> x, view<T, Space> out, nothing& none) const {
+    steady_denoiser::estimate(be, q, x, out, none);
+    add(q, out);
+  }
+  template <class Be, class T>
+  void log_density(Be& be, const condition& q, out_of<Be, T> x, double* host, nothing& none) const {
+    steady_with_density::log_density(be, q, x, host, none);
+    for (std::size_t i = 0; i < q.given.labels.size(); ++i) host[i] += 1e-3 * q.given.labels[i];
+  }
+
+ private:
+  template <class T>
+  static void add(const condition& q, view<T, host_space> out) {
+    for (std::size_t i = 0; i < q.given.labels.size(); ++i)
+      for (T& pixel : out.image(i)) pixel += static_cast<T>(0.05 * q.given.labels[i]);
+    if (q.given.image.empty()) return;
+    for (std::size_t i = 0; i < out.size(); ++i) out[i] += static_cast<T>(q.given.image[i]);
   }
 };
 
@@ -201,6 +229,36 @@ TEST_CASE("every sampler gives the same bits in batches of 1, 7 and 64, and on f
   check(edm_heun{3.0}, preserving(), 0);
 }
 
+TEST_CASE("every sampler gives each image its own label and its own image beside x, in any batches", "[sampler]") {
+  const std::vector<class_label> labels{3, 0, 7, no_class, 5};
+  std::vector<float> beside(5 * image.per_image());
+  for (std::size_t i = 0; i < beside.size(); ++i) beside[i] = 0.01f * static_cast<float>(i % 11);
+  const conditioning all{labels, {beside.data(), image.with_images(5)}, {}};
+  const auto check = [&](const auto& sampler, const auto& corruption, std::size_t) {
+    serial_backend be;
+    const auto grid = uniform_grid(6, 1.0, 0.1);
+    const auto part = [&](std::size_t first, std::size_t count, const conditioning& given) {
+      return values_of(integrate(be, sampler, corruption, steady_with_classes{}, grid,
+                                 draw_start<float>(be, corruption, grid, image, {first, count}, 3, given), 3));
+    };
+    const auto whole = part(0, 5, all);
+    std::vector<float> split = part(0, 2, all.images(0, 2)), rest = part(2, 3, all.images(2, 3));
+    split.insert(split.end(), rest.begin(), rest.end());
+    CHECK(same(split, whole));
+    // Each image is that of a run in which all images are known as it is.
+    for (std::size_t i = 0; i < 5; ++i) {
+      const auto one = part(i, 1, all.images(i, 1));
+      CHECK(std::equal(one.begin(), one.end(), whole.begin() + static_cast<std::ptrdiff_t>(i * image.per_image())));
+    }
+    // And both count.
+    CHECK_FALSE(same(part(0, 5, {all.labels, {}, {}}), whole));
+    CHECK_FALSE(same(part(0, 5, {{}, all.image, {}}), whole));
+  };
+  for_every_sampler(check);
+  check(dormand_prince{1e-5, 1e-5}, fading(), 0);
+  check(edm_heun{3.0}, preserving(), 0);
+}
+
 TEST_CASE("no step of any sampler after its start takes memory from the heap", "[sampler]") {
   const auto check = [](const auto& sampler, const auto& corruption, std::size_t) {
     std::vector<std::size_t> taken;
@@ -214,6 +272,29 @@ TEST_CASE("no step of any sampler after its start takes memory from the heap", "
   for_every_sampler(check);
   check(dormand_prince{1e-5, 1e-5}, fading(), 0);
   check(edm_heun{3.0}, preserving(), 0);
+}
+
+TEST_CASE("no step of a guided network with labels takes memory from the heap", "[sampler]") {
+  serial_backend be;
+  const shape one{1, 1, 4, 5};
+  const epsilon_denoiser network{class_network{{-1.0f, 1.0f}, 0.2, one}, preserving()};
+  const std::vector<class_label> labels{1, 0, no_class};
+  const std::vector<float> beside(3 * one.per_image(), 0.1f);
+  const conditioning given{labels, {beside.data(), one.with_images(3)}, {}};
+  const auto check = [&](const auto& denoiser, const auto& sampler) {
+    std::vector<std::size_t> taken;
+    taken.reserve(16);
+    const auto grid = uniform_grid(12);
+    integrate(be, sampler, preserving(), denoiser, grid,
+              draw_start<float>(be, preserving(), grid, one, {0, 3}, 3, given), 3,
+              [&](const auto&) { taken.push_back(heap::taken.load()); });
+    REQUIRE(taken.size() == 12);
+    CHECK(taken.back() == taken[4]);
+  };
+  check(network, euler{});
+  check(classifier_free{network, 2.0}, euler{});
+  check(classifier_free{static_thresholding{network}, 2.0}, dpm_solver_pp_2m{});
+  check(classifier_free{network, network, 2.0}, rk4{});
 }
 
 TEST_CASE("a grid of fewer steps than a method needs is refused", "[sampler]") {
