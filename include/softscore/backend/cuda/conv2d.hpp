@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <type_traits>
 #include <utility>
@@ -18,11 +19,18 @@
 namespace softscore::inline SOFTSCORE_ABI {
 
 namespace detail {
+// Places of a plane have numbers of 32 bits on a device.
+inline void require_small(const conv2d_shape& s) {
+  const std::size_t pixels = product_of("number of pixels of a padded plane", {s.padded_height(), s.padded_width()});
+  require(pixels <= UINT32_MAX / 2, "number of pixels of a padded plane", pixels, "below 2^31 on a device");
+}
+
 // The length of the transform for such a convolution, or 0 where it goes tap by tap. With N at least side + radius the
 // cyclic convolution of the plane is the one wanted in the image and nothing comes around; and the kernel has to fit.
 inline std::size_t transform_length(const conv2d_shape& s) {
-  if (s.stride != 1 || s.kernel < 5) return 0;
-  const std::size_t needed = (std::max)(std::max(s.height, s.width) + s.radius(), s.kernel);
+  const std::size_t kernel = s.kernel.height, radius = kernel / 2;
+  if (s.stride != 1 || !s.is_same() || !s.kernel.is(kernel) || kernel < 5) return 0;
+  const std::size_t needed = (std::max)((std::max)(s.height, s.width) + radius, kernel);
   for (const std::size_t n : {std::size_t{8}, std::size_t{16}, std::size_t{32}, std::size_t{64}})
     if (needed <= n) return n;
   return 0;
@@ -83,13 +91,14 @@ struct device_conv2d {
   static constexpr std::size_t most_images = 256;
 };
 
-/// Plans a convolution; throws `error` for sizes that no convolution has.
+/// Plans a convolution; throws `error` for sizes that no convolution has, and for planes of 2^31 pixels or more.
 template <class T, class Device>
 device_conv2d<T, Device> make_conv2d(device_backend<Device>& be, const conv2d_shape& sizes,
                                      std::shared_ptr<device_scratch<T, Device>> scratch = nullptr) {
   require_valid(sizes);
   if (scratch == nullptr) scratch = make_scratch<T>(be);
-  device_conv2d<T, Device> plan{sizes, detail::transform_length(sizes), std::move(scratch), {}, {}};
+  detail::require_small(sizes);
+  device_conv2d<T, Device> plan{detail::in_numbers(sizes), detail::transform_length(sizes), std::move(scratch), {}, {}};
   if (plan.length > 0) {
     const std::size_t bins = plan.length * (plan.length / 2 + 1), images = (std::min)(sizes.images, plan.most_images);
     auto& work = *plan.scratch;
@@ -107,15 +116,16 @@ device_conv2d<T, Device> make_conv2d(device_backend<Device>& be, const conv2d_sh
 /// To be called after the weights changed and before the next forward or backward pass.
 template <class Device, Scalar T>
 void conv2d_prepare(device_backend<Device>& be, device_conv2d<T, Device>& plan,
-                    const_view<T, cuda_space> weight /*(O,I,k,k)*/) {
+                    const_view<T, cuda_space> weight /*(O,I,kh,kw)*/) {
   const conv2d_shape& s = plan.sizes;
   detail::with_transform_length(plan.length, [&](auto n) {
     be.note(detail::to_spectrum_task<T, n>{raw(weight), raw(plan.weight.view()), s.out_channels * s.in_channels,
-                                           s.kernel, s.kernel, s.radius()});
+                                           s.kernel.height, s.kernel.width, s.kernel.height / 2});
   });
 }
 
-/// y (N,O,H',W') = weight (O,I,k,k) * x (N,I,H,W) + bias (O); H' and W' are H and W over the stride, rounded up.
+/// y (N,O,H',W') = weight (O,I,kh,kw) * x (N,I,H,W) + bias (O). An empty bias is 0. `conv2d_shape` says how large H'
+/// and W' are.
 template <class Device, Scalar T>
 void conv2d_forward(device_backend<Device>& be, device_conv2d<T, Device>& plan, const_view<T, cuda_space> x,
                     const_view<T, cuda_space> weight, const_view<T, cuda_space> bias, view<T, cuda_space> y) {
@@ -147,7 +157,7 @@ void conv2d_forward(device_backend<Device>& be, device_conv2d<T, Device>& plan, 
 }
 
 /// The gradients of a loss with respect to x, weight and bias, from dy, that with respect to y. They are set, not added
-/// to; dx, or dweight together with dbias, may be empty and is then skipped.
+/// to. An empty gradient is skipped; dbias is empty where dweight is.
 template <class Device, Scalar T>
 void conv2d_backward(device_backend<Device>& be, device_conv2d<T, Device>& plan, const_view<T, cuda_space> x,
                      const_view<T, cuda_space> weight, const_view<T, cuda_space> dy, view<T, cuda_space> dx,
@@ -179,7 +189,7 @@ void conv2d_backward(device_backend<Device>& be, device_conv2d<T, Device>& plan,
   const number* const of_weight = raw(plan.weight.view());
   if (all == 0 && !dweight.empty()) {
     be.note(detail::zero_task<T>{raw(dweight), dweight.size()});
-    be.note(detail::zero_task<T>{raw(dbias), dbias.size()});
+    if (!dbias.empty()) be.note(detail::zero_task<T>{raw(dbias), dbias.size()});
   }
   if (all == 0) return;
   detail::with_transform_length(plan.length, [&](auto n) {
@@ -188,7 +198,8 @@ void conv2d_backward(device_backend<Device>& be, device_conv2d<T, Device>& plan,
       const std::size_t images = (std::min)(plan.most_images, all - first);
       be.note(detail::to_spectrum_task<T, n>{raw(dy.images(first, images)), of_y, images * out, s.height, s.width, 0});
       if (!dweight.empty()) {
-        be.note(detail::spectral_bias_gradient_task<T>{of_y, raw(dbias), images, out, first > 0 ? 1u : 0u});
+        if (!dbias.empty())
+          be.note(detail::spectral_bias_gradient_task<T>{of_y, raw(dbias), images, out, first > 0 ? 1u : 0u});
         be.note(detail::to_spectrum_task<T, n>{raw(x.images(first, images)), of_x, images * in, s.height, s.width, 0});
         // dW(o,i) = sum over n of conj(dY(n,o)) X(n,i).
         detail::multiply<device_backend<Device>, number>(be, {of_y, 1, out, images * out}, {of_x, in, 1, images * in},
@@ -204,8 +215,8 @@ void conv2d_backward(device_backend<Device>& be, device_conv2d<T, Device>& plan,
       }
     }
     if (!dweight.empty())
-      be.note(detail::from_spectrum_task<T, n>{of_dweight, raw(dweight), nullptr, out * in, 1, s.kernel, s.kernel,
-                                               s.radius()});
+      be.note(detail::from_spectrum_task<T, n>{of_dweight, raw(dweight), nullptr, out * in, 1, s.kernel.height,
+                                               s.kernel.width, s.kernel.height / 2});
   });
 }
 

@@ -10,24 +10,24 @@
 
 namespace softscore::inline SOFTSCORE_ABI::detail {
 
-// Convolutions tap by tap, for kernels of any size and stride. Output (y, x) and tap (row, column) meet at input
-// (y stride + row - radius, x stride + column - radius). A thread makes up to four channels of one place, so that what
+// Convolutions tap by tap, for any sizes. Output (y, x) and tap (row, column) meet at input (y stride + row - top,
+// x stride + column - left), of the padding. A thread makes up to four channels of one place, so that what
 // it reads serves them all. Kernels of 1 x 1, 3 x 3 and 5 x 5 have their loops unrolled; the size 0 stands for others.
 
-/// Calls f with the size of the kernel, or 0, and how many channels of `channels` a thread makes.
+/// Calls f with the size of a square kernel, or 0, and how many channels of `channels` a thread makes.
 template <class F>
-void with_kernel_size(std::size_t kernel, std::size_t channels, const F& f) {
+void with_kernel_size(const kernel_size& kernel, std::size_t channels, const F& f) {
   const auto with = [&](auto size) {
     if (channels >= 4)
       f(size, std::integral_constant<std::size_t, 4>{});
     else
       f(size, std::integral_constant<std::size_t, 1>{});
   };
-  if (kernel == 1)
+  if (kernel.is(1))
     with(std::integral_constant<std::size_t, 1>{});
-  else if (kernel == 3)
+  else if (kernel.is(3))
     with(std::integral_constant<std::size_t, 3>{});
-  else if (kernel == 5)
+  else if (kernel.is(5))
     with(std::integral_constant<std::size_t, 5>{});
   else
     with(std::integral_constant<std::size_t, 0>{});
@@ -40,14 +40,14 @@ struct meetings {
   std::uint32_t tap, begin, end;
 };
 SOFTSCORE_HD inline meetings of_output(std::uint32_t place, std::uint32_t stride, std::uint32_t kernel,
-                                       std::uint32_t radius, std::uint32_t extent) {
-  const std::uint32_t at = place * stride, left = extent + radius - at;
-  return {static_cast<std::ptrdiff_t>(at) - static_cast<std::ptrdiff_t>(radius), 0, at < radius ? radius - at : 0,
+                                       std::uint32_t before, std::uint32_t extent) {
+  const std::uint32_t at = place * stride, left = at < extent + before ? extent + before - at : 0;
+  return {static_cast<std::ptrdiff_t>(at) - static_cast<std::ptrdiff_t>(before), 0, at < before ? before - at : 0,
           left < kernel ? left : kernel};
 }
 SOFTSCORE_HD inline meetings of_input(std::uint32_t place, std::uint32_t stride, std::uint32_t kernel,
-                                      std::uint32_t radius, std::uint32_t out_extent) {
-  const std::uint32_t at = (place + radius) / stride, tap = (place + radius) % stride;
+                                      std::uint32_t before, std::uint32_t out_extent) {
+  const std::uint32_t at = (place + before) / stride, tap = (place + before) % stride;
   const std::uint32_t taps = tap < kernel ? (kernel - 1 - tap) / stride + 1 : 0;
   return {static_cast<std::ptrdiff_t>(at), tap, at < out_extent ? 0 : at + 1 - out_extent,
           taps < at + 1 ? taps : at + 1};
@@ -157,35 +157,37 @@ struct direct_forward_task {
   static constexpr unsigned most_threads = direct_places::threads;
   const T* x;
   const T* weight;
-  const T* bias;
+  const T* bias;  // or null
   T* y;
-  conv2d_shape s;  // `images` those of this batch
+  conv2d_shape s;  // `images` those of this batch, the padding in numbers
 
   grid launch() const {
     return direct_places::launch(s.images, s.out_height() * s.out_width(), s.out_channels, Channels);
   }
   template <class Group>
   SOFTSCORE_HD void operator()(Group& group, const std::byte*) const {
-    const std::size_t size = Kernel > 0 ? Kernel : s.kernel, taps = size * size, out_width = s.out_width();
-    const std::uint32_t stride = small(s.stride), kernel = small(size), radius = kernel / 2;
+    const kernel_size kernel = Kernel > 0 ? kernel_size{Kernel} : s.kernel;
+    const std::size_t taps = kernel.taps(), out_width = s.out_width();
+    const std::uint32_t stride = small(s.stride), top = small(s.padding.top), left = small(s.padding.left);
     direct_places::each(group, s.images, s.out_height(), out_width, s.out_channels, Channels,
                         [&](std::size_t image, std::size_t first, std::uint32_t row, std::uint32_t column) {
-                          direct_sums<T, Channels> made{of_output(row, stride, kernel, radius, small(s.height)),
-                                                        of_output(column, stride, kernel, radius, small(s.width)),
-                                                        static_cast<std::ptrdiff_t>(s.width),
-                                                        1,
-                                                        static_cast<std::ptrdiff_t>(size),
-                                                        1,
-                                                        x + image * s.in_channels * s.height * s.width,
-                                                        s.height * s.width,
-                                                        {},
-                                                        taps,
-                                                        {}};
+                          direct_sums<T, Channels> made{
+                              of_output(row, stride, small(kernel.height), top, small(s.height)),
+                              of_output(column, stride, small(kernel.width), left, small(s.width)),
+                              static_cast<std::ptrdiff_t>(s.width),
+                              1,
+                              static_cast<std::ptrdiff_t>(kernel.width),
+                              1,
+                              x + image * s.in_channels * s.height * s.width,
+                              s.height * s.width,
+                              {},
+                              taps,
+                              {}};
                           SOFTSCORE_UNROLL
                           for (std::size_t c = 0; c < Channels; ++c) {
                             const std::size_t o = first + c < s.out_channels ? first + c : s.out_channels - 1;
                             made.weight[c] = weight + o * s.in_channels * taps;
-                            made.sums[c] = bias[o];
+                            made.sums[c] = bias == nullptr ? T{} : bias[o];
                           }
                           made.template add<Kernel, true>(s.in_channels);
                           const std::size_t places = s.out_height() * out_width;
@@ -209,34 +211,36 @@ struct direct_input_gradient_task {
   grid launch() const { return direct_places::launch(s.images, s.height * s.width, s.in_channels, Channels); }
   template <class Group>
   SOFTSCORE_HD void operator()(Group& group, const std::byte*) const {
-    const std::size_t size = Kernel > 0 ? Kernel : s.kernel, taps = size * size;
-    const std::size_t out_height = Stride == 1 ? s.height : s.out_height(),
-                      out_width = Stride == 1 ? s.width : s.out_width();
-    const std::uint32_t stride = Stride == 1 ? 1 : small(s.stride), kernel = small(size), radius = kernel / 2;
-    direct_places::each(group, s.images, s.height, s.width, s.in_channels, Channels,
-                        [&](std::size_t image, std::size_t first, std::uint32_t row, std::uint32_t column) {
-                          direct_sums<T, Channels> made{of_input(row, stride, kernel, radius, small(out_height)),
-                                                        of_input(column, stride, kernel, radius, small(out_width)),
-                                                        static_cast<std::ptrdiff_t>(out_width),
-                                                        -1,
-                                                        static_cast<std::ptrdiff_t>(size),
-                                                        static_cast<std::ptrdiff_t>(stride),
-                                                        dy + image * s.out_channels * out_height * out_width,
-                                                        out_height * out_width,
-                                                        {},
-                                                        s.in_channels * taps,
-                                                        {}};
-                          SOFTSCORE_UNROLL
-                          for (std::size_t c = 0; c < Channels; ++c)
-                            made.weight[c] =
-                                weight + (first + c < s.in_channels ? first + c : s.in_channels - 1) * taps;
-                          made.template add<Stride == 1 ? Kernel : (Kernel + 1) / 2, Stride == 1>(s.out_channels);
-                          const std::size_t plane = s.height * s.width;
-                          T* const to = dx + (image * s.in_channels + first) * plane + row * s.width + column;
-                          SOFTSCORE_UNROLL
-                          for (std::size_t c = 0; c < Channels; ++c)
-                            if (first + c < s.in_channels) to[c * plane] = made.sums[c];
-                        });
+    const kernel_size kernel = Kernel > 0 ? kernel_size{Kernel} : s.kernel;
+    const std::size_t taps = kernel.taps();
+    const std::size_t out_height = Stride == 1 ? s.padded_height() - kernel.height + 1 : s.out_height(),
+                      out_width = Stride == 1 ? s.padded_width() - kernel.width + 1 : s.out_width();
+    const std::uint32_t stride = Stride == 1 ? 1 : small(s.stride);
+    const std::uint32_t top = small(s.padding.top), left = small(s.padding.left);
+    direct_places::each(
+        group, s.images, s.height, s.width, s.in_channels, Channels,
+        [&](std::size_t image, std::size_t first, std::uint32_t row, std::uint32_t column) {
+          direct_sums<T, Channels> made{of_input(row, stride, small(kernel.height), top, small(out_height)),
+                                        of_input(column, stride, small(kernel.width), left, small(out_width)),
+                                        static_cast<std::ptrdiff_t>(out_width),
+                                        -1,
+                                        static_cast<std::ptrdiff_t>(kernel.width),
+                                        static_cast<std::ptrdiff_t>(stride),
+                                        dy + image * s.out_channels * out_height * out_width,
+                                        out_height * out_width,
+                                        {},
+                                        s.in_channels * taps,
+                                        {}};
+          SOFTSCORE_UNROLL
+          for (std::size_t c = 0; c < Channels; ++c)
+            made.weight[c] = weight + (first + c < s.in_channels ? first + c : s.in_channels - 1) * taps;
+          made.template add<Stride == 1 ? Kernel : (Kernel + 1) / 2, Stride == 1>(s.out_channels);
+          const std::size_t plane = s.height * s.width;
+          T* const to = dx + (image * s.in_channels + first) * plane + row * s.width + column;
+          SOFTSCORE_UNROLL
+          for (std::size_t c = 0; c < Channels; ++c)
+            if (first + c < s.in_channels) to[c * plane] = made.sums[c];
+        });
   }
 };
 

@@ -39,12 +39,12 @@ struct direct_weight_gradient_task {
   std::size_t chunks;
 
   grid launch() const {
-    return {s.out_channels * s.in_channels * tiles_across() * (s.kernel / rows) * chunks, threads,
+    return {s.out_channels * s.in_channels * tiles_across() * (s.kernel.height / rows) * chunks, threads,
             (taps + 1) * threads * sizeof(double)};
   }
   template <class Group>
   SOFTSCORE_HD void operator()(Group& group, const std::byte*) const {
-    const std::uint32_t block = small(group.block()), tiles = small(tiles_across() * (s.kernel / rows));
+    const std::uint32_t block = small(group.block()), tiles = small(tiles_across() * (s.kernel.height / rows));
     const std::uint32_t pairs = small(s.out_channels * s.in_channels), pair = block / tiles % pairs;
     const std::uint32_t row = block % tiles / small(tiles_across()) * small(rows),
                         column = block % tiles % small(tiles_across()) * small(columns);
@@ -58,21 +58,23 @@ struct direct_weight_gradient_task {
     });
     add_up_each<taps + 1>(group, shared);
     group.each_thread([&](std::size_t t) {
-      double* const to = sums + chunk * (pairs * s.kernel * s.kernel + s.out_channels);
+      const std::size_t weights = pairs * s.kernel.taps();
+      double* const to = sums + chunk * (weights + s.out_channels);
       const std::size_t at_row = row + t / columns, at_column = column + t % columns;
-      if (t < taps && at_column < s.kernel) to[(pair * s.kernel + at_row) * s.kernel + at_column] = shared[t * threads];
-      if (t == taps && i == 0 && row == 0 && column == 0) to[pairs * s.kernel * s.kernel + o] = shared[t * threads];
+      if (t < taps && at_column < s.kernel.width)
+        to[(pair * s.kernel.height + at_row) * s.kernel.width + at_column] = shared[t * threads];
+      if (t == taps && i == 0 && row == 0 && column == 0) to[weights + o] = shared[t * threads];
     });
   }
 
  private:
-  SOFTSCORE_HD std::size_t tiles_across() const { return ceiling(s.kernel, columns); }
+  SOFTSCORE_HD std::size_t tiles_across() const { return ceiling(s.kernel.width, columns); }
 
   // The products of dy with x under each tap of the tile, and dy itself.
   SOFTSCORE_HD void add_places(std::size_t o, std::size_t i, std::uint32_t tile_row, std::uint32_t tile_column,
                                std::size_t chunk, std::size_t t, double (&total)[taps + 1]) const {
     constexpr std::uint32_t ahead = taps <= 9 ? 2 : 1, at_once = 16;
-    const std::uint32_t height = small(s.height), width = small(s.width), radius = small(s.radius());
+    const std::uint32_t height = small(s.height), width = small(s.width);
     const std::uint32_t out_width = small(s.out_width()), out_height = small(s.out_height());
     const std::uint32_t places = out_height * out_width;
     const std::size_t all = s.images * places, each = ceiling(all, chunks);
@@ -92,8 +94,8 @@ struct direct_weight_gradient_task {
           const bool there = at < end;
           of_y[u] = there ? (dy + (image * s.out_channels + o) * places)[row * out_width + column] : T{};
           // Below the first row or column they are large, as no number is below 0.
-          const std::uint32_t top = row * small(s.stride) + tile_row - radius,
-                              left = column * small(s.stride) + tile_column - radius;
+          const std::uint32_t top = row * small(s.stride) + tile_row - small(s.padding.top),
+                              left = column * small(s.stride) + tile_column - small(s.padding.left);
           const T* const from = x + (image * s.in_channels + i) * height * width;
           SOFTSCORE_UNROLL
           for (std::uint32_t a = 0; a < rows; ++a) {
@@ -127,13 +129,16 @@ template <class T>
 struct direct_weight_sums_task {
   const double* sums;
   T* dweight;
-  T* dbias;
+  T* dbias;  // or null
   std::size_t chunks, weights, biases;
   grid launch() const { return column_sums::launch(weights + biases); }
   template <class Group>
   SOFTSCORE_HD void operator()(Group& group, const std::byte*) const {
     column_sums::add(group, sums, chunks, weights + biases, [&](std::size_t k, double sum) {
-      (k < weights ? dweight[k] : dbias[k - weights]) = static_cast<T>(sum);
+      if (k < weights)
+        dweight[k] = static_cast<T>(sum);
+      else if (dbias != nullptr)
+        dbias[k - weights] = static_cast<T>(sum);
     });
   }
 };

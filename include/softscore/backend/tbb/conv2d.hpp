@@ -18,13 +18,13 @@ namespace detail {
 // What a plan holds: the method, in the order of `conv2d_method` without `automatic`.
 template <class T>
 struct conv2d_variant {
-  using type = std::variant<plain_conv2d<T>>;
+  using type = std::variant<plain_conv2d<T, 1>>;
 };
 template <>
 struct conv2d_variant<float> {
-  using type = std::variant<plain_conv2d<float>, direct_conv2d<native_lanes>, pointwise_conv2d<native_lanes>,
-                            winograd_conv2d<native_lanes>, fft_conv2d<16, native_lanes>, fft_conv2d<32, native_lanes>,
-                            fft_conv2d<64, native_lanes>>;
+  using type = std::variant<plain_conv2d<float, native_lanes>, direct_conv2d<native_lanes>,
+                            pointwise_conv2d<native_lanes>, winograd_conv2d<native_lanes>, fft_conv2d<16, native_lanes>,
+                            fft_conv2d<32, native_lanes>, fft_conv2d<64, native_lanes>>;
 };
 
 // The alternative that `method` names.
@@ -67,16 +67,17 @@ tbb_conv2d<T> make_conv2d(tbb_backend& be, const conv2d_shape& sizes, const tbb_
     method = conv2d_method::plain;
   }
   using methods = typename tbb_conv2d<T>::methods;
-  return {sizes, std::make_unique<methods>(detail::make_method<T>(method, be, sizes, scratch))};
+  return {sizes, std::make_unique<methods>(detail::make_method<T>(method, be, detail::in_numbers(sizes), scratch))};
 }
 
 /// To be called after the weights changed and before the next forward or backward pass.
 template <class T>
-void conv2d_prepare(tbb_backend& be, tbb_conv2d<T>& plan, const_view<T, host_space> weight /*(O,I,k,k)*/) {
+void conv2d_prepare(tbb_backend& be, tbb_conv2d<T>& plan, const_view<T, host_space> weight /*(O,I,kh,kw)*/) {
   std::visit([&](auto& method) { method.prepare(be, raw(weight)); }, *plan.method);
 }
 
-/// y (N,O,H',W') = weight (O,I,k,k) * x (N,I,H,W) + bias (O); H' and W' are H and W over the stride, rounded up.
+/// y (N,O,H',W') = weight (O,I,kh,kw) * x (N,I,H,W) + bias (O). An empty bias is 0. `conv2d_shape` says how large H'
+/// and W' are.
 template <class T>
 void conv2d_forward(tbb_backend& be, tbb_conv2d<T>& plan, const_view<T, host_space> x, const_view<T, host_space> weight,
                     const_view<T, host_space> bias, view<T, host_space> y) {
@@ -85,7 +86,7 @@ void conv2d_forward(tbb_backend& be, tbb_conv2d<T>& plan, const_view<T, host_spa
 }
 
 /// The gradients of a loss with respect to x, weight and bias, from dy, that with respect to y. They are set, not added
-/// to; dx, or dweight together with dbias, may be empty and is then skipped.
+/// to. An empty gradient is skipped; dbias is empty where dweight is.
 template <class T>
 void conv2d_backward(tbb_backend& be, tbb_conv2d<T>& plan, const_view<T, host_space> x,
                      const_view<T, host_space> weight, const_view<T, host_space> dy, view<T, host_space> dx,

@@ -4,6 +4,7 @@
 #include <cstddef>
 
 #include <softscore/backend/conv2d_shape.hpp>
+#include <softscore/backend/tbb/conv2d_phases.hpp>
 #include <softscore/backend/tbb/correlate.hpp>
 #include <softscore/backend/tbb/scratch.hpp>
 #include <softscore/backend/tbb/slots.hpp>
@@ -12,8 +13,8 @@
 
 namespace softscore::inline SOFTSCORE_ABI::detail {
 
-// A 'same' convolution as the sum it is, with W channels in the lanes: for any kernel and stride where the channels of
-// at least one side make whole blocks of W, such as the first and the last layer of an image network.
+// A convolution as the sum it is, with W channels in the lanes: for any sizes where the channels of at least one side
+// make whole blocks of W, such as the first and the last layer of an image network.
 template <std::size_t W>
 class direct_conv2d {
  public:
@@ -28,92 +29,130 @@ class direct_conv2d {
   }
 
   void prepare(tbb_backend& be, const float* weight) {
-    be.parallel(sizes_.out_channels, [&](std::size_t o) {
-      const std::size_t k2 = sizes_.kernel * sizes_.kernel;
-      for (std::size_t i = 0; i < sizes_.in_channels; ++i)
-        for (std::size_t tap = 0; tap < k2; ++tap) {
-          const float w = weight[(o * sizes_.in_channels + i) * k2 + tap];
-          raw(forward_taps_.view())[place(o, sizes_.out_channels, i, sizes_.in_channels, tap)] = w;
-          raw(backward_taps_.view())[place(i, sizes_.in_channels, o, sizes_.out_channels, k2 - 1 - tap)] = w;
+    const conv2d_phases down = rows(), across = columns();
+    const std::size_t in = sizes_.in_channels, out = sizes_.out_channels, all = sizes_.kernel.taps();
+    be.parallel(out, [&](std::size_t o) {
+      for (std::size_t tap = 0; tap < all; ++tap) {
+        const std::size_t a = tap / sizes_.kernel.width, b = tap % sizes_.kernel.width;
+        const std::size_t of_rows = a % sizes_.stride, of_columns = b % sizes_.stride;
+        const std::size_t tall = down.taps_of(of_rows), wide = across.taps_of(of_columns);
+        const std::size_t mirrored = (tall - 1 - a / sizes_.stride) * wide + wide - 1 - b / sizes_.stride;
+        float* const forward = raw(forward_taps_.view());
+        float* const backward = raw(backward_taps_.view()) + first_tap(down, across, of_rows, of_columns);
+        for (std::size_t i = 0; i < in; ++i) {
+          const float w = weight[(o * in + i) * all + tap];
+          forward[place(o, out, i, in, all, tap)] = w;
+          backward[place(i, in, o, out, tall * wide, mirrored)] = w;
         }
+      }
     });
   }
 
+  // The bias may be null.
   void forward(tbb_backend& be, std::size_t images, const float* x, const float*, const float* bias, float* y) {
     const std::size_t in = sizes_.input(1).size(), out = sizes_.output(1).size();
     parallel_parts(be, images, [&](std::size_t part, std::size_t n) {
       const padded_image from = padded_input(part);
-      from.fill(x + n * in);
-      correlate(from, forward_places(), forward_taps_, bias, sizes_.out_channels, y + n * out);
+      from.fill(whole_input(), x + n * in);
+      const std::size_t lanes = lanes_of(sizes_.out_channels), width = sizes_.out_width();
+      correlate(from, forward_places(), raw(forward_taps_.view()), bias, sizes_.out_channels,
+                {y + n * out, sizes_.out_height() * width * lanes, width * lanes, lanes});
     });
   }
 
-  // dx, and dweight together with dbias, may be null.
+  // dx, dbias, and dweight together with dbias may be null.
   void backward(tbb_backend& be, std::size_t images, const float* x, const float*, const float* dy, float* dx,
                 float* dweight, float* dbias) {
+    if (dx != nullptr) input_gradient(be, images, dy, dx);
+    if (dweight != nullptr) weight_gradient(be, images, x, dy, dweight, dbias);
+  }
+
+ private:
+  // One phase of rows and columns of dx after the other.
+  void input_gradient(tbb_backend& be, std::size_t images, const float* dy, float* dx) {
     const std::size_t in = sizes_.input(1).size(), out = sizes_.output(1).size();
+    const std::size_t lanes = lanes_of(sizes_.in_channels), width = sizes_.width * lanes;
+    const conv2d_phases down = rows(), across = columns();
+    parallel_parts(be, images, [&](std::size_t part, std::size_t n) {
+      const padded_image from = padded_output(part);
+      from.fill({sizes_.out_height(), sizes_.out_width(), down.top(), across.top(), down.down(), across.down()},
+                dy + n * out);
+      for (std::size_t a = 0; a < sizes_.stride; ++a)
+        for (std::size_t b = 0; b < sizes_.stride; ++b) {
+          const correlation_places places{down.taps_of(a), across.taps_of(b), 1, down.count(a), across.count(b),
+                                          down.source(a),  across.source(b)};
+          if (places.height == 0 || places.width == 0) continue;
+          correlate(from, places, raw(backward_taps_.view()) + first_tap(down, across, a, b), nullptr,
+                    sizes_.in_channels,
+                    {dx + n * in + down.first(a) * width + across.first(b) * lanes, sizes_.height * width,
+                     sizes_.stride * width, sizes_.stride * lanes});
+        }
+    });
+  }
+
+  void weight_gradient(tbb_backend& be, std::size_t images, const float* x, const float* dy, float* dweight,
+                       float* dbias) {
+    const std::size_t in = sizes_.input(1).size(), out = sizes_.output(1).size(), weights = sizes_.weight().size();
     const batch_slots slots{images};
     float* sums = scratch_.data() + be.threads() * part_size();  // per slot: taps as in forward_taps_, then (O)
     parallel_parts(be, slots.count(), [&](std::size_t part, std::size_t slot) {
       float* sum = sums + slot * slot_size();
-      if (dweight != nullptr) std::fill_n(sum, slot_size(), 0.0f);
+      std::fill_n(sum, slot_size(), 0.0f);
       for (std::size_t n = slots.first(slot); n < slots.last(slot); ++n) {
-        if (dweight != nullptr) {
-          const padded_image from = padded_input(part);
-          from.fill(x + n * in);
-          if (blocked(sizes_.out_channels))
-            correlate_gradient_to_blocks<W>(from, forward_places(), dy + n * out, sizes_.out_channels / W, sum);
-          else
-            correlate_gradient_to_plain<W>(from, forward_places(), dy + n * out, sizes_.out_channels, sum);
-          add_bias_gradient(dy + n * out, sum + sizes_.weight().size());
-        }
-        if (dx != nullptr) {
-          const padded_image from = padded_output(part);
-          from.spread(dy + n * out, sizes_.stride);
-          correlate(from, backward_places(), backward_taps_, nullptr, sizes_.in_channels, dx + n * in);
-        }
+        const padded_image from = padded_input(part);
+        from.fill(whole_input(), x + n * in);
+        if (blocked(sizes_.out_channels))
+          correlate_gradient_to_blocks<W>(from, forward_places(), dy + n * out, sizes_.out_channels / W, sum);
+        else
+          correlate_gradient_to_plain<W>(from, forward_places(), dy + n * out, sizes_.out_channels, sum);
+        add_bias_gradient(dy + n * out, sum + weights);
       }
     });
-    if (dweight == nullptr) return;
     be.parallel(sizes_.out_channels, [&](std::size_t o) {
-      const std::size_t k2 = sizes_.kernel * sizes_.kernel;
+      const std::size_t taps = sizes_.kernel.taps();
       const auto total = [&](std::size_t offset) {
         float value = 0;
         for (std::size_t slot = 0; slot < slots.count(); ++slot) value += sums[slot * slot_size() + offset];
         return value;
       };
       for (std::size_t i = 0; i < sizes_.in_channels; ++i)
-        for (std::size_t tap = 0; tap < k2; ++tap)
-          dweight[(o * sizes_.in_channels + i) * k2 + tap] =
-              total(place(o, sizes_.out_channels, i, sizes_.in_channels, tap));
-      dbias[o] = total(sizes_.weight().size() + o);
+        for (std::size_t tap = 0; tap < taps; ++tap)
+          dweight[(o * sizes_.in_channels + i) * taps + tap] =
+              total(place(o, sizes_.out_channels, i, sizes_.in_channels, taps, tap));
+      if (dbias != nullptr) dbias[o] = total(weights + o);
     });
   }
 
- private:
   correlation_places forward_places() const {
-    return {sizes_.kernel, sizes_.stride, sizes_.out_height(), sizes_.out_width()};
+    return {sizes_.kernel.height, sizes_.kernel.width, sizes_.stride, sizes_.out_height(), sizes_.out_width()};
   }
-  // From dy, spread out to the size of x.
-  correlation_places backward_places() const { return {sizes_.kernel, 1, sizes_.height, sizes_.width}; }
+  conv2d_phases rows() const { return {sizes_.height, sizes_.kernel.height, sizes_.stride, sizes_.border().top}; }
+  conv2d_phases columns() const { return {sizes_.width, sizes_.kernel.width, sizes_.stride, sizes_.border().left}; }
 
   static bool blocked(std::size_t channels) { return channels % W == 0; }
+  static std::size_t lanes_of(std::size_t channels) { return blocked(channels) ? W : 1; }
 
-  // Where the tap from source channel `from` to destination channel `to` lies: the lanes are the destination's channels
-  // where those are in blocks, else the source's.
-  std::size_t place(std::size_t to, std::size_t to_channels, std::size_t from, std::size_t from_channels,
-                    std::size_t tap) const {
-    const std::size_t k2 = sizes_.kernel * sizes_.kernel;
-    if (blocked(to_channels)) return ((to / W * from_channels + from) * k2 + tap) * W + to % W;
-    return ((to * (from_channels / W) + from / W) * k2 + tap) * W + from % W;
+  // Where the taps of a phase begin in backward_taps_.
+  std::size_t first_tap(const conv2d_phases& down, const conv2d_phases& across, std::size_t of_rows,
+                        std::size_t of_columns) const {
+    const std::size_t taps =
+        down.taps_before(of_rows) * sizes_.kernel.width + down.taps_of(of_rows) * across.taps_before(of_columns);
+    return sizes_.in_channels * sizes_.out_channels * taps;
+  }
+  // Where, among so many taps, the one from source channel `from` to destination channel `to` lies: the lanes are the
+  // destination's channels where those are in blocks, else the source's.
+  static std::size_t place(std::size_t to, std::size_t to_channels, std::size_t from, std::size_t from_channels,
+                           std::size_t taps, std::size_t tap) {
+    if (blocked(to_channels)) return ((to / W * from_channels + from) * taps + tap) * W + to % W;
+    return ((to * (from_channels / W) + from / W) * taps + tap) * W + from % W;
   }
 
-  void correlate(const padded_image& from, const correlation_places& places, const host_array<float>& taps,
-                 const float* bias, std::size_t to_channels, float* to) const {
+  static void correlate(const padded_image& from, const correlation_places& places, const float* taps,
+                        const float* bias, std::size_t to_channels, const correlation_target& to) {
     if (blocked(to_channels))
-      correlate_to_blocks<W>(from, places, raw(taps.view()), bias, to_channels / W, to);
+      correlate_to_blocks<W>(from, places, taps, bias, to_channels / W, to);
     else
-      correlate_to_plain<W>(from, places, raw(taps.view()), bias, to_channels, to);
+      correlate_to_plain<W>(from, places, taps, bias, to_channels, to);
   }
 
   // An image's sum is made before it is added to those of others: row by row, or in double where lanes cannot share it.
@@ -138,19 +177,19 @@ class direct_conv2d {
     }
   }
 
-  padded_image padded(std::size_t channels, float* data) const {
-    return {data, channels, sizes_.height, sizes_.width, sizes_.radius(), blocked(channels) ? W : 1};
+  padded_image::part whole_input() const {
+    return {sizes_.height, sizes_.width, 0, 0, sizes_.border().top, sizes_.border().left};
   }
-  padded_image padded_input(std::size_t part) const {
-    return padded(sizes_.in_channels, scratch_.data() + part * part_size());
+  padded_image input_at(float* data) const {
+    return {data, sizes_.in_channels, sizes_.padded_height(), sizes_.padded_width(), lanes_of(sizes_.in_channels)};
   }
-  padded_image padded_output(std::size_t part) const {
-    return padded(sizes_.out_channels, scratch_.data() + part * part_size());
+  padded_image output_at(float* data) const {
+    return {data, sizes_.out_channels, rows().padded(), columns().padded(), lanes_of(sizes_.out_channels)};
   }
+  padded_image padded_input(std::size_t part) const { return input_at(scratch_.data() + part * part_size()); }
+  padded_image padded_output(std::size_t part) const { return output_at(scratch_.data() + part * part_size()); }
   // Input and output are padded one after the other, in the same place.
-  std::size_t part_size() const {
-    return (std::max)(padded(sizes_.in_channels, nullptr).size(), padded(sizes_.out_channels, nullptr).size());
-  }
+  std::size_t part_size() const { return (std::max)(input_at(nullptr).size(), output_at(nullptr).size()); }
   std::size_t slot_size() const { return sizes_.weight().size() + sizes_.out_channels; }
 
   conv2d_shape sizes_;

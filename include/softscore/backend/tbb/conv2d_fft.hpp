@@ -14,9 +14,10 @@
 
 namespace softscore::inline SOFTSCORE_ABI::detail {
 
-// A 'same' convolution as products of spectra: one N x N transform takes a whole plane, because the kernel reaches only
-// (k-1)/2 past each side, and what wraps around at circular length N >= H + (k-1)/2 meets zeros. For large kernels that
-// is many times fewer multiplications, and less rounding, than the direct sum. All three passes are such products:
+// A 'same' convolution with a square kernel as products of spectra: one N x N transform takes a whole plane, because
+// the kernel reaches only (k-1)/2 past each side, and what wraps around at circular length N >= H + (k-1)/2 meets
+// zeros. For large kernels that is many times fewer multiplications, and less rounding, than the direct sum. All three
+// passes are such products:
 //
 //     y = h * x            the spectrum of h is prepared with the weights: tap (a, b) lies at (r - a, r - b) modulo N
 //     dx = h^ * dy         with the conjugate spectrum and the channels' roles exchanged
@@ -29,8 +30,9 @@ class fft_conv2d {
   using plane = plane_fft<N, W>;
 
   static bool serves(const conv2d_shape& s) {
-    return s.in_channels % W == 0 && s.out_channels % W == 0 && s.stride == 1 && s.kernel <= N &&
-           (std::max)(s.height, s.width) + s.radius() <= N;
+    return s.in_channels % W == 0 && s.out_channels % W == 0 && s.stride == 1 && s.is_same() &&
+           s.kernel.is(s.kernel.height) && s.kernel.height <= N &&
+           (std::max)(s.height, s.width) + s.kernel.height / 2 <= N;
   }
 
   fft_conv2d(const tbb_backend& be, const conv2d_shape& sizes, const tbb_scratch<float>& scratch)
@@ -67,9 +69,10 @@ class fft_conv2d {
     convolve(be, images, forward_weights_, x, in_blocks(), bias, y, out_blocks());
   }
 
-  // dx, and dweight together with dbias, may be null.
+  // dx, dbias, and dweight together with dbias may be null.
   void backward(tbb_backend& be, std::size_t images, const float* x, const float*, const float* dy, float* dx,
                 float* dweight, float* dbias) {
+    if (dx == nullptr && dweight == nullptr) return;
     if (dweight == nullptr) return convolve(be, images, backward_weights_, dy, out_blocks(), nullptr, dx, in_blocks());
     const std::size_t size = chunk_of(images, chunk);
     const spectra of_x{scratch_.data(), in_blocks(), size};
@@ -92,7 +95,7 @@ class fft_conv2d {
     be.parallel(sizes_.out_channels * in_blocks(), [&](std::size_t task) {
       collect_taps(sums + task * 2 * W, dweight, task / in_blocks(), task % in_blocks());
     });
-    std::copy_n(sums + plane::bins * sum_step(), sizes_.out_channels, dbias);
+    if (dbias != nullptr) std::copy_n(sums + plane::bins * sum_step(), sizes_.out_channels, dbias);
   }
 
  private:
@@ -163,7 +166,8 @@ class fft_conv2d {
 
   std::size_t in_blocks() const { return sizes_.in_channels / W; }
   std::size_t out_blocks() const { return sizes_.out_channels / W; }
-  std::size_t taps() const { return sizes_.kernel * sizes_.kernel; }
+  std::size_t radius() const { return sizes_.kernel.height / 2; }
+  std::size_t taps() const { return sizes_.kernel.taps(); }
   std::size_t pixels() const { return sizes_.height * sizes_.width; }
   // From one bin of the weights' spectra to the next, and the same for the sums of the weights' gradient.
   std::size_t weight_step() const { return (sizes_.in_channels * out_blocks() + 1) * 2 * W; }
@@ -172,7 +176,7 @@ class fft_conv2d {
 
   // Where tap `a` lies on the circle, mirrored for the adjoint.
   std::size_t place(std::size_t a, bool mirrored = false) const {
-    return (mirrored ? N + a - sizes_.radius() : N + sizes_.radius() - a) % N;
+    return (mirrored ? N + a - radius() : N + radius() - a) % N;
   }
 
   // Calls body with the side of the planes as a constant where it is the one of the networks here, else with 0.
@@ -255,7 +259,7 @@ class fft_conv2d {
 
   // The spectrum of W kernels, `lane_step` apart, divided as the inverse transform will need it.
   [[gnu::noinline]] void transform_taps(const float* weight, std::size_t lane_step, bool mirrored, float* out) const {
-    const std::size_t k = sizes_.kernel;
+    const std::size_t k = sizes_.kernel.height;
     typename plane::half_way work{};
     double sum[W] = {};  // for frequency 0: its error is one of the mean of every plane, and the same in all images
     for (std::size_t a = 0; a < k; a += 2) {
@@ -280,7 +284,7 @@ class fft_conv2d {
 
   // The gradient of the kernels from block `block` of the input to output channel `channel`, from the sums of spectra.
   [[gnu::noinline]] void collect_taps(float* sums, float* dweight, std::size_t channel, std::size_t block) const {
-    const std::size_t k = sizes_.kernel;
+    const std::size_t k = sizes_.kernel.height;
     typename plane::half_way work;
     plane::inverse_columns({sums, sum_step()}, N, work);
     for (std::size_t a = 0; a < k; a += 2) {

@@ -4,17 +4,21 @@
 #include <cstddef>
 
 #include <softscore/backend/conv2d_shape.hpp>
-#include <softscore/backend/serial/conv2d.hpp>
+#include <softscore/backend/tbb/conv2d_taps.hpp>
+#include <softscore/backend/tbb/layout.hpp>
 #include <softscore/backend/tbb/scratch.hpp>
 #include <softscore/backend/tbb/slots.hpp>
 #include <softscore/core/config.hpp>
 
 namespace softscore::inline SOFTSCORE_ABI::detail {
 
-// The serial algorithm with images spread over threads: for double, and for channels that make no whole blocks.
-template <class T>
+// A convolution tap by tap, a task for every channel of every image: for any sizes and either order of channels. It is
+// for double, and for channels that make no whole blocks of W; W is 1 where there are none.
+template <class T, std::size_t W>
 class plain_conv2d {
  public:
+  static bool serves(const conv2d_shape&) { return true; }
+
   plain_conv2d(const tbb_backend&, const conv2d_shape& sizes, const tbb_scratch<T>& scratch)
       : sizes_{sizes}, scratch_{scratch} {
     scratch_.reserve(batch_slots{sizes.images}.count() * slot_size());
@@ -22,33 +26,80 @@ class plain_conv2d {
 
   void prepare(tbb_backend&, const T*) {}
 
+  // The bias may be null.
   void forward(tbb_backend& be, std::size_t images, const T* x, const T* weight, const T* bias, T* y) {
-    be.parallel(images, [&](std::size_t n) {
-      conv2d_image_forward(sizes_, x + n * sizes_.input(1).size(), weight, bias, y + n * sizes_.output(1).size());
+    be.parallel(images * sizes_.out_channels, [&](std::size_t task) {
+      const std::size_t n = task / sizes_.out_channels, o = task % sizes_.out_channels;
+      const channel_plane<T> to = output(y, n, o);
+      fill(to, sizes_.output(1).plane(), bias == nullptr ? T{} : bias[o]);
+      for (std::size_t i = 0; i < sizes_.in_channels; ++i)
+        each_tap(o, i, [&](std::size_t w, const tap_pairs& pairs) {
+          add_from_input<T>(pairs, weight[w], input(x, n, i), to);
+        });
     });
   }
 
-  // dx, and dweight together with dbias, may be null.
+  // dx, dbias, and dweight together with dbias may be null.
   void backward(tbb_backend& be, std::size_t images, const T* x, const T* weight, const T* dy, T* dx, T* dweight,
                 T* dbias) {
-    const std::size_t in = sizes_.input(1).size(), out = sizes_.output(1).size(), weights = sizes_.weight().size();
     if (dx != nullptr)
-      be.parallel(images,
-                  [&](std::size_t n) { conv2d_image_input_gradient(sizes_, weight, dy + n * out, dx + n * in); });
+      be.parallel(images * sizes_.in_channels, [&](std::size_t task) {
+        const std::size_t n = task / sizes_.in_channels, i = task % sizes_.in_channels;
+        const channel_plane<T> to = input(dx, n, i);
+        fill(to, sizes_.input(1).plane(), T{});
+        for (std::size_t o = 0; o < sizes_.out_channels; ++o)
+          each_tap(o, i, [&](std::size_t w, const tap_pairs& pairs) {
+            add_from_output<T>(pairs, weight[w], output(dy, n, o), to);
+          });
+      });
     if (dweight == nullptr) return;
     const batch_slots slots{images};
-    T* sums = scratch_.data();  // per slot: (O,I,k,k), then (O)
-    be.parallel(slots.count(), [&](std::size_t slot) {
+    const std::size_t weights = sizes_.weight().size(), of_channel = sizes_.fan_in();
+    T* sums = scratch_.data();  // per slot: (O,I,kh,kw), then (O)
+    be.parallel(slots.count() * sizes_.out_channels, [&](std::size_t task) {
+      const std::size_t slot = task / sizes_.out_channels, o = task % sizes_.out_channels;
       T* sum = sums + slot * slot_size();
-      std::fill_n(sum, slot_size(), T{});
-      for (std::size_t n = slots.first(slot); n < slots.last(slot); ++n)
-        conv2d_image_weight_gradient(sizes_, x + n * in, dy + n * out, sum, sum + weights);
+      std::fill_n(sum + o * of_channel, of_channel, T{});
+      sum[weights + o] = T{};
+      for (std::size_t n = slots.first(slot); n < slots.last(slot); ++n) {
+        const channel_plane<const T> from = output(dy, n, o);
+        for (std::size_t i = 0; i < sizes_.in_channels; ++i)
+          each_tap(o, i, [&](std::size_t w, const tap_pairs& pairs) {
+            sum[w] += dot_of_pairs<T>(pairs, from, input(x, n, i));
+          });
+        for (std::size_t p = 0; p < sizes_.output(1).plane(); ++p) sum[weights + o] += from.data[p * from.step];
+      }
     });
     add_slots(be, sums, slot_size(), slots.count(), dweight, weights);
-    add_slots(be, sums + weights, slot_size(), slots.count(), dbias, sizes_.out_channels);
+    if (dbias != nullptr) add_slots(be, sums + weights, slot_size(), slots.count(), dbias, sizes_.out_channels);
   }
 
  private:
+  // Calls body(index of the weight, the pairs of its tap) for the kernel from input channel i to output channel o.
+  template <class Body>
+  void each_tap(std::size_t o, std::size_t i, const Body& body) const {
+    std::size_t w = (o * sizes_.in_channels + i) * sizes_.kernel.taps();
+    for (std::size_t row = 0; row < sizes_.kernel.height; ++row)
+      for (std::size_t column = 0; column < sizes_.kernel.width; ++column, ++w) body(w, tap_pairs{sizes_, row, column});
+  }
+
+  template <class U>
+  static channel_plane<U> plane_of(U* data, const shape& s, std::size_t n, std::size_t c) {
+    const std::size_t block = s.channels % W == 0 ? W : 1;
+    return {data + (n * s.channels + c / block * block) * s.plane() + c % block, block};
+  }
+  template <class U>
+  channel_plane<U> input(U* data, std::size_t n, std::size_t i) const {
+    return plane_of(data, sizes_.input(1), n, i);
+  }
+  template <class U>
+  channel_plane<U> output(U* data, std::size_t n, std::size_t o) const {
+    return plane_of(data, sizes_.output(1), n, o);
+  }
+  static void fill(channel_plane<T> plane, std::size_t pixels, T value) {
+    for (std::size_t p = 0; p < pixels; ++p) plane.data[p * plane.step] = value;
+  }
+
   std::size_t slot_size() const { return sizes_.weight().size() + sizes_.out_channels; }
 
   conv2d_shape sizes_;

@@ -39,8 +39,8 @@ inline std::string_view name_of(conv2d_method method) {
 // Whether a method can do a convolution in float.
 inline bool serves(conv2d_method method, const conv2d_shape& s) {
   switch (method) {
-    case conv2d_method::plain:  // where no side's channels are in blocks, which these loops cannot read
-      return !direct_conv2d<native_lanes>::serves(s);
+    case conv2d_method::plain:
+      return plain_conv2d<float, native_lanes>::serves(s);
     case conv2d_method::direct:
       return direct_conv2d<native_lanes>::serves(s);
     case conv2d_method::pointwise:
@@ -66,7 +66,7 @@ inline double cost_of(conv2d_method method, const conv2d_shape& s) {
   const auto number = [](std::size_t n) { return static_cast<double>(n); };
   const double lanes = number(native_lanes), in = number(s.in_channels), out = number(s.out_channels);
   const double pairs = in * out / lanes, blocks = (in + out) / lanes;  // vectors of weights per tap, and per pixel
-  const double taps = number(s.kernel * s.kernel), pixels = number(s.height * s.width);
+  const double taps = number(s.kernel.taps());
   const double places = number(s.out_height() * s.out_width());
   // Transforms of weights are shared by a batch. Its size is fixed here, so that an image has the same bits in any
   // batch.
@@ -82,8 +82,8 @@ inline double cost_of(conv2d_method method, const conv2d_shape& s) {
       return 3 * in * out * taps * places * 0.2;
     case conv2d_method::direct: {
       // The gradient of a short row of taps waits for its own sums.
-      const double waiting = s.kernel < 7 ? 3 : 0;
-      return taps * pairs * (2 * places + pixels) * product + pairs * places * waiting;
+      const double waiting = s.kernel.width < 7 ? 3 : 0;
+      return taps * pairs * 3 * places * product + pairs * places * waiting;
     }
     case conv2d_method::pointwise:
       return 3 * pairs * places * product * 1.1;

@@ -12,13 +12,13 @@
 
 namespace softscore::inline SOFTSCORE_ABI::detail {
 
-// A 1 x 1 convolution: at each pixel a product of the weights, as a matrix, with the pixel's channels. Both channel
-// counts are multiples of W, and activations are in blocks of W channels: (N, C/W, H, W', W).
+// A 1 x 1 convolution without padding: at each pixel a product of the weights, as a matrix, with the pixel's channels.
+// Both channel counts are multiples of W, and activations are in blocks of W channels: (N, C/W, H, W', W).
 template <std::size_t W>
 class pointwise_conv2d {
  public:
   static bool serves(const conv2d_shape& s) {
-    return s.kernel == 1 && s.stride == 1 && s.in_channels % W == 0 && s.out_channels % W == 0;
+    return s.kernel.is(1) && s.stride == 1 && s.is_same() && s.in_channels % W == 0 && s.out_channels % W == 0;
   }
 
   pointwise_conv2d(const tbb_backend&, const conv2d_shape& sizes, const tbb_scratch<float>& scratch)
@@ -42,7 +42,7 @@ class pointwise_conv2d {
     multiply(be, images, forward_weights_, x, sizes_.in_channels, bias, y, sizes_.out_channels);
   }
 
-  // dx, and dweight together with dbias, may be null.
+  // dx, dbias, and dweight together with dbias may be null.
   void backward(tbb_backend& be, std::size_t images, const float* x, const float*, const float* dy, float* dx,
                 float* dweight, float* dbias) {
     if (dx != nullptr)
@@ -69,7 +69,7 @@ class pointwise_conv2d {
       }
     });
     add_slots(be, sums, slot_size(), slots.count(), dweight, weights);
-    add_slots(be, sums + weights, slot_size(), slots.count(), dbias, sizes_.out_channels);
+    if (dbias != nullptr) add_slots(be, sums + weights, slot_size(), slots.count(), dbias, sizes_.out_channels);
   }
 
  private:

@@ -13,16 +13,17 @@
 
 namespace softscore::inline SOFTSCORE_ABI::detail {
 
-// A 3 x 3 convolution by Winograd's F(4 x 4, 3 x 3) (Lavin and Gray 2016, Section 4.1): planes are cut into tiles of 4
-// x 4 outputs, which read 6 x 6 inputs. At each of the 36 points the channels of some tiles at once are multiplied as
-// matrices. The pass from dy to dx is the same with mirrored kernels; the weights' gradient sums, over all tiles, the
-// products of the tiles' transforms and is transformed back once. Both channel counts are multiples of W, and
-// activations are in blocks of W channels: (N, C/W, H, W', W).
+// A 'same' 3 x 3 convolution by Winograd's F(4 x 4, 3 x 3) (Lavin and Gray 2016, Section 4.1): planes are cut into
+// tiles of 4 x 4 outputs, which read 6 x 6 inputs. At each of the 36 points the channels of some tiles at once are
+// multiplied as matrices. The pass from dy to dx is the same with mirrored kernels; the weights' gradient sums, over
+// all tiles, the products of the tiles' transforms and is transformed back once. Both channel counts are multiples of
+// W, and activations are in blocks of W channels: (N, C/W, H, W', W).
 template <std::size_t W>
 class winograd_conv2d {
  public:
   static bool serves(const conv2d_shape& s) {
-    return s.kernel == winograd::taps && s.stride == 1 && s.in_channels % W == 0 && s.out_channels % W == 0;
+    return s.kernel.is(winograd::taps) && s.stride == 1 && s.is_same() && s.in_channels % W == 0 &&
+           s.out_channels % W == 0;
   }
 
   winograd_conv2d(const tbb_backend& be, const conv2d_shape& sizes, const tbb_scratch<float>& scratch)
@@ -55,7 +56,7 @@ class winograd_conv2d {
     convolve(be, images, forward_weights_, x, in_blocks(), bias, y, out_blocks());
   }
 
-  // dx, and dweight together with dbias, may be null.
+  // dx, dbias, and dweight together with dbias may be null.
   void backward(tbb_backend& be, std::size_t images, const float* x, const float*, const float* dy, float* dx,
                 float* dweight, float* dbias) {
     if (dx != nullptr) convolve(be, images, backward_weights_, dy, out_blocks(), nullptr, dx, in_blocks());
@@ -83,7 +84,8 @@ class winograd_conv2d {
     be.parallel(sizes_.out_channels * in_blocks(), [&](std::size_t task) {
       collect_taps(sums + task * W, slots.count(), dweight, task / in_blocks(), task % in_blocks());
     });
-    add_slots(be, sums + points * sum_step(), slot_size(), slots.count(), dbias, sizes_.out_channels);
+    if (dbias != nullptr)
+      add_slots(be, sums + points * sum_step(), slot_size(), slots.count(), dbias, sizes_.out_channels);
   }
 
  private:

@@ -9,47 +9,61 @@
 
 namespace softscore::inline SOFTSCORE_ABI::detail {
 
-// One image with a border of zeros, `radius` wide, so that no sum asks where it is: (blocks, height + 2 radius,
-// width + 2 radius, lanes); lanes is 1 for channels in plain order.
+// One image with a border of zeros, so that no sum asks where it is: (blocks, height, width, lanes), the border
+// included; lanes is 1 for channels in plain order.
 struct padded_image {
   float* data;
-  std::size_t channels, height, width, radius, lanes;
+  std::size_t channels, height, width, lanes;
 
-  std::size_t row_step() const { return (width + 2 * radius) * lanes; }
-  std::size_t block_step() const { return (height + 2 * radius) * row_step(); }
+  std::size_t row_step() const { return width * lanes; }
+  std::size_t block_step() const { return height * row_step(); }
   std::size_t size() const { return channels / lanes * block_step(); }
   // Pixel (row, column) of the image with its border, in channel c.
   const float* at(std::size_t c, std::size_t row, std::size_t column) const {
     return data + c / lanes * block_step() + row * row_step() + column * lanes + c % lanes;
   }
 
-  void fill(const float* image) const {
+  // Copies a part of an image, as much of it as there is room for, and puts zeros around it.
+  struct part {
+    std::size_t height, width;  // of the image
+    std::size_t top, left;      // the first row and column that are copied
+    std::size_t down, right;    // where these go
+  };
+  void fill(const part& p, const float* image) const {
+    const std::size_t rows = (std::min)(p.height - p.top, height - p.down),
+                      columns = (std::min)(p.width - p.left, width - p.right);
+    if (rows == 0) {
+      std::fill_n(data, size(), 0.0f);
+      return;
+    }
+    const std::size_t before = p.right * lanes, after = (width - p.right - columns) * lanes;
     float* to = data;
     const auto zeros = [&](std::size_t count) { to = std::fill_n(to, count, 0.0f); };
-    const std::size_t side = radius * lanes;
-    for (std::size_t block = 0; block < channels / lanes; ++block) {
-      zeros(radius * row_step() + side);
-      for (std::size_t row = 0; row < height; ++row, image += width * lanes) {
-        to = std::copy_n(image, width * lanes, to);
-        zeros(row + 1 < height ? 2 * side : side);  // the end of this row and the beginning of the next
+    for (std::size_t block = 0; block < channels / lanes; ++block, image += p.height * p.width * lanes) {
+      const float* from = image + (p.top * p.width + p.left) * lanes;
+      zeros(p.down * row_step() + before);
+      for (std::size_t row = 0; row < rows; ++row, from += p.width * lanes) {
+        to = std::copy_n(from, columns * lanes, to);
+        zeros(row + 1 < rows ? after + before : after);  // the end of this row and the beginning of the next
       }
-      zeros(radius * row_step());
+      zeros((height - p.down - rows) * row_step());
     }
-  }
-  // The same of an image whose pixels go to every `stride`-th row and column, with zeros between.
-  void spread(const float* image, std::size_t stride) const {
-    std::fill_n(data, size(), 0.0f);
-    for (std::size_t block = 0; block < channels / lanes; ++block)
-      for (std::size_t row = 0; row < height; row += stride)
-        for (std::size_t column = 0; column < width; column += stride, image += lanes)
-          std::copy_n(image, lanes,
-                      data + block * block_step() + (row + radius) * row_step() + (column + radius) * lanes);
   }
 };
 
-// What is correlated: a k x k kernel at every `stride`-th row and column, `height` x `width` places in all.
+// What is correlated: a kernel of `rows` x `columns` taps at every `stride`-th row and column of the padded image, from
+// (top, left) on, `height` x `width` places in all.
 struct correlation_places {
-  std::size_t k, stride, height, width;
+  std::size_t rows, columns, stride, height, width;
+  std::size_t top = 0, left = 0;
+
+  std::size_t taps() const { return rows * columns; }
+};
+
+// Where the sums go: the first place of the first channel or block, and the steps from there to the next ones.
+struct correlation_target {
+  float* data;
+  std::size_t block, row, column;
 };
 
 // Calls body(first column, constant number of columns) for tiles that cover a row.
@@ -66,67 +80,70 @@ SOFTSCORE_INLINE void column_tiles(std::size_t width, const Body& body) {
 }
 
 // Correlation where the destination's channels are in blocks of W: to (blocks, height, width, W) = bias + sum over
-// source channels c and taps of taps[block][c][tap] * from(c, place * stride + tap). taps: (blocks, channels, k * k,
-// W); bias: (blocks * W) or null.
+// source channels c and taps of taps[block][c][tap] * from(c, place * stride + tap). taps: (blocks, channels, rows *
+// columns, W); bias: (blocks * W) or null.
 template <std::size_t W>
 void correlate_to_blocks(const padded_image& from, const correlation_places& places, const float* taps,
-                         const float* bias, std::size_t blocks, float* to) {
-  const std::size_t k = places.k, step = places.stride * from.lanes;
+                         const float* bias, std::size_t blocks, const correlation_target& target) {
+  const std::size_t step = places.stride * from.lanes, across = target.column;
   for (std::size_t block = 0; block < blocks; ++block) {
-    const float* of_block = taps + block * from.channels * k * k * W;
+    const float* of_block = taps + block * from.channels * places.taps() * W;
     const simd<W> start = bias == nullptr ? simd<W>{} : load<W>(bias + block * W);
-    for (std::size_t row = 0; row < places.height; ++row, to += places.width * W)
+    float* to = target.data + block * target.block;
+    for (std::size_t row = 0; row < places.height; ++row, to += target.row)
       column_tiles<W>(places.width, [&](std::size_t column, auto size) {
         simd<W> sum[size];
         unrolled<size>([&](auto t) SOFTSCORE_INLINE_LAMBDA { sum[t] = start; });
         const float* w = of_block;
         for (std::size_t c = 0; c < from.channels; ++c)
-          for (std::size_t down = 0; down < k; ++down) {
-            const float* x = from.at(c, row * places.stride + down, column * places.stride);
-            for (std::size_t right = 0; right < k; ++right, w += W, x += from.lanes) {
+          for (std::size_t down = 0; down < places.rows; ++down) {
+            const float* x = from.at(c, places.top + row * places.stride + down, places.left + column * places.stride);
+            for (std::size_t right = 0; right < places.columns; ++right, w += W, x += from.lanes) {
               const simd<W> tap = load<W>(w);
               unrolled<size>([&](auto t) SOFTSCORE_INLINE_LAMBDA { sum[t] += tap * x[t * step]; });
             }
           }
-        unrolled<size>([&](auto t) SOFTSCORE_INLINE_LAMBDA { store(to + (column + t) * W, sum[t]); });
+        unrolled<size>([&](auto t) SOFTSCORE_INLINE_LAMBDA { store(to + (column + t) * across, sum[t]); });
       });
   }
 }
 
 // The same where the source's channels are in blocks and the destination's are plain: to (channels, height, width).
-// taps: (channels, source blocks, k * k, W).
+// taps: (channels, source blocks, rows * columns, W).
 template <std::size_t W>
 void correlate_to_plain(const padded_image& from, const correlation_places& places, const float* taps,
-                        const float* bias, std::size_t channels, float* to) {
-  const std::size_t k = places.k, step = places.stride * W;
+                        const float* bias, std::size_t channels, const correlation_target& target) {
+  const std::size_t step = places.stride * W, across = target.column;
   for (std::size_t o = 0; o < channels; ++o) {
-    const float* of_channel = taps + o * from.channels * k * k;
+    const float* of_channel = taps + o * from.channels * places.taps();
     const float start = bias == nullptr ? 0.0f : bias[o];
-    for (std::size_t row = 0; row < places.height; ++row, to += places.width)
+    float* to = target.data + o * target.block;
+    for (std::size_t row = 0; row < places.height; ++row, to += target.row)
       column_tiles<W>(places.width, [&](std::size_t column, auto size) {
         simd<W> sum[size] = {};
         const float* w = of_channel;
         for (std::size_t c = 0; c < from.channels; c += W)
-          for (std::size_t down = 0; down < k; ++down) {
-            const float* x = from.at(c, row * places.stride + down, column * places.stride);
-            for (std::size_t right = 0; right < k; ++right, w += W, x += W) {
+          for (std::size_t down = 0; down < places.rows; ++down) {
+            const float* x = from.at(c, places.top + row * places.stride + down, places.left + column * places.stride);
+            for (std::size_t right = 0; right < places.columns; ++right, w += W, x += W) {
               const simd<W> tap = load<W>(w);
               unrolled<size>([&](auto t) SOFTSCORE_INLINE_LAMBDA { sum[t] += tap * load<W>(x + t * step); });
             }
           }
-        unrolled<size>([&](auto t) SOFTSCORE_INLINE_LAMBDA { to[column + t] = start + sum_of_lanes<W>(sum[t]); });
+        unrolled<size>([&](auto t)
+                           SOFTSCORE_INLINE_LAMBDA { to[(column + t) * across] = start + sum_of_lanes<W>(sum[t]); });
       });
   }
 }
 
 namespace correlate_parts {
 
-// Calls body(first tap of the row, constant number of taps) for groups that cover a row of k taps.
+// Calls body(first tap of the row, constant number of taps) for groups that cover a row of `columns` taps.
 template <class Body>
-SOFTSCORE_INLINE void tap_groups(std::size_t k, const Body& body) {
+SOFTSCORE_INLINE void tap_groups(std::size_t columns, const Body& body) {
   std::size_t first = 0;
   const auto groups_of = [&](auto size) SOFTSCORE_INLINE_LAMBDA {
-    for (; first + size <= k; first += size) body(first, size);
+    for (; first + size <= columns; first += size) body(first, size);
   };
   groups_of(std::integral_constant<std::size_t, 7>{});
   groups_of(std::integral_constant<std::size_t, 5>{});
@@ -136,17 +153,17 @@ SOFTSCORE_INLINE void tap_groups(std::size_t k, const Body& body) {
 
 }  // namespace correlate_parts
 
-// The gradient of the taps of `correlate_to_blocks`: dtaps (blocks, channels, k * k, W) += sum over places of
+// The gradient of the taps of `correlate_to_blocks`: dtaps (blocks, channels, rows * columns, W) += sum over places of
 // dy (blocks, height, width, W) * from(c, place * stride + tap).
 template <std::size_t W>
 void correlate_gradient_to_blocks(const padded_image& from, const correlation_places& places, const float* dy,
                                   std::size_t blocks, float* dtaps) {
-  const std::size_t k = places.k, step = places.stride * from.lanes;
+  const std::size_t step = places.stride * from.lanes;
   for (std::size_t block = 0; block < blocks; ++block)
     for (std::size_t c = 0; c < from.channels; ++c)
-      for (std::size_t down = 0; down < k; ++down)
-        correlate_parts::tap_groups(k, [&](std::size_t right, auto size) {
-          float* at = dtaps + (((block * from.channels + c) * k + down) * k + right) * W;
+      for (std::size_t down = 0; down < places.rows; ++down)
+        correlate_parts::tap_groups(places.columns, [&](std::size_t right, auto size) {
+          float* at = dtaps + (((block * from.channels + c) * places.rows + down) * places.columns + right) * W;
           const float* d = dy + block * places.height * places.width * W;
           simd<W> sum[size];
           unrolled<size>([&](auto t) SOFTSCORE_INLINE_LAMBDA { sum[t] = load<W>(at + t * W); });
@@ -161,17 +178,17 @@ void correlate_gradient_to_blocks(const padded_image& from, const correlation_pl
         });
 }
 
-// The gradient of the taps of `correlate_to_plain`: dtaps (channels, source blocks, k * k, W) += sum over places of
-// dy (channels, height, width) * from(block, place * stride + tap).
+// The gradient of the taps of `correlate_to_plain`: dtaps (channels, source blocks, rows * columns, W) += sum over
+// places of dy (channels, height, width) * from(block, place * stride + tap).
 template <std::size_t W>
 void correlate_gradient_to_plain(const padded_image& from, const correlation_places& places, const float* dy,
                                  std::size_t channels, float* dtaps) {
-  const std::size_t k = places.k, step = places.stride * W;
+  const std::size_t step = places.stride * W;
   for (std::size_t o = 0; o < channels; ++o)
     for (std::size_t c = 0; c < from.channels; c += W)
-      for (std::size_t down = 0; down < k; ++down)
-        correlate_parts::tap_groups(k, [&](std::size_t right, auto size) {
-          float* at = dtaps + (o * from.channels + c) * k * k + (down * k + right) * W;
+      for (std::size_t down = 0; down < places.rows; ++down)
+        correlate_parts::tap_groups(places.columns, [&](std::size_t right, auto size) {
+          float* at = dtaps + (o * from.channels + c) * places.taps() + (down * places.columns + right) * W;
           const float* d = dy + o * places.height * places.width;
           simd<W> sum[size];
           unrolled<size>([&](auto t) SOFTSCORE_INLINE_LAMBDA { sum[t] = load<W>(at + t * W); });
