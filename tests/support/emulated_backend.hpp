@@ -11,11 +11,19 @@
 #include <utility>
 #include <vector>
 
+#include <softscore/backend/cuda/activate.hpp>
+#include <softscore/backend/cuda/channels.hpp>
+#include <softscore/backend/cuda/concatenate.hpp>
 #include <softscore/backend/cuda/conv2d.hpp>
 #include <softscore/backend/cuda/device_backend.hpp>
+#include <softscore/backend/cuda/dropout.hpp>
 #include <softscore/backend/cuda/layer_norm_gelu.hpp>
 #include <softscore/backend/cuda/linear.hpp>
+#include <softscore/backend/cuda/map_planes.hpp>
+#include <softscore/backend/cuda/rows.hpp>
 #include <softscore/backend/operations.hpp>
+#include <softscore/backend/pooling.hpp>
+#include <softscore/backend/resampling.hpp>
 #include <softscore/core/error.hpp>
 
 namespace softscore {

@@ -40,6 +40,28 @@ template <class... Views>
 void gelu_forward(archetype_backend&, Views...);
 template <class... Views>
 void gelu_backward(archetype_backend&, Views...);
+template <class... Views>
+void activate_forward(archetype_backend&, activation, Views...);
+template <class... Views>
+void activate_backward(archetype_backend&, activation, Views...);
+template <class Body, class... Views>
+void map_planes(archetype_backend&, const Body&, Views...);
+template <class Body, class... Views>
+void map_channels(archetype_backend&, const Body&, Views...);
+template <class... Views>
+void dot_pixels(archetype_backend&, Views...);
+template <class... Views>
+void sum_pixels(archetype_backend&, Views...);
+template <class... Views>
+void concatenate(archetype_backend&, Views...);
+template <class... Views>
+void separate(archetype_backend&, Views...);
+template <class... Views>
+void dropout(archetype_backend&, const noise_key&, image_range, double, bool, Views...);
+template <class... Views>
+void gather_rows(archetype_backend&, Views...);
+template <class... Views>
+void scatter_rows(archetype_backend&, Views...);
 
 static_assert(NetworkBackend<archetype_backend, float> && NetworkBackend<archetype_backend, double>);
 

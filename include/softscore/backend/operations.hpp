@@ -3,8 +3,11 @@
 #include <cstddef>
 #include <utility>
 
+#include <softscore/backend/activation.hpp>
+#include <softscore/backend/channels.hpp>
 #include <softscore/backend/concept.hpp>
 #include <softscore/backend/conv2d_shape.hpp>
+#include <softscore/backend/map_planes.hpp>
 #include <softscore/core/config.hpp>
 
 namespace softscore::inline SOFTSCORE_ABI {
@@ -49,6 +52,51 @@ concept NormalizesLayers =
       layer_norm_gelu_backward(be, plan, in, in, in, in, out, out, out, out);
     };
 
+/// `activate_forward(be, f, z, y)` and `activate_backward(be, f, z, dy, dz)` for every `activation` f, in place too.
+template <class Be, class T>
+concept Activates = requires(Be& be, activation f, view_of<Be, const T> in, view_of<Be, T> out) {
+  activate_forward(be, f, in, out);
+  activate_backward(be, f, in, in, out);
+};
+
+/// `map_planes(be, body, in, out)` maps each channel of each image to one of another size (backend/map_planes.hpp):
+/// what resampling and pooling are made of.
+template <class Be, class T>
+concept MapsPlanes = requires(Be& be, view_of<Be, const T> in, view_of<Be, T> out) {
+  map_planes(be, detail::plane_probe{}, in, out);
+  map_planes(be, detail::plane_probe{}, in, in, out);
+};
+
+/// `map_channels(be, body, x, numbers, y)` joins each element with the number of its image and channel, and
+/// `dot_pixels` and `sum_pixels` sum over the pixels of each channel.
+template <class Be, class T>
+concept MapsChannels = requires(Be& be, view_of<Be, const T> in, view_of<Be, T> out) {
+  map_channels(be, add_channel{}, in, in, out);
+  dot_pixels(be, in, in, out);
+  sum_pixels(be, in, out);
+};
+
+/// `concatenate(be, a, b, out)` joins the channels of two activations, `separate(be, from, a, b)` parts them.
+template <class Be, class T>
+concept JoinsChannels = requires(Be& be, view_of<Be, const T> in, view_of<Be, T> out) {
+  concatenate(be, in, in, out);
+  separate(be, in, out, out);
+};
+
+/// `dropout(be, key, images, probability, of_channels, x, y)` with the mask of `dropout_rule`.
+template <class Be, class T>
+concept DropsOut = requires(Be& be, noise_key key, image_range images, view_of<Be, const T> in, view_of<Be, T> out) {
+  dropout(be, key, images, 0.5, true, in, out);
+};
+
+/// `gather_rows(be, table, index, out)` looks up a row of a table for each image, and `scatter_rows(be, index, d,
+/// dtable)` is the gradient with respect to the table.
+template <class Be, class T>
+concept LooksUpRows = requires(Be& be, view_of<Be, const T> in, view_of<Be, T> out) {
+  gather_rows(be, in, in, out);
+  scatter_rows(be, in, in, out);
+};
+
 /// Dense layers on (N,I), and GELU by itself.
 template <class Be, class T>
 concept MultipliesMatrices = requires(Be& be, view_of<Be, const T> in, view_of<Be, T> out) {
@@ -61,6 +109,7 @@ concept MultipliesMatrices = requires(Be& be, view_of<Be, const T> in, view_of<B
 /// A backend that networks run on.
 template <class Be, class T>
 concept NetworkBackend = Backend<Be, T> && OrdersChannels<Be, T> && Convolves2d<Be, T> && NormalizesLayers<Be, T> &&
-                         MultipliesMatrices<Be, T>;
+                         MultipliesMatrices<Be, T> && Activates<Be, T> && MapsPlanes<Be, T> && MapsChannels<Be, T> &&
+                         JoinsChannels<Be, T> && DropsOut<Be, T> && LooksUpRows<Be, T>;
 
 }  // namespace softscore::inline SOFTSCORE_ABI

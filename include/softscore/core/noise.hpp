@@ -23,7 +23,10 @@ enum class noise_stream : std::uint8_t {
   user,
   test,
   test_times,
-  acceptance
+  acceptance,
+  dropout,
+  label_dropout,
+  flips
 };
 
 /// Names one draw of a run. Together with the number of an image and of an element inside it, it picks one word of

@@ -26,7 +26,7 @@ void unpack(device_backend<Device>& be, const_view<T, cuda_space> packed, view<T
   be.convert(view<const T, cuda_space>{packed}, plain);
 }
 
-/// y (N,O) = x (N,I) weight (O,I)^T + bias (O).
+/// y (N,O) = x (N,I) weight (O,I)^T + bias (O), which may be empty.
 template <class Device, Scalar T>
 void linear_forward(device_backend<Device>& be, const_view<T, cuda_space> x, const_view<T, cuda_space> weight,
                     const_view<T, cuda_space> bias, view<T, cuda_space> y) {
@@ -35,8 +35,7 @@ void linear_forward(device_backend<Device>& be, const_view<T, cuda_space> x, con
                           in * out);
 }
 
-/// The gradients with respect to x, weight and bias, from dy. They are set, not added to; dx, or dweight together with
-/// dbias, may be empty.
+/// The gradients with respect to x, weight and bias, from dy. They are set, not added to; each may be empty.
 template <class Device, Scalar T>
 void linear_backward(device_backend<Device>& be, const_view<T, cuda_space> x, const_view<T, cuda_space> weight,
                      const_view<T, cuda_space> dy, view<T, cuda_space> dx, view<T, cuda_space> dweight,
@@ -45,10 +44,10 @@ void linear_backward(device_backend<Device>& be, const_view<T, cuda_space> x, co
   if (!dx.empty())
     detail::multiply_any<T>(be, {raw(dy), out, 1, 0}, {raw(weight), in, 1, 0}, raw(dx), nullptr, images, in, out,
                             in * out);
-  if (dweight.empty()) return;
-  detail::multiply_any<T>(be, {raw(dy), 1, out, 0}, {raw(x), in, 1, 0}, raw(dweight), nullptr, out, in, images,
-                          in * out);
-  be.note(detail::sum_task<T>{raw(dy), raw(dbias), images, out});
+  if (!dweight.empty())
+    detail::multiply_any<T>(be, {raw(dy), 1, out, 0}, {raw(x), in, 1, 0}, raw(dweight), nullptr, out, in, images,
+                            in * out);
+  if (!dbias.empty()) be.note(detail::sum_task<T>{raw(dy), raw(dbias), images, out});
 }
 
 /// y = GELU(z), element by element.

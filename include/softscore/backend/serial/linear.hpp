@@ -9,21 +9,20 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// y (N,O) = x (N,I) weight (O,I)^T + bias (O).
+/// y (N,O) = x (N,I) weight (O,I)^T + bias (O), which may be empty.
 template <class T>
 void linear_forward(serial_backend&, const_view<T, host_space> x, const_view<T, host_space> weight,
                     const_view<T, host_space> bias, view<T, host_space> y) {
   const std::size_t inputs = x.extent().per_image(), outputs = y.extent().per_image();
   for (std::size_t n = 0; n < x.extent().images; ++n)
     for (std::size_t o = 0; o < outputs; ++o) {
-      T sum = bias[o];
+      T sum = bias.empty() ? T{} : bias[o];
       for (std::size_t i = 0; i < inputs; ++i) sum += weight[o * inputs + i] * x[n * inputs + i];
       y[n * outputs + o] = sum;
     }
 }
 
-/// The gradients with respect to x, weight and bias, from dy. They are set, not added to; dx, or dweight together with
-/// dbias, may be empty.
+/// The gradients with respect to x, weight and bias, from dy. They are set, not added to; each may be empty.
 template <class T>
 void linear_backward(serial_backend&, const_view<T, host_space> x, const_view<T, host_space> weight,
                      const_view<T, host_space> dy, view<T, host_space> dx, view<T, host_space> dweight,
@@ -35,14 +34,17 @@ void linear_backward(serial_backend&, const_view<T, host_space> x, const_view<T,
       for (std::size_t o = 0; o < outputs; ++o)
         for (std::size_t i = 0; i < inputs; ++i) dx[n * inputs + i] += dy[n * outputs + o] * weight[o * inputs + i];
   }
-  if (dweight.empty()) return;
-  std::fill_n(raw(dweight), dweight.size(), T{});
-  std::fill_n(raw(dbias), dbias.size(), T{});
-  for (std::size_t n = 0; n < images; ++n)
-    for (std::size_t o = 0; o < outputs; ++o) {
-      dbias[o] += dy[n * outputs + o];
-      for (std::size_t i = 0; i < inputs; ++i) dweight[o * inputs + i] += dy[n * outputs + o] * x[n * inputs + i];
-    }
+  if (!dweight.empty()) {
+    std::fill_n(raw(dweight), dweight.size(), T{});
+    for (std::size_t n = 0; n < images; ++n)
+      for (std::size_t o = 0; o < outputs; ++o)
+        for (std::size_t i = 0; i < inputs; ++i) dweight[o * inputs + i] += dy[n * outputs + o] * x[n * inputs + i];
+  }
+  if (!dbias.empty()) {
+    std::fill_n(raw(dbias), dbias.size(), T{});
+    for (std::size_t n = 0; n < images; ++n)
+      for (std::size_t o = 0; o < outputs; ++o) dbias[o] += dy[n * outputs + o];
+  }
 }
 
 /// y = GELU(z), element by element.

@@ -27,7 +27,7 @@ SOFTSCORE_INLINE void four_products(const float* x, const float* rows, std::size
     for (std::size_t k = 0; k < 4; ++k) products[k] += x[i] * rows[k * size + i];
 }
 
-// One image: y (O) = weight (O,I) x (I) + bias (O).
+// One image: y (O) = weight (O,I) x (I) + bias (O), which may be null.
 template <class T>
 void linear_image_forward(std::size_t inputs, std::size_t outputs, const T* x, const T* weight, const T* bias, T* y) {
   std::size_t o = 0;
@@ -35,10 +35,10 @@ void linear_image_forward(std::size_t inputs, std::size_t outputs, const T* x, c
     for (; o + 4 <= outputs; o += 4) {
       float products[4];
       four_products<native_lanes>(x, weight + o * inputs, inputs, products);
-      for (std::size_t k = 0; k < 4; ++k) y[o + k] = products[k] + bias[o + k];
+      for (std::size_t k = 0; k < 4; ++k) y[o + k] = products[k] + (bias != nullptr ? bias[o + k] : 0.0f);
     }
   for (; o < outputs; ++o) {
-    T sum = bias[o];
+    T sum = bias != nullptr ? bias[o] : T{};
     for (std::size_t i = 0; i < inputs; ++i) sum += weight[o * inputs + i] * x[i];
     y[o] = sum;
   }
@@ -86,7 +86,7 @@ inline void store_some(float* to, std::size_t count, simd<native_lanes> v) {
 
 }  // namespace detail
 
-/// y (N,O) = x (N,I) weight (O,I)^T + bias (O); images are spread over threads.
+/// y (N,O) = x (N,I) weight (O,I)^T + bias (O), which may be empty; images are spread over threads.
 template <class T>
 void linear_forward(tbb_backend& be, const_view<T, host_space> x, const_view<T, host_space> weight,
                     const_view<T, host_space> bias, view<T, host_space> y) {
@@ -96,7 +96,7 @@ void linear_forward(tbb_backend& be, const_view<T, host_space> x, const_view<T, 
   });
 }
 
-/// The gradients with respect to x, weight and bias, from dy; dx, or dweight together with dbias, may be empty. Images
+/// The gradients with respect to x, weight and bias, from dy; each may be empty. Images
 /// are spread over threads for the first, outputs for the others, so that every sum has one order.
 template <class T>
 void linear_backward(tbb_backend& be, const_view<T, host_space> x, const_view<T, host_space> weight,
@@ -110,9 +110,10 @@ void linear_backward(tbb_backend& be, const_view<T, host_space> x, const_view<T,
     be.parallel(images, [&](std::size_t n) {
       detail::sum_of_rows(outputs, of_dy + n * outputs, 1, w, inputs, raw(dx) + n * inputs);
     });
-  if (dweight.empty()) return;
+  if (dweight.empty() && dbias.empty()) return;
   be.parallel(outputs, [&](std::size_t o) {
-    detail::sum_of_rows(images, of_dy + o, outputs, of_x, inputs, raw(dweight) + o * inputs);
+    if (!dweight.empty()) detail::sum_of_rows(images, of_dy + o, outputs, of_x, inputs, raw(dweight) + o * inputs);
+    if (dbias.empty()) return;
     double sum = 0;
     for (std::size_t n = 0; n < images; ++n) sum += static_cast<double>(of_dy[n * outputs + o]);
     raw(dbias)[o] = static_cast<T>(sum);

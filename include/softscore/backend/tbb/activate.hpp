@@ -1,0 +1,27 @@
+#pragma once
+
+#include <type_traits>
+
+#include <softscore/backend/activation.hpp>
+#include <softscore/backend/tbb/linear.hpp>
+#include <softscore/core/config.hpp>
+
+namespace softscore::inline SOFTSCORE_ABI {
+
+/// y = f(z), element by element, for the activation `f`; y may be z.
+template <class T>
+void activate_forward(tbb_backend& be, activation f, const_view<T, host_space> z, view<T, host_space> y) {
+  if (std::is_same_v<T, float> && f == activation::gelu) return gelu_forward(be, z, y);
+  detail::with_activation(f, [&](auto function) { be.for_each(activate_body<decltype(function)>{}, y, z); });
+}
+
+/// dz = dy f'(z), element by element; dz may be dy.
+template <class T>
+void activate_backward(tbb_backend& be, activation f, const_view<T, host_space> z, const_view<T, host_space> dy,
+                       view<T, host_space> dz) {
+  if (std::is_same_v<T, float> && f == activation::gelu) return gelu_backward(be, z, dy, dz);
+  detail::with_activation(f,
+                          [&](auto function) { be.for_each(activate_backward_body<decltype(function)>{}, dz, dy, z); });
+}
+
+}  // namespace softscore::inline SOFTSCORE_ABI
