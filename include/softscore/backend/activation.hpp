@@ -1,0 +1,97 @@
+#pragma once
+
+#include <softscore/backend/bodies.hpp>
+#include <softscore/core/cmath.hpp>
+#include <softscore/core/config.hpp>
+
+namespace softscore::inline SOFTSCORE_ABI {
+
+/// What a layer applies to every element of its result: PyTorch's Identity, SiLU, ReLU, GELU and GELU(approximate =
+/// "tanh").
+enum class activation { none, silu, relu, gelu, gelu_tanh };
+
+/// 1 / (1 + exp(-z)).
+struct sigmoid_function {
+  template <class T>
+  SOFTSCORE_HD static T value(T z) {
+    return T(1) / (T(1) + std::exp(-z));  // 0 where the exponential overflows
+  }
+};
+
+/// The identity, as an activation.
+struct no_activation {
+  template <class T>
+  SOFTSCORE_HD static T value(T z) {
+    return z;
+  }
+  template <class T>
+  SOFTSCORE_HD static T derivative(T /*z*/) {
+    return T(1);
+  }
+};
+
+/// SiLU(z) = z / (1 + exp(-z)), also called swish (Elfwing et al. 2018).
+struct silu {
+  template <class T>
+  SOFTSCORE_HD static T value(T z) {
+    return z * sigmoid_function::value(z);
+  }
+  template <class T>
+  SOFTSCORE_HD static T derivative(T z) {
+    const T s = sigmoid_function::value(z);
+    return s * (T(1) + z * (T(1) - s));
+  }
+};
+
+/// ReLU(z) = max(z, 0); its slope at 0 is 0, as in PyTorch. A NaN stays one.
+struct relu {
+  template <class T>
+  SOFTSCORE_HD static T value(T z) {
+    return z < T(0) ? T(0) : z;
+  }
+  template <class T>
+  SOFTSCORE_HD static T derivative(T z) {
+    return z > T(0) ? T(1) : T(0);
+  }
+};
+
+/// The tanh form of GELU, z (1 + tanh(k (z + 0.044715 z^3))) / 2 with k = sqrt(2 / pi) (Hendrycks and Gimpel 2016), by
+/// the sigmoid that it equals: (1 + tanh(t)) / 2 = 1 / (1 + exp(-2 t)).
+struct gelu_tanh {
+  template <class T>
+  SOFTSCORE_HD static T probability(T z) {
+    return sigmoid_function::value(T(1.59576912160573071) * (z + T(0.044715) * z * z * z));
+  }
+  template <class T>
+  SOFTSCORE_HD static T value(T z) {
+    return z * probability(z);
+  }
+  template <class T>
+  SOFTSCORE_HD static T derivative(T z) {
+    const T p = probability(z);
+    return p + z * p * (T(1) - p) * T(1.59576912160573071) * (T(1) + T(3 * 0.044715) * z * z);
+  }
+};
+
+namespace detail {
+
+// Calls body with the scalar functions of an activation, so that loops over elements choose before they start.
+template <class Body>
+void with_activation(activation which, const Body& body) {
+  switch (which) {
+    case activation::none:
+      return body(no_activation{});
+    case activation::silu:
+      return body(silu{});
+    case activation::relu:
+      return body(relu{});
+    case activation::gelu:
+      return body(gelu{});
+    case activation::gelu_tanh:
+      return body(gelu_tanh{});
+  }
+}
+
+}  // namespace detail
+
+}  // namespace softscore::inline SOFTSCORE_ABI
