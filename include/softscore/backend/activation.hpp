@@ -4,11 +4,15 @@
 #include <softscore/core/cmath.hpp>
 #include <softscore/core/config.hpp>
 
-namespace softscore::inline SOFTSCORE_ABI {
+namespace softscore {  // shared
 
 /// What a layer applies to every element of its result: PyTorch's Identity, SiLU, ReLU, GELU and GELU(approximate =
 /// "tanh").
 enum class activation { none, silu, relu, gelu, gelu_tanh };
+
+}  // namespace softscore
+
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// The logistic function 1 / (1 + exp(-z)) of a number, and 1 minus it, each to full relative precision.
 template <class T>
