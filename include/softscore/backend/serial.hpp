@@ -4,6 +4,8 @@
 #include <softscore/backend/operations.hpp>
 #include <softscore/backend/serial/backend.hpp>
 #include <softscore/backend/serial/conv2d.hpp>
+#include <softscore/backend/serial/group_norm.hpp>
+#include <softscore/backend/serial/layer_norm.hpp>
 #include <softscore/backend/serial/layer_norm_gelu.hpp>
 #include <softscore/backend/serial/layout.hpp>
 #include <softscore/backend/serial/linear.hpp>

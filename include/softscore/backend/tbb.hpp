@@ -4,6 +4,8 @@
 #include <softscore/backend/operations.hpp>
 #include <softscore/backend/tbb/backend.hpp>
 #include <softscore/backend/tbb/conv2d.hpp>
+#include <softscore/backend/tbb/group_norm.hpp>
+#include <softscore/backend/tbb/layer_norm.hpp>
 #include <softscore/backend/tbb/layer_norm_gelu.hpp>
 #include <softscore/backend/tbb/layout.hpp>
 #include <softscore/backend/tbb/linear.hpp>
