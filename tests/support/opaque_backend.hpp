@@ -120,6 +120,14 @@ template <Scalar T>
 auto make_layer_norm_gelu(opaque_backend& be, const shape& sizes) {
   return make_layer_norm_gelu<T>(be.behind(), sizes);
 }
+template <Scalar T>
+auto make_group_norm(opaque_backend& be, const group_norm_shape& sizes) {
+  return make_group_norm<T>(be.behind(), sizes);
+}
+template <Scalar T>
+auto make_layer_norm(opaque_backend& be, const shape& sizes, double epsilon) {
+  return make_layer_norm<T>(be.behind(), sizes, epsilon);
+}
 
 #define SOFTSCORE_BEHIND(operation)                         \
   template <class... Views>                                 \
@@ -143,6 +151,10 @@ SOFTSCORE_BEHIND_WITH_PLAN(conv2d_backward)
 SOFTSCORE_BEHIND_WITH_PLAN(layer_norm_gelu_prepare)
 SOFTSCORE_BEHIND_WITH_PLAN(layer_norm_gelu_forward)
 SOFTSCORE_BEHIND_WITH_PLAN(layer_norm_gelu_backward)
+SOFTSCORE_BEHIND_WITH_PLAN(group_norm_forward)
+SOFTSCORE_BEHIND_WITH_PLAN(group_norm_backward)
+SOFTSCORE_BEHIND_WITH_PLAN(layer_norm_forward)
+SOFTSCORE_BEHIND_WITH_PLAN(layer_norm_backward)
 #undef SOFTSCORE_BEHIND
 #undef SOFTSCORE_BEHIND_WITH_PLAN
 

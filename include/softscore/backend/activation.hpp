@@ -4,17 +4,26 @@
 #include <softscore/core/cmath.hpp>
 #include <softscore/core/config.hpp>
 
-namespace softscore::inline SOFTSCORE_ABI {
+namespace softscore {  // shared
 
 /// What a layer applies to every element of its result: PyTorch's Identity, SiLU, ReLU, GELU and GELU(approximate =
 /// "tanh").
 enum class activation { none, silu, relu, gelu, gelu_tanh };
 
-/// 1 / (1 + exp(-z)).
-struct sigmoid_function {
-  template <class T>
-  SOFTSCORE_HD static T value(T z) {
-    return T(1) / (T(1) + std::exp(-z));  // 0 where the exponential overflows
+}  // namespace softscore
+
+namespace softscore::inline SOFTSCORE_ABI {
+
+/// The logistic function 1 / (1 + exp(-z)) of a number, and 1 minus it, each to full relative precision.
+template <class T>
+struct logistic {
+  T value, complement;
+
+  SOFTSCORE_HD explicit logistic(T z) {
+    const T q = std::exp(z < T(0) ? z : -z);  // at most 1
+    const T near = T(1) / (T(1) + q), far = q * near;
+    value = z < T(0) ? far : near;
+    complement = z < T(0) ? near : far;
   }
 };
 
@@ -34,12 +43,12 @@ struct no_activation {
 struct silu {
   template <class T>
   SOFTSCORE_HD static T value(T z) {
-    return z * sigmoid_function::value(z);
+    return z * logistic<T>{z}.value;
   }
   template <class T>
   SOFTSCORE_HD static T derivative(T z) {
-    const T s = sigmoid_function::value(z);
-    return s * (T(1) + z * (T(1) - s));
+    const logistic<T> of{z};
+    return of.value * (T(1) + z * of.complement);
   }
 };
 
@@ -59,17 +68,20 @@ struct relu {
 /// the sigmoid that it equals: (1 + tanh(t)) / 2 = 1 / (1 + exp(-2 t)).
 struct gelu_tanh {
   template <class T>
-  SOFTSCORE_HD static T probability(T z) {
-    return sigmoid_function::value(T(1.59576912160573071) * (z + T(0.044715) * z * z * z));
-  }
-  template <class T>
   SOFTSCORE_HD static T value(T z) {
-    return z * probability(z);
+    return z * logistic<T>{exponent(z)}.value;
   }
   template <class T>
   SOFTSCORE_HD static T derivative(T z) {
-    const T p = probability(z);
-    return p + z * p * (T(1) - p) * T(1.59576912160573071) * (T(1) + T(3 * 0.044715) * z * z);
+    const logistic<T> of{exponent(z)};
+    const T slope = T(1.59576912160573071) * (T(1) + T(3 * 0.044715) * z * z);
+    return of.value * (T(1) + z * of.complement * slope);
+  }
+
+ private:
+  template <class T>
+  SOFTSCORE_HD static T exponent(T z) {
+    return T(1.59576912160573071) * (z + T(0.044715) * z * z * z);
   }
 };
 

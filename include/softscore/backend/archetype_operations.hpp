@@ -32,6 +32,18 @@ template <class... Views>
 void layer_norm_gelu_forward(archetype_backend&, archetype_plan&, Views...);
 template <class... Views>
 void layer_norm_gelu_backward(archetype_backend&, archetype_plan&, Views...);
+template <Scalar T>
+archetype_plan make_group_norm(archetype_backend&, const group_norm_shape&);
+template <class... Views>
+void group_norm_forward(archetype_backend&, archetype_plan&, Views...);
+template <class... Views>
+void group_norm_backward(archetype_backend&, archetype_plan&, Views...);
+template <Scalar T>
+archetype_plan make_layer_norm(archetype_backend&, const shape&, double epsilon);
+template <class... Views>
+void layer_norm_forward(archetype_backend&, archetype_plan&, Views...);
+template <class... Views>
+void layer_norm_backward(archetype_backend&, archetype_plan&, Views...);
 template <class... Views>
 void linear_forward(archetype_backend&, Views...);
 template <class... Views>

@@ -7,6 +7,7 @@
 #include <softscore/backend/channels.hpp>
 #include <softscore/backend/concept.hpp>
 #include <softscore/backend/conv2d_shape.hpp>
+#include <softscore/backend/group_norm_shape.hpp>
 #include <softscore/backend/map_planes.hpp>
 #include <softscore/core/config.hpp>
 
@@ -22,6 +23,10 @@ template <class Be, class T>
 using conv2d_plan_of = decltype(make_conv2d<T>(std::declval<Be&>(), conv2d_shape{}, std::declval<scratch_of<Be, T>>()));
 template <class Be, class T>
 using layer_norm_gelu_plan_of = decltype(make_layer_norm_gelu<T>(std::declval<Be&>(), shape{}));
+template <class Be, class T>
+using group_norm_plan_of = decltype(make_group_norm<T>(std::declval<Be&>(), group_norm_shape{}));
+template <class Be, class T>
+using layer_norm_plan_of = decltype(make_layer_norm<T>(std::declval<Be&>(), shape{}, double{}));
 
 /// `channel_block<T>(be, channels)` is how many channels lie side by side in an activation: 1 for the plain order
 /// N,C,H,W, a divisor of `channels` otherwise. Between the layers activations have this order; `pack` and `unpack`
@@ -96,6 +101,24 @@ concept LooksUpRows = requires(Be& be, view_of<Be, const T> in, view_of<Be, T> o
   gather_rows(be, in, in, out);
   scatter_rows(be, in, in, out);
 };
+/// Group norm of x + shift with affine gain and bias, then modulation per image and channel, then an activation. The
+/// views of `group_norm_forward` are x, shift, gain, bias, modulation and y; those of `group_norm_backward` are the
+/// first five, dy, dx, dgain, dbias, dshift and dmodulation.
+template <class Be, class T>
+concept NormalizesGroups =
+    requires(Be& be, group_norm_plan_of<Be, T>& plan, view_of<Be, const T> in, view_of<Be, T> out) {
+      group_norm_forward(be, plan, in, in, in, in, in, out);
+      group_norm_backward(be, plan, in, in, in, in, in, in, out, out, out, out, out);
+    };
+
+/// Layer norm over the channels at each pixel with affine gain and bias. The views of `layer_norm_forward` are x, gain,
+/// bias and y; those of `layer_norm_backward` are the first three, dy, dx, dgain and dbias.
+template <class Be, class T>
+concept NormalizesPixels =
+    requires(Be& be, layer_norm_plan_of<Be, T>& plan, view_of<Be, const T> in, view_of<Be, T> out) {
+      layer_norm_forward(be, plan, in, in, in, out);
+      layer_norm_backward(be, plan, in, in, in, in, out, out, out);
+    };
 
 /// Dense layers on (N,I), and GELU by itself.
 template <class Be, class T>
@@ -108,8 +131,9 @@ concept MultipliesMatrices = requires(Be& be, view_of<Be, const T> in, view_of<B
 
 /// A backend that networks run on.
 template <class Be, class T>
-concept NetworkBackend = Backend<Be, T> && OrdersChannels<Be, T> && Convolves2d<Be, T> && NormalizesLayers<Be, T> &&
-                         MultipliesMatrices<Be, T> && Activates<Be, T> && MapsPlanes<Be, T> && MapsChannels<Be, T> &&
-                         JoinsChannels<Be, T> && DropsOut<Be, T> && LooksUpRows<Be, T>;
+concept NetworkBackend =
+    Backend<Be, T> && OrdersChannels<Be, T> && Convolves2d<Be, T> && NormalizesLayers<Be, T> &&
+    NormalizesGroups<Be, T> && NormalizesPixels<Be, T> && MultipliesMatrices<Be, T> && Activates<Be, T> &&
+    MapsPlanes<Be, T> && MapsChannels<Be, T> && JoinsChannels<Be, T> && DropsOut<Be, T> && LooksUpRows<Be, T>;
 
 }  // namespace softscore::inline SOFTSCORE_ABI

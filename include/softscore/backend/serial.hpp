@@ -10,6 +10,8 @@
 #include <softscore/backend/serial/concatenate.hpp>
 #include <softscore/backend/serial/conv2d.hpp>
 #include <softscore/backend/serial/dropout.hpp>
+#include <softscore/backend/serial/group_norm.hpp>
+#include <softscore/backend/serial/layer_norm.hpp>
 #include <softscore/backend/serial/layer_norm_gelu.hpp>
 #include <softscore/backend/serial/layout.hpp>
 #include <softscore/backend/serial/linear.hpp>

@@ -10,6 +10,8 @@
 #include <softscore/backend/tbb/concatenate.hpp>
 #include <softscore/backend/tbb/conv2d.hpp>
 #include <softscore/backend/tbb/dropout.hpp>
+#include <softscore/backend/tbb/group_norm.hpp>
+#include <softscore/backend/tbb/layer_norm.hpp>
 #include <softscore/backend/tbb/layer_norm_gelu.hpp>
 #include <softscore/backend/tbb/layout.hpp>
 #include <softscore/backend/tbb/linear.hpp>

@@ -1,0 +1,200 @@
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <numeric>
+#include <type_traits>
+#include <vector>
+
+#include <softscore/backend/group_norm_parameters.hpp>
+#include <softscore/backend/group_norm_shape.hpp>
+#include <softscore/backend/tbb/group_norm_rows.hpp>
+#include <softscore/backend/tbb/layout.hpp>
+#include <softscore/core/checked_size.hpp>
+#include <softscore/core/config.hpp>
+
+namespace softscore::inline SOFTSCORE_ABI {
+
+namespace detail {
+
+// The means of du and of du u over a group.
+struct gradient_means {
+  double du, du_u;
+};
+
+}  // namespace detail
+
+/// What a group norm keeps between calls. A task is a unit of an image: the fewest channels that are whole groups and
+/// whole blocks. No sum goes beyond a unit, except those over images.
+template <class T>
+struct tbb_group_norm {
+  group_norm_shape sizes;
+  std::size_t block, unit;                       // channels
+  std::vector<detail::normalizer> of_groups;     // (N,groups), of the last forward pass
+  std::vector<detail::channel_moments> moments;  // (N,C), of the last forward pass
+  std::vector<detail::channel_sums> sums;        // (N,C), of the backward pass
+  std::vector<detail::gradient_means> means;     // (N,groups), of the backward pass
+
+  std::size_t units() const { return sizes.sizes.channels / unit; }
+};
+
+/// Plans a group norm. Throws `error` if the groups do not divide the channels or a size is 0.
+template <class T>
+tbb_group_norm<T> make_group_norm(tbb_backend& be, const group_norm_shape& s) {
+  require_valid(s);
+  const std::size_t block = channel_block<T>(be, s.sizes.channels);
+  return {s,
+          block,
+          std::lcm(block, s.channels_per_group()),
+          vector_of<detail::normalizer>("moments of a group norm", {s.sizes.images, s.groups}),
+          vector_of<detail::channel_moments>("moments of a group norm", {s.sizes.images, s.sizes.channels}),
+          vector_of<detail::channel_sums>("sums of a group norm", {s.sizes.images, s.sizes.channels}),
+          vector_of<detail::gradient_means>("means of a group norm", {s.sizes.images, s.groups})};
+}
+
+namespace detail {
+
+// Mean and scale of each group of a unit from the moments of its channels.
+template <class T>
+void normalize_unit(tbb_group_norm<T>& plan, const group_norm_parameters<T>& of, std::size_t n, std::size_t first) {
+  const std::size_t channels = plan.sizes.sizes.channels, width = plan.sizes.channels_per_group();
+  const double plane = static_cast<double>(plan.sizes.sizes.plane()), count = plane * static_cast<double>(width);
+  for (std::size_t g = first / width; g < (first + plan.unit) / width; ++g) {
+    const channel_moments* moments = plan.moments.data() + n * channels;
+    double mean = 0, squares = 0;
+    for (std::size_t c = g * width; c < (g + 1) * width; ++c) mean += moments[c].mean + of.shift_of(n, c);
+    mean /= static_cast<double>(width);
+    for (std::size_t c = g * width; c < (g + 1) * width; ++c) {
+      const double apart = moments[c].mean + of.shift_of(n, c) - mean;
+      squares += moments[c].squares + plane * apart * apart;
+    }
+    plan.of_groups[n * plan.sizes.groups + g] = normalizer_of(mean, squares / count, plan.sizes.epsilon);
+  }
+}
+
+// The means of du and of du u over each group of a unit, from the sums over its channels. du is the gradient with
+// respect to u.
+template <class T>
+void average_unit(tbb_group_norm<T>& plan, const group_norm_parameters<T>& of, std::size_t n, std::size_t first) {
+  const std::size_t channels = plan.sizes.sizes.channels, width = plan.sizes.channels_per_group();
+  const double count = static_cast<double>(width * plan.sizes.sizes.plane());
+  for (std::size_t g = first / width; g < (first + plan.unit) / width; ++g) {
+    double du = 0, du_deviation = 0;
+    for (std::size_t c = g * width; c < (g + 1) * width; ++c) {
+      const double slope = of.gain_of(c) * of.factor_of(n, c);
+      du += slope * plan.sums[n * channels + c].dz;
+      du_deviation += slope * plan.sums[n * channels + c].dz_deviation;
+    }
+    const std::size_t at = n * plan.sizes.groups + g;
+    plan.means[at] = {du / count, du_deviation * plan.of_groups[at].scale / count};
+  }
+}
+
+template <class T>
+void channel_gradients(const tbb_group_norm<T>& plan, const group_norm_parameters<T>& of, std::size_t n, std::size_t c,
+                       T* dshift, T* dmodulation) {
+  const std::size_t channels = plan.sizes.sizes.channels;
+  const std::size_t at = n * plan.sizes.groups + c / plan.sizes.channels_per_group();
+  const normalizer of_group = plan.of_groups[at];
+  const gradient_means means = plan.means[at];
+  const double plane = static_cast<double>(plan.sizes.sizes.plane());
+  const channel_sums& sums = plan.sums[n * channels + c];
+  if (dshift != nullptr) {
+    const double mean_u = (plan.moments[n * channels + c].mean + of.shift_of(n, c) - of_group.mean) * of_group.scale;
+    const double sum_du = of.gain_of(c) * of.factor_of(n, c) * sums.dz;
+    dshift[n * channels + c] = static_cast<T>(of_group.scale * (sum_du - plane * (means.du + mean_u * means.du_u)));
+  }
+  if (dmodulation != nullptr) {
+    T* row = dmodulation + n * 2 * channels;
+    row[c] = static_cast<T>(of.gain_of(c) * sums.dz_deviation * of_group.scale + of.bias_of(c) * sums.dz);
+    row[channels + c] = static_cast<T>(sums.dz);
+  }
+}
+
+}  // namespace detail
+
+/// y = then((u gain + bias) (1 + a) + b) with u normalized over each group of x + shift, as on the serial backend: one
+/// pass over x for the moments and one for y. y may be x if no backward pass follows.
+template <class T>
+void group_norm_forward(tbb_backend& be, tbb_group_norm<T>& plan, const_view<T, host_space> x,
+                        const_view<T, host_space> shift, const_view<T, host_space> gain, const_view<T, host_space> bias,
+                        const_view<T, host_space> modulation, view<T, host_space> y) {
+  const shape s = x.extent();
+  const std::size_t plane = s.plane(), block = plan.block;
+  const detail::group_norm_parameters<T> of{s.channels, shift, gain, bias, modulation};
+  detail::with_activation(plan.sizes.then, [&](auto then) {
+    be.parallel(s.images * plan.units(), [&](std::size_t task) {
+      const std::size_t n = task / plan.units(), first = task % plan.units() * plan.unit;
+      for (std::size_t c = first; c < first + plan.unit; c += block)
+        detail::moments_of_row(raw(x) + (n * s.channels + c) * plane, plane, block,
+                               plan.moments.data() + n * s.channels + c);
+      detail::normalize_unit(plan, of, n, first);
+      for (std::size_t c = first; c < first + plan.unit; c += block) {
+        const std::size_t at = (n * s.channels + c) * plane;
+        const detail::row_coefficients<T> row{
+            of, plan.of_groups.data() + n * plan.sizes.groups, plan.sizes.channels_per_group(), n, c, block};
+        detail::group_norm_row(then, row, raw(x) + at, plane, block, raw(y) + at);
+      }
+    });
+  });
+}
+
+/// The gradients with respect to x, gain, bias, shift (N,C) and modulation (N,2C), from dy, as on the serial backend:
+/// one pass for the sums, which leaves dz in dx, and one for dx. dx may be dy.
+template <class T>
+void group_norm_backward(tbb_backend& be, tbb_group_norm<T>& plan, const_view<T, host_space> x,
+                         const_view<T, host_space> shift, const_view<T, host_space> gain,
+                         const_view<T, host_space> bias, const_view<T, host_space> modulation,
+                         const_view<T, host_space> dy, view<T, host_space> dx, view<T, host_space> dgain,
+                         view<T, host_space> dbias, view<T, host_space> dshift, view<T, host_space> dmodulation) {
+  const shape s = x.extent();
+  const std::size_t plane = s.plane(), block = plan.block, width = plan.sizes.channels_per_group();
+  const detail::group_norm_parameters<T> of{s.channels, shift, gain, bias, modulation};
+  detail::with_activation(plan.sizes.then, [&](auto then) {
+    using row_coefficients = detail::row_coefficients<T>;
+    be.parallel(s.images * plan.units(), [&](std::size_t task) {
+      const std::size_t n = task / plan.units(), first = task % plan.units() * plan.unit;
+      const detail::normalizer* of_groups = plan.of_groups.data() + n * plan.sizes.groups;
+      for (std::size_t c = first; c < first + plan.unit; c += block) {
+        const std::size_t at = (n * s.channels + c) * plane;
+        detail::group_norm_row_sums(then, row_coefficients{of, of_groups, width, n, c, block}, raw(x) + at,
+                                    raw(dy) + at, plane, block, raw(dx) + at, plan.sums.data() + n * s.channels + c);
+      }
+      detail::average_unit(plan, of, n, first);
+      const T* dz = std::is_same_v<decltype(then), no_activation> ? raw(dy) : raw(dx);
+      for (std::size_t c = first; c < first + plan.unit; c += block) {
+        const std::size_t at = (n * s.channels + c) * plane;
+        detail::row_slopes<T> by;
+        for (std::size_t lane = 0; lane < block; ++lane) {
+          const std::size_t of_group = n * plan.sizes.groups + (c + lane) / width;
+          const double scale = plan.of_groups[of_group].scale;
+          by.slope[lane] = static_cast<T>(scale * of.gain_of(c + lane) * of.factor_of(n, c + lane));
+          by.constant[lane] = static_cast<T>(scale * plan.means[of_group].du);
+          by.scale[lane] = static_cast<T>(scale);
+          by.share[lane] = static_cast<T>(scale * plan.means[of_group].du_u);
+          detail::channel_gradients(plan, of, n, c + lane, raw(dshift), raw(dmodulation));
+        }
+        detail::group_norm_row_backward(row_coefficients{of, of_groups, width, n, c, block}, by, raw(x) + at, dz + at,
+                                        plane, block, raw(dx) + at);
+      }
+    });
+  });
+  if (dgain.empty()) return;
+  // In double and image by image: the order depends on nothing else.
+  constexpr std::size_t share = 64;
+  be.parallel((s.channels + share - 1) / share, [&](std::size_t task) {
+    for (std::size_t c = task * share; c < (std::min)(s.channels, (task + 1) * share); ++c) {
+      double of_gain = 0, of_bias = 0;
+      for (std::size_t n = 0; n < s.images; ++n) {
+        const detail::channel_sums& sums = plan.sums[n * s.channels + c];
+        const double factor = of.factor_of(n, c), scale = plan.of_groups[n * plan.sizes.groups + c / width].scale;
+        of_gain += factor * sums.dz_deviation * scale;
+        of_bias += factor * sums.dz;
+      }
+      raw(dgain)[c] = static_cast<T>(of_gain);
+      raw(dbias)[c] = static_cast<T>(of_bias);
+    }
+  });
+}
+
+}  // namespace softscore::inline SOFTSCORE_ABI
