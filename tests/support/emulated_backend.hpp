@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include <softscore/backend/cuda/attention.hpp>
 #include <softscore/backend/cuda/conv2d.hpp>
 #include <softscore/backend/cuda/device_backend.hpp>
 #include <softscore/backend/cuda/layer_norm_gelu.hpp>

@@ -120,6 +120,10 @@ template <Scalar T>
 auto make_layer_norm_gelu(opaque_backend& be, const shape& sizes) {
   return make_layer_norm_gelu<T>(be.behind(), sizes);
 }
+template <Scalar T, class... Scratch>
+auto make_attention(opaque_backend& be, const attention_shape& sizes, const Scratch&... scratch) {
+  return make_attention<T>(be.behind(), sizes, scratch...);
+}
 
 #define SOFTSCORE_BEHIND(operation)                         \
   template <class... Views>                                 \
@@ -143,6 +147,8 @@ SOFTSCORE_BEHIND_WITH_PLAN(conv2d_backward)
 SOFTSCORE_BEHIND_WITH_PLAN(layer_norm_gelu_prepare)
 SOFTSCORE_BEHIND_WITH_PLAN(layer_norm_gelu_forward)
 SOFTSCORE_BEHIND_WITH_PLAN(layer_norm_gelu_backward)
+SOFTSCORE_BEHIND_WITH_PLAN(attention_forward)
+SOFTSCORE_BEHIND_WITH_PLAN(attention_backward)
 #undef SOFTSCORE_BEHIND
 #undef SOFTSCORE_BEHIND_WITH_PLAN
 

@@ -6,6 +6,7 @@
 #error "softscore: softscore/backend/cuda.hpp is for files that a CUDA compiler compiles"
 #endif
 
+#include <softscore/backend/cuda/attention.hpp>
 #include <softscore/backend/cuda/backend.cuh>
 #include <softscore/backend/cuda/conv2d.hpp>
 #include <softscore/backend/cuda/layer_norm_gelu.hpp>

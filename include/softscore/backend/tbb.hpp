@@ -2,6 +2,7 @@
 
 // The tbb backend with all its operations: the only header to take it from, so that no operation can be missing.
 #include <softscore/backend/operations.hpp>
+#include <softscore/backend/tbb/attention.hpp>
 #include <softscore/backend/tbb/backend.hpp>
 #include <softscore/backend/tbb/conv2d.hpp>
 #include <softscore/backend/tbb/layer_norm_gelu.hpp>

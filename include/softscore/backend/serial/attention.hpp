@@ -6,6 +6,7 @@
 
 #include <softscore/backend/attention_shape.hpp>
 #include <softscore/backend/serial/backend.hpp>
+#include <softscore/backend/serial/conv2d.hpp>
 #include <softscore/core/cmath.hpp>
 #include <softscore/core/config.hpp>
 
@@ -20,7 +21,8 @@ struct serial_attention {
 
 /// Plans attention for at most `sizes.images` images. Throws `error` for sizes that it cannot have.
 template <class T>
-serial_attention<T> make_attention(serial_backend&, const attention_shape& sizes) {
+serial_attention<T> make_attention(serial_backend&, const attention_shape& sizes,
+                                   const serial_scratch& /*scratch*/ = {}) {
   require_valid(sizes);
   return {sizes, std::vector<double>(sizes.tokens()), std::vector<double>(sizes.tokens())};
 }

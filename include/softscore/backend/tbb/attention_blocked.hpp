@@ -43,7 +43,7 @@ class blocked_attention {
         scale_{1 / std::sqrt(static_cast<double>(sizes.head_width))},
         input_block_{channel_block<float>(be, 3 * sizes.channels())},
         output_block_{channel_block<float>(be, sizes.channels())},
-        numbers_{shape{sizes.images * sizes.heads, 2, 1, stride()}},
+        numbers_{be.make<float>({sizes.images * sizes.heads, 2, 1, stride()})},
         scratch_{scratch} {
     const std::size_t pairs = sizes.images * sizes.heads;
     at_once_ = chunks() == 1 ? pairs : (std::min)(pairs, (2 * parts_ + chunks() - 1) / chunks());
@@ -203,14 +203,13 @@ class blocked_attention {
       std::fill(to + count, to + row, 0.0f);
     }
   }
-  static void scatter(const float* from, float factor, blocked_image<float> out, std::size_t channel,
-                      std::size_t first, std::size_t count) {
+  static void scatter(const float* from, float factor, blocked_image<float> out, std::size_t channel, std::size_t first,
+                      std::size_t count) {
     float* to = out.plane(channel) + first * out.block;
     for (std::size_t i = 0; i < count; ++i) to[i * out.block] = factor * from[i];
   }
   void scatter_queries(std::size_t pair, std::size_t c, const float* dq, float* dqkv) const {
-    scatter(dq, static_cast<float>(scale_),
-            image_of(dqkv, 3 * sizes_.channels(), input_block_, pair / sizes_.heads),
+    scatter(dq, static_cast<float>(scale_), image_of(dqkv, 3 * sizes_.channels(), input_block_, pair / sizes_.heads),
             sizes_.channel(0, pair % sizes_.heads, c), 0, sizes_.tokens());
   }
 

@@ -36,9 +36,8 @@ struct attention_kernels {
                float* inverse) const {
     const std::size_t stride = stride_of(tokens);
     simd<W> most[2], sum[2] = {};
-    unrolled<2>([&](auto u) SOFTSCORE_INLINE_LAMBDA {
-      most[u] = broadcast<W>(-std::numeric_limits<float>::infinity());
-    });
+    unrolled<2>([&](auto u)
+                    SOFTSCORE_INLINE_LAMBDA { most[u] = broadcast<W>(-std::numeric_limits<float>::infinity()); });
     std::fill_n(o, rows() * lanes, 0.0f);
     for (std::size_t first = 0; first < tokens; first += keys_at_once) {
       const std::size_t count = (std::min)(keys_at_once, tokens - first);

@@ -42,7 +42,8 @@ class plain_attention {
     each_head(be, images, [&](std::size_t image, std::size_t head, double* weights, double* slopes) {
       const std::size_t first = (image * sizes_.channels() + head * sizes_.head_width) * tokens;
       for (std::size_t c = 0; c < sizes_.head_width; ++c)
-        for (const std::size_t which : {std::size_t{1}, std::size_t{2}}) std::fill_n(plane(dqkv, image, which, head, c), tokens, 0.0);
+        for (const std::size_t which : {std::size_t{1}, std::size_t{2}})
+          std::fill_n(plane(dqkv, image, which, head, c), tokens, 0.0);
       for (std::size_t i = 0; i < tokens; ++i) {
         set_weights(qkv, image, head, i, weights);
         std::fill_n(slopes, tokens, 0.0);

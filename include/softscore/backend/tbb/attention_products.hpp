@@ -44,7 +44,8 @@ struct attention_products {
       simd<W> sum[at_once][2] = {};
       for (std::size_t b = 0; b < count; ++b) {
         const simd<W> low = load<W>(x + b * x_stride), high = load<W>(x + b * x_stride + W);
-        unrolled<at_once>([&](auto k) SOFTSCORE_INLINE_LAMBDA { accumulate(sum[k], of_y[k * y_stride + b], low, high); });
+        unrolled<at_once>([&](auto k)
+                              SOFTSCORE_INLINE_LAMBDA { accumulate(sum[k], of_y[k * y_stride + b], low, high); });
       }
       unrolled<at_once>([&](auto k) SOFTSCORE_INLINE_LAMBDA {
         float* to = of_out_tile + k * out_stride;
@@ -61,9 +62,8 @@ struct attention_products {
     // Row i and row i + W / 2 in turn give rows 2 i and 2 i + 1: the bits of a number's row and lane, as one word, move
     // left by one. After log2 W rounds row and lane have changed places.
     unrolled<std::countr_zero(W)>([&](auto) SOFTSCORE_INLINE_LAMBDA {
-      unrolled<W / 2>([&](auto i) SOFTSCORE_INLINE_LAMBDA {
-        interleave<1, W>(in[i], in[i + W / 2], out[2 * i], out[2 * i + 1]);
-      });
+      unrolled<W / 2>(
+          [&](auto i) SOFTSCORE_INLINE_LAMBDA { interleave<1, W>(in[i], in[i + W / 2], out[2 * i], out[2 * i + 1]); });
       unrolled<W>([&](auto i) SOFTSCORE_INLINE_LAMBDA { in[i] = out[i]; });
     });
     unrolled<W>([&](auto i) SOFTSCORE_INLINE_LAMBDA { store(to + i * to_stride, in[i]); });
