@@ -7,6 +7,7 @@
 #endif
 
 #include <softscore/backend/cuda/activate.hpp>
+#include <softscore/backend/cuda/attention.hpp>
 #include <softscore/backend/cuda/backend.cuh>
 #include <softscore/backend/cuda/channels.hpp>
 #include <softscore/backend/cuda/concatenate.hpp>
