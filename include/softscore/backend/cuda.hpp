@@ -8,6 +8,8 @@
 
 #include <softscore/backend/cuda/backend.cuh>
 #include <softscore/backend/cuda/conv2d.hpp>
+#include <softscore/backend/cuda/group_norm.hpp>
+#include <softscore/backend/cuda/layer_norm.hpp>
 #include <softscore/backend/cuda/layer_norm_gelu.hpp>
 #include <softscore/backend/cuda/linear.hpp>
 #include <softscore/backend/operations.hpp>
