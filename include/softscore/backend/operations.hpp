@@ -28,6 +28,7 @@ template <class Be, class T>
 using group_norm_plan_of = decltype(make_group_norm<T>(std::declval<Be&>(), group_norm_shape{}));
 template <class Be, class T>
 using layer_norm_plan_of = decltype(make_layer_norm<T>(std::declval<Be&>(), shape{}, double{}));
+template <class Be, class T>
 using attention_plan_of =
     decltype(make_attention<T>(std::declval<Be&>(), attention_shape{}, std::declval<scratch_of<Be, T>>()));
 
@@ -145,8 +146,6 @@ template <class Be, class T>
 concept NetworkBackend =
     Backend<Be, T> && OrdersChannels<Be, T> && Convolves2d<Be, T> && NormalizesLayers<Be, T> &&
     NormalizesGroups<Be, T> && NormalizesPixels<Be, T> && MultipliesMatrices<Be, T> && Activates<Be, T> &&
-    MapsPlanes<Be, T> && MapsChannels<Be, T> && JoinsChannels<Be, T> && DropsOut<Be, T> && LooksUpRows<Be, T>;
-concept NetworkBackend = Backend<Be, T> && OrdersChannels<Be, T> && Convolves2d<Be, T> && NormalizesLayers<Be, T> &&
-                         MultipliesMatrices<Be, T> && Attends<Be, T>;
+    MapsPlanes<Be, T> && MapsChannels<Be, T> && JoinsChannels<Be, T> && DropsOut<Be, T> && LooksUpRows<Be, T> && Attends<Be, T>;
 
 }  // namespace softscore::inline SOFTSCORE_ABI
