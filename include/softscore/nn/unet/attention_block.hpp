@@ -29,7 +29,7 @@ struct dense_pixels {
   std::size_t inputs{}, outputs{}, weight{}, bias{};
 
   template <class Be, class T>
-  conv2d_plan_of<Be, T> plan(planning<Be, T>& with, const shape& in) const {
+  auto plan(planning<Be, T>& with, const shape& in) const {
     return make_conv2d<T>(with.backend(),
                           conv2d_shape{with.images(), inputs, outputs, in.height, in.width, kernel_size{1}},
                           with.scratch());
@@ -42,13 +42,13 @@ struct dense_pixels {
   V bias_in(V flat) const {
     return flat.empty() ? V{} : flat.slice(bias, {1, outputs, 1, 1});
   }
-  template <class Be, class T>
-  void forward(Be& be, const pass<Be, T>& p, in_of<Be, T> x, out_of<Be, T> y, conv2d_plan_of<Be, T>& plan) const {
+  template <class Be, class T, class Plan>
+  void forward(Be& be, const pass<Be, T>& p, in_of<Be, T> x, out_of<Be, T> y, Plan& plan) const {
     conv2d_forward(be, plan, x, weight_in(p.parameters), bias_in(p.parameters), y);
   }
-  template <class Be, class T>
+  template <class Be, class T, class Plan>
   void backward(Be& be, const pass<Be, T>& p, in_of<Be, T> x, in_of<Be, T> dy, out_of<Be, T> dx,
-                conv2d_plan_of<Be, T>& plan) const {
+                Plan& plan) const {
     conv2d_backward(be, plan, x, weight_in(p.parameters), dy, dx, weight_in(p.gradients), bias_in(p.gradients));
   }
 };

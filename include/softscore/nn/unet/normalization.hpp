@@ -29,23 +29,23 @@ class block_norm {
   }
 
   template <class Be, class T>
-  group_norm_plan_of<Be, T> plan(planning<Be, T>& with, const shape& in) const {
+  auto plan(planning<Be, T>& with, const shape& in) const {
     group_norm_shape s = sizes_;
     s.sizes = in.with_images(with.images());
     return make_group_norm<T>(with.backend(), s);
   }
 
   /// y = then(norm(x + shift) (1 + a) + b); shift (N,C) and modulation, a before b, (N,2C) may be empty.
-  template <class Be, class T>
+  template <class Be, class T, class Plan>
   void forward(Be& be, const pass<Be, T>& p, in_of<Be, T> x, in_of<Be, T> shift, in_of<Be, T> modulation,
-               out_of<Be, T> y, group_norm_plan_of<Be, T>& plan) const {
+               out_of<Be, T> y, Plan& plan) const {
     group_norm_forward(be, plan, x, shift, at(weight_, p.parameters), at(bias_, p.parameters), modulation, y);
   }
   /// Sets dx, which may be dy, and where they are not empty dshift (N,C) and dmodulation (N,2C).
-  template <class Be, class T>
+  template <class Be, class T, class Plan>
   void backward(Be& be, const pass<Be, T>& p, in_of<Be, T> x, in_of<Be, T> shift, in_of<Be, T> modulation,
                 in_of<Be, T> dy, out_of<Be, T> dx, out_of<Be, T> dshift, out_of<Be, T> dmodulation,
-                group_norm_plan_of<Be, T>& plan) const {
+                Plan& plan) const {
     group_norm_backward(be, plan, x, shift, at(weight_, p.parameters), at(bias_, p.parameters), modulation, dy, dx,
                         at(weight_, p.gradients), at(bias_, p.gradients), dshift, dmodulation);
   }
