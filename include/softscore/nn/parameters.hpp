@@ -29,7 +29,8 @@ struct parameter {
   std::string name;
   std::vector<std::size_t> sizes;
   std::size_t offset{};
-  first_values first{};
+  double start{}, spread{};
+  bool normal{};
   bool trained{true};
 
   std::size_t size() const {
@@ -49,7 +50,7 @@ class parameter_layout {
   }
   template <class = when_called>
   std::size_t add(std::string name, std::vector<std::size_t> sizes, const first_values& first, bool trained = true) {
-    parameter added{std::move(name), std::move(sizes), count_, first, trained};
+    parameter added{std::move(name), std::move(sizes), count_, first.start, first.spread, first.normal, trained};
     count_ += product_of("number of elements of " + added.name, std::span<const std::size_t>{added.sizes},
                          most_bytes / sizeof(double) - count_);
     all_.push_back(std::move(added));
@@ -68,7 +69,12 @@ class parameter_layout {
   /// Changes the first values of the arrays from number `first_array` on to what `chosen(parameter)` returns.
   template <class F>
   void choose_first_values(std::size_t first_array, const F& chosen) {
-    for (std::size_t k = first_array; k < all_.size(); ++k) all_[k].first = chosen(std::as_const(all_[k]));
+    for (std::size_t k = first_array; k < all_.size(); ++k) {
+      const first_values first = chosen(std::as_const(all_[k]));
+      all_[k].start = first.start;
+      all_[k].spread = first.spread;
+      all_[k].normal = first.normal;
+    }
   }
   /// The number of arrays.
   std::size_t arrays() const { return all_.size(); }
@@ -98,10 +104,10 @@ void draw_initial_values(const parameter_layout& layout, std::uint64_t seed, std
   std::uint64_t array = 0;
   for (const parameter& p : layout) {
     for (std::size_t i = 0; i < p.size(); ++i) {
-      const double drawn = p.first.normal
+      const double drawn = p.normal
                                ? static_cast<double>(normals(key, array, static_cast<std::uint32_t>(i / 4))[i % 4])
                                : 2 * uniform(key, array, static_cast<std::uint32_t>(i)) - 1;
-      values[p.offset + i] = static_cast<float>(p.first.start + p.first.spread * drawn);
+      values[p.offset + i] = static_cast<float>(p.start + p.spread * drawn);
     }
     ++array;
   }

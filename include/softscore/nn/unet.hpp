@@ -1,10 +1,11 @@
 #pragma once
 
+#include <algorithm>
 #include <concepts>
 #include <cstddef>
-#include <string>
-#include <utility>
+#include <type_traits>
 
+#include <softscore/core/conditioning.hpp>
 #include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/core/quantity.hpp>
@@ -24,6 +25,7 @@ template <NetworkTime Time>
 class unet : public layered_network<unet_body, unet_embedding<Time>> {
  public:
   using time_type = Time;
+  using any_size = std::true_type;  ///< that its levels divide
 
   /// Parameters are 0 until they are set or initialized. Throws `error` for settings that contradict each other, for
   /// groups that do not divide the channels of their norm, and for Fourier features or a table of steps on another
@@ -40,6 +42,14 @@ class unet : public layered_network<unet_body, unet_embedding<Time>> {
   const unet_config& settings() const { return settings_; }
   /// The number of classes that labels name, counted from 0; 0 where it takes no labels.
   std::size_t label_count() const { return settings_.label_count(); }
+  /// The number of steps of the chain whose indices it takes.
+  std::size_t steps() const
+    requires std::same_as<Time, step_index>
+  {
+    return settings_.steps();
+  }
+  /// Throws `error` for labels, features and images beside x that it does not take, with `images` of them.
+  void check(const conditioning& given, const shape& images) const { this->embedding().check(given, images.images); }
 
  private:
   static const unet_config& checked(const unet_config& settings) {

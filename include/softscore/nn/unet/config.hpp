@@ -66,6 +66,7 @@ struct unet_config {
   double freq_shift{};
   bool flip_sin_to_cos{true};
   std::size_t num_train_timesteps{};  ///< rows of the table of learned times
+  std::size_t chain_steps{1000};      ///< steps of the chain whose indices it takes (the scheduler's, in diffusers)
   unet_class class_embedding{unet_class::none};
   std::size_t num_class_embeds{};  ///< rows of the table of classes
 
@@ -81,6 +82,8 @@ struct unet_config {
   std::size_t embedding() const {
     return time_embedding_dim > 0 ? time_embedding_dim : 4 * block_out_channels.front();
   }
+  /// The steps of the chain whose indices it takes.
+  std::size_t steps() const { return time_embedding == unet_time::learned ? num_train_timesteps : chain_steps; }
   /// The number of classes; 0: the network takes no labels.
   std::size_t label_count() const {
     if (class_planes > 0) return class_plane_count;
@@ -118,6 +121,7 @@ void require_valid(const unet_config& c) {
   require(std::isfinite(c.freq_shift) && c.freq_shift < static_cast<double>(c.block_out_channels.front() / 2),
           "freq_shift", c.freq_shift, "finite and below half the first width");
   if (c.time_embedding == unet_time::learned) size("num_train_timesteps", c.num_train_timesteps);
+  require(c.chain_steps >= 1, "chain_steps", c.chain_steps, "at least 1");
   if (c.class_embedding == unet_class::table) {
     require(c.num_class_embeds >= 1 && c.num_class_embeds <= 16777216, "num_class_embeds", c.num_class_embeds,
             "between 1 and 16777216");

@@ -55,7 +55,11 @@ class unet_embedding {
   /// Throws `error` for times off the network's scale and for labels and features that it does not take.
   void check(const network_input<Time>& input, std::size_t images) const {
     for (std::size_t n = 0; n < (input.times.shared() ? 1 : images); ++n) check_time(input.times[n].value);
-    const auto& labels = input.given.labels;
+    check(input.given, images);
+  }
+  /// The same for labels and features alone.
+  void check(const conditioning& given, std::size_t images) const {
+    const auto& labels = given.labels;
     const std::size_t classes = c_.label_count();
     if (classes == 0)
       require(labels.empty(), "labels given to a network", labels.size(), "none, for this network takes no labels");
@@ -70,13 +74,15 @@ class unet_embedding {
       if (label < least || (label >= 0 && static_cast<std::size_t>(label) >= classes))
         reject("a label", label,
                "between 0 and " + std::to_string(classes - 1) + (least < 0 ? ", or -1 for no class" : ""));
-    const shape given = input.given.features.extent();
+    const shape extent = given.features.extent();
     if (c_.class_embedding != unet_class::identity)
-      require(input.given.features.empty(), "features given to a network", given,
+      require(given.features.empty(), "features given to a network", extent,
               "none, for this network takes no features");
-    else if (!input.given.features.empty())
-      require(given == shape{images, width(), 1, 1}, "the extent of the features given to a network", given,
+    else if (!given.features.empty())
+      require(extent == shape{images, width(), 1, 1}, "the extent of the features given to a network", extent,
               std::to_string(width()) + " numbers for each of " + std::to_string(images) + " images");
+    require(given.image.empty(), "an image given to a network beside x", given.image.extent(),
+            "none, for this network takes none");
   }
 
   template <class Be, class T>

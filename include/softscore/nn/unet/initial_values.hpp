@@ -24,8 +24,9 @@ inline void choose_first_values(parameter_layout& layout, std::size_t first, une
   if (recipe == unet_recipe::pytorch) return;
   layout.choose_first_values(first, [&](const parameter& p) -> first_values {
     const bool bias = p.name.ends_with(".bias"), last = ends_block(p.name);
-    if (p.first.normal || p.first.start != 0 || p.first.spread == 0) return p.first;
-    if (recipe == unet_recipe::adm) return last ? first_values{} : p.first;
+    const first_values placed{p.start, p.spread, p.normal};
+    if (p.normal || p.start != 0 || p.spread == 0) return placed;
+    if (recipe == unet_recipe::adm) return last ? first_values{} : placed;
     if (bias) return {};
     const auto of = [](std::size_t n) { return static_cast<double>(n); };
     const std::size_t taps = p.size() / (p.sizes[0] * p.sizes[1]);
