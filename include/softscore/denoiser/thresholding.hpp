@@ -14,20 +14,9 @@
 #include <softscore/core/number_text.hpp>
 #include <softscore/denoiser/archetype.hpp>
 #include <softscore/denoiser/concept.hpp>
+#include <softscore/denoiser/pixel_range.hpp>
 
 namespace softscore::inline SOFTSCORE_ABI {
-
-/// The range of clean pixels, [-1, 1] or [0, 1].
-struct pixel_range {
-  double low{-1.0}, high{1.0};
-
-  /// Throws `error` unless low < high and both are finite.
-  void check() const {
-    require(std::isfinite(high), "upper end of the pixels' range", high, "finite");
-    require(low < high && std::isfinite(high - low), "lower end of the pixels' range", low,
-            "below the upper end, both finite");
-  }
-};
 
 /// Static thresholding (Saharia et al. 2022, Section 2.3): clips every estimate to the range of clean pixels. Where a
 /// pixel is clipped, the pullback lets nothing through.
@@ -65,7 +54,7 @@ class static_thresholding {
   void estimate(Be& be, const condition& q, in_of<Be, T> x, out_of<Be, T> out, M& ws) const {
     const auto whole = ws.estimate.view().images(0, out.extent().images);
     denoiser_.estimate(be, q, x, whole, ws.denoiser);
-    be.for_each(clip{range_}, out, whole);
+    be.for_each(detail::clip_to_range{range_}, out, whole);
   }
 
   template <class Be, Scalar T, class M>
@@ -79,14 +68,6 @@ class static_thresholding {
   }
 
  public:  // for kernels, which are made of public types only
-  struct clip {
-    pixel_range range;
-    template <class T>
-    SOFTSCORE_HD void operator()(T& out, const T& h) const {
-      const T low = static_cast<T>(range.low), high = static_cast<T>(range.high);
-      out = h < low ? low : h > high ? high : h;
-    }
-  };
   struct pass {
     pixel_range range;
     template <class T>
