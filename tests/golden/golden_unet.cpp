@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
@@ -15,12 +16,20 @@
 #include <sstream>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include <softscore/denoiser/diffusers_scheduler.hpp>
+#include <softscore/denoiser/network_denoiser.hpp>
+#include <softscore/denoiser/thresholding.hpp>
 #include <softscore/nn/diffusers.hpp>
 #include <softscore/optim/adam.hpp>
+#include <softscore/sampler/clipped_ddim.hpp>
+#include <softscore/sampler/ddpm.hpp>
+#include <softscore/sampler/integrate.hpp>
 
 #include "device_under_test.hpp"
+#include "drawn_noise_backend.hpp"
 #include "drawn_numbers.hpp"
 
 namespace {
@@ -263,6 +272,48 @@ class comparison {
   std::vector<T> host_out_{};
 };
 
+#if !defined(__CUDACC__)
+// The runs of diffusers' DDIM and DDPM that the file of a pipeline holds, from its own schedulers' settings: 1e-5, every
+// state. Both clip the estimate of the clean image to [-1, 1].
+template <class T>
+void check_runs(const char* backend, const golden_case& g, const unet<step_index>& net,
+                const std::vector<float>& values, outcome& result) {
+  unet<step_index> own = net;
+  own.set_parameters(values);
+  const diffusers_scheduler scheduler = load_diffusers_scheduler(*g.folder);
+  require_prediction(scheduler, prediction::epsilon);
+  const epsilon_denoiser denoiser{std::move(own), scheduler.noising()};
+  const pixel_range range = scheduler.clipping.value_or(pixel_range{});
+  const auto run = [&](const std::string& kind, const auto& sampler, const auto& of, std::vector<float> noise) {
+    const auto start = g.tensors.tensor<float>(kind + "/x");
+    const auto states = g.tensors.tensor<float>(kind + "/states");
+    const shape batch = shape_of(g.tensors.extent(kind + "/x"));
+    drawn_noise_backend be{std::move(noise)};
+    const time_grid grid = scheduler.grid(states.size() / batch.size());
+    start_point<drawn_noise_backend, T> from{be.template make<T>(batch), be.template make<T>(batch), {0, batch.images}};
+    be.upload(std::vector<T>(start.begin(), start.end()).data(), from.x.view());
+    std::vector<std::vector<T>> ours;
+    const auto keep = [&](const auto& progress) {
+      ours.emplace_back(progress.x.size());
+      be.download(progress.x, ours.back().data());
+    };
+    auto end = integrate(be, sampler, scheduler.noising(), of, grid, std::move(from), 1, keep);
+    ours.emplace_back(batch.size());
+    be.download(end.x.view(), ours.back().data());
+    double worst = 0;
+    for (std::size_t k = 0; k < grid.steps(); ++k) {
+      const auto begin = states.begin() + static_cast<std::ptrdiff_t>(k * batch.size());
+      const double error =
+          relative(ours[k + 1], std::vector<float>(begin, begin + static_cast<std::ptrdiff_t>(batch.size())));
+      if (!(error <= worst)) worst = error;
+    }
+    result.report(g.file.parent_path().filename().string(), backend, kind.c_str(), worst, 1e-5);
+  };
+  run("ddim", clipped_ddim{0, range}, denoiser, {});
+  run("ddpm", ddpm{scheduler.variance}, static_thresholding{denoiser, range}, g.tensors.tensor<float>("ddpm/noise"));
+}
+#endif
+
 template <NetworkTime Time>
 void check(const golden_case& g, outcome& result) {
   const unet<Time> net{g.settings};
@@ -275,6 +326,12 @@ void check(const golden_case& g, outcome& result) {
   tbb_backend tbb;
   comparison<double, Time, tbb_backend>{"tbb double", tbb, g, net, values, in_double, result}.run();
   comparison<float, Time, tbb_backend>{"tbb", tbb, g, net, values, in_float, result}.run();
+  if constexpr (std::same_as<Time, step_index>) {
+    if (g.tensors.contains("ddim/states")) {
+      check_runs<double>("serial double", g, net, values, result);
+      check_runs<float>("serial", g, net, values, result);
+    }
+  }
 #endif
   device_under_test device;
   comparison<float, Time, device_under_test>{"device", device, g, net, values, in_float, result}.run();

@@ -1,8 +1,9 @@
 #pragma once
 
 #include <concepts>
+#include <cstddef>
+#include <cstdint>
 #include <filesystem>
-#include <map>
 #include <span>
 #include <string>
 #include <system_error>
@@ -59,6 +60,18 @@ inline std::filesystem::path weights_file(const std::filesystem::path& folder) {
   return file;  // reading it says that it is missing
 }
 
+// The steps of the chain that the scheduler beside a model, or that of its pipeline, was made with; `otherwise` where
+// there is none.
+template <class = when_called>
+std::size_t chain_steps_of(const std::filesystem::path& folder, std::size_t otherwise) {
+  std::error_code ignored;
+  for (const std::filesystem::path& file :
+       {folder / "scheduler" / "scheduler_config.json", folder / "scheduler_config.json"})
+    if (std::filesystem::exists(file, ignored))
+      return read_json_settings(file).size("num_train_timesteps", otherwise);
+  return otherwise;
+}
+
 template <NetworkTime Time>
 void require_scale(const unet_config& c, const std::filesystem::path& config) {
   const bool fourier = c.time_embedding == unet_time::fourier;
@@ -73,14 +86,16 @@ void require_scale(const unet_config& c, const std::filesystem::path& config) {
 }  // namespace detail
 
 /// The UNet2DModel of a folder that diffusers' save_pretrained wrote, or of a pipeline's folder: config.json and
-/// diffusion_pytorch_model.safetensors, whose float16 and bfloat16 weights are widened. `Time` is `step_index`, or
+/// diffusion_pytorch_model.safetensors, whose float16 and bfloat16 weights are widened. The scheduler's file, where there
+/// is one, says how many steps its chain has; denoiser/diffusers_scheduler.hpp reads the rest of it. `Time` is `step_index`, or
 /// `sigma` where time_embedding_type is fourier. Throws `error` naming the file: for settings that are not supported
 /// (`read_unet_config`), for a network on another scale of time, for weights that are split, pickled, missing, surplus
 /// or of another shape, except for what `options` allow.
 template <NetworkTime Time = step_index>
 unet<Time> load_diffusers(const std::filesystem::path& folder, const loading_options& options = {}) {
   const std::filesystem::path at = detail::model_folder(folder), config = at / "config.json";
-  const unet_config settings = read_unet_config(config);
+  unet_config settings = read_unet_config(config);
+  settings.chain_steps = detail::chain_steps_of(folder, settings.chain_steps);
   detail::require_scale<Time>(settings, config);
   const std::filesystem::path weights = detail::weights_file(at);
   const safetensors_file file{weights};

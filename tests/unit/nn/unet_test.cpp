@@ -240,10 +240,10 @@ TEST_CASE("a U-Net refuses sizes, labels and times that it cannot take", "[nn]")
   serial_backend be;
   const unet<step_index> net{small_config()};
   CHECK(refusal([&] { net.workspace<float>(be, {1, 2, 7, 8}); }) ==
-        "the size of a U-Net's images is (1, 2, 7, 8), but it must be a multiple of 2 pixels high and wide, for its 2 "
+        "the size of a U-Net's images is 1 x 2 x 7 x 8, but it must be a multiple of 2 pixels high and wide, for its 2 "
         "levels");
   CHECK(refusal([&] { net.workspace<float>(be, {1, 3, 8, 8}); }) ==
-        "the network's input is (1, 3, 8, 8), but it must be one or more images of 2 channels");
+        "the network's input is 1 x 3 x 8 x 8, but it must be one or more images of 2 channels");
   unet_config wrong = small_config();
   wrong.norm_num_groups = 3;
   CHECK(refusal([&] { unet<step_index>{wrong}; }) ==

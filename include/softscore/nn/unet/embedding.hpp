@@ -63,11 +63,10 @@ class unet_embedding {
     const std::size_t classes = c_.label_count();
     if (classes == 0)
       require(labels.empty(), "labels given to a network", labels.size(), "none, for this network takes no labels");
-    else if (!labels.empty())
-      require(labels.size() == images, "the number of labels", labels.size(),
-              "one for each image, " + std::to_string(images));
+    else if (!labels.empty() && labels.size() != images)
+      reject("the number of labels", labels.size(), "one for each image, " + std::to_string(images));
     else
-      require(c_.class_embedding != unet_class::timestep, "labels given to a network", 0,
+      require(!labels.empty() || c_.class_embedding != unet_class::timestep, "labels given to a network", 0,
               "one for each image, for this network embeds them as times");
     const class_label least = c_.class_embedding == unet_class::timestep ? 0 : no_class;
     for (const class_label label : labels)
@@ -78,9 +77,9 @@ class unet_embedding {
     if (c_.class_embedding != unet_class::identity)
       require(given.features.empty(), "features given to a network", extent,
               "none, for this network takes no features");
-    else if (!given.features.empty())
-      require(extent == shape{images, width(), 1, 1}, "the extent of the features given to a network", extent,
-              std::to_string(width()) + " numbers for each of " + std::to_string(images) + " images");
+    else if (!given.features.empty() && extent != shape{images, width(), 1, 1})
+      reject("the extent of the features given to a network", extent,
+             std::to_string(width()) + " numbers for each of " + std::to_string(images) + " images");
     require(given.image.empty(), "an image given to a network beside x", given.image.extent(),
             "none, for this network takes none");
   }
