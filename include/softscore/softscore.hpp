@@ -12,6 +12,7 @@
 #include <softscore/data/pca.hpp>
 #include <softscore/data/staged_batches.hpp>
 #include <softscore/data/stroke_digits.hpp>
+#include <softscore/denoiser/diffusers_scheduler.hpp>
 #include <softscore/denoiser/gaussian_denoiser.hpp>
 #include <softscore/denoiser/mixture_denoiser.hpp>
 #include <softscore/denoiser/network_denoiser.hpp>
@@ -28,12 +29,14 @@
 #include <softscore/metric/nearest.hpp>
 #include <softscore/metric/sinkhorn.hpp>
 #include <softscore/metric/sliced_wasserstein.hpp>
+#include <softscore/nn/diffusers.hpp>
 #include <softscore/nn/parallel.hpp>
 #include <softscore/nn/plain_cnn.hpp>
 #include <softscore/nn/recompute.hpp>
 #include <softscore/nn/repeated.hpp>
 #include <softscore/nn/residual.hpp>
 #include <softscore/nn/skip_concat.hpp>
+#include <softscore/nn/unet.hpp>
 #include <softscore/objective/cold_loss.hpp>
 #include <softscore/objective/distillation_loss.hpp>
 #include <softscore/objective/epsilon_loss.hpp>

@@ -98,7 +98,8 @@ struct given_classes {
   given_classes(const safetensors_file& file, const std::string& name, const unet_config& settings) {
     if (!file.contains(name)) return;
     if (file.type(name) == "I64") {
-      for (const std::int64_t label : file.tensor<std::int64_t>(name)) labels.push_back(static_cast<class_label>(label));
+      for (const std::int64_t label : file.tensor<std::int64_t>(name))
+        labels.push_back(static_cast<class_label>(label));
     } else if (settings.class_embedding == unet_class::timestep) {
       for (const float label : file.tensor<float>(name)) labels.push_back(static_cast<class_label>(label));
     } else {
@@ -136,8 +137,8 @@ std::vector<float> parameters_of(const golden_case& g, const unet<Time>& net, ou
   std::vector<double> ours;
   for (const auto& [name, sum] : sums) ours.push_back(sum);
   // Sums of up to 37,000 numbers below 1, in another order.
-  result.report(g.file.stem().string(), "drawn", "parameters", relative(ours, g.tensors.tensor<double>("param_sums_f64")),
-                1e-11);
+  result.report(g.file.stem().string(), "drawn", "parameters",
+                relative(ours, g.tensors.tensor<double>("param_sums_f64")), 1e-11);
   return values;
 }
 
@@ -193,8 +194,7 @@ class comparison {
 
   // Forward, then backward from what `cotangent` makes of the output.
   template <class Cotangent>
-  void pass(const std::vector<T>& x, std::span<const float> ts, const conditioning& known,
-            const Cotangent& cotangent) {
+  void pass(const std::vector<T>& x, std::span<const float> ts, const conditioning& known, const Cotangent& cotangent) {
     std::vector<Time> times;
     for (const float t : ts) times.push_back({static_cast<double>(t)});
     be_.upload(x.data(), x_.view());
@@ -242,8 +242,8 @@ class comparison {
                               std::sqrt(1 - bar) * static_cast<double>(noise[k * size + i]));
       }
       double loss = 0;
-      pass(x, std::span{ts}.subspan(k * images, images),
-           classes.of(k * images, images, net_.settings().embedding()), [&](const std::vector<T>& out) {
+      pass(x, std::span{ts}.subspan(k * images, images), classes.of(k * images, images, net_.settings().embedding()),
+           [&](const std::vector<T>& out) {
              std::vector<T> d(out.size());
              for (std::size_t i = 0; i < d.size(); ++i) {
                const double e = static_cast<double>(out[i]) - static_cast<double>(noise[k * size + i]);
@@ -273,8 +273,8 @@ class comparison {
 };
 
 #if !defined(__CUDACC__)
-// The runs of diffusers' DDIM and DDPM that the file of a pipeline holds, from its own schedulers' settings: 1e-5, every
-// state. Both clip the estimate of the clean image to [-1, 1].
+// The runs of diffusers' DDIM and DDPM that the file of a pipeline holds, from its own schedulers' settings: 1e-5,
+// every state. Both clip the estimate of the clean image to [-1, 1].
 template <class T>
 void check_runs(const char* backend, const golden_case& g, const unet<step_index>& net,
                 const std::vector<float>& values, outcome& result) {
@@ -347,8 +347,7 @@ unet_config settings_of(const fs::path& file) {
   return c;
 }
 
-void check_file(const fs::path& file, const fs::path& config, const std::optional<fs::path>& folder,
-                outcome& result) {
+void check_file(const fs::path& file, const fs::path& config, const std::optional<fs::path>& folder, outcome& result) {
   golden_case g{file, settings_of(config), safetensors_file{file}, folder};
   std::istringstream names{g.tensors.find_metadata("zero_gradient").value_or("")};
   for (std::string name; std::getline(names, name, ',');) g.zero_gradients.insert(name);

@@ -29,11 +29,11 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// How the indices of a run are chosen among those of the chain (Lin et al. 2023, Table 2).
+/// How the indices of a run are chosen among those of the chain, as corruption/spacing.hpp has them.
 enum class timestep_spacing { leading, linspace, trailing };
 
-/// What diffusers' DDPMScheduler or DDIMScheduler keeps in scheduler_config.json: the chain of a model, what its network
-/// predicts, and how images are drawn. The chain is computed in double, where diffusers computes in float32.
+/// What diffusers' DDPMScheduler or DDIMScheduler keeps in scheduler_config.json: the chain of a model, what its
+/// network predicts, and how images are drawn. The chain is computed in double, where diffusers computes in float32.
 struct diffusers_scheduler {
   beta_table table{std::vector<double>(1)};
   prediction predicts{prediction::epsilon};
@@ -71,17 +71,18 @@ class scheduler_reader {
   diffusers_scheduler read() const {
     const std::string kind = from_.text("_class_name", "DDPMScheduler");
     if (kind != "DDPMScheduler" && kind != "DDIMScheduler")
-      from_.refuse("_class_name", "DDPMScheduler or DDIMScheduler: convert it in Python with "
-                                  "DDIMScheduler.from_config(scheduler.config).save_pretrained(folder)");
+      from_.refuse("_class_name",
+                   "DDPMScheduler or DDIMScheduler: convert it in Python with "
+                   "DDIMScheduler.from_config(scheduler.config).save_pretrained(folder)");
     const bool ddim = kind == "DDIMScheduler";
     diffusers_scheduler s;
     s.table = table();
     if (from_.flag("rescale_betas_zero_snr", false)) s.table = zero_terminal_snr(s.table);
-    s.predicts = one_of<prediction, 3>("prediction_type", "epsilon",
-                                       {{{prediction::epsilon, "epsilon"},
-                                         {prediction::clean, "sample"},
-                                         {prediction::velocity, "v_prediction"}}});
-    if (from_.flag("thresholding", false)) from_.refuse("thresholding", "false: wrap the denoiser in dynamic_thresholding");
+    s.predicts = one_of<prediction, 3>(
+        "prediction_type", "epsilon",
+        {{{prediction::epsilon, "epsilon"}, {prediction::clean, "sample"}, {prediction::velocity, "v_prediction"}}});
+    if (from_.flag("thresholding", false))
+      from_.refuse("thresholding", "false: wrap the denoiser in dynamic_thresholding");
     if (from_.flag("clip_sample", true)) {
       const double range = from_.number("clip_sample_range", 1);
       if (!(range > 0)) from_.refuse("clip_sample_range", "above 0");
@@ -96,9 +97,9 @@ class scheduler_reader {
     if (ddim && !from_.flag("set_alpha_to_one", true))
       from_.refuse("set_alpha_to_one", "true, so that runs end with the clean image");
     if (!ddim)
-      s.variance = one_of<ancestral_variance, 2>("variance_type", "fixed_small",
-                                                 {{{ancestral_variance::fixed_small, "fixed_small"},
-                                                   {ancestral_variance::fixed_large, "fixed_large"}}});
+      s.variance = one_of<ancestral_variance, 2>(
+          "variance_type", "fixed_small",
+          {{{ancestral_variance::fixed_small, "fixed_small"}, {ancestral_variance::fixed_large, "fixed_large"}}});
     return s;
   }
 
@@ -147,8 +148,8 @@ class scheduler_reader {
 }  // namespace detail
 
 /// The scheduler of a folder of diffusers: scheduler/scheduler_config.json, or scheduler_config.json beside the model's
-/// config.json. Throws `error` naming the file and the key for a scheduler of another kind and for settings that are not
-/// supported.
+/// config.json. Throws `error` naming the file and the key for a scheduler of another kind and for settings that are
+/// not supported.
 template <class = when_called>
 diffusers_scheduler load_diffusers_scheduler(const std::filesystem::path& folder) {
   std::error_code ignored;
@@ -160,7 +161,8 @@ diffusers_scheduler load_diffusers_scheduler(const std::filesystem::path& folder
 
 /// Throws `error` unless the network of a model predicts what a denoiser takes from it.
 inline void require_prediction(const diffusers_scheduler& scheduler, prediction wanted) {
-  constexpr std::array<const char*, 6> names{"residual", "epsilon", "sample", "v_prediction", "score", "preconditioned"};
+  constexpr std::array<const char*, 6> names{"residual",     "epsilon", "sample",
+                                             "v_prediction", "score",   "preconditioned"};
   require(scheduler.predicts == wanted, "the prediction_type of the model",
           names[static_cast<std::size_t>(scheduler.predicts)],
           std::string{"the denoiser's, "} + names[static_cast<std::size_t>(wanted)]);

@@ -229,8 +229,8 @@ json_settings read_json_settings(const std::filesystem::path& path) {
   constexpr std::size_t most = std::size_t{1} << 24;
   const auto bytes = read_file(path, most);
   std::string name = path.string();
-  auto fields = detail::json_fields_reader<Encoding>{name}.read(
-      {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+  auto fields =
+      detail::json_fields_reader<Encoding>{name}.read({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
   return {std::move(name), std::move(fields)};
 }
 

@@ -20,9 +20,9 @@ struct conv2d_options {
   bool bias{true};
 };
 
-/// A convolution: x (N,I,H,W) -> y (N,O,H',W'), with H' = (H + top + bottom - kernel height) / stride + 1, rounded down,
-/// and W' likewise; with the default padding, H' and W' are H and W over the stride, rounded up. Its parameters are
-/// `weight` (O,I,kernel height,kernel width) and `bias` (O).
+/// A convolution: x (N,I,H,W) -> y (N,O,H',W'), with H' = (H + top + bottom - kernel height) / stride + 1, rounded
+/// down, and W' likewise; with the default padding, H' and W' are H and W over the stride, rounded up. Its parameters
+/// are `weight` (O,I,kernel height,kernel width) and `bias` (O).
 class conv2d {
  public:
   explicit conv2d(std::size_t out_channels, kernel_size kernel = 3, std::size_t stride = 1)

@@ -24,9 +24,9 @@ namespace softscore::inline SOFTSCORE_ABI {
 
 /// What `load_diffusers` may do without.
 struct loading_options {
-  bool partial{};               ///< parameters that the file lacks, or has in another shape, keep their first values
-  std::uint64_t seed{};         ///< of these
-  weights_fit* fit{};           ///< where to say what did not fit, if anywhere
+  bool partial{};        ///< parameters that the file lacks, or has in another shape, keep their first values
+  std::uint64_t seed{};  ///< of these
+  weights_fit* fit{};    ///< where to say what did not fit, if anywhere
 };
 
 /// Whether saved weights are those that training ended with, or their moving average.
@@ -67,8 +67,7 @@ std::size_t chain_steps_of(const std::filesystem::path& folder, std::size_t othe
   std::error_code ignored;
   for (const std::filesystem::path& file :
        {folder / "scheduler" / "scheduler_config.json", folder / "scheduler_config.json"})
-    if (std::filesystem::exists(file, ignored))
-      return read_json_settings(file).size("num_train_timesteps", otherwise);
+    if (std::filesystem::exists(file, ignored)) return read_json_settings(file).size("num_train_timesteps", otherwise);
   return otherwise;
 }
 
@@ -77,18 +76,18 @@ void require_scale(const unet_config& c, const std::filesystem::path& config) {
   const bool fourier = c.time_embedding == unet_time::fourier;
   const bool fits = fourier ? std::same_as<Time, sigma> : std::same_as<Time, step_index>;
   require_file(fits, config.string(), "time_embedding_type", spelling(time_names, c.time_embedding),
-               std::same_as<Time, sigma> ? "fourier for a network of sigma"
-               : std::same_as<Time, step_index>
-                   ? "positional or learned for a network of step_index"
-                   : "read into a network of step_index, or of sigma where it is fourier");
+               std::same_as<Time, sigma>        ? "fourier for a network of sigma"
+               : std::same_as<Time, step_index> ? "positional or learned for a network of step_index"
+                                                : "read into a network of step_index, or of sigma where it is fourier");
 }
 
 }  // namespace detail
 
 /// The UNet2DModel of a folder that diffusers' save_pretrained wrote, or of a pipeline's folder: config.json and
-/// diffusion_pytorch_model.safetensors, whose float16 and bfloat16 weights are widened. The scheduler's file, where there
-/// is one, says how many steps its chain has; denoiser/diffusers_scheduler.hpp reads the rest of it. `Time` is `step_index`, or
-/// `sigma` where time_embedding_type is fourier. Throws `error` naming the file: for settings that are not supported
+/// diffusion_pytorch_model.safetensors, whose float16 and bfloat16 weights are widened. The scheduler's file, where
+/// there is one, says how many steps its chain has; denoiser/diffusers_scheduler.hpp reads the rest of it. `Time` is
+/// `step_index`, or `sigma` where time_embedding_type is fourier. Throws `error` naming the file: for settings that are
+/// not supported
 /// (`read_unet_config`), for a network on another scale of time, for weights that are split, pickled, missing, surplus
 /// or of another shape, except for what `options` allow.
 template <NetworkTime Time = step_index>
@@ -113,10 +112,10 @@ unet<Time> load_diffusers(const std::filesystem::path& folder, const loading_opt
   return net;
 }
 
-/// Writes a folder that diffusers' UNet2DModel.from_pretrained reads: config.json and the weights `values`, a flat array
-/// in the order of the network's parameters, as float32. The file's metadata says in "weights" whether they are the
-/// last ones or the average. Throws `error` for settings that UNet2DModel does not have, for another number of weights,
-/// and if the folder cannot be written.
+/// Writes a folder that diffusers' UNet2DModel.from_pretrained reads: config.json and the weights `values`, a flat
+/// array in the order of the network's parameters, as float32. The file's metadata says in "weights" whether they are
+/// the last ones or the average. Throws `error` for settings that UNet2DModel does not have, for another number of
+/// weights, and if the folder cannot be written.
 template <NetworkTime Time>
 void save_diffusers(const std::filesystem::path& folder, const unet<Time>& net, std::span<const float> values,
                     saved_weights which) {
@@ -131,8 +130,7 @@ void save_diffusers(const std::filesystem::path& folder, const unet<Time>& net, 
   std::filesystem::create_directories(folder, reason);
   if (reason) detail::file_failure(folder.string(), "be made", reason.value());
   std::vector<named_tensor> tensors;
-  for (const parameter& p : net.layout())
-    tensors.emplace_back(p.name, p.sizes, values.subspan(p.offset, p.size()));
+  for (const parameter& p : net.layout()) tensors.emplace_back(p.name, p.sizes, values.subspan(p.offset, p.size()));
   write_safetensors(folder / (std::string{detail::diffusers_weights} + ".safetensors"),
                     std::span<const named_tensor>{tensors},
                     {{"format", "pt"}, {"weights", which == saved_weights::average ? "average" : "last"}});

@@ -98,9 +98,11 @@ TEST_CASE("tensors that do not fit are listed, and passed over on request", "[nn
       }
     }
   });
-  CHECK(refusal([&] { load_diffusers(folder.path()); }).find(
-            "the weights is without conv_out.bias; with the unknown conv_out.basis; with other shapes, conv_in.bias "
-            "[6] for [8], but it must be those of the network that config.json describes") != std::string::npos);
+  CHECK(
+      refusal([&] { load_diffusers(folder.path()); })
+          .find(
+              "the weights is without conv_out.bias; with the unknown conv_out.basis; with other shapes, conv_in.bias "
+              "[6] for [8], but it must be those of the network that config.json describes") != std::string::npos);
   weights_fit fit;
   const auto partial = load_diffusers(folder.path(), {.partial = true, .seed = 9, .fit = &fit});
   CHECK(fit.missing == std::vector<std::string>{"conv_out.bias"});
@@ -131,7 +133,8 @@ TEST_CASE("a config.json that cannot be is refused by its key", "[nn]") {
   const auto holds = [&](const std::string& text, const char* part) {
     CHECK_THAT(refusal_of_config(folder, text), Catch::Matchers::ContainsSubstring(part));
   };
-  holds(R"({"down_block_types": ["CrossAttnDownBlock2D"]})", "down_block_types is CrossAttnDownBlock2D, but it must be");
+  holds(R"({"down_block_types": ["CrossAttnDownBlock2D"]})",
+        "down_block_types is CrossAttnDownBlock2D, but it must be");
   holds(R"({"norm_eps": "small"})", "norm_eps is \"small\", but it must be a number");
   holds(R"({"in_channels": 3.5})", "in_channels is 3.5, but it must be a whole number");
   holds(R"({"in_channels": 0})", "in_channels is 0");

@@ -19,12 +19,12 @@ struct spelled {
   std::string_view text;
 };
 
-inline constexpr std::array<spelled<unet_block>, 5> down_block_names{{{unet_block::plain, "DownBlock2D"},
-                                                                      {unet_block::attention, "AttnDownBlock2D"},
-                                                                      {unet_block::resnet, "ResnetDownsampleBlock2D"},
-                                                                      {unet_block::skip, "SkipDownBlock2D"},
-                                                                      {unet_block::attention_skip,
-                                                                       "AttnSkipDownBlock2D"}}};
+inline constexpr std::array<spelled<unet_block>, 5> down_block_names{
+    {{unet_block::plain, "DownBlock2D"},
+     {unet_block::attention, "AttnDownBlock2D"},
+     {unet_block::resnet, "ResnetDownsampleBlock2D"},
+     {unet_block::skip, "SkipDownBlock2D"},
+     {unet_block::attention_skip, "AttnSkipDownBlock2D"}}};
 inline constexpr std::array<spelled<unet_block>, 5> up_block_names{{{unet_block::plain, "UpBlock2D"},
                                                                     {unet_block::attention, "AttnUpBlock2D"},
                                                                     {unet_block::resnet, "ResnetUpsampleBlock2D"},

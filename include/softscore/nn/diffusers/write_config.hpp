@@ -51,7 +51,8 @@ class settings_writer {
 /// have.
 template <class = when_called>
 std::string unet_config_text(const unet_config& c) {
-  require(c.class_planes == 0, "class_planes", c.class_planes, "0 in a network for diffusers, whose UNet2DModel has none");
+  require(c.class_planes == 0, "class_planes", c.class_planes,
+          "0 in a network for diffusers, whose UNet2DModel has none");
   const auto quoted = [](std::string_view text) { return '"' + std::string{text} + '"'; };
   detail::settings_writer to;
   to.add_text("_class_name", "UNet2DModel");

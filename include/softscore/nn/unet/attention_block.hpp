@@ -47,17 +47,16 @@ struct dense_pixels {
     conv2d_forward(be, plan, x, weight_in(p.parameters), bias_in(p.parameters), y);
   }
   template <class Be, class T, class Plan>
-  void backward(Be& be, const pass<Be, T>& p, in_of<Be, T> x, in_of<Be, T> dy, out_of<Be, T> dx,
-                Plan& plan) const {
+  void backward(Be& be, const pass<Be, T>& p, in_of<Be, T> x, in_of<Be, T> dy, out_of<Be, T> dx, Plan& plan) const {
     conv2d_backward(be, plan, x, weight_in(p.parameters), dy, dx, weight_in(p.gradients), bias_in(p.gradients));
   }
 };
 }  // namespace detail
 
-/// Self-attention over the pixels of an image inside a U-Net (Ho et al. 2020): y (N,C,H,W) = (x + to_out(softmax(q k^T /
-/// sqrt(d)) v)) / divisor with q, k, v = to_q, to_k, to_v of norm(x). There are C / d heads of d channels, rounded down,
-/// so that the inner width may be smaller than C. Parameters have diffusers' names; `to_q`, `to_k` and `to_v` lie one
-/// after the other, so that one product serves all three.
+/// Self-attention over the pixels of an image inside a U-Net (Ho et al. 2020): y (N,C,H,W) = (x + to_out(softmax(q k^T
+/// / sqrt(d)) v)) / divisor with q, k, v = to_q, to_k, to_v of norm(x). There are C / d heads of d channels, rounded
+/// down, so that the inner width may be smaller than C. Parameters have diffusers' names; `to_q`, `to_k` and `to_v` lie
+/// one after the other, so that one product serves all three.
 class attention_block {
  public:
   /// Throws `error` for a divisor that is not above 0.
@@ -94,7 +93,7 @@ class attention_block {
     std::optional<group_norm_plan_of<Be, T>> norm;
     conv2d_plan_of<Be, T> qkv, out;
     attention_plan_of<Be, T> attention;
-    planned_array<Be, T> normal, heads, attended;         // norm(x); q, k, v; what the heads give
+    planned_array<Be, T> normal, heads, attended;  // norm(x); q, k, v; what the heads give
     planned_array<Be, T> scaled, d_attended, d_heads, d_normal;
   };
   template <class Be, class T>
@@ -104,8 +103,9 @@ class attention_block {
     using array = planned_array<Be, T>;
     const shape heads{1, 3 * sizes.channels(), in.height, in.width}, attended{1, sizes.channels(), in.height, in.width};
     const array none{}, normal = o_.groups > 0 ? with.keep(in) : none, kept_heads = with.keep(heads),
-                kept_attended = with.keep(attended), scaled = o_.divisor != 1 ? with.temporary(in) : none,
-                d_attended = with.temporary(attended), d_heads = with.temporary(heads), d_normal = with.temporary(in);
+                        kept_attended = with.keep(attended), scaled = o_.divisor != 1 ? with.temporary(in) : none,
+                        d_attended = with.temporary(attended), d_heads = with.temporary(heads),
+                        d_normal = with.temporary(in);
     return {o_.groups > 0 ? std::optional{norm_.plan(with, in)} : std::nullopt,
             qkv_.plan(with, in),
             out_.plan(with, attended),
@@ -141,8 +141,8 @@ class attention_block {
                 state<Be, T>& m) const {
     using constant = view_of<Be, const T>;
     const view_of<Be, T> none{}, attended = m.attended.view(p.images), d_attended = m.d_attended.view(p.images),
-                         heads = m.heads.view(p.images), d_heads = m.d_heads.view(p.images),
-                         d_normal = m.d_normal.view(p.images);
+                                 heads = m.heads.view(p.images), d_heads = m.d_heads.view(p.images),
+                                 d_normal = m.d_normal.view(p.images);
     constant d = dy;
     if (o_.divisor != 1) {
       be.combine(m.scaled.view(p.images), term_of<Be, T>{1 / o_.divisor, dy});

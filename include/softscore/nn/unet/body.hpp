@@ -13,8 +13,8 @@
 #include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/nn/layer.hpp>
-#include <softscore/nn/unet/graph.hpp>
 #include <softscore/nn/unet/gradient_slots.hpp>
+#include <softscore/nn/unet/graph.hpp>
 #include <softscore/nn/unet/initial_values.hpp>
 
 namespace softscore::inline SOFTSCORE_ABI {
@@ -28,7 +28,7 @@ struct center_body {
 };
 }  // namespace detail
 
-/// The layers of a U-Net between its input and its output (Ronneberger et al. 2015; Ho et al. 2020): a list of steps,
+/// The layers of a U-Net between its input and its output: a list of steps,
 /// run in order and in reverse. x (N,C,H,W) -> y (N,O,H,W), for sides that are multiples of `unet_config::multiple`.
 class unet_body {
  public:
@@ -173,15 +173,15 @@ class unet_body {
                : 0;
   }
   void require_channels(const shape& in) const {
-    require(in.channels == graph_.values.front().channels, "the channels of a U-Net's input", in.channels,
-            "those that it was made for, " + std::to_string(graph_.values.front().channels));
+    if (in.channels != graph_.values.front().channels)
+      reject("the channels of a U-Net's input", in.channels,
+             "those that it was made for, " + std::to_string(graph_.values.front().channels));
   }
   // One image's extent of a value, for images of the shape `in`.
   shape at(std::size_t value, const shape& in) const {
     const auto& v = graph_.values[value];
     return {1, v.channels, in.height >> v.level, in.width >> v.level};
   }
-
 
   template <class Be, class T>
   static view_of<Be, const T> value(const pass<Be, T>& p, view_of<Be, const T> x, state<Be, T>& m, std::size_t v) {

@@ -79,9 +79,7 @@ struct unet_config {
   /// The number that divides the sides of images.
   std::size_t multiple() const { return std::size_t{1} << (levels() - 1); }
   /// The number of features of an image's embedding.
-  std::size_t embedding() const {
-    return time_embedding_dim > 0 ? time_embedding_dim : 4 * block_out_channels.front();
-  }
+  std::size_t embedding() const { return time_embedding_dim > 0 ? time_embedding_dim : 4 * block_out_channels.front(); }
   /// The steps of the chain whose indices it takes.
   std::size_t steps() const { return time_embedding == unet_time::learned ? num_train_timesteps : chain_steps; }
   /// The number of classes; 0: the network takes no labels.
@@ -134,8 +132,8 @@ void require_valid(const unet_config& c) {
     require(c.class_embedding == unet_class::none, "the class embedding", "given",
             "none where classes are planes behind x");
   }
-  require(c.height <= most && c.width <= most, "sample_size", std::to_string(c.height) + " x " + std::to_string(c.width),
-          "at most 65536 pixels high and wide");
+  require(c.height <= most && c.width <= most, "sample_size",
+          std::to_string(c.height) + " x " + std::to_string(c.width), "at most 65536 pixels high and wide");
 }
 
 }  // namespace softscore::inline SOFTSCORE_ABI

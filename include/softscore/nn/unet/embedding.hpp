@@ -43,8 +43,7 @@ class unet_embedding {
     if (c_.class_planes > 0) class_table_ = table("class_emb.weight", c_.class_plane_count, c_.class_planes);
     if (c_.time_embedding == unet_time::fourier)
       times_ = layout.add(at("time_proj.weight"), {base}, first_values{0, 16, true}, false);
-    if (c_.time_embedding == unet_time::learned)
-      times_ = table(at("time_proj.weight"), c_.num_train_timesteps, base);
+    if (c_.time_embedding == unet_time::learned) times_ = table(at("time_proj.weight"), c_.num_train_timesteps, base);
     time_.emplace(layout, at("time_embedding"), features, width());
     if (c_.class_embedding == unet_class::table)
       class_table_ = table(at("class_embedding.weight"), c_.num_class_embeds, width());
@@ -89,12 +88,12 @@ class unet_embedding {
     typename detail::embedding_mlp::template state<Be, T> time;
     std::optional<typename detail::embedding_mlp::template state<Be, T>> of_class;
     std::optional<detail::fourier_features<Be, T>> fourier, class_fourier;
-    std::vector<T> staging;                                         // for labels, features and factors
-    array_of<Be, T> time_rows, class_rows;                          // indices of tables (N,1)
-    array_of<Be, T> sum, given, active, d;                          // (N,E): before SiLU; of the class; after; gradient
-    array_of<Be, T> planes, d_planes;                               // (N,P)
-    array_of<Be, T> factors;                                        // of the output (N,O)
-    std::size_t rows{1};                                            // of the last evaluation
+    std::vector<T> staging;                 // for labels, features and factors
+    array_of<Be, T> time_rows, class_rows;  // indices of tables (N,1)
+    array_of<Be, T> sum, given, active, d;  // (N,E): before SiLU; of the class; after; gradient
+    array_of<Be, T> planes, d_planes;       // (N,P)
+    array_of<Be, T> factors;                // of the output (N,O)
+    std::size_t rows{1};                    // of the last evaluation
   };
   template <class Be, class T>
   state<Be, T> memory(planning<Be, T>& with) const {
@@ -212,8 +211,8 @@ class unet_embedding {
       for (std::size_t n = 0; n < rows; ++n) of.staging[n] = static_cast<T>(value(n));
       const view_of<Be, T> rows_of_table = indices->view().images(0, rows);
       be.upload(of.staging.data(), rows_of_table);
-      gather_rows(be, parameters.slice(times_, {c_.num_train_timesteps, base, 1, 1}), view_of<Be, const T>{rows_of_table},
-                  features);
+      gather_rows(be, parameters.slice(times_, {c_.num_train_timesteps, base, 1, 1}),
+                  view_of<Be, const T>{rows_of_table}, features);
     } else {
       const std::size_t count = features.extent().channels;
       for (std::size_t n = 0; n < rows; ++n)

@@ -20,7 +20,7 @@ class embedding_mlp {
 
   template <class Be, class T>
   struct state {
-    std::vector<T> staging;                   // features on the host, where they come from there
+    std::vector<T> staging;                    // features on the host, where they come from there
     array_of<Be, T> features, hidden, active;  // (N,F), before and after SiLU (N,E)
     array_of<Be, T> d_features, d_hidden;
   };
@@ -28,8 +28,8 @@ class embedding_mlp {
   state<Be, T> memory(planning<Be, T>& with) const {
     Be& be = with.backend();
     const shape in{with.images(), first_.inputs(), 1, 1}, out{with.images(), first_.outputs(), 1, 1};
-    return {std::vector<T>(in.size()),      be.template make<T>(in), be.template make<T>(out),
-            be.template make<T>(out), be.template make<T>(in), be.template make<T>(out)};
+    return {std::vector<T>(in.size()), be.template make<T>(in), be.template make<T>(out),
+            be.template make<T>(out),  be.template make<T>(in), be.template make<T>(out)};
   }
 
   // From the features that `m` holds.
@@ -50,8 +50,7 @@ class embedding_mlp {
     activate_backward(be, activation::silu, view_of<Be, const T>{m.hidden.view().images(0, rows)},
                       view_of<Be, const T>{d_hidden}, d_hidden);
     first_.template backward<Be, T>(be, parameters, m.features.view().images(0, rows), d_hidden,
-                                    wants_features ? m.d_features.view().images(0, rows) : view_of<Be, T>{},
-                                    gradients);
+                                    wants_features ? m.d_features.view().images(0, rows) : view_of<Be, T>{}, gradients);
   }
 
  private:

@@ -13,8 +13,8 @@
 #include <softscore/nn/unet/attention_block.hpp>
 #include <softscore/nn/unet/config.hpp>
 #include <softscore/nn/unet/normalization.hpp>
-#include <softscore/nn/unet/residual_block.hpp>
 #include <softscore/nn/unet/resampling.hpp>
+#include <softscore/nn/unet/residual_block.hpp>
 
 namespace softscore::inline SOFTSCORE_ABI::detail {
 
@@ -194,8 +194,8 @@ class unet_builder {
                 {options.out_channels, level_after(in, options.resample)});
   }
   std::size_t attend(std::string name, std::size_t in, std::size_t groups, double divisor) {
-    g_.attentions.emplace_back(
-        std::move(name), attention_block{{c_.attention_head_dim.value_or(0), groups, c_.norm_eps, divisor}});
+    g_.attentions.emplace_back(std::move(name),
+                               attention_block{{c_.attention_head_dim.value_or(0), groups, c_.norm_eps, divisor}});
     return step(unet_operation::attend, g_.attentions.size() - 1, in, g_.values[in]);
   }
   std::size_t attend(std::string name, std::size_t in, unet_block kind) {

@@ -18,8 +18,8 @@ inline bool ends_block(std::string_view name) {
          weight.ends_with(".conv_out");
 }
 
-// First values by recipe, for the arrays from number `first` on. Norms and tables keep theirs; the other biases start at
-// zero except for PyTorch's recipe and ADM's, which follows PyTorch outside the last layers.
+// First values by recipe (config.hpp), for the arrays from number `first` on. Norms and tables keep theirs; the other biases start
+// at zero except for PyTorch's recipe and ADM's, which follows PyTorch outside the last layers.
 inline void choose_first_values(parameter_layout& layout, std::size_t first, unet_recipe recipe) {
   if (recipe == unet_recipe::pytorch) return;
   layout.choose_first_values(first, [&](const parameter& p) -> first_values {
@@ -31,8 +31,8 @@ inline void choose_first_values(parameter_layout& layout, std::size_t first, une
     const auto of = [](std::size_t n) { return static_cast<double>(n); };
     const std::size_t taps = p.size() / (p.sizes[0] * p.sizes[1]);
     const double spread = std::sqrt(6 / (of(p.sizes[1] * taps) + of(p.sizes[0] * taps)));  // Glorot and Bengio 2010
-    const bool reads_tokens = p.name.ends_with(".to_q.weight") || p.name.ends_with(".to_k.weight") ||
-                              p.name.ends_with(".to_v.weight");
+    const bool reads_tokens =
+        p.name.ends_with(".to_q.weight") || p.name.ends_with(".to_k.weight") || p.name.ends_with(".to_v.weight");
     if (last) return {0, 1e-5 * spread};
     return {0, recipe == unet_recipe::edm && reads_tokens ? std::sqrt(0.2) * spread : spread};
   });

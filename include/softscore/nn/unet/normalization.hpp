@@ -12,7 +12,7 @@
 namespace softscore::inline SOFTSCORE_ABI {
 
 /// A group norm inside a block: its `weight` and `bias` (C), what is added before it, what scales and shifts its
-/// result, and the activation that follows, all in one pass (Wu and He 2018; Dhariwal and Nichol 2021).
+/// result, and the activation that follows, all in one pass.
 class block_norm {
  public:
   block_norm() = default;
@@ -44,8 +44,7 @@ class block_norm {
   /// Sets dx, which may be dy, and where they are not empty dshift (N,C) and dmodulation (N,2C).
   template <class Be, class T, class Plan>
   void backward(Be& be, const pass<Be, T>& p, in_of<Be, T> x, in_of<Be, T> shift, in_of<Be, T> modulation,
-                in_of<Be, T> dy, out_of<Be, T> dx, out_of<Be, T> dshift, out_of<Be, T> dmodulation,
-                Plan& plan) const {
+                in_of<Be, T> dy, out_of<Be, T> dx, out_of<Be, T> dshift, out_of<Be, T> dmodulation, Plan& plan) const {
     group_norm_backward(be, plan, x, shift, at(weight_, p.parameters), at(bias_, p.parameters), modulation, dy, dx,
                         at(weight_, p.gradients), at(bias_, p.gradients), dshift, dmodulation);
   }

@@ -10,8 +10,8 @@
 
 namespace softscore {  // shared
 
-/// How a block changes the resolution by two: pixels repeated, means of 2 x 2, or the filter (1, 3, 3, 1) of Karras et
-/// al. 2020 in both directions.
+/// How a block changes the resolution by two: pixels repeated, means of 2 x 2, or the filter (1, 3, 3, 1) in
+/// both directions.
 enum class resampling { none, nearest, mean, fir_up, fir_down };
 
 /// Whether it gives larger planes.

@@ -24,11 +24,11 @@ struct residual_options {
   std::size_t out_channels{};
   std::size_t groups_in{32}, groups_out{32};  ///< of the two norms
   double epsilon{1e-5};
-  bool scale_shift{};                          ///< the embedding scales and shifts the second norm; else it is added before
-  double dropout{};                            ///< probability that an element before the second convolution is dropped
-  double divisor{1};                           ///< of the sum of both paths
-  resampling resample{resampling::none};       ///< of both paths, before the first convolution
-  bool shortcut{};                             ///< a 1x1 convolution on the skip even where the channels agree
+  bool scale_shift{};                     ///< the embedding scales and shifts the second norm; else it is added before
+  double dropout{};                       ///< probability that an element before the second convolution is dropped
+  double divisor{1};                      ///< of the sum of both paths
+  resampling resample{resampling::none};  ///< of both paths, before the first convolution
+  bool shortcut{};                        ///< a 1x1 convolution on the skip even where the channels agree
 };
 
 /// The residual block of U-Nets (Ho et al. 2020; Dhariwal and Nichol 2021; Song et al. 2021): x (N,I,H,W) -> y
@@ -89,8 +89,7 @@ class residual_block {
     const shape row = {1, embeds ? time_->outputs() : 0, 1, 1}, embedding{1, embeds ? time_->inputs() : 0, 1, 1};
     const array shifts = embeds ? with.keep(row) : none, d_shifts = embeds ? with.temporary(row) : none,
                 d_embedding = embeds ? with.temporary(embedding) : none;
-    const array on_skip = has_skip_ ? with.temporary(out) : none,
-                scaled = o_.divisor != 1 ? with.temporary(out) : none;
+    const array on_skip = has_skip_ ? with.temporary(out) : none, scaled = o_.divisor != 1 ? with.temporary(out) : none;
     const array d_hidden = with.temporary(out), d_small = with.temporary(inner),
                 d_first = resamples ? with.temporary(in) : none,
                 d_skip = has_skip_ && resamples ? with.temporary(inner) : none;
@@ -159,7 +158,7 @@ class residual_block {
       d = m.scaled.view(n);
     }
     const view_of<Be, T> none{}, d_hidden = m.d_hidden.view(n), d_small = m.d_small.view(n),
-                         d_shifts = embeds ? m.d_shifts.view(n) : none;
+                                 d_shifts = embeds ? m.d_shifts.view(n) : none;
     conv2_.backward(be, p, m.second.view(n), d, d_hidden, m.conv2);
     drop(be, p, d_hidden);
     norm2_.backward(be, p, m.hidden.view(n), shift(p, m), modulation(p, m), d_hidden, d_hidden,

@@ -38,11 +38,11 @@ struct cosine_body {
   }
 };
 
-// Fourier features of a time (Tancik et al. 2020; Song et al. 2021): the sines of 2 pi w log t, then the cosines, with
+// Fourier features of a time (Tancik et al. 2020): the sines of 2 pi w log t, then the cosines, with
 // frequencies w (F) that lie in the flat parameter array.
 template <class Be, class T>
 struct fourier_features {
-  std::vector<T> staging;                 // 2 pi log t
+  std::vector<T> staging;                        // 2 pi log t
   array_of<Be, T> logs, angles, sines, cosines;  // (N,1), then (N,F)
 
   fourier_features(Be& be, std::size_t images, std::size_t frequencies)
