@@ -23,8 +23,10 @@
 #include <softscore/corruption/spacing.hpp>
 #include <softscore/denoiser/concept.hpp>
 #include <softscore/denoiser/pixel_range.hpp>
+#include <softscore/io/atomic_file.hpp>
 #include <softscore/io/file_error.hpp>
 #include <softscore/io/json_fields.hpp>
+#include <softscore/nn/diffusers/settings_writer.hpp>
 #include <softscore/operator/scaling.hpp>
 
 namespace softscore::inline SOFTSCORE_ABI {
@@ -62,6 +64,13 @@ struct diffusers_scheduler {
 };
 
 namespace detail {
+
+// diffusers' word for a prediction; ours where it has none.
+inline std::string_view name_of(prediction what) {
+  constexpr std::array<std::string_view, 6> names{"residual",     "epsilon", "sample",
+                                                  "v_prediction", "score",   "preconditioned"};
+  return names[static_cast<std::size_t>(what)];
+}
 
 class scheduler_reader {
  public:
@@ -159,13 +168,42 @@ diffusers_scheduler load_diffusers_scheduler(const std::filesystem::path& folder
   return detail::scheduler_reader{settings}.read();
 }
 
+/// Writes scheduler_config.json into a folder, as diffusers' DDPMScheduler reads it; the chain is written as the list
+/// of its betas. Throws `error` for a prediction that diffusers does not have, for a range that is not centered at 0,
+/// and if the file cannot be written.
+template <class = when_called>
+void save_diffusers_scheduler(const std::filesystem::path& folder, const diffusers_scheduler& s) {
+  detail::settings_writer to;
+  to.add_text("_class_name", "DDPMScheduler");
+  to.add_text("beta_schedule", "linear");
+  to.add_flag("clip_sample", s.clipping.has_value());
+  if (s.clipping) {
+    require(s.clipping->low == -s.clipping->high, "lower end of the range for diffusers", s.clipping->low,
+            "minus the upper end");
+    to.add_number("clip_sample_range", s.clipping->high);
+  }
+  to.add_size("num_train_timesteps", s.chain_steps());
+  const bool has =
+      s.predicts == prediction::epsilon || s.predicts == prediction::clean || s.predicts == prediction::velocity;
+  require(has, "the prediction of a model for diffusers", detail::name_of(s.predicts),
+          "epsilon, sample or v_prediction");
+  to.add_text("prediction_type", detail::name_of(s.predicts));
+  to.add_size("steps_offset", s.steps_offset);
+  to.add_text("timestep_spacing", s.spacing == timestep_spacing::leading    ? "leading"
+                                  : s.spacing == timestep_spacing::linspace ? "linspace"
+                                                                            : "trailing");
+  to.add_list("trained_betas", s.chain_steps(),
+              [&](std::size_t k) { return detail::number_text(s.table.beta(k + 1)); });
+  to.add_text("variance_type", s.variance == ancestral_variance::fixed_small ? "fixed_small" : "fixed_large");
+  atomic_file file{folder / "scheduler_config.json"};
+  file.write(std::string_view{to.done()});
+  file.commit();
+}
+
 /// Throws `error` unless the network of a model predicts what a denoiser takes from it.
 inline void require_prediction(const diffusers_scheduler& scheduler, prediction wanted) {
-  constexpr std::array<const char*, 6> names{"residual",     "epsilon", "sample",
-                                             "v_prediction", "score",   "preconditioned"};
-  require(scheduler.predicts == wanted, "the prediction_type of the model",
-          names[static_cast<std::size_t>(scheduler.predicts)],
-          std::string{"the denoiser's, "} + names[static_cast<std::size_t>(wanted)]);
+  require(scheduler.predicts == wanted, "the prediction_type of the model", detail::name_of(scheduler.predicts),
+          "the denoiser's, " + std::string{detail::name_of(wanted)});
 }
 
 }  // namespace softscore::inline SOFTSCORE_ABI

@@ -181,6 +181,15 @@ TEST_CASE("a scheduler of diffusers becomes a chain, a grid and a range", "[deno
   CHECK(s.grid(5).start() == diffusion_time{1.0});
   CHECK(s.grid(5).end() == diffusion_time{0.0});
   CHECK_REFUSED(require_prediction(s, prediction::epsilon), "prediction_type of the model is v_prediction");
+  save_diffusers_scheduler(folder.path(), s);
+  const auto again = load_diffusers_scheduler(folder.path());
+  CHECK(again.predicts == s.predicts);
+  CHECK(again.spacing == s.spacing);
+  CHECK(again.variance == s.variance);
+  CHECK(!again.clipping);
+  CHECK(again.chain_steps() == 10);
+  // Through the betas, each rounded once.
+  for (std::size_t i = 1; i <= 10; ++i) CHECK(again.table.log_abar(i) == Approx(s.table.log_abar(i)).epsilon(1e-13));
   const auto plain = read("{}");
   CHECK(plain.chain_steps() == 1000);
   CHECK(plain.grid(5).start() == diffusion_time{0.801});  // index 800

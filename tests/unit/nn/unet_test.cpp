@@ -21,9 +21,9 @@ using namespace softscore;
 
 namespace {
 
-// The U-Net of Ho et al. 2020, Dhariwal and Nichol 2021 and Song et al. 2021, with the embeddings of Vaswani et al. 2017
-// and Tancik et al. 2020 and first values by Glorot and Bengio 2010 and Karras et al. 2022. Numbers of diffusers itself
-// are compared in golden/golden_unet.cpp.
+// The U-Net of Ho et al. 2020, Dhariwal and Nichol 2021 and Song et al. 2021, with the embeddings of Vaswani et al.
+// 2017 and Tancik et al. 2020 and first values by Glorot and Bengio 2010 and Karras et al. 2022. Numbers of diffusers
+// itself are compared in golden/golden_unet.cpp.
 
 // Small, with most of what a U-Net can have: three kinds of levels, attention of several heads, labels, dropout.
 unet_config small_config() {
