@@ -84,9 +84,18 @@ concept RunsBothWays =
 template <class L, class Be, class T>
 concept Layer = PlacesParameters<L> && RunsBothWays<L, Be, T>;
 
-namespace detail {
-// A layer's memory where it needs none.
+/// A layer's memory where it needs none.
+template <class Be, class T>
 struct no_memory {};
-}  // namespace detail
+
+/// What a layer derives from that keeps nothing between the passes: no plan, no activation.
+struct stateless_layer {
+  template <class Be, class T>
+  no_memory<Be, T> memory(planning<Be, T>&, const shape&) const {
+    return {};
+  }
+  template <class Be, class T>
+  void prepare(Be&, in_of<Be, T>, no_memory<Be, T>&) const {}
+};
 
 }  // namespace softscore::inline SOFTSCORE_ABI
