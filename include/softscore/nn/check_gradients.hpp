@@ -189,8 +189,8 @@ gradient_report check_gradients(const L& layer, const shape& in, const gradient_
   trial.backward(true, false);
   const double without_gradients = detail::different(trial.dx(), dx);
   trial.backward(false, true);
-  const double without_dx = (std::max)(detail::different(trial.gradients(), gradients),
-                                       detail::different(trial.d_embedding(), d_embedding));
+  const double without_dx =
+      (std::max)(detail::different(trial.gradients(), gradients), detail::different(trial.d_embedding(), d_embedding));
 
   std::vector<double> slopes = dx;
   slopes.insert(slopes.end(), d_embedding.begin(), d_embedding.end());
