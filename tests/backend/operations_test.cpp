@@ -39,7 +39,7 @@ auto holding(Be& be, const numbers& values, const shape& s) {
 
 // The same for an activation, in activation order.
 template <class T, class Be>
-auto activation(Be& be, const numbers& values, const shape& s) {
+auto in_activation_order(Be& be, const numbers& values, const shape& s) {
   auto plain = holding<T>(be, values, s);
   auto packed = be.template make<T>(s);
   pack(be, plain.view(), packed.view());
@@ -81,7 +81,7 @@ struct conv_result {
 template <class T, class Be, class Plan>
 conv_result convolve(Be& be, const conv_case& c, Plan plan) {
   const shape in = c.s.input(c.s.images), out = c.s.output(c.s.images), per_channel{1, c.s.out_channels, 1, 1};
-  auto x = activation<T>(be, c.x, in), dy = activation<T>(be, c.dy, out);
+  auto x = in_activation_order<T>(be, c.x, in), dy = in_activation_order<T>(be, c.dy, out);
   auto weight = holding<T>(be, c.weight, c.s.weight()), bias = holding<T>(be, c.bias, per_channel);
   auto y = be.template make<T>(out), dx = be.template make<T>(in);
   auto dweight = be.template make<T>(c.s.weight()), dbias = be.template make<T>(per_channel);
@@ -511,7 +511,7 @@ template <class T, class Be>
 norm_result normalize(Be& be, const norm_case& c, std::size_t most_images) {
   auto plan = make_layer_norm_gelu<T>(be, c.s.with_images(most_images));
   const shape one = c.s.with_images(1), per_channel{c.s.images, c.s.channels, 1, 1};
-  auto x = activation<T>(be, c.x, c.s), dy = activation<T>(be, c.dy, c.s);
+  auto x = in_activation_order<T>(be, c.x, c.s), dy = in_activation_order<T>(be, c.dy, c.s);
   auto gain = holding<T>(be, c.gain, one), bias = holding<T>(be, c.bias, one);
   auto shift = holding<T>(be, c.shift, per_channel), dshift = be.template make<T>(per_channel);
   auto y = be.template make<T>(c.s), dx = be.template make<T>(c.s);

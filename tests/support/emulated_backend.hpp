@@ -14,9 +14,12 @@
 #include <softscore/backend/cuda/activate.hpp>
 #include <softscore/backend/cuda/channels.hpp>
 #include <softscore/backend/cuda/concatenate.hpp>
+#include <softscore/backend/cuda/attention.hpp>
 #include <softscore/backend/cuda/conv2d.hpp>
 #include <softscore/backend/cuda/device_backend.hpp>
 #include <softscore/backend/cuda/dropout.hpp>
+#include <softscore/backend/cuda/group_norm.hpp>
+#include <softscore/backend/cuda/layer_norm.hpp>
 #include <softscore/backend/cuda/layer_norm_gelu.hpp>
 #include <softscore/backend/cuda/linear.hpp>
 #include <softscore/backend/cuda/map_planes.hpp>

@@ -127,6 +127,9 @@ auto make_group_norm(opaque_backend& be, const group_norm_shape& sizes) {
 template <Scalar T>
 auto make_layer_norm(opaque_backend& be, const shape& sizes, double epsilon) {
   return make_layer_norm<T>(be.behind(), sizes, epsilon);
+template <Scalar T, class... Scratch>
+auto make_attention(opaque_backend& be, const attention_shape& sizes, const Scratch&... scratch) {
+  return make_attention<T>(be.behind(), sizes, scratch...);
 }
 
 #define SOFTSCORE_BEHIND(operation)                         \
@@ -155,6 +158,8 @@ SOFTSCORE_BEHIND_WITH_PLAN(group_norm_forward)
 SOFTSCORE_BEHIND_WITH_PLAN(group_norm_backward)
 SOFTSCORE_BEHIND_WITH_PLAN(layer_norm_forward)
 SOFTSCORE_BEHIND_WITH_PLAN(layer_norm_backward)
+SOFTSCORE_BEHIND_WITH_PLAN(attention_forward)
+SOFTSCORE_BEHIND_WITH_PLAN(attention_backward)
 #undef SOFTSCORE_BEHIND
 #undef SOFTSCORE_BEHIND_WITH_PLAN
 

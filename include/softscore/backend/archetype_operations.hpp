@@ -74,6 +74,12 @@ template <class... Views>
 void gather_rows(archetype_backend&, Views...);
 template <class... Views>
 void scatter_rows(archetype_backend&, Views...);
+template <Scalar T>
+archetype_plan make_attention(archetype_backend&, const attention_shape&, archetype_plan = {});
+template <class... Views>
+void attention_forward(archetype_backend&, archetype_plan&, Views...);
+template <class... Views>
+void attention_backward(archetype_backend&, archetype_plan&, Views...);
 
 static_assert(NetworkBackend<archetype_backend, float> && NetworkBackend<archetype_backend, double>);
 

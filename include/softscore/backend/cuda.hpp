@@ -7,11 +7,14 @@
 #endif
 
 #include <softscore/backend/cuda/activate.hpp>
+#include <softscore/backend/cuda/attention.hpp>
 #include <softscore/backend/cuda/backend.cuh>
 #include <softscore/backend/cuda/channels.hpp>
 #include <softscore/backend/cuda/concatenate.hpp>
 #include <softscore/backend/cuda/conv2d.hpp>
 #include <softscore/backend/cuda/dropout.hpp>
+#include <softscore/backend/cuda/group_norm.hpp>
+#include <softscore/backend/cuda/layer_norm.hpp>
 #include <softscore/backend/cuda/layer_norm_gelu.hpp>
 #include <softscore/backend/cuda/linear.hpp>
 #include <softscore/backend/cuda/map_planes.hpp>

@@ -28,6 +28,7 @@ struct group_norm_parameters {
   const T* modulation;  // (N,2C), (1,2C) or null: a before b
   std::size_t channels, shift_step, modulation_step;
 
+  group_norm_parameters() = default;
   template <class Space>
   group_norm_parameters(std::size_t of_channels, view<const T, Space> of_shift, view<const T, Space> of_gain,
                         view<const T, Space> of_bias, view<const T, Space> of_modulation)

@@ -5,6 +5,7 @@
 
 #include <softscore/backend/activation.hpp>
 #include <softscore/backend/channels.hpp>
+#include <softscore/backend/attention_shape.hpp>
 #include <softscore/backend/concept.hpp>
 #include <softscore/backend/conv2d_shape.hpp>
 #include <softscore/backend/group_norm_shape.hpp>
@@ -27,6 +28,9 @@ template <class Be, class T>
 using group_norm_plan_of = decltype(make_group_norm<T>(std::declval<Be&>(), group_norm_shape{}));
 template <class Be, class T>
 using layer_norm_plan_of = decltype(make_layer_norm<T>(std::declval<Be&>(), shape{}, double{}));
+template <class Be, class T>
+using attention_plan_of =
+    decltype(make_attention<T>(std::declval<Be&>(), attention_shape{}, std::declval<scratch_of<Be, T>>()));
 
 /// `channel_block<T>(be, channels)` is how many channels lie side by side in an activation: 1 for the plain order
 /// N,C,H,W, a divisor of `channels` otherwise. Between the layers activations have this order; `pack` and `unpack`
@@ -130,11 +134,19 @@ concept MultipliesMatrices = requires(Be& be, view_of<Be, const T> in, view_of<B
   gelu_backward(be, in, in, out);
 };
 
+/// Softmax attention over the pixels of an image. `make_attention<T>(be, sizes, scratch)` plans it and makes all its
+/// memory; the scratch is shared as that of convolutions, and may be left out.
+template <class Be, class T>
+concept Attends = requires(Be& be, attention_plan_of<Be, T>& plan, view_of<Be, const T> in, view_of<Be, T> out) {
+  attention_forward(be, plan, in, out);
+  attention_backward(be, plan, in, in, in, out);
+};
+
 /// A backend that networks run on.
 template <class Be, class T>
 concept NetworkBackend =
     Backend<Be, T> && OrdersChannels<Be, T> && Convolves2d<Be, T> && NormalizesLayers<Be, T> &&
     NormalizesGroups<Be, T> && NormalizesPixels<Be, T> && MultipliesMatrices<Be, T> && Activates<Be, T> &&
-    MapsPlanes<Be, T> && MapsChannels<Be, T> && JoinsChannels<Be, T> && DropsOut<Be, T> && LooksUpRows<Be, T>;
+    MapsPlanes<Be, T> && MapsChannels<Be, T> && JoinsChannels<Be, T> && DropsOut<Be, T> && LooksUpRows<Be, T> && Attends<Be, T>;
 
 }  // namespace softscore::inline SOFTSCORE_ABI

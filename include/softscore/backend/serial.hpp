@@ -5,6 +5,7 @@
 #include <softscore/backend/pooling.hpp>
 #include <softscore/backend/resampling.hpp>
 #include <softscore/backend/serial/activate.hpp>
+#include <softscore/backend/serial/attention.hpp>
 #include <softscore/backend/serial/backend.hpp>
 #include <softscore/backend/serial/channels.hpp>
 #include <softscore/backend/serial/concatenate.hpp>

@@ -5,6 +5,7 @@
 #include <softscore/backend/pooling.hpp>
 #include <softscore/backend/resampling.hpp>
 #include <softscore/backend/tbb/activate.hpp>
+#include <softscore/backend/tbb/attention.hpp>
 #include <softscore/backend/tbb/backend.hpp>
 #include <softscore/backend/tbb/channels.hpp>
 #include <softscore/backend/tbb/concatenate.hpp>
