@@ -18,12 +18,18 @@ namespace softscore::inline SOFTSCORE_ABI {
 /// depend on the seed, the step, the number of the image in the step's batch, the number of this layer among the
 /// network's dropout layers, and the element: they are the same on every backend, for any split of a batch, and when
 /// activations are recomputed.
-class dropout_layer {
+class dropout_layer : public stateless_layer {
  public:
   /// Throws `error` unless 0 <= probability < 1.
   explicit dropout_layer(double probability, bool of_channels = false)
       : probability_{probability}, of_channels_{of_channels} {
     static_cast<void>(dropout_rule{probability});
+  }
+
+  /// Whether y = x in a pass.
+  template <class Be, class T>
+  bool passes_through(const pass<Be, T>& p) const {
+    return !p.dropout || probability_ == 0;
   }
 
   shape place(placement& to, const std::string&, const shape& in) {
@@ -33,14 +39,8 @@ class dropout_layer {
   shape output(const shape& in) const { return in.with_images(1); }
 
   template <class Be, class T>
-  no_memory<Be, T> memory(planning<Be, T>&, const shape&) const {
-    return {};
-  }
-  template <class Be, class T>
-  void prepare(Be&, in_of<Be, T>, no_memory<Be, T>&) const {}
-  template <class Be, class T>
   void forward(Be& be, const pass<Be, T>& p, in_of<Be, T> x, out_of<Be, T> y, no_memory<Be, T>&) const {
-    if (!p.dropout || probability_ == 0) {
+    if (passes_through(p)) {
       be.combine(y, term_of<Be, T>{1.0, x});
       return;
     }
