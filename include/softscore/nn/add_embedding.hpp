@@ -14,7 +14,7 @@ namespace softscore::inline SOFTSCORE_ABI {
 
 /// y = x + (weight e + bias) at every pixel, e being the image's embedding of E features: how a block of a U-Net is
 /// told the time (Ho et al. 2020). Its parameters are `weight` (C,E) and `bias` (C).
-class add_embedding {
+class add_embedding : public prepares_nothing {
  public:
   shape place(placement& to, const std::string& name, const shape& in) {
     require(to.embedding() > 0, "features of the embedding", to.embedding(), "at least 1 for a layer that adds it");
@@ -37,8 +37,6 @@ class add_embedding {
     return {shift, with.temporary({1, weight_.extent.channels, 1, 1})};
   }
 
-  template <class Be, class T>
-  void prepare(Be&, in_of<Be, T>, state<Be, T>&) const {}
   template <class Be, class T>
   void forward(Be& be, const pass<Be, T>& p, in_of<Be, T> x, out_of<Be, T> y, state<Be, T>& m) const {
     const view_of<Be, T> shift = m.shift.view(p.embedding.extent().images);

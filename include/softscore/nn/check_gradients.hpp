@@ -87,15 +87,22 @@ inline std::vector<double> trial_numbers_apart(std::size_t count, std::uint64_t 
   return values;
 }
 
-// The initial values of the parameters, those that are drawn from no range moved off it: gains of 1 and gates of 0 hide
-// errors.
+// The initial values of the parameters, moved a little: gains of 1 and gates of 0 hide errors.
 inline std::vector<double> trial_parameters(const parameter_layout& layout, std::uint64_t seed) {
-  const std::vector<double> moves = trial_numbers(layout.count(), seed, 3);
-  std::vector<double> values(layout.count());
-  for (const parameter& p : layout)
-    for (std::size_t i = p.offset; i < p.offset + p.size(); ++i)
-      values[i] = p.start + (p.spread > 0 ? 0.6 * p.spread : 0.2) * moves[i];
+  std::vector<float> drawn(layout.count());
+  draw_initial_values(layout, seed, drawn);
+  std::vector<double> values = trial_numbers(layout.count(), seed, 3);
+  for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<double>(drawn[i]) + 0.1 * values[i];
   return values;
+}
+
+// Whether an array has a gradient: a layout may hold numbers that are never trained.
+template <class P>
+bool is_trained(const P& p) {
+  if constexpr (requires { p.trained; })
+    return p.trained;
+  else
+    return true;
 }
 
 // One array of several that lie in one.
@@ -244,7 +251,8 @@ gradient_report check_gradients(const N& network, const Input& asked, const shap
   const std::vector<double> dy = detail::trial_numbers(out.view().size(), trials.seed, 4);
   be.upload(dy.data(), dout.view());
   std::vector<detail::gradient_part> parts{{"dx", 0, elements}};
-  for (const parameter& p : network.layout()) parts.push_back({p.name, elements + p.offset, p.size()});
+  for (const parameter& p : network.layout())
+    if (detail::is_trained(p)) parts.push_back({p.name, elements + p.offset, p.size()});
 
   std::vector<double> y(out.view().size());
   const auto loss = [&](const std::vector<double>& at) {

@@ -14,7 +14,7 @@ namespace softscore::inline SOFTSCORE_ABI {
 
 /// A dense layer on a whole image: x (N,C,H,W), flattened in this order, -> y (N,O,1,1), as a classifier ends with. Its
 /// parameters are `weight` (O,C H W) and `bias` (O), so a network with it takes images of one size.
-class dense {
+class dense : public prepares_nothing {
  public:
   explicit dense(std::size_t outputs, bool bias = true) : outputs_{outputs}, has_bias_{bias} {}
 
@@ -45,8 +45,6 @@ class dense {
     return {with.keep(in), d_flat};
   }
 
-  template <class Be, class T>
-  void prepare(Be&, in_of<Be, T>, state<Be, T>&) const {}
   template <class Be, class T>
   void forward(Be& be, const pass<Be, T>& p, in_of<Be, T> x, out_of<Be, T> y, state<Be, T>& m) const {
     if (x.extent().plane() > 1) unpack(be, x, m.flat.view(p.images));

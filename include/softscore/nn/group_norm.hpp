@@ -15,7 +15,7 @@ namespace softscore::inline SOFTSCORE_ABI {
 /// Group norm (Wu and He 2018): each image's channels in `groups` of equal size are shifted and scaled to mean 0 and
 /// variance 1 over the pixels and channels of a group. Its parameters are `weight` and `bias`, both (C), unless it is
 /// made without them. An activation that follows in `sequential` is computed in the same pass.
-class group_norm {
+class group_norm : public prepares_nothing {
  public:
   explicit group_norm(std::size_t groups, double epsilon = 1e-5, bool affine = true)
       : groups_{groups}, epsilon_{epsilon}, affine_{affine} {}
@@ -52,8 +52,6 @@ class group_norm {
         with.temporary(in)};
   }
 
-  template <class Be, class T>
-  void prepare(Be&, in_of<Be, T>, state<Be, T>&) const {}
   template <class Be, class T>
   void forward(Be& be, const pass<Be, T>& p, in_of<Be, T> x, out_of<Be, T> y, state<Be, T>& m) const {
     using none = view_of<Be, T>;

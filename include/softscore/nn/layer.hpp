@@ -111,14 +111,18 @@ concept Layer = PlacesParameters<L> && RunsBothWays<L, Be, T>;
 template <class Be, class T>
 struct no_memory {};
 
+/// What a layer derives from whose plans do not depend on the parameters.
+struct prepares_nothing {
+  template <class Be, class V, class M>
+  void prepare(Be&, const V& /*parameters*/, M&) const {}
+};
+
 /// What a layer derives from that keeps nothing between the passes: no plan, no activation.
-struct stateless_layer {
+struct stateless_layer : prepares_nothing {
   template <class Be, class T>
   no_memory<Be, T> memory(planning<Be, T>&, const shape&) const {
     return {};
   }
-  template <class Be, class T>
-  void prepare(Be&, in_of<Be, T>, no_memory<Be, T>&) const {}
 };
 
 }  // namespace softscore::inline SOFTSCORE_ABI

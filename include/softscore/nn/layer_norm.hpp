@@ -12,7 +12,7 @@ namespace softscore::inline SOFTSCORE_ABI {
 
 /// Layer norm over the channels at each pixel: what transformers apply to tokens (Ba et al. 2016). Its parameters are
 /// `weight` and `bias`, both (C), unless it is made without them.
-class layer_norm {
+class layer_norm : public prepares_nothing {
  public:
   explicit layer_norm(double epsilon = 1e-5, bool affine = true) : epsilon_{epsilon}, affine_{affine} {}
 
@@ -39,8 +39,6 @@ class layer_norm {
     return {make_layer_norm<T>(with.backend(), in.with_images(with.images()), epsilon_), with.temporary(in)};
   }
 
-  template <class Be, class T>
-  void prepare(Be&, in_of<Be, T>, state<Be, T>&) const {}
   template <class Be, class T>
   void forward(Be& be, const pass<Be, T>& p, in_of<Be, T> x, out_of<Be, T> y, state<Be, T>& m) const {
     layer_norm_forward(be, m.plan, x, gain_.in(p.parameters), bias_.in(p.parameters), y);
