@@ -11,7 +11,8 @@ namespace gates {
 
 using namespace softscore;
 
-// What runs for every element, on a device too.
+// begin elements
+// What runs for every element.
 struct sigmoid {
   template <class T>
   SOFTSCORE_HD void operator()(T& g) const {
@@ -24,6 +25,7 @@ struct sigmoid_slope {
     d *= g * (T(1) - g);
   }
 };
+// end elements
 
 // begin layer
 // y = x g: a gate for each image and channel, g = sigmoid(W mean(x) + b), the mean being over the pixels.

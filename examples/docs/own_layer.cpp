@@ -1,6 +1,7 @@
 // A layer of one's own: its gradients checked in one call, and a network that contains it, on two backends.
 #include <cmath>
 #include <iostream>
+#include <string>
 #include <vector>
 
 #include <softscore/backend/serial.hpp>
@@ -32,6 +33,26 @@ class gated_network : public softscore::layered_network<gated_body, softscore::t
 static_assert(softscore::Network<gated_network, softscore::serial_backend, float>);
 // end network
 
+// begin minimal
+// y = -x.
+struct negate : softscore::stateless_layer {
+  softscore::shape place(softscore::placement&, const std::string&, const softscore::shape& in) { return in; }
+  softscore::shape output(const softscore::shape& in) const { return in; }
+
+  template <class Be, class T>
+  void forward(Be& be, const softscore::pass<Be, T>&, softscore::in_of<Be, T> x, softscore::out_of<Be, T> y,
+               softscore::no_memory<Be, T>&) const {
+    be.combine(y, softscore::term_of<Be, T>{-1.0, x});
+  }
+  template <class Be, class T>
+  void backward(Be& be, const softscore::pass<Be, T>&, softscore::in_of<Be, T>, softscore::in_of<Be, T> dy,
+                softscore::out_of<Be, T> dx, softscore::no_memory<Be, T>&) const {
+    if (!dx.empty()) be.combine(dx, softscore::term_of<Be, T>{-1.0, dy});
+  }
+};
+static_assert(softscore::Layer<negate, softscore::archetype_backend, float>);
+// end minimal
+
 namespace {
 
 // What the network makes of one batch.
@@ -55,10 +76,13 @@ int main() {
   std::cout << report;
   if (!report.holds()) return 1;
   // end check
+  if (!softscore::check_gradients(sequential{conv2d{4}, negate{}}, {2, 3, 5, 7}).holds()) return 1;
 
   gated_network network{16, {1, 3, 8, 8}};
   network.initialize(1);
+  // begin whole
   if (!softscore::check_gradients(network, softscore::diffusion_time{0.5}, {2, 3, 5, 7}).holds()) return 1;
+  // end whole
 
   std::vector<float> pixels(2 * 3 * 9 * 7);
   for (std::size_t i = 0; i < pixels.size(); ++i) pixels[i] = std::sin(static_cast<float>(i));
