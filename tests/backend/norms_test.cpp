@@ -1,5 +1,7 @@
-// Group norm (Wu and He 2018) and layer norm over channels (Ba et al. 2016) on every backend: closed forms, gradients
-// against finite differences, and the versions in float against the serial one in double.
+// Group norm (Wu and He 2018; modulated as by Dhariwal and Nichol 2021) and layer norm over channels (Ba et al. 2016)
+// on every backend: closed forms, gradients against finite differences, and the versions in float, which join moments
+// (Chan et al. 1979), against the serial ones in double. With them SiLU (Elfwing et al. 2018) and the tanh form of GELU
+// (Hendrycks and Gimpel 2016).
 #include "catch.hpp"
 
 #include <algorithm>
@@ -385,6 +387,7 @@ TEST_CASE("a group norm has the same bits for any number of threads, and an imag
     CHECK(normalize<float>(backwards, at, s.sizes.images) == normalize<float>(device, at, s.sizes.images));
 #else
     device_under_test device;
+    CHECK(normalize<float>(device, at, s.sizes.images) == normalize<float>(device, at, s.sizes.images));
 #endif
     check(normalize<float>(device, at, s.sizes.images + 1), normalize<float>(device, first, 1));
   }
@@ -525,6 +528,7 @@ TEST_CASE("a layer norm has the same bits for any number of threads, and an imag
     CHECK(normalize<float>(backwards, at, s.images) == normalize<float>(device, at, s.images));
 #else
     device_under_test device;
+    CHECK(normalize<float>(device, at, s.images) == normalize<float>(device, at, s.images));
 #endif
     check(normalize<float>(device, at, s.images + 1), normalize<float>(device, first, 1));
   }
