@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -20,18 +21,31 @@ struct layer_values {
   friend bool operator==(const layer_values&, const layer_values&) = default;
 };
 
+/// Of the values of all images of a batch, those of `count` images from number `first` on.
+inline std::vector<double> of_images(const std::vector<double>& all, std::size_t images, std::size_t first,
+                                     std::size_t count) {
+  const std::size_t each = all.size() / images;
+  const auto begin = all.begin() + static_cast<std::ptrdiff_t>(first * each);
+  return {begin, begin + static_cast<std::ptrdiff_t>(count * each)};
+}
+
 /// A layer in precision T on a backend, with memory for one image more than the batch, and the numbers that
-/// `check_gradients` tries it on.
+/// `check_gradients` tries it on. Of the batch `in` it gets `count` images from number `first` on, or all.
 template <class T, class L, class Be>
 layer_values layer_values_on(Be& be, const L& layer, const softscore::shape& in,
-                             const softscore::gradient_trials& trials = {}) {
+                             const softscore::gradient_trials& trials = {}, std::size_t first = 0,
+                             std::size_t count = 0) {
   using namespace softscore;
-  layer_trial<L, Be, T> trial{be, layer, {in, in.images + 1, trials.embedding, 0, trials.dropout}};
-  trial.set_x(trials.apart ? detail::trial_numbers_apart(in.size(), trials.seed, 1)
-                           : detail::trial_numbers(in.size(), trials.seed, 1));
-  trial.set_embedding(detail::trial_numbers(in.images * trials.embedding, trials.seed, 2));
+  if (count == 0) count = in.images;
+  std::optional<dropout_draw> draw = trials.dropout;
+  if (draw) draw->first_image += first;
+  layer_trial<L, Be, T> trial{be, layer, {in.with_images(count), in.images + 1, trials.embedding, 0, draw}};
+  const auto part = [&](const std::vector<double>& all) { return of_images(all, in.images, first, count); };
+  trial.set_x(part(trials.apart ? detail::trial_numbers_apart(in.size(), trials.seed, 1)
+                                : detail::trial_numbers(in.size(), trials.seed, 1)));
+  trial.set_embedding(part(detail::trial_numbers(in.images * trials.embedding, trials.seed, 2)));
   trial.set_parameters(detail::trial_parameters(trial.layout(), trials.seed));
-  trial.set_dy(detail::trial_numbers(trial.output().size(), trials.seed, 4));
+  trial.set_dy(part(detail::trial_numbers(trial.output().per_image() * in.images, trials.seed, 4)));
   trial.spoil();
   trial.forward();
   trial.backward();
@@ -100,8 +114,13 @@ void agrees_on_every_backend(const std::string& name, const L& layer, const soft
     const layer_values of_two = layer_values_on<float>(threads, layer, in, trials);
     check_close(of_two, oracle, 3e-5);
     tbb_backend one{1}, three{3};
-    CHECK(layer_values_on<float>(one, layer, in, trials) == of_two);
-    CHECK(layer_values_on<float>(three, layer, in, trials) == of_two);
+    CHECK((layer_values_on<float>(one, layer, in, trials) == of_two));
+    CHECK((layer_values_on<float>(three, layer, in, trials) == of_two));
+    // The last image by itself has the bits that it has in the batch.
+    const layer_values last = layer_values_on<float>(threads, layer, in, trials, in.images - 1, 1);
+    CHECK((last.y == of_images(of_two.y, in.images, in.images - 1, 1)));
+    CHECK((last.dx == of_images(of_two.dx, in.images, in.images - 1, 1)));
+    CHECK((last.d_embedding == of_images(of_two.d_embedding, in.images, in.images - 1, 1)));
   }
 #endif
 }

@@ -30,7 +30,7 @@ struct set_zero {
 };
 }  // namespace detail
 
-/// The image that a network sees beside x, if it has channels: before those of x, as in SR3 (Saharia et al. 2022), or
+/// The image that a network sees beside x, if it has channels: before those of x, as in SR3 (Saharia et al. 2021), or
 /// after them.
 struct image_beside {
   std::size_t channels{};

@@ -1,5 +1,6 @@
 // Layers made of layers: both gradients against central differences, every backend against the serial one, the bits
-// that do not depend on recomputation, and the heap that no pass touches.
+// that do not depend on recomputation, and the heap that no pass touches. Skip connections: Ronneberger et al. 2015;
+// recomputation: Chen et al. 2016.
 #include "catch.hpp"
 
 #include <algorithm>

@@ -1,4 +1,5 @@
-// Networks made of layers: an image beside x, outputs of another shape, and gradients checked in one call.
+// Networks made of layers: an image beside x (Saharia et al. 2021), outputs of another shape, and gradients checked in
+// one call.
 #include "catch.hpp"
 
 #include <algorithm>
