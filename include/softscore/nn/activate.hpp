@@ -13,6 +13,8 @@ namespace softscore::inline SOFTSCORE_ABI {
 /// y = f(x), element by element: SiLU, ReLU, GELU or its tanh form.
 class activate : public stateless_layer {
  public:
+  static constexpr bool backward_in_place = true;
+
   explicit activate(activation function) : function_{function} {}
 
   activation function() const { return function_; }

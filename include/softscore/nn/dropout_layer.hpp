@@ -20,6 +20,8 @@ namespace softscore::inline SOFTSCORE_ABI {
 /// activations are recomputed.
 class dropout_layer : public stateless_layer {
  public:
+  static constexpr bool backward_in_place = true;
+
   /// Throws `error` unless 0 <= probability < 1.
   explicit dropout_layer(double probability, bool of_channels = false)
       : probability_{probability}, of_channels_{of_channels} {

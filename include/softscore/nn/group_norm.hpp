@@ -17,6 +17,8 @@ namespace softscore::inline SOFTSCORE_ABI {
 /// made without them. An activation that follows in `sequential` is computed in the same pass.
 class group_norm : public prepares_nothing {
  public:
+  static constexpr bool backward_in_place = true;
+
   explicit group_norm(std::size_t groups, double epsilon = 1e-5, bool affine = true)
       : groups_{groups}, epsilon_{epsilon}, affine_{affine} {}
 
@@ -42,14 +44,11 @@ class group_norm : public prepares_nothing {
   template <class Be, class T>
   struct state {
     group_norm_plan_of<Be, T> plan;
-    planned_array<Be, T> dx;  // where the caller wants none
   };
   template <class Be, class T>
   state<Be, T> memory(planning<Be, T>& with, const shape& in) const {
-    const typename planning<Be, T>::temporary_scope scope{with};
     return {
-        make_group_norm<T>(with.backend(), group_norm_shape{in.with_images(with.images()), groups_, epsilon_, then_}),
-        with.temporary(in)};
+        make_group_norm<T>(with.backend(), group_norm_shape{in.with_images(with.images()), groups_, epsilon_, then_})};
   }
 
   template <class Be, class T>
@@ -60,10 +59,14 @@ class group_norm : public prepares_nothing {
   template <class Be, class T>
   void backward(Be& be, const pass<Be, T>& p, in_of<Be, T> x, in_of<Be, T> dy, out_of<Be, T> dx,
                 state<Be, T>& m) const {
+    if (dx.empty()) {  // the operation needs one
+      auto unwanted = be.template make<T>(x.extent());
+      backward<Be, T>(be, p, x, dy, unwanted.view(), m);
+      return;
+    }
     using none = view_of<Be, T>;
-    group_norm_backward(be, m.plan, x, none{}, gain_.in(p.parameters), bias_.in(p.parameters), none{}, dy,
-                        dx.empty() ? m.dx.view(p.images) : dx, gain_.in(p.gradients), bias_.in(p.gradients), none{},
-                        none{});
+    group_norm_backward(be, m.plan, x, none{}, gain_.in(p.parameters), bias_.in(p.parameters), none{}, dy, dx,
+                        gain_.in(p.gradients), bias_.in(p.gradients), none{}, none{});
   }
 
  private:

@@ -14,6 +14,8 @@ namespace softscore::inline SOFTSCORE_ABI {
 /// `weight` and `bias`, both (C), unless it is made without them.
 class layer_norm : public prepares_nothing {
  public:
+  static constexpr bool backward_in_place = true;
+
   explicit layer_norm(double epsilon = 1e-5, bool affine = true) : epsilon_{epsilon}, affine_{affine} {}
 
   shape place(placement& to, const std::string& name, const shape& in) {
@@ -31,12 +33,10 @@ class layer_norm : public prepares_nothing {
   template <class Be, class T>
   struct state {
     layer_norm_plan_of<Be, T> plan;
-    planned_array<Be, T> dx;  // where the caller wants none
   };
   template <class Be, class T>
   state<Be, T> memory(planning<Be, T>& with, const shape& in) const {
-    const typename planning<Be, T>::temporary_scope scope{with};
-    return {make_layer_norm<T>(with.backend(), in.with_images(with.images()), epsilon_), with.temporary(in)};
+    return {make_layer_norm<T>(with.backend(), in.with_images(with.images()), epsilon_)};
   }
 
   template <class Be, class T>
@@ -46,8 +46,13 @@ class layer_norm : public prepares_nothing {
   template <class Be, class T>
   void backward(Be& be, const pass<Be, T>& p, in_of<Be, T> x, in_of<Be, T> dy, out_of<Be, T> dx,
                 state<Be, T>& m) const {
-    layer_norm_backward(be, m.plan, x, gain_.in(p.parameters), bias_.in(p.parameters), dy,
-                        dx.empty() ? m.dx.view(p.images) : dx, gain_.in(p.gradients), bias_.in(p.gradients));
+    if (dx.empty()) {  // the operation needs one
+      auto unwanted = be.template make<T>(x.extent());
+      backward<Be, T>(be, p, x, dy, unwanted.view(), m);
+      return;
+    }
+    layer_norm_backward(be, m.plan, x, gain_.in(p.parameters), bias_.in(p.parameters), dy, dx, gain_.in(p.gradients),
+                        bias_.in(p.gradients));
   }
 
  private:
