@@ -60,6 +60,7 @@
 #include <softscore/operator/stacked.hpp>
 #include <softscore/sampler/adams_bashforth.hpp>
 #include <softscore/sampler/alternating.hpp>
+#include <softscore/sampler/clipped_ddim.hpp>
 #include <softscore/sampler/cold.hpp>
 #include <softscore/sampler/ddim.hpp>
 #include <softscore/sampler/ddpm.hpp>

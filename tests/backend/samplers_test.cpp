@@ -14,6 +14,7 @@
 #include <softscore/operator/scaling.hpp>
 #include <softscore/sampler/alternating.hpp>
 #include <softscore/sampler/cold.hpp>
+#include <softscore/sampler/clipped_ddim.hpp>
 #include <softscore/sampler/ddim.hpp>
 #include <softscore/sampler/ddpm.hpp>
 #include <softscore/sampler/euler_maruyama.hpp>
@@ -48,6 +49,7 @@ TEST_CASE("ancestral samplers draw the same on every backend", "[samplers]") {
   check_on_all_backends("ddpm, smaller variance", ddpm{ancestral_variance::fixed_small}, preserving);
   check_on_all_backends("learned_ddpm", learned_ddpm{third}, preserving);
   check_on_all_backends("ddim", ddim{0.5}, fading);
+  check_on_all_backends("clipped_ddim", clipped_ddim{0.5, {-0.5, 0.5}}, fading);
   check_on_all_backends("soft_ddim", soft_ddim{0.03}, fading);
   check_on_all_backends("naive", naive{}, fading);
   check_on_all_backends("momentum", momentum{}, fading);

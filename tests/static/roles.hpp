@@ -185,6 +185,7 @@ using samplers = list<role<"ddpm", ddpm, score | scalar>,                       
                       role<"learned_ddpm", learned_ddpm<half_way>, score | scalar>,                  //
                       role<"learned_ddpm of a network", learned_ddpm<>, score | scalar | variance>,  //
                       role<"ddim", ddim, score>,                                                     //
+                      role<"clipped_ddim", clipped_ddim, score>,                                     //
                       role<"soft_ddim", soft_ddim, score>,                                           //
                       role<"naive", naive, score>,                                                   //
                       role<"momentum", momentum, score>,                                             //

@@ -5,6 +5,7 @@
 #include <span>
 
 #include <softscore/core/config.hpp>
+#include <softscore/core/error.hpp>
 #include <softscore/core/view.hpp>
 
 namespace softscore {  // shared
@@ -29,3 +30,25 @@ struct conditioning {
 };
 
 }  // namespace softscore
+
+namespace softscore::inline SOFTSCORE_ABI {
+
+/// Throws `error` unless what is known is known of every image of a batch of that shape, once; an image beside x is as
+/// high and wide as x.
+template <class = when_called>
+void require_one_per_image(const conditioning& given, const shape& images) {
+  const auto all = [&](std::size_t count, const char* what) {
+    require(count == images.images, what, count, "that of the images, " + detail::shown(images.images));
+  };
+  if (!given.labels.empty()) all(given.labels.size(), "number of labels");
+  if (!given.features.empty()) all(given.features.extent().images, "number of features, one row per image");
+  if (given.image.empty()) return;
+  const shape& beside = given.image.extent();
+  all(beside.images, "number of images given beside x");
+  require(beside.height == images.height, "height of the images given beside x", beside.height,
+          "that of x, " + detail::shown(images.height));
+  require(beside.width == images.width, "width of the images given beside x", beside.width,
+          "that of x, " + detail::shown(images.width));
+}
+
+}  // namespace softscore::inline SOFTSCORE_ABI

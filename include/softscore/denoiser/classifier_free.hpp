@@ -1,23 +1,34 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
+#include <type_traits>
 #include <utility>
+#include <vector>
 
+#include <softscore/core/checked_size.hpp>
 #include <softscore/core/cmath.hpp>
 #include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/denoiser/archetype.hpp>
 #include <softscore/denoiser/concept.hpp>
+#include <softscore/denoiser/wrapped_denoiser.hpp>
+#include <softscore/nn/concept.hpp>
 
 namespace softscore::inline SOFTSCORE_ABI {
 
+/// Stands for the second denoiser where one answers with labels and without.
+struct same_without_labels {};
+
 /// Classifier-free guidance (Ho and Salimans 2022, Eq. 6): h = h_u + scale (h_c - h_u), from a denoiser that knows the
-/// condition and one that does not. Noise, velocity and score are affine in h at fixed x_t, so the same line holds for
-/// them. scale 0 is without the condition, 1 with it, and their w is scale - 1.
-template <class Conditional, class Unconditional>
+/// labels and one that is asked without them; both see what else is known of the images. Noise, velocity and score are
+/// affine in h at fixed x_t, so the same line holds for them. scale 0 is without the labels, 1 with them, and their w
+/// is scale - 1. `classifier_free{denoiser, scale}` asks one denoiser for both.
+template <class Conditional, class Unconditional = same_without_labels>
 class classifier_free {
  public:
   static constexpr int evaluations = Conditional::evaluations + Unconditional::evaluations;
+  using any_size = std::bool_constant<TakesAnySize<Conditional> && TakesAnySize<Unconditional>>;
 
   /// Throws `error` for a scale that is not finite.
   classifier_free(Conditional conditional, Unconditional unconditional, double scale)
@@ -34,11 +45,22 @@ class classifier_free {
     if constexpr (ChecksTimes<Conditional>) conditional_.check(t);
     if constexpr (ChecksTimes<Unconditional>) unconditional_.check(t);
   }
+  /// Throws `error` for images, or for what is known of them, that one of the two does not take.
+  void check(const conditioning& given, const shape& images) const {
+    if constexpr (ChecksBatch<Conditional>) conditional_.check(given, images);
+    if constexpr (ChecksBatch<Unconditional>) unconditional_.check(without_labels(given), images);
+  }
   /// The shape of one image.
   shape image() const
-    requires requires(const Conditional d) { d.image(); }
+    requires KnowsImage<Conditional>
   {
     return conditional_.image();
+  }
+  /// How many classes the conditional denoiser knows.
+  std::size_t label_count() const
+    requires TakesLabels<Conditional>
+  {
+    return conditional_.label_count();
   }
 
   template <class OfConditional, class OfUnconditional, class Array>
@@ -61,7 +83,7 @@ class classifier_free {
   void estimate(Be& be, const condition& q, in_of<Be, T> x, out_of<Be, T> out, M& ws) const {
     const auto other = ws.other.view().images(0, out.extent().images);
     conditional_.estimate(be, q, x, out, ws.conditional);
-    unconditional_.estimate(be, q, x, other, ws.unconditional);
+    unconditional_.estimate(be, without_labels(q), x, other, ws.unconditional);
     be.combine(out, term{scale_, out}, term{1.0 - scale_, other});
   }
 
@@ -71,16 +93,137 @@ class classifier_free {
   {
     const auto other = ws.other.view().images(0, out.extent().images);
     conditional_.pullback(be, q, v, out, ws.conditional);
-    unconditional_.pullback(be, q, v, other, ws.unconditional);
+    unconditional_.pullback(be, without_labels(q), v, other, ws.unconditional);
     be.combine(out, term{scale_, out}, term{1.0 - scale_, other});
   }
 
  private:
+  static conditioning without_labels(conditioning given) {
+    given.labels = {};
+    return given;
+  }
+  static condition without_labels(condition q) {
+    q.given.labels = {};
+    return q;
+  }
+
   Conditional conditional_;
   Unconditional unconditional_;
   double scale_;
 };
 static_assert(
     DifferentiableDenoiser<classifier_free<archetype_denoiser, archetype_denoiser>, archetype_backend, float>);
+
+/// The same from one denoiser that takes labels, asked once for twice the images: with their labels, then with
+/// `no_class`. An estimate counts as two evaluations. Where the scale is 0 or 1, or no labels are given, one half of
+/// them decides and the other is left out.
+template <class D>
+class classifier_free<D, same_without_labels> : public wrapped_denoiser<D> {
+ public:
+  static constexpr int evaluations = 2 * D::evaluations;
+
+  /// Throws `error` for a scale that is not finite, and for a denoiser whose network was made without classes.
+  classifier_free(D denoiser, double scale) : wrapped_denoiser<D>{std::move(denoiser)}, scale_{scale} {
+    static_assert(TakesLabels<D>,
+                  "softscore: classifier-free guidance by one denoiser asks it with labels and without, and this "
+                  "denoiser takes none: it has no label_count()");
+    require(std::isfinite(scale_), "scale", scale_, "finite");
+    if constexpr (TakesLabels<D>)
+      require(this->inner().label_count() >= 1, "classes of a network under classifier-free guidance",
+              this->inner().label_count(), "at least 1");
+  }
+
+  double scale() const { return scale_; }
+
+  template <class OfDenoiser, class Array>
+  struct memory {
+    OfDenoiser denoiser;
+    Array in, out;  // twice the images
+    std::vector<class_label> labels;
+    std::vector<diffusion_time> times;
+    std::vector<float> image, features;  // where they are given
+  };
+
+  template <Scalar T, class Be>
+  memory<workspace_of<D, Be, T>, array_of<Be, T>> workspace(Be& be, const shape& most) const {
+    const std::size_t count = one_decides() ? most.images : product_of("images under guidance", {2, most.images});
+    const shape asked = most.with_images(count), kept = most.with_images(one_decides() ? 0 : count);
+    return {this->inner().template workspace<T>(be, asked),
+            be.template make<T>(kept),
+            be.template make<T>(kept),
+            std::vector<class_label>(count),
+            std::vector<diffusion_time>(count),
+            {},
+            {}};
+  }
+
+  template <class Be, Scalar T, class M>
+  void estimate(Be& be, const condition& q, in_of<Be, T> x, out_of<Be, T> out, M& ws) const {
+    if (one_decides() || q.given.labels.empty()) return this->inner().estimate(be, decisive(q), x, out, ws.denoiser);
+    in_halves<Be, T>(be, x, out, ws,
+                     [&](auto in, auto to) { this->inner().estimate(be, twice(q, ws), in, to, ws.denoiser); });
+  }
+
+  template <class Be, Scalar T, class M>
+  void pullback(Be& be, const condition& q, in_of<Be, T> v, out_of<Be, T> out, M& ws) const
+    requires PullsBack<D, Be, T>
+  {
+    if (one_decides() || q.given.labels.empty()) return this->inner().pullback(be, decisive(q), v, out, ws.denoiser);
+    in_halves<Be, T>(be, v, out, ws,
+                     [&](auto in, auto to) { this->inner().pullback(be, twice(q, ws), in, to, ws.denoiser); });
+  }
+
+ private:
+  bool one_decides() const { return scale_ == 0.0 || scale_ == 1.0; }
+  condition decisive(condition q) const {
+    if (scale_ == 0.0) q.given.labels = {};
+    return q;
+  }
+
+  // Gives both halves the same images, and combines what comes of them.
+  template <class Be, class T, class M, class Ask>
+  void in_halves(Be& be, view_of<Be, const T> from, view_of<Be, T> to, M& ws, const Ask& ask) const {
+    const std::size_t images = from.extent().images;
+    const view_of<Be, T> in = ws.in.view().images(0, 2 * images), out = ws.out.view().images(0, 2 * images);
+    be.combine(in.images(0, images), term_of<Be, T>{1.0, from});
+    be.combine(in.images(images, images), term_of<Be, T>{1.0, from});
+    ask(view_of<Be, const T>(in), out);
+    be.combine(to, term_of<Be, T>{scale_, out.images(0, images)},
+               term_of<Be, T>{1.0 - scale_, out.images(images, images)});
+  }
+
+  // The condition of twice the images; the second half has no class.
+  template <class M>
+  static condition twice(const condition& q, M& ws) {
+    const std::size_t images = q.given.labels.size();
+    std::copy(q.given.labels.begin(), q.given.labels.end(), ws.labels.begin());
+    std::fill_n(ws.labels.begin() + static_cast<std::ptrdiff_t>(images), images, no_class);
+    condition both{{q.images.first, 2 * images}, q.times, {{ws.labels.data(), 2 * images}, {}, {}}};
+    if (!q.times.shared()) {
+      for (std::size_t i = 0; i < images; ++i) ws.times[i] = ws.times[images + i] = q.times[i];
+      both.times = each_of(ws.times);
+    }
+    both.given.image = repeated(q.given.image, ws.image);
+    both.given.features = repeated(q.given.features, ws.features);
+    return both;
+  }
+  static view<const float, host_space> repeated(view<const float, host_space> once, std::vector<float>& buffer) {
+    if (once.empty()) return once;
+    buffer.resize(2 * once.size());
+    for (std::size_t i = 0; i < once.size(); ++i) buffer[i] = buffer[once.size() + i] = once[i];
+    return {buffer.data(), once.extent().with_images(2 * once.extent().images)};
+  }
+
+  double scale_;
+};
+template <class D>
+classifier_free(D, double) -> classifier_free<D>;
+
+namespace detail {
+struct archetype_of_classes : archetype_denoiser {
+  std::size_t label_count() const;
+};
+}  // namespace detail
+static_assert(DifferentiableDenoiser<classifier_free<detail::archetype_of_classes>, archetype_backend, float>);
 
 }  // namespace softscore::inline SOFTSCORE_ABI

@@ -11,11 +11,13 @@
 #include <softscore/corruption/at_each_time.hpp>
 #include <softscore/denoiser/archetype.hpp>
 #include <softscore/denoiser/parameterization.hpp>
+#include <softscore/denoiser/wrapped_denoiser.hpp>
 
 namespace softscore::inline SOFTSCORE_ABI {
 
 /// `g.gradient(be, condition, x, out, workspace)` stores the gradient in x of log p(c given x_t = x), c being what is
-/// asked for: a class, a caption, a measurement. `g.workspace<T>(be, shape)` makes what it writes.
+/// asked for: a class, a caption, a measurement. The condition holds the labels of the images. `g.workspace<T>(be,
+/// shape)` makes what it writes.
 template <class G, class Be, class T>
 concept GivesLogProbabilityGradient =
     HasWorkspace<G, Be, T> && requires(const G g, Be& be, condition q, view_of<Be, const T> x, view_of<Be, T> out,
@@ -25,13 +27,11 @@ concept GivesLogProbabilityGradient =
 /// the score, so that by Tweedie's formula h gains scale (sigma_t^2 / a_t) grad. With scale 1 and the exact gradient it
 /// is E[x_0 given x_t and c]. For C = a I, where the score gives h.
 template <class D, class C, class G>
-class classifier_guided {
+class classifier_guided : public wrapped_denoiser<D> {
  public:
-  static constexpr int evaluations = D::evaluations;
-
   /// Throws `error` for a scale that is not finite.
   classifier_guided(D denoiser, C corruption, G classifier, double scale = 1.0)
-      : denoiser_{std::move(denoiser)},
+      : wrapped_denoiser<D>{std::move(denoiser)},
         corruption_{std::move(corruption)},
         classifier_{std::move(classifier)},
         scale_{scale} {
@@ -42,16 +42,11 @@ class classifier_guided {
     require(std::isfinite(scale_), "scale", scale_, "finite");
   }
 
+  using wrapped_denoiser<D>::check;
   /// Throws `error` where nothing is left of the signal, and where the denoiser has no answer.
   void check(diffusion_time t) const {
-    if constexpr (ChecksTimes<D>) denoiser_.check(t);
+    wrapped_denoiser<D>::check(t);
     static_cast<void>(gain(t));
-  }
-  /// The shape of one image.
-  shape image() const
-    requires requires(const D d) { d.image(); }
-  {
-    return denoiser_.image();
   }
 
   template <class OfDenoiser, class OfClassifier, class Array>
@@ -67,7 +62,7 @@ class classifier_guided {
 
   template <Scalar T, class Be>
   memory_of<Be, T> workspace(Be& be, const shape& most) const {
-    return {denoiser_.template workspace<T>(be, most), classifier_.template workspace<T>(be, most),
+    return {this->inner().template workspace<T>(be, most), classifier_.template workspace<T>(be, most),
             be.template make<T>(most), std::vector<double>(most.images)};
   }
 
@@ -76,7 +71,7 @@ class classifier_guided {
     const std::size_t images = out.extent().images;
     const auto gradient = ws.gradient.view().images(0, images);
     classifier_.gradient(be, q, x, gradient, ws.classifier);
-    denoiser_.estimate(be, q, x, out, ws.denoiser);
+    this->inner().estimate(be, q, x, out, ws.denoiser);
     const auto gains =
         detail::at_each_time<double>(q.times, images, ws.gains, [&](diffusion_time t) { return gain(t); });
     be.combine(out, term{1.0, out}, term_of<Be, T>{gains, gradient});
@@ -92,7 +87,6 @@ class classifier_guided {
     return 0.0;
   }
 
-  D denoiser_;
   C corruption_;
   G classifier_;
   double scale_;

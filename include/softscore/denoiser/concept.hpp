@@ -5,6 +5,7 @@
 
 #include <softscore/backend/archetype.hpp>
 #include <softscore/backend/concept.hpp>
+#include <softscore/core/conditioning.hpp>
 #include <softscore/core/config.hpp>
 #include <softscore/core/movable.hpp>
 #include <softscore/core/noise.hpp>
@@ -13,10 +14,12 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// What an estimate depends on besides x_t: which images of the run these are, and the time of each.
+/// What an estimate depends on besides x_t: which images of the run these are, the time of each, and what else is known
+/// of them. The members of `given` hold the images of this batch alone.
 struct condition {
   image_range images{};
   per_image<diffusion_time> times{diffusion_time{}};
+  conditioning given{};
 };
 
 /// What the output phi of a network stands for: the residual x_0 - x_t, the noise eps, the clean image x_0, the
@@ -63,8 +66,13 @@ concept PullsBack = requires(const D d, Be& be, condition q, view_of<Be, const T
 template <class D>
 concept ChecksTimes = requires(const D d, diffusion_time t) { d.check(t); };
 
+/// `d.check(given, images)` throws for a batch of that shape, or for what is known of it, that `d` does not take;
+/// `integrate` asks before it starts. Optional.
+template <class D>
+concept ChecksBatch = requires(const D d, const conditioning& given, const shape& images) { d.check(given, images); };
+
 /// `d.image()` is the shape of the images that `d` takes, whatever its count of images. Optional: `integrate` refuses
-/// others, and sampling draws images of that shape.
+/// others unless `TakesAnySize` (nn/concept.hpp) holds, and sampling draws images of that shape.
 template <class D>
 concept KnowsImage = requires(const D d) {
   { d.image() } -> std::convertible_to<shape>;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <concepts>
 #include <cstddef>
 #include <span>
 #include <type_traits>
@@ -11,6 +12,7 @@
 #include <softscore/core/error.hpp>
 #include <softscore/corruption/at_each_time.hpp>
 #include <softscore/denoiser/network_denoiser.hpp>
+#include <softscore/nn/ask_network.hpp>
 
 namespace softscore::inline SOFTSCORE_ABI {
 
@@ -71,11 +73,16 @@ class edm_parameterization {
 
 /// A network that is shown in x / a instead of x and `c_noise`, ln(sigma / a) / 4, instead of the time (Karras et al.
 /// 2022, Table 1). It has the parameters, and all else, of the network it is made from.
-template <class Net, class C>
+template <StatesImage Net, class C>
 class edm_network : public Net {
  public:
+  using time_type = diffusion_time;  // what it is asked with, other than Net
+
   edm_network(Net network, C corruption, double data_deviation)
       : Net{std::move(network)}, scale_{std::move(corruption), data_deviation} {}
+
+  /// Throws `error` for what the network that it is made from does not take.
+  void check(const conditioning& given, const shape& images) const { check_conditioning(inner(), given, images); }
 
   template <class Be, class T>
   struct memory {
@@ -86,30 +93,34 @@ class edm_network : public Net {
   };
 
   template <class T, class Be>
-    requires HasWorkspace<Net, Be, T>
+    requires HasNetworkWorkspace<Net, Be, T>
   memory<Be, T> workspace(Be& be, const shape& most) const {
     return {Net::template workspace<T>(be, most), be.template make<T>(most), std::vector<double>(most.images),
             std::vector<c_noise>(most.images)};
   }
 
-  template <class Be, class T>
-  void evaluate(Be& be, per_image<diffusion_time> times, in_of<Be, T> x, std::type_identity_t<view_of<Be, T>> out,
+  template <class Be, class T, class Input>
+    requires NetworkInput<Input> && std::same_as<time_of_input<Input>, diffusion_time>
+  void evaluate(Be& be, const Input& asked, in_of<Be, T> x, std::type_identity_t<view_of<Be, T>> out,
                 memory<Be, T>& ws) const {
-    const auto labels = show<Be, T>(be, times, x, ws);
-    const auto seen = shown<Be, T>(x, ws);
-    constexpr bool takes_c_noise = requires(const Net& net) { net.evaluate(be, labels, seen, out, ws.network); };
+    const network_input<c_noise> input = show<Be, T>(be, network_input{asked}, x, ws);
+    constexpr bool takes_c_noise = requires(const Net& net, const view_of<Be, const T>& seen) {
+      net.evaluate(be, input.times, seen, out, ws.network);
+    };
     static_assert(
         takes_c_noise,
         "softscore: EDM shows its network c_noise, ln(sigma / a) / 4, instead of the time, and this network's "
         "evaluate takes no per_image<c_noise>");
-    if constexpr (takes_c_noise) Net::evaluate(be, labels, seen, out, ws.network);
+    if constexpr (takes_c_noise)
+      detail::evaluate_asked<Be, T>(be, inner(), input, shown<Be, T>(x, ws), out, ws.network);
   }
 
-  template <class Be, class T>
-  void forward(Be& be, in_of<Be, T> parameters, per_image<diffusion_time> times, in_of<Be, T> x,
+  template <class Be, class T, class Input>
+    requires NetworkInput<Input> && std::same_as<time_of_input<Input>, diffusion_time>
+  void forward(Be& be, in_of<Be, T> parameters, const Input& asked, in_of<Be, T> x,
                std::type_identity_t<view_of<Be, T>> out, memory<Be, T>& ws) const {
-    const auto labels = show<Be, T>(be, times, x, ws);
-    Net::template forward<Be, T>(be, parameters, labels, shown<Be, T>(x, ws), out, ws.network);
+    const network_input<c_noise> input = show<Be, T>(be, network_input{asked}, x, ws);
+    detail::forward_asked<Be, T>(be, inner(), parameters, input, shown<Be, T>(x, ws), out, ws.network);
   }
 
   template <class Be, class T>
@@ -126,17 +137,20 @@ class edm_network : public Net {
   }
 
  private:
+  const Net& inner() const { return *this; }
+
   // Puts in x / a into the workspace and returns what the network sees for times.
   template <class Be, class T>
-  per_image<c_noise> show(Be& be, per_image<diffusion_time> times, view_of<Be, const T> x, memory<Be, T>& ws) const {
+  network_input<c_noise> show(Be& be, const network_input<diffusion_time>& asked, view_of<Be, const T> x,
+                              memory<Be, T>& ws) const {
     const std::size_t images = x.extent().images;
     for (std::size_t i = 0; i < images; ++i) {
-      const edm_numbers n = scale_.numbers(times[i]);
-      ws.gains[i] = n.in / scale_.gain(times[i]);
+      const edm_numbers n = scale_.numbers(asked.times[i]);
+      ws.gains[i] = n.in / scale_.gain(asked.times[i]);
       ws.labels[i] = c_noise{n.label};
     }
     be.combine(ws.shown.view().images(0, images), term_of<Be, T>{gains(ws), x});
-    return times.shared() ? per_image<c_noise>{ws.labels[0]} : each_of(ws.labels);
+    return {asked.times.shared() ? per_image<c_noise>{ws.labels[0]} : each_of(ws.labels), asked.given, asked.dropout};
   }
   template <class Be, class T>
   static view_of<Be, const T> shown(view_of<Be, const T> x, memory<Be, T>& ws) {
@@ -152,7 +166,7 @@ class edm_network : public Net {
 
 /// EDM's denoiser (Karras et al. 2022, Eq. 7): h = skip x_t / a_t + out F(in x_t / a_t, ln(s) / 4) with s = sigma_t /
 /// a_t. Train it with `weighted_loss<edm_weight>`, which gives every noise the same weight on F.
-template <class Net, class C>
+template <StatesImage Net, class C>
 class edm_denoiser : public network_denoiser<edm_network<Net, C>, edm_parameterization<C>> {
  public:
   edm_denoiser(Net network, C corruption, double data_deviation = 0.5)

@@ -7,6 +7,7 @@
 #include <softscore/core/config.hpp>
 #include <softscore/denoiser/archetype.hpp>
 #include <softscore/denoiser/concept.hpp>
+#include <softscore/denoiser/wrapped_denoiser.hpp>
 
 namespace softscore::inline SOFTSCORE_ABI {
 
@@ -14,25 +15,9 @@ namespace softscore::inline SOFTSCORE_ABI {
 /// `in_precision<float>(denoiser)` keeps the state in double and evaluates the network in float. What it answers is
 /// the inner denoiser's answer to x rounded to `Net`. Where the state is `Net` already nothing is copied.
 template <Scalar Net, class D>
-class precision_denoiser {
+class precision_denoiser : public wrapped_denoiser<D> {
  public:
-  static constexpr int evaluations = D::evaluations;
-
-  explicit precision_denoiser(D denoiser) : denoiser_{std::move(denoiser)} {}
-
-  const D& inner() const { return denoiser_; }
-  /// Throws what the inner denoiser throws at a time that has no answer.
-  void check(diffusion_time t) const {
-    if constexpr (ChecksTimes<D>) denoiser_.check(t);
-  }
-  /// The shape of one image, where the inner denoiser knows it.
-  shape image() const
-    requires requires(const D d) {
-      { d.image() } -> std::convertible_to<shape>;
-    }
-  {
-    return denoiser_.image();
-  }
+  explicit precision_denoiser(D denoiser) : wrapped_denoiser<D>{std::move(denoiser)} {}
 
   template <class Be>
   struct memory {
@@ -43,18 +28,18 @@ class precision_denoiser {
   template <Scalar T, class Be>
   memory<Be> workspace(Be& be, const shape& most) const {
     const shape none = most.with_images(0), own = std::same_as<T, Net> ? none : most;
-    return {denoiser_.template workspace<Net>(be, most), be.template make<Net>(own), be.template make<Net>(own)};
+    return {this->inner().template workspace<Net>(be, most), be.template make<Net>(own), be.template make<Net>(own)};
   }
 
   template <class Be, Scalar T>
   void estimate(Be& be, const condition& q, in_of<Be, T> x, out_of<Be, T> out, memory<Be>& ws) const {
-    through<Be, T>(be, x, out, ws, [&](auto in, auto to) { denoiser_.estimate(be, q, in, to, ws.inner); });
+    through<Be, T>(be, x, out, ws, [&](auto in, auto to) { this->inner().estimate(be, q, in, to, ws.inner); });
   }
 
   template <class Be, Scalar T>
     requires PullsBack<D, Be, Net>
   void pullback(Be& be, const condition& q, in_of<Be, T> v, out_of<Be, T> out, memory<Be>& ws) const {
-    through<Be, T>(be, v, out, ws, [&](auto in, auto to) { denoiser_.pullback(be, q, in, to, ws.inner); });
+    through<Be, T>(be, v, out, ws, [&](auto in, auto to) { this->inner().pullback(be, q, in, to, ws.inner); });
   }
 
  private:
@@ -70,8 +55,6 @@ class precision_denoiser {
       be.convert(view_of<Be, const Net>(out), to);
     }
   }
-
-  D denoiser_;
 };
 static_assert(Denoiser<precision_denoiser<float, archetype_denoiser>, archetype_backend, double>);
 

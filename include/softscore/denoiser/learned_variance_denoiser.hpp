@@ -31,7 +31,8 @@ class learned_variance_denoiser : public network_denoiser<Net, epsilon_parameter
   template <class M, class A>
   struct memory : M {
     A output;      // (N,2c,H,W), eps and then u of every image
-    A cotangents;  // (N,2c,H,W), of which the second halves stay 0
+    A cotangents;  // (N,2c,H,W), v and then 0 of every image
+    A vectors;     // (2N,c,H,W), of which the first N are v
   };
 
   template <Scalar T, class Be>
@@ -40,12 +41,12 @@ class learned_variance_denoiser : public network_denoiser<Net, epsilon_parameter
     shape both = most;
     both.channels *= 2;
     return memory<decltype(of_base), array_of<Be, T>>{std::move(of_base), be.template make<T>(both),
-                                                      be.template make<T>(both)};
+                                                      be.template make<T>(both), be.template make<T>(both)};
   }
 
   template <class Be, Scalar T, class M>
   void estimate(Be& be, const condition& q, in_of<Be, T> x, out_of<Be, T> out, M& ws) const {
-    this->network().evaluate(be, q.times, x, ws.output.view().images(0, x.extent().images), ws.network);
+    this->template evaluate<Be, T>(be, q, x, ws.output.view().images(0, x.extent().images), ws);
     take_half<Be, T>(be, 0, out, ws);
     this->template from_output<Be, T>(be, q.times, x, out, out, ws);
   }
@@ -60,22 +61,37 @@ class learned_variance_denoiser : public network_denoiser<Net, epsilon_parameter
   void pullback(Be& be, const condition& q, in_of<Be, T> v, out_of<Be, T> out, M& ws) const {
     using one = term_of<Be, T>;
     const std::size_t images = v.extent().images;
-    for (std::size_t i = 0; i < images; ++i)
-      be.combine(half<Be, T>(ws.cotangents.view(), i, 0, v.extent()), one{1.0, v.images(i, 1)});
+    const shape halves = v.extent().with_images(2 * images);
+    const view_of<Be, T> vectors = ws.vectors.view().slice(0, halves);
+    be.combine(vectors.images(0, images), one{1.0, v});
+    be.each_pixel(before_zeros{}, per_image<level>{level{}}, vectors, ws.cotangents.view().slice(0, halves));
     this->network().pullback(be, view_of<Be, const T>(ws.cotangents.view().images(0, images)), out, ws.network);
     be.combine(out, one{this->of_output(q.times, images, ws), out}, one{this->of_input(q.times, images, ws), v});
   }
 
+ public:  // for kernels, which are made of public types only
+  // Of (2N,c,H,W), eps and u of every image in turn, the image of number 2 i + which; `from` is image i.
+  struct taken_half {
+    std::size_t which;
+    template <class T>
+    SOFTSCORE_HD T operator()(level, const shape& s, pixel p, std::size_t i, const T* from) const {
+      return from[(i + which) * s.per_image() + p.offset(s)];
+    }
+  };
+  // Image j / 2 for an even number j, and 0 for an odd one; `from` is image j.
+  struct before_zeros {
+    template <class T>
+    SOFTSCORE_HD T operator()(level, const shape& s, pixel p, std::size_t j, const T* from) const {
+      const T* first = from - j * s.per_image();
+      return j % 2 == 0 ? first[j / 2 * s.per_image() + p.offset(s)] : T{};
+    }
+  };
+
  private:
-  // eps (`which` = 0) or u (1) of image i.
-  template <class Be, Scalar T>
-  static view_of<Be, T> half(view_of<Be, T> both, std::size_t i, std::size_t which, const shape& extent) {
-    return both.slice((2 * i + which) * extent.per_image(), extent.with_images(1));
-  }
   template <class Be, Scalar T, class M>
   static void take_half(Be& be, std::size_t which, view_of<Be, T> out, M& ws) {
-    for (std::size_t i = 0; i < out.extent().images; ++i)
-      be.combine(out.images(i, 1), term_of<Be, T>{1.0, half<Be, T>(ws.output.view(), i, which, out.extent())});
+    const shape halves = out.extent().with_images(2 * out.extent().images);
+    be.each_pixel(taken_half{which}, per_image<level>{level{}}, ws.output.view().slice(0, halves), out);
   }
 };
 

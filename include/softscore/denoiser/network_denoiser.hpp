@@ -1,5 +1,7 @@
 #pragma once
 
+#include <concepts>
+#include <optional>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -8,18 +10,22 @@
 #include <softscore/core/time_grid.hpp>
 #include <softscore/corruption/at_each_time.hpp>
 #include <softscore/denoiser/concept.hpp>
+#include <softscore/denoiser/network_time.hpp>
 #include <softscore/denoiser/parameterization.hpp>
+#include <softscore/nn/ask_network.hpp>
 
 namespace softscore::inline SOFTSCORE_ABI {
 
 /// Makes a denoiser of a network (nn/concept.hpp): h = of_input x_t + of_output phi(x_t, t), by the parameterization's
-/// weights. The aliases below name the parameterizations of the field.
-template <class Net, Parameterization L>
+/// weights. The network is asked on its own scale of time (network_time.hpp), with what else is known of the images.
+/// The aliases below name the parameterizations of the field.
+template <StatesImage Net, Parameterization L>
 class network_denoiser {
  public:
   static constexpr int evaluations = 1;
   static constexpr prediction predicts = L::predicts;
   using network_type = Net;
+  using any_size = std::bool_constant<TakesAnySize<Net>>;
 
   explicit network_denoiser(Net network, L parameterization = {})
       : network_{std::move(network)}, parameterization_{std::move(parameterization)} {}
@@ -27,27 +33,56 @@ class network_denoiser {
   const Net& network() const { return network_; }
   Net& network() { return network_; }
   const L& parameterization() const { return parameterization_; }
-  /// Throws `error` at a time where the network's output cannot give the estimate.
-  void check(diffusion_time t) const { static_cast<void>(parameterization_.weights(t)); }
+  /// Throws `error` at a time that the network's scale has no number for, or where its output cannot give the estimate.
+  void check(diffusion_time t) const {
+    static_cast<void>(parameterization_.weights(t));
+    static_cast<void>(network_time(network_, parameterization_, t));
+  }
+  /// Throws `error` for images, or for what is known of them, that the network does not take.
+  void check(const conditioning& given, const shape& images) const {
+    if constexpr (TakesAnySize<Net> && StatesOutput<Net>) static_cast<void>(network_.output(images));
+    check_conditioning(network_, given, images);
+  }
   /// The shape of one image.
   shape image() const { return network_.image(); }
+  /// How many classes the network knows.
+  std::size_t label_count() const
+    requires TakesLabels<Net>
+  {
+    return network_.label_count();
+  }
 
   template <class NetworkMemory>
   struct memory {
     NetworkMemory network;
     std::vector<double> of_input{}, of_output{};  // per image, where images have times of their own
+    std::vector<time_type_of<Net>> of_network{};  // the same on the network's scale
   };
 
   template <Scalar T, class Be>
-  memory<workspace_of<Net, Be, T>> workspace(Be& be, const shape& most) const {
+    requires HasNetworkWorkspace<Net, Be, T>
+  memory<network_workspace_of<Net, Be, T>> workspace(Be& be, const shape& most) const {
     return {network_.template workspace<T>(be, most), std::vector<double>(most.images),
-            std::vector<double>(most.images)};
+            std::vector<double>(most.images), std::vector<time_type_of<Net>>(most.images)};
   }
 
   template <class Be, Scalar T, class M>
   void estimate(Be& be, const condition& q, in_of<Be, T> x, out_of<Be, T> out, M& ws) const {
-    network_.evaluate(be, q.times, x, out, ws.network);
+    evaluate<Be, T>(be, q, x, out, ws);
     from_output<Be, T>(be, q.times, x, out, out, ws);
+  }
+
+  /// Stores the network's output at x, under its own parameters, into `phi`.
+  template <class Be, Scalar T, class M>
+  void evaluate(Be& be, const condition& q, in_of<Be, T> x, out_of<Be, T> phi, M& ws) const {
+    detail::evaluate_asked<Be, T>(be, network_, input(q, std::nullopt, x.extent().images, ws), x, phi, ws.network);
+  }
+
+  /// What the network is asked with.
+  template <class M>
+  network_input<time_type_of<Net>> input(const condition& q, const std::optional<dropout_draw>& dropout,
+                                         std::size_t images, M& ws) const {
+    return {network_times(network_, parameterization_, q.times, images, ws.of_network), q.given, dropout};
   }
 
   /// Stores the estimate that belongs to the network's output `phi` at x into `out`, which may be `phi`.
@@ -90,21 +125,21 @@ class network_denoiser {
 };
 
 /// The network predicts the residual x_0 - x_t (Daras et al. 2022, Eq. 12).
-template <class Net>
+template <StatesImage Net>
 class residual_denoiser : public network_denoiser<Net, residual_parameterization> {
  public:
   explicit residual_denoiser(Net network) : network_denoiser<Net, residual_parameterization>{std::move(network)} {}
 };
 
 /// The network predicts x_0 (Bansal et al. 2022).
-template <class Net>
+template <StatesImage Net>
 class clean_denoiser : public network_denoiser<Net, clean_parameterization> {
  public:
   explicit clean_denoiser(Net network) : network_denoiser<Net, clean_parameterization>{std::move(network)} {}
 };
 
 /// The network predicts the noise of a corruption with C = a I (Ho et al. 2020).
-template <class Net, class C>
+template <StatesImage Net, class C>
 class epsilon_denoiser : public network_denoiser<Net, epsilon_parameterization<C>> {
  public:
   epsilon_denoiser(Net network, C corruption)
@@ -113,7 +148,7 @@ class epsilon_denoiser : public network_denoiser<Net, epsilon_parameterization<C
 };
 
 /// The network predicts the velocity a eps - sigma x_0 of a variance-preserving corruption (Salimans and Ho 2022).
-template <class Net, class C>
+template <StatesImage Net, class C>
 class velocity_denoiser : public network_denoiser<Net, velocity_parameterization<C>> {
  public:
   velocity_denoiser(Net network, C corruption)
@@ -122,7 +157,7 @@ class velocity_denoiser : public network_denoiser<Net, velocity_parameterization
 };
 
 /// The network predicts the score of a corruption with C = a I (Daras et al. 2022, Eq. 16).
-template <class Net, class C>
+template <StatesImage Net, class C>
 class score_denoiser : public network_denoiser<Net, score_parameterization<C>> {
  public:
   score_denoiser(Net network, C corruption)
@@ -137,6 +172,20 @@ concept OwnsNetwork = requires(D d, const D constant) {
   { d.network() } -> std::same_as<typename D::network_type&>;
   { constant.network() } -> std::same_as<const typename D::network_type&>;
 };
+
+/// Stores the output of the denoiser's network at x into `out`, under the flat `parameters` that lie in the backend:
+/// what a training step does before `network().backward`. The network is asked on its own scale of time, with the
+/// condition of the images and the draw of its dropout layers. `workspace` is the denoiser's.
+template <class Be, Scalar T, OwnsNetwork D, class M>
+void forward_network(Be& be, const D& denoiser, in_of<Be, T> parameters, const condition& q,
+                     const std::optional<dropout_draw>& dropout, in_of<Be, T> x, out_of<Be, T> out, M& workspace) {
+  if constexpr (requires { denoiser.input(q, dropout, std::size_t{}, workspace); })
+    detail::forward_asked<Be, T>(be, denoiser.network(), parameters,
+                                 denoiser.input(q, dropout, x.extent().images, workspace), x, out, workspace.network);
+  else
+    detail::forward_asked<Be, T>(be, denoiser.network(), parameters,
+                                 network_input<diffusion_time>{q.times, q.given, dropout}, x, out, workspace.network);
+}
 
 /// A denoiser that training can change: it owns a network, whose workspace is the member `network` of its own, and says
 /// how the network's output makes the estimate.

@@ -50,6 +50,9 @@ inline constexpr double least_gain = 1e-30;
 // What the three parameterizations below share: the corruption, and a sentence for one that they cannot serve.
 template <class C>
 class parameterization_under {
+ public:
+  const C& corruption() const { return corruption_; }
+
  protected:
   // The sentence stands here and not in the class, whose failure would make a compiler say more than it.
   explicit parameterization_under(C corruption) : corruption_{std::move(corruption)} {
@@ -75,8 +78,9 @@ class parameterization_under {
 template <class C>
 class epsilon_parameterization : detail::parameterization_under<C> {
  public:
+  using detail::parameterization_under<C>::corruption;
   static constexpr prediction predicts = prediction::epsilon;
-  explicit epsilon_parameterization(C corruption) : detail::parameterization_under<C>{std::move(corruption)} {}
+  explicit epsilon_parameterization(C c) : detail::parameterization_under<C>{std::move(c)} {}
 
   /// Throws `error` where nothing is left of the signal, since eps then says nothing about x_0.
   parameterization_weights weights(diffusion_time t) const {
@@ -92,8 +96,9 @@ class epsilon_parameterization : detail::parameterization_under<C> {
 template <class C>
 class velocity_parameterization : detail::parameterization_under<C> {
  public:
+  using detail::parameterization_under<C>::corruption;
   static constexpr prediction predicts = prediction::velocity;
-  explicit velocity_parameterization(C corruption) : detail::parameterization_under<C>{std::move(corruption)} {}
+  explicit velocity_parameterization(C c) : detail::parameterization_under<C>{std::move(c)} {}
 
   /// Throws `error` where a^2 + sigma^2 is not 1.
   parameterization_weights weights(diffusion_time t) const {
@@ -109,8 +114,9 @@ class velocity_parameterization : detail::parameterization_under<C> {
 template <class C>
 class score_parameterization : detail::parameterization_under<C> {
  public:
+  using detail::parameterization_under<C>::corruption;
   static constexpr prediction predicts = prediction::score;
-  explicit score_parameterization(C corruption) : detail::parameterization_under<C>{std::move(corruption)} {}
+  explicit score_parameterization(C c) : detail::parameterization_under<C>{std::move(c)} {}
 
   /// Throws `error` where nothing is left of the signal, since the score then says nothing about x_0.
   parameterization_weights weights(diffusion_time t) const {

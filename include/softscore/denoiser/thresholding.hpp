@@ -14,40 +14,20 @@
 #include <softscore/core/number_text.hpp>
 #include <softscore/denoiser/archetype.hpp>
 #include <softscore/denoiser/concept.hpp>
+#include <softscore/denoiser/pixel_range.hpp>
+#include <softscore/denoiser/wrapped_denoiser.hpp>
 
 namespace softscore::inline SOFTSCORE_ABI {
-
-/// The range of clean pixels, [-1, 1] or [0, 1].
-struct pixel_range {
-  double low{-1.0}, high{1.0};
-
-  /// Throws `error` unless low < high and both are finite.
-  void check() const {
-    require(std::isfinite(high), "upper end of the pixels' range", high, "finite");
-    require(low < high && std::isfinite(high - low), "lower end of the pixels' range", low,
-            "below the upper end, both finite");
-  }
-};
 
 /// Static thresholding (Saharia et al. 2022, Section 2.3): clips every estimate to the range of clean pixels. Where a
 /// pixel is clipped, the pullback lets nothing through.
 template <class D>
-class static_thresholding {
+class static_thresholding : public wrapped_denoiser<D> {
  public:
-  static constexpr int evaluations = D::evaluations;
-
   /// Throws `error` for an empty range.
-  explicit static_thresholding(D denoiser, pixel_range range = {}) : denoiser_{std::move(denoiser)}, range_{range} {
+  explicit static_thresholding(D denoiser, pixel_range range = {})
+      : wrapped_denoiser<D>{std::move(denoiser)}, range_{range} {
     range_.check();
-  }
-
-  void check(diffusion_time t) const {
-    if constexpr (ChecksTimes<D>) denoiser_.check(t);
-  }
-  shape image() const
-    requires requires(const D d) { d.image(); }
-  {
-    return denoiser_.image();
   }
 
   template <class OfDenoiser, class Array>
@@ -58,14 +38,14 @@ class static_thresholding {
 
   template <Scalar T, class Be>
   memory<workspace_of<D, Be, T>, array_of<Be, T>> workspace(Be& be, const shape& most) const {
-    return {denoiser_.template workspace<T>(be, most), be.template make<T>(most), be.template make<T>(most)};
+    return {this->inner().template workspace<T>(be, most), be.template make<T>(most), be.template make<T>(most)};
   }
 
   template <class Be, Scalar T, class M>
   void estimate(Be& be, const condition& q, in_of<Be, T> x, out_of<Be, T> out, M& ws) const {
     const auto whole = ws.estimate.view().images(0, out.extent().images);
-    denoiser_.estimate(be, q, x, whole, ws.denoiser);
-    be.for_each(clip{range_}, out, whole);
+    this->inner().estimate(be, q, x, whole, ws.denoiser);
+    be.for_each(detail::clip_to_range{range_}, out, whole);
   }
 
   template <class Be, Scalar T, class M>
@@ -75,18 +55,10 @@ class static_thresholding {
     const std::size_t images = out.extent().images;
     const auto whole = ws.estimate.view().images(0, images), passed = ws.passed.view().images(0, images);
     be.for_each(pass{range_}, passed, v, whole);
-    denoiser_.pullback(be, q, passed, out, ws.denoiser);
+    this->inner().pullback(be, q, passed, out, ws.denoiser);
   }
 
  public:  // for kernels, which are made of public types only
-  struct clip {
-    pixel_range range;
-    template <class T>
-    SOFTSCORE_HD void operator()(T& out, const T& h) const {
-      const T low = static_cast<T>(range.low), high = static_cast<T>(range.high);
-      out = h < low ? low : h > high ? high : h;
-    }
-  };
   struct pass {
     pixel_range range;
     template <class T>
@@ -96,7 +68,6 @@ class static_thresholding {
   };
 
  private:
-  D denoiser_;
   pixel_range range_;
 };
 static_assert(DifferentiableDenoiser<static_thresholding<archetype_denoiser>, archetype_backend, float>);
@@ -106,24 +77,13 @@ static_assert(DifferentiableDenoiser<static_thresholding<archetype_denoiser>, ar
 /// between the sorted values, as NumPy's does, and is each image's own. On a device the estimate passes through host
 /// memory.
 template <class D>
-class dynamic_thresholding {
+class dynamic_thresholding : public wrapped_denoiser<D> {
  public:
-  static constexpr int evaluations = D::evaluations;
-
   /// Throws `error` unless 0 <= percentile <= 100, and for an empty range.
   explicit dynamic_thresholding(D denoiser, double percentile = 99.5, pixel_range range = {})
-      : denoiser_{std::move(denoiser)}, percentile_{percentile}, range_{range} {
+      : wrapped_denoiser<D>{std::move(denoiser)}, percentile_{percentile}, range_{range} {
     require(percentile_ >= 0.0 && percentile_ <= 100.0, "percentile", percentile_, "between 0 and 100");
     range_.check();
-  }
-
-  void check(diffusion_time t) const {
-    if constexpr (ChecksTimes<D>) denoiser_.check(t);
-  }
-  shape image() const
-    requires requires(const D d) { d.image(); }
-  {
-    return denoiser_.image();
   }
 
   template <class OfDenoiser, class T>
@@ -135,13 +95,13 @@ class dynamic_thresholding {
 
   template <Scalar T, class Be>
   memory<workspace_of<D, Be, T>, T> workspace(Be& be, const shape& most) const {
-    return {denoiser_.template workspace<T>(be, most), std::vector<T>(most.size()), std::vector<T>(most.per_image()),
-            std::vector<double>(most.images)};
+    return {this->inner().template workspace<T>(be, most), std::vector<T>(most.size()),
+            std::vector<T>(most.per_image()), std::vector<double>(most.images)};
   }
 
   template <class Be, Scalar T, class M>
   void estimate(Be& be, const condition& q, in_of<Be, T> x, out_of<Be, T> out, M& ws) const {
-    denoiser_.estimate(be, q, x, out, ws.denoiser);
+    this->inner().estimate(be, q, x, out, ws.denoiser);
     be.for_each(bring{range_}, out);
     be.download(out, ws.host.data());
     const std::size_t elements = out.extent().per_image();
@@ -191,7 +151,6 @@ class dynamic_thresholding {
     return low + (place - static_cast<double>(below)) * (high - low);
   }
 
-  D denoiser_;
   double percentile_;
   pixel_range range_;
 };

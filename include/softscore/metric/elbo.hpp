@@ -9,6 +9,7 @@
 
 #include <softscore/core/checked_size.hpp>
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/conditioning.hpp>
 #include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/core/pixel_scale.hpp>
@@ -49,6 +50,7 @@ struct elbo_options {
   double prior_variance{1.0};
   std::uint64_t seed{0};   ///< of the one z that stands for the expectation, in every step of every image
   std::uint64_t first{0};  ///< number of the first image
+  conditioning given{};    ///< what is known of the images
 };
 
 }  // namespace softscore
@@ -61,7 +63,8 @@ namespace softscore::inline SOFTSCORE_ABI {
 /// data, the exact estimate and variance beta it is the negative log density itself (own derivation). It is that of the
 /// density of the images as they are given; for pixels of 256 values spread over a width r, bits of a pixel are
 /// bits_per_dimension + log2(256 / r). Throws `error` unless the grid ends at time 0 and the prior variance is above 0
-/// and finite, if the noise does not grow in a step, and for the first image that is not finite or has no finite bound.
+/// and finite, if the noise does not grow in a step, for conditions that are not one per image or that the denoiser
+/// does not take, and for the first image that is not finite or has no finite bound.
 template <class Be, class C, class D, class T>
 elbo_terms elbo(Be& be, const C& corruption, const D& denoiser, const time_grid& grid, out_of<Be, T> clean,
                 const elbo_options& options = {}) {
@@ -77,6 +80,8 @@ elbo_terms elbo(Be& be, const C& corruption, const D& denoiser, const time_grid&
   const shape extent = clean.extent();
   const image_range images{options.first, extent.images};
   const auto d = static_cast<double>(extent.per_image());
+  require_one_per_image(options.given, extent);
+  if constexpr (ChecksBatch<D>) denoiser.check(options.given, extent);
   auto noise = be.template make<value>(extent), noisy = be.template make<value>(extent),
        h = be.template make<value>(extent);
   auto workspace = denoiser.template workspace<value>(be, extent);
@@ -97,7 +102,8 @@ elbo_terms elbo(Be& be, const C& corruption, const D& denoiser, const time_grid&
     const double a_t = corruption.signal_gain(at.t), sigma_t = corruption.sigma(at.t);
     be.normal(noise_key{options.seed, noise_stream::test, static_cast<std::uint32_t>(k)}, images, noise.view());
     corruption.corrupt(be, per_image<diffusion_time>{at.t}, clean, noise.view(), noisy.view());
-    denoiser.estimate(be, condition{images, at.t}, view_of<Be, const value>(noisy.view()), h.view(), workspace);
+    denoiser.estimate(be, condition{images, at.t, options.given}, view_of<Be, const value>(noisy.view()), h.view(),
+                      workspace);
     be.combine(h.view(), term_of<Be, value>{1.0, clean}, term{-1.0, h.view()});
     be.dot(h.view(), h.view(), square.data());
     if (at.last()) {
@@ -160,6 +166,7 @@ elbo_bits elbo_in_bits(Be& be, const C& corruption, const D& denoiser, const tim
           options.pixels.gain, "above 0 and finite");
   require(std::isfinite(options.pixels.offset), "offset of the pixels' scale", options.pixels.offset, "finite");
   const auto gain = static_cast<value>(options.pixels.gain), offset = static_cast<value>(options.pixels.offset);
+  require_one_per_image(options.chain.given, extent);
   const std::size_t most = (std::min)(options.batch_size, extent.images), d = extent.per_image();
   auto host = vector_of<value>("elements of a batch", {most, d});
   auto clean = be.template make<value>(extent.with_images(most));
@@ -171,6 +178,7 @@ elbo_bits elbo_in_bits(Be& be, const C& corruption, const D& denoiser, const tim
     be.upload(host.data(), part);
     elbo_options chain = options.chain;
     chain.first += first;
+    chain.given = options.chain.given.images(first, count);
     const elbo_terms terms = elbo(be, corruption, denoiser, grid, part, chain);
     for (std::size_t i = 0; i < count; ++i) {
       sum.prior += terms.prior[i];

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/conditioning.hpp>
 #include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/core/time_grid.hpp>
@@ -27,6 +28,7 @@ struct likelihood_options {
   std::size_t probes{1};   ///< per image; they stay the same along the whole path, which keeps the estimate unbiased
   std::uint64_t seed{0};   ///< of the probes
   std::uint64_t first{0};  ///< number of the first image
+  conditioning given{};    ///< what is known of the images
 };
 
 /// The log density of every image, in nats, and the evaluations and pullbacks spent on each.
@@ -82,7 +84,7 @@ class likelihood_flow {
     const auto x = x_.view(), h = h_.view(), probe = probe_.view(), pulled = pulled_.view(), moved = moved_.view();
     const view_of<Be, const T> seen = x, pulls = probe;
     const double sigma = corruption_.sigma(t);
-    const condition q{images_, t};
+    const condition q{images_, t, options_.given};
     be_.combine(x, one{sigma, u});
     denoiser_.estimate(be_, q, seen, h, workspace_);
     nfe += static_cast<std::size_t>(D::evaluations);
@@ -155,7 +157,8 @@ class likelihood_flow {
 /// Runge-Kutta's method of order 4, a step for each of the grid's. With the exact estimate and the density of x_1 it is
 /// the log density of x at the grid's last time. The part of the flow that is linear in x is integrated exactly. For
 /// any corruption with a score and a derivative in time; the denoiser pulls back. Throws `error` if there is no noise
-/// at a time of the grid or there are no probes, and for the first image whose log density is not finite.
+/// at a time of the grid or there are no probes, for conditions that are not one per image or that the denoiser does
+/// not take, and for the first image whose log density is not finite.
 template <class Be, class C, class D, class T, class Base>
 likelihood_result log_likelihood(Be& be, const C& corruption, const D& denoiser, const time_grid& grid, out_of<Be, T> x,
                                  const Base& base, const likelihood_options& options = {}) {
@@ -175,6 +178,8 @@ likelihood_result log_likelihood(Be& be, const C& corruption, const D& denoiser,
     if constexpr (ChecksTimes<D>) denoiser.check(t);
   }
   const shape extent = x.extent();
+  require_one_per_image(options.given, extent);
+  if constexpr (ChecksBatch<D>) denoiser.check(options.given, extent);
   detail::likelihood_flow<Be, C, D, value> flow{be, corruption, denoiser, extent, options};
   auto u = be.template make<value>(extent), stage = be.template make<value>(extent);
   auto k1 = be.template make<value>(extent), k2 = be.template make<value>(extent), k3 = be.template make<value>(extent),

@@ -36,15 +36,59 @@ concept HasNetworkWorkspace = requires(const N net, Be& be, shape s) { net.templ
 template <class N, class Be, class T>
 using network_workspace_of = decltype(std::declval<const N&>().template workspace<T>(std::declval<Be&>(), shape{}));
 
+/// `N::time_type`: the scale on which a network takes the time.
+template <class N>
+concept StatesTimeType = requires { requires NetworkTime<typename N::time_type>; };
+
+namespace detail {
+template <class N>
+struct time_type {
+  using type = diffusion_time;
+};
+template <StatesTimeType N>
+struct time_type<N> {
+  using type = typename N::time_type;
+};
+}  // namespace detail
+
+/// The scale on which a network takes the time: `diffusion_time` where it states none.
+template <class N>
+using time_type_of = typename detail::time_type<N>::type;
+
+/// `net.steps()`: the number T of steps in the chain that a network was made for, whose indices it takes
+/// (`step_index`).
+template <class N>
+concept StatesSteps = requires(const N net) {
+  { net.steps() } -> std::convertible_to<std::size_t>;
+};
+
+/// `net.image()` is the shape of one image that a network maps.
+template <class N>
+concept StatesImage = requires(const N net) {
+  { net.image() } -> std::convertible_to<shape>;
+};
+
+/// `N::any_size` is true: a network, or a denoiser, that takes images of other heights and widths than `image()` says.
+/// Which ones, its `output(images)` or `check(given, images)` decides.
+template <class N>
+concept TakesAnySize = requires { requires N::any_size::value; };
+
+/// `net.label_count()` is the number of classes that a network, or a denoiser, knows: labels are below it, or
+/// `no_class`. 0 where it was made without.
+template <class N>
+concept TakesLabels = requires(const N net) {
+  { net.label_count() } -> std::convertible_to<std::size_t>;
+};
+
 /// `net.evaluate(be, times, x, out, workspace)` with the network's own parameters.
-template <class N, class Be, class T, class Time = diffusion_time>
+template <class N, class Be, class T, class Time = time_type_of<N>>
 concept Evaluates = HasNetworkWorkspace<N, Be, T> &&
                     requires(const N net, Be& be, per_image<Time> times, view_of<Be, const T> x, view_of<Be, T> out,
                              network_workspace_of<N, Be, T>& ws) { net.evaluate(be, times, x, out, ws); };
 
 /// `forward` with parameters that lie in the backend, then `backward`, which sets dx and the gradients (either may be
 /// empty); `pullback` after either kind of evaluation gives dx alone.
-template <class N, class Be, class T, class Time = diffusion_time>
+template <class N, class Be, class T, class Time = time_type_of<N>>
 concept Trains =
     HasNetworkWorkspace<N, Be, T> && requires(const N net, Be& be, per_image<Time> times, view_of<Be, const T> in,
                                               view_of<Be, T> out, network_workspace_of<N, Be, T>& ws) {
@@ -67,7 +111,7 @@ shape output_extent(const N& net, const shape& images) {
 }
 
 /// `net.evaluate` and `net.forward` take a `network_input`: what is known of the images besides the time reaches them.
-template <class N, class Be, class T, class Time = diffusion_time>
+template <class N, class Be, class T, class Time = time_type_of<N>>
 concept TakesConditioning =
     HasNetworkWorkspace<N, Be, T> &&
     requires(const N net, Be& be, const network_input<Time>& input, view_of<Be, const T> x, view_of<Be, T> out,
@@ -75,7 +119,7 @@ concept TakesConditioning =
 
 /// A map phi(x, t) with parameters and a hand-written gradient. `Time` is the scale on which it takes t: `c_noise` for
 /// one that `edm_denoiser` wraps. Models: plain_cnn.
-template <class N, class Be, class T, class Time = diffusion_time>
+template <class N, class Be, class T, class Time = time_type_of<N>>
 concept Network = HasParameters<N> && Evaluates<N, Be, T, Time> && Trains<N, Be, T, Time>;
 
 }  // namespace softscore::inline SOFTSCORE_ABI

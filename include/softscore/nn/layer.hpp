@@ -71,6 +71,8 @@ struct pass {
   view_of<Be, T> d_embedding{};       ///< (N,E), zero at first: layers add to it
   std::size_t images{};               ///< N
   std::optional<dropout_draw> dropout{};  ///< nothing unless the network is trained
+  view_of<Be, const T> planes{};  ///< (N,P), or (1,P): numbers that a network sees as constant planes beside x
+  view_of<Be, T> d_planes{};      ///< (N,P)
 };
 
 template <class L, class Be, class T>

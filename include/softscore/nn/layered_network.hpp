@@ -171,12 +171,14 @@ class layered_network : public parameter_store {
     require(images == ws.last_.images, "the images of a gradient", images, "as many as were evaluated last");
     const view_of<Be, T> dy = ws.output_.view(images).slice(0, dout.extent());
     pack(be, dout, dy);
+    if constexpr (ScalesOutput<E, Be, T>) embedding_.scale_output(be, dy, ws.embedding_);
     pass<Be, T> p = ws.last_;
     p.parameters = params;
     p.gradients = gradients;
     if (!gradients.empty() && embedding_.width() > 0) {
       p.d_embedding = embedding_.gradient(ws.embedding_, images);
       be.for_each(detail::set_zero{}, p.d_embedding);
+      if constexpr (GivesPlanes<E, Be, T>) p.d_planes = embedding_.d_planes(ws.embedding_, images);
     }
     const view_of<Be, T> d_input = dx.empty() ? view_of<Be, T>{} : ws.d_input_.view(images);
     body_.backward(be, p, ws.input_.view(images), dy, d_input, ws.body_);
@@ -272,8 +274,10 @@ class layered_network : public parameter_store {
     const view_of<Be, T> in = ws.input_.view(images);
     fill_input<Be, T>(be, input.given, x, in, ws);
     if (embedding_.width() > 0) ws.last_.embedding = embedding_.forward(be, params, input, rows, ws.embedding_);
+    if constexpr (GivesPlanes<E, Be, T>) ws.last_.planes = embedding_.planes(ws.embedding_, rows);
     const view_of<Be, T> y = ws.output_.view(images);
     body_.forward(be, ws.last_, in, y, ws.body_);
+    if constexpr (ScalesOutput<E, Be, T>) embedding_.scale_output(be, y, ws.embedding_);
     unpack(be, y, out);
   }
 

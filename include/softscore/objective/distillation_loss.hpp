@@ -64,7 +64,8 @@ class distillation_loss {
     const auto h = part(memory.estimate), x = part(memory.moved), residual = part(memory.residual);
 
     // To t': x' = (sigma' / sigma) x_t + (a' - a sigma' / sigma) h.
-    teacher_.estimate(be, condition{first_images_of(images), batch.times}, batch.noisy, h, memory.of_teacher);
+    teacher_.estimate(be, condition{first_images_of(images), batch.times, given_of(batch)}, batch.noisy, h,
+                      memory.of_teacher);
     for (std::size_t i = 0; i < images; ++i) {
       const diffusion_time t = batch.times[i];
       memory.middle[i] = before(t, 0.5);
@@ -75,7 +76,8 @@ class distillation_loss {
 
     // To t'', and from there to x~, which comes into h.
     const per_image<diffusion_time> middle{std::span<const diffusion_time>{memory.middle.data(), images}};
-    teacher_.estimate(be, condition{first_images_of(images), middle}, view_of<Be, const T>(x), h, memory.of_teacher);
+    teacher_.estimate(be, condition{first_images_of(images), middle, given_of(batch)}, view_of<Be, const T>(x), h,
+                      memory.of_teacher);
     for (std::size_t i = 0; i < images; ++i) {
       const diffusion_time t = batch.times[i], s = memory.middle[i], u = before(t, 1.0);
       const double ratio = c.sigma(u) / c.sigma(t);
@@ -97,6 +99,12 @@ class distillation_loss {
   }
 
  private:
+  // What is known of the images, where the batch says it.
+  template <class Batch>
+  static conditioning given_of(const Batch& batch) {
+    if constexpr (requires { conditioning{batch.given}; }) return batch.given;
+    return {};
+  }
   static image_range first_images_of(std::size_t images) { return {0, images}; }
   static per_image<double> each(const std::vector<double>& numbers) { return each_of(numbers); }
   // `share` of a step of the student earlier.

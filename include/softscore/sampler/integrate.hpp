@@ -11,10 +11,12 @@
 #include <vector>
 
 #include <softscore/core/cmath.hpp>
+#include <softscore/core/conditioning.hpp>
 #include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/core/number_text.hpp>
 #include <softscore/core/time_grid.hpp>
+#include <softscore/nn/concept.hpp>
 #include <softscore/sampler/argument_order.hpp>
 #include <softscore/sampler/concept.hpp>
 #include <softscore/sampler/sampling_run.hpp>
@@ -22,11 +24,13 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// Where sampling starts: x at the grid's first time, the xi in it, and which images of the run these are.
+/// Where sampling starts: x at the grid's first time, the xi in it, which images of the run these are, and what is
+/// known of them, in host memory that outlives the run.
 template <class Be, class T>
 struct start_point {
   array_of<Be, T> x, xi;
   image_range images{};
+  conditioning given{};
 };
 
 /// What an observer sees of every step: the step, x before it, the estimate h at x, the evaluations spent so far on an
@@ -144,8 +148,8 @@ void require_finite_result(Be& be, view_of<Be, const T> x, const image_range& im
 /// Runs a sampler from `from` along the grid. T is the precision of the state. The result depends on the seed and on
 /// the numbers of the images, not on how they are batched. Throws `error` before the first step if the noise rises
 /// along the grid, if the grid is too short for the sampler, or if the start point holds other images than it says or
-/// the denoiser takes, or numbers that are not finite; and after the last step if an image is not finite, which it
-/// names.
+/// the denoiser takes, labels or other conditions that are not one per image or that the denoiser does not take, or
+/// numbers that are not finite; and after the last step if an image is not finite, which it names.
 template <class Be, class S, class C, class D, class T, class Observer = no_observer>
 integrate_result<Be, T> integrate(Be& be, const S& sampler, const C& corruption, const D& denoiser,
                                   const time_grid& grid, start_point<Be, T> from, std::uint64_t seed,
@@ -163,14 +167,17 @@ integrate_result<Be, T> integrate(Be& be, const S& sampler, const C& corruption,
             "images of the start point", from.images.count, "the images in its x and its xi");
     require(from.images.first <= image_range::most - from.images.count, "number of the first image", from.images.first,
             "so low that all are below 2^48");
-    if constexpr (KnowsImage<D>)
+    require_one_per_image(from.given, x.extent());
+    if constexpr (KnowsImage<D> && !TakesAnySize<D>)
       require(x.extent().with_images(1) == denoiser.image().with_images(1), "shape of the start point's x", x.extent(),
               "that of the denoiser's images");
+    if constexpr (ChecksBatch<D>) denoiser.check(from.given, x.extent());
     detail::require_finite<Be, T>(be, x, [](std::size_t) { return "size of x in the start point"; });
     // Where xi is noise, no sampler may look at it.
     if constexpr (BackgroundCorruption<C>)
       detail::require_finite<Be, T>(be, from.xi.view(), [](std::size_t) { return "size of xi in the start point"; });
-    sampling_run<Be, C, D, T> run{be, corruption, denoiser, x.extent(), seed, from.images, from.xi.view(), &grid};
+    sampling_run<Be, C, D, T> run{be,          corruption,     denoiser, x.extent(), seed,
+                                  from.images, from.xi.view(), &grid,    from.given};
     auto state = sampler.start(run);
     auto estimate = run.make();
     const auto h = estimate.view();
@@ -190,12 +197,13 @@ integrate_result<Be, T> integrate(Be& be, const S& sampler, const C& corruption,
   }
 }
 
-/// Draws x at the grid's first time from the corruption's own prior, for images `images.first` on.
+/// Draws x at the grid's first time from the corruption's own prior, for images `images.first` on, of which `given` is
+/// known.
 template <class T, class Be, class C>
 start_point<Be, T> draw_start(Be& be, const C& corruption, const time_grid& grid, shape image, image_range images,
-                              std::uint64_t seed) {
+                              std::uint64_t seed, const conditioning& given = {}) {
   start_point<Be, T> from{be.template make<T>(image.with_images(images.count)),
-                          be.template make<T>(image.with_images(images.count)), images};
+                          be.template make<T>(image.with_images(images.count)), images, given};
   corruption.start(be, grid.start(), seed, images, from.x.view(), from.xi.view());
   return from;
 }

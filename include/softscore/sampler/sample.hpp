@@ -26,7 +26,7 @@ sample_result<T> sample(Be& be, const S& sampler, const C& corruption, const D& 
                         const sample_options& options = {}, Observer&& observer = {}) {
   sample_result<T> result;
   if constexpr (detail::parts_fit<Be, S, C, D, T>()) {
-    result.images = make_tensor<T>(detail::shape_to_draw(denoiser, options).with_images(options.images));
+    result.images = make_tensor<T>(detail::to_draw(denoiser, options).image.with_images(options.images));
     const auto [nfe, stopped] =
         sample(be, sampler, corruption, denoiser, grid, std::span<T>{result.images.data(), result.images.size()},
                options, std::forward<Observer>(observer));

@@ -9,7 +9,9 @@
 #include <string>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
+#include <softscore/core/conditioning.hpp>
 #include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/sampler/integrate.hpp>
@@ -18,11 +20,13 @@ namespace softscore {  // shared
 
 /// What `sample` may be told.
 struct sample_options {
-  std::size_t images{64};        ///< how many to draw
-  std::uint64_t seed{0};         ///< image i of a seed is the same whatever else is drawn
-  std::uint64_t first{0};        ///< number of the first image
-  std::size_t batch_size{64};    ///< images that go through the network together; the result does not depend on it
-  std::optional<shape> image{};  ///< the shape of one image; the denoiser's own where it knows it
+  std::size_t images{64};             ///< how many to draw
+  std::uint64_t seed{0};              ///< image i of a seed is the same whatever else is drawn
+  std::uint64_t first{0};             ///< number of the first image
+  std::size_t batch_size{64};         ///< images that go through the network together; the result does not depend on it
+  std::optional<shape> image{};       ///< the shape of one image; the denoiser's own where it knows it
+  std::vector<class_label> labels{};  ///< the class of each image in the order of drawing, or one for all
+  conditioning given{};               ///< what else is known of each image, in the same order
 };
 
 }  // namespace softscore
@@ -38,21 +42,46 @@ struct sample_summary {
 namespace detail {
 template <class D>
 shape shape_to_draw(const D& denoiser, const sample_options& options) {
-  require(options.images >= 1, "images", options.images, "at least 1");
-  require(options.batch_size >= 1, "batch_size", options.batch_size, "at least 1");
   if constexpr (KnowsImage<D>) {
     const shape own = shape{denoiser.image()}.with_images(1);
-    if (options.image && options.image->with_images(1) != own) {
+    if (!options.image) return own;
+    if (!TakesAnySize<D> && options.image->with_images(1) != own) {
       std::ostringstream rule;
       rule << "that of the denoiser's images, " << own;
       reject("image", options.image->with_images(1), rule.str());
     }
-    return own;
   } else {
     if (!options.image) reject("image", "missing", "given, since this denoiser does not know the shape of its images");
-    require(options.image->per_image() >= 1, "image", options.image->with_images(1), "of at least one element");
-    return options.image->with_images(1);
   }
+  require(options.image->per_image() >= 1, "image", options.image->with_images(1), "of at least one element");
+  return options.image->with_images(1);
+}
+
+// What to draw: the shape of one image, and what is known of each.
+struct drawing {
+  shape image;
+  std::vector<class_label> labels;
+  conditioning given;
+};
+template <class D>
+drawing to_draw(const D& denoiser, const sample_options& options) {
+  require(options.images >= 1, "images", options.images, "at least 1");
+  require(options.batch_size >= 1, "batch_size", options.batch_size, "at least 1");
+  drawing drawn{shape_to_draw(denoiser, options), {}, options.given};
+  if (!options.labels.empty()) {
+    const std::size_t count = options.labels.size();
+    require(options.given.labels.empty(), "number of labels in `given`", options.given.labels.size(),
+            "0 where `labels` are given");
+    require(count == 1 || count == options.images, "number of labels", count,
+            "0, 1, or as many as the images: " + shown(options.images));
+    drawn.labels = options.labels;
+    drawn.labels.resize(options.images, options.labels.front());
+    drawn.given.labels = drawn.labels;
+  }
+  const shape all = drawn.image.with_images(options.images);
+  require_one_per_image(drawn.given, all);
+  if constexpr (ChecksBatch<D>) denoiser.check(drawn.given, all);
+  return drawn;
 }
 }  // namespace detail
 
@@ -60,7 +89,8 @@ shape shape_to_draw(const D& denoiser, const sample_options& options) {
 /// starts from the corruption's distribution at the grid's first time and runs the sampler along the grid, batch by
 /// batch. T is the precision of the state. The observer sees every step of every batch (integrate.hpp); after a stop
 /// the images of the batches that were not begun are 0. Throws `error` for a count of 0, where `out` does not have the
-/// size of the images, for a shape that is missing or not the denoiser's, and for what `integrate` refuses.
+/// size of the images, for a shape that is missing or that the denoiser does not take, for another number of labels
+/// than 1 and that of the images, and for what `integrate` refuses.
 template <class Be, class S, class C, class D, class T, std::size_t Size, class Observer = no_observer>
 sample_summary sample(Be& be, const S& sampler, const C& corruption, const D& denoiser, const time_grid& grid,
                       std::span<T, Size> out, const sample_options& options = {}, Observer&& observer = {}) {
@@ -69,7 +99,8 @@ sample_summary sample(Be& be, const S& sampler, const C& corruption, const D& de
   if constexpr (std::is_const_v<T>) {
     return summary;
   } else if constexpr (detail::parts_fit<Be, S, C, D, T>()) {
-    const shape image = detail::shape_to_draw(denoiser, options);
+    const auto drawn = detail::to_draw(denoiser, options);
+    const shape image = drawn.image;
     const std::size_t each = image.per_image();
     if (out.size() / each != options.images || out.size() % each != 0) {
       std::ostringstream rule;
@@ -87,8 +118,10 @@ sample_summary sample(Be& be, const S& sampler, const C& corruption, const D& de
         progress.images = options.images;
         return detail::goes_on(observer, std::as_const(progress));
       };
-      auto one = integrate(be, sampler, corruption, denoiser, grid,
-                           draw_start<T>(be, corruption, grid, image, part, options.seed), options.seed, of_all);
+      auto one = integrate(
+          be, sampler, corruption, denoiser, grid,
+          draw_start<T>(be, corruption, grid, image, part, options.seed, drawn.given.images(done, part.count)),
+          options.seed, of_all);
       be.download(view_of<Be, const T>(one.x.view()), out.data() + done * each);
       summary.nfe = (std::max)(summary.nfe, one.nfe);
       summary.stopped = one.stopped;

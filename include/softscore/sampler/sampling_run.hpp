@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include <softscore/core/conditioning.hpp>
 #include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/core/time_grid.hpp>
@@ -20,9 +21,10 @@ class sampling_run {
   using denoiser_type = D;
   using value_type = T;
 
-  /// `grid` is what the run goes along; a sampler that prepares for all its times asks for it.
+  /// `grid` is what the run goes along; a sampler that prepares for all its times asks for it. `given` is what is known
+  /// of the images, in host memory that outlives the run.
   sampling_run(Be& be, const C& corruption, const D& denoiser, shape extent, std::uint64_t seed, image_range images,
-               view_of<Be, const T> xi, const time_grid* grid = nullptr)
+               view_of<Be, const T> xi, const time_grid* grid = nullptr, const conditioning& given = {})
       : backend_{be},
         corruption_{corruption},
         denoiser_{denoiser},
@@ -31,6 +33,7 @@ class sampling_run {
         images_{images},
         xi_{xi},
         grid_{grid},
+        given_{given},
         workspace_{denoiser.template workspace<T>(be, extent)} {}
 
   Be& on() { return backend_; }
@@ -39,6 +42,8 @@ class sampling_run {
   const shape& extent() const { return extent_; }
   /// Which images of the run the batch holds.
   const image_range& images() const { return images_; }
+  /// What is known of the images besides.
+  const conditioning& given() const { return given_; }
   /// The times that the run goes along. Throws `error` if it was made without.
   const time_grid& grid() const {
     if (grid_ == nullptr) reject("the grid of the run", "missing", "given to a run of this sampler");
@@ -56,7 +61,7 @@ class sampling_run {
 
   /// Stores h(x, t) into `out` and counts the evaluations. The images may be at times of their own.
   void estimate(per_image<diffusion_time> times, view_of<Be, const T> x, view_of<Be, T> out) {
-    denoiser_.estimate(backend_, condition{images_, times}, x, out, workspace_);
+    denoiser_.estimate(backend_, condition{images_, times, given_}, x, out, workspace_);
     nfe_ += static_cast<std::size_t>(D::evaluations);
   }
 
@@ -64,7 +69,7 @@ class sampling_run {
   void pullback(diffusion_time t, view_of<Be, const T> v, view_of<Be, T> out)
     requires PullsBack<D, Be, T>
   {
-    denoiser_.pullback(backend_, condition{images_, t}, v, out, workspace_);
+    denoiser_.pullback(backend_, condition{images_, t, given_}, v, out, workspace_);
   }
 
   /// Stores where the variance of an ancestral step lies between its two, for every element, as the denoiser's last
@@ -72,14 +77,14 @@ class sampling_run {
   void variance_share(diffusion_time t, view_of<Be, T> out)
     requires LearnsVariance<D, Be, T>
   {
-    denoiser_.variance_share(backend_, condition{images_, t}, out, workspace_);
+    denoiser_.variance_share(backend_, condition{images_, t, given_}, out, workspace_);
   }
 
   /// Writes log p_t(x) of each image to `host`, p_t being the density of x_t.
   void log_density(diffusion_time t, view_of<Be, const T> x, double* host)
     requires KnowsDensity<D, Be, T>
   {
-    denoiser_.log_density(backend_, condition{images_, t}, x, host, workspace_);
+    denoiser_.log_density(backend_, condition{images_, t, given_}, x, host, workspace_);
   }
 
   /// Stores the standard normal numbers of a step into `out`; a step that draws several times numbers its draws. Throws
@@ -144,6 +149,7 @@ class sampling_run {
   image_range images_;
   view_of<Be, const T> xi_;
   const time_grid* grid_;
+  conditioning given_;
   workspace_of<D, Be, T> workspace_;
   std::size_t nfe_{};
 };

@@ -14,7 +14,9 @@
 #include <softscore/corruption/linear_beta.hpp>
 #include <softscore/corruption/spacing.hpp>
 #include <softscore/denoiser/network_denoiser.hpp>
+#include <softscore/denoiser/thresholding.hpp>
 #include <softscore/operator/scaling.hpp>
+#include <softscore/sampler/clipped_ddim.hpp>
 #include <softscore/sampler/ddim.hpp>
 #include <softscore/sampler/integrate.hpp>
 
@@ -135,4 +137,50 @@ TEST_CASE("DDIM of a network that predicts v is the loop written out", "[sampler
   }
   // Five steps of a dozen operations on numbers of size 1.
   for (std::size_t j = 0; j < x.size(); ++j) CHECK_THAT(end.x.view()[j], Catch::Matchers::WithinAbs(x[j], 1e-13));
+}
+
+// DDIMScheduler of diffusers with clip_sample and without use_clipped_model_output (Song, Meng and Ermon 2021).
+TEST_CASE("DDIM that clips keeps the noise that the network predicted", "[sampler]") {
+  const corruption corruption{scaling{}, cosine{}};
+  const shape image{1, 1, 2, 2};
+  scripted_network network{image};
+  network.initialize(0);
+  const velocity_denoiser denoiser{network, corruption};
+  constexpr std::size_t steps = 5;
+  const std::vector<double> start{1.9, -0.2, 2.4, -1.7};
+  const auto run = [&](auto sampler, const auto& of, double until = 0.0) {
+    given_noise_backend be;
+    be.noise = {0.3, -1.2, 0.8, 0.1};
+    start_point<given_noise_backend, double> from{be.make<double>(image), be.make<double>(image), {0, 1}};
+    std::copy(start.begin(), start.end(), &from.x.view()[0]);
+    auto end = integrate(be, sampler, corruption, of, uniform_grid(steps, 1.0, until), std::move(from), 0);
+    return std::vector<double>(&end.x.view()[0], &end.x.view()[0] + 4);
+  };
+  const double eta = 0.5, low = -0.4, high = 0.3;
+  const auto got = run(clipped_ddim{eta, {low, high}}, denoiser);
+  std::vector<double> x = start;
+  const std::vector<double> z{0.3, -1.2, 0.8, 0.1};
+  bool cut = false;
+  for (std::size_t i = 0; i < steps; ++i) {
+    const diffusion_time now{1.0 - static_cast<double>(i) / steps}, next{1.0 - static_cast<double>(i + 1) / steps};
+    const bool last = i + 1 == steps;
+    const double a = corruption.signal_gain(now), sigma = corruption.sigma(now);
+    const double b = last ? 1.0 : corruption.signal_gain(next), tau = last ? 0.0 : corruption.sigma(next);
+    const double k = eta * tau / sigma * std::sqrt(1.0 - a * a / (b * b));
+    for (std::size_t j = 0; j < x.size(); ++j) {
+      const double v = 0.5 * x[j] + 0.25 * now.value - 0.125 * x[j] * x[j];
+      const double clean = a * x[j] - sigma * v, eps = sigma * x[j] + a * v, clipped = std::clamp(clean, low, high);
+      cut = cut || clipped != clean;
+      x[j] = b * clipped + std::sqrt(tau * tau - k * k) * eps + k * z[j];
+    }
+  }
+  CHECK(cut);
+  // Five steps of a dozen operations on numbers of size 1.
+  for (std::size_t j = 0; j < x.size(); ++j) CHECK_THAT(got[j], Catch::Matchers::WithinAbs(x[j], 1e-13));
+  // The other convention differs, and a range that holds every estimate changes nothing.
+  const auto other = run(ddim{eta}, static_thresholding{denoiser, {low, high}}, 0.4),
+             kept = run(clipped_ddim{eta, {low, high}}, denoiser, 0.4);
+  CHECK(std::abs(other[0] - kept[0]) > 1e-2);
+  const auto wide = run(clipped_ddim{eta, {-100.0, 100.0}}, denoiser), plain = run(ddim{eta}, denoiser);
+  for (std::size_t j = 0; j < x.size(); ++j) CHECK_THAT(wide[j], Catch::Matchers::WithinAbs(plain[j], 1e-13));
 }

@@ -75,6 +75,30 @@ struct steady_with_density : steady_denoiser {
   }
 };
 
+// One that adds a number of the label to every estimate, and a number of the image beside x.
+struct steady_with_classes : steady_with_density {
+  std::size_t label_count() const { return 8; }
+  template <class Be, class T, class Space>
+  void estimate(Be& be, const condition& q, view<const T, Space> x, view<T, Space> out, nothing& none) const {
+    steady_denoiser::estimate(be, q, x, out, none);
+    add(q, out);
+  }
+  template <class Be, class T>
+  void log_density(Be& be, const condition& q, out_of<Be, T> x, double* host, nothing& none) const {
+    steady_with_density::log_density(be, q, x, host, none);
+    for (std::size_t i = 0; i < q.given.labels.size(); ++i) host[i] += 1e-3 * q.given.labels[i];
+  }
+
+ private:
+  template <class T>
+  static void add(const condition& q, view<T, host_space> out) {
+    for (std::size_t i = 0; i < q.given.labels.size(); ++i)
+      for (T& pixel : out.image(i)) pixel += static_cast<T>(0.05 * q.given.labels[i]);
+    if (q.given.image.empty()) return;
+    for (std::size_t i = 0; i < out.size(); ++i) out[i] += static_cast<T>(q.given.image[i]);
+  }
+};
+
 // Calls check(sampler, corruption, more), where a grid of N steps that ends above 0 takes N evaluations_per_step + more
 // evaluations, for every sampler that integrate_test.cpp does not look at.
 template <class Check>
@@ -198,6 +222,36 @@ TEST_CASE("every sampler gives the same bits in batches of 1, 7 and 64, and on f
   for_every_sampler(check);
   check(dormand_prince{1e-5, 1e-5}, fading(), 0);
   check(dormand_prince{1e-5, 1e-5}, preserving(), 0);
+  check(edm_heun{3.0}, preserving(), 0);
+}
+
+TEST_CASE("every sampler gives each image its own label and its own image beside x, in any batches", "[sampler]") {
+  const std::vector<class_label> labels{3, 0, 7, no_class, 5};
+  std::vector<float> beside(5 * image.per_image());
+  for (std::size_t i = 0; i < beside.size(); ++i) beside[i] = 0.01f * static_cast<float>(i % 11);
+  const conditioning all{labels, {beside.data(), image.with_images(5)}, {}};
+  const auto check = [&](const auto& sampler, const auto& corruption, std::size_t) {
+    serial_backend be;
+    const auto grid = uniform_grid(6, 1.0, 0.1);
+    const auto part = [&](std::size_t first, std::size_t count, const conditioning& given) {
+      return values_of(integrate(be, sampler, corruption, steady_with_classes{}, grid,
+                                 draw_start<float>(be, corruption, grid, image, {first, count}, 3, given), 3));
+    };
+    const auto whole = part(0, 5, all);
+    std::vector<float> split = part(0, 2, all.images(0, 2)), rest = part(2, 3, all.images(2, 3));
+    split.insert(split.end(), rest.begin(), rest.end());
+    CHECK(same(split, whole));
+    // Each image is that of a run in which all images are known as it is.
+    for (std::size_t i = 0; i < 5; ++i) {
+      const auto one = part(i, 1, all.images(i, 1));
+      CHECK(std::equal(one.begin(), one.end(), whole.begin() + static_cast<std::ptrdiff_t>(i * image.per_image())));
+    }
+    // And both count.
+    CHECK_FALSE(same(part(0, 5, {all.labels, {}, {}}), whole));
+    CHECK_FALSE(same(part(0, 5, {{}, all.image, {}}), whole));
+  };
+  for_every_sampler(check);
+  check(dormand_prince{1e-5, 1e-5}, fading(), 0);
   check(edm_heun{3.0}, preserving(), 0);
 }
 

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <cstddef>
+#include <type_traits>
+#include <utility>
+
+#include <softscore/core/config.hpp>
+#include <softscore/denoiser/concept.hpp>
+#include <softscore/nn/concept.hpp>
+
+namespace softscore::inline SOFTSCORE_ABI {
+
+/// What a denoiser made of another one passes on: which times, images, labels and other conditions it takes, and what
+/// an estimate costs. Wrappers derive from it.
+template <class D>
+class wrapped_denoiser {
+ public:
+  static constexpr int evaluations = D::evaluations;
+  using any_size = std::bool_constant<TakesAnySize<D>>;
+
+  const D& inner() const { return denoiser_; }
+
+  /// Throws what the inner denoiser throws at a time that has no answer.
+  void check(diffusion_time t) const {
+    if constexpr (ChecksTimes<D>) denoiser_.check(t);
+  }
+  /// Throws what the inner denoiser throws for images, or for what is known of them, that it does not take.
+  void check(const conditioning& given, const shape& images) const {
+    if constexpr (ChecksBatch<D>) denoiser_.check(given, images);
+  }
+  /// The shape of one image, where the inner denoiser knows it.
+  shape image() const
+    requires KnowsImage<D>
+  {
+    return denoiser_.image();
+  }
+  /// How many classes the inner denoiser knows.
+  std::size_t label_count() const
+    requires TakesLabels<D>
+  {
+    return denoiser_.label_count();
+  }
+
+ protected:
+  explicit wrapped_denoiser(D denoiser) : denoiser_{std::move(denoiser)} {}
+
+ private:
+  D denoiser_;
+};
+
+}  // namespace softscore::inline SOFTSCORE_ABI
