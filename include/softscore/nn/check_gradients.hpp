@@ -96,15 +96,6 @@ inline std::vector<double> trial_parameters(const parameter_layout& layout, std:
   return values;
 }
 
-// Whether an array has a gradient: a layout may hold numbers that are never trained.
-template <class P>
-bool is_trained(const P& p) {
-  if constexpr (requires { p.trained; })
-    return p.trained;
-  else
-    return true;
-}
-
 // One array of several that lie in one.
 struct gradient_part {
   std::string name;
@@ -252,7 +243,7 @@ gradient_report check_gradients(const N& network, const Input& asked, const shap
   be.upload(dy.data(), dout.view());
   std::vector<detail::gradient_part> parts{{"dx", 0, elements}};
   for (const parameter& p : network.layout())
-    if (detail::is_trained(p)) parts.push_back({p.name, elements + p.offset, p.size()});
+    if (p.trained) parts.push_back({p.name, elements + p.offset, p.size()});
 
   std::vector<double> y(out.view().size());
   const auto loss = [&](const std::vector<double>& at) {
