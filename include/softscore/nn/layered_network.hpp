@@ -241,7 +241,7 @@ class layered_network : public parameter_store {
     const std::size_t images = x.extent().images;
     require(images > 0 && images <= ws.most_.images && x.extent().with_images(1) == ws.most_.with_images(1),
             "the network's input", x.extent(), "images of the workspace's shape, no more than it was made for");
-    require(out.extent() == output(x.extent()), "the network's output", out.extent(),
+    require(out.extent() == ws.output_.extent().with_images(images), "the network's output", out.extent(),
             "of the shape that the network gives");
     embedding_.check(input, images);
     check(input.given, x.extent());
