@@ -75,18 +75,11 @@ class conv2d_transposed {
     if (!has_bias_) return;
     const view_of<Be, T> sums = m.sums.view(p.images), row = m.row.view(p.images);
     sum_pixels(be, dy, sums);
-    be.for_each(zero{}, row);
+    be.for_each(detail::set_zero{}, row);
     scatter_rows(be, row, sums, bias_.in(p.gradients));
   }
 
  private:
-  struct zero {
-    template <class T>
-    SOFTSCORE_HD void operator()(T& x) const {
-      x = T{};
-    }
-  };
-
   conv2d_shape of(const shape& in, std::size_t images) const {
     conv2d_shape s = sizes_;
     s.images = images;

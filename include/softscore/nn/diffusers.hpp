@@ -23,9 +23,9 @@ namespace softscore::inline SOFTSCORE_ABI {
 
 /// What `load_diffusers` may do without.
 struct loading_options {
-  bool partial{};               ///< parameters that the file lacks, or has in another shape, keep their first values
-  std::uint64_t seed{};         ///< of these
-  weights_fit* fit{};           ///< where to say what did not fit, if anywhere
+  bool partial{};        ///< parameters that the file lacks, or has in another shape, keep their first values
+  std::uint64_t seed{};  ///< of these
+  weights_fit* fit{};    ///< where to say what did not fit, if anywhere
 };
 
 /// Whether saved weights are those that training ended with, or their moving average.
@@ -64,10 +64,9 @@ void require_scale(const unet_config& c, const std::filesystem::path& config) {
   const bool fourier = c.time_embedding == unet_time::fourier;
   const bool fits = fourier ? std::same_as<Time, sigma> : std::same_as<Time, step_index>;
   require_file(fits, config.string(), "time_embedding_type", spelling(time_names, c.time_embedding),
-               std::same_as<Time, sigma> ? "fourier for a network of sigma"
-               : std::same_as<Time, step_index>
-                   ? "positional or learned for a network of step_index"
-                   : "read into a network of step_index, or of sigma where it is fourier");
+               std::same_as<Time, sigma>        ? "fourier for a network of sigma"
+               : std::same_as<Time, step_index> ? "positional or learned for a network of step_index"
+                                                : "read into a network of step_index, or of sigma where it is fourier");
 }
 
 }  // namespace detail
@@ -98,10 +97,10 @@ unet<Time> load_diffusers(const std::filesystem::path& folder, const loading_opt
   return net;
 }
 
-/// Writes a folder that diffusers' UNet2DModel.from_pretrained reads: config.json and the weights `values`, a flat array
-/// in the order of the network's parameters, as float32. The file's metadata says in "weights" whether they are the
-/// last ones or the average. Throws `error` for settings that UNet2DModel does not have, for another number of weights,
-/// and if the folder cannot be written.
+/// Writes a folder that diffusers' UNet2DModel.from_pretrained reads: config.json and the weights `values`, a flat
+/// array in the order of the network's parameters, as float32. The file's metadata says in "weights" whether they are
+/// the last ones or the average. Throws `error` for settings that UNet2DModel does not have, for another number of
+/// weights, and if the folder cannot be written.
 template <NetworkTime Time>
 void save_diffusers(const std::filesystem::path& folder, const unet<Time>& net, std::span<const float> values,
                     saved_weights which) {
@@ -116,8 +115,7 @@ void save_diffusers(const std::filesystem::path& folder, const unet<Time>& net, 
   std::filesystem::create_directories(folder, reason);
   if (reason) detail::file_failure(folder.string(), "be made", reason.value());
   std::vector<named_tensor> tensors;
-  for (const parameter& p : net.layout())
-    tensors.emplace_back(p.name, p.sizes, values.subspan(p.offset, p.size()));
+  for (const parameter& p : net.layout()) tensors.emplace_back(p.name, p.sizes, values.subspan(p.offset, p.size()));
   write_safetensors(folder / (std::string{detail::diffusers_weights} + ".safetensors"),
                     std::span<const named_tensor>{tensors},
                     {{"format", "pt"}, {"weights", which == saved_weights::average ? "average" : "last"}});

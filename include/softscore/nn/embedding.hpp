@@ -33,8 +33,8 @@ concept Embedding = requires(E e, const E constant, parameter_layout& layout, co
   constant.backward(be, parameters, gradients, rows, m);
 };
 
-/// `e.planes(memory, rows)` are numbers (rows,P), of the last `forward`, that the network sees as constant planes beside
-/// x; `e.d_planes(memory, rows)` is where their gradient belongs before `backward`. Optional.
+/// `e.planes(memory, rows)` are numbers (rows,P), of the last `forward`, that the network sees as constant planes
+/// beside x; `e.d_planes(memory, rows)` is where their gradient belongs before `backward`. Optional.
 template <class E, class Be, class T>
 concept GivesPlanes = requires(const E e, std::size_t rows, embedding_memory<E, Be, T>& m) {
   { e.planes(m, rows) } -> std::convertible_to<view_of<Be, const T>>;

@@ -71,8 +71,8 @@ struct pass {
   view_of<Be, T> d_embedding{};       ///< (N,E), zero at first: layers add to it
   std::size_t images{};               ///< N
   std::optional<dropout_draw> dropout{};  ///< nothing unless the network is trained
-  view_of<Be, const T> planes{};  ///< (N,P), or (1,P): numbers that a network sees as constant planes beside x
-  view_of<Be, T> d_planes{};      ///< (N,P)
+  view_of<Be, const T> planes{};          ///< (N,P), or (1,P): numbers that a network sees as constant planes beside x
+  view_of<Be, T> d_planes{};              ///< (N,P)
 };
 
 template <class L, class Be, class T>
@@ -110,6 +110,16 @@ concept RunsBothWays =
 /// skip_concat, parallel, repeated and recompute.
 template <class L, class Be, class T>
 concept Layer = PlacesParameters<L> && RunsBothWays<L, Be, T>;
+
+namespace detail {
+// The element body x = 0. (No class's own, for a kernel has to see it.)
+struct set_zero {
+  template <class T>
+  SOFTSCORE_HD void operator()(T& x) const {
+    x = T{};
+  }
+};
+}  // namespace detail
 
 /// A layer's memory where it needs none.
 template <class Be, class T>

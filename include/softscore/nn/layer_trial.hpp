@@ -56,7 +56,7 @@ class layer_trial {
     if (wants_gradients) {
       p.gradients = of(gradients_);
       p.d_embedding = of(d_embedding_);
-      if (!p.d_embedding.empty()) be_.for_each(zero{}, p.d_embedding);
+      if (!p.d_embedding.empty()) be_.for_each(detail::set_zero{}, p.d_embedding);
     }
     layer_.backward(be_, p, x_.view(), dy_.view(), wants_dx ? dx_.view() : view_of<Be, T>{}, memory_);
   }
@@ -78,9 +78,6 @@ class layer_trial {
   }
 
  private:
-  struct zero {
-    SOFTSCORE_HD void operator()(T& x) const { x = T{}; }
-  };
   using array = array_of<Be, T>;
 
   layer_trial(Be& be, L layer, const layer_trial_sizes& sizes, parameter_layout layout)

@@ -21,15 +21,6 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-namespace detail {
-struct set_zero {
-  template <class T>
-  SOFTSCORE_HD void operator()(T& x) const {
-    x = T{};
-  }
-};
-}  // namespace detail
-
 /// The image that a network sees beside x, if it has channels: before those of x, as in SR3 (Saharia et al. 2021), or
 /// after them.
 struct image_beside {

@@ -104,9 +104,8 @@ void draw_initial_values(const parameter_layout& layout, std::uint64_t seed, std
   std::uint64_t array = 0;
   for (const parameter& p : layout) {
     for (std::size_t i = 0; i < p.size(); ++i) {
-      const double drawn = p.normal
-                               ? static_cast<double>(normals(key, array, static_cast<std::uint32_t>(i / 4))[i % 4])
-                               : 2 * uniform(key, array, static_cast<std::uint32_t>(i)) - 1;
+      const double drawn = p.normal ? static_cast<double>(normals(key, array, static_cast<std::uint32_t>(i / 4))[i % 4])
+                                    : 2 * uniform(key, array, static_cast<std::uint32_t>(i)) - 1;
       values[p.offset + i] = static_cast<float>(p.start + p.spread * drawn);
     }
     ++array;

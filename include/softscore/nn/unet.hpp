@@ -18,9 +18,9 @@
 namespace softscore::inline SOFTSCORE_ABI {
 
 /// The U-Net of denoising diffusion (Ho et al. 2020; Dhariwal and Nichol 2021), with the settings, quirks and parameter
-/// names of diffusers' UNet2DModel. `Time` is the scale on which it takes the time: `step_index` for models of diffusers,
-/// `sigma` for those with Fourier features, whose output is divided by it. It works on images of any size that its
-/// levels divide.
+/// names of diffusers' UNet2DModel. `Time` is the scale on which it takes the time: `step_index` for models of
+/// diffusers, `sigma` for those with Fourier features, whose output is divided by it. It works on images of any size
+/// that its levels divide.
 template <NetworkTime Time>
 class unet : public layered_network<unet_body, unet_embedding<Time>> {
  public:
@@ -32,10 +32,8 @@ class unet : public layered_network<unet_body, unet_embedding<Time>> {
   /// scale of time than theirs.
   template <class = when_called>
   explicit unet(const unet_config& settings)
-      : layered_network<unet_body, unet_embedding<Time>>{unet_body{checked(settings)},
-                                                         unet_embedding<Time>{settings},
-                                                         image_of(settings),
-                                                         settings.class_planes > 0 ? "model" : "",
+      : layered_network<unet_body, unet_embedding<Time>>{unet_body{checked(settings)}, unet_embedding<Time>{settings},
+                                                         image_of(settings), settings.class_planes > 0 ? "model" : "",
                                                          settings.class_planes > 0 ? "model" : ""},
         settings_{settings} {}
 
