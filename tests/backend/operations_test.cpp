@@ -15,6 +15,9 @@
 #include "device_under_test.hpp"
 #include "refusal.hpp"
 #include "slope.hpp"
+#if !defined(__CUDACC__)
+#include "winograd_magnifications.hpp"
+#endif
 
 using namespace softscore;
 
@@ -202,8 +205,8 @@ TEMPLATE_TEST_CASE("the gradients of a convolution are its slopes", "[operations
 #if !defined(__CUDACC__)  // nvcc cannot compile the tbb backend's vectors
 namespace {
 
-// Every method that can do these sizes, and what the planner takes. Plain loops take long where there is more to do than
-// they are ever planned for, and are left out.
+// Every method that can do these sizes, and what the planner takes. Plain loops take long where there is more to do
+// than they are ever planned for, and are left out.
 std::vector<conv2d_method> methods_for(const conv2d_shape& s) {
   const bool large = s.images * s.weight().size() * s.output(1).plane() > 5'000'000;
   std::vector<conv2d_method> methods;
@@ -219,50 +222,6 @@ conv_result convolve_by(conv2d_method method, tbb_backend& be, const conv_case& 
   CHECK(plan.chosen() == method);
   return convolve<float>(be, c, std::move(plan));
 }
-
-// The matrix of one of Winograd's transforms, by rows.
-template <std::size_t Out, std::size_t In, class Transform>
-std::vector<numbers> matrix_of(const Transform& transform) {
-  std::vector<numbers> matrix(Out, numbers(In));
-  for (std::size_t k = 0; k < In; ++k) {
-    float unit[In] = {}, column[Out];
-    unit[k] = 1;
-    transform(unit, column);
-    for (std::size_t i = 0; i < Out; ++i) matrix[i][k] = static_cast<double>(column[i]);
-  }
-  return matrix;
-}
-
-// By how much Winograd's algorithm can magnify roundings. An output is the sum over points i of |last_ki| times the
-// product of two transforms, each at most as long as the row of its matrix times what it transforms; so a relative
-// rounding of every product grows to at most max_k sum_i |last_ki| |first_i| |second_i|, in each direction of the
-// plane.
-double magnification(const std::vector<numbers>& last, const std::vector<numbers>& first,
-                     const std::vector<numbers>& second) {
-  double most = 0;
-  for (const numbers& row : last) {
-    double sum = 0;
-    for (std::size_t i = 0; i < row.size(); ++i)
-      sum += std::abs(row[i]) * length(first[i], 0, first[i].size()) * length(second[i], 0, second[i].size());
-    most = std::max(most, sum);
-  }
-  return most * most;
-}
-
-struct magnifications {
-  double output, weights;
-
-  magnifications() {
-    using detail::winograd;
-    const auto data = matrix_of<6, 6>([](auto& in, auto& out) { winograd::data(in, out); });
-    const auto kernel = matrix_of<6, 3>([](auto& in, auto& out) { winograd::kernel(in, out); });
-    const auto last = matrix_of<4, 6>([](auto& in, auto& out) { winograd::output(in, out); });
-    const auto adjoint = matrix_of<6, 4>([](auto& in, auto& out) { winograd::output_adjoint(in, out); });
-    const auto collected = matrix_of<3, 6>([](auto& in, auto& out) { winograd::kernel_adjoint(in, out); });
-    output = magnification(last, kernel, data);
-    weights = magnification(collected, adjoint, data);
-  }
-};
 
 }  // namespace
 

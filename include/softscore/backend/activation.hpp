@@ -14,16 +14,17 @@ enum class activation { none, silu, relu, gelu, gelu_tanh };
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// The logistic function 1 / (1 + exp(-z)) of a number, and 1 minus it, each to full relative precision.
+/// The logistic function 1 / (1 + exp(-z)) of a number, and 1 minus it, each to full relative precision. Numbers below
+/// -700 (-87 in float) count as that, so that the exponential stays finite.
 template <class T>
 struct logistic {
   T value, complement;
 
   SOFTSCORE_HD explicit logistic(T z) {
-    const T q = std::exp(z < T(0) ? z : -z);  // at most 1
-    const T near = T(1) / (T(1) + q), far = q * near;
-    value = z < T(0) ? far : near;
-    complement = z < T(0) ? near : far;
+    constexpr T least = sizeof(T) == sizeof(double) ? T(-700) : T(-87);
+    const T e = std::exp(z < least ? -least : -z);  // a NaN stays one
+    value = T(1) / (T(1) + e);
+    complement = e * value;
   }
 };
 

@@ -105,6 +105,7 @@ concept LooksUpRows = requires(Be& be, view_of<Be, const T> in, view_of<Be, T> o
   gather_rows(be, in, in, out);
   scatter_rows(be, in, in, out);
 };
+
 /// Group norm of x + shift with affine gain and bias, then modulation per image and channel, then an activation. The
 /// views of `group_norm_forward` are x, shift, gain, bias, modulation and y; those of `group_norm_backward` are the
 /// first five, dy, dx, dgain, dbias, dshift and dmodulation.

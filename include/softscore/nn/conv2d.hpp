@@ -40,8 +40,8 @@ class conv2d {
     const std::vector<std::size_t> weight{sizes_.out_channels, sizes_.in_channels, sizes_.kernel.height,
                                           sizes_.kernel.width};
     const double spread = 1 / std::sqrt(static_cast<double>(sizes_.fan_in()));
-    weight_ = to.layout().add(name + ".weight", weight, 0, spread);
-    if (has_bias_) bias_ = to.layout().add(name + ".bias", {sizes_.out_channels}, 0, spread);
+    weight_ = to.add(name + ".weight", weight, 0, spread);
+    if (has_bias_) bias_ = to.add(name + ".bias", {sizes_.out_channels}, 0, spread);
     return out;
   }
   shape output(const shape& in) const {
@@ -66,16 +66,16 @@ class conv2d {
 
   template <class Be, class T>
   void prepare(Be& be, in_of<Be, T> parameters, state<Be, T>& m) const {
-    conv2d_prepare(be, m.plan, weight_in(parameters));
+    conv2d_prepare(be, m.plan, weight_.in(view_of<Be, const T>{parameters}));
   }
   template <class Be, class T>
   void forward(Be& be, const pass<Be, T>& p, in_of<Be, T> x, out_of<Be, T> y, state<Be, T>& m) const {
-    conv2d_forward(be, m.plan, x, weight_in(p.parameters), bias_in(p.parameters), y);
+    conv2d_forward(be, m.plan, x, weight_.in(p.parameters), bias_.in(p.parameters), y);
   }
   template <class Be, class T>
   void backward(Be& be, const pass<Be, T>& p, in_of<Be, T> x, in_of<Be, T> dy, out_of<Be, T> dx,
                 state<Be, T>& m) const {
-    conv2d_backward(be, m.plan, x, weight_in(p.parameters), dy, dx, weight_in(p.gradients), bias_in(p.gradients));
+    conv2d_backward(be, m.plan, x, weight_.in(p.parameters), dy, dx, weight_.in(p.gradients), bias_.in(p.gradients));
   }
 
  private:
@@ -87,18 +87,9 @@ class conv2d {
     s.width = in.width;
     return s;
   }
-  template <class V>
-  V weight_in(V flat) const {
-    return flat.empty() ? V{} : flat.slice(weight_, sizes_.weight());
-  }
-  template <class V>
-  V bias_in(V flat) const {
-    return flat.empty() || !has_bias_ ? V{} : flat.slice(bias_, {1, sizes_.out_channels, 1, 1});
-  }
-
   conv2d_shape sizes_;
   bool has_bias_;
-  std::size_t weight_{}, bias_{};
+  parameter_slice weight_, bias_;
 };
 static_assert(Layer<conv2d, archetype_backend, float> && Layer<conv2d, archetype_backend, double>);
 

@@ -89,8 +89,10 @@ SOFTSCORE_INLINE lanes<T, W> activation_value(Activation of, lanes<T, W> z) {
   if constexpr (std::is_same_v<T, float>) {
     return value_of<W>(of, z);
   } else {
-    for (std::size_t lane = 0; lane < W; ++lane) z[lane] = Activation::value(z[lane]);
-    return z;
+    T numbers[W];
+    store_lanes(numbers, z);
+    for (T& number : numbers) number = Activation::value(number);
+    return load_lanes<T, W>(numbers);
   }
 }
 template <class T, std::size_t W, class Activation>
@@ -98,8 +100,10 @@ SOFTSCORE_INLINE lanes<T, W> activation_slope(Activation of, lanes<T, W> z) {
   if constexpr (std::is_same_v<T, float>) {
     return slope_of<W>(of, z);
   } else {
-    for (std::size_t lane = 0; lane < W; ++lane) z[lane] = Activation::derivative(z[lane]);
-    return z;
+    T numbers[W];
+    store_lanes(numbers, z);
+    for (T& number : numbers) number = Activation::derivative(number);
+    return load_lanes<T, W>(numbers);
   }
 }
 

@@ -15,15 +15,6 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-namespace detail {
-
-// The means of du and of du u over a group.
-struct gradient_means {
-  double du, du_u;
-};
-
-}  // namespace detail
-
 /// What a group norm keeps between calls. A task is a unit of an image: the fewest channels that are whole groups and
 /// whole blocks. No sum goes beyond a unit, except those over images.
 template <class T>
@@ -72,42 +63,40 @@ void normalize_unit(tbb_group_norm<T>& plan, const group_norm_parameters<T>& of,
   }
 }
 
-// The means of du and of du u over each group of a unit, from the sums over its channels. du is the gradient with
-// respect to u.
+// From the sums over the channels of a unit: the means over its groups, and the gradients of shift and modulation where
+// they are not null. The sums become the image's shares of the gradients of bias and gain.
 template <class T>
-void average_unit(tbb_group_norm<T>& plan, const group_norm_parameters<T>& of, std::size_t n, std::size_t first) {
+void differentiate_unit(tbb_group_norm<T>& plan, const group_norm_parameters<T>& of, std::size_t n, std::size_t first,
+                        T* dshift, T* dmodulation) {
   const std::size_t channels = plan.sizes.sizes.channels, width = plan.sizes.channels_per_group();
-  const double count = static_cast<double>(width * plan.sizes.sizes.plane());
+  const double plane = static_cast<double>(plan.sizes.sizes.plane()), count = plane * static_cast<double>(width);
+  const channel_moments* moments = plan.moments.data() + n * channels;
+  channel_sums* sums = plan.sums.data() + n * channels;
   for (std::size_t g = first / width; g < (first + plan.unit) / width; ++g) {
-    double du = 0, du_deviation = 0;
+    const normalizer of_group = plan.of_groups[n * plan.sizes.groups + g];
+    double du = 0, du_u = 0;
     for (std::size_t c = g * width; c < (g + 1) * width; ++c) {
       const double slope = of.gain_of(c) * of.factor_of(n, c);
-      du += slope * plan.sums[n * channels + c].dz;
-      du_deviation += slope * plan.sums[n * channels + c].dz_deviation;
+      du += slope * sums[c].dz;
+      du_u += slope * sums[c].dz_deviation * of_group.scale;
     }
-    const std::size_t at = n * plan.sizes.groups + g;
-    plan.means[at] = {du / count, du_deviation * plan.of_groups[at].scale / count};
-  }
-}
-
-template <class T>
-void channel_gradients(const tbb_group_norm<T>& plan, const group_norm_parameters<T>& of, std::size_t n, std::size_t c,
-                       T* dshift, T* dmodulation) {
-  const std::size_t channels = plan.sizes.sizes.channels;
-  const std::size_t at = n * plan.sizes.groups + c / plan.sizes.channels_per_group();
-  const normalizer of_group = plan.of_groups[at];
-  const gradient_means means = plan.means[at];
-  const double plane = static_cast<double>(plan.sizes.sizes.plane());
-  const channel_sums& sums = plan.sums[n * channels + c];
-  if (dshift != nullptr) {
-    const double mean_u = (plan.moments[n * channels + c].mean + of.shift_of(n, c) - of_group.mean) * of_group.scale;
-    const double sum_du = of.gain_of(c) * of.factor_of(n, c) * sums.dz;
-    dshift[n * channels + c] = static_cast<T>(of_group.scale * (sum_du - plane * (means.du + mean_u * means.du_u)));
-  }
-  if (dmodulation != nullptr) {
-    T* row = dmodulation + n * 2 * channels;
-    row[c] = static_cast<T>(of.gain_of(c) * sums.dz_deviation * of_group.scale + of.bias_of(c) * sums.dz);
-    row[channels + c] = static_cast<T>(sums.dz);
+    du /= count;
+    du_u /= count;
+    plan.means[n * plan.sizes.groups + g] = {du, du_u};
+    for (std::size_t c = g * width; c < (g + 1) * width; ++c) {
+      const double factor = of.factor_of(n, c), dz = sums[c].dz, dz_u = sums[c].dz_deviation * of_group.scale;
+      if (dshift != nullptr) {
+        const double mean_u = (moments[c].mean + of.shift_of(n, c) - of_group.mean) * of_group.scale;
+        const double sum = of.gain_of(c) * factor * dz - plane * (du + mean_u * du_u);
+        dshift[n * channels + c] = static_cast<T>(of_group.scale * sum);
+      }
+      if (dmodulation != nullptr) {
+        T* row = dmodulation + n * 2 * channels;
+        row[c] = static_cast<T>(of.gain_of(c) * dz_u + of.bias_of(c) * dz);
+        row[channels + c] = static_cast<T>(dz);
+      }
+      sums[c] = {factor * dz, factor * dz_u};
+    }
   }
 }
 
@@ -160,20 +149,11 @@ void group_norm_backward(tbb_backend& be, tbb_group_norm<T>& plan, const_view<T,
         detail::group_norm_row_sums(then, row_coefficients{of, of_groups, width, n, c, block}, raw(x) + at,
                                     raw(dy) + at, plane, block, raw(dx) + at, plan.sums.data() + n * s.channels + c);
       }
-      detail::average_unit(plan, of, n, first);
+      detail::differentiate_unit(plan, of, n, first, raw(dshift), raw(dmodulation));
       const T* dz = std::is_same_v<decltype(then), no_activation> ? raw(dy) : raw(dx);
       for (std::size_t c = first; c < first + plan.unit; c += block) {
         const std::size_t at = (n * s.channels + c) * plane;
-        detail::row_slopes<T> by;
-        for (std::size_t lane = 0; lane < block; ++lane) {
-          const std::size_t of_group = n * plan.sizes.groups + (c + lane) / width;
-          const double scale = plan.of_groups[of_group].scale;
-          by.slope[lane] = static_cast<T>(scale * of.gain_of(c + lane) * of.factor_of(n, c + lane));
-          by.constant[lane] = static_cast<T>(scale * plan.means[of_group].du);
-          by.scale[lane] = static_cast<T>(scale);
-          by.share[lane] = static_cast<T>(scale * plan.means[of_group].du_u);
-          detail::channel_gradients(plan, of, n, c + lane, raw(dshift), raw(dmodulation));
-        }
+        const detail::row_slopes<T> by{of, of_groups, plan.means.data() + n * plan.sizes.groups, width, n, c, block};
         detail::group_norm_row_backward(row_coefficients{of, of_groups, width, n, c, block}, by, raw(x) + at, dz + at,
                                         plane, block, raw(dx) + at);
       }
@@ -187,9 +167,8 @@ void group_norm_backward(tbb_backend& be, tbb_group_norm<T>& plan, const_view<T,
       double of_gain = 0, of_bias = 0;
       for (std::size_t n = 0; n < s.images; ++n) {
         const detail::channel_sums& sums = plan.sums[n * s.channels + c];
-        const double factor = of.factor_of(n, c), scale = plan.of_groups[n * plan.sizes.groups + c / width].scale;
-        of_gain += factor * sums.dz_deviation * scale;
-        of_bias += factor * sums.dz;
+        of_gain += sums.dz_deviation;
+        of_bias += sums.dz;
       }
       raw(dgain)[c] = static_cast<T>(of_gain);
       raw(dbias)[c] = static_cast<T>(of_bias);

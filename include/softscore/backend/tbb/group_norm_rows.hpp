@@ -23,9 +23,11 @@ struct row_coefficients {
 
   row_coefficients(const group_norm_parameters<T>& of, const normalizer* of_groups, std::size_t channels_per_group,
                    std::size_t n, std::size_t first, std::size_t block) {
+    std::size_t g = first / channels_per_group, next = (g + 1) * channels_per_group;
     for (std::size_t lane = 0; lane < block; ++lane) {
       const std::size_t c = first + lane;
-      const normalizer& of_group = of_groups[c / channels_per_group];
+      if (c == next) ++g, next += channels_per_group;
+      const normalizer& of_group = of_groups[g];
       const double mean = of_group.mean - of.shift_of(n, c), factor = of.factor_of(n, c);
       center[lane] = static_cast<T>(mean);
       rest[lane] = static_cast<T>(mean - static_cast<double>(center[lane]));
@@ -92,19 +94,38 @@ void group_norm_row_sums(Activation then, const row_coefficients<T>& of, const T
       for (; k < length; ++k) add(k, 0);
       const lanes<T, W> sum = (of_dz[0] + of_dz[1]) + (of_dz[2] + of_dz[3]);
       const lanes<T, W> product = (products[0] + products[1]) + (products[2] + products[3]);
+      const std::size_t step = block > 1 ? 1 : 0;
       for (std::size_t lane = 0; lane < W; ++lane) {
-        channel_sums& to = sums[block > 1 ? lane : 0];
-        to.dz += static_cast<double>(sum[lane]);
-        to.dz_deviation += static_cast<double>(product[lane]);
+        sums[lane * step].dz += static_cast<double>(sum[lane]);
+        sums[lane * step].dz_deviation += static_cast<double>(product[lane]);
       }
     }
   });
 }
 
+// The means of du and of du u over a group; du is the gradient with respect to u.
+struct gradient_means {
+  double du, du_u;
+};
+
 // What dx is made of, for each channel of a row: dx = (dz slope - constant) - (deviation scale) share.
 template <class T>
 struct row_slopes {
   T slope[lane_count<T>], constant[lane_count<T>], scale[lane_count<T>], share[lane_count<T>];
+
+  row_slopes(const group_norm_parameters<T>& of, const normalizer* of_groups, const gradient_means* means,
+             std::size_t channels_per_group, std::size_t n, std::size_t first, std::size_t block) {
+    std::size_t g = first / channels_per_group, next = (g + 1) * channels_per_group;
+    for (std::size_t lane = 0; lane < block; ++lane) {
+      const std::size_t c = first + lane;
+      if (c == next) ++g, next += channels_per_group;
+      const double of_group = of_groups[g].scale;
+      slope[lane] = static_cast<T>(of_group * of.gain_of(c) * of.factor_of(n, c));
+      constant[lane] = static_cast<T>(of_group * means[g].du);
+      scale[lane] = static_cast<T>(of_group);
+      share[lane] = static_cast<T>(of_group * means[g].du_u);
+    }
+  }
 };
 
 template <class T>

@@ -170,7 +170,7 @@ void over_tiles(const pixel_layout& s, std::size_t first, std::size_t last, cons
   };
   if constexpr (std::is_same_v<T, float>)
     if (s.block > 1) {
-      take(layer_norm_tile<T, wide, 4, true>{});
+      take(layer_norm_tile<T, wide, 8, true>{});
       return take(layer_norm_tile<T, wide, 1, true>{});
     }
   take(layer_norm_tile<T, wide, 4, false>{});
