@@ -1,5 +1,6 @@
 // What networks do with whole channels, elements and rows besides convolving and normalizing: joins, sums over pixels,
-// dropout, tables, activations, dense layers without bias; on every backend.
+// dropout (Srivastava et al. 2014), tables, activations (Elfwing et al. 2018, Hendrycks and Gimpel 2016), dense layers
+// without bias; on every backend.
 #include "catch.hpp"
 
 #include <algorithm>
@@ -84,10 +85,10 @@ TEMPLATE_TEST_CASE("channels are joined and separated", "[channels]", HOST_BACKE
 
 TEST_CASE("large images are joined in several pieces", "[channels]") {
   serial_backend serial;
-  const shape half{2, 16, 41, 47}, whole{2, 32, 41, 47};
+  const shape part{2, 16, 41, 47}, whole{2, 32, 41, 47};
   const auto joined = [&](auto& be) {
-    auto a = activation_of<float>(be, normal_numbers(half.size(), 1), half);
-    auto b = activation_of<float>(be, normal_numbers(half.size(), 2), half);
+    auto a = activation_of<float>(be, normal_numbers(part.size(), 1), part);
+    auto b = activation_of<float>(be, normal_numbers(part.size(), 2), part);
     auto out = be.template make<float>(whole);
     concatenate(be, a.view(), b.view(), out.view());
     return activation_values<float>(be, out.view());
@@ -376,13 +377,14 @@ TEMPLATE_TEST_CASE("activations are their formulas and their gradients are slope
 TEMPLATE_TEST_CASE("activations stay finite at the ends of their range, and keep a NaN", "[channels]", HOST_BACKENDS,
                    device_under_test) {
   TestType be;
-  const numbers ends{-1e15, -1e4, -200, -90, 90, 200, 1e4, 1e15}, ones(ends.size(), 1.0);
+  const numbers ends{-1e4, -200, -90, 90, 200, 1e4}, ones(ends.size(), 1.0);
   for (const activation f : {activation::silu, activation::relu, activation::gelu, activation::gelu_tanh}) {
     CAPTURE(static_cast<int>(f));
     const numbers y = activated<float>(be, f, ends), slope = activated_backward<float>(be, f, ends, ones);
     for (std::size_t i = 0; i < ends.size(); ++i) {
-      CHECK(y[i] == (ends[i] < 0 ? 0 : static_cast<double>(static_cast<float>(ends[i]))));
-      CHECK(slope[i] == (ends[i] < 0 ? 0 : 1));
+      // Below 0 at most (1 + |z| + 0.22 |z|^3) exp(-87) is left, since exponentials in float end there: 4e-27.
+      CHECK(std::abs(y[i] - (ends[i] < 0 ? 0 : static_cast<double>(static_cast<float>(ends[i])))) < 1e-26);
+      CHECK(std::abs(slope[i] - (ends[i] < 0 ? 0 : 1)) < 1e-26);
     }
     CHECK(std::isnan(activated<float>(be, f, {std::numeric_limits<double>::quiet_NaN()})[0]));
   }
@@ -417,8 +419,14 @@ TEMPLATE_TEST_CASE("a dense layer does without its bias, and each gradient witho
 }
 
 TEST_CASE("operations of channels have the same bits for any threads and in any batch", "[channels]") {
-#if !defined(__CUDACC__)
   for (const shape& s : {shape{3, 16, 6, 5}, shape{2, 3, 7, 4}}) {
+    device_under_test device;
+    const channel_result on_device = with_channels<float>(device, s, false);
+    CHECK(with_channels<float>(device, s, false) == on_device);
+#if !defined(__CUDACC__)
+    device_under_test backwards;
+    backwards.device().backwards = true;
+    CHECK(with_channels<float>(backwards, s, false) == on_device);
     tbb_backend one{1}, three{3};
     const channel_result result = with_channels<float>(one, s, true);
     CHECK(with_channels<float>(three, s, true) == result);
@@ -426,9 +434,20 @@ TEST_CASE("operations of channels have the same bits for any threads and in any 
     CHECK(std::equal(alone.scaled.begin(), alone.scaled.end(), result.scaled.begin()));
     CHECK(std::equal(alone.dots.begin(), alone.dots.end(), result.dots.begin()));
     CHECK(std::equal(alone.sums.begin(), alone.sums.end(), result.sums.begin()));
-    device_under_test device, backwards;
-    backwards.device().backwards = true;
-    CHECK(with_channels<float>(backwards, s, false) == with_channels<float>(device, s, false));
+#endif
+  }
+#if !defined(__CUDACC__)
+  // Activations, where the last vector of one batch is whole in another one.
+  tbb_backend tbb{2};
+  const numbers z = normal_numbers(20011, 1), dy = normal_numbers(z.size(), 2);
+  for (const activation f : every_activation) {
+    const numbers y = activated<float>(tbb, f, z), dz = activated_backward<float>(tbb, f, z, dy);
+    for (const std::ptrdiff_t count : {1, 13, 301, 8195}) {
+      const numbers some{z.begin(), z.begin() + count}, of_y{y.begin(), y.begin() + count};
+      CHECK(activated<float>(tbb, f, some) == of_y);
+      CHECK(activated_backward<float>(tbb, f, some, {dy.begin(), dy.begin() + count}) ==
+            numbers(dz.begin(), dz.begin() + count));
+    }
   }
 #endif
 }

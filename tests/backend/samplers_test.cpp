@@ -13,8 +13,8 @@
 #include <softscore/operator/fade.hpp>
 #include <softscore/operator/scaling.hpp>
 #include <softscore/sampler/alternating.hpp>
-#include <softscore/sampler/cold.hpp>
 #include <softscore/sampler/clipped_ddim.hpp>
+#include <softscore/sampler/cold.hpp>
 #include <softscore/sampler/ddim.hpp>
 #include <softscore/sampler/ddpm.hpp>
 #include <softscore/sampler/euler_maruyama.hpp>

@@ -12,9 +12,9 @@
 #include <vector>
 
 #include <softscore/backend/cuda/activate.hpp>
+#include <softscore/backend/cuda/attention.hpp>
 #include <softscore/backend/cuda/channels.hpp>
 #include <softscore/backend/cuda/concatenate.hpp>
-#include <softscore/backend/cuda/attention.hpp>
 #include <softscore/backend/cuda/conv2d.hpp>
 #include <softscore/backend/cuda/device_backend.hpp>
 #include <softscore/backend/cuda/dropout.hpp>

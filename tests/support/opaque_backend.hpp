@@ -120,6 +120,10 @@ template <Scalar T>
 auto make_layer_norm_gelu(opaque_backend& be, const shape& sizes) {
   return make_layer_norm_gelu<T>(be.behind(), sizes);
 }
+template <Scalar T, class... Scratch>
+auto make_attention(opaque_backend& be, const attention_shape& sizes, const Scratch&... scratch) {
+  return make_attention<T>(be.behind(), sizes, scratch...);
+}
 template <Scalar T>
 auto make_group_norm(opaque_backend& be, const group_norm_shape& sizes) {
   return make_group_norm<T>(be.behind(), sizes);
@@ -127,9 +131,28 @@ auto make_group_norm(opaque_backend& be, const group_norm_shape& sizes) {
 template <Scalar T>
 auto make_layer_norm(opaque_backend& be, const shape& sizes, double epsilon) {
   return make_layer_norm<T>(be.behind(), sizes, epsilon);
-template <Scalar T, class... Scratch>
-auto make_attention(opaque_backend& be, const attention_shape& sizes, const Scratch&... scratch) {
-  return make_attention<T>(be.behind(), sizes, scratch...);
+}
+
+template <class... Views>
+void activate_forward(opaque_backend& be, activation f, Views... views) {
+  activate_forward(be.behind(), f, opaque_backend::show(views)...);
+}
+template <class... Views>
+void activate_backward(opaque_backend& be, activation f, Views... views) {
+  activate_backward(be.behind(), f, opaque_backend::show(views)...);
+}
+template <class Body, class... Views>
+void map_planes(opaque_backend& be, const Body& body, Views... views) {
+  map_planes(be.behind(), body, opaque_backend::show(views)...);
+}
+template <class Body, class... Views>
+void map_channels(opaque_backend& be, const Body& body, Views... views) {
+  map_channels(be.behind(), body, opaque_backend::show(views)...);
+}
+template <class... Views>
+void dropout(opaque_backend& be, const noise_key& key, image_range images, double probability, bool of_channels,
+             Views... views) {
+  dropout(be.behind(), key, images, probability, of_channels, opaque_backend::show(views)...);
 }
 
 #define SOFTSCORE_BEHIND(operation)                         \
@@ -148,18 +171,24 @@ SOFTSCORE_BEHIND(linear_forward)
 SOFTSCORE_BEHIND(linear_backward)
 SOFTSCORE_BEHIND(gelu_forward)
 SOFTSCORE_BEHIND(gelu_backward)
+SOFTSCORE_BEHIND(dot_pixels)
+SOFTSCORE_BEHIND(sum_pixels)
+SOFTSCORE_BEHIND(concatenate)
+SOFTSCORE_BEHIND(separate)
+SOFTSCORE_BEHIND(gather_rows)
+SOFTSCORE_BEHIND(scatter_rows)
 SOFTSCORE_BEHIND_WITH_PLAN(conv2d_prepare)
 SOFTSCORE_BEHIND_WITH_PLAN(conv2d_forward)
 SOFTSCORE_BEHIND_WITH_PLAN(conv2d_backward)
 SOFTSCORE_BEHIND_WITH_PLAN(layer_norm_gelu_prepare)
 SOFTSCORE_BEHIND_WITH_PLAN(layer_norm_gelu_forward)
 SOFTSCORE_BEHIND_WITH_PLAN(layer_norm_gelu_backward)
+SOFTSCORE_BEHIND_WITH_PLAN(attention_forward)
+SOFTSCORE_BEHIND_WITH_PLAN(attention_backward)
 SOFTSCORE_BEHIND_WITH_PLAN(group_norm_forward)
 SOFTSCORE_BEHIND_WITH_PLAN(group_norm_backward)
 SOFTSCORE_BEHIND_WITH_PLAN(layer_norm_forward)
 SOFTSCORE_BEHIND_WITH_PLAN(layer_norm_backward)
-SOFTSCORE_BEHIND_WITH_PLAN(attention_forward)
-SOFTSCORE_BEHIND_WITH_PLAN(attention_backward)
 #undef SOFTSCORE_BEHIND
 #undef SOFTSCORE_BEHIND_WITH_PLAN
 

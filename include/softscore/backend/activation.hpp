@@ -86,24 +86,6 @@ struct gelu_tanh {
   }
 };
 
-/// The element body y = F::value(z).
-template <class F>
-struct activate_body {
-  template <class T>
-  SOFTSCORE_HD void operator()(T& y, const T& z) const {
-    y = F::value(z);
-  }
-};
-
-/// The element body dz = dy F::derivative(z); dz may be dy.
-template <class F>
-struct activate_backward_body {
-  template <class T>
-  SOFTSCORE_HD void operator()(T& dz, const T& dy, const T& z) const {
-    dz = dy * F::derivative(z);
-  }
-};
-
 namespace detail {
 
 // Calls body with the scalar functions of an activation, so that loops over elements choose before they start.

@@ -4,8 +4,8 @@
 #include <utility>
 
 #include <softscore/backend/activation.hpp>
-#include <softscore/backend/channels.hpp>
 #include <softscore/backend/attention_shape.hpp>
+#include <softscore/backend/channels.hpp>
 #include <softscore/backend/concept.hpp>
 #include <softscore/backend/conv2d_shape.hpp>
 #include <softscore/backend/group_norm_shape.hpp>
@@ -25,12 +25,12 @@ using conv2d_plan_of = decltype(make_conv2d<T>(std::declval<Be&>(), conv2d_shape
 template <class Be, class T>
 using layer_norm_gelu_plan_of = decltype(make_layer_norm_gelu<T>(std::declval<Be&>(), shape{}));
 template <class Be, class T>
+using attention_plan_of =
+    decltype(make_attention<T>(std::declval<Be&>(), attention_shape{}, std::declval<scratch_of<Be, T>>()));
+template <class Be, class T>
 using group_norm_plan_of = decltype(make_group_norm<T>(std::declval<Be&>(), group_norm_shape{}));
 template <class Be, class T>
 using layer_norm_plan_of = decltype(make_layer_norm<T>(std::declval<Be&>(), shape{}, double{}));
-template <class Be, class T>
-using attention_plan_of =
-    decltype(make_attention<T>(std::declval<Be&>(), attention_shape{}, std::declval<scratch_of<Be, T>>()));
 
 /// `channel_block<T>(be, channels)` is how many channels lie side by side in an activation: 1 for the plain order
 /// N,C,H,W, a divisor of `channels` otherwise. Between the layers activations have this order; `pack` and `unpack`
@@ -42,7 +42,7 @@ concept OrdersChannels = requires(Be& be, view_of<Be, const T> from, view_of<Be,
   unpack(be, from, to);
 };
 
-/// `make_conv2d<T>(be, sizes, scratch)` plans a 'same' convolution and makes all its memory; plans that never run at
+/// `make_conv2d<T>(be, sizes, scratch)` plans a convolution and makes all its memory; plans that never run at
 /// the same time share one scratch, from `make_scratch<T>(be)`. `conv2d_prepare` takes new weights, `conv2d_forward`
 /// and `conv2d_backward` use the weights last prepared.
 template <class Be, class T>
@@ -144,9 +144,9 @@ concept Attends = requires(Be& be, attention_plan_of<Be, T>& plan, view_of<Be, c
 
 /// A backend that networks run on.
 template <class Be, class T>
-concept NetworkBackend =
-    Backend<Be, T> && OrdersChannels<Be, T> && Convolves2d<Be, T> && NormalizesLayers<Be, T> &&
-    NormalizesGroups<Be, T> && NormalizesPixels<Be, T> && MultipliesMatrices<Be, T> && Activates<Be, T> &&
-    MapsPlanes<Be, T> && MapsChannels<Be, T> && JoinsChannels<Be, T> && DropsOut<Be, T> && LooksUpRows<Be, T> && Attends<Be, T>;
+concept NetworkBackend = Backend<Be, T> && OrdersChannels<Be, T> && Convolves2d<Be, T> && NormalizesLayers<Be, T> &&
+                         NormalizesGroups<Be, T> && NormalizesPixels<Be, T> && MultipliesMatrices<Be, T> &&
+                         Attends<Be, T> && Activates<Be, T> && MapsPlanes<Be, T> && MapsChannels<Be, T> &&
+                         JoinsChannels<Be, T> && DropsOut<Be, T> && LooksUpRows<Be, T>;
 
 }  // namespace softscore::inline SOFTSCORE_ABI

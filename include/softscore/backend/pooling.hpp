@@ -7,7 +7,7 @@
 #include <softscore/core/error.hpp>
 #include <softscore/core/shape.hpp>
 
-namespace softscore::inline SOFTSCORE_ABI {
+namespace softscore {  // shared
 
 /// The windows of a pooling, squares of `kernel` pixels a side that lie `stride` apart, over planes with `padding`
 /// pixels at each border, as in PyTorch.
@@ -17,10 +17,14 @@ struct pool_window {
   bool count_padding{true};
 
   /// The number of windows along `size` pixels.
-  SOFTSCORE_HD constexpr std::size_t windows(std::size_t size) const {
+  SOFTSCORE_SHARED SOFTSCORE_HD constexpr std::size_t windows(std::size_t size) const {
     return (size + 2 * padding - kernel) / stride + 1;
   }
 };
+
+}  // namespace softscore
+
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// The shape of what a pooling makes of `in`. Throws `error` for windows of no pixel, a stride of 0, a padding above
 /// half a window, and images smaller than a window.

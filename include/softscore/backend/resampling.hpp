@@ -2,11 +2,26 @@
 
 #include <array>
 #include <cstddef>
+#include <initializer_list>
 #include <span>
 
 #include <softscore/backend/concept.hpp>
 #include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
+
+namespace softscore {  // shared
+
+/// A symmetric filter of an even number of taps, for rows and columns alike: made by `make_fir_filter`. The taps sum
+/// to 1; `gain` multiplies the filter of the plane.
+struct fir_filter {
+  static constexpr std::size_t most = 8;
+
+  std::array<double, most> taps{};
+  std::size_t count{};
+  double gain{1};
+};
+
+}  // namespace softscore
 
 namespace softscore::inline SOFTSCORE_ABI {
 
@@ -67,16 +82,6 @@ void downsample_mean_backward(Be& be, in_of<Be, T> dy, out_of<Be, T> dx) {
   map_planes(be, quarter_body<T>{}, dy, dx);
 }
 
-/// A symmetric filter of an even number of taps, for rows and columns alike: made by `make_fir_filter`. The taps sum
-/// to 1; `gain` multiplies the filter of the plane.
-struct fir_filter {
-  static constexpr std::size_t most = 8;
-
-  std::array<double, most> taps{};
-  std::size_t count{};
-  double gain{1};
-};
-
 /// The filter whose weights are `taps` over their sum, times `gain`: (1, 3, 3, 1) in Karras et al. 2020. Throws `error`
 /// unless there are 2, 4, 6 or 8 taps, equal from both ends, whose sum is finite and not 0.
 inline fir_filter make_fir_filter(std::span<const double> taps, double gain = 1) {
@@ -92,6 +97,9 @@ inline fir_filter make_fir_filter(std::span<const double> taps, double gain = 1)
     filter.taps[k] = taps[k] / sum;
   }
   return filter;
+}
+inline fir_filter make_fir_filter(std::initializer_list<double> taps, double gain = 1) {
+  return make_fir_filter(std::span<const double>{taps.begin(), taps.size()}, gain);
 }
 
 /// A filter as the bodies below hold it, in the precision of the planes.

@@ -26,7 +26,7 @@ struct step_index {
   SOFTSCORE_SHARED friend constexpr auto operator<=>(const step_index&, const step_index&) = default;
 };
 
-/// log(a_t^2 / sigma_t^2), the logarithm of the signal-to-noise ratio (Kingma et al. 2021).
+/// log(a_t^2 / sigma_t^2), the logarithm of the signal-to-noise ratio.
 struct log_snr {
   double value{};
   SOFTSCORE_SHARED friend constexpr auto operator<=>(const log_snr&, const log_snr&) = default;
@@ -39,7 +39,7 @@ struct noise_level {
   SOFTSCORE_SHARED friend constexpr auto operator<=>(const noise_level&, const noise_level&) = default;
 };
 
-/// The deviation of the noise under a corruption whose signal keeps its size (Song et al. 2021, VE SDE).
+/// The deviation of the noise under a corruption whose signal keeps its size (VE).
 struct sigma {
   double value{};
   SOFTSCORE_SHARED friend constexpr auto operator<=>(const sigma&, const sigma&) = default;

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <softscore/backend/activation.hpp>
+#include <softscore/backend/activate_bodies.hpp>
 #include <softscore/backend/serial/backend.hpp>
 #include <softscore/core/config.hpp>
 

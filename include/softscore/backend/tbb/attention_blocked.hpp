@@ -6,6 +6,7 @@
 
 #include <softscore/backend/attention_shape.hpp>
 #include <softscore/backend/tbb/attention_kernels.hpp>
+#include <softscore/backend/tbb/attention_layout.hpp>
 #include <softscore/backend/tbb/backend.hpp>
 #include <softscore/backend/tbb/layout.hpp>
 #include <softscore/backend/tbb/scratch.hpp>
@@ -15,20 +16,12 @@
 
 namespace softscore::inline SOFTSCORE_ABI::detail {
 
-// One image of an activation in blocks of channels.
-template <class T>
-struct blocked_image {
-  T* data;
-  std::size_t tokens, block;
-
-  T* plane(std::size_t channel) const { return data + channel / block * block * tokens + channel % block; }
-};
-
 // Attention in float. Queries, keys and values of a head are copied from the activation into rows of tokens, which
 // costs one load and one store a number where the products cost hundreds.
 template <std::size_t W>
 class blocked_attention {
   using kernels = attention_kernels<W>;
+  using layout = attention_layout<W>;
   static constexpr std::size_t lanes = kernels::lanes;
   // Keys that one task of the backward pass takes. More make several tasks of a head, whose shares of dq are added in
   // the order of the keys.
@@ -61,17 +54,13 @@ class blocked_attention {
       const std::size_t last = (part + 1) * count / parts;
       for (std::size_t task = part * count / parts; task < last;) {
         const std::size_t pair = task / tiles, end = (std::min)(last, (pair + 1) * tiles);
-        const auto in = image_of(qkv, 3 * sizes_.channels(), input_block_, pair / sizes_.heads);
-        const auto out = image_of(y, sizes_.channels(), output_block_, pair / sizes_.heads);
-        gather(in, 1, pair, 0, sizes_.tokens(), 1, room.k, stride());
-        gather(in, 2, pair, 0, sizes_.tokens(), 1, room.v, stride());
+        layout::gather(input(qkv, pair, 1), sizes_.head_width, 0, sizes_.tokens(), 1, room.k, stride());
+        layout::gather(input(qkv, pair, 2), sizes_.head_width, 0, sizes_.tokens(), 1, room.v, stride());
         for (; task < end; ++task) {
-          const std::size_t first = (task - pair * tiles) * lanes;
-          gather(in, 0, pair, first, (std::min)(lanes, sizes_.tokens() - first), query_factor(), room.q, lanes);
+          const std::size_t first = (task - pair * tiles) * lanes, queries = (std::min)(lanes, sizes_.tokens() - first);
+          layout::gather(input(qkv, pair, 0), sizes_.head_width, first, queries, query_factor(), room.q, lanes);
           of_head_.forward(room.q, room.k, room.v, room.scores, room.o, greatest(pair) + first, inverse(pair) + first);
-          for (std::size_t c = 0; c < sizes_.head_width; ++c)
-            scatter(room.o + c * lanes, 1, out, pair % sizes_.heads * sizes_.head_width + c, first,
-                    (std::min)(lanes, sizes_.tokens() - first));
+          layout::scatter(room.o, lanes, 1, output(y, pair), sizes_.head_width, first, queries);
         }
       }
     });
@@ -90,17 +79,17 @@ class blocked_attention {
           const std::size_t pair = from + task / chunks();
           float* const dq = slots + (chunks() == 1 ? part : task) * matrix();
           share_of_keys(pair, task % chunks() * keys_of_task, room, dq, qkv, y, dy, dqkv);
-          if (chunks() == 1)
-            for (std::size_t c = 0; c < sizes_.head_width; ++c) scatter_queries(pair, c, dq + c * stride(), dqkv);
+          if (chunks() == 1) scatter_queries(pair, 0, sizes_.head_width, dq, dqkv);
         }
       });
       if (chunks() > 1)
-        be.parallel(count / chunks() * sizes_.head_width, [&](std::size_t row) {
-          const std::size_t pair = row / sizes_.head_width, c = row % sizes_.head_width;
+        be.parallel(count / chunks() * runs(), [&](std::size_t run) {
+          const std::size_t pair = run / runs(), c = run % runs() * layout::V;
+          const std::size_t numbers = (std::min)(layout::V, sizes_.head_width - c);
           float* const sum = slots + pair * chunks() * matrix() + c * stride();
           for (std::size_t chunk = 1; chunk < chunks(); ++chunk)
-            for (std::size_t i = 0; i < sizes_.tokens(); ++i) sum[i] += sum[chunk * matrix() + i];
-          scatter_queries(from + pair, c, sum, dqkv);
+            for (std::size_t i = 0; i < numbers * stride(); ++i) sum[i] += sum[chunk * matrix() + i];
+          scatter_queries(from + pair, c, numbers, sum, dqkv);
         });
     }
   }
@@ -142,75 +131,59 @@ class blocked_attention {
   std::size_t key_stride() const { return kernels::stride_of((std::min)(keys_of_task, sizes_.tokens())); }
   std::size_t matrix() const { return of_head_.rows() * stride(); }
   std::size_t chunks() const { return (sizes_.tokens() + keys_of_task - 1) / keys_of_task; }
+  std::size_t runs() const { return (sizes_.head_width + layout::V - 1) / layout::V; }
   float query_factor() const { return static_cast<float>(1.44269504088896341 * scale_); }
   float* greatest(std::size_t pair) { return raw(numbers_.view()) + 2 * pair * stride(); }
   float* inverse(std::size_t pair) { return greatest(pair) + stride(); }
+  // The channels of the queries (`which` = 0), keys or values of an image and a head, and of its output.
   template <class T>
-  blocked_image<T> image_of(T* batch, std::size_t channels, std::size_t block, std::size_t n) const {
-    return {batch + n * channels * sizes_.tokens(), sizes_.tokens(), block};
+  channels_of_image<T> input(T* qkv, std::size_t pair, std::size_t which) const {
+    const std::size_t head = pair % sizes_.heads;
+    return {qkv + pair / sizes_.heads * 3 * sizes_.channels() * sizes_.tokens(), sizes_.tokens(), input_block_,
+            sizes_.channel(which, head, 0), sizes_.channel(0, 0, 1)};
+  }
+  template <class T>
+  channels_of_image<T> output(T* y, std::size_t pair) const {
+    return {y + pair / sizes_.heads * sizes_.channels() * sizes_.tokens(), sizes_.tokens(), output_block_,
+            pair % sizes_.heads * sizes_.head_width, 1};
   }
 
   // What keys from `first` on add to the gradients: sets their dk and dv, and dq, which lacks its factor.
   void share_of_keys(std::size_t pair, std::size_t first, const backward_part& room, float* dq, const float* qkv,
                      const float* y, const float* dy, float* dqkv) {
-    const std::size_t n = pair / sizes_.heads, head = pair % sizes_.heads;
-    const std::size_t count = (std::min)(keys_of_task, sizes_.tokens() - first);
-    const auto in = image_of(qkv, 3 * sizes_.channels(), input_block_, n);
-    const auto slopes = image_of(dqkv, 3 * sizes_.channels(), input_block_, n);
-    gather(in, 0, pair, 0, sizes_.tokens(), query_factor(), room.q, stride());
-    gather(in, 1, pair, first, count, 1, room.k, key_stride());
-    gather(in, 2, pair, first, count, 1, room.v, key_stride());
-    gather_dy(pair, image_of(y, sizes_.channels(), output_block_, n), image_of(dy, sizes_.channels(), output_block_, n),
-              room);
+    const std::size_t tokens = sizes_.tokens(), width = sizes_.head_width;
+    const std::size_t count = (std::min)(keys_of_task, tokens - first);
+    layout::gather(input(qkv, pair, 0), width, 0, tokens, query_factor(), room.q, stride());
+    layout::gather(input(qkv, pair, 1), width, first, count, 1, room.k, key_stride());
+    layout::gather(input(qkv, pair, 2), width, first, count, 1, room.v, key_stride());
+    // dy over the sums of the exponentials, and the sums of its products with y, which are those of dy v^T with the
+    // weights. y waits where dq will be.
+    float* const of_y = dq;
+    layout::gather(output(y, pair), width, 0, tokens, 1, of_y, stride());
+    layout::gather(output(dy, pair), width, 0, tokens, 1, room.dy, stride());
+    const float* const factor = inverse(pair);
+    std::fill_n(room.means, stride(), 0.0f);
+    for (std::size_t c = 0; c < width; ++c)
+      for (std::size_t at = c * stride(), i = 0; i < tokens; ++i, ++at) {
+        room.dy[at] *= factor[i];
+        room.means[i] += room.dy[at] * of_y[at];
+      }
     std::fill_n(dq, matrix(), 0.0f);
     const typename kernels::operands of{room.q, room.dy, greatest(pair), room.means, room.k, room.v, key_stride()};
     for (std::size_t key = 0; key < count; key += lanes) {
       const std::size_t keys = (std::min)(lanes, count - key);
       of_head_.backward(of, key, keys, room.products, dq, room.dk, room.dv);
-      for (std::size_t c = 0; c < sizes_.head_width; ++c) {
-        // The factor of the queries without its log2(e).
-        scatter(room.dk + c * lanes, 0.693147181f, slopes, sizes_.channel(1, head, c), first + key, keys);
-        scatter(room.dv + c * lanes, 1, slopes, sizes_.channel(2, head, c), first + key, keys);
-      }
+      constexpr float log_2 = 0.693147181f;  // the queries have its inverse
+      layout::scatter(room.dk, lanes, log_2, input(dqkv, pair, 1), width, first + key, keys);
+      layout::scatter(room.dv, lanes, 1, input(dqkv, pair, 2), width, first + key, keys);
     }
   }
 
-  // dy over the sums of the exponentials, and the sums of its products with y, which are those of dy v^T with the
-  // weights.
-  void gather_dy(std::size_t pair, blocked_image<const float> y, blocked_image<const float> dy,
-                 const backward_part& room) {
-    const float* const factor = inverse(pair);
-    std::fill_n(room.means, stride(), 0.0f);
-    for (std::size_t c = 0; c < sizes_.head_width; ++c) {
-      const std::size_t channel = pair % sizes_.heads * sizes_.head_width + c;
-      const float* of_y = y.plane(channel);
-      const float* of_dy = dy.plane(channel);
-      float* const to = room.dy + c * stride();
-      for (std::size_t i = 0; i < sizes_.tokens(); ++i) {
-        to[i] = of_dy[i * dy.block] * factor[i];
-        room.means[i] += to[i] * of_y[i * y.block];
-      }
-      std::fill(to + sizes_.tokens(), to + stride(), 0.0f);
-    }
-  }
-
-  // Tokens of the queries (`which` = 0), keys or values of a head, in rows of `row` numbers, zeros after them.
-  void gather(blocked_image<const float> in, std::size_t which, std::size_t pair, std::size_t first, std::size_t count,
-              float factor, float* to, std::size_t row) const {
-    for (std::size_t c = 0; c < sizes_.head_width; ++c, to += row) {
-      const float* from = in.plane(sizes_.channel(which, pair % sizes_.heads, c)) + first * in.block;
-      for (std::size_t i = 0; i < count; ++i) to[i] = factor * from[i * in.block];
-      std::fill(to + count, to + row, 0.0f);
-    }
-  }
-  static void scatter(const float* from, float factor, blocked_image<float> out, std::size_t channel, std::size_t first,
-                      std::size_t count) {
-    float* to = out.plane(channel) + first * out.block;
-    for (std::size_t i = 0; i < count; ++i) to[i * out.block] = factor * from[i];
-  }
-  void scatter_queries(std::size_t pair, std::size_t c, const float* dq, float* dqkv) const {
-    scatter(dq, static_cast<float>(scale_), image_of(dqkv, 3 * sizes_.channels(), input_block_, pair / sizes_.heads),
-            sizes_.channel(0, pair % sizes_.heads, c), 0, sizes_.tokens());
+  // Numbers from c on of the gradient with respect to queries.
+  void scatter_queries(std::size_t pair, std::size_t c, std::size_t numbers, const float* dq, float* dqkv) const {
+    auto out = input(dqkv, pair, 0);
+    out.first += c * out.step;
+    layout::scatter(dq, stride(), static_cast<float>(scale_), out, numbers, 0, sizes_.tokens());
   }
 
   attention_shape sizes_;

@@ -5,7 +5,7 @@
 #include <limits>
 
 #include <softscore/backend/tbb/attention_products.hpp>
-#include <softscore/backend/tbb/exp_simd.hpp>
+#include <softscore/backend/tbb/exp2_simd.hpp>
 #include <softscore/backend/tbb/simd.hpp>
 #include <softscore/core/config.hpp>
 
@@ -115,8 +115,8 @@ struct attention_kernels {
       // With queries in the lanes; what follows the last of them is not read.
       for (std::size_t row = 0; row < queries; row += W)
         unrolled<2>([&](auto u) SOFTSCORE_INLINE_LAMBDA {
-          products::transpose(room.slopes + row * lanes + u * W, lanes, room.transposed + u * W * queries_at_once + row,
-                              queries_at_once);
+          transpose<W>(room.slopes + row * lanes + u * W, lanes, room.transposed + u * W * queries_at_once + row,
+                       queries_at_once);
         });
       for (std::size_t row = 0; row < queries; row += lanes)
         products::add(width, count, room.transposed + row, queries_at_once, of.k + first, of.key_stride, dq + i + row,

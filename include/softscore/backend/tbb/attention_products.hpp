@@ -9,6 +9,21 @@
 
 namespace softscore::inline SOFTSCORE_ABI::detail {
 
+// to[j][i] = factor from[i][j] for W rows and columns, the rows a stride apart.
+template <std::size_t W>
+void transpose(const float* from, std::size_t from_stride, float* to, std::size_t to_stride, float factor = 1) {
+  simd<W> in[W], out[W];
+  unrolled<W>([&](auto i) SOFTSCORE_INLINE_LAMBDA { in[i] = load<W>(from + i * from_stride); });
+  // Row i and row i + W / 2 in turn give rows 2 i and 2 i + 1: the bits of a number's row and lane, as one word, move
+  // left by one. After log2 W rounds row and lane have changed places.
+  unrolled<std::countr_zero(W)>([&](auto) SOFTSCORE_INLINE_LAMBDA {
+    unrolled<W / 2>(
+        [&](auto i) SOFTSCORE_INLINE_LAMBDA { interleave<1, W>(in[i], in[i + W / 2], out[2 * i], out[2 * i + 1]); });
+    unrolled<W>([&](auto i) SOFTSCORE_INLINE_LAMBDA { in[i] = out[i]; });
+  });
+  unrolled<W>([&](auto i) SOFTSCORE_INLINE_LAMBDA { store(to + i * to_stride, factor * in[i]); });
+}
+
 // The matrix products of attention: each row of a result has 2 W tokens in its lanes, and a number of the other factor
 // is the same for all of them. So a vector is full for any width of a head, and nothing is summed across lanes.
 template <std::size_t W>
@@ -53,20 +68,6 @@ struct attention_products {
         store(to + W, load<W>(to + W) + sum[k][1]);
       });
     });
-  }
-
-  // to[j][i] = from[i][j] for W rows and columns.
-  static void transpose(const float* from, std::size_t from_stride, float* to, std::size_t to_stride) {
-    simd<W> in[W], out[W];
-    unrolled<W>([&](auto i) SOFTSCORE_INLINE_LAMBDA { in[i] = load<W>(from + i * from_stride); });
-    // Row i and row i + W / 2 in turn give rows 2 i and 2 i + 1: the bits of a number's row and lane, as one word, move
-    // left by one. After log2 W rounds row and lane have changed places.
-    unrolled<std::countr_zero(W)>([&](auto) SOFTSCORE_INLINE_LAMBDA {
-      unrolled<W / 2>(
-          [&](auto i) SOFTSCORE_INLINE_LAMBDA { interleave<1, W>(in[i], in[i + W / 2], out[2 * i], out[2 * i + 1]); });
-      unrolled<W>([&](auto i) SOFTSCORE_INLINE_LAMBDA { in[i] = out[i]; });
-    });
-    unrolled<W>([&](auto i) SOFTSCORE_INLINE_LAMBDA { store(to + i * to_stride, in[i]); });
   }
 
  private:

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <vector>
 
 #include <softscore/backend/conv2d_shape.hpp>
 #include <softscore/backend/tbb/conv2d_phases.hpp>
@@ -26,23 +27,24 @@ class direct_conv2d {
         backward_taps_{shape{1, 1, 1, sizes.weight().size()}},
         scratch_{scratch} {
     scratch_.reserve(be.threads() * part_size() + batch_slots{sizes.images}.count() * slot_size());
+    for (std::size_t a = 0; a < sizes.kernel.height; ++a)
+      for (std::size_t b = 0; b < sizes.kernel.width; ++b) {
+        const conv2d_phases::tap row = rows().of(a), column = columns().of(b);
+        backward_places_.push_back({taps_before(row, column) * sizes.in_channels * sizes.out_channels,
+                                    row.of_phase * column.of_phase, row.place * column.of_phase + column.place});
+      }
   }
 
   void prepare(tbb_backend& be, const float* weight) {
-    const conv2d_phases down = rows(), across = columns();
     const std::size_t in = sizes_.in_channels, out = sizes_.out_channels, all = sizes_.kernel.taps();
     be.parallel(out, [&](std::size_t o) {
-      for (std::size_t tap = 0; tap < all; ++tap) {
-        const std::size_t a = tap / sizes_.kernel.width, b = tap % sizes_.kernel.width;
-        const std::size_t of_rows = a % sizes_.stride, of_columns = b % sizes_.stride;
-        const std::size_t tall = down.taps_of(of_rows), wide = across.taps_of(of_columns);
-        const std::size_t mirrored = (tall - 1 - a / sizes_.stride) * wide + wide - 1 - b / sizes_.stride;
-        float* const forward = raw(forward_taps_.view());
-        float* const backward = raw(backward_taps_.view()) + first_tap(down, across, of_rows, of_columns);
-        for (std::size_t i = 0; i < in; ++i) {
-          const float w = weight[(o * in + i) * all + tap];
-          forward[place(o, out, i, in, all, tap)] = w;
-          backward[place(i, in, o, out, tall * wide, mirrored)] = w;
+      const float* from = weight + o * in * all;
+      for (std::size_t i = 0; i < in; ++i) {
+        float* to = raw(forward_taps_.view()) + place(o, out, i, in, all);
+        for (const tap_place& tap : backward_places_) {
+          raw(backward_taps_.view())[tap.first + place(i, in, o, out, tap.taps) + tap.place * W] = *from;
+          *to = *from++;
+          to += W;
         }
       }
     });
@@ -63,49 +65,25 @@ class direct_conv2d {
   // dx, dbias, and dweight together with dbias may be null.
   void backward(tbb_backend& be, std::size_t images, const float* x, const float*, const float* dy, float* dx,
                 float* dweight, float* dbias) {
-    if (dx != nullptr) input_gradient(be, images, dy, dx);
-    if (dweight != nullptr) weight_gradient(be, images, x, dy, dweight, dbias);
-  }
-
- private:
-  // One phase of rows and columns of dx after the other.
-  void input_gradient(tbb_backend& be, std::size_t images, const float* dy, float* dx) {
-    const std::size_t in = sizes_.input(1).size(), out = sizes_.output(1).size();
-    const std::size_t lanes = lanes_of(sizes_.in_channels), width = sizes_.width * lanes;
-    const conv2d_phases down = rows(), across = columns();
-    parallel_parts(be, images, [&](std::size_t part, std::size_t n) {
-      const padded_image from = padded_output(part);
-      from.fill({sizes_.out_height(), sizes_.out_width(), down.top(), across.top(), down.down(), across.down()},
-                dy + n * out);
-      for (std::size_t a = 0; a < sizes_.stride; ++a)
-        for (std::size_t b = 0; b < sizes_.stride; ++b) {
-          const correlation_places places{down.taps_of(a), across.taps_of(b), 1, down.count(a), across.count(b),
-                                          down.source(a),  across.source(b)};
-          if (places.height == 0 || places.width == 0) continue;
-          correlate(from, places, raw(backward_taps_.view()) + first_tap(down, across, a, b), nullptr,
-                    sizes_.in_channels,
-                    {dx + n * in + down.first(a) * width + across.first(b) * lanes, sizes_.height * width,
-                     sizes_.stride * width, sizes_.stride * lanes});
-        }
-    });
-  }
-
-  void weight_gradient(tbb_backend& be, std::size_t images, const float* x, const float* dy, float* dweight,
-                       float* dbias) {
-    const std::size_t in = sizes_.input(1).size(), out = sizes_.output(1).size(), weights = sizes_.weight().size();
     const batch_slots slots{images};
+    if (dweight == nullptr || slots.count() < be.threads()) {
+      if (dx != nullptr)
+        parallel_parts(be, images, [&](std::size_t part, std::size_t n) { input_gradient(part, n, dy, dx); });
+      dx = nullptr;
+    }
+    if (dweight == nullptr) return;
+    // Few slots are divided by channels, so that all threads have work; an image's gradients have the same bits.
+    const std::size_t most = sizes_.out_channels / lanes_of(sizes_.out_channels),
+                      groups =
+                          std::clamp<std::size_t>(be.threads() / (std::max<std::size_t>)(slots.count(), 1), 1, most);
     float* sums = scratch_.data() + be.threads() * part_size();  // per slot: taps as in forward_taps_, then (O)
-    parallel_parts(be, slots.count(), [&](std::size_t part, std::size_t slot) {
-      float* sum = sums + slot * slot_size();
-      std::fill_n(sum, slot_size(), 0.0f);
+    parallel_parts(be, slots.count() * groups, [&](std::size_t part, std::size_t task) {
+      const std::size_t slot = task / groups, group = task % groups;
+      const channel_run run{group * most / groups, (group + 1) * most / groups};
+      clear(run, sums + slot * slot_size());
       for (std::size_t n = slots.first(slot); n < slots.last(slot); ++n) {
-        const padded_image from = padded_input(part);
-        from.fill(whole_input(), x + n * in);
-        if (blocked(sizes_.out_channels))
-          correlate_gradient_to_blocks<W>(from, forward_places(), dy + n * out, sizes_.out_channels / W, sum);
-        else
-          correlate_gradient_to_plain<W>(from, forward_places(), dy + n * out, sizes_.out_channels, sum);
-        add_bias_gradient(dy + n * out, sum + weights);
+        add_weight_gradient(part, n, run, x, dy, sums + slot * slot_size());
+        if (dx != nullptr) input_gradient(part, n, dy, dx);
       }
     });
     be.parallel(sizes_.out_channels, [&](std::size_t o) {
@@ -118,9 +96,59 @@ class direct_conv2d {
       for (std::size_t i = 0; i < sizes_.in_channels; ++i)
         for (std::size_t tap = 0; tap < taps; ++tap)
           dweight[(o * sizes_.in_channels + i) * taps + tap] =
-              total(place(o, sizes_.out_channels, i, sizes_.in_channels, taps, tap));
-      if (dbias != nullptr) dbias[o] = total(weights + o);
+              total(place(o, sizes_.out_channels, i, sizes_.in_channels, taps) + tap * W);
+      if (dbias != nullptr) dbias[o] = total(sizes_.weight().size() + o);
     });
+  }
+
+ private:
+  // Where a tap is among backward_taps_: the taps of its phase begin at `first`, for each pair of channels there are
+  // `taps` of them, and it is number `place`.
+  struct tap_place {
+    std::size_t first, taps, place;
+  };
+  // Output channels, or blocks of them where they are in blocks.
+  struct channel_run {
+    std::size_t first, last;
+  };
+
+  // One phase of rows and columns of an image's dx after the other.
+  void input_gradient(std::size_t part, std::size_t n, const float* dy, float* dx) const {
+    const std::size_t lanes = lanes_of(sizes_.in_channels), width = sizes_.width * lanes;
+    const conv2d_phases down = rows(), across = columns();
+    const padded_image from = padded_output(part);
+    from.fill({sizes_.out_height(), sizes_.out_width(), down.top(), across.top(), down.down(), across.down()},
+              dy + n * sizes_.output(1).size());
+    for (std::size_t a = 0; a < sizes_.stride; ++a)
+      for (std::size_t b = 0; b < sizes_.stride; ++b) {
+        const correlation_places places{down.taps_of(a), across.taps_of(b), 1, down.count(a), across.count(b),
+                                        down.source(a),  across.source(b)};
+        if (places.height == 0 || places.width == 0) continue;
+        const std::size_t before = taps_before(down.of(a), across.of(b));
+        correlate(from, places, raw(backward_taps_.view()) + sizes_.in_channels * sizes_.out_channels * before, nullptr,
+                  sizes_.in_channels,
+                  {dx + n * sizes_.input(1).size() + down.first(a) * width + across.first(b) * lanes,
+                   sizes_.height * width, sizes_.stride * width, sizes_.stride * lanes});
+      }
+  }
+
+  void clear(const channel_run& run, float* sums) const {
+    const std::size_t lanes = lanes_of(sizes_.out_channels), count = (run.last - run.first) * lanes;
+    std::fill_n(sums + run.first * lanes * sizes_.fan_in(), count * sizes_.fan_in(), 0.0f);
+    std::fill_n(sums + sizes_.weight().size() + run.first * lanes, count, 0.0f);
+  }
+
+  void add_weight_gradient(std::size_t part, std::size_t n, const channel_run& run, const float* x, const float* dy,
+                           float* sums) const {
+    const padded_image from = padded_input(part);
+    from.fill(whole_input(), x + n * sizes_.input(1).size());
+    const std::size_t lanes = lanes_of(sizes_.out_channels), first = run.first * lanes;
+    dy += n * sizes_.output(1).size() + first * sizes_.output(1).plane();
+    if (lanes == W)
+      correlate_gradient_to_blocks<W>(from, forward_places(), dy, run.last - run.first, sums + first * sizes_.fan_in());
+    else
+      correlate_gradient_to_plain<W>(from, forward_places(), dy, run.last - run.first, sums + first * sizes_.fan_in());
+    add_bias_gradient(dy, run.last - run.first, sums + sizes_.weight().size() + first);
   }
 
   correlation_places forward_places() const {
@@ -132,19 +160,16 @@ class direct_conv2d {
   static bool blocked(std::size_t channels) { return channels % W == 0; }
   static std::size_t lanes_of(std::size_t channels) { return blocked(channels) ? W : 1; }
 
-  // Where the taps of a phase begin in backward_taps_.
-  std::size_t first_tap(const conv2d_phases& down, const conv2d_phases& across, std::size_t of_rows,
-                        std::size_t of_columns) const {
-    const std::size_t taps =
-        down.taps_before(of_rows) * sizes_.kernel.width + down.taps_of(of_rows) * across.taps_before(of_columns);
-    return sizes_.in_channels * sizes_.out_channels * taps;
+  // The taps of the phases before that of a tap.
+  std::size_t taps_before(const conv2d_phases::tap& row, const conv2d_phases::tap& column) const {
+    return row.before * sizes_.kernel.width + row.of_phase * column.before;
   }
-  // Where, among so many taps, the one from source channel `from` to destination channel `to` lies: the lanes are the
-  // destination's channels where those are in blocks, else the source's.
+  // Where the first of so many taps from source channel `from` to destination channel `to` lies; the others follow W
+  // apart. The lanes are the destination's channels where those are in blocks, else the source's.
   static std::size_t place(std::size_t to, std::size_t to_channels, std::size_t from, std::size_t from_channels,
-                           std::size_t taps, std::size_t tap) {
-    if (blocked(to_channels)) return ((to / W * from_channels + from) * taps + tap) * W + to % W;
-    return ((to * (from_channels / W) + from / W) * taps + tap) * W + from % W;
+                           std::size_t taps) {
+    if (blocked(to_channels)) return (to / W * from_channels + from) * taps * W + to % W;
+    return (to * (from_channels / W) + from / W) * taps * W + from % W;
   }
 
   static void correlate(const padded_image& from, const correlation_places& places, const float* taps,
@@ -156,10 +181,10 @@ class direct_conv2d {
   }
 
   // An image's sum is made before it is added to those of others: row by row, or in double where lanes cannot share it.
-  void add_bias_gradient(const float* dy, float* sums) const {
+  void add_bias_gradient(const float* dy, std::size_t count, float* sums) const {
     const std::size_t height = sizes_.out_height(), width = sizes_.out_width();
     if (blocked(sizes_.out_channels)) {
-      for (std::size_t block = 0; block < sizes_.out_channels / W; ++block) {
+      for (std::size_t block = 0; block < count; ++block) {
         simd<W> of_image{};
         for (std::size_t row = 0; row < height; ++row) {
           simd<W> of_row{};
@@ -169,7 +194,7 @@ class direct_conv2d {
         store(sums + block * W, load<W>(sums + block * W) + of_image);
       }
     } else {
-      for (std::size_t o = 0; o < sizes_.out_channels; ++o) {
+      for (std::size_t o = 0; o < count; ++o) {
         double of_image = 0;
         for (std::size_t p = 0; p < height * width; ++p, ++dy) of_image += static_cast<double>(*dy);
         sums[o] += static_cast<float>(of_image);
@@ -193,6 +218,7 @@ class direct_conv2d {
   std::size_t slot_size() const { return sizes_.weight().size() + sizes_.out_channels; }
 
   conv2d_shape sizes_;
+  std::vector<tap_place> backward_places_;  // of the taps in the order of the weights
   host_array<float> forward_taps_, backward_taps_;
   tbb_scratch<float> scratch_;
 };

@@ -18,6 +18,14 @@ struct conv2d_phases {
     for (std::size_t p = 0; p < phase && p < taps; ++p) sum += taps_of(p);
     return sum;
   }
+  // Where a tap is: the taps of the phases before its own, those of its own, and its place among them.
+  struct tap {
+    std::size_t before, of_phase, place;
+  };
+  tap of(std::size_t k) const {
+    const std::size_t phase = k % stride, count = taps_of(phase);
+    return {taps_before(phase), count, count - 1 - k / stride};
+  }
   // The first pixel of the phase, which need not exist, and how many there are.
   std::size_t first(std::size_t phase) const { return output_of_first(phase) * stride + phase - before; }
   std::size_t count(std::size_t phase) const {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <vector>
 
 #include <softscore/backend/conv2d_shape.hpp>
 #include <softscore/backend/tbb/conv2d_taps.hpp>
@@ -22,6 +23,10 @@ class plain_conv2d {
   plain_conv2d(const tbb_backend&, const conv2d_shape& sizes, const tbb_scratch<T>& scratch)
       : sizes_{sizes}, scratch_{scratch} {
     scratch_.reserve(batch_slots{sizes.images}.count() * slot_size());
+    for (std::size_t a = 0; a < sizes.kernel.height; ++a)
+      rows_.emplace_back(a, sizes.border().top, sizes.height, sizes.out_height(), sizes.stride);
+    for (std::size_t b = 0; b < sizes.kernel.width; ++b)
+      columns_.emplace_back(b, sizes.border().left, sizes.width, sizes.out_width(), sizes.stride);
   }
 
   void prepare(tbb_backend&, const T*) {}
@@ -79,8 +84,10 @@ class plain_conv2d {
   template <class Body>
   void each_tap(std::size_t o, std::size_t i, const Body& body) const {
     std::size_t w = (o * sizes_.in_channels + i) * sizes_.kernel.taps();
-    for (std::size_t row = 0; row < sizes_.kernel.height; ++row)
-      for (std::size_t column = 0; column < sizes_.kernel.width; ++column, ++w) body(w, tap_pairs{sizes_, row, column});
+    const std::size_t out_width = sizes_.out_width();
+    for (const tap_range& row : rows_)
+      for (const tap_range& column : columns_)
+        body(w++, tap_pairs{row, column, sizes_.width, out_width, sizes_.stride});
   }
 
   template <class U>
@@ -103,6 +110,7 @@ class plain_conv2d {
   std::size_t slot_size() const { return sizes_.weight().size() + sizes_.out_channels; }
 
   conv2d_shape sizes_;
+  std::vector<tap_range> rows_, columns_;
   tbb_scratch<T> scratch_;
 };
 

@@ -78,8 +78,10 @@ inline double cost_of(conv2d_method method, const conv2d_shape& s) {
     return 3 * bins * pairs * 4 * product * 1.3 + (2.5 * blocks + 3 * pairs / images) * of_plane;
   };
   switch (method) {
-    case conv2d_method::plain:
-      return 3 * in * out * taps * places * 0.2;
+    case conv2d_method::plain: {
+      const bool in_blocks = direct_conv2d<native_lanes>::serves(s);  // whose pixels lie apart
+      return 3 * in * out * taps * places * (in_blocks ? 1 : 0.2);
+    }
     case conv2d_method::direct: {
       // The gradient of a short row of taps waits for its own sums.
       const double waiting = s.kernel.width < 7 ? 3 : 0;

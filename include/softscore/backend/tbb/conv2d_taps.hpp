@@ -17,31 +17,22 @@ struct channel_plane {
   std::size_t step;
 };
 
-// The pairs that one tap of a kernel makes: output pixel (row, column) with input pixel (row stride + down, column
-// stride + right), where both exist.
+// What a tap meets along one side of the image: the outputs `first` .. `last` - 1, and from an output times the stride
+// to its input.
+struct tap_range {
+  std::size_t first, last;
+  std::ptrdiff_t shift;
+
+  tap_range(std::size_t tap, std::size_t before, std::size_t extent, std::size_t out_extent, std::size_t stride)
+      : first{tap < before ? (before - tap + stride - 1) / stride : 0},
+        last{(std::min)(out_extent, tap < before + extent ? (before + extent - tap - 1) / stride + 1 : 0)},
+        shift{static_cast<std::ptrdiff_t>(tap) - static_cast<std::ptrdiff_t>(before)} {}
+};
+
+// The pairs that one tap of a kernel makes, an output pixel and an input pixel each.
 struct tap_pairs {
-  std::size_t height, width;          // of the input
-  std::size_t out_height, out_width;  // of the output
-  std::size_t stride;
-  std::ptrdiff_t down, right;
-
-  tap_pairs(const conv2d_shape& s, std::size_t row, std::size_t column)
-      : height{s.height},
-        width{s.width},
-        out_height{s.out_height()},
-        out_width{s.out_width()},
-        stride{s.stride},
-        down{static_cast<std::ptrdiff_t>(row) - static_cast<std::ptrdiff_t>(s.border().top)},
-        right{static_cast<std::ptrdiff_t>(column) - static_cast<std::ptrdiff_t>(s.border().left)} {}
-
-  std::size_t first_row() const { return first(down); }
-  std::size_t last_row() const { return end(height, out_height, down); }
-  std::size_t first_column() const { return first(right); }
-  std::size_t last_column() const { return end(width, out_width, right); }
-  // From the first pixel of the input to the one that belongs to the row's column 0, which need not exist.
-  std::ptrdiff_t input_row(std::size_t row) const {
-    return (static_cast<std::ptrdiff_t>(row * stride) + down) * static_cast<std::ptrdiff_t>(width) + right;
-  }
+  tap_range rows, columns;
+  std::size_t width, out_width, stride;
 
   // Calls body(step of the output, step of the input): from one pair of a row to the next, as constants where both are
   // 1, so that the common loop can be vectorized.
@@ -55,22 +46,19 @@ struct tap_pairs {
   // Calls body(first pixel of the output, first pixel of the input, pairs) for every row.
   template <class Out, class In, class Body>
   void each_row(channel_plane<Out> out, channel_plane<In> in, const Body& body) const {
-    const std::size_t begin = first_column(), last = last_column();
-    if (begin >= last) return;
-    for (std::size_t r = first_row(); r < last_row(); ++r)
-      body(out.data + (r * out_width + begin) * out.step,
-           in.data + static_cast<std::size_t>(input_row(r) + static_cast<std::ptrdiff_t>(begin * stride)) * in.step,
-           last - begin);
+    if (columns.first >= columns.last || rows.first >= rows.last) return;
+    const std::size_t count = columns.last - columns.first;
+    Out* to = out.data + (rows.first * out_width + columns.first) * out.step;
+    In* from = in.data + (at(rows.first, rows.shift) * width + at(columns.first, columns.shift)) * in.step;
+    for (std::size_t row = rows.first;; to += out_width * out.step, from += stride * width * in.step) {
+      body(to, from, count);
+      if (++row == rows.last) return;  // before an address past the image is made
+    }
   }
 
  private:
-  std::size_t first(std::ptrdiff_t shift) const {
-    return shift >= 0 ? 0 : (static_cast<std::size_t>(-shift) + stride - 1) / stride;
-  }
-  std::size_t end(std::size_t extent, std::size_t out_extent, std::ptrdiff_t shift) const {
-    const std::ptrdiff_t inside = static_cast<std::ptrdiff_t>(extent) - shift;  // inputs at or after the shift
-    if (inside <= 0) return 0;
-    return (std::min)(out_extent, (static_cast<std::size_t>(inside) + stride - 1) / stride);
+  std::size_t at(std::size_t output, std::ptrdiff_t shift) const {
+    return static_cast<std::size_t>(static_cast<std::ptrdiff_t>(output * stride) + shift);
   }
 };
 

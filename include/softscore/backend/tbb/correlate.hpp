@@ -66,17 +66,28 @@ struct correlation_target {
   std::size_t block, row, column;
 };
 
-// Calls body(first column, constant number of columns) for tiles that cover a row.
+// Calls body(first column, constant number of columns) for tiles that cover a row. A sum takes four steps to be ready
+// for the next product, so tiles of fewer columns waste time; these leave as few of them as they can.
 template <std::size_t W, class Body>
 SOFTSCORE_INLINE void column_tiles(std::size_t width, const Body& body) {
   std::size_t column = 0;
-  const auto tiles_of = [&](auto size) SOFTSCORE_INLINE_LAMBDA {
-    for (; column + size <= width; column += size) body(column, size);
+  const auto tiles_of = [&](auto size, std::size_t until) SOFTSCORE_INLINE_LAMBDA {
+    for (; column + size <= until; column += size) body(column, size);
   };
-  if constexpr (W == 16) tiles_of(std::integral_constant<std::size_t, 14>{});
-  tiles_of(std::integral_constant<std::size_t, 8>{});
-  tiles_of(std::integral_constant<std::size_t, 4>{});
-  tiles_of(std::integral_constant<std::size_t, 1>{});
+  // Whole tiles of 14 but for the last 15 or 16 columns, or of 8 but for the last 14 where registers are few.
+  if constexpr (W == 16) {
+    const std::size_t rest = width % 14;
+    tiles_of(std::integral_constant<std::size_t, 14>{},
+             rest == 1 || rest == 2 ? width - (std::min)(width, 14 + rest) : width);
+    tiles_of(std::integral_constant<std::size_t, 8>{}, width);
+  } else {
+    tiles_of(std::integral_constant<std::size_t, 8>{},
+             width % 8 == 6 ? width - (std::min<std::size_t>)(width, 14) : width);
+  }
+  tiles_of(std::integral_constant<std::size_t, 7>{}, width);
+  tiles_of(std::integral_constant<std::size_t, 4>{}, width);
+  tiles_of(std::integral_constant<std::size_t, 2>{}, width);
+  tiles_of(std::integral_constant<std::size_t, 1>{}, width);
 }
 
 // Correlation where the destination's channels are in blocks of W: to (blocks, height, width, W) = bias + sum over
@@ -151,6 +162,23 @@ SOFTSCORE_INLINE void tap_groups(std::size_t columns, const Body& body) {
   groups_of(std::integral_constant<std::size_t, 1>{});
 }
 
+// Calls body(first channel, constant number of channels) for groups of at most N that cover all channels.
+template <std::size_t N, class Body>
+SOFTSCORE_INLINE void channel_groups(std::size_t channels, const Body& body) {
+  std::size_t c = 0;
+  for (; c + N <= channels; c += N) body(c, std::integral_constant<std::size_t, N>{});
+  if constexpr (N > 1)
+    for (; c < channels; ++c) body(c, std::integral_constant<std::size_t, 1>{});
+}
+
+// How many channels are summed at once with such a group of taps, so that the sums, which do not wait for each other,
+// fill the registers. The channels of a group lie in one block of W.
+template <std::size_t W, std::size_t Taps>
+inline constexpr std::size_t at_once = (std::min<std::size_t>)(W, Taps == 1              ? 8
+                                                                  : Taps == 3            ? 4
+                                                                  : W == 16 || Taps == 5 ? 2
+                                                                                         : 1);
+
 }  // namespace correlate_parts
 
 // The gradient of the taps of `correlate_to_blocks`: dtaps (blocks, channels, rows * columns, W) += sum over places of
@@ -158,24 +186,33 @@ SOFTSCORE_INLINE void tap_groups(std::size_t columns, const Body& body) {
 template <std::size_t W>
 void correlate_gradient_to_blocks(const padded_image& from, const correlation_places& places, const float* dy,
                                   std::size_t blocks, float* dtaps) {
-  const std::size_t step = places.stride * from.lanes;
+  using namespace correlate_parts;
+  const std::size_t step = places.stride * from.lanes, next = from.lanes == 1 ? from.block_step() : 1;
   for (std::size_t block = 0; block < blocks; ++block)
-    for (std::size_t c = 0; c < from.channels; ++c)
-      for (std::size_t down = 0; down < places.rows; ++down)
-        correlate_parts::tap_groups(places.columns, [&](std::size_t right, auto size) {
+    for (std::size_t down = 0; down < places.rows; ++down)
+      tap_groups(places.columns, [&](std::size_t right, auto size) {
+        constexpr std::size_t group = decltype(size)::value;
+        channel_groups<at_once<W, group>>(from.channels, [&](std::size_t c, auto count) {
           float* at = dtaps + (((block * from.channels + c) * places.rows + down) * places.columns + right) * W;
           const float* d = dy + block * places.height * places.width * W;
-          simd<W> sum[size];
-          unrolled<size>([&](auto t) SOFTSCORE_INLINE_LAMBDA { sum[t] = load<W>(at + t * W); });
+          simd<W> sum[decltype(count)::value][group];
+          const auto each = [&](const auto& body) SOFTSCORE_INLINE_LAMBDA {
+            unrolled<decltype(count)::value>([&](auto k) SOFTSCORE_INLINE_LAMBDA {
+              unrolled<group>([&](auto t) SOFTSCORE_INLINE_LAMBDA { body(k, t); });
+            });
+          };
+          each([&](auto k, auto t) SOFTSCORE_INLINE_LAMBDA { sum[k][t] = load<W>(at + (k * places.taps() + t) * W); });
           for (std::size_t row = 0; row < places.height; ++row) {
             const float* x = from.at(c, row * places.stride + down, right);
             for (std::size_t column = 0; column < places.width; ++column, d += W, x += step) {
               const simd<W> of_pixel = load<W>(d);
-              unrolled<size>([&](auto t) SOFTSCORE_INLINE_LAMBDA { sum[t] += of_pixel * x[t * from.lanes]; });
+              each([&](auto k, auto t)
+                       SOFTSCORE_INLINE_LAMBDA { sum[k][t] += of_pixel * x[k * next + t * from.lanes]; });
             }
           }
-          unrolled<size>([&](auto t) SOFTSCORE_INLINE_LAMBDA { store(at + t * W, sum[t]); });
+          each([&](auto k, auto t) SOFTSCORE_INLINE_LAMBDA { store(at + (k * places.taps() + t) * W, sum[k][t]); });
         });
+      });
 }
 
 // The gradient of the taps of `correlate_to_plain`: dtaps (channels, source blocks, rows * columns, W) += sum over

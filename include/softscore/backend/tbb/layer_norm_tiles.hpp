@@ -51,7 +51,7 @@ struct layer_norm_tile {
     return Across ? load_lanes<T, W>(of + step * W) : in_all_lanes<T, W>(of[step]);
   }
 
-  // sums[t] = the sum over the steps of body(t, vector of x), for the Sums sums that body adds to at once.
+  // sums[t] = the sum of body(step, t) over the steps.
   template <class Body>
   SOFTSCORE_INLINE static void over_steps(std::size_t count, vector (&sums)[Count], const Body& body) {
     for (vector& sum : sums) sum = vector{};
@@ -161,7 +161,7 @@ struct layer_norm_tile {
   }
 };
 
-// Calls body(tile, pixel) for the tiles of the pixels first .. last - 1.
+// Calls body(tile, pixel) for the tiles of the pixels first .. last - 1: wide ones as long as they fit.
 template <class T, class Body>
 void over_tiles(const pixel_layout& s, std::size_t first, std::size_t last, const Body& body) {
   constexpr std::size_t wide = lane_count<T>;
