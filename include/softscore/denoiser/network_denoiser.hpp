@@ -67,6 +67,7 @@ class network_denoiser {
   }
 
   template <class Be, Scalar T, class M>
+    requires AnswersDenoiser<Net, Be, T>
   void estimate(Be& be, const condition& q, in_of<Be, T> x, out_of<Be, T> out, M& ws) const {
     evaluate<Be, T>(be, q, x, out, ws);
     from_output<Be, T>(be, q.times, x, out, out, ws);

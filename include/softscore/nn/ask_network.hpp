@@ -52,12 +52,13 @@ void check_conditioning(const N& net, const conditioning& given, const shape& im
         reject("the label of image " + detail::shown(i), given.labels[i],
                "between 0 and " + detail::shown(classes - 1) + ", or -1 for none");
   }
-  if constexpr (!StatesTimeType<N> && !TakesLabels<N> && !ChecksConditioning<N>) {
+  constexpr bool sees_more = StatesTimeType<N> || TakesLabels<N>;
+  if constexpr (!sees_more && !ChecksConditioning<N>)
     if (!given.image.empty())
       reject("an image given to a network beside x", given.image.extent(), "missing, for this network takes none");
+  if constexpr (!sees_more)
     if (!given.features.empty())
       reject("features given to a network", given.features.extent(), "missing, for this network takes none");
-  }
   if constexpr (ChecksConditioning<N>) net.check(given, images);
 }
 

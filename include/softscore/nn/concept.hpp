@@ -117,6 +117,10 @@ concept TakesConditioning =
     requires(const N net, Be& be, const network_input<Time>& input, view_of<Be, const T> x, view_of<Be, T> out,
              network_workspace_of<N, Be, T>& ws) { net.evaluate(be, input, x, out, ws); };
 
+/// A network that a denoiser can ask: with a `network_input`, or with the times alone.
+template <class N, class Be, class T>
+concept AnswersDenoiser = StatesImage<N> && (TakesConditioning<N, Be, T> || Evaluates<N, Be, T>);
+
 /// A map phi(x, t) with parameters and a hand-written gradient. `Time` is the scale on which it takes t: `c_noise` for
 /// one that `edm_denoiser` wraps. Models: plain_cnn.
 template <class N, class Be, class T, class Time = time_type_of<N>>

@@ -9,6 +9,7 @@
 #include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/denoiser/concept.hpp>
+#include <softscore/nn/concept.hpp>
 #include <softscore/objective/weighted_residual.hpp>
 
 namespace softscore::inline SOFTSCORE_ABI {
@@ -99,10 +100,11 @@ class distillation_loss {
   }
 
  private:
-  // What is known of the images, where the batch says it.
+  // The labels of the images, where the batch has some and the teacher takes them.
   template <class Batch>
-  static conditioning given_of(const Batch& batch) {
-    if constexpr (requires { conditioning{batch.given}; }) return batch.given;
+  conditioning given_of(const Batch& batch) const {
+    if constexpr (TakesLabels<Teacher> && requires { conditioning{batch.labels}; })
+      if (teacher_.label_count() > 0) return {batch.labels};
     return {};
   }
   static image_range first_images_of(std::size_t images) { return {0, images}; }

@@ -1,5 +1,5 @@
 // What networks are asked with: the time on their own scale, the labels and whatever else is known of the images, and
-// guidance by one network (Ho and Salimans 2022).
+// guidance by one network (Ho and Salimans 2022, Eq. 6).
 #include "catch.hpp"
 
 #include <cmath>
@@ -20,6 +20,7 @@
 #include <softscore/denoiser/in_precision.hpp>
 #include <softscore/denoiser/mixture_denoiser.hpp>
 #include <softscore/denoiser/network_denoiser.hpp>
+#include <softscore/denoiser/network_time.hpp>
 #include <softscore/denoiser/thresholding.hpp>
 #include <softscore/nn/plain_cnn.hpp>
 #include <softscore/operator/identity.hpp>
@@ -152,6 +153,8 @@ TEST_CASE("time k / T is the step index k - 1", "[denoiser]") {
 }
 
 TEST_CASE("a network is asked on its own scale of time", "[denoiser]") {
+  // The log-SNR of Kingma et al. 2021, the noise level of Chen et al. 2021 and Saharia et al. 2021, the deviation of
+  // Song et al. 2021.
   const auto ratio = [](const auto& c, diffusion_time t) {
     return std::log(c.signal_gain(t) * c.signal_gain(t) / (c.sigma(t) * c.sigma(t)));
   };

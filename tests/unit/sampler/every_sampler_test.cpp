@@ -15,6 +15,9 @@
 #include <softscore/corruption/severity.hpp>
 #include <softscore/corruption/variance_exploding.hpp>
 #include <softscore/corruption/variance_preserving.hpp>
+#include <softscore/denoiser/classifier_free.hpp>
+#include <softscore/denoiser/network_denoiser.hpp>
+#include <softscore/denoiser/thresholding.hpp>
 #include <softscore/operator/centered_mask.hpp>
 #include <softscore/operator/dct_blur.hpp>
 #include <softscore/operator/eraser.hpp>
@@ -43,6 +46,7 @@
 #include <softscore/sampler/rk4.hpp>
 #include <softscore/sampler/unipc.hpp>
 
+#include "class_network.hpp"
 #include "heap.hpp"
 #include "refusal.hpp"
 #include "steady_denoiser.hpp"
@@ -268,6 +272,29 @@ TEST_CASE("no step of any sampler after its start takes memory from the heap", "
   for_every_sampler(check);
   check(dormand_prince{1e-5, 1e-5}, fading(), 0);
   check(edm_heun{3.0}, preserving(), 0);
+}
+
+TEST_CASE("no step of a guided network with labels takes memory from the heap", "[sampler]") {
+  serial_backend be;
+  const shape one{1, 1, 4, 5};
+  const epsilon_denoiser network{class_network{{-1.0f, 1.0f}, 0.2, one}, preserving()};
+  const std::vector<class_label> labels{1, 0, no_class};
+  const std::vector<float> beside(3 * one.per_image(), 0.1f);
+  const conditioning given{labels, {beside.data(), one.with_images(3)}, {}};
+  const auto check = [&](const auto& denoiser, const auto& sampler) {
+    std::vector<std::size_t> taken;
+    taken.reserve(16);
+    const auto grid = uniform_grid(12);
+    integrate(be, sampler, preserving(), denoiser, grid,
+              draw_start<float>(be, preserving(), grid, one, {0, 3}, 3, given), 3,
+              [&](const auto&) { taken.push_back(heap::taken.load()); });
+    REQUIRE(taken.size() == 12);
+    CHECK(taken.back() == taken[4]);
+  };
+  check(network, euler{});
+  check(classifier_free{network, 2.0}, euler{});
+  check(classifier_free{static_thresholding{network}, 2.0}, dpm_solver_pp_2m{});
+  check(classifier_free{network, network, 2.0}, rk4{});
 }
 
 TEST_CASE("a grid of fewer steps than a method needs is refused", "[sampler]") {
