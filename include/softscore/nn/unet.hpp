@@ -32,9 +32,12 @@ class unet : public layered_network<unet_body, unet_embedding<Time>> {
   /// scale of time than theirs.
   template <class = when_called>
   explicit unet(const unet_config& settings)
-      : layered_network<unet_body, unet_embedding<Time>>{unet_body{checked(settings)}, unet_embedding<Time>{settings},
-                                                         image_of(settings), settings.class_planes > 0 ? "model" : "",
-                                                         settings.class_planes > 0 ? "model" : ""},
+      : layered_network<unet_body, unet_embedding<Time>>{unet_body{checked(settings)},
+                                                         unet_embedding<Time>{settings},
+                                                         image_of(settings),
+                                                         settings.class_planes > 0 ? "model" : "",
+                                                         settings.class_planes > 0 ? "model" : "",
+                                                         image_beside{settings.beside_channels}},
         settings_{settings} {}
 
   const unet_config& settings() const { return settings_; }
@@ -47,7 +50,10 @@ class unet : public layered_network<unet_body, unet_embedding<Time>> {
     return settings_.steps();
   }
   /// Throws `error` for labels, features and images beside x that it does not take, with `images` of them.
-  void check(const conditioning& given, const shape& images) const { this->embedding().check(given, images.images); }
+  void check(const conditioning& given, const shape& images) const {
+    layered_network<unet_body, unet_embedding<Time>>::check(given, images);
+    this->embedding().check(given, images.images);
+  }
 
  private:
   static const unet_config& checked(const unet_config& settings) {
@@ -63,8 +69,8 @@ class unet : public layered_network<unet_body, unet_embedding<Time>> {
   // What it maps, as large as the settings say; where they do not, 32 pixels or the least that the levels divide.
   static shape image_of(const unet_config& settings) {
     const std::size_t least = (std::max)(std::size_t{32}, settings.multiple());
-    return {1, settings.in_channels - settings.class_planes, settings.height > 0 ? settings.height : least,
-            settings.width > 0 ? settings.width : least};
+    return {1, settings.in_channels - settings.class_planes - settings.beside_channels,
+            settings.height > 0 ? settings.height : least, settings.width > 0 ? settings.width : least};
   }
 
   unet_config settings_;

@@ -16,6 +16,8 @@ namespace softscore::inline SOFTSCORE_ABI {
 /// have.
 template <class = when_called>
 std::string unet_config_text(const unet_config& c) {
+  require(c.beside_channels == 0, "beside_channels", c.beside_channels,
+          "0 in a network for diffusers, whose UNet2DModel has none");
   require(c.class_planes == 0, "class_planes", c.class_planes,
           "0 in a network for diffusers, whose UNet2DModel has none");
   const auto quoted = [](std::string_view text) { return '"' + std::string{text} + '"'; };

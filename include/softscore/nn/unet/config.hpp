@@ -71,6 +71,7 @@ struct unet_config {
   std::size_t num_class_embeds{};  ///< rows of the table of classes
 
   null_class no_label{null_class::zero};
+  std::size_t beside_channels{};  ///< of an image that it sees before x (SR3); in_channels counts them
   std::size_t class_plane_count{}, class_planes{};  ///< classes, and learned numbers of each, as planes behind x
   unet_recipe recipe{unet_recipe::pytorch};
   bool recompute{};  ///< blocks keep nothing inside them for the backward pass, but compute it again
@@ -126,8 +127,11 @@ void require_valid(const unet_config& c) {
     require(c.no_label == null_class::zero || c.num_class_embeds >= 2, "num_class_embeds", c.num_class_embeds,
             "at least 2 where the last row stands for no label");
   }
+  require(c.beside_channels < c.in_channels, "beside_channels", c.beside_channels,
+          "below in_channels, which count them");
   if (c.class_planes > 0) {
-    require(c.class_planes < c.in_channels, "class_planes", c.class_planes, "below in_channels, which count them");
+    require(c.class_planes < c.in_channels - c.beside_channels, "class_planes", c.class_planes,
+            "below in_channels, which count them");
     size("class_plane_count", c.class_plane_count);
     require(c.class_embedding == unet_class::none, "the class embedding", "given",
             "none where classes are planes behind x");

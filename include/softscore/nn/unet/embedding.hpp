@@ -79,8 +79,6 @@ class unet_embedding {
     else if (!given.features.empty() && extent != shape{images, width(), 1, 1})
       reject("the extent of the features given to a network", extent,
              std::to_string(width()) + " numbers for each of " + std::to_string(images) + " images");
-    require(given.image.empty(), "an image given to a network beside x", given.image.extent(),
-            "none, for this network takes none");
   }
 
   template <class Be, class T>

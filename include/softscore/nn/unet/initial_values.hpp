@@ -18,8 +18,8 @@ inline bool ends_block(std::string_view name) {
          weight.ends_with(".conv_out");
 }
 
-// First values by recipe (config.hpp), for the arrays from number `first` on. Norms and tables keep theirs; the other biases start
-// at zero except for PyTorch's recipe and ADM's, which follows PyTorch outside the last layers.
+// First values by recipe (config.hpp), for the arrays from number `first` on. Norms and tables keep theirs; the other
+// biases start at zero except for PyTorch's recipe and ADM's, which follows PyTorch outside the last layers.
 inline void choose_first_values(parameter_layout& layout, std::size_t first, unet_recipe recipe) {
   if (recipe == unet_recipe::pytorch) return;
   layout.choose_first_values(first, [&](const parameter& p) -> first_values {
