@@ -1,10 +1,10 @@
 // A network written for diffusers and read again, its chain beside it, and images drawn as diffusers' DDIM draws them.
+#include <unistd.h>
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <filesystem>
 #include <iostream>
-#include <unistd.h>
 #include <vector>
 
 #include <softscore/backend/tbb.hpp>

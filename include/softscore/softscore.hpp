@@ -29,13 +29,13 @@
 #include <softscore/metric/nearest.hpp>
 #include <softscore/metric/sinkhorn.hpp>
 #include <softscore/metric/sliced_wasserstein.hpp>
-#include <softscore/nn/diffusers.hpp>
 #include <softscore/nn/activate.hpp>
 #include <softscore/nn/add_embedding.hpp>
 #include <softscore/nn/attention.hpp>
 #include <softscore/nn/check_gradients.hpp>
 #include <softscore/nn/conv2d_transposed.hpp>
 #include <softscore/nn/dense.hpp>
+#include <softscore/nn/diffusers.hpp>
 #include <softscore/nn/dropout_layer.hpp>
 #include <softscore/nn/group_norm.hpp>
 #include <softscore/nn/layer_norm.hpp>
