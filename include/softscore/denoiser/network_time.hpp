@@ -14,8 +14,8 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// Time t on the scale of step indices, for a chain of `steps` steps: t steps - 1, so that time k / steps is index k - 1
-/// exactly (our own; diffusers has the indices alone). Throws `error` for a chain without steps.
+/// Time t on the scale of step indices, for a chain of `steps` steps: t steps - 1, so that time k / steps is index k -
+/// 1 exactly (our own; diffusers has the indices alone). Throws `error` for a chain without steps.
 inline step_index step_index_at(diffusion_time t, std::size_t steps) {
   require(steps >= 1, "steps of the network's chain", steps, "at least 1");
   const double count = static_cast<double>(steps), index = t.value * count - 1.0, whole = std::round(index);
