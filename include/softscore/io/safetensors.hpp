@@ -22,6 +22,7 @@
 #include <softscore/core/error.hpp>
 #include <softscore/io/atomic_file.hpp>
 #include <softscore/io/file_error.hpp>
+#include <softscore/io/half.hpp>
 #include <softscore/io/json.hpp>
 #include <softscore/io/read_file.hpp>
 
@@ -350,6 +351,22 @@ class basic_safetensors_file {
     require(out.size() * sizeof(T) == found.end - found.begin, "the room for a tensor", out.size(),
             "its number of elements");
     copy(found, out.data());
+  }
+
+  /// The elements of a tensor of type F32, F16 or BF16 as float; a narrow type is widened, which is exact.
+  std::vector<float> floats(std::string_view name) const {
+    const auto& found = entry(name);
+    if (found.type == "F32") return tensor<float>(name);
+    const bool half = found.type == "F16";
+    detail::require_file(half || found.type == "BF16", path_, "the type of the tensor " + detail::printable(name, 80),
+                         found.type, "F32, F16 or BF16");
+    std::vector<std::uint16_t> narrow((found.end - found.begin) / 2);
+    copy(found, narrow.data());
+    std::vector<float> wide;
+    wide.reserve(narrow.size());
+    for (const std::uint16_t bits : narrow)
+      wide.push_back(half ? detail::widened_float16(bits) : detail::widened_bfloat16(bits));
+    return wide;
   }
 
   /// A string of the metadata, if it is there.

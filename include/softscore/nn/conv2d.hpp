@@ -2,29 +2,58 @@
 
 #include <cstddef>
 #include <string>
+#include <vector>
 
 #include <softscore/backend/archetype_operations.hpp>
 #include <softscore/backend/operations.hpp>
+#include <softscore/core/cmath.hpp>
 #include <softscore/core/config.hpp>
 #include <softscore/nn/layer.hpp>
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// A convolution with bias: x (N,I,H,W) -> y (N,O,H',W'), H' and W' being H and W over the stride, rounded up. Its
-/// parameters are `weight` (O,I,k,k) and `bias` (O).
+/// What may differ between convolutions besides their channels.
+struct conv2d_options {
+  kernel_size kernel{3};
+  std::size_t stride{1};
+  conv2d_padding padding = conv2d_padding::same();
+  bool bias{true};
+};
+
+/// A convolution: x (N,I,H,W) -> y (N,O,H',W'), with H' = (H + top + bottom - kernel height) / stride + 1, rounded
+/// down, and W' likewise; with the default padding, H' and W' are H and W over the stride, rounded up. Its parameters
+/// are `weight` (O,I,kernel height,kernel width) and `bias` (O).
 class conv2d {
  public:
-  explicit conv2d(std::size_t out_channels, std::size_t kernel = 3, std::size_t stride = 1)
-      : sizes_{.out_channels = out_channels, .kernel = kernel_size{kernel}, .stride = stride} {}
+  explicit conv2d(std::size_t out_channels, kernel_size kernel = 3, std::size_t stride = 1)
+      : conv2d{out_channels, conv2d_options{.kernel = kernel, .stride = stride}} {}
+  conv2d(std::size_t out_channels, const conv2d_options& options)
+      : sizes_{.out_channels = out_channels,
+               .kernel = options.kernel,
+               .stride = options.stride,
+               .padding = options.padding},
+        has_bias_{options.bias} {}
 
   shape place(placement& to, const std::string& name, const shape& in) {
     sizes_.in_channels = in.channels;
-    weight_ = to.layout().add_weight_and_bias(
-        name, {sizes_.out_channels, sizes_.in_channels, sizes_.kernel.height, sizes_.kernel.width}, sizes_.fan_in());
-    bias_ = weight_ + sizes_.weight().size();
-    return output(in);
+    const shape out = output(in);
+    const std::vector<std::size_t> weight{sizes_.out_channels, sizes_.in_channels, sizes_.kernel.height,
+                                          sizes_.kernel.width};
+    const double spread = 1 / std::sqrt(static_cast<double>(sizes_.fan_in()));
+    weight_ = to.add(name + ".weight", weight, 0, spread);
+    if (has_bias_) bias_ = to.add(name + ".bias", {sizes_.out_channels}, 0, spread);
+    return out;
   }
-  shape output(const shape& in) const { return of(in, 1).output(1); }
+  shape output(const shape& in) const {
+    // With any height and width, in order to refuse options that no input fits.
+    if (in.plane() == 0) {
+      require_valid(of({1, in.channels, sizes_.kernel.height, sizes_.kernel.width}, 1));
+      return {1, sizes_.out_channels, 0, 0};
+    }
+    const conv2d_shape sizes = of(in, 1);
+    require_valid(sizes);
+    return sizes.output(1);
+  }
 
   template <class Be, class T>
   struct state {
@@ -37,16 +66,16 @@ class conv2d {
 
   template <class Be, class T>
   void prepare(Be& be, in_of<Be, T> parameters, state<Be, T>& m) const {
-    conv2d_prepare(be, m.plan, weight_in(parameters));
+    conv2d_prepare(be, m.plan, weight_.in(view_of<Be, const T>{parameters}));
   }
   template <class Be, class T>
   void forward(Be& be, const pass<Be, T>& p, in_of<Be, T> x, out_of<Be, T> y, state<Be, T>& m) const {
-    conv2d_forward(be, m.plan, x, weight_in(p.parameters), bias_in(p.parameters), y);
+    conv2d_forward(be, m.plan, x, weight_.in(p.parameters), bias_.in(p.parameters), y);
   }
   template <class Be, class T>
   void backward(Be& be, const pass<Be, T>& p, in_of<Be, T> x, in_of<Be, T> dy, out_of<Be, T> dx,
                 state<Be, T>& m) const {
-    conv2d_backward(be, m.plan, x, weight_in(p.parameters), dy, dx, weight_in(p.gradients), bias_in(p.gradients));
+    conv2d_backward(be, m.plan, x, weight_.in(p.parameters), dy, dx, weight_.in(p.gradients), bias_.in(p.gradients));
   }
 
  private:
@@ -58,17 +87,9 @@ class conv2d {
     s.width = in.width;
     return s;
   }
-  template <class V>
-  V weight_in(V flat) const {
-    return flat.empty() ? V{} : flat.slice(weight_, sizes_.weight());
-  }
-  template <class V>
-  V bias_in(V flat) const {
-    return flat.empty() ? V{} : flat.slice(bias_, {1, sizes_.out_channels, 1, 1});
-  }
-
   conv2d_shape sizes_;
-  std::size_t weight_{}, bias_{};
+  bool has_bias_;
+  parameter_slice weight_, bias_;
 };
 static_assert(Layer<conv2d, archetype_backend, float> && Layer<conv2d, archetype_backend, double>);
 

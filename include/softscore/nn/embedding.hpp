@@ -33,4 +33,18 @@ concept Embedding = requires(E e, const E constant, parameter_layout& layout, co
   constant.backward(be, parameters, gradients, rows, m);
 };
 
+/// `e.planes(memory, rows)` are numbers (rows,P), of the last `forward`, that the network sees as constant planes
+/// beside x; `e.d_planes(memory, rows)` is where their gradient belongs before `backward`. Optional.
+template <class E, class Be, class T>
+concept GivesPlanes = requires(const E e, std::size_t rows, embedding_memory<E, Be, T>& m) {
+  { e.planes(m, rows) } -> std::convertible_to<view_of<Be, const T>>;
+  { e.d_planes(m, rows) } -> std::same_as<view_of<Be, T>>;
+};
+
+/// `e.scale_output(be, y, memory)` multiplies each image of the network's output, or of a gradient with respect to it,
+/// by a number that belongs to its time. Optional.
+template <class E, class Be, class T>
+concept ScalesOutput =
+    requires(const E e, Be& be, view_of<Be, T> y, embedding_memory<E, Be, T>& m) { e.scale_output(be, y, m); };
+
 }  // namespace softscore::inline SOFTSCORE_ABI

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include <softscore/backend/operations.hpp>
 #include <softscore/core/config.hpp>
@@ -17,6 +18,18 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
+/// Where one array of a layer lies in the flat arrays of a network's parameters and of their gradients.
+struct parameter_slice {
+  std::size_t offset{};
+  shape extent{};
+
+  /// The array's part of a flat array; empty where that is, and where there is no such array.
+  template <class V>
+  V in(V flat) const {
+    return flat.empty() || extent.images == 0 ? V{} : flat.slice(offset, extent);
+  }
+};
+
 /// Where layers declare their parameters, before a network runs: the layout of the flat array, and what a layer needs
 /// to know of the network that it is a part of.
 class placement {
@@ -25,6 +38,16 @@ class placement {
   explicit placement(parameter_layout& to, std::size_t embedding = 0) : layout_{to}, embedding_{embedding} {}
 
   parameter_layout& layout() { return layout_; }
+  /// Declares an array of one to four sizes, whose first values are uniform in [start - spread, start + spread]. Views
+  /// of it have the shape of the sizes, those of a vector (1,C,1,1).
+  template <class = when_called>
+  parameter_slice add(std::string name, const std::vector<std::size_t>& sizes, double start, double spread) {
+    require(!sizes.empty() && sizes.size() <= 4, "the number of sizes of a parameter array", sizes.size(),
+            "between 1 and 4");
+    const auto size = [&](std::size_t k) { return k < sizes.size() ? sizes[k] : 1; };
+    const shape extent = sizes.size() == 1 ? shape{1, sizes[0], 1, 1} : shape{size(0), size(1), size(2), size(3)};
+    return {layout_.add(std::move(name), sizes, start, spread), extent};
+  }
   std::size_t embedding() const { return embedding_; }
   /// The number of a dropout layer, counted in the order in which layers are placed. Throws `error` for more layers
   /// than the key of their masks can number.
@@ -48,6 +71,8 @@ struct pass {
   view_of<Be, T> d_embedding{};       ///< (N,E), zero at first: layers add to it
   std::size_t images{};               ///< N
   std::optional<dropout_draw> dropout{};  ///< nothing unless the network is trained
+  view_of<Be, const T> planes{};          ///< (N,P), or (1,P): numbers that a network sees as constant planes beside x
+  view_of<Be, T> d_planes{};              ///< (N,P)
 };
 
 template <class L, class Be, class T>
@@ -80,13 +105,38 @@ concept RunsBothWays =
 
 /// A part of a network: a value that maps activations to activations and composes with others into larger layers.
 /// Gradients of parameters are set; those of activations are set too, except where paths meet, and there they are
-/// added. Models: conv2d, layer_norm_gelu, sequential, residual, skip_concat, parallel, recompute, named.
+/// added. Models: conv2d, conv2d_transposed, group_norm, layer_norm, layer_norm_gelu, activate, dropout_layer,
+/// attention, dense, add_embedding, those of pooling.hpp and resampling.hpp, and the containers sequential, residual,
+/// skip_concat, parallel, repeated and recompute.
 template <class L, class Be, class T>
 concept Layer = PlacesParameters<L> && RunsBothWays<L, Be, T>;
 
 namespace detail {
-// A layer's memory where it needs none.
-struct no_memory {};
+// The element body x = 0. (No class's own, for a kernel has to see it.)
+struct set_zero {
+  template <class T>
+  SOFTSCORE_HD void operator()(T& x) const {
+    x = T{};
+  }
+};
 }  // namespace detail
+
+/// A layer's memory where it needs none.
+template <class Be, class T>
+struct no_memory {};
+
+/// What a layer derives from whose plans do not depend on the parameters.
+struct prepares_nothing {
+  template <class Be, class V, class M>
+  void prepare(Be&, const V& /*parameters*/, M&) const {}
+};
+
+/// What a layer derives from that keeps nothing between the passes: no plan, no activation.
+struct stateless_layer : prepares_nothing {
+  template <class Be, class T>
+  no_memory<Be, T> memory(planning<Be, T>&, const shape&) const {
+    return {};
+  }
+};
 
 }  // namespace softscore::inline SOFTSCORE_ABI

@@ -11,6 +11,7 @@
 
 #include <softscore/backend/operations.hpp>
 #include <softscore/core/checked_size.hpp>
+#include <softscore/core/conditioning.hpp>
 #include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/nn/embedding.hpp>
@@ -20,14 +21,14 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-namespace detail {
-struct set_zero {
-  template <class T>
-  SOFTSCORE_HD void operator()(T& x) const {
-    x = T{};
-  }
+/// The image that a network sees beside x, if it has channels: before those of x, as in SR3 (Saharia et al. 2021), or
+/// after them.
+struct image_beside {
+  std::size_t channels{};
+  bool first{true};
+
+  image_beside(std::size_t of_channels = 0, bool before_x = true) : channels{of_channels}, first{before_x} {}
 };
-}  // namespace detail
 
 /// All that evaluations of a network write: activations, gradients, plans and the backend's copy of the parameters.
 template <class Body, class E, class Be, class T>
@@ -40,9 +41,13 @@ class network_memory {
         input_{with_.keep({1, in.channels + beside, in.height, in.width})},
         output_{with_.keep(body.output({1, in.channels + beside, in.height, in.width}))},
         d_input_{with_.temporary(input_.extent())},
+        x_{beside > 0 ? with_.temporary(in) : planned_array<Be, T>{}},
+        beside_{beside > 0 ? with_.temporary({1, beside, in.height, in.width}) : planned_array<Be, T>{}},
+        plain_beside_{beside > 0 ? with_.temporary(beside_.extent()) : planned_array<Be, T>{}},
         embedding_{embedding.memory(with_)},
         body_{body.memory(with_, {1, in.channels + beside, in.height, in.width})},
         staging_{vector_of<T>("number of parameters", {parameters})},
+        beside_staging_{vector_of<T>("elements beside x", {images, beside, in.height, in.width})},
         own_parameters_{be.template make<T>({1, 1, 1, parameters})} {
     with_.finish();
   }
@@ -59,10 +64,12 @@ class network_memory {
   shape most_;
   planning<Be, T> with_;
   planned_array<Be, T> input_, output_, d_input_;  // in activation order
+  planned_array<Be, T> x_, beside_;                // the parts of the input, where it has two; x_ is also for dx
+  planned_array<Be, T> plain_beside_;
   embedding_memory<E, Be, T> embedding_;
   memory_of<Body, Be, T> body_;
   std::uint64_t stamp_{};  // of the parameters in own_parameters_ that the plans are prepared for; 0 for others
-  std::vector<T> staging_;
+  std::vector<T> staging_, beside_staging_;
   array_of<Be, T> own_parameters_;
   pass<Be, T> last_{};  // the last evaluation
 };
@@ -81,10 +88,26 @@ class layered_network : public parameter_store {
   shape output(const shape& images) const {
     if (images.images == 0 || images.channels != image_.channels || images.plane() == 0)
       reject("the network's input", images, "one or more images of " + std::to_string(image_.channels) + " channels");
-    return body_.output(beside(images)).with_images(images.images);
+    return body_.output(joined(images)).with_images(images.images);
   }
   /// The channels of the output.
   std::size_t output_channels() const { return output_channels_; }
+
+  /// The image that it sees beside x.
+  const image_beside& beside() const { return beside_; }
+  /// Throws `error` if the image given beside x is missing, surplus or of another shape than a batch `images` asks for.
+  template <class = when_called>
+  void check(const conditioning& given, const shape& images) const {
+    const shape wanted{images.images, beside_.channels, images.height, images.width};
+    if (beside_.channels == 0 && !given.image.empty())
+      reject("an image given to a network beside x", given.image.extent(), "missing, for this network takes none");
+    if (beside_.channels > 0 && given.image.empty())
+      reject("the number of images given to a network beside x", 0,
+             "one of " + std::to_string(beside_.channels) + " channels for each of the " +
+                 std::to_string(images.images) + " images");
+    if (beside_.channels > 0 && given.image.extent() != wanted)
+      reject("the images given to a network beside x", given.image.extent(), detail::shown(wanted));
+  }
 
   const Body& body() const { return body_; }
   const E& embedding() const { return embedding_; }
@@ -95,7 +118,7 @@ class layered_network : public parameter_store {
     requires NetworkBackend<Be, T>
   memory<Be, T> workspace(Be& be, const shape& most) const {
     static_cast<void>(output(most));
-    return {be, body_, embedding_, most.with_images(1), most.images, beside_, parameter_count()};
+    return {be, body_, embedding_, most.with_images(1), most.images, beside_.channels, parameter_count()};
   }
 
   /// out = phi(x, t) with the network's own parameters, which reach the backend when their stamp has changed. x is
@@ -106,11 +129,12 @@ class layered_network : public parameter_store {
   void evaluate(Be& be, const Input& asked, in_of<Be, T> x, std::type_identity_t<view_of<Be, T>> out,
                 memory<Be, T>& ws) const {
     const network_input input{asked};
+    require_valid(input, x, out, ws);
     if (ws.stamp_ != stamp()) {
       const auto values = parameters();
       std::copy(values.begin(), values.end(), ws.staging_.begin());
       be.upload(ws.staging_.data(), ws.own_parameters_.view());
-      body_.template prepare<Be, T>(be, ws.own_parameters_.view(), ws.body_);
+      body_.prepare(be, view_of<Be, const T>{ws.own_parameters_.view()}, ws.body_);
       ws.stamp_ = stamp();
     }
     const bool alike = input.times.shared() && input.given.labels.empty() && input.given.features.empty();
@@ -122,9 +146,11 @@ class layered_network : public parameter_store {
     requires Embedding<E, Be, T, time_of_input<Input>>
   void forward(Be& be, in_of<Be, T> params, const Input& asked, in_of<Be, T> x,
                std::type_identity_t<view_of<Be, T>> out, memory<Be, T>& ws) const {
-    body_.template prepare<Be, T>(be, params, ws.body_);
+    const network_input input{asked};
+    require_valid(input, x, out, ws);
+    body_.prepare(be, view_of<Be, const T>{params}, ws.body_);
     ws.stamp_ = 0;
-    run<Be, T>(be, params, network_input{asked}, x, out, x.extent().images, ws);
+    run<Be, T>(be, params, input, x, out, x.extent().images, ws);
   }
 
   /// After `forward` with the same parameters: from dout, the gradient of a loss with respect to out, sets that with
@@ -136,16 +162,23 @@ class layered_network : public parameter_store {
     require(images == ws.last_.images, "the images of a gradient", images, "as many as were evaluated last");
     const view_of<Be, T> dy = ws.output_.view(images).slice(0, dout.extent());
     pack(be, dout, dy);
+    if constexpr (ScalesOutput<E, Be, T>) embedding_.scale_output(be, dy, ws.embedding_);
     pass<Be, T> p = ws.last_;
     p.parameters = params;
     p.gradients = gradients;
     if (!gradients.empty() && embedding_.width() > 0) {
       p.d_embedding = embedding_.gradient(ws.embedding_, images);
       be.for_each(detail::set_zero{}, p.d_embedding);
+      if constexpr (GivesPlanes<E, Be, T>) p.d_planes = embedding_.d_planes(ws.embedding_, images);
     }
     const view_of<Be, T> d_input = dx.empty() ? view_of<Be, T>{} : ws.d_input_.view(images);
     body_.backward(be, p, ws.input_.view(images), dy, d_input, ws.body_);
-    if (!dx.empty()) unpack(be, d_input, dx);
+    if (!dx.empty() && beside_.channels == 0) unpack(be, d_input, dx);
+    if (!dx.empty() && beside_.channels > 0) {
+      const view_of<Be, T> d_x = ws.x_.view(images), none{};
+      separate(be, d_input, beside_.first ? none : d_x, beside_.first ? d_x : none);
+      unpack(be, d_x, dx);
+    }
     if (!p.d_embedding.empty()) embedding_.backward(be, params, gradients, images, ws.embedding_);
   }
 
@@ -156,9 +189,9 @@ class layered_network : public parameter_store {
   }
 
  protected:
-  /// `beside` is the number of channels of an image that the network sees beside x.
+  /// `beside` is the image that the network sees beside x.
   layered_network(Body body, E embedding, const shape& image, const std::string& body_name,
-                  const std::string& embedding_name, std::size_t beside = 0)
+                  const std::string& embedding_name, image_beside beside = {})
       : layered_network{placed(std::move(body), std::move(embedding), image, body_name, embedding_name, beside)} {}
 
  private:
@@ -166,15 +199,16 @@ class layered_network : public parameter_store {
     Body body;
     E embedding;
     shape image;
-    std::size_t beside, output_channels;
+    image_beside beside;
+    std::size_t output_channels;
     parameter_layout layout;
   };
   static parts placed(Body body, E embedding, const shape& image, const std::string& body_name,
-                      const std::string& embedding_name, std::size_t beside) {
+                      const std::string& embedding_name, image_beside beside) {
     parts all{std::move(body), std::move(embedding), image.with_images(1), beside, 0, {}};
     placement to{all.layout, all.embedding.width()};
     all.output_channels =
-        all.body.place(to, body_name, {1, image.channels + beside, image.height, image.width}).channels;
+        all.body.place(to, body_name, {1, image.channels + beside.channels, image.height, image.width}).channels;
     all.embedding.place(all.layout, embedding_name);
     return all;
   }
@@ -186,9 +220,40 @@ class layered_network : public parameter_store {
         beside_{all.beside},
         output_channels_{all.output_channels} {}
 
-  shape beside(shape s) const {
-    s.channels += beside_;
+  // The shape of x and the image beside it together.
+  shape joined(shape s) const {
+    s.channels += beside_.channels;
     return s;
+  }
+
+  template <class Be, class T, class Time>
+  void require_valid(const network_input<Time>& input, view_of<Be, const T> x, view_of<Be, T> out,
+                     const memory<Be, T>& ws) const {
+    const std::size_t images = x.extent().images;
+    require(images > 0 && images <= ws.most_.images && x.extent().with_images(1) == ws.most_.with_images(1),
+            "the network's input", x.extent(), "images of the workspace's shape, no more than it was made for");
+    require(out.extent() == ws.output_.extent().with_images(images), "the network's output", out.extent(),
+            "of the shape that the network gives");
+    embedding_.check(input, images);
+    check(input.given, x.extent());
+  }
+
+  // The input of the body, in activation order: x, and beside it the image, which comes from the host.
+  template <class Be, class T>
+  void fill_input(Be& be, const conditioning& given, view_of<Be, const T> x, view_of<Be, T> in,
+                  memory<Be, T>& ws) const {
+    if (beside_.channels == 0) {
+      pack(be, x, in);
+      return;
+    }
+    const std::size_t images = x.extent().images;
+    const view_of<Be, T> of_x = ws.x_.view(images), image = ws.beside_.view(images),
+                         plain = ws.plain_beside_.view(images);
+    for (std::size_t i = 0; i < given.image.size(); ++i) ws.beside_staging_[i] = static_cast<T>(given.image[i]);
+    be.upload(ws.beside_staging_.data(), plain);
+    pack(be, plain, image);
+    pack(be, x, of_x);
+    concatenate(be, beside_.first ? image : of_x, beside_.first ? of_x : image, in);
   }
 
   // The forward pass; `rows` is 1 where all images are known the same.
@@ -196,24 +261,22 @@ class layered_network : public parameter_store {
   void run(Be& be, view_of<Be, const T> params, const network_input<Time>& input, view_of<Be, const T> x,
            view_of<Be, T> out, std::size_t rows, memory<Be, T>& ws) const {
     const std::size_t images = x.extent().images;
-    require(images > 0 && images <= ws.most_.images && x.extent().with_images(1) == ws.most_.with_images(1),
-            "the network's input", x.extent(), "images of the workspace's shape, no more than it was made for");
-    require(out.extent() == output(x.extent()), "the network's output", out.extent(),
-            "of the shape that the network gives");
-    embedding_.check(input, images);
     ws.last_ = pass<Be, T>{params, {}, {}, {}, images, input.dropout};
     const view_of<Be, T> in = ws.input_.view(images);
-    pack(be, x, in);
+    fill_input<Be, T>(be, input.given, x, in, ws);
     if (embedding_.width() > 0) ws.last_.embedding = embedding_.forward(be, params, input, rows, ws.embedding_);
+    if constexpr (GivesPlanes<E, Be, T>) ws.last_.planes = embedding_.planes(ws.embedding_, rows);
     const view_of<Be, T> y = ws.output_.view(images);
     body_.forward(be, ws.last_, in, y, ws.body_);
+    if constexpr (ScalesOutput<E, Be, T>) embedding_.scale_output(be, y, ws.embedding_);
     unpack(be, y, out);
   }
 
   Body body_;
   E embedding_;
   shape image_;
-  std::size_t beside_, output_channels_;
+  image_beside beside_;
+  std::size_t output_channels_;
 };
 
 }  // namespace softscore::inline SOFTSCORE_ABI

@@ -65,6 +65,12 @@ std::string name_of_layer(const named<L>& with_name, std::size_t) {
 template <class L>
 concept BackwardInPlace = requires { requires L::backward_in_place; };
 
+// A layer that leaves activations as they are in some passes, as dropout does where nobody trains.
+template <class L, class Pass>
+concept MayPassThrough = requires(const L layer, const Pass& p) {
+  { layer.passes_through(p) } -> std::same_as<bool>;
+};
+
 // A layer that takes over what the one after it does, as a norm takes over an activation: `a.absorb(b)` says whether.
 template <class A, class B>
 concept Absorbs = requires(A a, const B b) {

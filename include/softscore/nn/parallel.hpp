@@ -22,6 +22,9 @@ class parallel {
  public:
   static constexpr std::size_t count = sizeof...(Ls);
   static_assert(count > 1, "softscore: a parallel layer needs at least two branches");
+  static_assert((PlacesParameters<detail::unnamed<Ls>> && ...),
+                "softscore: a branch of this parallel layer is not a layer, for it has no place(placement&, name, "
+                "shape) and output(shape) that return a shape");
 
   explicit parallel(Ls... branches) : branches_{std::move(branches)...} {}
 

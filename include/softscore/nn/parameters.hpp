@@ -16,13 +16,22 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
+/// The values that training starts from: uniform in [start - spread, start + spread], or normal with that mean and
+/// deviation.
+struct first_values {
+  double start{}, spread{};
+  bool normal{};
+};
+
 /// One named array inside the flat array of all parameters of a network. Its name, order of elements and first values
-/// are PyTorch's: uniform in [start - spread, start + spread].
+/// are PyTorch's. The gradient of one that is not trained, such as the frequencies of Fourier features, is 0.
 struct parameter {
   std::string name;
   std::vector<std::size_t> sizes;
   std::size_t offset{};
   double start{}, spread{};
+  bool normal{};
+  bool trained{true};
 
   std::size_t size() const {
     std::size_t product = 1;
@@ -37,7 +46,11 @@ class parameter_layout {
   /// Appends an array and returns its offset.
   template <class = when_called>
   std::size_t add(std::string name, std::vector<std::size_t> sizes, double start, double spread) {
-    parameter added{std::move(name), std::move(sizes), count_, start, spread};
+    return add(std::move(name), std::move(sizes), first_values{start, spread}, true);
+  }
+  template <class = when_called>
+  std::size_t add(std::string name, std::vector<std::size_t> sizes, const first_values& first, bool trained = true) {
+    parameter added{std::move(name), std::move(sizes), count_, first.start, first.spread, first.normal, trained};
     count_ += product_of("number of elements of " + added.name, std::span<const std::size_t>{added.sizes},
                          most_bytes / sizeof(double) - count_);
     all_.push_back(std::move(added));
@@ -52,6 +65,19 @@ class parameter_layout {
     add(prefix + ".bias", {outputs}, 0, spread);
     return weight;
   }
+
+  /// Changes the first values of the arrays from number `first_array` on to what `chosen(parameter)` returns.
+  template <class F>
+  void choose_first_values(std::size_t first_array, const F& chosen) {
+    for (std::size_t k = first_array; k < all_.size(); ++k) {
+      const first_values first = chosen(std::as_const(all_[k]));
+      all_[k].start = first.start;
+      all_[k].spread = first.spread;
+      all_[k].normal = first.normal;
+    }
+  }
+  /// The number of arrays.
+  std::size_t arrays() const { return all_.size(); }
 
   /// Length of the flat array.
   std::size_t count() const { return count_; }
@@ -77,9 +103,11 @@ void draw_initial_values(const parameter_layout& layout, std::uint64_t seed, std
   const noise_key key{seed, noise_stream::initial_weights};
   std::uint64_t array = 0;
   for (const parameter& p : layout) {
-    for (std::size_t i = 0; i < p.size(); ++i)
-      values[p.offset + i] =
-          static_cast<float>(p.start + p.spread * (2 * uniform(key, array, static_cast<std::uint32_t>(i)) - 1));
+    for (std::size_t i = 0; i < p.size(); ++i) {
+      const double drawn = p.normal ? static_cast<double>(normals(key, array, static_cast<std::uint32_t>(i / 4))[i % 4])
+                                    : 2 * uniform(key, array, static_cast<std::uint32_t>(i)) - 1;
+      values[p.offset + i] = static_cast<float>(p.start + p.spread * drawn);
+    }
     ++array;
   }
 }

@@ -15,6 +15,10 @@ namespace softscore::inline SOFTSCORE_ABI {
 template <class L>
 class recompute {
  public:
+  static_assert(PlacesParameters<L>,
+                "softscore: what is to be recomputed is not a layer, for it has no place(placement&, name, shape) and "
+                "output(shape) that return a shape");
+
   explicit recompute(L inner) : inner_{std::move(inner)} {}
 
   shape place(placement& to, const std::string& name, const shape& in) { return inner_.place(to, name, in); }

@@ -19,6 +19,10 @@ namespace softscore::inline SOFTSCORE_ABI {
 template <class L>
 class repeated {
  public:
+  static_assert(PlacesParameters<L>,
+                "softscore: what is to be repeated is not a layer, for it has no place(placement&, name, shape) and "
+                "output(shape) that return a shape");
+
   /// Throws `error` for 0 times.
   repeated(L inner, std::size_t times) : inner_{std::move(inner)}, times_{times} {
     require(times >= 1, "times that a layer is repeated", times, "at least 1");

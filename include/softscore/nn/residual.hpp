@@ -17,6 +17,11 @@ namespace softscore::inline SOFTSCORE_ABI {
 template <class L>
 class residual {
  public:
+  static_assert(
+      PlacesParameters<L>,
+      "softscore: what a residual layer adds to is not a layer, for it has no place(placement&, name, shape) and "
+      "output(shape) that return a shape");
+
   /// Throws `error` unless the factor is finite.
   explicit residual(L inner, double factor = 1.0) : inner_{std::move(inner)}, factor_{factor} {
     require(std::isfinite(factor), "factor of a residual layer", factor, "finite");

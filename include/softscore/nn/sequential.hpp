@@ -18,12 +18,16 @@
 namespace softscore::inline SOFTSCORE_ABI {
 
 /// Layers one after the other. Under the name of the whole they are called 0, 1, ..., unless they are `named`. A layer
-/// that can do the next one's work in its own pass does (a group norm an activation); the numbers stay.
+/// that can do the next one's work in its own pass does (a group norm an activation); the numbers stay. A layer that
+/// has nothing to do in a pass, such as dropout in sampling, costs nothing unless it is the first.
 template <class... Ls>
 class sequential {
  public:
   static constexpr std::size_t count = sizeof...(Ls);
   static_assert(count > 0, "softscore: a sequential layer needs at least one layer");
+  static_assert((PlacesParameters<detail::unnamed<Ls>> && ...),
+                "softscore: a part of this sequential layer is not a layer, for it has no place(placement&, name, "
+                "shape) and output(shape) that return a shape");
 
   explicit sequential(Ls... layers) : layers_{std::move(layers)...} {
     each([&](auto k) {
@@ -55,6 +59,9 @@ class sequential {
   };
   template <class Be, class T>
   state<Be, T> memory(planning<Be, T>& with, const shape& in) const {
+    static_assert((Layer<detail::unnamed<Ls>, Be, T> && ...),
+                  "softscore: a part of this sequential layer is not a layer on this backend, for it lacks memory, "
+                  "prepare, forward or backward");
     const typename planning<Be, T>::temporary_scope scope{with};
     shape at = in, widest{1, 0, 1, 1};
     each([&](auto k) {
@@ -67,7 +74,7 @@ class sequential {
     const auto plan = [&](auto k) {
       auto made = get<k>().memory(with, at);
       at = get<k>().output(at);
-      if (!absorbed_[k] && !last(k)) between[k] = with.keep(at);
+      if (!absorbed_[k] && !last(k, absorbed_)) between[k] = with.keep(at);
       return made;
     };
     // Braces, so that the layers ask one after the other.
@@ -84,9 +91,10 @@ class sequential {
   template <class Be, class T>
   void forward(Be& be, const pass<Be, T>& p, in_of<Be, T> x, out_of<Be, T> y, state<Be, T>& m) const {
     view_of<Be, const T> in = x;
+    const std::array<bool, count> skipped = skipped_in(p);
     each([&](auto k) {
-      if (absorbed_[k]) return;
-      const view_of<Be, T> out = last(k) ? y : m.between[k].view(p.images);
+      if (skipped[k]) return;
+      const view_of<Be, T> out = last(k, skipped) ? y : m.between[k].view(p.images);
       get<k>().forward(be, p, in, out, std::get<k>(m.of));
       in = out;
     });
@@ -95,15 +103,16 @@ class sequential {
   void backward(Be& be, const pass<Be, T>& p, in_of<Be, T> x, in_of<Be, T> dy, out_of<Be, T> dx,
                 state<Be, T>& m) const {
     view_of<Be, const T> d = dy;
+    const std::array<bool, count> skipped = skipped_in(p);
     std::size_t turn = 0;  // of the two arrays, the one that d lies in; 0 also while d is the caller's
     each([&](auto done) {
       constexpr std::size_t k = count - 1 - done;
-      if (absorbed_[k]) return;
-      const std::size_t source = source_of(k);
+      if (skipped[k]) return;
+      const std::size_t source = source_of(k, skipped);
       const view_of<Be, const T> in = source < count ? m.between[source].view(p.images) : view_of<Be, const T>{x};
       view_of<Be, T> d_in = dx;
       if (source < count) {
-        if (!detail::BackwardInPlace<layer_type<k>> || last(k)) ++turn;
+        if (!detail::BackwardInPlace<layer_type<k>> || last(k, skipped)) ++turn;
         d_in = m.gradients[turn % 2].view(p.images).slice(0, in.extent());
       }
       get<k>().backward(be, p, in, d, d_in, std::get<k>(m.of));
@@ -125,16 +134,26 @@ class sequential {
   const auto& get() const {
     return detail::layer_of(std::get<K>(layers_));
   }
-  // Whether all layers after k are done by those before them.
-  bool last(std::size_t k) const {
+  // The layers that are not run in a pass, for others do their work or there is none. The first one is always run.
+  template <class Pass>
+  std::array<bool, count> skipped_in(const Pass& p) const {
+    std::array<bool, count> skipped = absorbed_;
+    each([&](auto k) {
+      if constexpr (k > 0 && detail::MayPassThrough<layer_type<k>, Pass>)
+        if (get<k>().passes_through(p)) skipped[k] = true;
+    });
+    return skipped;
+  }
+  // Whether all layers after k are skipped.
+  static bool last(std::size_t k, const std::array<bool, count>& skipped) {
     for (++k; k < count; ++k)
-      if (!absorbed_[k]) return false;
+      if (!skipped[k]) return false;
     return true;
   }
   // The layer whose output layer k takes; `count` if that is the input of the whole.
-  std::size_t source_of(std::size_t k) const {
+  static std::size_t source_of(std::size_t k, const std::array<bool, count>& skipped) {
     while (k-- > 0)
-      if (!absorbed_[k]) return k;
+      if (!skipped[k]) return k;
     return count;
   }
 
@@ -146,6 +165,10 @@ class sequential {
 template <class L>
 class sequential<std::vector<L>> {
  public:
+  static_assert(PlacesParameters<detail::unnamed<L>>,
+                "softscore: the parts of this sequential layer are not layers, for they have no place(placement&, "
+                "name, shape) and output(shape) that return a shape");
+
   /// Throws `error` for no layers.
   explicit sequential(std::vector<L> layers) : layers_{std::move(layers)} {
     require(!layers_.empty(), "the number of layers of a sequential layer", layers_.size(), "at least 1");

@@ -16,6 +16,11 @@ namespace softscore::inline SOFTSCORE_ABI {
 template <class L>
 class skip_concat {
  public:
+  static_assert(
+      PlacesParameters<L>,
+      "softscore: what a skip connection goes around is not a layer, for it has no place(placement&, name, shape) and "
+      "output(shape) that return a shape");
+
   explicit skip_concat(L inner) : inner_{std::move(inner)} {}
 
   shape place(placement& to, const std::string& name, const shape& in) {

@@ -1,0 +1,149 @@
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include <softscore/core/config.hpp>
+#include <softscore/core/error.hpp>
+#include <softscore/io/atomic_file.hpp>
+#include <softscore/io/file_error.hpp>
+#include <softscore/io/safetensors.hpp>
+#include <softscore/nn/diffusers/read_config.hpp>
+#include <softscore/nn/diffusers/weights.hpp>
+#include <softscore/nn/diffusers/write_config.hpp>
+#include <softscore/nn/unet.hpp>
+
+namespace softscore::inline SOFTSCORE_ABI {
+
+/// What `load_diffusers` may do without.
+struct loading_options {
+  bool partial{};        ///< parameters that the file lacks, or has in another shape, keep their first values
+  std::uint64_t seed{};  ///< of these
+  weights_fit* fit{};    ///< where to say what did not fit, if anywhere
+};
+
+/// Whether saved weights are those that training ended with, or their moving average.
+enum class saved_weights { last, average };
+
+namespace detail {
+
+inline constexpr const char* diffusers_weights = "diffusion_pytorch_model";
+
+// The folder of the model itself: that of a pipeline has it in unet/.
+inline std::filesystem::path model_folder(const std::filesystem::path& folder) {
+  std::error_code ignored;
+  const bool pipeline = !std::filesystem::exists(folder / "config.json", ignored) &&
+                        std::filesystem::exists(folder / "unet" / "config.json", ignored);
+  return pipeline ? folder / "unet" : folder;
+}
+
+// The file of the weights. Throws `error` for formats that are not read, saying how to convert them.
+inline std::filesystem::path weights_file(const std::filesystem::path& folder) {
+  const std::filesystem::path file = folder / (std::string{diffusers_weights} + ".safetensors");
+  std::error_code ignored;
+  if (std::filesystem::exists(file, ignored)) return file;
+  const std::string advice =
+      "one safetensors file: in Python, UNet2DModel.from_pretrained(folder).save_pretrained(other, "
+      "max_shard_size=\"100GB\") writes it";
+  for (const char* end : {".safetensors.index.json", ".bin.index.json"})
+    if (std::filesystem::exists(folder / (diffusers_weights + std::string{end}), ignored))
+      reject(printable(folder.string()) + ": the weights", "split over several files", advice);
+  if (std::filesystem::exists(folder / (std::string{diffusers_weights} + ".bin"), ignored))
+    reject(printable(folder.string()) + ": the weights", "pickled", advice);
+  return file;  // reading it says that it is missing
+}
+
+// The steps of the chain that the scheduler beside a model, or that of its pipeline, was made with; `otherwise` where
+// there is none.
+template <class = when_called>
+std::size_t chain_steps_of(const std::filesystem::path& folder, std::size_t otherwise) {
+  std::error_code ignored;
+  for (const std::filesystem::path& file :
+       {folder / "scheduler" / "scheduler_config.json", folder / "scheduler_config.json"})
+    if (std::filesystem::exists(file, ignored)) return read_json_settings(file).size("num_train_timesteps", otherwise);
+  return otherwise;
+}
+
+template <NetworkTime Time>
+void require_scale(const unet_config& c, const std::filesystem::path& config) {
+  const bool fourier = c.time_embedding == unet_time::fourier;
+  const bool fits = fourier ? std::same_as<Time, sigma> : std::same_as<Time, step_index>;
+  require_file(fits, config.string(), "time_embedding_type", spelling(time_names, c.time_embedding),
+               std::same_as<Time, sigma>        ? "fourier for a network of sigma"
+               : std::same_as<Time, step_index> ? "positional or learned for a network of step_index"
+                                                : "read into a network of step_index, or of sigma where it is fourier");
+}
+
+}  // namespace detail
+
+/// The UNet2DModel of a folder that diffusers' save_pretrained wrote, or of a pipeline's folder: config.json and
+/// diffusion_pytorch_model.safetensors, whose float16 and bfloat16 weights are widened. The scheduler's file, where
+/// there is one, says how many steps its chain has; denoiser/diffusers_scheduler.hpp reads the rest of it. `Time` is
+/// `step_index`, or `sigma` where time_embedding_type is fourier. Throws `error` naming the file: for settings that are
+/// not supported
+/// (`read_unet_config`), for a network on another scale of time, for weights that are split, pickled, missing, surplus
+/// or of another shape, except for what `options` allow.
+template <NetworkTime Time = step_index>
+unet<Time> load_diffusers(const std::filesystem::path& folder, const loading_options& options = {}) {
+  const std::filesystem::path at = detail::model_folder(folder), config = at / "config.json";
+  unet_config settings = read_unet_config(config);
+  settings.chain_steps = detail::chain_steps_of(folder, settings.chain_steps);
+  detail::require_scale<Time>(settings, config);
+  const std::filesystem::path weights = detail::weights_file(at);
+  const safetensors_file file{weights};
+  unet<Time> net = [&] {
+    try {
+      return unet<Time>{settings};
+    } catch (const error& refused) {
+      throw error(detail::printable(config.string()) + ": " + refused.what());
+    }
+  }();
+  if (options.partial) net.initialize(options.seed);
+  const weights_fit fit = read_weights(file, net.layout(), net.mutable_parameters());
+  if (options.fit != nullptr) *options.fit = fit;
+  if (!options.partial) require_whole(fit, weights.string());
+  return net;
+}
+
+/// Writes a folder that diffusers' UNet2DModel.from_pretrained reads: config.json and the weights `values`, a flat
+/// array in the order of the network's parameters, as float32. The file's metadata says in "weights" whether they are
+/// the last ones or the average. Throws `error` for settings that UNet2DModel does not have, for another number of
+/// weights, and if the folder cannot be written.
+template <NetworkTime Time>
+void save_diffusers(const std::filesystem::path& folder, const unet<Time>& net, std::span<const float> values,
+                    saved_weights which) {
+  require(values.size() == net.parameter_count(), "the number of weights", values.size(),
+          "that of the network, " + std::to_string(net.parameter_count()));
+  const unet_config& settings = net.settings();
+  const bool fourier = settings.time_embedding == unet_time::fourier;
+  require(fourier || std::same_as<Time, step_index>, "the scale of time of a network for diffusers", "another one",
+          "the step index");
+  const std::string config = unet_config_text(settings);
+  std::error_code reason;
+  std::filesystem::create_directories(folder, reason);
+  if (reason) detail::file_failure(folder.string(), "be made", reason.value());
+  std::vector<named_tensor> tensors;
+  for (const parameter& p : net.layout()) tensors.emplace_back(p.name, p.sizes, values.subspan(p.offset, p.size()));
+  write_safetensors(folder / (std::string{detail::diffusers_weights} + ".safetensors"),
+                    std::span<const named_tensor>{tensors},
+                    {{"format", "pt"}, {"weights", which == saved_weights::average ? "average" : "last"}});
+  atomic_file file{folder / "config.json"};
+  file.write(std::string_view{config});
+  file.commit();
+}
+
+/// The same with the network's own parameters.
+template <NetworkTime Time>
+void save_diffusers(const std::filesystem::path& folder, const unet<Time>& net,
+                    saved_weights which = saved_weights::last) {
+  save_diffusers(folder, net, net.parameters(), which);
+}
+
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -1,0 +1,105 @@
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <map>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <softscore/core/config.hpp>
+#include <softscore/core/error.hpp>
+#include <softscore/io/file_error.hpp>
+#include <softscore/io/safetensors.hpp>
+#include <softscore/nn/parameters.hpp>
+
+namespace softscore::inline SOFTSCORE_ABI {
+
+/// How the tensors of a file fit a network's parameters, by name; a shape that differs is said with the name.
+struct weights_fit {
+  std::vector<std::string> missing{};     ///< parameters that the file lacks
+  std::vector<std::string> surplus{};     ///< tensors that the network lacks
+  std::vector<std::string> mismatched{};  ///< of another shape
+
+  bool whole() const { return missing.empty() && surplus.empty() && mismatched.empty(); }
+};
+
+namespace detail {
+
+// The present name of a parameter that files of 2022 call otherwise: query, key, value and proj_attn of attention.
+inline std::string present_name(std::string name) {
+  static constexpr struct {
+    std::string_view old, present;
+  } names[] = {{".query.", ".to_q."}, {".key.", ".to_k."}, {".value.", ".to_v."}, {".proj_attn.", ".to_out.0."}};
+  for (const auto& [old, present] : names)
+    if (const auto at = name.find(old); at != name.npos) name.replace(at, old.size(), present);
+  return name;
+}
+
+// Whether the shapes are the same but for ones at the end of that in the file, as (C,C,1,1) for (C,C).
+inline bool same_but_for_ones(const std::vector<std::size_t>& in_file, const std::vector<std::size_t>& wanted) {
+  return in_file.size() >= wanted.size() && std::equal(wanted.begin(), wanted.end(), in_file.begin()) &&
+         std::all_of(in_file.begin() + static_cast<std::ptrdiff_t>(wanted.size()), in_file.end(),
+                     [](std::size_t n) { return n == 1; });
+}
+
+// "a, b and 7 more".
+inline std::string listed(const std::vector<std::string>& names) {
+  constexpr std::size_t most = 8;
+  std::string text;
+  for (std::size_t k = 0; k < (std::min)(names.size(), most); ++k) text += (k > 0 ? ", " : "") + names[k];
+  if (names.size() > most) text += " and " + std::to_string(names.size() - most) + " more";
+  return printable(text, 1000);
+}
+
+}  // namespace detail
+
+/// Copies the tensors whose names are `prefix` and a parameter's name into that parameter's place in the flat array,
+/// widened from float16 or bfloat16, and says what does not fit; that is left as it was. Other tensors are passed over
+/// if there is a prefix. Attention may have the names of 2022, and its weights may be (C,C,1,1). Throws `error` for
+/// tensors of another type.
+template <class = when_called>
+weights_fit read_weights(const safetensors_file& file, const parameter_layout& layout, std::span<float> into,
+                         std::string_view prefix = "") {
+  weights_fit fit;
+  std::map<std::string, std::string, std::less<>> in_file;  // by present name
+  for (const std::string& name : file.names())
+    if (name.starts_with(prefix)) in_file.emplace(detail::present_name(name.substr(prefix.size())), name);
+  for (const parameter& p : layout) {
+    const auto found = in_file.find(p.name);
+    if (found == in_file.end()) {
+      fit.missing.push_back(p.name);
+      continue;
+    }
+    const auto& extent = file.extent(found->second);
+    if (detail::same_but_for_ones(extent, p.sizes)) {
+      const auto values = file.floats(found->second);
+      std::copy(values.begin(), values.end(), into.begin() + static_cast<std::ptrdiff_t>(p.offset));
+    } else {
+      fit.mismatched.push_back(found->second + " " + detail::shape_text(extent) + " for " +
+                               detail::shape_text(p.sizes));
+    }
+    in_file.erase(found);
+  }
+  for (const auto& [name, spelled] : in_file) fit.surplus.push_back(spelled);
+  return fit;
+}
+
+/// Throws `error` naming the file and what is missing, surplus or of another shape, unless all is whole.
+template <class = when_called>
+void require_whole(const weights_fit& fit, std::string_view path) {
+  if (fit.whole()) return;
+  std::string found;
+  const auto say = [&](const char* how, const std::vector<std::string>& names) {
+    if (names.empty()) return;
+    if (!found.empty()) found += "; ";
+    found += how + detail::listed(names);
+  };
+  say("without ", fit.missing);
+  say("with the unknown ", fit.surplus);
+  say("with other shapes, ", fit.mismatched);
+  reject(detail::printable(path) + ": the weights", found, "those of the network that config.json describes");
+}
+
+}  // namespace softscore::inline SOFTSCORE_ABI

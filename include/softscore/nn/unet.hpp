@@ -1,0 +1,82 @@
+#pragma once
+
+#include <algorithm>
+#include <concepts>
+#include <cstddef>
+#include <type_traits>
+
+#include <softscore/core/conditioning.hpp>
+#include <softscore/core/config.hpp>
+#include <softscore/core/error.hpp>
+#include <softscore/core/quantity.hpp>
+#include <softscore/nn/concept.hpp>
+#include <softscore/nn/layered_network.hpp>
+#include <softscore/nn/unet/body.hpp>
+#include <softscore/nn/unet/config.hpp>
+#include <softscore/nn/unet/embedding.hpp>
+
+namespace softscore::inline SOFTSCORE_ABI {
+
+/// The U-Net of denoising diffusion (Ho et al. 2020; Dhariwal and Nichol 2021), with the settings, quirks and parameter
+/// names of diffusers' UNet2DModel. `Time` is the scale on which it takes the time: `step_index` for models of
+/// diffusers, `sigma` for those with Fourier features, whose output is divided by it. It works on images of any size
+/// that its levels divide.
+template <NetworkTime Time>
+class unet : public layered_network<unet_body, unet_embedding<Time>> {
+ public:
+  using time_type = Time;
+  using any_size = std::true_type;  ///< that its levels divide
+
+  /// Parameters are 0 until they are set or initialized. Throws `error` for settings that contradict each other, for
+  /// groups that do not divide the channels of their norm, and for Fourier features or a table of steps on another
+  /// scale of time than theirs.
+  template <class = when_called>
+  explicit unet(const unet_config& settings)
+      : layered_network<unet_body, unet_embedding<Time>>{unet_body{checked(settings)},
+                                                         unet_embedding<Time>{settings},
+                                                         image_of(settings),
+                                                         settings.class_planes > 0 ? "model" : "",
+                                                         settings.class_planes > 0 ? "model" : "",
+                                                         image_beside{settings.beside_channels}},
+        settings_{settings} {}
+
+  const unet_config& settings() const { return settings_; }
+  /// The number of classes that labels name, counted from 0; 0 where it takes no labels.
+  std::size_t label_count() const { return settings_.label_count(); }
+  /// The number of steps of the chain whose indices it takes.
+  std::size_t steps() const
+    requires std::same_as<Time, step_index>
+  {
+    return settings_.steps();
+  }
+  /// Throws `error` for labels, features and images beside x that it does not take, with `images` of them.
+  void check(const conditioning& given, const shape& images) const {
+    layered_network<unet_body, unet_embedding<Time>>::check(given, images);
+    this->embedding().check(given, images.images);
+  }
+
+ private:
+  static const unet_config& checked(const unet_config& settings) {
+    require_valid(settings);
+    if constexpr (!std::same_as<Time, sigma>)
+      require(settings.time_embedding != unet_time::fourier, "time_embedding", "fourier",
+              "another one for this scale of time: Fourier features are those of a sigma");
+    if constexpr (!std::same_as<Time, step_index>)
+      require(settings.time_embedding != unet_time::learned, "time_embedding", "learned",
+              "another one for this scale of time: a table has a row for each step index");
+    return settings;
+  }
+  // What it maps, as large as the settings say; where they do not, 32 pixels or the least that the levels divide.
+  static shape image_of(const unet_config& settings) {
+    const std::size_t least = (std::max)(std::size_t{32}, settings.multiple());
+    return {1, settings.in_channels - settings.class_planes - settings.beside_channels,
+            settings.height > 0 ? settings.height : least, settings.width > 0 ? settings.width : least};
+  }
+
+  unet_config settings_;
+};
+static_assert(Network<unet<step_index>, archetype_backend, float, step_index> &&
+              Network<unet<sigma>, archetype_backend, double, sigma>);
+static_assert(TakesConditioning<unet<step_index>, archetype_backend, float, step_index>);
+
+}  // namespace softscore::inline SOFTSCORE_ABI

@@ -1,0 +1,62 @@
+#pragma once
+
+#include <cstddef>
+#include <string>
+
+#include <softscore/backend/group_norm_shape.hpp>
+#include <softscore/backend/operations.hpp>
+#include <softscore/core/config.hpp>
+#include <softscore/core/error.hpp>
+#include <softscore/nn/layer.hpp>
+
+namespace softscore::inline SOFTSCORE_ABI {
+
+/// A group norm inside a block: its `weight` and `bias` (C), what is added before it, what scales and shifts its
+/// result, and the activation that follows, all in one pass.
+class block_norm {
+ public:
+  block_norm() = default;
+  block_norm(std::size_t groups, double epsilon, activation then)
+      : sizes_{.groups = groups, .epsilon = epsilon, .then = then} {}
+
+  /// Throws `error` unless the groups divide the channels.
+  void place(placement& to, const std::string& name, std::size_t channels) {
+    require(sizes_.groups > 0 && channels % sizes_.groups == 0, "the number of groups of " + name, sizes_.groups,
+            "a divisor of its number of channels, " + std::to_string(channels));
+    channels_ = channels;
+    weight_ = to.layout().add(name + ".weight", {channels}, 1, 0);
+    bias_ = to.layout().add(name + ".bias", {channels}, 0, 0);
+  }
+
+  template <class Be, class T>
+  auto plan(planning<Be, T>& with, const shape& in) const {
+    group_norm_shape s = sizes_;
+    s.sizes = in.with_images(with.images());
+    return make_group_norm<T>(with.backend(), s);
+  }
+
+  /// y = then(norm(x + shift) (1 + a) + b); shift (N,C) and modulation, a before b, (N,2C) may be empty.
+  template <class Be, class T, class Plan>
+  void forward(Be& be, const pass<Be, T>& p, in_of<Be, T> x, in_of<Be, T> shift, in_of<Be, T> modulation,
+               out_of<Be, T> y, Plan& plan) const {
+    group_norm_forward(be, plan, x, shift, at(weight_, p.parameters), at(bias_, p.parameters), modulation, y);
+  }
+  /// Sets dx, which may be dy, and where they are not empty dshift (N,C) and dmodulation (N,2C).
+  template <class Be, class T, class Plan>
+  void backward(Be& be, const pass<Be, T>& p, in_of<Be, T> x, in_of<Be, T> shift, in_of<Be, T> modulation,
+                in_of<Be, T> dy, out_of<Be, T> dx, out_of<Be, T> dshift, out_of<Be, T> dmodulation, Plan& plan) const {
+    group_norm_backward(be, plan, x, shift, at(weight_, p.parameters), at(bias_, p.parameters), modulation, dy, dx,
+                        at(weight_, p.gradients), at(bias_, p.gradients), dshift, dmodulation);
+  }
+
+ private:
+  template <class V>
+  V at(std::size_t offset, V flat) const {
+    return flat.empty() ? V{} : flat.slice(offset, {1, channels_, 1, 1});
+  }
+
+  group_norm_shape sizes_{};
+  std::size_t channels_{}, weight_{}, bias_{};
+};
+
+}  // namespace softscore::inline SOFTSCORE_ABI

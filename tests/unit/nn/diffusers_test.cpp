@@ -1,0 +1,204 @@
+#include "catch.hpp"
+
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include <softscore/core/quantity.hpp>
+#include <softscore/denoiser/diffusers_scheduler.hpp>
+#include <softscore/io/half.hpp>
+#include <softscore/nn/diffusers.hpp>
+
+#include "refusal.hpp"
+#include "temporary_folder.hpp"
+
+using namespace softscore;
+
+namespace {
+
+unet_config small_config() {
+  unet_config c;
+  c.in_channels = c.out_channels = 2;
+  c.height = 8;
+  c.width = 12;
+  c.block_out_channels = {8, 8};
+  c.down_blocks = {unet_block::skip, unet_block::attention};
+  c.up_blocks = {unet_block::resnet, unet_block::plain};
+  c.layers_per_block = 1;
+  c.attention_head_dim = std::nullopt;
+  c.norm_num_groups = 4;
+  c.norm_eps = 1e-6;
+  c.downsample_padding = 0;
+  c.upsample_type = unet_sampler::resnet;
+  c.dropout = 0.125;
+  c.class_embedding = unet_class::table;
+  c.num_class_embeds = 3;
+  return c;
+}
+
+// A folder with that config.json and nothing else.
+std::string refusal_of_config(const temporary_folder& folder, const std::string& text) {
+  folder.put("config.json", text);
+  return refusal([&] { read_unet_config(folder / "config.json"); });
+}
+
+// A network's folder, some of whose tensors were left out, added or reshaped by `change`.
+template <class Change>
+void save_changed(const std::filesystem::path& folder, const unet<step_index>& net, const Change& change) {
+  save_diffusers(folder, net);
+  std::vector<named_tensor> tensors;
+  for (const parameter& p : net.layout())
+    tensors.emplace_back(p.name, p.sizes, net.parameters().subspan(p.offset, p.size()));
+  change(tensors);
+  write_safetensors(folder / "diffusion_pytorch_model.safetensors", std::span<const named_tensor>{tensors});
+}
+
+}  // namespace
+
+TEST_CASE("a network comes back from a folder with the same settings and bits", "[nn]") {
+  const temporary_folder folder;
+  unet<step_index> net{small_config()};
+  net.initialize(5);
+  save_diffusers(folder.path(), net);
+  const auto again = load_diffusers(folder.path());
+  CHECK(unet_config_text(again.settings()) == unet_config_text(net.settings()));
+  CHECK(again.image() == shape{1, 2, 8, 12});
+  CHECK(again.settings().down_blocks == net.settings().down_blocks);
+  CHECK(again.settings().norm_eps == 1e-6);
+  CHECK(!again.settings().attention_head_dim);
+  CHECK(std::equal(again.parameters().begin(), again.parameters().end(), net.parameters().begin(),
+                   net.parameters().end()));
+  const safetensors_file file{folder / "diffusion_pytorch_model.safetensors"};
+  CHECK(file.metadata("format") == "pt");
+  CHECK(file.metadata("weights") == "last");
+  const std::vector<float> average(net.parameter_count(), 0.5f);
+  save_diffusers(folder.path(), net, average, saved_weights::average);
+  CHECK(safetensors_file{folder / "diffusion_pytorch_model.safetensors"}.metadata("weights") == "average");
+  CHECK(load_diffusers(folder.path()).parameters()[7] == 0.5f);
+  CHECK(refusal([&] { load_diffusers<sigma>(folder.path()); }).find("time_embedding_type is positional") !=
+        std::string::npos);
+}
+
+TEST_CASE("tensors that do not fit are listed, and passed over on request", "[nn]") {
+  const temporary_folder folder;
+  unet<step_index> net{small_config()};
+  net.initialize(5);
+  const std::vector<float> more(6, 2.0f);
+  save_changed(folder.path(), net, [&](std::vector<named_tensor>& tensors) {
+    for (named_tensor& t : tensors) {
+      if (t.name == "conv_in.bias") t = named_tensor{t.name, {6}, more};
+      if (t.name == "conv_out.bias") t.name = "conv_out.basis";
+      // The names of 2022, and a dense layer as a convolution.
+      if (t.name == "mid_block.attentions.0.to_q.weight") {
+        t.name = "mid_block.attentions.0.query.weight";
+        t.extent = {8, 8, 1, 1};
+      }
+    }
+  });
+  CHECK(
+      refusal([&] { load_diffusers(folder.path()); })
+          .find(
+              "the weights is without conv_out.bias; with the unknown conv_out.basis; with other shapes, conv_in.bias "
+              "[6] for [8], but it must be those of the network that config.json describes") != std::string::npos);
+  weights_fit fit;
+  const auto partial = load_diffusers(folder.path(), {.partial = true, .seed = 9, .fit = &fit});
+  CHECK(fit.missing == std::vector<std::string>{"conv_out.bias"});
+  CHECK(fit.surplus == std::vector<std::string>{"conv_out.basis"});
+  CHECK(fit.mismatched.size() == 1);
+  unet<step_index> fresh{small_config()};
+  fresh.initialize(9);
+  for (const parameter& p : net.layout()) {
+    const bool kept = p.name == "conv_out.bias" || p.name == "conv_in.bias";
+    CHECK(partial.parameters()[p.offset] == (kept ? fresh : net).parameters()[p.offset]);
+  }
+}
+
+TEST_CASE("folders that are not one safetensors file are refused with advice", "[nn]") {
+  unet<step_index> net{small_config()};
+  for (const char* name : {"diffusion_pytorch_model.bin", "diffusion_pytorch_model.safetensors.index.json"}) {
+    const temporary_folder folder;
+    folder.put("config.json", unet_config_text(net.settings()));
+    folder.put(name, "{}");
+    const std::string sentence = refusal([&] { load_diffusers(folder.path()); });
+    CHECK(sentence.find("save_pretrained(") != std::string::npos);
+    CHECK(sentence.find(std::string{name}.ends_with(".bin") ? "pickled" : "split") != std::string::npos);
+  }
+}
+
+TEST_CASE("a config.json that cannot be is refused by its key", "[nn]") {
+  const temporary_folder folder;
+  const auto holds = [&](const std::string& text, const char* part) {
+    CHECK_THAT(refusal_of_config(folder, text), Catch::Matchers::ContainsSubstring(part));
+  };
+  holds(R"({"down_block_types": ["CrossAttnDownBlock2D"]})",
+        "down_block_types is CrossAttnDownBlock2D, but it must be");
+  holds(R"({"norm_eps": "small"})", "norm_eps is \"small\", but it must be a number");
+  holds(R"({"in_channels": 3.5})", "in_channels is 3.5, but it must be a whole number");
+  holds(R"({"in_channels": 0})", "in_channels is 0");
+  holds(R"({"block_out_channels": [1000000000, 8, 8, 8]})", "between 1 and 65536");
+  holds(R"({"block_out_channels": [8]})", "the number of down_block_types is 4");
+  holds(R"({"act_fn": "mish"})", "act_fn is \"mish\", but it must be silu");
+  holds(R"({"_class_name": "UNet2DConditionModel"})", "UNet2DModel");
+  holds(R"({"norm_eps": 1e-5, "norm_eps": 1e-6})", "there twice");
+  holds(R"([1])", "a JSON object");
+  holds(R"({"class_embed_type": "projection"})", "timestep or identity");
+  holds(R"({"freq_shift": 200})", "freq_shift");
+  // What UNet2DModel does not know, objects and lists in lists are passed over.
+  folder.put("config.json", R"({"use_ema_warmup": false, "more": {"norm_eps": 3}, "lists": [[1, {"a": 2}], 3]})");
+  CHECK(read_unet_config(folder / "config.json").norm_eps == 1e-5);
+}
+
+TEST_CASE("narrow numbers are widened exactly", "[io]") {
+  CHECK(detail::widened_float16(0x3C00) == 1.0f);
+  CHECK(detail::widened_float16(0xC000) == -2.0f);
+  CHECK(detail::widened_float16(0x7BFF) == 65504.0f);
+  CHECK(detail::widened_float16(0x0001) == 0x1p-24f);
+  CHECK(detail::widened_float16(0x83FF) == -1023 * 0x1p-24f);
+  CHECK(std::signbit(detail::widened_float16(0x8000)));
+  CHECK(std::isinf(detail::widened_float16(0xFC00)));
+  CHECK(std::isnan(detail::widened_float16(0x7E00)));
+  CHECK(detail::widened_bfloat16(0x3F80) == 1.0f);
+  CHECK(detail::widened_bfloat16(0xC049) == -3.140625f);
+}
+
+TEST_CASE("a scheduler of diffusers becomes a chain, a grid and a range", "[denoiser]") {
+  const temporary_folder folder;
+  const auto read = [&](const std::string& text) {
+    folder.put("scheduler_config.json", text);
+    return load_diffusers_scheduler(folder.path());
+  };
+  const auto s = read(R"({"_class_name": "DDPMScheduler", "beta_schedule": "scaled_linear", "beta_start": 0.00085,
+    "beta_end": 0.012, "num_train_timesteps": 10, "prediction_type": "v_prediction", "clip_sample": false,
+    "timestep_spacing": "trailing", "variance_type": "fixed_large", "trained_betas": null})");
+  CHECK(s.chain_steps() == 10);
+  CHECK(s.table.beta(10) == Approx(0.012));
+  CHECK(s.predicts == prediction::velocity);
+  CHECK(!s.clipping);
+  CHECK(s.variance == ancestral_variance::fixed_large);
+  CHECK(s.grid(5).start() == diffusion_time{1.0});
+  CHECK(s.grid(5).end() == diffusion_time{0.0});
+  CHECK_REFUSED(require_prediction(s, prediction::epsilon), "prediction_type of the model is v_prediction");
+  save_diffusers_scheduler(folder.path(), s);
+  const auto again = load_diffusers_scheduler(folder.path());
+  CHECK(again.predicts == s.predicts);
+  CHECK(again.spacing == s.spacing);
+  CHECK(again.variance == s.variance);
+  CHECK(!again.clipping);
+  CHECK(again.chain_steps() == 10);
+  // Through the betas, each rounded once.
+  for (std::size_t i = 1; i <= 10; ++i) CHECK(again.table.log_abar(i) == Approx(s.table.log_abar(i)).epsilon(1e-13));
+  const auto plain = read("{}");
+  CHECK(plain.chain_steps() == 1000);
+  CHECK(plain.grid(5).start() == diffusion_time{0.801});  // index 800
+  CHECK(plain.clipping);
+  CHECK(read(R"({"trained_betas": [0.1, 0.2]})").table.beta(2) == Approx(0.2));
+  CHECK(std::isinf(read(R"({"rescale_betas_zero_snr": true})").table.log_abar(1000)));
+  CHECK_REFUSED(read(R"({"beta_schedule": "exp"})"), "squaredcos_cap_v2");
+  CHECK_REFUSED(read(R"({"_class_name": "EulerDiscreteScheduler"})"), "DDIMScheduler.from_config");
+  CHECK_REFUSED(read(R"({"prediction_type": 3})"), "prediction_type is 3");
+  CHECK_REFUSED(read(R"({"thresholding": true})"), "dynamic_thresholding");
+  CHECK_REFUSED(read(R"({"num_train_timesteps": 1e12})"), "between 1 and 1000000");
+}
