@@ -103,7 +103,7 @@ class distillation_loss {
   // The labels of the images, where the batch has some and the teacher takes them.
   template <class Batch>
   conditioning given_of(const Batch& batch) const {
-    if constexpr (TakesLabels<Teacher> && requires { conditioning{batch.labels}; })
+    if constexpr (TakesLabels<Teacher>)
       if (teacher_.label_count() > 0) return {batch.labels};
     return {};
   }

@@ -15,6 +15,7 @@
 #include <softscore/objective/distillation_loss.hpp>
 #include <softscore/operator/scaling.hpp>
 
+#include "class_network.hpp"
 #include "opaque_backend.hpp"
 #include "printed.hpp"
 #include "random_batch.hpp"
@@ -56,7 +57,8 @@ struct loss_and_slope {
 // The objective at a network's output phi for x_t = `noisy`.
 template <class Be, class O, class C, class D>
 loss_and_slope at(const O& objective, const C& corruption, const D& denoiser, const std::vector<double>& noisy,
-                  const std::vector<double>& phi, const shape& extent, per_image<diffusion_time> times) {
+                  const std::vector<double>& phi, const shape& extent, per_image<diffusion_time> times,
+                  std::span<const class_label> labels = {}) {
   Be be;
   auto x = be.template make<double>(extent), output = be.template make<double>(extent);
   be.upload(noisy.data(), x.view());
@@ -65,7 +67,7 @@ loss_and_slope at(const O& objective, const C& corruption, const D& denoiser, co
   auto memory = objective.template workspace<double>(be, extent);
   loss_and_slope found{std::vector<double>(extent.images), {}};
   objective.evaluate(be, corruption, denoiser, of_denoiser,
-                     corrupted_batch<Be, double>{times, x.view(), x.view(), x.view()},
+                     corrupted_batch<Be, double>{times, x.view(), x.view(), x.view(), labels},
                      view_of<Be, const double>(output.view()), output.view(), found.losses.data(), memory);
   found.slope = values_of(be, output.view());
   return found;
@@ -156,4 +158,24 @@ TEST_CASE("a batch of times, an opaque backend and weights above 1 give what sin
 
 TEST_CASE("distillation refuses a student without steps", "[objective]") {
   CHECK_REFUSED((distillation_loss{two_answers{}, 0}), "steps is 0, but it must be at least 1");
+}
+
+TEST_CASE("a teacher that takes labels is asked with those of the batch", "[objective]") {
+  const corruption corruption{scaling{}, cosine{}};
+  const class_network network{{-0.8f, 0.9f}, 0.2, one};
+  const distillation_loss with_labels{epsilon_denoiser{network, corruption}, 4};
+  const clean_denoiser student{scripted_network{one}};
+  const std::vector<class_label> labels{1, 0};
+  const std::vector<double> x{0.3, -0.2}, phi{0.1, 0.4};
+  const auto found =
+      at<serial_backend>(with_labels, corruption, student, x, phi, one.with_images(2), diffusion_time{0.5}, labels);
+  for (std::size_t i = 0; i < 2; ++i) {
+    const double mean = static_cast<double>(network.parameters()[static_cast<std::size_t>(labels[i])]);
+    const gaussian_denoiser own{corruption, Eigen::VectorXd::Constant(1, mean), Eigen::MatrixXd::Constant(1, 1, 0.04),
+                                one};
+    const auto wanted =
+        at<serial_backend>(distillation_loss{own, 4}, corruption, student, {x[i]}, {phi[i]}, one, diffusion_time{0.5});
+    // A few dozen roundings of numbers of size 1.
+    CHECK_THAT(found.losses[i], WithinAbs(wanted.losses[0], 1e-13));
+  }
 }
