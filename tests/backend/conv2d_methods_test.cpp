@@ -124,7 +124,7 @@ TEST_CASE("every method convolves what it serves as serial does in double, to th
     tbb_backend one{1}, three{3};
     CAPTURE(text_of(s));
     const convolution_result same = plan_and_convolve<double>(three, at, s.images);
-    // Sums of at most 16 x 144 products of normal numbers, in double.
+    // Sums of at most 4624 products of normal numbers, in double.
     CHECK(distance(same.y, exact.y, 1) < 1e-11);
     CHECK(distance(same.dx, exact.dx, 1) < 1e-11);
     CHECK(distance(same.dweight, exact.dweight, 1) < 1e-11);

@@ -29,7 +29,7 @@ labeled_images read_cifar10(const std::filesystem::path& path) {
   for (std::size_t at = 0; at < bytes.size(); at += record) {
     detail::require_file(bytes[at] < 10, name, "a label", unsigned{bytes[at]}, "below 10");
     detail::bytes_to_unit(bytes.data() + at + 1, pixels, result.pixels.data() + result.labels.size() * pixels);
-    result.labels.push_back(bytes[at]);
+    result.labels.push_back(class_label{bytes[at]});
   }
   return result;
 }

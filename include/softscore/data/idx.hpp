@@ -12,6 +12,7 @@
 #include <vector>
 
 #include <softscore/core/checked_size.hpp>
+#include <softscore/core/conditioning.hpp>
 #include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/core/xtensor.hpp>
@@ -86,16 +87,15 @@ image_batch read_idx_images(const std::filesystem::path& path) {
 
 /// Reads the labels of an IDX file (unsigned bytes, rank 1; plain or gzip), each below `classes`.
 template <class = when_called>
-std::vector<std::uint8_t> read_idx_labels(const std::filesystem::path& path, unsigned classes = 10) {
-  auto bytes = detail::read_idx(path, 1);
+std::vector<class_label> read_idx_labels(const std::filesystem::path& path, unsigned classes = 10) {
+  const auto bytes = detail::read_idx(path, 1);
   std::array<std::size_t, 1> sides{};
   const std::size_t start = detail::check_idx(bytes, path.string(), sides);
-  bytes.erase(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(start));
-  for (const std::uint8_t label : bytes) {
+  for (const std::uint8_t label : std::span{bytes}.subspan(start)) {
     detail::require_file(label < classes, path.string(), "a label", unsigned{label},
                          "below " + std::to_string(classes));
   }
-  return bytes;
+  return {bytes.begin() + static_cast<std::ptrdiff_t>(start), bytes.end()};
 }
 
 namespace detail {

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include <softscore/core/conditioning.hpp>
 #include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/core/xtensor.hpp>
@@ -14,7 +15,7 @@ namespace softscore {  // shared
 /// Images in [0, 1] with the class of each (empty where there are no classes).
 struct labeled_images {
   image_batch pixels;
-  std::vector<std::uint8_t> labels;
+  std::vector<class_label> labels;
 
   SOFTSCORE_SHARED shape extent() const { return extent_of(pixels); }
   /// Throws `error` naming `what` the images are for, if there are labels, but not one for each image.

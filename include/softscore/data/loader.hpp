@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -75,6 +76,24 @@ void gather(view<const float, host_space> images, std::span<const std::uint32_t>
     const auto to = out.image(i);
     for (std::size_t j = 0; j < from.size(); ++j) to[j] = scale.gain * from[j] + scale.offset;
   }
+}
+
+/// Mirrors each image left-right with probability 1/2, one draw for each place of a step's batch. Returns how many.
+/// Allocates nothing.
+template <class = when_called>
+std::size_t flip_at_random(view<float, host_space> batch, std::uint64_t seed, std::size_t step) {
+  const noise_key key{seed, noise_stream::flips, static_cast<std::uint32_t>(step), 0};
+  const std::size_t width = batch.extent().width;
+  std::size_t flipped = 0;
+  for (std::size_t i = 0; i < batch.extent().images; ++i) {
+    if (uniform(key, i, 0) >= 0.5) continue;
+    const auto image = batch.image(i);
+    for (std::size_t row = 0; row < image.size(); row += width)
+      std::reverse(image.begin() + static_cast<std::ptrdiff_t>(row),
+                   image.begin() + static_cast<std::ptrdiff_t>(row + width));
+    ++flipped;
+  }
+  return flipped;
 }
 
 }  // namespace softscore::inline SOFTSCORE_ABI

@@ -99,10 +99,10 @@ labeled_images stroke_digits(std::size_t count, std::uint64_t seed, std::size_t 
   reserve_for(result.labels, "number of labels", {count});
   detail::ink_paper<> paper{side};
   for (std::size_t i = 0; i < count; ++i) {
-    const auto digit = static_cast<std::uint8_t>((first + i) % 10);
+    const auto digit = static_cast<std::size_t>((first + i) % 10);
     detail::ink_digit(digit, seed, first + i, side, paper);
     paper.develop({result.pixels.data() + i * side * side, side * side});
-    result.labels.push_back(digit);
+    result.labels.push_back(static_cast<class_label>(digit));
   }
   return result;
 }

@@ -97,6 +97,14 @@ class classifier_free {
     be.combine(out, term{scale_, out}, term{1.0 - scale_, other});
   }
 
+  /// Stores what the conditional denoiser learned of the variance of a step.
+  template <class Be, Scalar T, class M>
+  void variance_share(Be& be, const condition& q, out_of<Be, T> out, M& ws) const
+    requires LearnsVariance<Conditional, Be, T>
+  {
+    conditional_.variance_share(be, q, out, ws.conditional);
+  }
+
  private:
   static conditioning without_labels(conditioning given) {
     given.labels = {};
@@ -116,7 +124,7 @@ static_assert(
 
 /// The same from one denoiser that takes labels, asked once for twice the images: with their labels, then with
 /// `no_class`. An estimate counts as two evaluations. Where the scale is 0 or 1, or no labels are given, one half of
-/// them decides and the other is left out.
+/// them decides and the other is left out. A learned variance is that of the first half.
 template <class D>
 class classifier_free<D, same_without_labels> : public wrapped_denoiser<D> {
  public:

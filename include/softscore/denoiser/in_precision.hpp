@@ -42,6 +42,18 @@ class precision_denoiser : public wrapped_denoiser<D> {
     through<Be, T>(be, v, out, ws, [&](auto in, auto to) { this->inner().pullback(be, q, in, to, ws.inner); });
   }
 
+  template <class Be, Scalar T>
+    requires LearnsVariance<D, Be, Net>
+  void variance_share(Be& be, const condition& q, out_of<Be, T> out, memory<Be>& ws) const {
+    if constexpr (std::same_as<T, Net>) {
+      this->inner().variance_share(be, q, out, ws.inner);
+    } else {
+      const auto share = ws.out.view().images(0, out.extent().images);
+      this->inner().variance_share(be, q, share, ws.inner);
+      be.convert(view_of<Be, const Net>(share), out);
+    }
+  }
+
  private:
   template <class Be, class T, class Ask>
   void through(Be& be, view_of<Be, const T> from, view_of<Be, T> to, memory<Be>& ws, Ask ask) const {

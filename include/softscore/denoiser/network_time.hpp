@@ -23,7 +23,7 @@ inline step_index step_index_at(diffusion_time t, std::size_t steps) {
   return {std::abs(index - whole) <= 1e-12 * count ? whole : index};
 }
 
-/// Time t as the corruption's log(a_t^2 / sigma_t^2). Throws `error` unless both are above 0.
+/// Time t as the corruption's log(a_t^2 / sigma_t^2) (Kingma et al. 2021). Throws `error` unless both are above 0.
 template <class C>
 log_snr log_snr_at(const C& corruption, diffusion_time t) {
   const double a = corruption.signal_gain(t), sigma = corruption.sigma(t);

@@ -10,8 +10,9 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// What a denoiser made of another one passes on: which times, images, labels and other conditions it takes, and what
-/// an estimate costs. Wrappers derive from it.
+/// What a denoiser made of another one passes on: which times, images, labels and other conditions it takes, what an
+/// estimate costs, and a learned variance. Wrappers derive from it; the inner denoiser's workspace is the member
+/// `denoiser` of theirs.
 template <class D>
 class wrapped_denoiser {
  public:
@@ -39,6 +40,14 @@ class wrapped_denoiser {
     requires TakesLabels<D>
   {
     return denoiser_.label_count();
+  }
+  /// Stores what the inner denoiser learned of the variance of a step, at the last estimate in its part of the
+  /// workspace.
+  template <class Be, Scalar T, class M>
+  void variance_share(Be& be, const condition& q, out_of<Be, T> out, M& ws) const
+    requires LearnsVariance<D, Be, T> && requires { ws.denoiser; }
+  {
+    denoiser_.variance_share(be, q, out, ws.denoiser);
   }
 
  protected:

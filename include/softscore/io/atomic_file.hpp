@@ -172,7 +172,7 @@ class atomic_file {
     const auto folder = partial_.parent_path();
     const std::string ending = detail::partial_name(target_.filename().string(), 0);
     for (int number = 0; number < 1000; ++number) {
-      partial_ = folder / ("." + std::to_string(number) + ending);
+      partial_ = folder / (std::string{"."} + std::to_string(number) + ending);
       const int file = ::open(partial_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
       if (file >= 0) return file;
       if (errno != EEXIST) fail(errno);

@@ -1,8 +1,11 @@
 #pragma once
 
+#include <concepts>
 #include <cstddef>
+#include <span>
 #include <utility>
 
+#include <softscore/core/conditioning.hpp>
 #include <softscore/core/config.hpp>
 #include <softscore/core/movable.hpp>
 #include <softscore/corruption/concept.hpp>
@@ -10,11 +13,13 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// A corrupted batch: the images x_0, the xi of each, x_t = C_t x_0 + N_t xi at the time of each.
+/// A corrupted batch: the images x_0, the xi of each, x_t = C_t x_0 + N_t xi at the time of each, and the labels that
+/// the network is given, or those of the data where it takes none.
 template <class Be, class T>
 struct corrupted_batch {
   per_image<diffusion_time> times{diffusion_time{}};
   view_of<Be, const T> clean, xi, noisy;
+  std::span<const class_label> labels{};  ///< one per image, or empty where the data has none
 };
 
 template <class O, class Be, class T>
@@ -43,6 +48,13 @@ concept NeedsEpsilonPrediction = requires { requires O::needs_epsilon_prediction
 /// `needs_scalar_signal`, as a sampler's: a loss that uses a_t.
 template <class O>
 concept WeighsByGain = requires { requires O::needs_scalar_signal; };
+
+/// `o.output(images)`: the shape that the network's output must have for a batch of that shape. Optional: without it
+/// the output has the images' height and width, and `O::outputs` times their channels.
+template <class O>
+concept StatesNetworkOutput = requires(const O o, const shape& images) {
+  { o.output(images) } -> std::same_as<shape>;
+};
 
 /// `O::outputs`: how many times the image's channels the network's output must have; 1 where it is not stated.
 template <class O>

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <numbers>
+#include <vector>
 
 #include <softscore/core/cmath.hpp>
 #include <softscore/core/config.hpp>
@@ -46,14 +47,25 @@ struct learned_variance_loss {
   std::size_t steps{1000};
   double share{0.001};
 
-  template <class A>
+  template <class A, class Doubles>
   struct scratch {
-    A residual, values, ones;  // one image each
+    A joined;                  // (N,2c,H,W): the error e of eps_hat, then u of every image
+    A vectors;                 // (2N,c,H,W), of which the first N are -xi
+    A residual, values, ones;  // (N,c,H,W)
+    Doubles rules;             // (N,6): the bound of every image
+    std::vector<double> host;  // the same
   };
   template <Scalar T, class Be>
-  scratch<array_of<Be, T>> workspace(Be& be, const shape& most) const {
-    const shape one = most.with_images(1);
-    scratch<array_of<Be, T>> made{be.template make<T>(one), be.template make<T>(one), be.template make<T>(one)};
+  scratch<array_of<Be, T>, array_of<Be, double>> workspace(Be& be, const shape& most) const {
+    shape both = most;
+    both.channels *= 2;
+    scratch<array_of<Be, T>, array_of<Be, double>> made{be.template make<T>(both),
+                                                        be.template make<T>(both),
+                                                        be.template make<T>(most),
+                                                        be.template make<T>(most),
+                                                        be.template make<T>(most),
+                                                        be.template make<double>({most.images, 1, 1, bound::numbers}),
+                                                        std::vector<double>(most.images * bound::numbers)};
     be.for_each(set_one{}, made.ones.view());
     return made;
   }
@@ -63,45 +75,63 @@ struct learned_variance_loss {
   void evaluate(Be& be, const C& corruption, const D&, DM&, const corrupted_batch<Be, T>& batch, in_of<Be, T> phi,
                 out_of<Be, T> gradient, double* losses, M& memory) const {
     using one = term_of<Be, T>;
-    const shape image = batch.clean.extent().with_images(1);
-    const std::size_t images = batch.clean.extent().images, d = image.per_image();
+    const shape s = batch.clean.extent(), halves = s.with_images(2 * s.images);
+    const std::size_t images = s.images, d = s.per_image();
     require(phi.extent().per_image() == 2 * d, "channels of the network's output", phi.extent().channels,
             "twice those of the images where the variance is learned");
     const auto count = static_cast<double>(d), all = count * static_cast<double>(images);
-    const auto residual = memory.residual.view(), values = memory.values.view();
-    for (std::size_t i = 0; i < images; ++i) {
-      const diffusion_time t = batch.times[i];
-      const auto range = variance_range::at(corruption, t, steps);
-      const bool last = t.value < 1.5 / static_cast<double>(steps);
-      const double beta = std::exp(range.log_most), sigma = corruption.sigma(t);
-      const bound rule{range.log_least,
-                       range.log_most - range.log_least,
-                       last ? 0.0 : std::exp(range.log_least),
-                       last ? std::log(2.0 * std::numbers::pi) : -1.0 - range.log_least,
-                       beta * beta / ((1.0 - beta) * sigma * sigma),
-                       share * static_cast<double>(steps)};
-      be.combine(residual, one{1.0, phi.slice(2 * i * d, image)}, one{-1.0, batch.xi.images(i, 1)});
-      be.for_each(value_of{rule}, values, phi.slice((2 * i + 1) * d, image), view_of<Be, const T>(residual));
-      double simple = 0.0, variational = 0.0;
-      be.dot(view_of<Be, const T>(residual), view_of<Be, const T>(residual), &simple);
-      be.dot(view_of<Be, const T>(values), view_of<Be, const T>(memory.ones.view()), &variational);
-      losses[i] = (simple + variational) / count;
-      be.for_each(slope_of{rule, all}, gradient.slice((2 * i + 1) * d, image), phi.slice((2 * i + 1) * d, image),
-                  view_of<Be, const T>(residual));
-      be.combine(gradient.slice(2 * i * d, image), one{2.0 / all, residual});
-    }
+    const auto part = [&](auto& array) { return array.view().images(0, images); };
+    const auto residual = part(memory.residual), values = part(memory.values);
+    const auto joined = memory.joined.view().slice(0, halves), vectors = memory.vectors.view().slice(0, halves);
+    for (std::size_t i = 0; i < images; ++i)
+      rule_at(corruption, batch.times[i]).store(&memory.host[i * bound::numbers]);
+    be.upload(memory.host.data(), memory.rules.view());
+    const view_of<Be, const double> rules = memory.rules.view();
+    const per_image<level> no_level{level{}};
+
+    be.combine(vectors.images(0, images), one{-1.0, batch.xi});
+    be.each_pixel(before_zeros{}, no_level, vectors, joined);
+    be.combine(joined, one{1.0, joined}, one{1.0, phi.slice(0, halves)});
+    be.each_pixel(first_half{}, no_level, joined, residual);
+    be.each_pixel(value_of{}, no_level, joined, values, rules);
+    be.each_pixel(slope_of{all}, no_level, joined, gradient.slice(0, halves), rules);
+    be.dot(view_of<Be, const T>(residual), view_of<Be, const T>(residual), losses);
+    std::vector<double>& variational = memory.host;
+    be.dot(view_of<Be, const T>(values), view_of<Be, const T>(part(memory.ones)), variational.data());
+    for (std::size_t i = 0; i < images; ++i) losses[i] = (losses[i] + variational[i]) / count;
   }
 
  private:
   // L_t of one element, scaled, as a function of u and the error e of eps: half of offset + log var + (tilde + square
   // e^2) / var.
   struct bound {
+    static constexpr std::size_t numbers = 6;
     double log_least, width, tilde, offset, square, scale;
+
+    void store(double* to) const {
+      for (const double number : {log_least, width, tilde, offset, square, scale}) *to++ = number;
+    }
+    SOFTSCORE_HD static bound load(const double* from) {
+      return {from[0], from[1], from[2], from[3], from[4], from[5]};
+    }
     SOFTSCORE_HD double log_variance(double u) const { return log_least + u * width; }
     SOFTSCORE_HD double spread(double u, double e) const {
       return (tilde + square * e * e) * std::exp(-log_variance(u));
     }
   };
+
+  template <class C>
+  bound rule_at(const C& corruption, diffusion_time t) const {
+    const auto range = variance_range::at(corruption, t, steps);
+    const bool last = t.value < 1.5 / static_cast<double>(steps);
+    const double beta = std::exp(range.log_most), sigma = corruption.sigma(t);
+    return {range.log_least,
+            range.log_most - range.log_least,
+            last ? 0.0 : std::exp(range.log_least),
+            last ? std::log(2.0 * std::numbers::pi) : -1.0 - range.log_least,
+            beta * beta / ((1.0 - beta) * sigma * sigma),
+            share * static_cast<double>(steps)};
+  }
 
  public:  // for kernels, which are made of public types only
   struct set_one {
@@ -110,21 +140,40 @@ struct learned_variance_loss {
       x = T{1};
     }
   };
-  struct value_of {
-    bound rule;
+  // Of (2N,c,H,W): image j / 2 for an even number j, and 0 for an odd one; `from` is image j.
+  struct before_zeros {
     template <class T>
-    SOFTSCORE_HD void operator()(T& out, const T& u, const T& e) const {
-      const auto at = static_cast<double>(u), error = static_cast<double>(e);
-      out = static_cast<T>(0.5 * rule.scale * (rule.offset + rule.log_variance(at) + rule.spread(at, error)));
+    SOFTSCORE_HD T operator()(level, const shape& s, pixel p, std::size_t j, const T* from) const {
+      const T* first = from - j * s.per_image();
+      return j % 2 == 0 ? first[j / 2 * s.per_image() + p.offset(s)] : T{};
     }
   };
+  // Below, image i of (N,c,H,W) is made of images 2 i and 2 i + 1, e and u; `from` is image i.
+  struct first_half {
+    template <class T>
+    SOFTSCORE_HD T operator()(level, const shape& s, pixel p, std::size_t i, const T* from) const {
+      return from[i * s.per_image() + p.offset(s)];
+    }
+  };
+  struct value_of {
+    template <class T>
+    SOFTSCORE_HD T operator()(level, const shape& s, pixel p, std::size_t i, const T* from, const double* rules) const {
+      const bound rule = bound::load(rules + i * bound::numbers);
+      const T* const error = from + i * s.per_image() + p.offset(s);
+      const auto e = static_cast<double>(*error), u = static_cast<double>(error[s.per_image()]);
+      return static_cast<T>(0.5 * rule.scale * (rule.offset + rule.log_variance(u) + rule.spread(u, e)));
+    }
+  };
+  // Here `from` is image j of (2N,c,H,W), and so is the result: the gradient in e, or in u.
   struct slope_of {
-    bound rule;
     double count;
     template <class T>
-    SOFTSCORE_HD void operator()(T& out, const T& u, const T& e) const {
-      out = static_cast<T>(0.5 * rule.scale * rule.width *
-                           (1.0 - rule.spread(static_cast<double>(u), static_cast<double>(e))) / count);
+    SOFTSCORE_HD T operator()(level, const shape& s, pixel p, std::size_t j, const T* from, const double* rules) const {
+      const T* const here = from + p.offset(s);
+      if (j % 2 == 0) return static_cast<T>(2.0 / count) * *here;
+      const bound rule = bound::load(rules + j / 2 * bound::numbers);
+      const auto u = static_cast<double>(*here), e = static_cast<double>(*(here - s.per_image()));
+      return static_cast<T>(0.5 * rule.scale * rule.width * (1.0 - rule.spread(u, e)) / count);
     }
   };
 };

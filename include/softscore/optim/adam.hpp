@@ -34,12 +34,13 @@ struct adam_body {
   }
 };
 
-/// The same, and the moving average follows in the same pass over memory (optim/ema.hpp).
-struct adam_ema_body {
-  adam_body update;
+/// An update of a parameter, and its moving average follows in the same pass over memory (optim/ema.hpp).
+template <class Update>
+struct averaged_body {
+  Update update;
   double keep;  // the share of the old average
 
-  SOFTSCORE_HD adam_ema_body clipped(double factor) const { return {update.clipped(factor), keep}; }
+  SOFTSCORE_HD averaged_body clipped(double factor) const { return {update.clipped(factor), keep}; }
 
   template <class T>
   SOFTSCORE_HD void operator()(T& theta, T& m, T& v, T& average, const T& gradient) const {
@@ -78,7 +79,8 @@ struct adam {
   void step_with_average(Be& be, std::uint64_t number, out_of<Be, T> theta, out_of<Be, T> m, out_of<Be, T> v,
                          out_of<Be, T> average, in_of<Be, T> gradient, double keep, double rate_factor = 1,
                          double gradient_factor = 1) const {
-    be.for_each(adam_ema_body{body(number, rate_factor, gradient_factor), keep}, theta, m, v, average, gradient);
+    be.for_each(averaged_body<adam_body>{body(number, rate_factor, gradient_factor), keep}, theta, m, v, average,
+                gradient);
   }
 };
 

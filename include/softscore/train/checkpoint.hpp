@@ -4,7 +4,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
-#include <map>
 #include <span>
 #include <string>
 #include <vector>
@@ -16,12 +15,10 @@
 #include <softscore/io/json.hpp>
 #include <softscore/io/safetensors.hpp>
 #include <softscore/nn/parameters.hpp>
+#include <softscore/train/saved_options.hpp>
 #include <softscore/train/trainer.hpp>
 
 namespace softscore::inline SOFTSCORE_ABI {
-
-/// Settings that travel in a checkpoint, so that one can see what it is of and refuse to continue something else.
-using checkpoint_settings = std::map<std::string, std::string>;
 
 namespace detail {
 template <class Tensors>

@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <filesystem>
 #include <limits>
+#include <string>
+#include <vector>
 
 #include <softscore/core/cmath.hpp>
 #include <softscore/core/config.hpp>
@@ -12,6 +14,8 @@
 #include <softscore/core/noise.hpp>
 #include <softscore/core/quantity.hpp>
 #include <softscore/data/loader.hpp>
+#include <softscore/optim/averages.hpp>
+#include <softscore/optim/learning_rate.hpp>
 
 namespace softscore {  // shared
 
@@ -51,11 +55,26 @@ struct training_options {
   double learning_rate{2e-4};                                     ///< Adam's learning rate
   double max_grad_norm{std::numeric_limits<double>::infinity()};  ///< largest norm of the gradient
   std::uint64_t warmup_steps{0};                                  ///< steps over which the rate grows from 0
+  rate_decay learning_rate_decay{rate_decay::constant};           ///< what the rate does after them
+  std::uint64_t decay_steps{0};        ///< the step at which a decay has ended; 0 for the last of all
+  double end_factor{0.0};              ///< what is left of the rate then: a share of `learning_rate`
+  double weight_decay{0.0};            ///< that of AdamW; with 0 the optimizer is Adam
   double ema_decay{0.0};               ///< share that the average of the parameters keeps at a step; 0 for no average
+  ema_schedule ema{};                  ///< another form of the average, instead of `ema_decay`
   time_distribution times{};           ///< the distribution of t
   pixel_scale pixels{};                ///< from [0, 1] to the range that the model sees
+  bool random_flip{};                  ///< whether images are mirrored left-right, each with probability 1/2
+  double label_dropout{0.0};           ///< probability of hiding an image's label (Ho and Salimans 2022, Algorithm 1)
+  std::size_t accumulate{1};           ///< parts of a batch that go through the network one by one, to need less memory
+  std::vector<std::string> frozen{};   ///< what the names of parameters begin with that do not change
   std::filesystem::path checkpoint{};  ///< where training saves itself; nowhere if empty
   std::size_t checkpoint_every{0};     ///< steps between two savings; 0 for once an epoch
+
+  /// The average of the parameters that `ema` or `ema_decay` asks for.
+  SOFTSCORE_SHARED ema_schedule average() const {
+    if (ema_decay > 0.0) return {.form = ema_form::warmup, .most = ema_decay};
+    return ema;
+  }
 
   /// Throws `error` for the first value that cannot be right.
   SOFTSCORE_SHARED void check() const {
@@ -63,7 +82,16 @@ struct training_options {
     require(batch_size >= 1, "batch_size", batch_size, "at least 1");
     require(std::isfinite(learning_rate) && learning_rate > 0.0, "learning_rate", learning_rate, "a positive number");
     require(max_grad_norm > 0.0, "max_grad_norm", max_grad_norm, "above 0");
+    require(std::isfinite(end_factor) && end_factor >= 0.0, "end_factor", end_factor, "at least 0 and finite");
+    require(learning_rate_decay == rate_decay::constant || decay_steps == 0 || decay_steps > warmup_steps,
+            "decay_steps", decay_steps, "0, or more than warmup_steps, for the rate to decay");
+    require(std::isfinite(weight_decay) && weight_decay >= 0.0, "weight_decay", weight_decay, "at least 0 and finite");
     require(ema_decay >= 0.0 && ema_decay < 1.0, "ema_decay", ema_decay, "at least 0 and below 1");
+    require(ema_decay == 0.0 || ema.form == ema_form::none, "ema_decay", ema_decay, "0 where ema has a form");
+    ema.check();
+    require(label_dropout >= 0.0 && label_dropout < 1.0, "label_dropout", label_dropout, "at least 0 and below 1");
+    require(accumulate >= 1, "accumulate", accumulate, "at least 1");
+    require(batch_size % accumulate == 0, "accumulate", accumulate, "a divisor of the batch size");
   }
 };
 

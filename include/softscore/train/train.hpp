@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <filesystem>
 #include <optional>
+#include <span>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -15,6 +16,7 @@
 #include <softscore/data/labeled_images.hpp>
 #include <softscore/nn/concept.hpp>
 #include <softscore/train/checkpoint.hpp>
+#include <softscore/train/saved_options.hpp>
 #include <softscore/train/trainer.hpp>
 
 namespace softscore::inline SOFTSCORE_ABI {
@@ -43,7 +45,7 @@ struct no_training_observer {
   void operator()(const training_progress&) const {}
 };
 
-/// What a checkpoint holds besides the state of training.
+/// What a checkpoint holds besides the state and the options of training; a setting of an option's name replaces it.
 struct checkpoint_extras {
   checkpoint_settings settings{};
   std::vector<named_tensor> tensors{};
@@ -103,12 +105,18 @@ training_result run_training(Be& be, D& denoiser, const C& corruption, O objecti
   using clock = std::chrono::steady_clock;
   const auto images = as_view(data.training.pixels);
   const auto test_images = as_view(data.test.pixels);
+  const std::span<const class_label> labels{data.training.labels}, test_labels{data.test.labels};
   data.training.check("training images");
   data.test.check("test images");
-  trainer<Be, C, D, O> work{be, corruption, denoiser, std::move(objective), images, options};
-  if (test_images.extent().images > 0) work.require_test_shape(test_images.extent());
+  trainer<Be, C, D, O> work{be, corruption, denoiser, std::move(objective), images, options, labels};
+  if (test_images.extent().images > 0) {
+    work.require_test_shape(test_images.extent());
+    work.require_labels(test_labels, test_images.extent(), "test images");
+  }
   if (from) work.restore(*from);
 
+  checkpoint_settings settings = extras.settings;
+  settings.merge(settings_of(options));
   const auto began = clock::now();
   const auto seconds_gone = [&] { return std::chrono::duration<double>(clock::now() - began).count(); };
   const std::size_t first = work.done();
@@ -117,7 +125,7 @@ training_result run_training(Be& be, D& denoiser, const C& corruption, O objecti
   const auto save = [&] {
     if (options.checkpoint.empty() || saved == work.done()) return;
     try {
-      write_checkpoint(options.checkpoint, denoiser.network().layout(), work.state(), extras.settings, extras.tensors);
+      write_checkpoint(options.checkpoint, denoiser.network().layout(), work.state(), settings, extras.tensors);
     } catch (const error&) {
       work.finish();
       throw;
@@ -141,7 +149,7 @@ training_result run_training(Be& be, D& denoiser, const C& corruption, O objecti
             (options.checkpoint_every > 0 ? work.done() % options.checkpoint_every == 0 : epoch_ends);
       if (due) work.require_finite();
       if (epoch_ends && test_images.extent().images > 0) {
-        progress.test_loss = work.test(test_images);
+        progress.test_loss = work.test(test_images, test_labels);
         work.record_test_loss(*progress.test_loss);
       }
     } catch (const error& problem) {
@@ -175,8 +183,9 @@ training_result run_training(Be& be, D& denoiser, const C& corruption, O objecti
 
 /// Trains a denoiser's network on the training images and gives the network the result. Continues from `from` where one
 /// is given. Saves checkpoints as the options say, and when the observer stops it. Throws `error` before any work for
-/// test images of another shape than the training images and for labels that are not one for each image; later, naming
-/// the step and the last good checkpoint, if a loss or a test loss is not finite.
+/// test images of another shape than the training images, for labels that are not one for each image, and for a network
+/// that takes labels if there are none or it does not know one; later, naming the step and the last good checkpoint, if
+/// a loss or a test loss is not finite.
 template <class Be, class C, class D, class O, class Observer = no_training_observer>
 training_result train(Be& be, D&& denoiser, const C& corruption, O objective, const data_set& data,
                       const training_options& options, Observer&& observer = {},

@@ -28,7 +28,7 @@ TEST_CASE("CIFAR-10 records become labels and RGB planes in [0, 1]") {
   const temporary_folder folder;
   const auto data = read_cifar10(folder.put("a.bin", records(3)));
   REQUIRE(data.extent() == softscore::shape{3, 3, 32, 32});
-  CHECK(data.labels == std::vector<std::uint8_t>{7, 8, 9});
+  CHECK(data.labels == std::vector<softscore::class_label>{7, 8, 9});
   CHECK(data.pixels(2, 0, 0, 1) == 9.0f / 255.0f);
   CHECK(data.pixels(1, 2, 3, 4) == static_cast<float>((2148 * 7 + 1) % 256) / 255.0f);  // 2148 = 2 1024 + 3 32 + 4
   const auto packed = read_cifar10(folder.put("a.bin.gz", pack_gzip(records(3))));

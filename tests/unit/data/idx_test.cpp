@@ -35,7 +35,7 @@ TEST_CASE("IDX images are bytes over 255, row by row") {
     CHECK(images.data()[i] == static_cast<float>(i * 31 % 256) / 255.0f);
   }
   CHECK((read_idx_images(folder.put("a.gz", pack_gzip(idx_images_file(2, 3, 4)))) == images));
-  CHECK(read_idx_labels(folder.put("b", idx_labels_file(4))) == std::vector<std::uint8_t>{0, 1, 2, 3});
+  CHECK(read_idx_labels(folder.put("b", idx_labels_file(4))) == std::vector<softscore::class_label>{0, 1, 2, 3});
 }
 
 TEST_CASE("a folder is read under any of the usual names, plain or packed") {
@@ -46,7 +46,7 @@ TEST_CASE("a folder is read under any of the usual names, plain or packed") {
   CHECK(data.test.extent() == softscore::shape{3, 1, 4, 5});
   CHECK(data.training.labels.size() == 12);
   CHECK(data.training.labels[11] == 1);
-  CHECK(data.test.labels == std::vector<std::uint8_t>{0, 1, 2});
+  CHECK(data.test.labels == std::vector<softscore::class_label>{0, 1, 2});
 }
 
 TEST_CASE("a folder whose files do not fit together is refused") {
@@ -125,7 +125,7 @@ TEST_CASE("a folder named like a file of MNIST does not hide the file beside it"
   }
   const auto data = read_mnist(folder.path());
   CHECK(data.training.extent() == softscore::shape{3, 1, 4, 5});
-  CHECK(data.test.labels == std::vector<std::uint8_t>{0, 1, 2});
+  CHECK(data.test.labels == std::vector<softscore::class_label>{0, 1, 2});
 
   fs::remove(folder / "t10k-labels.idx1-ubyte");
   CHECK_REFUSED(read_mnist(folder.path()), "must have the file t10k-labels-idx1-ubyte (or with .gz), but has not");
@@ -141,5 +141,5 @@ TEST_CASE("a packed IDX file is read whatever the lengths of its members") {
   }
   const std::string labels = idx_labels_file(4);
   CHECK(read_idx_labels(folder.put("b.gz", pack_gzip("") + pack_gzip(labels))) ==
-        std::vector<std::uint8_t>{0, 1, 2, 3});
+        std::vector<softscore::class_label>{0, 1, 2, 3});
 }

@@ -111,6 +111,45 @@ TEST_CASE("a staged batch is that of its step, whatever was prepared, borrowed o
   check(3);
 }
 
+TEST_CASE("flips mirror about half of the images left-right and leave the rest, and labels follow their images") {
+  // Element (i, c, y, x) holds its own place, so an image and its mirror image are known by their numbers.
+  auto images = softscore::make_tensor({30, 2, 3, 5});
+  for (std::size_t i = 0; i < images.size(); ++i) images.data()[i] = static_cast<float>(i);
+  std::vector<softscore::class_label> labels(30);
+  for (std::size_t i = 0; i < 30; ++i) labels[i] = static_cast<softscore::class_label>(i) - 1;
+  softscore::staged_batches batches{softscore::as_view(images), 10, 7, {}, labels, true},
+      again{softscore::as_view(images), 10, 7, {}, labels, true},
+      other{softscore::as_view(images), 10, 8, {}, labels, true};
+  std::size_t flipped = 0, alike = 0;
+  const std::size_t steps = 300;
+  for (std::size_t step = 0; step < steps; ++step) {
+    const auto batch = batches.of(step);
+    shuffling_loader loader{30, 10, 7};
+    const auto numbers = loader.indices(step);
+    REQUIRE(batches.labels().size() == 10);
+    for (std::size_t i = 0; i < 10; ++i) {
+      CHECK(batches.labels()[i] == labels[numbers[i]]);
+      const auto image = batch.image(i);
+      const bool mirrored = image[0] > image[1];
+      flipped += mirrored ? 1u : 0u;
+      bool right = true;
+      for (std::size_t row = 0; row < 6; ++row)
+        for (std::size_t x = 0; x < 5; ++x)
+          right = right && image[5 * row + x] == images.data()[30 * numbers[i] + 5 * row + (mirrored ? 4 - x : x)];
+      CHECK(right);
+      const auto of_other = other.of(step).image(i);
+      alike += (of_other[0] > of_other[1]) == mirrored ? 1u : 0u;
+    }
+  }
+  // 3000 draws of probability 1/2: five standard deviations are 5 sqrt(3000) / 2 = 137. The same for two seeds.
+  CHECK(std::abs(static_cast<double>(flipped) - 1500.0) < 137.0);
+  CHECK(std::abs(static_cast<double>(alike) - 1500.0) < 137.0);
+  for (const std::size_t step : {std::size_t{299}, std::size_t{4}}) {
+    const auto first = batches.of(step), second = again.of(step);
+    for (std::size_t i = 0; i < first.size(); ++i) CHECK(first[i] == second[i]);
+  }
+}
+
 TEST_CASE("loaders and batches that cannot be are refused") {
   CHECK_REFUSED(shuffling_loader(0, 1, 0), "the number of training images is 0");
   CHECK_REFUSED(shuffling_loader(std::size_t{1} << 32, 1, 0), "the number of training images is 4294967296");
@@ -121,6 +160,9 @@ TEST_CASE("loaders and batches that cannot be are refused") {
   const std::array<std::uint32_t, 2> numbers{1, 4};
   CHECK_REFUSED(softscore::gather(softscore::as_view(images), numbers, {}, softscore::as_view(out)),
                 "the number of an image is 4");
+  const std::array<softscore::class_label, 3> few{};
+  CHECK_REFUSED((softscore::staged_batches{softscore::as_view(images), 2, 0, {}, few}),
+                "number of labels of the training images is 3, but it must be 0, or as many as the images: 4");
   const std::array<std::uint32_t, 1> one{1};
   CHECK_REFUSED(softscore::gather(softscore::as_view(images), one, {}, softscore::as_view(out)),
                 "the shape of the batch is 2 x 1 x 3 x 3");

@@ -60,7 +60,7 @@ TEST_CASE("stroke digits are white ink on black paper at every side, and never t
     const auto digits = stroke_digits(200, 6, side);
     REQUIRE(digits.extent() == softscore::shape{200, 1, side, side});
     for (std::size_t i = 0; i < 200; ++i) {
-      CHECK(digits.labels[i] == i % 10);
+      CHECK(digits.labels[i] == static_cast<softscore::class_label>(i % 10));
       float most = 0.0f, rim = 0.0f;
       double ink = 0.0;
       bool inside = true;

@@ -18,6 +18,7 @@
 #include <softscore/denoiser/edm_denoiser.hpp>
 #include <softscore/denoiser/gaussian_denoiser.hpp>
 #include <softscore/denoiser/in_precision.hpp>
+#include <softscore/denoiser/learned_variance_denoiser.hpp>
 #include <softscore/denoiser/mixture_denoiser.hpp>
 #include <softscore/denoiser/network_denoiser.hpp>
 #include <softscore/denoiser/network_time.hpp>
@@ -80,6 +81,27 @@ struct listening_network {
     for (std::size_t i = 0; i < images; ++i) ws.times.push_back(asked.times[i].value);
     ws.labels.assign(asked.given.labels.begin(), asked.given.labels.end());
     ws.dropout = asked.dropout;
+  }
+};
+
+// Its output has twice the channels of x: x, and an eighth of the label.
+struct sharing_network {
+  using time_type = diffusion_time;
+  struct nothing {};
+  shape image() const { return {1, 1, 2, 2}; }
+  std::size_t output_channels() const { return 2; }
+  std::size_t label_count() const { return 5; }
+  template <class T, class Be>
+  nothing workspace(Be&, shape) const {
+    return {};
+  }
+  template <class Be, class T>
+  void evaluate(Be&, const network_input<diffusion_time>& asked, view_of<Be, const T> x, out_of<Be, T> out,
+                nothing&) const {
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      out[i + i / 4 * 4] = x[i];
+      out[i + i / 4 * 4 + 4] = asked.given.labels.empty() ? T{} : static_cast<T>(0.125 * asked.given.labels[i / 4]);
+    }
   }
 };
 
@@ -153,8 +175,7 @@ TEST_CASE("time k / T is the step index k - 1", "[denoiser]") {
 }
 
 TEST_CASE("a network is asked on its own scale of time", "[denoiser]") {
-  // The log-SNR of Kingma et al. 2021, the noise level of Chen et al. 2021 and Saharia et al. 2021, the deviation of
-  // Song et al. 2021.
+  // The log-SNR of Kingma et al. 2021, and the noise level of Chen et al. 2021 and Saharia et al. 2021.
   const auto ratio = [](const auto& c, diffusion_time t) {
     return std::log(c.signal_gain(t) * c.signal_gain(t) / (c.sigma(t) * c.sigma(t)));
   };
@@ -402,6 +423,30 @@ TEST_CASE("guidance by one network pulls back what it adds", "[denoiser]") {
     return sum;
   };
   CHECK(slope_error(product, place, values_of(be, pulled.view())) < 1e-7);  // the bound of slope.hpp
+}
+
+TEST_CASE("wrappers pass on a learned variance, and guidance that of the labels", "[denoiser]") {
+  const learned_variance_denoiser learned{sharing_network{}, noise};
+  const auto check = [&](const auto& denoiser) {
+    serial_backend be;
+    const auto x = random_batch<double>(be, three, 1);
+    auto out = be.make<double>(three);
+    auto memory = denoiser.template workspace<double>(be, three.with_images(4));
+    const std::vector<class_label> asked{4, 0, 2};
+    const condition q{{0, 3}, each, {asked}};
+    denoiser.estimate(be, q, x.view(), out.view(), memory);
+    denoiser.variance_share(be, q, out.view(), memory);
+    for (std::size_t i = 0; i < three.size(); ++i) CHECK(out.view()[i] == 0.125 * asked[i / 4]);
+  };
+  check(learned);
+  check(static_thresholding{learned});
+  check(dynamic_thresholding{learned});
+  check(classifier_guided{learned, noise, no_guide{}});
+  check(in_precision<double>(learned));
+  check(in_precision<float>(learned));
+  check(classifier_free{learned, learned, 2.0});
+  for (const double scale : {1.0, 2.0}) check(classifier_free{static_thresholding{learned}, scale});
+  static_assert(!LearnsVariance<static_thresholding<decltype(known)>, serial_backend, double>);
 }
 
 TEST_CASE("guidance by one network refuses what it cannot ask", "[denoiser]") {

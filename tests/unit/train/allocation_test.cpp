@@ -5,6 +5,7 @@
 #include <softscore/softscore.hpp>
 
 #include "catch.hpp"
+#include "labelled_network.hpp"
 
 using namespace softscore;
 
@@ -48,6 +49,25 @@ void check(Be& be, const C& corruption, D denoiser, O objective, const S& sample
   CHECK(sampling.later() == 0);
 }
 
+// With everything that is drawn for a batch, and the batch in parts.
+template <class Be>
+void check_all_options(Be& be) {
+  const corruption noise{scaling{}, linear_beta{1000}};
+  epsilon_denoiser denoiser{labelled_network{{1, 1, 12, 12}, 10, 0.25}, noise};
+  training_options options{.epochs = 3, .batch_size = 8, .max_grad_norm = 1.0, .warmup_steps = 4};
+  options.learning_rate_decay = rate_decay::cosine;
+  options.weight_decay = 0.01;
+  options.ema = half_life_ema(100, 0.1);
+  options.random_flip = true;
+  options.label_dropout = 0.2;
+  options.accumulate = 4;
+  options.frozen = {"time"};
+  counter training;
+  train(be, denoiser, noise, epsilon_loss{}, {stroke_digits(48, 1, 12), {}}, options, training);
+  CHECK(training.looks() == 18);
+  CHECK(training.later() == 0);
+}
+
 template <class Be>
 void check_recipes(Be& be) {
   const plain_cnn network{{16, 16}, {1, 1, 12, 12}};
@@ -70,9 +90,11 @@ TEST_CASE("After the first step neither training nor sampling takes memory from 
   SECTION("serial") {
     serial_backend be;
     check_recipes(be);
+    check_all_options(be);
   }
   SECTION("tbb") {
     tbb_backend be{2};
     check_recipes(be);
+    check_all_options(be);
   }
 }
