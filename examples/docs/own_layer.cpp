@@ -2,6 +2,7 @@
 #include <cmath>
 #include <iostream>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include <softscore/backend/serial.hpp>
@@ -25,6 +26,8 @@ using gated_body = sequential<conv2d, activate, residual<sequential<conv2d, chan
 // phi(x, t) of any size of image; here it does not look at the time.
 class gated_network : public softscore::layered_network<gated_body, softscore::time_embedding> {
  public:
+  using any_size = std::true_type;  // no layer fixes one
+
   explicit gated_network(std::size_t width, const softscore::shape& image)
       : layered_network{gated_body{conv2d{width}, activate{activation::silu},
                                    residual{sequential{conv2d{width}, channel_gate{}}}, conv2d{image.channels}},
