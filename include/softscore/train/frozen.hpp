@@ -22,8 +22,8 @@ struct parameter_ranges {
   std::vector<parameter_range> trained, frozen;
 };
 
-/// The parameters whose names begin with one of the `prefixes` are frozen. Throws `error` for a prefix with which no
-/// name begins, and if no parameter is left to train.
+/// The parameters whose names begin with one of the `prefixes` are frozen, as are those that a network never trains.
+/// Throws `error` for a prefix with which no name begins, and if no parameter is left to train.
 template <class = when_called>
 parameter_ranges split_by_name(const parameter_layout& layout, const std::vector<std::string>& prefixes) {
   for (const std::string& prefix : prefixes)
@@ -32,7 +32,7 @@ parameter_ranges split_by_name(const parameter_layout& layout, const std::vector
             "a prefix of frozen parameters", prefix, "the beginning of a parameter's name");
   parameter_ranges split;
   for (const parameter& p : layout) {
-    const bool fixed = std::any_of(prefixes.begin(), prefixes.end(), [&](const std::string& prefix) {
+    const bool fixed = !p.trained || std::any_of(prefixes.begin(), prefixes.end(), [&](const std::string& prefix) {
       return std::string_view{p.name}.starts_with(prefix);
     });
     auto& ranges = fixed ? split.frozen : split.trained;

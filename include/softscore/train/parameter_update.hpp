@@ -112,8 +112,10 @@ class parameter_update {
   }
   template <class Net>
   static parameter_ranges of_network(const Net& network, const std::vector<std::string>& frozen) {
-    if (frozen.empty()) return {{{0, network.parameter_count()}}, {}};
-    return split_by_name(network.layout(), frozen);
+    const auto& layout = network.layout();
+    const bool all =
+        frozen.empty() && std::all_of(layout.begin(), layout.end(), [](const parameter& p) { return p.trained; });
+    return all ? parameter_ranges{{{0, network.parameter_count()}}, {}} : split_by_name(layout, frozen);
   }
   static std::uint64_t last_of(const training_options& options, std::uint64_t steps) {
     const std::uint64_t last = options.decay_steps > 0 ? options.decay_steps : steps;
