@@ -65,15 +65,29 @@ function(add_compile_fail_test name file message)
   set_tests_properties("compile_fail: ${name}" PROPERTIES LABELS compile_fail TIMEOUT 300)
 endfunction()
 
-# add_width_tests(<room> <source>): the program compiled for processors with registers of 4, 8 and 16 floats, whatever
-# this project is compiled for, and run where the machine has them.
+# add_width_tests(<room> <source>): the program compiled for processors with registers of 4, 8 and 16 floats, and run
+# where the machine has them. The registers that the project itself is compiled for are left out: the room's own program
+# tests them.
 function(add_width_tests room source)
   # The sanitizers take minutes to compile these kernels, and see them once without this.
   if(NOT CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64" OR SOFTSCORE_SANITIZE)
     return()
   endif()
+  include(CheckCXXSourceCompiles)
   include(CheckCXXSourceRuns)
-  foreach(level IN ITEMS x86-64 x86-64-v3 x86-64-v4)
+  get_target_property(CMAKE_REQUIRED_FLAGS softscore_own INTERFACE_COMPILE_OPTIONS)
+  list(FILTER CMAKE_REQUIRED_FLAGS INCLUDE REGEX "^-march=")
+  check_cxx_source_compiles("#ifndef __AVX512F__\n#error\n#endif\nint main() {}" SOFTSCORE_OWN_AVX512)
+  check_cxx_source_compiles("#ifndef __AVX__\n#error\n#endif\nint main() {}" SOFTSCORE_OWN_AVX)
+  unset(CMAKE_REQUIRED_FLAGS)
+  if(SOFTSCORE_OWN_AVX512)
+    set(levels x86-64 x86-64-v3)
+  elseif(SOFTSCORE_OWN_AVX)
+    set(levels x86-64 x86-64-v4)
+  else()
+    set(levels x86-64-v3 x86-64-v4)
+  endif()
+  foreach(level IN LISTS levels)
     string(REPLACE "x86-64" "sse2" feature "${level}")
     string(REPLACE "sse2-v3" "avx2" feature "${feature}")
     string(REPLACE "sse2-v4" "avx512vl" feature "${feature}")
