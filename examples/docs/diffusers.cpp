@@ -1,64 +1,83 @@
-// A network written for diffusers and read again, its chain beside it, and images drawn as diffusers' DDIM draws them.
-#include <unistd.h>
+// A folder of diffusers: loaded, sampled from, trained further, and saved again for diffusers.
 #include <algorithm>
-#include <cmath>
-#include <cstddef>
 #include <filesystem>
 #include <iostream>
-#include <vector>
 
 #include <softscore/backend/tbb.hpp>
-#include <softscore/corruption/linear_beta.hpp>
-#include <softscore/denoiser/diffusers_scheduler.hpp>
+#include <softscore/data/stroke_digits.hpp>
+#include <softscore/denoiser/diffusers_pipeline.hpp>
 #include <softscore/denoiser/network_denoiser.hpp>
-#include <softscore/nn/diffusers.hpp>
-#include <softscore/sampler/clipped_ddim.hpp>
-#include <softscore/sampler/sample.hpp>
+#include <softscore/objective/epsilon_loss.hpp>
+#include <softscore/sampler/dpm_solver_pp_2m.hpp>
+#include <softscore/sampler/sample_pipeline.hpp>
+#include <softscore/train/train.hpp>
 
 using namespace softscore;
 
-// begin settings
-unet_config small_settings() {
-  unet_config settings;
+namespace {
+
+// A folder to begin with, as large as it has to be.
+void make(const std::filesystem::path& folder) {
+  // begin make
+  unet_config settings;  // with the names and the defaults of UNet2DModel
   settings.in_channels = settings.out_channels = 1;
   settings.height = settings.width = 16;
-  settings.block_out_channels = {16, 32};
+  settings.block_out_channels = {8, 16};
   settings.down_blocks = {unet_block::plain, unet_block::attention};
   settings.up_blocks = {unet_block::attention, unet_block::plain};
   settings.layers_per_block = 1;
-  settings.norm_num_groups = 8;
-  settings.class_embedding = unet_class::table;  // num_class_embeds in diffusers
-  settings.num_class_embeds = 10;
-  settings.recipe = unet_recipe::adm;
-  return settings;
+  settings.norm_num_groups = 4;
+  unet<step_index> network{settings};
+  network.initialize(1);
+  const diffusers_scheduler scheduler;  // with the defaults of DDPMScheduler
+  save_diffusers(folder, network, scheduler);
+  // end make
 }
-// end settings
 
-int main() {
-  const std::filesystem::path folder =
-      std::filesystem::temp_directory_path() / ("softscore-unet-" + std::to_string(::getpid()));
-  // begin save
-  unet<step_index> net{small_settings()};
-  net.initialize(1);
-  save_diffusers(folder, net);
-  save_diffusers_scheduler(folder, {.table = linear_beta{1000}});
-  // end save
+}  // namespace
 
-  // begin load
-  const diffusers_scheduler chain = load_diffusers_scheduler(folder);
-  require_prediction(chain, prediction::epsilon);
-  const epsilon_denoiser denoiser{load_diffusers(folder), chain.noising()};
-  // end load
-  std::filesystem::remove_all(folder);
+int main() try {
+  const std::filesystem::path folder = "diffusers_folder", trained = "diffusers_trained";
+  make(folder);
 
   // begin sample
   tbb_backend be;
-  const auto drawn = sample(be, clipped_ddim{}, chain.noising(), denoiser, chain.grid(10), {.images = 2, .seed = 3});
+  const diffusers_pipeline pipeline = load_diffusers_pipeline(folder);
+  const auto drawn = sample_pipeline(be, pipeline, 10, {.images = 4, .seed = 1});
   // end sample
-  const bool finite =
-      std::all_of(drawn.images.begin(), drawn.images.end(), [](float v) { return std::abs(v) <= 1.0f; });
-  const bool same = std::equal(net.parameters().begin(), net.parameters().end(),
-                               denoiser.network().parameters().begin(), denoiser.network().parameters().end());
-  std::cout << drawn.images.size() << " pixels\n";
-  return finite && same && drawn.images.size() == 2 * 16 * 16 ? 0 : 1;
+
+  // begin by_hand
+  const diffusers_scheduler scheduler = load_diffusers_scheduler(folder);
+  require_prediction(scheduler, prediction::epsilon);
+  epsilon_denoiser denoiser{load_diffusers(folder), scheduler.noising()};
+  const auto solved = sample(be, dpm_solver_pp_2m{}, scheduler.noising(), denoiser, scheduler.grid(10),
+                             {.images = 4, .seed = 1, .pixels = scheduler.pixels});
+  // end by_hand
+
+  // begin train
+  const auto digits = stroke_digit_set(256, 32, 1, 16);
+  const training_options options{.epochs = 2,
+                                 .batch_size = 32,
+                                 .learning_rate = 1e-3,
+                                 .ema_decay = 0.9,
+                                 .times = {.indices = scheduler.chain_steps()},
+                                 .pixels = scheduler.pixels};
+  const auto result = train(be, denoiser, scheduler.noising(), epsilon_loss{}, digits, options);
+  save_diffusers(trained, denoiser.network(), scheduler, saved_weights::average);
+  // end train
+
+  // begin partial
+  weights_fit fit;
+  const auto again = load_diffusers(trained, {.partial = true, .seed = 1, .fit = &fit});
+  // end partial
+  const auto inside = [](const auto& images) {
+    return std::ranges::all_of(images, [](float x) { return x >= 0.0f && x <= 1.0f; });
+  };
+  const bool same = std::ranges::equal(again.parameters(), denoiser.network().parameters());
+  std::cout << "loss " << result.losses.front() << " at first, " << result.losses.back() << " at last; "
+            << (same ? "the same weights\n" : "other weights\n");
+  return same && fit.whole() && inside(drawn.images) && inside(solved.images) && result.losses.back() < result.losses.front() ? 0 : 1;
+} catch (const error& problem) {
+  std::cerr << problem.what() << '\n';
+  return 2;
 }

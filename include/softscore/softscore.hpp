@@ -12,6 +12,7 @@
 #include <softscore/data/pca.hpp>
 #include <softscore/data/staged_batches.hpp>
 #include <softscore/data/stroke_digits.hpp>
+#include <softscore/denoiser/diffusers_pipeline.hpp>
 #include <softscore/denoiser/diffusers_scheduler.hpp>
 #include <softscore/denoiser/gaussian_denoiser.hpp>
 #include <softscore/denoiser/mixture_denoiser.hpp>
@@ -59,6 +60,7 @@
 #include <softscore/operator/dense_svd.hpp>
 #include <softscore/optim/ema.hpp>
 #include <softscore/sampler/sample.hpp>
+#include <softscore/sampler/sample_pipeline.hpp>
 #include <softscore/sampling.hpp>
 #include <softscore/schedule/matched_mse.hpp>
 #include <softscore/schedule/schedule_file.hpp>

@@ -4,22 +4,27 @@
 #include <utility>
 #include <vector>
 
-#include <softscore/backend/serial.hpp>
 #include <softscore/core/noise.hpp>
 #include <softscore/core/view.hpp>
 
-/// The serial backend, with noise that a file holds instead of drawn noise: each draw hands out the next numbers.
-class drawn_noise_backend : public softscore::serial_backend {
+/// A backend with noise that a file holds instead of drawn noise: step k of a run has the k-th batch of `images`
+/// images.
+template <class Be>
+class drawn_noise : public Be {
  public:
-  explicit drawn_noise_backend(std::vector<float> noise) : noise_{std::move(noise)} {}
+  drawn_noise(std::vector<float> noise, std::size_t images) : noise_{std::move(noise)}, images_{images} {}
 
   template <softscore::Scalar T>
-  void normal(softscore::noise_key, softscore::image_range, softscore::view<T, softscore::host_space> out) {
-    for (std::size_t i = 0; i < out.size(); ++i) out[i] = static_cast<T>(noise_.at(next_++));
+  void normal(softscore::noise_key key, softscore::image_range images, softscore::view<T, typename Be::space> out) {
+    const std::size_t each = out.extent().per_image();
+    const std::size_t first = (key.step * images_ + static_cast<std::size_t>(images.first)) * each;
+    std::vector<T> numbers(out.size());
+    for (std::size_t i = 0; i < out.size(); ++i) numbers[i] = static_cast<T>(noise_.at(first + i));
+    this->upload(numbers.data(), out);
   }
+  void combine_with_normal() = delete;  // would draw
 
  private:
   std::vector<float> noise_;
-  std::size_t next_{};
+  std::size_t images_;
 };
-static_assert(softscore::NetworkBackend<drawn_noise_backend, float>);

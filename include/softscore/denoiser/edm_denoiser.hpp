@@ -131,6 +131,7 @@ class edm_network : public Net {
   }
 
   template <class Be, class T>
+    requires PullsOutputBack<Net, Be, T>
   void pullback(Be& be, in_of<Be, T> v, std::type_identity_t<view_of<Be, T>> out, memory<Be, T>& ws) const {
     Net::pullback(be, v, out, ws.network);
     be.combine(out, term_of<Be, T>{gains(ws), out});

@@ -58,6 +58,7 @@ class learned_variance_denoiser : public network_denoiser<Net, epsilon_parameter
   }
 
   template <class Be, Scalar T, class M>
+    requires PullsOutputBack<Net, Be, T>
   void pullback(Be& be, const condition& q, in_of<Be, T> v, out_of<Be, T> out, M& ws) const {
     using one = term_of<Be, T>;
     const std::size_t images = v.extent().images;

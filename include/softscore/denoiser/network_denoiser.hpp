@@ -101,6 +101,7 @@ class network_denoiser {
   }
 
   template <class Be, Scalar T, class M>
+    requires PullsOutputBack<Net, Be, T>
   void pullback(Be& be, const condition& q, in_of<Be, T> v, out_of<Be, T> out, M& ws) const {
     using one = term_of<Be, T>;
     network_.pullback(be, v, out, ws.network);

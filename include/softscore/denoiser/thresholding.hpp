@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <limits>
 #include <span>
 #include <string>
 #include <type_traits>
@@ -73,16 +74,18 @@ class static_thresholding : public wrapped_denoiser<D> {
 static_assert(DifferentiableDenoiser<static_thresholding<archetype_denoiser>, archetype_backend, float>);
 
 /// Dynamic thresholding (Saharia et al. 2022, Section 2.3): with pixels brought to [-1, 1], s is the `percentile` of an
-/// image's |h|, at least 1; the image is clipped to [-s, s] and divided by s. The percentile interpolates linearly
-/// between the sorted values, as NumPy's does, and is each image's own. On a device the estimate passes through host
-/// memory.
+/// image's |h|, at least 1 and at most `most`; the image is clipped to [-s, s] and divided by s. The percentile
+/// interpolates linearly between the sorted values, as NumPy's does, and is each image's own. On a device the estimate
+/// passes through host memory.
 template <class D>
 class dynamic_thresholding : public wrapped_denoiser<D> {
  public:
-  /// Throws `error` unless 0 <= percentile <= 100, and for an empty range.
-  explicit dynamic_thresholding(D denoiser, double percentile = 99.5, pixel_range range = {})
-      : wrapped_denoiser<D>{std::move(denoiser)}, percentile_{percentile}, range_{range} {
+  /// Throws `error` unless 0 <= percentile <= 100 and most >= 1, and for an empty range.
+  explicit dynamic_thresholding(D denoiser, double percentile = 99.5, pixel_range range = {},
+                                double most = std::numeric_limits<double>::infinity())
+      : wrapped_denoiser<D>{std::move(denoiser)}, percentile_{percentile}, range_{range}, most_{most} {
     require(percentile_ >= 0.0 && percentile_ <= 100.0, "percentile", percentile_, "between 0 and 100");
+    require(most_ >= 1.0, "the largest threshold", most_, "at least 1");
     range_.check();
   }
 
@@ -114,7 +117,7 @@ class dynamic_thresholding : public wrapped_denoiser<D> {
                      detail::shown(q.times[i].value),
                  ws.sorted[k], "finite");
       }
-      ws.shrink[i] = 1.0 / (std::max)(1.0, percentile_of(ws.sorted));
+      ws.shrink[i] = 1.0 / (std::min)(most_, (std::max)(1.0, percentile_of(ws.sorted)));
     }
     be.combine(out, term_of<Be, T>{each_of(ws.shrink), out});
     be.for_each(clip_and_return{range_}, out);
@@ -153,6 +156,7 @@ class dynamic_thresholding : public wrapped_denoiser<D> {
 
   double percentile_;
   pixel_range range_;
+  double most_;
 };
 static_assert(Denoiser<dynamic_thresholding<archetype_denoiser>, archetype_backend, float>);
 

@@ -121,6 +121,12 @@ concept TakesConditioning =
 template <class N, class Be, class T>
 concept AnswersDenoiser = StatesImage<N> && (TakesConditioning<N, Be, T> || Evaluates<N, Be, T>);
 
+/// `net.pullback(be, v, out, workspace)`: the transpose Jacobian in x on a vector, at the workspace's last evaluation.
+template <class N, class Be, class T>
+concept PullsOutputBack =
+    HasNetworkWorkspace<N, Be, T> && requires(const N net, Be& be, view_of<Be, const T> v, view_of<Be, T> out,
+                                              network_workspace_of<N, Be, T>& ws) { net.pullback(be, v, out, ws); };
+
 /// A map phi(x, t) with parameters and a hand-written gradient. `Time` is the scale on which it takes t: `c_noise` for
 /// one that `edm_denoiser` wraps. Models: plain_cnn.
 template <class N, class Be, class T, class Time = time_type_of<N>>

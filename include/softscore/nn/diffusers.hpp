@@ -14,6 +14,7 @@
 #include <softscore/core/error.hpp>
 #include <softscore/io/atomic_file.hpp>
 #include <softscore/io/file_error.hpp>
+#include <softscore/io/make_folder.hpp>
 #include <softscore/io/safetensors.hpp>
 #include <softscore/nn/diffusers/read_config.hpp>
 #include <softscore/nn/diffusers/weights.hpp>
@@ -126,9 +127,7 @@ void save_diffusers(const std::filesystem::path& folder, const unet<Time>& net, 
   require(fourier || std::same_as<Time, step_index>, "the scale of time of a network for diffusers", "another one",
           "the step index");
   const std::string config = unet_config_text(settings);
-  std::error_code reason;
-  std::filesystem::create_directories(folder, reason);
-  if (reason) detail::file_failure(folder.string(), "be made", reason.value());
+  detail::make_folder(folder);
   std::vector<named_tensor> tensors;
   for (const parameter& p : net.layout()) tensors.emplace_back(p.name, p.sizes, values.subspan(p.offset, p.size()));
   write_safetensors(folder / (std::string{detail::diffusers_weights} + ".safetensors"),

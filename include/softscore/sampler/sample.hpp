@@ -10,8 +10,8 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// Drawn images, in the range that the denoiser was trained in, and the network evaluations spent on each. After a stop
-/// the images of the batches that were not begun are 0.
+/// Drawn images, in the range that the denoiser was trained in or that was asked for, and the network evaluations spent
+/// on each. After a stop the images of the batches that were not begun are 0.
 template <class T>
 struct sample_result {
   row_major_tensor<T> images;

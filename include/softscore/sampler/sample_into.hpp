@@ -11,9 +11,11 @@
 #include <utility>
 #include <vector>
 
+#include <softscore/core/cmath.hpp>
 #include <softscore/core/conditioning.hpp>
 #include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
+#include <softscore/core/pixel_scale.hpp>
 #include <softscore/sampler/integrate.hpp>
 
 namespace softscore {  // shared
@@ -27,6 +29,9 @@ struct sample_options {
   std::optional<shape> image{};       ///< the shape of one image; the denoiser's own where it knows it
   std::vector<class_label> labels{};  ///< the class of each image in the order of drawing, or one for all
   conditioning given{};               ///< what else is known of each image, in the same order
+  /// From [0, 1] to the range that the model sees, as in training: the images come back in [0, 1], cut to it. Without
+  /// it they come back as the model draws them.
+  std::optional<pixel_scale> pixels{};
 };
 
 }  // namespace softscore
@@ -57,6 +62,16 @@ shape shape_to_draw(const D& denoiser, const sample_options& options) {
   return options.image->with_images(1);
 }
 
+// Brings pixels back from the model's range to [0, 1]; what is not a number stays so.
+template <class T>
+void undo_scale(std::span<T> pixels, pixel_scale scale) {
+  const T gain = static_cast<T>(scale.gain), offset = static_cast<T>(scale.offset);
+  for (T& x : pixels) {
+    x = (x - offset) / gain;
+    x = x < T{} ? T{} : x > T{1} ? T{1} : x;
+  }
+}
+
 // What to draw: the shape of one image, and what is known of each.
 struct drawing {
   shape image;
@@ -67,6 +82,11 @@ template <class D>
 drawing to_draw(const D& denoiser, const sample_options& options) {
   require(options.images >= 1, "images", options.images, "at least 1");
   require(options.batch_size >= 1, "batch_size", options.batch_size, "at least 1");
+  if (options.pixels) {
+    require(std::isfinite(options.pixels->gain) && options.pixels->gain != 0.0f, "gain of the pixels",
+            options.pixels->gain, "finite and not 0");
+    require(std::isfinite(options.pixels->offset), "offset of the pixels", options.pixels->offset, "finite");
+  }
   drawing drawn{shape_to_draw(denoiser, options), {}, options.given};
   if (!options.labels.empty()) {
     const std::size_t count = options.labels.size();
@@ -85,12 +105,12 @@ drawing to_draw(const D& denoiser, const sample_options& options) {
 }
 }  // namespace detail
 
-/// Draws images into `out`, one after another and channel by channel, in the range that the denoiser was trained in:
-/// starts from the corruption's distribution at the grid's first time and runs the sampler along the grid, batch by
-/// batch. T is the precision of the state. The observer sees every step of every batch (integrate.hpp); after a stop
-/// the images of the batches that were not begun are 0. Throws `error` for a count of 0, where `out` does not have the
-/// size of the images, for a shape that is missing or that the denoiser does not take, for another number of labels
-/// than 1 and that of the images, and for what `integrate` refuses.
+/// Draws images into `out`, one after another and channel by channel, in the range that the denoiser was trained in or
+/// that the option `pixels` asks for: starts from the corruption's distribution at the grid's first time and runs the
+/// sampler along the grid, batch by batch. T is the precision of the state. The observer sees every step of every batch
+/// (integrate.hpp); after a stop the images of the batches that were not begun are 0. Throws `error` for a count of 0,
+/// where `out` does not have the size of the images, for a shape that is missing or that the denoiser does not take,
+/// for another number of labels than 1 and that of the images, and for what `integrate` refuses.
 template <class Be, class S, class C, class D, class T, std::size_t Size, class Observer = no_observer>
 sample_summary sample(Be& be, const S& sampler, const C& corruption, const D& denoiser, const time_grid& grid,
                       std::span<T, Size> out, const sample_options& options = {}, Observer&& observer = {}) {
@@ -123,6 +143,8 @@ sample_summary sample(Be& be, const S& sampler, const C& corruption, const D& de
           draw_start<T>(be, corruption, grid, image, part, options.seed, drawn.given.images(done, part.count)),
           options.seed, of_all);
       be.download(view_of<Be, const T>(one.x.view()), out.data() + done * each);
+      if (options.pixels)
+        detail::undo_scale(std::span<T>{out.data() + done * each, part.count * each}, *options.pixels);
       summary.nfe = (std::max)(summary.nfe, one.nfe);
       summary.stopped = one.stopped;
     }

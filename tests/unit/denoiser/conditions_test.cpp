@@ -118,6 +118,11 @@ struct no_guide {
   }
 };
 
+// A denoiser pulls back where its network does.
+static_assert(PullsBack<epsilon_denoiser<class_network, preserving>, serial_backend, double> &&
+              !PullsBack<epsilon_denoiser<listening_network<log_snr>, preserving>, serial_backend, double> &&
+              !PullsBack<edm_denoiser<listening_network<c_noise>, preserving>, serial_backend, double>);
+
 const std::vector<diffusion_time> times{{1.0}, {0.25}, {0.001}};
 const per_image<diffusion_time> each{std::span<const diffusion_time>{times}};
 const shape three{3, 1, 2, 2};

@@ -217,5 +217,10 @@ TEST_CASE("dynamic thresholding divides by each image's own percentile", "[denoi
   for (double& value : pixels.values) value = 0.5 * (value + 1.0);
   const auto of_pixels = estimates(dynamic_thresholding{pixels, 60.0, pixel_range{0.0, 1.0}}, q, x);
   for (std::size_t i = 0; i < 10; ++i) CHECK_THAT(of_pixels[i], WithinAbs(0.5 * (wanted[i] + 1.0), 1e-15));
+  // The threshold 2.4 is cut to 1.5, which cuts the image to [-1.5, 1.5] and divides it by 1.5.
+  const auto capped = estimates(dynamic_thresholding{given, 60.0, pixel_range{}, 1.5}, q, x);
+  const std::vector<double> cut{-1.0, 0.5 / 1.5, 1.0, -1.0 / 1.5, 1.0, 0.1, -0.2, 0.3, 0.9, -0.9};
+  for (std::size_t i = 0; i < 10; ++i) CHECK_THAT(capped[i], WithinAbs(cut[i], 1e-15));
+  CHECK_REFUSED((dynamic_thresholding{given, 60.0, pixel_range{}, 0.5}), "threshold is 0.5, but it must be at least 1");
   CHECK_REFUSED((dynamic_thresholding{given, 101.0}), "percentile is 101, but it must be between 0 and 100");
 }

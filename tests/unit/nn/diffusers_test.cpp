@@ -8,7 +8,6 @@
 #include <vector>
 
 #include <softscore/core/quantity.hpp>
-#include <softscore/denoiser/diffusers_scheduler.hpp>
 #include <softscore/io/half.hpp>
 #include <softscore/nn/diffusers.hpp>
 
@@ -162,43 +161,4 @@ TEST_CASE("narrow numbers are widened exactly", "[io]") {
   CHECK(std::isnan(detail::widened_float16(0x7E00)));
   CHECK(detail::widened_bfloat16(0x3F80) == 1.0f);
   CHECK(detail::widened_bfloat16(0xC049) == -3.140625f);
-}
-
-TEST_CASE("a scheduler of diffusers becomes a chain, a grid and a range", "[denoiser]") {
-  const temporary_folder folder;
-  const auto read = [&](const std::string& text) {
-    folder.put("scheduler_config.json", text);
-    return load_diffusers_scheduler(folder.path());
-  };
-  const auto s = read(R"({"_class_name": "DDPMScheduler", "beta_schedule": "scaled_linear", "beta_start": 0.00085,
-    "beta_end": 0.012, "num_train_timesteps": 10, "prediction_type": "v_prediction", "clip_sample": false,
-    "timestep_spacing": "trailing", "variance_type": "fixed_large", "trained_betas": null})");
-  CHECK(s.chain_steps() == 10);
-  CHECK(s.table.beta(10) == Approx(0.012));
-  CHECK(s.predicts == prediction::velocity);
-  CHECK(!s.clipping);
-  CHECK(s.variance == ancestral_variance::fixed_large);
-  CHECK(s.grid(5).start() == diffusion_time{1.0});
-  CHECK(s.grid(5).end() == diffusion_time{0.0});
-  CHECK_REFUSED(require_prediction(s, prediction::epsilon), "prediction_type of the model is v_prediction");
-  save_diffusers_scheduler(folder.path(), s);
-  const auto again = load_diffusers_scheduler(folder.path());
-  CHECK(again.predicts == s.predicts);
-  CHECK(again.spacing == s.spacing);
-  CHECK(again.variance == s.variance);
-  CHECK(!again.clipping);
-  CHECK(again.chain_steps() == 10);
-  // Through the betas, each rounded once.
-  for (std::size_t i = 1; i <= 10; ++i) CHECK(again.table.log_abar(i) == Approx(s.table.log_abar(i)).epsilon(1e-13));
-  const auto plain = read("{}");
-  CHECK(plain.chain_steps() == 1000);
-  CHECK(plain.grid(5).start() == diffusion_time{0.801});  // index 800
-  CHECK(plain.clipping);
-  CHECK(read(R"({"trained_betas": [0.1, 0.2]})").table.beta(2) == Approx(0.2));
-  CHECK(std::isinf(read(R"({"rescale_betas_zero_snr": true})").table.log_abar(1000)));
-  CHECK_REFUSED(read(R"({"beta_schedule": "exp"})"), "squaredcos_cap_v2");
-  CHECK_REFUSED(read(R"({"_class_name": "EulerDiscreteScheduler"})"), "DDIMScheduler.from_config");
-  CHECK_REFUSED(read(R"({"prediction_type": 3})"), "prediction_type is 3");
-  CHECK_REFUSED(read(R"({"thresholding": true})"), "dynamic_thresholding");
-  CHECK_REFUSED(read(R"({"num_train_timesteps": 1e12})"), "between 1 and 1000000");
 }

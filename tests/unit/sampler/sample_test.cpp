@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -53,6 +54,26 @@ TEST_CASE("images drawn into memory of the caller are those of a tensor, in any 
   const auto in_double =
       sample<double>(be, ddim{}, blurring, steady_denoiser{}, grid, {.images = 2, .seed = 3, .image = image});
   CHECK(std::equal(exact.begin(), exact.end(), in_double.images.begin(), in_double.images.end()));
+}
+
+TEST_CASE("images come back in [0, 1] if asked", "[sampler]") {
+  serial_backend be;
+  const auto grid = uniform_grid(4);
+  const auto draw = [&](std::optional<pixel_scale> pixels) {
+    return sample(be, ddim{}, blurring, steady_denoiser{}, grid,
+                  {.images = 5, .seed = 3, .batch_size = 2, .image = image, .pixels = pixels})
+        .images;
+  };
+  const auto plain = draw({});
+  const pixel_scale narrow{0.5f, 0.25f};
+  const auto scaled = draw(narrow);
+  CHECK(std::any_of(scaled.begin(), scaled.end(), [](float x) { return x == 0.0f || x == 1.0f; }));
+  CHECK(std::any_of(scaled.begin(), scaled.end(), [](float x) { return x > 0.0f && x < 1.0f; }));
+  for (std::size_t i = 0; i < plain.size(); ++i)
+    CHECK(scaled.data()[i] == std::clamp((plain.data()[i] - 0.25f) / 0.5f, 0.0f, 1.0f));
+  const auto cut = draw(pixel_scale{});
+  for (std::size_t i = 0; i < plain.size(); ++i) CHECK(cut.data()[i] == std::clamp(plain.data()[i], 0.0f, 1.0f));
+  CHECK_REFUSED(draw(pixel_scale{0.0f, 1.0f}), "gain of the pixels is 0, but it must be finite and not 0");
 }
 
 TEST_CASE("after a stop the images that were not begun are 0 in the caller's memory", "[sampler]") {
