@@ -180,6 +180,32 @@ TEST_CASE("Frozen parameters, their moments and their averages stay as they were
   }
 }
 
+TEST_CASE("Parameters that a network never trains stay without being named", "[train]") {
+  unet_config config;
+  config.in_channels = config.out_channels = 1;
+  config.height = config.width = 12;
+  config.block_out_channels = {4};
+  config.down_blocks = config.up_blocks = {unet_block::plain};
+  config.layers_per_block = 1;
+  config.norm_num_groups = 2;
+  config.add_attention = false;
+  config.time_embedding = unet_time::fourier;
+  epsilon_denoiser denoiser{unet<sigma>{config}, noise};
+  denoiser.network().initialize(3);
+  const std::vector<float> start(denoiser.network().parameters().begin(), denoiser.network().parameters().end());
+  auto with = options();
+  with.weight_decay = 0.1;
+  with.warmup_steps = 0;
+  serial_backend be;
+  const auto end = after(be, denoiser, with, 2);
+  for (const parameter& p : denoiser.network().layout()) {
+    CAPTURE(p.name);
+    const auto begin = end.parameters.begin() + static_cast<std::ptrdiff_t>(p.offset);
+    CHECK(std::equal(begin, begin + static_cast<std::ptrdiff_t>(p.size()),
+                     start.begin() + static_cast<std::ptrdiff_t>(p.offset)) == (p.name == "time_proj.weight"));
+  }
+}
+
 TEST_CASE("Freezing changes nothing of the step of the others", "[train]") {
   serial_backend be;
   auto with = options();
