@@ -7,7 +7,8 @@
 PROGRAM: the built tests/diffusers_folder (golden/diffusers_folder.cpp). FOLDER: where the folders are written (a temporary one otherwise). It checks that
 (a) diffusers reads a folder trained and written here without a missing, unexpected or mismatched key, has the bits of its float32 weights, and draws
 images from it by the DDPM and the DDIM pipeline; (b) networks and schedulers that diffusers wrote come through this library with the same bits and
-settings, give diffusers' float64 output within 1e-5 of its largest entry, and can be loaded there again."""
+settings, give diffusers' float64 output within 1e-5 of its largest entry, and can be loaded there again; (c) pickled and split weights are refused here,
+and the line of Python of docs/how-to/diffusers.md converts them."""
 import json, pathlib, subprocess, sys, tempfile
 
 try:
@@ -116,12 +117,27 @@ def diffusers_to_ours(program, place, name):
     print(line)
 
 
+def converted(program, place):
+    model = UNet2DModel.from_pretrained(place / "plain/unet")
+    for name, form in (("pickled", dict(safe_serialization=False)), ("split", dict(max_shard_size="40KB"))):
+        model.save_pretrained(place / name, **form)
+        words = [program, "evaluate", place / name, place / "plain_in.safetensors", place / f"{name}_out.safetensors"]
+        refused = subprocess.run(list(map(str, words)), capture_output=True, text=True)
+        require(refused.returncode == 1 and name in refused.stderr and refused.stderr.count("\n") == 1, f"{name} weights: {refused.stderr}")
+        UNet2DModel.from_pretrained(place / name).save_pretrained(place / f"{name}_converted", max_shard_size="100GB")
+        run(program, "evaluate", place / f"{name}_converted", *words[3:])
+        outputs = [load_file(place / f"{n}_out.safetensors")["output"] for n in ("plain", name)]
+        require(torch.equal(*outputs), f"{name} weights after conversion")
+        print(f"{name} weights: refused, and after conversion the same output")
+
+
 def main(program, folder):
     logging.disable_progress_bar()
     torch.set_num_threads(2)
     place = pathlib.Path(folder)
     ours_to_diffusers(program, place)
     for name in CONFIGS: diffusers_to_ours(program, place, name)
+    converted(program, place)
     print("all good")
 
 

@@ -76,7 +76,10 @@ int main() try {
   const bool same = std::ranges::equal(again.parameters(), denoiser.network().parameters());
   std::cout << "loss " << result.losses.front() << " at first, " << result.losses.back() << " at last; "
             << (same ? "the same weights\n" : "other weights\n");
-  return same && fit.whole() && inside(drawn.images) && inside(solved.images) && result.losses.back() < result.losses.front() ? 0 : 1;
+  return same && fit.whole() && inside(drawn.images) && inside(solved.images) &&
+                 result.losses.back() < result.losses.front()
+             ? 0
+             : 1;
 } catch (const error& problem) {
   std::cerr << problem.what() << '\n';
   return 2;

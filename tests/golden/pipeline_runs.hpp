@@ -8,6 +8,7 @@
 
 #include <softscore/core/error.hpp>
 #include <softscore/denoiser/diffusers_pipeline.hpp>
+#include <softscore/denoiser/in_precision.hpp>
 #include <softscore/io/safetensors.hpp>
 #include <softscore/sampler/integrate.hpp>
 #include <softscore/sampler/sample_pipeline.hpp>
@@ -19,8 +20,8 @@ namespace golden {
 
 // A run of diffusers' DDIM or DDPM again, from the start and with the noise that a file holds under ddim/ or ddpm/:
 // the largest error of a state as a share of its largest entry; not a number where a state has one that is none.
-// Throws where the run goes through other times.
-template <class T, class Be>
+// The state is in T, the network in Net. Throws where the run goes through other times.
+template <class T, class Net, class Be>
 double error_of_run(const safetensors_file& file, diffusers_pipeline pipeline, scheduler_kind kind) {
   using backend = drawn_noise<Be>;
   const std::string name = kind == scheduler_kind::ddim ? "ddim" : "ddpm";
@@ -46,11 +47,12 @@ double error_of_run(const safetensors_file& file, diffusers_pipeline pipeline, s
     be.download(x, ours.data() + ours.size() - batch.size());
   };
   with_denoiser(std::move(pipeline.network), scheduler, [&](auto denoiser) {
-    detail::with_sampler(scheduler, std::move(denoiser), 0.0, [&](const auto& sampler, const auto& of) {
-      const auto end = integrate(be, sampler, scheduler.noising(), of, grid, std::move(from), 1,
-                                 [&](const auto& progress) { keep(progress.x); });
-      keep(view_of<backend, const T>(end.x.view()));
-    });
+    detail::with_sampler(scheduler, in_precision<Net>(std::move(denoiser)), 0.0,
+                         [&](const auto& sampler, const auto& of) {
+                           const auto end = integrate(be, sampler, scheduler.noising(), of, grid, std::move(from), 1,
+                                                      [&](const auto& progress) { keep(progress.x); });
+                           keep(view_of<backend, const T>(end.x.view()));
+                         });
   });
 
   double worst = 0;
@@ -66,14 +68,15 @@ double error_of_run(const safetensors_file& file, diffusers_pipeline pipeline, s
 }
 
 // The runs of diffusers' DDIM and DDPM that the file of a pipeline holds: every state, relative to its largest entry.
-// In double both sides use the same chain of float32 numbers, and the states are stored as float32. In float the error
-// of the network, 4e-7 here, is multiplied by sigma / a = 26 at the first step and grows from step to step: PyTorch's
-// own float32 is 2.6e-5 (DDIM) and 1.2e-5 (DDPM) off.
-template <class T, class Be>
+// In double both sides use the same chain of float32 numbers, and the states are stored as float32. A network in float
+// has an error of 4e-7 here, which is multiplied by sigma / a = 26 at the first step and grows from step to step:
+// PyTorch's own float32 is 2.6e-5 (DDIM) and 1.2e-5 (DDPM) off, and the bound is twice that. A state in float stays
+// within 1e-5.
+template <class T, class Net, class Be>
 void check_runs(const char* backend, double bound, const golden_case& g, outcome& result) {
   for (const scheduler_kind kind : {scheduler_kind::ddim, scheduler_kind::ddpm})
     result.report(g.file.parent_path().filename().string(), backend, kind == scheduler_kind::ddim ? "ddim" : "ddpm",
-                  error_of_run<T, Be>(g.tensors, load_diffusers_pipeline(*g.folder), kind), bound);
+                  error_of_run<T, Net, Be>(g.tensors, load_diffusers_pipeline(*g.folder), kind), bound);
 }
 
 }  // namespace golden
