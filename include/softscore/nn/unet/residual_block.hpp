@@ -73,9 +73,9 @@ class residual_block {
     group_norm_plan_of<Be, T> norm1, norm2;
     conv2d::state<Be, T> conv1, conv2;
     std::optional<conv2d::state<Be, T>> skip;
-    planned_array<Be, T> first, small, hidden, second;  // silu(norm1), resampled; conv1; silu(norm2)
-    planned_array<Be, T> x, shifts;                     // x resampled; (N,O) or (N,2O)
-    planned_array<Be, T> on_skip, d_shifts, d_embedding, scaled, d_hidden, d_small, d_first, d_skip;
+    planned_array<Be, T> first, resized, hidden, second;  // silu(norm1), resampled; conv1; silu(norm2)
+    planned_array<Be, T> x, shifts;                       // x resampled; (N,O) or (N,2O)
+    planned_array<Be, T> on_skip, d_shifts, d_embedding, scaled, d_hidden, d_resized, d_first, d_skip;
   };
   template <class Be, class T>
   state<Be, T> memory(planning<Be, T>& with, const shape& in) const {
@@ -84,13 +84,13 @@ class residual_block {
     const bool resamples = o_.resample != resampling::none, embeds = time_.has_value();
     using array = planned_array<Be, T>;
     const array none{}, first = resamples ? with.temporary(in) : with.keep(in);
-    const array small = resamples ? with.keep(inner) : none, hidden = with.keep(out), second = with.keep(out);
+    const array resized = resamples ? with.keep(inner) : none, hidden = with.keep(out), second = with.keep(out);
     const array x = !resamples ? none : has_skip_ ? with.keep(inner) : with.temporary(inner);
     const shape row = {1, embeds ? time_->outputs() : 0, 1, 1}, embedding{1, embeds ? time_->inputs() : 0, 1, 1};
     const array shifts = embeds ? with.keep(row) : none, d_shifts = embeds ? with.temporary(row) : none,
                 d_embedding = embeds ? with.temporary(embedding) : none;
     const array on_skip = has_skip_ ? with.temporary(out) : none, scaled = o_.divisor != 1 ? with.temporary(out) : none;
-    const array d_hidden = with.temporary(out), d_small = with.temporary(inner),
+    const array d_hidden = with.temporary(out), d_resized = with.temporary(inner),
                 d_first = resamples ? with.temporary(in) : none,
                 d_skip = has_skip_ && resamples ? with.temporary(inner) : none;
     return {norm1_.plan(with, in),
@@ -99,7 +99,7 @@ class residual_block {
             conv2_.memory(with, out),
             has_skip_ ? std::optional{skip_.memory(with, inner)} : std::nullopt,
             first,
-            small,
+            resized,
             hidden,
             second,
             x,
@@ -109,7 +109,7 @@ class residual_block {
             d_embedding,
             scaled,
             d_hidden,
-            d_small,
+            d_resized,
             d_first,
             d_skip};
   }
@@ -129,9 +129,9 @@ class residual_block {
     norm1_.forward(be, p, x, constant{}, constant{}, first, m.norm1);
     constant in = first, skipped = x;
     if (o_.resample != resampling::none) {
-      resample_forward<Be, T>(be, o_.resample, first, m.small.view(n));
+      resample_forward<Be, T>(be, o_.resample, first, m.resized.view(n));
       resample_forward<Be, T>(be, o_.resample, x, m.x.view(n));
-      in = m.small.view(n);
+      in = m.resized.view(n);
       skipped = m.x.view(n);
     }
     conv1_.forward(be, p, in, hidden, m.conv1);
@@ -157,7 +157,7 @@ class residual_block {
       be.combine(m.scaled.view(n), term_of<Be, T>{1 / o_.divisor, dy});
       d = m.scaled.view(n);
     }
-    const view_of<Be, T> none{}, d_hidden = m.d_hidden.view(n), d_small = m.d_small.view(n),
+    const view_of<Be, T> none{}, d_hidden = m.d_hidden.view(n), d_resized = m.d_resized.view(n),
                                  d_shifts = embeds ? m.d_shifts.view(n) : none;
     conv2_.backward(be, p, m.second.view(n), d, d_hidden, m.conv2);
     drop(be, p, d_hidden);
@@ -167,11 +167,11 @@ class residual_block {
       time_->template backward<Be, T>(be, p.parameters, p.embedding, d_shifts, m.d_embedding.view(n), p.gradients);
       be.combine(p.d_embedding, term{1.0, p.d_embedding}, term{1.0, m.d_embedding.view(n)});
     }
-    conv1_.backward(be, p, resamples ? m.small.view(n) : m.first.view(n), d_hidden, d_small, m.conv1);
-    view_of<Be, T> d_first = d_small;
+    conv1_.backward(be, p, resamples ? m.resized.view(n) : m.first.view(n), d_hidden, d_resized, m.conv1);
+    view_of<Be, T> d_first = d_resized;
     if (resamples) {
       d_first = m.d_first.view(n);
-      resample_backward<Be, T>(be, o_.resample, d_small, d_first);
+      resample_backward<Be, T>(be, o_.resample, d_resized, d_first);
     }
     norm1_.backward(be, p, x, constant{}, constant{}, d_first, d_first, none, none, m.norm1);
     view_of<Be, T> d_skip = dx;  // through the skip, before it is resampled
