@@ -73,7 +73,8 @@ void run(const options& chosen) {
   for (class_label k = 0; k < 10; ++k) labels.insert(labels.end(), chosen.each, k);
   for (const double scale : chosen.scales) {
     const auto drawn =
-        sample(backend, clipped_ddim{}, noise, classifier_free{denoiser, scale}, trailing_grid(1000, chosen.steps),
+        sample(backend, ddim{}, noise, static_thresholding{classifier_free{denoiser, scale}},
+               trailing_grid(1000, chosen.steps),
                {.images = labels.size(), .seed = 1, .labels = labels, .pixels = training.pixels}, progress_bar{});
     char name[64];
     std::snprintf(name, sizeof name, "scale-%g.png", scale);
