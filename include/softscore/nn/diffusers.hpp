@@ -68,7 +68,12 @@ std::size_t chain_steps_of(const std::filesystem::path& folder, std::size_t othe
   std::error_code ignored;
   for (const std::filesystem::path& file :
        {folder / "scheduler" / "scheduler_config.json", folder / "scheduler_config.json"})
-    if (std::filesystem::exists(file, ignored)) return read_json_settings(file).size("num_train_timesteps", otherwise);
+    if (std::filesystem::exists(file, ignored)) {
+      const json_settings settings = read_json_settings(file);
+      const std::size_t steps = settings.size("num_train_timesteps", otherwise);
+      if (steps == 0) settings.refuse("num_train_timesteps", "at least 1");
+      return steps;
+    }
   return otherwise;
 }
 
@@ -89,8 +94,8 @@ void require_scale(const unet_config& c, const std::filesystem::path& config) {
 /// there is one, says how many steps its chain has; denoiser/diffusers_scheduler.hpp reads the rest of it. `Time` is
 /// `step_index`, or `sigma` where time_embedding_type is fourier. Throws `error` naming the file: for settings that are
 /// not supported
-/// (`read_unet_config`), for a network on another scale of time, for weights that are split, pickled, missing, surplus
-/// or of another shape, except for what `options` allow.
+/// (`read_unet_config`), for a network on another scale of time, for weights that are split, pickled, missing, surplus,
+/// of another shape or not finite, except for what `options` allow.
 template <NetworkTime Time = step_index>
 unet<Time> load_diffusers(const std::filesystem::path& folder, const loading_options& options = {}) {
   const std::filesystem::path at = detail::model_folder(folder), config = at / "config.json";

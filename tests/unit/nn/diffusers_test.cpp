@@ -115,6 +115,37 @@ TEST_CASE("tensors that do not fit are listed, and passed over on request", "[nn
   }
 }
 
+TEST_CASE("an array under its old name and its present one is surplus, and numbers are finite", "[nn]") {
+  const temporary_folder folder;
+  unet<step_index> net{small_config()};
+  net.initialize(5);
+  const std::vector<float> more(64, 2.0f);
+  save_changed(folder.path(), net, [&](std::vector<named_tensor>& tensors) {
+    tensors.emplace_back("mid_block.attentions.0.query.weight", std::vector<std::size_t>{8, 8}, more);
+  });
+  weights_fit fit;
+  static_cast<void>(load_diffusers(folder.path(), {.partial = true, .seed = 9, .fit = &fit}));
+  CHECK(fit.surplus.size() == 1);
+  CHECK(refusal([&] { load_diffusers(folder.path()); }).find("with the unknown mid_block.attentions.0.") !=
+        std::string::npos);
+  net.mutable_parameters()[net.layout().begin()->offset] = std::nanf("");
+  save_diffusers(folder.path(), net);
+  CHECK(refusal([&] {
+          load_diffusers(folder.path());
+        }).find("a number in the tensor " + net.layout().begin()->name + " is nan, but it must be finite") !=
+        std::string::npos);
+}
+
+TEST_CASE("a scheduler without steps is refused by its file", "[nn]") {
+  const temporary_folder folder;
+  unet<step_index> net{small_config()};
+  save_diffusers(folder.path(), net);
+  folder.put("scheduler_config.json", R"({"num_train_timesteps": 0})");
+  CHECK(refusal([&] {
+          load_diffusers(folder.path());
+        }).find("scheduler_config.json: num_train_timesteps is 0, but it must be at least 1") != std::string::npos);
+}
+
 TEST_CASE("folders that are not one safetensors file are refused with advice", "[nn]") {
   unet<step_index> net{small_config()};
   for (const char* name : {"diffusion_pytorch_model.bin", "diffusion_pytorch_model.safetensors.index.json"}) {

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include <softscore/core/cmath.hpp>
 #include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/io/file_error.hpp>
@@ -58,14 +59,15 @@ inline std::string listed(const std::vector<std::string>& names) {
 /// Copies the tensors whose names are `prefix` and a parameter's name into that parameter's place in the flat array,
 /// widened from float16 or bfloat16, and says what does not fit; that is left as it was. Other tensors are passed over
 /// if there is a prefix. Attention may have the names of 2022, and its weights may be (C,C,1,1). Throws `error` for
-/// tensors of another type.
+/// tensors of another type and for numbers that are not finite.
 template <class = when_called>
 weights_fit read_weights(const safetensors_file& file, const parameter_layout& layout, std::span<float> into,
                          std::string_view prefix = "") {
   weights_fit fit;
   std::map<std::string, std::string, std::less<>> in_file;  // by present name
   for (const std::string& name : file.names())
-    if (name.starts_with(prefix)) in_file.emplace(detail::present_name(name.substr(prefix.size())), name);
+    if (name.starts_with(prefix) && !in_file.emplace(detail::present_name(name.substr(prefix.size())), name).second)
+      fit.surplus.push_back(name);  // both the old name and the present one are there
   for (const parameter& p : layout) {
     const auto found = in_file.find(p.name);
     if (found == in_file.end()) {
@@ -75,6 +77,9 @@ weights_fit read_weights(const safetensors_file& file, const parameter_layout& l
     const auto& extent = file.extent(found->second);
     if (detail::same_but_for_ones(extent, p.sizes)) {
       const auto values = file.floats(found->second);
+      for (const float value : values)
+        detail::require_file(std::isfinite(value), file.path(),
+                             "a number in the tensor " + detail::printable(found->second, 200), value, "finite");
       std::copy(values.begin(), values.end(), into.begin() + static_cast<std::ptrdiff_t>(p.offset));
     } else {
       fit.mismatched.push_back(found->second + " " + detail::shape_text(extent) + " for " +
