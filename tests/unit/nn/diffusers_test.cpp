@@ -181,6 +181,17 @@ TEST_CASE("a config.json that cannot be is refused by its key", "[nn]") {
   CHECK(read_unet_config(folder / "config.json").norm_eps == 1e-5);
 }
 
+TEST_CASE("a network whose last row stands for no label is not written for diffusers, which would lose it", "[nn]") {
+  unet_config config = small_config();
+  config.class_embedding = unet_class::table;
+  config.num_class_embeds = 11;
+  config.no_label = null_class::last_row;
+  const temporary_folder folder;
+  unet<step_index> net{config};
+  net.initialize(5);
+  CHECK_REFUSED(save_diffusers(folder.path(), net), "no_label is last_row, but it must be zero");
+}
+
 TEST_CASE("narrow numbers are widened exactly", "[io]") {
   CHECK(detail::widened_float16(0x3C00) == 1.0f);
   CHECK(detail::widened_float16(0xC000) == -2.0f);

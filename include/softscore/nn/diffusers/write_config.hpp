@@ -12,14 +12,16 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// The config.json of a network, as diffusers reads it. Throws `error` for class planes, which UNet2DModel does not
-/// have.
+/// The config.json of a network, as diffusers reads it. Throws `error` for class planes, an image beside x and a
+/// row that stands for no label, which UNet2DModel does not have.
 template <class = when_called>
 std::string unet_config_text(const unet_config& c) {
   require(c.beside_channels == 0, "beside_channels", c.beside_channels,
           "0 in a network for diffusers, whose UNet2DModel has none");
   require(c.class_planes == 0, "class_planes", c.class_planes,
           "0 in a network for diffusers, whose UNet2DModel has none");
+  require(c.no_label == null_class::zero, "no_label", "last_row",
+          "zero in a network for diffusers, whose UNet2DModel has no row that stands for no label");
   const auto quoted = [](std::string_view text) { return '"' + std::string{text} + '"'; };
   detail::settings_writer to;
   to.add_text("_class_name", "UNet2DModel");
