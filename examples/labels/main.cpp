@@ -2,6 +2,7 @@
 // Fashion-MNIST (files in IDX form) and their labels, of which a tenth is hidden from it. It then draws ten images of
 // each class, a row per class, at several scales of classifier-free guidance (Ho and Salimans 2022).
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <exception>
 #include <filesystem>
@@ -50,6 +51,8 @@ void run(const options& chosen) {
                             : read_mnist(chosen.data);
   const shape image = data.training.extent().with_images(1);
 
+  const std::size_t steps = chosen.epochs * (data.training.extent().images / chosen.batch_size);
+
   tbb_backend backend;
   const corruption noise{scaling{}, linear_beta{}};
   epsilon_denoiser denoiser{unet<step_index>{network_of(chosen, image)}, noise};
@@ -58,7 +61,7 @@ void run(const options& chosen) {
                                   .seed = chosen.seed,
                                   .learning_rate = 1e-3,
                                   .max_grad_norm = 1.0,
-                                  .warmup_steps = 200,
+                                  .warmup_steps = std::min<std::size_t>(200, steps / 10),
                                   .learning_rate_decay = rate_decay::cosine,
                                   .ema_decay = 0.999,
                                   .times = {.indices = 1000},
