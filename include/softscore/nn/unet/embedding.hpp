@@ -15,6 +15,7 @@
 #include <softscore/core/error.hpp>
 #include <softscore/core/quantity.hpp>
 #include <softscore/nn/embedding.hpp>
+#include <softscore/nn/layer.hpp>
 #include <softscore/nn/named.hpp>
 #include <softscore/nn/unet/config.hpp>
 #include <softscore/nn/unet/embedding_mlp.hpp>
