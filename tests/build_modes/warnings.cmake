@@ -21,8 +21,6 @@ set(everything
     -Wno-ctad-maybe-unsupported
     # These two contradict each other where an enumeration has a default.
     -Wno-switch-enum -Wno-switch-default -Wno-covered-switch-default
-    # Two increments that belong together stand in one statement, and a check stands before what it guards.
-    -Wno-comma
     # The archetypes of concepts are declared and never defined.
     -Wno-undefined-func-template
     # A defaulted operator<=> sets it off.

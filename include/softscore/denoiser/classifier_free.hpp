@@ -143,6 +143,18 @@ class classifier_free<D, same_without_labels> : public wrapped_denoiser<D> {
 
   double scale() const { return scale_; }
 
+  using wrapped_denoiser<D>::check;
+  /// Throws `error` for images, or for what is known of them, that the denoiser does not take with the labels or
+  /// without them.
+  void check(const conditioning& given, const shape& images) const {
+    wrapped_denoiser<D>::check(given, images);
+    if (scale_ == 1.0 || given.labels.empty()) return;
+    const std::vector<class_label> hidden(scale_ == 0.0 ? 0 : given.labels.size(), no_class);
+    conditioning without = given;
+    without.labels = hidden;
+    wrapped_denoiser<D>::check(without, images);
+  }
+
   template <class OfDenoiser, class Array>
   struct memory {
     OfDenoiser denoiser;

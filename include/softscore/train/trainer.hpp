@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -71,6 +72,8 @@ class trainer {
     require_labels(labels, images.extent(), "training images");
     require(options.label_dropout == 0.0 || network_takes_labels(), "label_dropout", options.label_dropout,
             "0 for a network that takes no labels");
+    if (options.label_dropout > 0.0)
+      require_labels(std::array{no_class}, images.extent().with_images(1), "images whose label is hidden");
     if (!denoiser.network().initialized()) denoiser.network().initialize(options.seed);
     update_.start(denoiser.network().parameters().data());
     reserve_for(history_.losses, "the losses of all steps", {steps()});

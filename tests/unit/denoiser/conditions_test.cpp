@@ -2,6 +2,7 @@
 // guidance by one network (Ho and Salimans 2022, Eq. 6).
 #include "catch.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <optional>
@@ -115,6 +116,16 @@ struct no_guide {
   template <class Be, Scalar T>
   void gradient(Be& be, const condition&, in_of<Be, T> x, out_of<Be, T> out, nothing&) const {
     be.combine(out, term_of<Be, T>{0.0, x});
+  }
+};
+
+// It takes no image without a label.
+struct labels_needed : class_network {
+  labels_needed() = default;
+  void check(const conditioning& given, const shape&) const {
+    const auto& all = given.labels;
+    require(!all.empty() && std::find(all.begin(), all.end(), no_class) == all.end(), "labels given to a network", 0,
+            "one for each image");
   }
 };
 
@@ -459,4 +470,15 @@ TEST_CASE("guidance by one network refuses what it cannot ask", "[denoiser]") {
   CHECK_REFUSED(classifier_free(known, INFINITY), "scale is inf, but it must be finite");
   CHECK_REFUSED(classifier_free(epsilon_denoiser{listening_network<step_index, false>{}, noise}, 2.0),
                 "classes of a network under classifier-free guidance is 0, but it must be at least 1");
+}
+
+TEST_CASE("guidance by one network refuses one that needs labels, before it is asked", "[denoiser]") {
+  const std::vector<class_label> labels{0, 2};
+  conditioning given;
+  given.labels = labels;
+  const shape two{2, 1, 4, 4};
+  const epsilon_denoiser needs{labels_needed{}, noise};
+  CHECK_REFUSED(classifier_free(needs, 2.0).check(given, two), "labels given to a network is 0, but it must be one");
+  CHECK_REFUSED(classifier_free(needs, 0.0).check(given, two), "labels given to a network is 0, but it must be one");
+  CHECK_NOTHROW(classifier_free(needs, 1.0).check(given, two));
 }

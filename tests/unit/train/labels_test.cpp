@@ -90,6 +90,29 @@ TEST_CASE("A network that takes labels learns what each class looks like", "[tra
   CHECK(row(2) + 0.5f * slope == Approx(22.0 / 64.0).margin(0.1));  // without a class: the mean of all
 }
 
+TEST_CASE("Hiding labels is refused before any work where the network needs them", "[train]") {
+  // As UNet2DModel with class_embed_type "timestep".
+  unet_config config;
+  config.in_channels = config.out_channels = 1;
+  config.block_out_channels = {4};
+  config.down_blocks = config.up_blocks = {unet_block::plain};
+  config.layers_per_block = 1;
+  config.mid_block = false;
+  config.norm_num_groups = 2;
+  config.class_embedding = unet_class::timestep;
+  serial_backend be;
+  epsilon_denoiser denoiser{unet<step_index>{config}, noise};
+  bool worked = false;
+  const auto look = [&](const training_progress&) { return worked = true, false; };
+  const auto digits = stroke_digit_set(16, 8, 1, 12);
+  CHECK_REFUSED(
+      train(be, denoiser, noise, epsilon_loss{}, digits, {.epochs = 1, .batch_size = 8, .label_dropout = 0.1}, look),
+      "a label is -1, but it must be between 0 and");
+  CHECK_FALSE(worked);
+  train(be, denoiser, noise, epsilon_loss{}, digits, {.epochs = 1, .batch_size = 8}, look);
+  CHECK(worked);
+}
+
 TEST_CASE("Labels that are missing or that the network does not know are refused before any work", "[train]") {
   serial_backend be;
   const auto digits = stroke_digit_set(32, 16, 1, 12);

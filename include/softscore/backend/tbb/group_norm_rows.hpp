@@ -26,7 +26,10 @@ struct row_coefficients {
     std::size_t g = first / channels_per_group, next = (g + 1) * channels_per_group;
     for (std::size_t lane = 0; lane < block; ++lane) {
       const std::size_t c = first + lane;
-      if (c == next) ++g, next += channels_per_group;
+      if (c == next) {
+        ++g;
+        next += channels_per_group;
+      }
       const normalizer& of_group = of_groups[g];
       const double mean = of_group.mean - of.shift_of(n, c), factor = of.factor_of(n, c);
       center[lane] = static_cast<T>(mean);
@@ -118,7 +121,10 @@ struct row_slopes {
     std::size_t g = first / channels_per_group, next = (g + 1) * channels_per_group;
     for (std::size_t lane = 0; lane < block; ++lane) {
       const std::size_t c = first + lane;
-      if (c == next) ++g, next += channels_per_group;
+      if (c == next) {
+        ++g;
+        next += channels_per_group;
+      }
       const double of_group = of_groups[g].scale;
       slope[lane] = static_cast<T>(of_group * of.gain_of(c) * of.factor_of(n, c));
       constant[lane] = static_cast<T>(of_group * means[g].du);

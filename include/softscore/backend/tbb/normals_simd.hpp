@@ -23,24 +23,24 @@ SOFTSCORE_INLINE void random_words_simd(const noise_key& key, std::uint64_t imag
   const state lane = counting<state>(std::make_index_sequence<W / 2>{}), zero{};
   const state p_factor = zero + 0xD2511F53u, q_factor = zero + 0xCD9E8D57u;
   state c[2 * Groups][4];
-  unrolled<2 * Groups>([&](auto half) SOFTSCORE_INLINE_LAMBDA {
-    c[half][0] = lane + (first_block + half * (W / 2));
-    c[half][1] = zero + key.step;
-    c[half][2] = zero + static_cast<std::uint32_t>(image);
-    c[half][3] = zero + purpose;
+  unrolled<2 * Groups>([&](auto part) SOFTSCORE_INLINE_LAMBDA {
+    c[part][0] = lane + (first_block + part * (W / 2));
+    c[part][1] = zero + key.step;
+    c[part][2] = zero + static_cast<std::uint32_t>(image);
+    c[part][3] = zero + purpose;
   });
   const auto k0 = static_cast<std::uint32_t>(key.seed), k1 = static_cast<std::uint32_t>(key.seed >> 32);
   // Unrolled, for the first rounds work on what all lanes share.
   unrolled<10>([&](auto round) SOFTSCORE_INLINE_LAMBDA {
     constexpr auto number = static_cast<std::uint32_t>(round);
     const std::uint32_t of_q = k0 + number * 0x9E3779B9u, of_p = k1 + number * 0xBB67AE85u;
-    unrolled<2 * Groups>([&](auto half) SOFTSCORE_INLINE_LAMBDA {
-      const state p = product_of_low_halves<W / 2>(c[half][0], p_factor),
-                  q = product_of_low_halves<W / 2>(c[half][2], q_factor);
-      c[half][0] = (q >> 32) ^ c[half][1] ^ of_q;
-      c[half][1] = q;
-      c[half][2] = (p >> 32) ^ c[half][3] ^ of_p;
-      c[half][3] = p;
+    unrolled<2 * Groups>([&](auto part) SOFTSCORE_INLINE_LAMBDA {
+      const state p = product_of_low_halves<W / 2>(c[part][0], p_factor),
+                  q = product_of_low_halves<W / 2>(c[part][2], q_factor);
+      c[part][0] = (q >> 32) ^ c[part][1] ^ of_q;
+      c[part][1] = q;
+      c[part][2] = (p >> 32) ^ c[part][3] ^ of_p;
+      c[part][3] = p;
     });
   });
   unrolled<Groups>([&](auto g) SOFTSCORE_INLINE_LAMBDA {

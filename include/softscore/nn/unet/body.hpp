@@ -35,7 +35,7 @@ class unet_body {
   /// Throws `error` for settings that do not fit together.
   template <class = when_called>
   explicit unet_body(const unet_config& c)
-      : recipe_{(require_valid(c), c.recipe)},
+      : recipe_{checked(c).recipe},
         multiple_{c.multiple()},
         recompute_{c.recompute},
         graph_{detail::unet_builder{c}.build()} {}
@@ -161,6 +161,11 @@ class unet_body {
   }
 
  private:
+  template <class = when_called>
+  static const unet_config& checked(const unet_config& c) {
+    require_valid(c);
+    return c;
+  }
   std::size_t graph_levels() const {
     std::size_t levels = 1;
     for (std::size_t m = multiple_; m > 1; m /= 2) ++levels;
