@@ -107,7 +107,7 @@ class training_step {
   shape flat_;
   array_of<tbb_backend, float> theta_, gradients_, m_, v_, x_, out_, dout_, target_;
   std::vector<double> losses_;
-  plain_cnn_workspace<tbb_backend, float> ws_;
+  plain_cnn::memory<tbb_backend, float> ws_;
   std::uint64_t count_{};
 };
 
@@ -147,7 +147,7 @@ class evaluation {
   plain_cnn net_;
   shape batch_;
   array_of<tbb_backend, float> x_, out_;
-  plain_cnn_workspace<tbb_backend, float> ws_;
+  plain_cnn::memory<tbb_backend, float> ws_;
 };
 
 /// What a peer compares: a step's input, output, loss and gradients, and an evaluation of the same input at one time.
