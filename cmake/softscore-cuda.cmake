@@ -1,6 +1,12 @@
 # The target softscore::cuda: softscore::softscore for files that a CUDA compiler compiles. It is there where a CUDA
 # toolkit is, and asks for nothing otherwise. Used by this project and by the installed package.
+# CMake 3.25 stops where CUDA 13 lacks a library that it wants to call deprecated; for projects that require less it does
+# not want to.
+set(softscore_required_cmake "${CMAKE_MINIMUM_REQUIRED_VERSION}")
+set(CMAKE_MINIMUM_REQUIRED_VERSION 3.24)
 find_package(CUDAToolkit 12 QUIET)
+set(CMAKE_MINIMUM_REQUIRED_VERSION "${softscore_required_cmake}")
+unset(softscore_required_cmake)
 if(CUDAToolkit_FOUND AND TARGET CUDA::cublas AND NOT TARGET softscore::cuda)
   add_library(softscore::cuda INTERFACE IMPORTED GLOBAL)
   target_link_libraries(softscore::cuda INTERFACE softscore::softscore CUDA::cudart CUDA::cublas)
