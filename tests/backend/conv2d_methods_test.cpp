@@ -167,6 +167,34 @@ TEST_CASE("every method convolves the sizes of U-Nets as the definition says", "
   }
 }
 
+TEST_CASE("every method adds an addend and has the same bits however often its weights are used", "[operations]") {
+  tbb_backend be{2};
+  // Tiles that all threads share, and so many that each thread takes its own.
+  for (const conv2d_shape& s : {conv2d_shape{1, 48, 32, 5, 8, 3},
+                                {2, 32, 64, 31, 32, 3},
+                                {2, 64, 32, 9, 6, 1},
+                                {1, 16, 32, 12, 12, 5},
+                                {2, 32, 16, 9, 6, 3, 2, conv2d_padding::all(1)}}) {
+    const convolution_case at{s};
+    convolution_result exact = plan_and_convolve<double>(be, at, s.images),
+                       magnitudes = plan_and_convolve<double>(be, at.magnitudes(), s.images);
+    for (std::size_t k = 0; k < at.dy.size(); ++k) {
+      exact.y[k] += at.dy[k];
+      magnitudes.y[k] += std::abs(at.dy[k]);
+    }
+    for (const conv2d_method method : methods_for(s)) {
+      CAPTURE(detail::name_of(method), text_of(s));
+      const auto run = [&](std::size_t passes) {
+        return convolve<float>(be, at, make_conv2d<float>(be, s, {}, method),
+                               {.addend = true, .forward_passes = passes});
+      };
+      const convolution_result once = run(1);
+      check(method, at, once, exact, magnitudes);
+      for (const std::size_t passes : {std::size_t{2}, std::size_t{3}, std::size_t{5}}) CHECK(run(passes) == once);
+    }
+  }
+}
+
 TEST_CASE("the planner takes only methods that serve the padding and the kernel", "[operations]") {
   tbb_backend be;
   const auto chosen = [&](const conv2d_shape& s) { return make_conv2d<float>(be, s).chosen(); };

@@ -101,6 +101,25 @@ TEMPLATE_TEST_CASE("a convolution without a bias changes nothing else", "[operat
   }
 }
 
+TEMPLATE_TEST_CASE("what is added to a convolution's output is in the sum", "[operations]", HOST_BACKENDS,
+                   device_under_test) {
+  TestType be;
+  std::vector<conv2d_shape> sizes = odd_convolutions();
+  sizes.push_back({2, 16, 32, 8, 9, 7});
+  for (const conv2d_shape& s : sizes) {
+    CAPTURE(text_of(s));
+    const convolution_case at{s};
+    const auto run = [&](const convolution_extras& with) {
+      return convolve<double>(be, at, make_conv2d<double>(be, s), with).y;
+    };
+    const std::vector<double> with = run({.addend = true});
+    std::vector<double> expected = run({});
+    for (std::size_t k = 0; k < expected.size(); ++k) expected[k] += at.dy[k];
+    // Sums of at most 867 products of normal numbers, in double: each rounding is below 1e-14.
+    CHECK(distance(with, expected, 1) < 1e-12);
+  }
+}
+
 TEST_CASE("a device convolves any sizes in float, to the same bits in any batch and order", "[operations]") {
   device_under_test device;
   std::vector<conv2d_shape> sizes = odd_convolutions();

@@ -48,9 +48,10 @@ struct convolution_result {
   friend bool operator==(const convolution_result&, const convolution_result&) = default;
 };
 
-/// What is wanted of a convolution besides y, dx and dweight.
+/// What is wanted of a convolution besides y, dx and dweight; with an addend, dy is added to y.
 struct convolution_extras {
-  bool bias = true, dbias = true;
+  bool bias = true, dbias = true, addend = false;
+  std::size_t forward_passes = 1;
 };
 
 /// Runs a plan forward and backward.
@@ -87,7 +88,9 @@ convolution_result convolve(Be& be, const convolution_case& c, Plan plan, const 
   using wanted = decltype(dbias.view());
   using given = decltype(bias.view());
   conv2d_prepare(be, plan, weight.view());
-  conv2d_forward(be, plan, x.view(), weight.view(), with.bias ? bias.view() : given{}, y.view());
+  for (std::size_t pass = 0; pass < with.forward_passes; ++pass)
+    conv2d_forward(be, plan, x.view(), weight.view(), with.bias ? bias.view() : given{}, y.view(),
+                   with.addend ? dy.view() : given{});
   conv2d_backward(be, plan, x.view(), weight.view(), dy.view(), dx.view(), dweight.view(),
                   with.dbias ? dbias.view() : wanted{});
   return {activation_values(y), activation_values(dx), values_of(dweight),

@@ -44,11 +44,13 @@ concept OrdersChannels = requires(Be& be, view_of<Be, const T> from, view_of<Be,
 
 /// `make_conv2d<T>(be, sizes, scratch)` plans a convolution and makes all its memory; plans that never run at
 /// the same time share one scratch, from `make_scratch<T>(be)`. `conv2d_prepare` takes new weights, `conv2d_forward`
-/// and `conv2d_backward` use the weights last prepared.
+/// and `conv2d_backward` use the weights last prepared. The views of `conv2d_forward` are x, weight, bias, y and,
+/// where there is one, what is added to y.
 template <class Be, class T>
 concept Convolves2d = requires(Be& be, conv2d_plan_of<Be, T>& plan, view_of<Be, const T> in, view_of<Be, T> out) {
   conv2d_prepare(be, plan, in);
   conv2d_forward(be, plan, in, in, in, out);
+  conv2d_forward(be, plan, in, in, in, out, in);
   conv2d_backward(be, plan, in, in, in, out, out, out);
 };
 

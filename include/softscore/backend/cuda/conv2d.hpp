@@ -124,20 +124,24 @@ void conv2d_prepare(device_backend<Device>& be, device_conv2d<T, Device>& plan,
   });
 }
 
-/// y (N,O,H',W') = weight (O,I,kh,kw) * x (N,I,H,W) + bias (O). An empty bias is 0. `conv2d_shape` says how large H'
-/// and W' are.
+/// y (N,O,H',W') = weight (O,I,kh,kw) * x (N,I,H,W) + bias (O) + addend (N,O,H',W'). An empty bias or addend is 0,
+/// and the addend is not y. `conv2d_shape` says how large H' and W' are.
 template <class Device, Scalar T>
 void conv2d_forward(device_backend<Device>& be, device_conv2d<T, Device>& plan, const_view<T, cuda_space> x,
-                    const_view<T, cuda_space> weight, const_view<T, cuda_space> bias, view<T, cuda_space> y) {
+                    const_view<T, cuda_space> weight, const_view<T, cuda_space> bias, view<T, cuda_space> y,
+                    const_view<T, cuda_space> addend = {}) {
   using number = detail::complex_number<T>;
   conv2d_shape s = plan.sizes;
   const std::size_t all = x.extent().images, in = s.in_channels, out = s.out_channels;
+  const auto add = [&] {
+    if (!addend.empty()) be.combine(y, term{1.0, y}, term_of<device_backend<Device>, T>{1.0, addend});
+  };
   if (plan.length == 0) {
     s.images = all;
     detail::with_kernel_size(s.kernel, out, [&](auto k, auto channels) {
       be.note(detail::direct_forward_task<T, k, channels>{raw(x), raw(weight), raw(bias), raw(y), s});
     });
-    return;
+    return add();
   }
   number* const of_x = raw(plan.scratch->input.view());
   number* const of_y = raw(plan.scratch->output.view());
@@ -154,6 +158,7 @@ void conv2d_forward(device_backend<Device>& be, device_conv2d<T, Device>& plan, 
                                                s.height, s.width, 0});
     }
   });
+  add();
 }
 
 /// The gradients of a loss with respect to x, weight and bias, from dy, that with respect to y. They are set, not added

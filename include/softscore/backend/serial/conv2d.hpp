@@ -62,11 +62,12 @@ serial_conv2d<T> make_conv2d(serial_backend&, const conv2d_shape& sizes, serial_
 template <class T>
 void conv2d_prepare(serial_backend&, serial_conv2d<T>&, const_view<T, host_space> /*(O,I,kh,kw)*/) {}
 
-/// y (N,O,H',W') = weight (O,I,kh,kw) * x (N,I,H,W) + bias (O). An empty bias is 0. `conv2d_shape` says how large H'
-/// and W' are.
+/// y (N,O,H',W') = weight (O,I,kh,kw) * x (N,I,H,W) + bias (O) + addend (N,O,H',W'). An empty bias or addend is 0,
+/// and the addend is not y. `conv2d_shape` says how large H' and W' are.
 template <class T>
 void conv2d_forward(serial_backend&, serial_conv2d<T>& plan, const_view<T, host_space> x,
-                    const_view<T, host_space> weight, const_view<T, host_space> bias, view<T, host_space> y) {
+                    const_view<T, host_space> weight, const_view<T, host_space> bias, view<T, host_space> y,
+                    const_view<T, host_space> addend = {}) {
   const conv2d_shape& s = plan.sizes;
   const std::size_t places = s.output(1).plane();
   for (std::size_t n = 0; n < x.extent().images; ++n) {
@@ -79,6 +80,7 @@ void conv2d_forward(serial_backend&, serial_conv2d<T>& plan, const_view<T, host_
       pairs([&](std::size_t to, std::size_t from) { of_y[to] += factor * of_x[from]; });
     });
   }
+  for (std::size_t k = 0; k < addend.size(); ++k) raw(y)[k] += raw(addend)[k];
 }
 
 /// The gradients of a loss with respect to x, weight and bias, from dy, that with respect to y. They are set, not added

@@ -76,13 +76,22 @@ void conv2d_prepare(tbb_backend& be, tbb_conv2d<T>& plan, const_view<T, host_spa
   std::visit([&](auto& method) { method.prepare(be, raw(weight)); }, *plan.method);
 }
 
-/// y (N,O,H',W') = weight (O,I,kh,kw) * x (N,I,H,W) + bias (O). An empty bias is 0. `conv2d_shape` says how large H'
-/// and W' are.
+/// y (N,O,H',W') = weight (O,I,kh,kw) * x (N,I,H,W) + bias (O) + addend (N,O,H',W'). An empty bias or addend is 0,
+/// and the addend is not y. `conv2d_shape` says how large H' and W' are.
 template <class T>
 void conv2d_forward(tbb_backend& be, tbb_conv2d<T>& plan, const_view<T, host_space> x, const_view<T, host_space> weight,
-                    const_view<T, host_space> bias, view<T, host_space> y) {
-  std::visit([&](auto& method) { method.forward(be, x.extent().images, raw(x), raw(weight), raw(bias), raw(y)); },
-             *plan.method);
+                    const_view<T, host_space> bias, view<T, host_space> y, const_view<T, host_space> addend = {}) {
+  const std::size_t images = x.extent().images;
+  std::visit(
+      [&](auto& method) {
+        if constexpr (requires { method.forward(be, images, raw(x), raw(weight), raw(bias), raw(addend), raw(y)); }) {
+          method.forward(be, images, raw(x), raw(weight), raw(bias), raw(addend), raw(y));
+        } else {
+          method.forward(be, images, raw(x), raw(weight), raw(bias), raw(y));
+          if (!addend.empty()) be.combine(y, term{1.0, y}, term_of<tbb_backend, T>{1.0, addend});
+        }
+      },
+      *plan.method);
 }
 
 /// The gradients of a loss with respect to x, weight and bias, from dy, that with respect to y. They are set, not added

@@ -38,33 +38,42 @@ class pointwise_conv2d {
       }
   }
 
-  void forward(tbb_backend& be, std::size_t images, const float* x, const float*, const float* bias, float* y) {
-    multiply(be, images, forward_weights_, x, sizes_.in_channels, bias, y, sizes_.out_channels);
+  // Bias and addend may be null.
+  void forward(tbb_backend& be, std::size_t images, const float* x, const float*, const float* bias,
+               const float* addend, float* y) {
+    multiply(be, images, forward_weights_, x, sizes_.in_channels, bias, addend, y, sizes_.out_channels);
   }
 
   // dx, dbias, and dweight together with dbias may be null.
   void backward(tbb_backend& be, std::size_t images, const float* x, const float*, const float* dy, float* dx,
                 float* dweight, float* dbias) {
     if (dx != nullptr)
-      multiply(be, images, backward_weights_, dy, sizes_.out_channels, nullptr, dx, sizes_.in_channels);
+      multiply(be, images, backward_weights_, dy, sizes_.out_channels, nullptr, nullptr, dx, sizes_.in_channels);
     if (dweight == nullptr) return;
     const batch_slots slots{images};
     float* sums = scratch_.data();  // per slot: (O, I), then (O)
     const std::size_t weights = sizes_.weight().size(), block = pixels() * W;
-    be.parallel(slots.count(), [&](std::size_t slot) {
-      float* sum = sums + slot * slot_size();
-      std::fill_n(sum + weights, sizes_.out_channels, 0.0f);
+    const std::size_t blocks = group_blocks(be.threads(), slots.count(), sizes_.out_channels / W);
+    const std::size_t groups = (sizes_.out_channels / W + blocks - 1) / blocks;
+    be.parallel(slots.count() * groups, [&](std::size_t task) {
+      const std::size_t slot = task / groups, first = task % groups * blocks;
+      const std::size_t last = (std::min)(sizes_.out_channels / W, first + blocks);
+      float* const of_slot = sums + slot * slot_size();
+      float* const sum = of_slot + first * W * sizes_.in_channels;
+      float* const of_bias = of_slot + weights;
+      std::fill_n(of_bias + first * W, (last - first) * W, 0.0f);
       const typename tile_products<W>::correlation product{
-          sizes_.out_channels, sizes_.in_channels / W, W, block, W, block};
+          (last - first) * W, sizes_.in_channels / W, W, block, W, block};
       for (std::size_t n = slots.first(slot); n < slots.last(slot); ++n) {
         const float* of_dy = dy + n * sizes_.out_channels * pixels();
         for (std::size_t p = 0; p < pixels(); p += run)
-          tile_products<W>::correlate(product, sum, of_dy + p * W, x + n * sizes_.in_channels * pixels() + p * W,
-                                      (std::min)(run, pixels() - p), n != slots.first(slot) || p > 0);
-        for (std::size_t b = 0; b < sizes_.out_channels / W; ++b) {
-          simd<W> total = load<W>(sum + weights + b * W);
+          tile_products<W>::correlate(product, sum, of_dy + first * block + p * W,
+                                      x + n * sizes_.in_channels * pixels() + p * W, (std::min)(run, pixels() - p),
+                                      n != slots.first(slot) || p > 0);
+        for (std::size_t b = first; b < last; ++b) {
+          simd<W> total = load<W>(of_bias + b * W);
           for (std::size_t p = 0; p < pixels(); ++p) total += load<W>(of_dy + b * block + p * W);
-          store(sum + weights + b * W, total);
+          store(of_bias + b * W, total);
         }
       }
     });
@@ -79,14 +88,16 @@ class pointwise_conv2d {
   std::size_t slot_size() const { return sizes_.weight().size() + sizes_.out_channels; }
 
   void multiply(tbb_backend& be, std::size_t images, const host_array<float>& weights, const float* from,
-                std::size_t from_channels, const float* bias, float* to, std::size_t to_channels) const {
+                std::size_t from_channels, const float* bias, const float* addend, float* to,
+                std::size_t to_channels) const {
     const std::size_t block = pixels() * W, runs = (pixels() + run - 1) / run;
     const typename tile_products<W>::multiplication product{
         raw(weights.view()), from_channels, to_channels / W, W, block, W, block, bias};
     be.parallel(images * runs, [&](std::size_t task) {
       const std::size_t image = task / runs, first = task % runs * run;
-      tile_products<W>::multiply(product, from + image * from_channels * pixels() + first * W,
-                                 to + image * to_channels * pixels() + first * W, (std::min)(run, pixels() - first));
+      const std::size_t at = image * to_channels * pixels() + first * W;
+      tile_products<W>::multiply(product, from + image * from_channels * pixels() + first * W, to + at,
+                                 (std::min)(run, pixels() - first), addend == nullptr ? nullptr : addend + at);
     });
   }
 

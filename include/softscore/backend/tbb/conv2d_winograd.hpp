@@ -7,7 +7,7 @@
 #include <softscore/backend/tbb/scratch.hpp>
 #include <softscore/backend/tbb/slots.hpp>
 #include <softscore/backend/tbb/tile_products.hpp>
-#include <softscore/backend/tbb/winograd.hpp>
+#include <softscore/backend/tbb/winograd_tiles.hpp>
 #include <softscore/core/config.hpp>
 #include <softscore/core/host_array.hpp>
 
@@ -18,8 +18,13 @@ namespace softscore::inline SOFTSCORE_ABI::detail {
 // multiplied as matrices. The pass from dy to dx is the same with mirrored kernels; the weights' gradient sums, over
 // all tiles, the products of the tiles' transforms and is transformed back once. Both channel counts are multiples of
 // W, and activations are in blocks of W channels: (N, C/W, H, W', W).
+//
+// Many tiles are shared out as tiles, and each thread reads all weights; of a few tiles the transforms are shared, and
+// each thread makes some of the output's channels and only the weights of these. Neither changes a sum.
 template <std::size_t W>
 class winograd_conv2d {
+  using spectra = winograd_spectra<W>;
+
  public:
   static bool serves(const conv2d_shape& s) {
     return s.kernel.is(winograd::taps) && s.stride == 1 && s.is_same() && s.in_channels % W == 0 &&
@@ -27,273 +32,236 @@ class winograd_conv2d {
   }
 
   winograd_conv2d(const tbb_backend& be, const conv2d_shape& sizes, const tbb_scratch<float>& scratch)
-      : sizes_{sizes},
-        forward_weights_{shape{1, 1, 1, points * weight_step()}},
-        backward_weights_{shape{1, 1, 1, points * weight_step()}},
-        scratch_{scratch} {
-    scratch_.reserve(be.threads() * part_size() + batch_slots{sizes.images}.count() * slot_size());
+      : sizes_{sizes}, tiles_{sizes.height, sizes.width}, scratch_{scratch} {
+    const std::size_t all = (std::min)(sizes.images * tiles_.per_image(), few), threads = be.threads();
+    const auto both = [&](std::size_t count) {
+      return spectra{nullptr, in_blocks(), count}.size() + spectra{nullptr, out_blocks(), count}.size();
+    };
+    const std::size_t most_blocks = (std::max)(in_blocks(), out_blocks());
+    const std::size_t weights =
+        points * (std::max)(weight_step(in_blocks(), out_blocks()), weight_step(out_blocks(), in_blocks()));
+    const std::size_t many_tiles = weights + threads * both(chunk);
+    const std::size_t few_tiles =
+        both(all) + threads * (spectra{nullptr, pair, all}.size() + points * weight_step(most_blocks, pair));
+    scratch_.reserve((std::max)({many_tiles, few_tiles, gradient_scratch(threads)}));
   }
 
-  void prepare(tbb_backend& be, const float* weight) {
-    // One task transforms the W kernels of one channel that go side by side.
-    const std::size_t forward_tasks = sizes_.in_channels * out_blocks(),
-                      tasks = forward_tasks + sizes_.out_channels * in_blocks();
-    be.parallel(tasks, [&](std::size_t task) {
-      if (task < forward_tasks) {
-        const std::size_t block = task / sizes_.in_channels, channel = task % sizes_.in_channels;
-        transform_taps(weight + (block * W * sizes_.in_channels + channel) * 9, sizes_.in_channels * 9, false,
-                       raw(forward_weights_.view()) + task * W);
-      } else {
-        const std::size_t block = (task - forward_tasks) / sizes_.out_channels,
-                          channel = (task - forward_tasks) % sizes_.out_channels;
-        transform_taps(weight + (channel * sizes_.in_channels + block * W) * 9, 9, true,
-                       raw(backward_weights_.view()) + (task - forward_tasks) * W);
-      }
-    });
-  }
+  void prepare(tbb_backend&, const float*) { uses_ = 0; }
 
-  void forward(tbb_backend& be, std::size_t images, const float* x, const float*, const float* bias, float* y) {
-    convolve(be, images, forward_weights_, x, in_blocks(), bias, y, out_blocks());
+  // Bias and addend may be null.
+  void forward(tbb_backend& be, std::size_t images, const float* x, const float* weight, const float* bias,
+               const float* addend, float* y) {
+    convolve(be, images, forward_kernels(weight), kept_weights(be, weight), x, bias, addend, y);
   }
 
   // dx, dbias, and dweight together with dbias may be null.
-  void backward(tbb_backend& be, std::size_t images, const float* x, const float*, const float* dy, float* dx,
+  void backward(tbb_backend& be, std::size_t images, const float* x, const float* weight, const float* dy, float* dx,
                 float* dweight, float* dbias) {
-    if (dx != nullptr) convolve(be, images, backward_weights_, dy, out_blocks(), nullptr, dx, in_blocks());
+    if (dx != nullptr) convolve(be, images, backward_kernels(weight), nullptr, dy, nullptr, nullptr, dx);
     if (dweight == nullptr) return;
-    const batch_slots slots{images};
-    float* sums = scratch_.data() + be.threads() * part_size();
-    parallel_parts(be, slots.count(), [&](std::size_t part, std::size_t slot) {
-      const spectra of_x{scratch_.data() + part * part_size(), in_blocks(), chunk};
-      const spectra of_dy{of_x.data + of_x.size(), out_blocks(), chunk};
-      float* sum = sums + slot * slot_size();
-      float* of_bias = sum + points * sum_step();
-      std::fill_n(of_bias, sizes_.out_channels, 0.0f);
-      const std::size_t begin = slots.first(slot) * tiles(), end = slots.last(slot) * tiles();
-      for (std::size_t first = begin; first < end; first += chunk) {
-        const std::size_t count = (std::min)(chunk, end - first);
-        transform(x, first, count, of_x);
-        transform_gradient(dy, first, count, of_dy, of_bias);
-        const typename tile_products<W>::correlation product{
-            sizes_.out_channels, in_blocks(), of_dy.step(), W, of_x.step(), W};
-        for (std::size_t point = 0; point < points; ++point)
-          tile_products<W>::correlate(product, sum + point * sum_step(), of_dy.at(point), of_x.at(point), count,
-                                      first != begin);
-      }
-    });
-    be.parallel(sizes_.out_channels * in_blocks(), [&](std::size_t task) {
-      collect_taps(sums + task * W, slots.count(), dweight, task / in_blocks(), task % in_blocks());
-    });
-    if (dbias != nullptr)
-      add_slots(be, sums + points * sum_step(), slot_size(), slots.count(), dbias, sizes_.out_channels);
+    weight_gradient(be, images, x, dy, dweight, dbias);
   }
 
  private:
-  static constexpr std::size_t side = winograd::points, points = side * side, step = winograd::outputs;
+  static constexpr std::size_t points = spectra::points;
   static constexpr std::size_t chunk = 48;  // tiles whose transforms one thread holds at a time
+  static constexpr std::size_t few = 64;    // tiles of a batch whose transforms all threads share
+  static constexpr std::size_t pair = 2;    // blocks of the output that are multiplied at once
+  static constexpr std::size_t taps = winograd::taps * winograd::taps;
 
-  // Transforms of some tiles: (point, tile, block, W). Points lie an odd number of vectors apart, so that those of one
-  // tile do not fall on the same lines of the cache.
-  struct spectra {
-    float* data;
-    std::size_t blocks, most;
+  // The kernels of one direction: those from channel `from` to W channels `to * W ..` begin at `at(from, to)` and are
+  // `lane_step` apart.
+  struct kernels {
+    const float* weight;
+    std::size_t from_blocks, to_blocks, from_step, lane_step;
+    bool mirrored;
 
-    std::size_t step() const { return blocks * W; }
-    std::size_t stride() const { return (blocks * most / 2 * 2 + 1) * W; }
-    std::size_t size() const { return points * stride(); }
-    float* at(std::size_t point) const { return data + point * stride(); }
-    float* of(std::size_t tile, std::size_t block) const { return data + tile * step() + block * W; }
+    const float* at(std::size_t from, std::size_t to) const { return weight + from * from_step + to * W * lane_step; }
   };
-  struct place {
-    std::size_t image, row, column;  // of the tile's first output
-  };
+  kernels forward_kernels(const float* weight) const {
+    return {weight, in_blocks(), out_blocks(), taps, sizes_.in_channels * taps, false};
+  }
+  kernels backward_kernels(const float* weight) const {
+    return {weight, out_blocks(), in_blocks(), sizes_.in_channels * taps, taps, true};
+  }
 
   std::size_t in_blocks() const { return sizes_.in_channels / W; }
   std::size_t out_blocks() const { return sizes_.out_channels / W; }
-  std::size_t pixels() const { return sizes_.height * sizes_.width; }
-  std::size_t tile_columns() const { return (sizes_.width + step - 1) / step; }
-  std::size_t tiles() const { return (sizes_.height + step - 1) / step * tile_columns(); }  // of an image
-  place place_of(std::size_t tile) const {
-    const std::size_t within = tile % tiles();
-    return {tile / tiles(), within / tile_columns() * step, within % tile_columns() * step};
+  // From one point's weights (output block, input channel, W) to the next one's.
+  static std::size_t weight_step(std::size_t from_blocks, std::size_t to_blocks) {
+    return (from_blocks * W * to_blocks + 1) * W;
   }
-  std::size_t part_size() const {
-    return spectra{nullptr, in_blocks(), chunk}.size() + spectra{nullptr, out_blocks(), chunk}.size();
-  }
-  std::size_t weight_step() const { return (sizes_.in_channels * out_blocks() + 1) * W; }
-  std::size_t sum_step() const { return (sizes_.out_channels * in_blocks() + 1) * W; }
-  std::size_t slot_size() const { return points * sum_step() + sizes_.out_channels; }
 
-  // The forward pass, or with the other weights that from dy to dx.
-  void convolve(tbb_backend& be, std::size_t images, const host_array<float>& weights, const float* from,
-                std::size_t from_blocks, const float* bias, float* to, std::size_t to_blocks) {
-    // A small batch is shared out evenly.
-    const std::size_t all = images * tiles(),
-                      size = std::clamp<std::size_t>((all + be.threads() - 1) / be.threads(), 1, chunk);
-    parallel_parts(be, (all + size - 1) / size, [&](std::size_t part, std::size_t k) {
-      const std::size_t first = k * size, count = (std::min)(size, all - first);
-      const spectra in{scratch_.data() + part * part_size(), from_blocks, chunk};
-      const spectra out{in.data + in.size(), to_blocks, chunk};
-      transform(from, first, count, in);
-      for (std::size_t point = 0; point < points; ++point) {
-        const typename tile_products<W>::multiplication product{raw(weights.view()) + point * weight_step(),
-                                                                from_blocks * W,
-                                                                to_blocks,
-                                                                in.step(),
-                                                                W,
-                                                                out.step(),
-                                                                W,
-                                                                nullptr};
-        tile_products<W>::multiply(product, in.at(point), out.at(point), count);
-      }
-      transform_back(out, first, count, bias, to);
+  // The forward weights, transformed, or null. A training step uses weights once, or twice where it computes again: it
+  // transforms them where they are used, into memory that all convolutions share. Weights that are used more often are
+  // kept, four times as large as they are.
+  const float* kept_weights(tbb_backend& be, const float* weight) {
+    constexpr std::size_t often = 3;
+    if (uses_ < often && ++uses_ == often) {
+      if (weights_.view().empty())
+        weights_ = host_array<float>{shape{1, 1, 1, points * weight_step(in_blocks(), out_blocks())}};
+      transform_weights(be, forward_kernels(weight), raw(weights_.view()));
+    }
+    return uses_ == often ? raw(weights_.view()) : nullptr;
+  }
+
+  // All weights, one task for the W kernels of one channel that go side by side.
+  static void transform_weights(tbb_backend& be, const kernels& of, float* out) {
+    const std::size_t channels = of.from_blocks * W, stride = weight_step(of.from_blocks, of.to_blocks);
+    be.parallel(channels * of.to_blocks, [&](std::size_t task) {
+      transform_winograd_taps<W>(of.at(task % channels, task / channels), of.lane_step, of.mirrored, out + task * W,
+                                 stride);
     });
   }
 
-  void transform(const float* x, std::size_t first, std::size_t count, const spectra& out) const {
-    for (std::size_t n = 0; n < count; ++n) {
-      const place p = place_of(first + n);
-      const bool inside = p.row > 0 && p.column > 0 && p.row + step < sizes_.height && p.column + step < sizes_.width;
-      for (std::size_t b = 0; b < out.blocks; ++b) {
-        const float* plane = x + (p.image * out.blocks + b) * pixels() * W;
-        if (inside)
-          transform_tile<true>(plane, p, out.of(n, b), out.stride());
-        else
-          transform_tile<false>(plane, p, out.of(n, b), out.stride());
+  // The forward pass, or with the other kernels that from dy to dx. `kept`: transformed weights, or null.
+  void convolve(tbb_backend& be, std::size_t images, const kernels& of, const float* kept, const float* from,
+                const float* bias, const float* addend, float* to) {
+    const std::size_t all = images * tiles_.per_image();
+    if (all <= few) return convolve_few(be, all, of, kept, from, bias, addend, to);
+    const std::size_t stride = weight_step(of.from_blocks, of.to_blocks);
+    float* memory = scratch_.data();
+    if (kept == nullptr) {
+      transform_weights(be, of, memory);
+      kept = memory;
+    }
+    memory += points * stride;
+    const spectra in{memory, of.from_blocks, chunk}, out{memory + in.size(), of.to_blocks, chunk};
+    // A small batch is shared out evenly.
+    const std::size_t size = std::clamp<std::size_t>((all + be.threads() - 1) / be.threads(), 1, chunk);
+    parallel_parts(be, (all + size - 1) / size, [&](std::size_t part, std::size_t k) {
+      const std::size_t first = k * size, count = (std::min)(size, all - first);
+      const spectra in_part = moved(in, part * (in.size() + out.size())),
+                    out_part = moved(out, part * (in.size() + out.size()));
+      for (std::size_t n = 0; n < count; ++n) transform(from, first + n, in_part, n);
+      multiply(in_part, kept, stride, 0, out_part, count);
+      transform_back(out_part, first, count, 0, of.to_blocks, bias, addend, to);
+    });
+  }
+
+  void convolve_few(tbb_backend& be, std::size_t all, const kernels& of, const float* kept, const float* from,
+                    const float* bias, const float* addend, float* to) {
+    const spectra in{scratch_.data(), of.from_blocks, all};
+    be.parallel(all, [&](std::size_t n) { transform(from, n, in, n); });
+    const std::size_t channels = of.from_blocks * W, own_step = weight_step(of.from_blocks, pair);
+    const spectra out{in.data + in.size(), pair, all};
+    const std::size_t each = out.size() + points * own_step;
+    parallel_parts(be, (of.to_blocks + pair - 1) / pair, [&](std::size_t part, std::size_t task) {
+      const std::size_t first = task * pair, blocks = (std::min)(pair, of.to_blocks - first);
+      spectra out_part = moved(out, part * each);
+      out_part.blocks = blocks;
+      const float* weights = kept == nullptr ? nullptr : kept + first * channels * W;
+      std::size_t stride = weight_step(of.from_blocks, of.to_blocks);
+      if (kept == nullptr) {
+        float* const own = out_part.data + out.size();
+        for (std::size_t b = 0; b < blocks; ++b)
+          for (std::size_t c = 0; c < channels; ++c)
+            transform_winograd_taps<W>(of.at(c, first + b), of.lane_step, of.mirrored, own + (b * channels + c) * W,
+                                       own_step);
+        weights = own;
+        stride = own_step;
       }
-    }
+      multiply(in, weights, stride, 0, out_part, all);
+      transform_back(out_part, 0, all, first, of.to_blocks, bias, addend, to);
+    });
   }
 
-  template <bool Inside>
-  [[gnu::noinline]] void transform_tile(const float* plane, const place& p, float* out, std::size_t stride) const {
-    simd<W> work[side][side];
-    for (std::size_t r = 0; r < side; ++r) {
-      simd<W> d[side] = {};
-      // A row or column that lies before the plane wraps around to a large number.
-      const std::size_t row = p.row + r - 1;
-      if (Inside || row < sizes_.height)
-        unrolled<side>([&](auto c) SOFTSCORE_INLINE_LAMBDA {
-          const std::size_t column = p.column + c - 1;
-          if (Inside || column < sizes_.width) d[c] = load<W>(plane + (row * sizes_.width + column) * W);
-        });
-      winograd::data(d, work[r]);
-    }
-    for (std::size_t c = 0; c < side; ++c) {
-      simd<W> d[side], v[side];
-      unrolled<side>([&](auto r) SOFTSCORE_INLINE_LAMBDA { d[r] = work[r][c]; });
-      winograd::data(d, v);
-      unrolled<side>([&](auto r) SOFTSCORE_INLINE_LAMBDA { store(out + (r * side + c) * stride, v[r]); });
-    }
+  static spectra moved(spectra of, std::size_t by) {
+    of.data += by;
+    return of;
   }
 
-  // The transposed output transform of dy, whose sums are added to `bias`.
-  void transform_gradient(const float* dy, std::size_t first, std::size_t count, const spectra& out,
-                          float* bias) const {
+  void transform(const float* x, std::size_t tile, const spectra& out, std::size_t at) const {
+    const auto p = tiles_.place_of(tile);
+    for (std::size_t b = 0; b < out.blocks; ++b)
+      tiles_.transform(x + (p.image * out.blocks + b) * tiles_.pixels() * W, p, out.of(at, b), out.stride());
+  }
+  // Tiles of the blocks of dy from `first_block` on, whose sums are added to `bias`.
+  void transform_gradient(const float* dy, std::size_t first, std::size_t count, std::size_t first_block,
+                          const spectra& out, float* bias) const {
     for (std::size_t n = 0; n < count; ++n) {
-      const place p = place_of(first + n);
+      const auto p = tiles_.place_of(first + n);
       for (std::size_t b = 0; b < out.blocks; ++b)
-        transform_gradient_tile(dy + (p.image * out.blocks + b) * pixels() * W, p, out.of(n, b), out.stride(),
-                                bias + b * W);
+        tiles_.transform_gradient(dy + (p.image * out_blocks() + first_block + b) * tiles_.pixels() * W, p,
+                                  out.of(n, b), out.stride(), bias + (first_block + b) * W);
     }
   }
 
-  [[gnu::noinline]] void transform_gradient_tile(const float* plane, const place& p, float* out, std::size_t stride,
-                                                 float* bias) const {
-    simd<W> work[step][side], sum = load<W>(bias);
-    for (std::size_t r = 0; r < step; ++r) {
-      simd<W> y[step] = {};
-      if (p.row + r < sizes_.height)
-        unrolled<step>([&](auto c) SOFTSCORE_INLINE_LAMBDA {
-          if (p.column + c < sizes_.width) y[c] = load<W>(plane + ((p.row + r) * sizes_.width + p.column + c) * W);
-        });
-      sum += (y[0] + y[1]) + (y[2] + y[3]);
-      winograd::output_adjoint(y, work[r]);
-    }
-    store(bias, sum);
-    for (std::size_t c = 0; c < side; ++c) {
-      simd<W> y[step], v[side];
-      unrolled<step>([&](auto r) SOFTSCORE_INLINE_LAMBDA { y[r] = work[r][c]; });
-      winograd::output_adjoint(y, v);
-      unrolled<side>([&](auto r) SOFTSCORE_INLINE_LAMBDA { store(out + (r * side + c) * stride, v[r]); });
+  static void multiply(const spectra& in, const float* weights, std::size_t stride, std::size_t first,
+                       const spectra& out, std::size_t count) {
+    for (std::size_t point = 0; point < points; ++point) {
+      const typename tile_products<W>::multiplication product{
+          weights + point * stride, in.step(), out.blocks, in.step(), W, out.step(), W, nullptr};
+      tile_products<W>::multiply(product, in.at(point) + first * in.step(), out.at(point), count);
     }
   }
 
-  void transform_back(const spectra& in, std::size_t first, std::size_t count, const float* bias, float* y) const {
+  // The blocks of `in` are those from `first_block` on, of `all_blocks` in the output.
+  void transform_back(const spectra& in, std::size_t first, std::size_t count, std::size_t first_block,
+                      std::size_t all_blocks, const float* bias, const float* addend, float* y) const {
     for (std::size_t n = 0; n < count; ++n) {
-      const place p = place_of(first + n);
-      for (std::size_t b = 0; b < in.blocks; ++b)
-        transform_tile_back(in.of(n, b), in.stride(), bias == nullptr ? nullptr : bias + b * W, p,
-                            y + (p.image * in.blocks + b) * pixels() * W);
-    }
-  }
-
-  [[gnu::noinline]] void transform_tile_back(const float* in, std::size_t stride, const float* bias, const place& p,
-                                             float* plane) const {
-    const simd<W> added = bias == nullptr ? simd<W>{} : load<W>(bias);
-    simd<W> work[step][side];
-    for (std::size_t c = 0; c < side; ++c) {
-      simd<W> m[side], y[step];
-      unrolled<side>([&](auto r) SOFTSCORE_INLINE_LAMBDA { m[r] = load<W>(in + (r * side + c) * stride); });
-      winograd::output(m, y);
-      unrolled<step>([&](auto r) SOFTSCORE_INLINE_LAMBDA { work[r][c] = y[r]; });
-    }
-    for (std::size_t r = 0; r < (std::min)(step, sizes_.height - p.row); ++r) {
-      simd<W> y[step];
-      winograd::output(work[r], y);
-      unrolled<step>([&](auto c) SOFTSCORE_INLINE_LAMBDA {
-        if (p.column + c < sizes_.width) store(plane + ((p.row + r) * sizes_.width + p.column + c) * W, y[c] + added);
-      });
-    }
-  }
-
-  // The transforms of W kernels, `lane_step` apart.
-  [[gnu::noinline]] void transform_taps(const float* weight, std::size_t lane_step, bool mirrored, float* out) const {
-    simd<W> work[winograd::taps][side];
-    for (std::size_t r = 0; r < winograd::taps; ++r) {
-      simd<W> g[winograd::taps];
-      for (std::size_t c = 0; c < winograd::taps; ++c) {
-        float lanes[W];
-        const std::size_t tap = r * winograd::taps + c;
-        for (std::size_t lane = 0; lane < W; ++lane)
-          lanes[lane] = weight[lane * lane_step + (mirrored ? 8 - tap : tap)];
-        g[c] = load<W>(lanes);
+      const auto p = tiles_.place_of(first + n);
+      for (std::size_t b = 0; b < in.blocks; ++b) {
+        const std::size_t block = first_block + b, plane = (p.image * all_blocks + block) * tiles_.pixels() * W;
+        tiles_.transform_back(in.of(n, b), in.stride(), bias == nullptr ? nullptr : bias + block * W,
+                              addend == nullptr ? nullptr : addend + plane, p, y + plane);
       }
-      winograd::kernel(g, work[r]);
-    }
-    for (std::size_t c = 0; c < side; ++c) {
-      simd<W> g[winograd::taps], u[side];
-      unrolled<winograd::taps>([&](auto r) SOFTSCORE_INLINE_LAMBDA { g[r] = work[r][c]; });
-      winograd::kernel(g, u);
-      unrolled<side>([&](auto r) SOFTSCORE_INLINE_LAMBDA { store(out + (r * side + c) * weight_step(), u[r]); });
     }
   }
 
-  // The gradient of the kernels from block `block` of the input to output channel `channel`, from the slots' sums.
-  [[gnu::noinline]] void collect_taps(const float* sums, std::size_t slots, float* dweight, std::size_t channel,
-                                      std::size_t block) const {
-    simd<W> work[winograd::taps][side];
-    for (std::size_t c = 0; c < side; ++c) {
-      simd<W> u[side] = {}, g[winograd::taps];
-      for (std::size_t slot = 0; slot < slots; ++slot)
-        unrolled<side>([&](auto r) SOFTSCORE_INLINE_LAMBDA {
-          u[r] += load<W>(sums + slot * slot_size() + (r * side + c) * sum_step());
-        });
-      winograd::kernel_adjoint(u, g);
-      unrolled<winograd::taps>([&](auto r) SOFTSCORE_INLINE_LAMBDA { work[r][c] = g[r]; });
-    }
-    for (std::size_t r = 0; r < winograd::taps; ++r) {
-      simd<W> g[winograd::taps];
-      winograd::kernel_adjoint(work[r], g);
-      for (std::size_t c = 0; c < winograd::taps; ++c)
-        for (std::size_t lane = 0; lane < W; ++lane)
-          dweight[(channel * sizes_.in_channels + block * W + lane) * 9 + r * winograd::taps + c] = g[c][lane];
-    }
+  // The gradient of the weights. A task takes a slot of images and a group of output channels, and keeps its sums at
+  // all points where its thread has them near; a slot then has 9 numbers a kernel.
+  void weight_gradient(tbb_backend& be, std::size_t images, const float* x, const float* dy, float* dweight,
+                       float* dbias) {
+    const batch_slots slots{images};
+    const std::size_t weights = sizes_.weight().size(), slot_size = weights + sizes_.out_channels;
+    // A group repeats the transforms of x.
+    const std::size_t channels = group_blocks(be.threads(), slots.count(), out_blocks()) * W;
+    const std::size_t groups = (sizes_.out_channels + channels - 1) / channels;
+    float* const of_slots = scratch_.data();
+    float* const memory = of_slots + slots.count() * slot_size;
+    const std::size_t each = gradient_part(channels / W);
+    parallel_parts(be, slots.count() * groups, [&](std::size_t part, std::size_t task) {
+      const std::size_t slot = task / groups, first_block = task % groups * channels / W;
+      const std::size_t blocks = (std::min)(channels / W, out_blocks() - first_block);
+      const spectra of_x{memory + part * each, in_blocks(), chunk}, of_dy{of_x.data + of_x.size(), blocks, chunk};
+      float* const sums = of_dy.data + of_dy.size();
+      float* const of_bias = of_slots + slot * slot_size + weights;
+      std::fill_n(of_bias + first_block * W, blocks * W, 0.0f);
+      const std::size_t step = sum_step(blocks);
+      const typename tile_products<W>::correlation product{blocks * W, in_blocks(), of_dy.step(), W, of_x.step(), W};
+      const std::size_t begin = slots.first(slot) * tiles_.per_image(), end = slots.last(slot) * tiles_.per_image();
+      for (std::size_t first = begin; first < end; first += chunk) {
+        const std::size_t count = (std::min)(chunk, end - first);
+        for (std::size_t n = 0; n < count; ++n) transform(x, first + n, of_x, n);
+        transform_gradient(dy, first, count, first_block, of_dy, of_bias);
+        for (std::size_t point = 0; point < points; ++point)
+          tile_products<W>::correlate(product, sums + point * step, of_dy.at(point), of_x.at(point), count,
+                                      first != begin);
+      }
+      float* to = (slots.count() == 1 ? dweight : of_slots + slot * slot_size) + first_block * W * sizes_.fan_in();
+      for (std::size_t k = 0; k < blocks * W * in_blocks(); ++k, to += W * taps)
+        collect_winograd_taps<W>(sums + k * W, step, to);
+    });
+    if (slots.count() > 1) add_slots(be, of_slots, slot_size, slots.count(), dweight, weights);
+    if (dbias != nullptr) add_slots(be, of_slots + weights, slot_size, slots.count(), dbias, sizes_.out_channels);
+  }
+
+  std::size_t sum_step(std::size_t blocks) const { return (blocks * W * in_blocks() + 1) * W; }
+  std::size_t gradient_part(std::size_t blocks) const {
+    return spectra{nullptr, in_blocks(), chunk}.size() + spectra{nullptr, blocks, chunk}.size() +
+           points * sum_step(blocks);
+  }
+  std::size_t gradient_scratch(std::size_t threads) const {
+    const std::size_t slots = batch_slots{sizes_.images}.count();
+    return threads * gradient_part(out_blocks()) + slots * (sizes_.weight().size() + sizes_.out_channels);
   }
 
   conv2d_shape sizes_;
-  host_array<float> forward_weights_;   // (point, output block, input channel, W)
-  host_array<float> backward_weights_;  // (point, input block, output channel, W)
-  tbb_scratch<float> scratch_;          // per part the transforms of two activations; then per slot the sums
+  winograd_tiles<W> tiles_;
+  std::size_t uses_{};           // of the weights given last
+  host_array<float> weights_{};  // where they are kept: (point, output block, input channel, W)
+  tbb_scratch<float> scratch_;
 };
 
 }  // namespace softscore::inline SOFTSCORE_ABI::detail

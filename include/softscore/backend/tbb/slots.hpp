@@ -29,6 +29,14 @@ class batch_slots {
 // How many parts `parallel_parts` makes of `count` tasks.
 inline std::size_t parts_of(const tbb_backend& be, std::size_t count) { return (std::min)(be.threads(), count); }
 
+// Blocks of channels that a task of a gradient takes beside a slot: all of them where the slots keep the threads busy,
+// else a part. The sums of a block are the same in any group.
+inline std::size_t group_blocks(std::size_t threads, std::size_t slots, std::size_t blocks) {
+  const bool busy = slots % threads == 0 || slots > 4 * threads;
+  const std::size_t groups = busy ? 1 : (std::min)(blocks, threads);
+  return (blocks + groups - 1) / groups;
+}
+
 // Calls body(part, i) for i = 0 .. count - 1. No two calls with the same part, a number below `parts_of(be, count)`,
 // run at once, so a part may own scratch.
 template <class Body>

@@ -14,19 +14,21 @@ template <std::size_t W>
 struct tile_products {
   static constexpr bool many_registers = W == 16;
 
-  // y[n][b] (set) = start[b] + sum over c of h[b][c] * x[n][c], for `count` places n, `channels` numbers c of x and
-  // `blocks` blocks b of W numbers of y. h: (blocks, channels, W); x, y: one place after the other, x_step and y_step
-  // apart; channel c of a place is at c / W * x_block + c % W, block b at b * y_block. start: (blocks * W) or null.
+  // y[n][b] (set) = start[b] + addend[n][b] + sum over c of h[b][c] * x[n][c], for `count` places n, `channels` numbers
+  // c of x and `blocks` blocks b of W numbers of y. h: (blocks, channels, W); x, y: one place after the other, x_step
+  // and y_step apart; channel c of a place is at c / W * x_block + c % W, block b at b * y_block. start: (blocks * W)
+  // or null; addend: laid out as y, or null.
   struct multiplication {
     const float* h;
     std::size_t channels, blocks;
     std::size_t x_step, x_block, y_step, y_block;
     const float* start;
   };
-  static void multiply(const multiplication& m, const float* x, float* y, std::size_t count) {
+  static void multiply(const multiplication& m, const float* x, float* y, std::size_t count,
+                       const float* addend = nullptr) {
     std::size_t b = 0;
-    for (; b + 2 <= m.blocks; b += 2) multiply_blocks<2>(m, b, x, y, count);
-    for (; b < m.blocks; ++b) multiply_blocks<1>(m, b, x, y, count);
+    for (; b + 2 <= m.blocks; b += 2) multiply_blocks<2>(m, b, x, y, count, addend);
+    for (; b < m.blocks; ++b) multiply_blocks<1>(m, b, x, y, count, addend);
   }
 
   // d[o][b] = (d[o][b] where `add`) + sum over places n of y[n][o] * x[n][b], for `channels` numbers o of y (whole
@@ -49,11 +51,14 @@ struct tile_products {
 
  private:
   template <std::size_t Blocks>
-  static void multiply_blocks(const multiplication& m, std::size_t block, const float* x, float* y, std::size_t count) {
+  static void multiply_blocks(const multiplication& m, std::size_t block, const float* x, float* y, std::size_t count,
+                              const float* addend) {
     constexpr std::size_t most = many_registers ? 12 : 6;
     std::size_t n = 0;
     const auto tiles_of = [&](auto size) SOFTSCORE_INLINE_LAMBDA {
-      for (; n + size <= count; n += size) multiply_tile<Blocks, size>(m, block, x + n * m.x_step, y + n * m.y_step);
+      for (; n + size <= count; n += size)
+        multiply_tile<Blocks, size>(m, block, x + n * m.x_step, y + n * m.y_step,
+                                    addend == nullptr ? nullptr : addend + n * m.y_step);
     };
     tiles_of(std::integral_constant<std::size_t, most>{});
     tiles_of(std::integral_constant<std::size_t, 4>{});
@@ -61,12 +66,18 @@ struct tile_products {
   }
 
   template <std::size_t Blocks, std::size_t Places>
-  static void multiply_tile(const multiplication& m, std::size_t block, const float* x, float* y) {
+  static void multiply_tile(const multiplication& m, std::size_t block, const float* x, float* y, const float* addend) {
     simd<W> sum[Places][Blocks];
     unrolled<Blocks>([&](auto b) SOFTSCORE_INLINE_LAMBDA {
       const simd<W> start = m.start == nullptr ? simd<W>{} : load<W>(m.start + (block + b) * W);
       unrolled<Places>([&](auto n) SOFTSCORE_INLINE_LAMBDA { sum[n][b] = start; });
     });
+    if (addend != nullptr)
+      unrolled<Places>([&](auto n) SOFTSCORE_INLINE_LAMBDA {
+        unrolled<Blocks>([&](auto b) SOFTSCORE_INLINE_LAMBDA {
+          sum[n][b] += load<W>(addend + n * m.y_step + (block + b) * m.y_block);
+        });
+      });
     const float* h = m.h + block * m.channels * W;
     for (std::size_t c = 0; c < m.channels; c += W) {
       const float* of_x = x + c / W * m.x_block;
