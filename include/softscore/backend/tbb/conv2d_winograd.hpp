@@ -183,7 +183,7 @@ class winograd_conv2d {
       const auto p = tiles_.place_of(first + n);
       for (std::size_t b = 0; b < out.blocks; ++b)
         tiles_.transform_gradient(dy + (p.image * out_blocks() + first_block + b) * tiles_.pixels() * W, p,
-                                  out.of(n, b), out.stride(), bias + (first_block + b) * W);
+                                  out.of(n, b), out.stride(), bias + b * W);
     }
   }
 
@@ -229,12 +229,15 @@ class winograd_conv2d {
       float* const of_bias = of_slots + slot * slot_size + weights;
       std::fill_n(of_bias + first_block * W, blocks * W, 0.0f);
       const std::size_t step = sum_step(blocks);
+      float* const bias_of_chunk = sums + points * step;
       const typename tile_products<W>::correlation product{blocks * W, in_blocks(), of_dy.step(), W, of_x.step(), W};
       const std::size_t begin = slots.first(slot) * tiles_.per_image(), end = slots.last(slot) * tiles_.per_image();
       for (std::size_t first = begin; first < end; first += chunk) {
         const std::size_t count = (std::min)(chunk, end - first);
         for (std::size_t n = 0; n < count; ++n) transform(x, first + n, of_x, n);
-        transform_gradient(dy, first, count, first_block, of_dy, of_bias);
+        std::fill_n(bias_of_chunk, blocks * W, 0.0f);
+        transform_gradient(dy, first, count, first_block, of_dy, bias_of_chunk);
+        for (std::size_t c = 0; c < blocks * W; ++c) of_bias[first_block * W + c] += bias_of_chunk[c];
         for (std::size_t point = 0; point < points; ++point)
           tile_products<W>::correlate(product, sums + point * step, of_dy.at(point), of_x.at(point), count,
                                       first != begin);
@@ -250,7 +253,7 @@ class winograd_conv2d {
   std::size_t sum_step(std::size_t blocks) const { return (blocks * W * in_blocks() + 1) * W; }
   std::size_t gradient_part(std::size_t blocks) const {
     return spectra{nullptr, in_blocks(), chunk}.size() + spectra{nullptr, blocks, chunk}.size() +
-           points * sum_step(blocks);
+           points * sum_step(blocks) + blocks * W;
   }
   std::size_t gradient_scratch(std::size_t threads) const {
     const std::size_t slots = batch_slots{sizes_.images}.count();

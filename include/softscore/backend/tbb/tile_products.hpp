@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 
 #include <softscore/backend/tbb/simd.hpp>
@@ -9,7 +10,8 @@ namespace softscore::inline SOFTSCORE_ABI::detail {
 
 // Products of matrices whose columns are channels in blocks of W: the sums over channels and over places that every
 // convolution ends in. Sums stay in registers, in tiles sized for 32 registers where W is 16 and for 16 elsewhere. Each
-// sum runs in one order, whatever tile it falls into.
+// sum runs in one order, whatever tile it falls into: runs of neighbors are summed from zero, and then the runs, for
+// the rounding of a sum grows with the number of its terms.
 template <std::size_t W>
 struct tile_products {
   static constexpr bool many_registers = W == 16;
@@ -50,6 +52,8 @@ struct tile_products {
   }
 
  private:
+  static constexpr std::size_t channels_of_run = 16, places_of_run = 64;
+
   template <std::size_t Blocks>
   static void multiply_blocks(const multiplication& m, std::size_t block, const float* x, float* y, std::size_t count,
                               const float* addend) {
@@ -67,53 +71,66 @@ struct tile_products {
 
   template <std::size_t Blocks, std::size_t Places>
   static void multiply_tile(const multiplication& m, std::size_t block, const float* x, float* y, const float* addend) {
+    const auto each = [&](const auto& body) SOFTSCORE_INLINE_LAMBDA {
+      unrolled<Places>([&](auto n) SOFTSCORE_INLINE_LAMBDA {
+        unrolled<Blocks>([&](auto b) SOFTSCORE_INLINE_LAMBDA { body(n, b); });
+      });
+    };
     simd<W> sum[Places][Blocks];
     unrolled<Blocks>([&](auto b) SOFTSCORE_INLINE_LAMBDA {
       const simd<W> start = m.start == nullptr ? simd<W>{} : load<W>(m.start + (block + b) * W);
       unrolled<Places>([&](auto n) SOFTSCORE_INLINE_LAMBDA { sum[n][b] = start; });
     });
-    if (addend != nullptr)
-      unrolled<Places>([&](auto n) SOFTSCORE_INLINE_LAMBDA {
-        unrolled<Blocks>([&](auto b) SOFTSCORE_INLINE_LAMBDA {
-          sum[n][b] += load<W>(addend + n * m.y_step + (block + b) * m.y_block);
-        });
-      });
+    simd<W> total[Places][Blocks] = {};
     const float* h = m.h + block * m.channels * W;
-    for (std::size_t c = 0; c < m.channels; c += W) {
-      const float* of_x = x + c / W * m.x_block;
-      for (std::size_t lane = 0; lane < W; ++lane, h += W) {
-        simd<W> of_h[Blocks];
-        unrolled<Blocks>([&](auto b) SOFTSCORE_INLINE_LAMBDA { of_h[b] = load<W>(h + b * m.channels * W); });
-        unrolled<Places>([&](auto n) SOFTSCORE_INLINE_LAMBDA {
-          const float one = of_x[n * m.x_step + lane];
-          unrolled<Blocks>([&](auto b) SOFTSCORE_INLINE_LAMBDA { sum[n][b] += of_h[b] * one; });
+    for (std::size_t first = 0; first < m.channels; first += channels_of_run) {
+      if (first > 0)
+        each([&](auto n, auto b) SOFTSCORE_INLINE_LAMBDA {
+          total[n][b] += sum[n][b];
+          sum[n][b] = simd<W>{};
         });
+      const std::size_t last = (std::min)(m.channels, first + channels_of_run);
+      for (std::size_t c = first; c < last; c += W) {
+        const float* of_x = x + c / W * m.x_block;
+        for (std::size_t lane = 0; lane < W; ++lane, h += W) {
+          simd<W> of_h[Blocks];
+          unrolled<Blocks>([&](auto b) SOFTSCORE_INLINE_LAMBDA { of_h[b] = load<W>(h + b * m.channels * W); });
+          unrolled<Places>([&](auto n) SOFTSCORE_INLINE_LAMBDA {
+            const float one = of_x[n * m.x_step + lane];
+            unrolled<Blocks>([&](auto b) SOFTSCORE_INLINE_LAMBDA { sum[n][b] += of_h[b] * one; });
+          });
+        }
       }
     }
-    unrolled<Places>([&](auto n) SOFTSCORE_INLINE_LAMBDA {
-      unrolled<Blocks>([&](auto b)
-                           SOFTSCORE_INLINE_LAMBDA { store(y + n * m.y_step + (block + b) * m.y_block, sum[n][b]); });
-    });
+    if (m.channels > channels_of_run) each([&](auto n, auto b) SOFTSCORE_INLINE_LAMBDA { sum[n][b] += total[n][b]; });
+    if (addend != nullptr)
+      each([&](auto n, auto b)
+               SOFTSCORE_INLINE_LAMBDA { sum[n][b] += load<W>(addend + n * m.y_step + (block + b) * m.y_block); });
+    each([&](auto n, auto b) SOFTSCORE_INLINE_LAMBDA { store(y + n * m.y_step + (block + b) * m.y_block, sum[n][b]); });
   }
 
   template <std::size_t Rows, std::size_t Blocks>
   static void correlate_tile(const correlation& m, float* d, const float* y, const float* x, std::size_t count,
                              bool add) {
-    simd<W> sum[Rows][Blocks];
-    unrolled<Rows>([&](auto o) SOFTSCORE_INLINE_LAMBDA {
-      unrolled<Blocks>(
-          [&](auto b) SOFTSCORE_INLINE_LAMBDA { sum[o][b] = add ? load<W>(d + (o * m.blocks + b) * W) : simd<W>{}; });
-    });
-    for (std::size_t n = 0; n < count; ++n, x += m.x_step, y += m.y_step) {
-      simd<W> of_x[Blocks];
-      unrolled<Blocks>([&](auto b) SOFTSCORE_INLINE_LAMBDA { of_x[b] = load<W>(x + b * m.x_block); });
+    const auto each = [&](const auto& body) SOFTSCORE_INLINE_LAMBDA {
       unrolled<Rows>([&](auto o) SOFTSCORE_INLINE_LAMBDA {
-        unrolled<Blocks>([&](auto b) SOFTSCORE_INLINE_LAMBDA { sum[o][b] += of_x[b] * y[o]; });
+        unrolled<Blocks>([&](auto b) SOFTSCORE_INLINE_LAMBDA { body(o, b, d + (o * m.blocks + b) * W); });
       });
+    };
+    for (std::size_t first = 0; first < count || first == 0; first += places_of_run) {
+      simd<W> sum[Rows][Blocks] = {};
+      const std::size_t last = (std::min)(count, first + places_of_run);
+      for (std::size_t n = first; n < last; ++n, x += m.x_step, y += m.y_step) {
+        simd<W> of_x[Blocks];
+        unrolled<Blocks>([&](auto b) SOFTSCORE_INLINE_LAMBDA { of_x[b] = load<W>(x + b * m.x_block); });
+        unrolled<Rows>([&](auto o) SOFTSCORE_INLINE_LAMBDA {
+          unrolled<Blocks>([&](auto b) SOFTSCORE_INLINE_LAMBDA { sum[o][b] += of_x[b] * y[o]; });
+        });
+      }
+      if (add || first > 0)
+        each([&](auto o, auto b, const float* at) SOFTSCORE_INLINE_LAMBDA { sum[o][b] += load<W>(at); });
+      each([&](auto o, auto b, float* at) SOFTSCORE_INLINE_LAMBDA { store(at, sum[o][b]); });
     }
-    unrolled<Rows>([&](auto o) SOFTSCORE_INLINE_LAMBDA {
-      unrolled<Blocks>([&](auto b) SOFTSCORE_INLINE_LAMBDA { store(d + (o * m.blocks + b) * W, sum[o][b]); });
-    });
   }
 };
 
