@@ -163,6 +163,23 @@ group_result normalize(Be& be, const group_case& c, std::size_t most_images) {
                       dbias.view(), {}, {});
   CHECK(values_of<T>(be, dgain.view()) == result.dgain);
   CHECK(values_of<T>(be, dbias.view()) == result.dbias);
+  // Added to others, one of which is where the sum goes; the sums of three numbers are those of the type.
+  auto sum = packed<T>(be, result.y, s);
+  const auto added = [&](const numbers& a, const numbers& b) {
+    numbers total = result.dx;
+    for (std::size_t k = 0; k < total.size(); ++k)
+      total[k] = static_cast<T>(static_cast<T>(static_cast<T>(total[k]) + static_cast<T>(a[k])) + static_cast<T>(b[k]));
+    return total;
+  };
+  group_norm_backward(be, plan, x.view(), shift, gain, bias, modulation, dy.view(), dx.view(), {}, {}, {}, {},
+                      dy.view(), sum.view(), sum.view());
+  CHECK(unpacked<T>(be, sum.view()) == added(c.dy, result.y));
+  group_norm_backward(be, plan, x.view(), shift, gain, bias, modulation, dy.view(), dx.view(), {}, {}, {}, {},
+                      dy.view(), {}, sum.view());
+  CHECK(unpacked<T>(be, sum.view()) == added(c.dy, numbers(c.dy.size())));
+  group_norm_backward(be, plan, x.view(), shift, gain, bias, modulation, dy.view(), dx.view(), {}, {}, {}, {}, {}, {},
+                      sum.view());
+  CHECK(unpacked<T>(be, sum.view()) == result.dx);
   group_norm_forward(be, plan, x.view(), shift, gain, bias, modulation, x.view());
   CHECK(unpacked<T>(be, x.view()) == result.y);
   return result;

@@ -72,6 +72,12 @@ class conv2d {
   void forward(Be& be, const pass<Be, T>& p, in_of<Be, T> x, out_of<Be, T> y, state<Be, T>& m) const {
     conv2d_forward(be, m.plan, x, weight_.in(p.parameters), bias_.in(p.parameters), y);
   }
+  /// The same plus an addend of the output's shape, which is not y.
+  template <class Be, class T>
+  void forward_and_add(Be& be, const pass<Be, T>& p, in_of<Be, T> x, in_of<Be, T> addend, out_of<Be, T> y,
+                       state<Be, T>& m) const {
+    conv2d_forward(be, m.plan, x, weight_.in(p.parameters), bias_.in(p.parameters), y, addend);
+  }
   template <class Be, class T>
   void backward(Be& be, const pass<Be, T>& p, in_of<Be, T> x, in_of<Be, T> dy, out_of<Be, T> dx,
                 state<Be, T>& m) const {

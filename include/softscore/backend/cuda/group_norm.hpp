@@ -50,13 +50,15 @@ void group_norm_forward(device_backend<Device>& be, device_group_norm<T, Device>
 }
 
 /// The gradients with respect to x, gain, bias, shift (N,C) and modulation (N,2C), from dy, as on the serial backend,
-/// in three kernels and one for dgain and dbias. dx may be dy.
+/// in three kernels and one for dgain and dbias, and one for the sum with addends. dx may be dy.
 template <class Device, Scalar T>
 void group_norm_backward(device_backend<Device>& be, device_group_norm<T, Device>& plan, const_view<T, cuda_space> x,
                          const_view<T, cuda_space> shift, const_view<T, cuda_space> gain,
                          const_view<T, cuda_space> bias, const_view<T, cuda_space> modulation,
                          const_view<T, cuda_space> dy, view<T, cuda_space> dx, view<T, cuda_space> dgain,
-                         view<T, cuda_space> dbias, view<T, cuda_space> dshift, view<T, cuda_space> dmodulation) {
+                         view<T, cuda_space> dbias, view<T, cuda_space> dshift, view<T, cuda_space> dmodulation,
+                         const_view<T, cuda_space> addend = {}, const_view<T, cuda_space> addend_2 = {},
+                         view<T, cuda_space> sum = {}) {
   const shape s = x.extent();
   const detail::group_norm_parameters<T> of{s.channels, shift, gain, bias, modulation};
   const auto* of_channels = raw(plan.of_channels.view());
@@ -71,6 +73,16 @@ void group_norm_backward(device_backend<Device>& be, device_group_norm<T, Device
                                            s.images, plan.sizes.groups, s.plane()});
   be.note(
       detail::group_norm_backward_task<T>{raw(x), dz, of_channels, slopes, raw(dx), s.images, s.channels, s.plane()});
+  if (!sum.empty()) {
+    using of_device = term_of<device_backend<Device>, T>;
+    const auto& one = addend.empty() ? addend_2 : addend;
+    if (one.empty())
+      be.combine(sum, of_device{1.0, dx});
+    else if (addend.empty() || addend_2.empty())
+      be.combine(sum, of_device{1.0, dx}, of_device{1.0, one});
+    else
+      be.combine(sum, of_device{1.0, dx}, of_device{1.0, addend}, of_device{1.0, addend_2});
+  }
   if (!dgain.empty()) be.note(detail::norm_parameters_task<T>{sums, raw(dgain), raw(dbias), s.images, s.channels});
 }
 

@@ -67,13 +67,17 @@ void group_norm_forward(serial_backend&, serial_group_norm<T>& plan, const_view<
 
 /// The gradients with respect to x, gain, bias, shift (N,C) and modulation (N,2C), from dy, for the arguments of the
 /// last forward pass; a shift or modulation for all images alike has the sum of the rows. They are set, not added to.
-/// dgain together with dbias, dshift and dmodulation may be empty. dx may be dy.
+/// dgain together with dbias, dshift and dmodulation may be empty. dx may be dy. Where `sum` is not empty, it is set to
+/// the gradient with respect to x plus the two addends, of which either may be empty or `sum`; dx then holds nothing of
+/// use.
 template <class T>
 void group_norm_backward(serial_backend&, serial_group_norm<T>& plan, const_view<T, host_space> x,
                          const_view<T, host_space> shift, const_view<T, host_space> gain,
                          const_view<T, host_space> bias, const_view<T, host_space> modulation,
                          const_view<T, host_space> dy, view<T, host_space> dx, view<T, host_space> dgain,
-                         view<T, host_space> dbias, view<T, host_space> dshift, view<T, host_space> dmodulation) {
+                         view<T, host_space> dbias, view<T, host_space> dshift, view<T, host_space> dmodulation,
+                         const_view<T, host_space> addend = {}, const_view<T, host_space> addend_2 = {},
+                         view<T, host_space> sum = {}) {
   const shape s = x.extent();
   const std::size_t width = plan.sizes.channels_per_group(), plane = s.plane();
   const detail::group_norm_parameters<T> of{s.channels, shift, gain, bias, modulation};
@@ -110,17 +114,19 @@ void group_norm_backward(serial_backend&, serial_group_norm<T>& plan, const_view
           row[s.channels + c] = static_cast<T>(sum_dz);
         }
         for (std::size_t c = g * width; c < (g + 1) * width; ++c) {
-          double sum = 0;
+          double of_shift = 0;
           over_channel(c, [&](std::size_t i, double u, double dz) {
             const double du = of.gain_of(c) * of.factor_of(n, c) * dz;
             const double d = normalizer.scale * (du - mean_du - u * mean_du_u);
             raw(dx)[i] = static_cast<T>(d);
-            sum += d;
+            of_shift += d;
           });
-          if (!dshift.empty()) raw(dshift)[n * s.channels + c] = static_cast<T>(sum);
+          if (!dshift.empty()) raw(dshift)[n * s.channels + c] = static_cast<T>(of_shift);
         }
       }
   });
+  for (std::size_t k = 0; k < sum.size(); ++k)
+    raw(sum)[k] = raw(dx)[k] + (addend.empty() ? T{} : raw(addend)[k]) + (addend_2.empty() ? T{} : raw(addend_2)[k]);
   if (dgain.empty()) return;
   for (std::size_t c = 0; c < s.channels; ++c) {
     raw(dgain)[c] = static_cast<T>(plan.sums[c]);

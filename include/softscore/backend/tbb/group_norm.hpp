@@ -129,13 +129,15 @@ void group_norm_forward(tbb_backend& be, tbb_group_norm<T>& plan, const_view<T, 
 }
 
 /// The gradients with respect to x, gain, bias, shift (N,C) and modulation (N,2C), from dy, as on the serial backend:
-/// one pass for the sums, which leaves dz in dx, and one for dx. dx may be dy.
+/// one pass for the sums, which leaves dz in dx, and one for dx or the sum with addends. dx may be dy.
 template <class T>
 void group_norm_backward(tbb_backend& be, tbb_group_norm<T>& plan, const_view<T, host_space> x,
                          const_view<T, host_space> shift, const_view<T, host_space> gain,
                          const_view<T, host_space> bias, const_view<T, host_space> modulation,
                          const_view<T, host_space> dy, view<T, host_space> dx, view<T, host_space> dgain,
-                         view<T, host_space> dbias, view<T, host_space> dshift, view<T, host_space> dmodulation) {
+                         view<T, host_space> dbias, view<T, host_space> dshift, view<T, host_space> dmodulation,
+                         const_view<T, host_space> addend = {}, const_view<T, host_space> addend_2 = {},
+                         view<T, host_space> sum = {}) {
   const shape s = x.extent();
   const std::size_t plane = s.plane(), block = plan.block, width = plan.sizes.channels_per_group();
   const detail::group_norm_parameters<T> of{s.channels, shift, gain, bias, modulation};
@@ -154,8 +156,12 @@ void group_norm_backward(tbb_backend& be, tbb_group_norm<T>& plan, const_view<T,
       for (std::size_t c = first; c < first + plan.unit; c += block) {
         const std::size_t at = (n * s.channels + c) * plane;
         const detail::row_slopes<T> by{of, of_groups, plan.means.data() + n * plan.sizes.groups, width, n, c, block};
-        detail::group_norm_row_backward(row_coefficients{of, of_groups, width, n, c, block}, by, raw(x) + at, dz + at,
-                                        plane, block, raw(dx) + at);
+        detail::with_addends<T>(addend.empty() ? nullptr : raw(addend) + at,
+                                addend_2.empty() ? nullptr : raw(addend_2) + at, [&](auto add) {
+                                  detail::group_norm_row_backward(row_coefficients{of, of_groups, width, n, c, block},
+                                                                  by, add, raw(x) + at, dz + at, plane, block,
+                                                                  raw(sum.empty() ? dx : sum) + at);
+                                });
       }
     });
   });

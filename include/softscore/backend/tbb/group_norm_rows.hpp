@@ -134,9 +134,29 @@ struct row_slopes {
   }
 };
 
-template <class T>
-void group_norm_row_backward(const row_coefficients<T>& of, const row_slopes<T>& by, const T* x, const T* dz,
-                             std::size_t plane, std::size_t block, T* dx) {
+// Some rows that are added to another one.
+template <class T, std::size_t Count>
+struct added_rows {
+  const T* rows[Count == 0 ? 1 : Count];
+
+  template <std::size_t W>
+  SOFTSCORE_INLINE lanes<T, W> to(lanes<T, W> v, std::size_t i) const {
+    unrolled<Count>([&](auto k) SOFTSCORE_INLINE_LAMBDA { v += load_lanes<T, W>(rows[k] + i); });
+    return v;
+  }
+};
+// Calls body(rows) with those that are not null.
+template <class T, class Body>
+void with_addends(const T* a, const T* b, const Body& body) {
+  if (a != nullptr && b != nullptr) return body(added_rows<T, 2>{{a, b}});
+  if (a != nullptr || b != nullptr) return body(added_rows<T, 1>{{a != nullptr ? a : b}});
+  body(added_rows<T, 0>{{nullptr}});
+}
+
+// dx plus the rows that are added, any of which may be where it goes.
+template <class T, class Added>
+void group_norm_row_backward(const row_coefficients<T>& of, const row_slopes<T>& by, const Added& added, const T* x,
+                             const T* dz, std::size_t plane, std::size_t block, T* dx) {
   over_row<T>(plane, block, [&](auto width, std::size_t place, std::size_t count) SOFTSCORE_INLINE_LAMBDA {
     constexpr std::size_t W = width;
     const auto center = load_or_spread<T, W>(of.center, block > 1), rest = load_or_spread<T, W>(of.rest, block > 1);
@@ -145,7 +165,8 @@ void group_norm_row_backward(const row_coefficients<T>& of, const row_slopes<T>&
     const auto constant = load_or_spread<T, W>(by.constant, block > 1);
     for (std::size_t i = place; i < place + count * W; i += W) {
       const lanes<T, W> centered = (load_lanes<T, W>(x + i) - center) - rest;
-      store_lanes(dx + i, (load_lanes<T, W>(dz + i) * slope - constant) - (centered * scale) * share);
+      const lanes<T, W> d = (load_lanes<T, W>(dz + i) * slope - constant) - (centered * scale) * share;
+      store_lanes(dx + i, added.template to<W>(d, i));
     }
   });
 }

@@ -43,8 +43,9 @@ struct dense_pixels {
     return flat.empty() ? V{} : flat.slice(bias, {1, outputs, 1, 1});
   }
   template <class Be, class T, class Plan>
-  void forward(Be& be, const pass<Be, T>& p, in_of<Be, T> x, out_of<Be, T> y, Plan& plan) const {
-    conv2d_forward(be, plan, x, weight_in(p.parameters), bias_in(p.parameters), y);
+  void forward(Be& be, const pass<Be, T>& p, in_of<Be, T> x, out_of<Be, T> y, Plan& plan,
+               in_of<Be, T> addend = {}) const {
+    conv2d_forward(be, plan, x, weight_in(p.parameters), bias_in(p.parameters), y, addend);
   }
   template <class Be, class T, class Plan>
   void backward(Be& be, const pass<Be, T>& p, in_of<Be, T> x, in_of<Be, T> dy, out_of<Be, T> dx, Plan& plan) const {
@@ -132,17 +133,18 @@ class attention_block {
     if (m.norm) norm_.forward(be, p, x, constant{}, constant{}, m.normal.view(p.images), *m.norm);
     qkv_.forward(be, p, input(p, x, m), heads, m.qkv);
     attention_forward(be, m.attention, constant{heads}, attended);
-    out_.forward(be, p, attended, y, m.out);
-    be.combine(y, term{1 / o_.divisor, y}, term_of<Be, T>{1 / o_.divisor, x});
+    out_.forward(be, p, attended, y, m.out, x);
+    if (o_.divisor != 1) be.combine(y, term{1 / o_.divisor, y});
   }
 
+  /// With `add`, adds to dx.
   template <class Be, class T>
-  void backward(Be& be, const pass<Be, T>& p, in_of<Be, T> x, in_of<Be, T> dy, out_of<Be, T> dx,
-                state<Be, T>& m) const {
+  void backward(Be& be, const pass<Be, T>& p, in_of<Be, T> x, in_of<Be, T> dy, out_of<Be, T> dx, state<Be, T>& m,
+                bool add = false) const {
     using constant = view_of<Be, const T>;
-    const view_of<Be, T> none{}, attended = m.attended.view(p.images), d_attended = m.d_attended.view(p.images),
-                                 heads = m.heads.view(p.images), d_heads = m.d_heads.view(p.images),
-                                 d_normal = m.d_normal.view(p.images);
+    const view_of<Be, T> attended = m.attended.view(p.images), d_attended = m.d_attended.view(p.images),
+                         heads = m.heads.view(p.images), d_heads = m.d_heads.view(p.images),
+                         d_normal = m.d_normal.view(p.images);
     constant d = dy;
     if (o_.divisor != 1) {
       be.combine(m.scaled.view(p.images), term_of<Be, T>{1 / o_.divisor, dy});
@@ -151,8 +153,13 @@ class attention_block {
     out_.backward(be, p, attended, d, d_attended, m.out);
     attention_backward(be, m.attention, constant{heads}, constant{attended}, constant{d_attended}, d_heads);
     qkv_.backward(be, p, input(p, x, m), d_heads, d_normal, m.qkv);
-    if (m.norm) norm_.backward(be, p, x, constant{}, constant{}, d_normal, d_normal, none, none, *m.norm);
-    if (!dx.empty()) be.combine(dx, term_of<Be, T>{1.0, d}, term{1.0, d_normal});  // the two paths meet
+    // The two paths meet.
+    if (m.norm)
+      norm_.backward_into(be, p, x, d_normal, d, add, dx, *m.norm);
+    else if (add && !dx.empty())
+      be.combine(dx, term{1.0, dx}, term_of<Be, T>{1.0, d}, term{1.0, d_normal});
+    else if (!dx.empty())
+      be.combine(dx, term_of<Be, T>{1.0, d}, term{1.0, d_normal});
   }
 
  private:

@@ -281,14 +281,12 @@ class unet_body {
         });
         break;
       case detail::unet_operation::residual:
-        to_input(true, [&](view_of<Be, T> to) {
-          graph_.residuals[s.layer].layer.backward(be, p, in, d, to, m.residuals[s.layer]);
-        });
+        graph_.residuals[s.layer].layer.backward(be, p, in, d, gradient<Be, T>(p, dx, m, s.in), m.residuals[s.layer],
+                                                 m.adds[k][0]);
         break;
       case detail::unet_operation::attend:
-        to_input(true, [&](view_of<Be, T> to) {
-          graph_.attentions[s.layer].layer.backward(be, p, in, d, to, m.attentions[s.layer]);
-        });
+        graph_.attentions[s.layer].layer.backward(be, p, in, d, gradient<Be, T>(p, dx, m, s.in), m.attentions[s.layer],
+                                                  m.adds[k][0]);
         break;
       case detail::unet_operation::resample:
         to_input(false, [&](view_of<Be, T> to) { resample_backward<Be, T>(be, s.how, d, to); });

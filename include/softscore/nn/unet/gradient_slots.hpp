@@ -30,7 +30,7 @@ class gradient_slots {
         if (value == none) continue;
         const shape one = extent(value);
         adds_[k][i] = begun[value];
-        if (begun[value] && one.per_image() > largest_.per_image()) largest_ = one;
+        if (begun[value] && !adds_itself(s.what) && one.per_image() > largest_.per_image()) largest_ = one;
         if (!begun[value] && value != 0) take(value, one.per_image());
         begun[value] = true;
       }
@@ -44,10 +44,14 @@ class gradient_slots {
   const std::vector<std::array<bool, 2>>& adds() const { return adds_; }
   // What the slots have to hold of one image.
   const std::vector<std::size_t>& elements() const { return elements_; }
-  // The largest of the gradients that are added.
+  // The largest of the gradients that are made apart and then added.
   const shape& largest_addend() const { return largest_; }
 
  private:
+  static bool adds_itself(unet_operation what) {
+    return what == unet_operation::residual || what == unet_operation::attend;
+  }
+
   // The smallest free slot that has room, else the largest, which grows.
   void take(std::size_t value, std::size_t room) {
     if (free_.empty()) {

@@ -48,6 +48,18 @@ class block_norm {
     group_norm_backward(be, plan, x, shift, at(weight_, p.parameters), at(bias_, p.parameters), modulation, dy, dx,
                         at(weight_, p.gradients), at(bias_, p.gradients), dshift, dmodulation);
   }
+  /// Without shift and modulation: sets `sum`, unless it is empty, to the gradient in x plus that of the paths beside
+  /// the norm and, with `add`, plus what it holds. Overwrites dy.
+  template <class Be, class T, class Plan>
+  void backward_into(Be& be, const pass<Be, T>& p, in_of<Be, T> x, out_of<Be, T> dy, in_of<Be, T> beside, bool add,
+                     out_of<Be, T> sum, Plan& plan) const {
+    using constant = view_of<Be, const T>;
+    const constant none{};
+    const view_of<Be, T> no_gradient{};
+    group_norm_backward(be, plan, x, none, at(weight_, p.parameters), at(bias_, p.parameters), none, constant{dy}, dy,
+                        at(weight_, p.gradients), at(bias_, p.gradients), no_gradient, no_gradient,
+                        sum.empty() ? none : beside, add ? constant{sum} : none, sum);
+  }
 
  private:
   template <class V>

@@ -75,7 +75,7 @@ class residual_block {
     std::optional<conv2d::state<Be, T>> skip;
     planned_array<Be, T> first, resized, hidden, second;  // silu(norm1), resampled; conv1; silu(norm2)
     planned_array<Be, T> x, shifts;                       // x resampled; (N,O) or (N,2O)
-    planned_array<Be, T> on_skip, d_shifts, d_embedding, scaled, d_hidden, d_resized, d_first, d_skip;
+    planned_array<Be, T> on_skip, d_shifts, d_embedding, scaled, d_hidden, d_resized, d_first, d_skip, resampled_skip;
   };
   template <class Be, class T>
   state<Be, T> memory(planning<Be, T>& with, const shape& in) const {
@@ -91,8 +91,8 @@ class residual_block {
                 d_embedding = embeds ? with.temporary(embedding) : none;
     const array on_skip = has_skip_ ? with.temporary(out) : none, scaled = o_.divisor != 1 ? with.temporary(out) : none;
     const array d_hidden = with.temporary(out), d_resized = with.temporary(inner),
-                d_first = resamples ? with.temporary(in) : none,
-                d_skip = has_skip_ && resamples ? with.temporary(inner) : none;
+                d_first = resamples ? with.temporary(in) : none, d_skip = has_skip_ ? with.temporary(inner) : none,
+                resampled_skip = resamples ? with.temporary(in) : none;
     return {norm1_.plan(with, in),
             norm2_.plan(with, out),
             conv1_.memory(with, inner),
@@ -111,7 +111,8 @@ class residual_block {
             d_hidden,
             d_resized,
             d_first,
-            d_skip};
+            d_skip,
+            resampled_skip};
   }
 
   template <class Be, class T>
@@ -138,17 +139,18 @@ class residual_block {
     if (time_) time_->template forward<Be, T>(be, p.parameters, p.embedding, m.shifts.view(rows(p)));
     norm2_.forward(be, p, hidden, shift(p, m), modulation(p, m), second, m.norm2);
     drop(be, p, second);
-    conv2_.forward(be, p, second, y, m.conv2);
     if (has_skip_) {
       skip_.forward(be, p, skipped, m.on_skip.view(n), *m.skip);
       skipped = m.on_skip.view(n);
     }
-    be.combine(y, term{1 / o_.divisor, y}, term_of<Be, T>{1 / o_.divisor, skipped});
+    conv2_.forward_and_add(be, p, second, skipped, y, m.conv2);
+    if (o_.divisor != 1) be.combine(y, term{1 / o_.divisor, y});
   }
 
+  /// With `add`, adds to dx.
   template <class Be, class T>
-  void backward(Be& be, const pass<Be, T>& p, in_of<Be, T> x, in_of<Be, T> dy, out_of<Be, T> dx,
-                state<Be, T>& m) const {
+  void backward(Be& be, const pass<Be, T>& p, in_of<Be, T> x, in_of<Be, T> dy, out_of<Be, T> dx, state<Be, T>& m,
+                bool add = false) const {
     using constant = view_of<Be, const T>;
     const std::size_t n = p.images;
     const bool resamples = o_.resample != resampling::none, embeds = time_ && !p.d_embedding.empty();
@@ -173,19 +175,17 @@ class residual_block {
       d_first = m.d_first.view(n);
       resample_backward<Be, T>(be, o_.resample, d_resized, d_first);
     }
-    norm1_.backward(be, p, x, constant{}, constant{}, d_first, d_first, none, none, m.norm1);
-    view_of<Be, T> d_skip = dx;  // through the skip, before it is resampled
+    constant through = d;  // the skip, before it is resampled
     if (has_skip_) {
-      if (resamples && !dx.empty()) d_skip = m.d_skip.view(n);
+      const view_of<Be, T> d_skip = dx.empty() ? none : m.d_skip.view(n);
       skip_.backward(be, p, resamples ? constant{m.x.view(n)} : constant{x}, d, d_skip, *m.skip);
+      through = d_skip;
     }
-    if (dx.empty()) return;
-    constant through = has_skip_ ? constant{d_skip} : d;
-    if (resamples) {
-      resample_backward<Be, T>(be, o_.resample, through, dx);
-      through = dx;
+    if (resamples && !dx.empty()) {
+      resample_backward<Be, T>(be, o_.resample, through, m.resampled_skip.view(n));
+      through = m.resampled_skip.view(n);
     }
-    be.combine(dx, term_of<Be, T>{1.0, through}, term{1.0, d_first});  // the two paths meet
+    norm1_.backward_into(be, p, x, d_first, through, add, dx, m.norm1);  // the two paths meet
   }
 
  private:
