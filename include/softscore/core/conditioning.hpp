@@ -41,7 +41,7 @@ void require_one_per_image(const conditioning& given, const shape& images) {
     require(count == images.images, what, count, "that of the images, " + detail::shown(images.images));
   };
   if (!given.labels.empty()) all(given.labels.size(), "number of labels");
-  if (!given.features.empty()) all(given.features.extent().images, "number of features, one row per image");
+  if (!given.features.empty()) all(given.features.extent().images, "number of rows of features");
   if (given.image.empty()) return;
   const shape& beside = given.image.extent();
   all(beside.images, "number of images given beside x");

@@ -35,4 +35,17 @@ constexpr void require(bool holds, std::string_view argument, const Value& value
   if (!holds) reject(argument, value, rule);
 }
 
+namespace detail {
+// Runs `check`; the sentence that it throws begins with what it is about: "for the test images, ...".
+template <class Check>
+void require_for(std::string_view what, const Check& check) {
+  try {
+    check();
+  } catch (const error& problem) {
+    std::string sentence{"for the "};
+    throw error(((sentence += what) += ", ") += problem.what());
+  }
+}
+}  // namespace detail
+
 }  // namespace softscore::inline SOFTSCORE_ABI

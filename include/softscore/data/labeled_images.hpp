@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
 #include <string_view>
 #include <vector>
 
@@ -12,17 +11,26 @@
 
 namespace softscore {  // shared
 
-/// Images in [0, 1] with the class of each (empty where there are no classes).
+/// Images in [0, 1] with what else is known of each; what is empty is not known.
 struct labeled_images {
   image_batch pixels;
-  std::vector<class_label> labels;
+  std::vector<class_label> labels{};  ///< the class of each
+  image_batch beside{};               ///< (N,c,H,W): what a network sees beside x, in the range in which it sees it
+  image_batch features{};             ///< (N,E,1,1): numbers that a network embeds
 
   SOFTSCORE_SHARED shape extent() const { return extent_of(pixels); }
-  /// Throws `error` naming `what` the images are for, if there are labels, but not one for each image.
+  /// What is known of the images besides their pixels; it refers to the members.
+  SOFTSCORE_SHARED conditioning given() const {
+    const auto known = [](const image_batch& numbers) {
+      return numbers.size() == 0 ? view<const float, host_space>{} : as_view(numbers);
+    };
+    return {{labels.data(), labels.size()}, known(beside), known(features)};
+  }
+  /// Throws `error` naming `what` the images are for, unless what is known is known of each image, once; an image
+  /// beside x is as high and wide as x.
   template <class = when_called>
   SOFTSCORE_SHARED void check(std::string_view what) const {
-    require(labels.empty() || labels.size() == extent().images, "number of labels of the " + std::string{what},
-            labels.size(), "0, or as many as the images: " + std::to_string(extent().images));
+    detail::require_for(what, [&] { require_one_per_image(given(), extent()); });
   }
 };
 

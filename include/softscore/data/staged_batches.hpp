@@ -3,8 +3,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
-#include <span>
-#include <string>
 #include <vector>
 
 #include <softscore/core/conditioning.hpp>
@@ -18,24 +16,26 @@ namespace softscore::inline SOFTSCORE_ABI {
 
 /// The batches of training, each gathered and rescaled in one buffer of host memory, if wished before it is asked for:
 /// `prepare` between handing work to a backend and waiting for it costs nothing where the two run at once. What a batch
-/// holds depends on its step alone. The images and labels must outlive it. Allocates nothing after construction.
+/// holds depends on its step alone. The images, and what is known of them, must outlive it. Allocates nothing after
+/// construction.
 class staged_batches {
  public:
-  /// With `flips`, images are mirrored at random (`flip_at_random`). Throws what `shuffling_loader` throws, and unless
-  /// there is a label for each image or none.
+  /// With `flips`, images are mirrored at random (`flip_at_random`), each together with the image beside it; `scale` is
+  /// that of the images alone. Throws what `shuffling_loader` throws, and unless what is known is known of each image.
   template <class = when_called>
   staged_batches(view<const float, host_space> images, std::size_t batch, std::uint64_t seed, pixel_scale scale,
-                 std::span<const class_label> labels = {}, bool flips = false)
+                 const conditioning& given = {}, bool flips = false)
       : images_{images},
-        labels_{labels},
+        of_all_{given},
         loader_{images.extent().images, batch, seed},
         seed_{seed},
         scale_{scale},
         flips_{flips},
         memory_{images.extent().with_images(batch)},
-        staged_labels_(labels.empty() ? 0 : batch) {
-    require(labels.empty() || labels.size() == images.extent().images, "number of labels of the training images",
-            labels.size(), "0, or as many as the images: " + std::to_string(images.extent().images));
+        beside_{places(given.image, batch)},
+        features_{places(given.features, batch)},
+        labels_(given.labels.empty() ? 0 : batch) {
+    detail::require_for("training images", [&] { require_one_per_image(given, images.extent()); });
   }
 
   std::size_t steps_per_epoch() const { return loader_.steps_per_epoch(); }
@@ -47,8 +47,13 @@ class staged_batches {
     held_.reset();  // what throws halfway leaves no batch
     const auto numbers = loader_.indices(step);
     gather(images_, numbers, scale_, memory_.view());
-    if (flips_) flip_at_random(memory_.view(), seed_, step);
-    for (std::size_t i = 0; i < staged_labels_.size(); ++i) staged_labels_[i] = labels_[numbers[i]];
+    if (!beside_.view().empty()) gather(of_all_.image, numbers, {}, beside_.view());
+    if (!features_.view().empty()) gather(of_all_.features, numbers, {}, features_.view());
+    if (flips_) {
+      flip_at_random(memory_.view(), seed_, step);
+      flip_at_random(beside_.view(), seed_, step);
+    }
+    for (std::size_t i = 0; i < labels_.size(); ++i) labels_[i] = of_all_.labels[numbers[i]];
     held_ = step;
   }
 
@@ -58,8 +63,8 @@ class staged_batches {
     return memory_.view();
   }
 
-  /// The labels of the batch that the buffer holds; none where the images have none.
-  std::span<const class_label> labels() const { return {staged_labels_.data(), staged_labels_.size()}; }
+  /// What is known of the batch that the buffer holds.
+  conditioning given() const { return {{labels_.data(), labels_.size()}, beside_.view(), features_.view()}; }
 
   /// The first `count` images of the buffer for use as memory; the batch in it is forgotten.
   view<float, host_space> borrow(std::size_t count) {
@@ -68,14 +73,19 @@ class staged_batches {
   }
 
  private:
+  // The extent of a batch of what is known; 0 where it is not.
+  static shape places(view<const float, host_space> known, std::size_t batch) {
+    return known.empty() ? shape{0, 0, 0, 0} : known.extent().with_images(batch);
+  }
+
   view<const float, host_space> images_;
-  std::span<const class_label> labels_;
+  conditioning of_all_;
   shuffling_loader loader_;
   std::uint64_t seed_;
   pixel_scale scale_;
   bool flips_;
-  host_array<float> memory_;
-  std::vector<class_label> staged_labels_;
+  host_array<float> memory_, beside_, features_;
+  std::vector<class_label> labels_;
   std::optional<std::size_t> held_;
 };
 

@@ -2,7 +2,6 @@
 
 #include <concepts>
 #include <cstddef>
-#include <span>
 #include <utility>
 
 #include <softscore/core/conditioning.hpp>
@@ -13,13 +12,13 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// A corrupted batch: the images x_0, the xi of each, x_t = C_t x_0 + N_t xi at the time of each, and the labels that
-/// the network is given, or those of the data where it takes none.
+/// A corrupted batch: the images x_0, the xi of each, x_t = C_t x_0 + N_t xi at the time of each, and what else is
+/// known of them, as the network is given it. The labels are those of the data where the network takes none.
 template <class Be, class T>
 struct corrupted_batch {
   per_image<diffusion_time> times{diffusion_time{}};
   view_of<Be, const T> clean, xi, noisy;
-  std::span<const class_label> labels{};  ///< one per image, or empty where the data has none
+  conditioning given{};
 };
 
 template <class O, class Be, class T>

@@ -100,12 +100,14 @@ class distillation_loss {
   }
 
  private:
-  // The labels of the images, where the batch has some and the teacher takes them.
+  // What is known of the images; the labels only where the teacher takes them.
   template <class Batch>
   conditioning given_of(const Batch& batch) const {
-    if constexpr (TakesLabels<Teacher>)
-      if (teacher_.label_count() > 0) return {batch.labels};
-    return {};
+    conditioning given = batch.given;
+    bool takes_labels = false;
+    if constexpr (TakesLabels<Teacher>) takes_labels = teacher_.label_count() > 0;
+    if (!takes_labels) given.labels = {};
+    return given;
   }
   static image_range first_images_of(std::size_t images) { return {0, images}; }
   static per_image<double> each(const std::vector<double>& numbers) { return each_of(numbers); }

@@ -5,7 +5,6 @@
 #include <cstddef>
 #include <filesystem>
 #include <optional>
-#include <span>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -105,13 +104,12 @@ training_result run_training(Be& be, D& denoiser, const C& corruption, O objecti
   using clock = std::chrono::steady_clock;
   const auto images = as_view(data.training.pixels);
   const auto test_images = as_view(data.test.pixels);
-  const std::span<const class_label> labels{data.training.labels}, test_labels{data.test.labels};
   data.training.check("training images");
   data.test.check("test images");
-  trainer<Be, C, D, O> work{be, corruption, denoiser, std::move(objective), images, options, labels};
+  trainer<Be, C, D, O> work{be, corruption, denoiser, std::move(objective), images, options, data.training.given()};
   if (test_images.extent().images > 0) {
     work.require_test_shape(test_images.extent());
-    work.require_labels(test_labels, test_images.extent(), "test images");
+    work.require_given(data.test.given(), test_images.extent(), "test images");
   }
   if (from) work.restore(*from);
 
@@ -149,7 +147,7 @@ training_result run_training(Be& be, D& denoiser, const C& corruption, O objecti
             (options.checkpoint_every > 0 ? work.done() % options.checkpoint_every == 0 : epoch_ends);
       if (due) work.require_finite();
       if (epoch_ends && test_images.extent().images > 0) {
-        progress.test_loss = work.test(test_images, test_labels);
+        progress.test_loss = work.test(test_images, data.test.given());
         work.record_test_loss(*progress.test_loss);
       }
     } catch (const error& problem) {
@@ -183,9 +181,9 @@ training_result run_training(Be& be, D& denoiser, const C& corruption, O objecti
 
 /// Trains a denoiser's network on the training images and gives the network the result. Continues from `from` where one
 /// is given. Saves checkpoints as the options say, and when the observer stops it. Throws `error` before any work for
-/// test images of another shape than the training images, for labels that are not one for each image, and for a network
-/// that takes labels if there are none or it does not know one; later, naming the step and the last good checkpoint, if
-/// a loss or a test loss is not finite.
+/// test images of another shape than the training images, for labels, images beside x or features that are not one for
+/// each image or that the network does not take, and if the network needs some that are missing; later, naming the step
+/// and the last good checkpoint, if a loss or a test loss is not finite.
 template <class Be, class C, class D, class O, class Observer = no_training_observer>
 training_result train(Be& be, D&& denoiser, const C& corruption, O objective, const data_set& data,
                       const training_options& options, Observer&& observer = {},

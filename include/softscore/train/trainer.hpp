@@ -1,7 +1,6 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -38,23 +37,24 @@ struct training_state {
 };
 
 /// Trains the network of a denoiser, one step a call: corrupts a batch, evaluates the objective, steps by Adam or
-/// AdamW. Labels go to a network that takes them, and to the objective. All memory is made at construction; a step
-/// allocates nothing. The images and labels must outlive the trainer.
+/// AdamW. What else is known of the images goes to the network, labels only to one that takes them, and to the
+/// objective. All memory is made at construction; a step allocates nothing. The images, and what is known of them, must
+/// outlive the trainer.
 template <class Be, class C, Trainable<Be, float> D, class O>
 class trainer {
  public:
   /// A network that is not initialized yet is initialized from the seed. Throws `error` for options that cannot be
   /// right, for more steps than 2^32 - 1 or than there is memory for, for images of another shape than the network's,
-  /// for labels that are missing or that the network does not know, and for a network whose output is not what the
-  /// objective takes.
+  /// for what is known of them if it is not what the network takes or not one for each image, for times that the
+  /// network does not take, and for a network whose output is not what the objective takes.
   trainer(Be& be, const C& corruption, D& denoiser, O objective, view<const float, host_space> images,
-          const training_options& options, std::span<const class_label> labels = {})
+          const training_options& options, const conditioning& given = {})
       : backend_{be},
         corruption_{corruption},
         denoiser_{denoiser},
         objective_{std::move(objective)},
         options_{checked(options)},
-        batches_{images, options.batch_size, options.seed, options.pixels, labels, options.random_flip},
+        batches_{images, options.batch_size, options.seed, options.pixels, given, options.random_flip},
         steps_{checked_steps()},
         share_{share_of_batch()},
         extent_{checked_image(images.extent()).with_images(share_ / options.accumulate)},
@@ -69,11 +69,14 @@ class trainer {
         denoiser_memory_{denoiser.template workspace<float>(be, extent_)},
         objective_memory_{objective_.template workspace<float>(be, extent_)} {
     detail::require_needs_of_objective<O, C, D>();
-    require_labels(labels, images.extent(), "training images");
+    require_given(given, images.extent(), "training images");
     require(options.label_dropout == 0.0 || network_takes_labels(), "label_dropout", options.label_dropout,
             "0 for a network that takes no labels");
-    if (options.label_dropout > 0.0)
-      require_labels(std::array{no_class}, images.extent().with_images(1), "images whose label is hidden");
+    if (options.label_dropout > 0.0) {
+      conditioning one = given.images(0, 1);
+      one.labels = {&no_class, 1};
+      require_given(one, images.extent().with_images(1), "images whose label is hidden");
+    }
     if (!denoiser.network().initialized()) denoiser.network().initialize(options.seed);
     update_.start(denoiser.network().parameters().data());
     reserve_for(history_.losses, "the losses of all steps", {steps()});
@@ -96,7 +99,7 @@ class trainer {
     const auto staged = batches_.of(number).images(first, share_);
     const draw drawn{static_cast<std::uint32_t>(number), first, noise_stream::training};
     draw_times(drawn, noise_stream::times, share_);
-    draw_labels(drawn, batches_.labels());
+    draw_given(drawn, batches_.given().images(first, share_));
     double loss = 0.0;
     for (std::size_t part = 0; part < parts; ++part) {
       loss += forward(update_.parameters(), staged.images(part * each, each), drawn, part * each);
@@ -123,29 +126,29 @@ class trainer {
             "that of the training images");
   }
 
-  /// Throws `error` unless there is one label for each image or none, all known to a network that takes labels.
-  void require_labels(std::span<const class_label> labels, const shape& images, const char* what) const {
-    require(labels.size() == images.images || (labels.empty() && !network_takes_labels()),
-            "number of labels of the " + std::string{what}, labels.size(),
-            network_takes_labels() ? "that of the images, for this network takes labels"
-                                   : "0, or as many as the images: " + std::to_string(images.images));
-    conditioning given;
-    if (network_takes_labels()) given.labels = labels;
-    if constexpr (ChecksBatch<D>)
-      denoiser_.check(given, images);
-    else
-      check_conditioning(denoiser_.network(), given, images);
+  /// Throws `error` naming `what` the images are for, unless what is known of them is what the network takes, once for
+  /// each image. Labels must be there for a network that takes some, and may be for others.
+  void require_given(const conditioning& given, const shape& images, const char* what) const {
+    detail::require_for(what, [&] {
+      require_one_per_image(given, images);
+      require(!given.labels.empty() || !network_takes_labels(), "number of labels", 0,
+              "that of the images, for this network takes labels");
+      if constexpr (ChecksBatch<D>)
+        denoiser_.check(as_network_takes(given), images);
+      else
+        check_conditioning(denoiser_.network(), as_network_takes(given), images);
+    });
   }
 
   /// The mean loss over `images` with one fixed draw of time and noise per image, the same at every call, under the
   /// averaged parameters where there are any. Each image counts once. Throws `error` if there are none, if they are of
-  /// another shape than the training images, for their `labels` as `require_labels` does, and if the loss is not
-  /// finite.
-  double test(view<const float, host_space> images, std::span<const class_label> labels = {}) {
+  /// another shape than the training images, for what is `given` of them as `require_given` does, and if the loss is
+  /// not finite.
+  double test(view<const float, host_space> images, const conditioning& given = {}) {
     const std::size_t count = images.extent().images;
     require(count >= 1, "number of test images", count, "at least 1");
     require_test_shape(images.extent());
-    require_labels(labels, images.extent(), "test images");
+    require_given(given, images.extent(), "test images");
     double sum = 0.0;
     for (std::size_t first = 0; first < count; first += extent_.images) {
       const std::size_t part = (std::min)(extent_.images, count - first);
@@ -154,7 +157,7 @@ class trainer {
         staged[i] = options_.pixels.gain * images.images(first, part)[i] + options_.pixels.offset;
       const draw drawn{0, first, noise_stream::test};
       draw_times(drawn, noise_stream::test_times, part);
-      draw_labels(drawn, labels);
+      draw_given(drawn, given.images(first, part));
       sum += forward(update_.evaluated(), staged, drawn, 0);
     }
     const double loss = sum / static_cast<double>(count);
@@ -248,6 +251,11 @@ class trainer {
     return false;
   }
 
+  conditioning as_network_takes(conditioning given) const {
+    if (!network_takes_labels()) given.labels = {};
+    return given;
+  }
+
   // The norm of a step that did not wait for it: if it is not finite, that step has changed nothing.
   void require_finite_norm() {
     const auto norm = update_.norm_due();
@@ -312,17 +320,16 @@ class trainer {
                               : options_.times.draw(key, of.first + i);
   }
 
-  // The labels of those images, of which some are hidden in training.
-  void draw_labels(const draw& of, std::span<const class_label> of_all) {
-    has_labels_ = !of_all.empty();
-    if (!has_labels_) return;
+  // Keeps what is known of those images, without the labels that training hides.
+  void draw_given(const draw& of, const conditioning& given) {
+    given_ = given;
     const noise_key key{options_.seed, noise_stream::label_dropout, of.step, 0};
-    const std::size_t count = (std::min)(labels_.size(), of_all.size() - of.first);
-    for (std::size_t i = 0; i < count; ++i) {
+    for (std::size_t i = 0; i < given.labels.size(); ++i) {
       const bool hidden =
           of.trains() && options_.label_dropout > 0.0 && uniform(key, of.first + i, 0) < options_.label_dropout;
-      labels_[i] = hidden ? no_class : of_all[of.first + i];
+      labels_[i] = hidden ? no_class : given.labels[i];
     }
+    given_.labels = {labels_.data(), given.labels.size()};
   }
 
   // Corrupts the staged images, which are those from `at` on of what was drawn, evaluates the network with `parameters`
@@ -333,18 +340,16 @@ class trainer {
     const auto part = [&](auto& array) { return array.view().images(0, count); };
     backend_.upload(&staged[0], part(clean_));
     const per_image<diffusion_time> times{std::span<const diffusion_time>{times_}.subspan(at, count)};
-    const auto labels =
-        has_labels_ ? std::span<const class_label>{labels_}.subspan(at, count) : std::span<const class_label>{};
+    const conditioning given = given_.images(at, count);
     corruption_.draw_xi(backend_, noise_key{options_.seed, drawn.noise, drawn.step, 0}, image_range{first, count},
                         part(xi_));
     corruption_.template corrupt<Be, float>(backend_, times, part(clean_), part(xi_), part(noisy_));
-    condition known{image_range{first, count}, times};
-    if (network_takes_labels()) known.given.labels = labels;
+    const condition known{image_range{first, count}, times, as_network_takes(given)};
     std::optional<dropout_draw> dropout;
     if (drawn.trains()) dropout = dropout_draw{options_.seed, drawn.step, first};
     forward_network<Be, float>(backend_, denoiser_, parameters, known, dropout, part(noisy_), part(output_),
                                denoiser_memory_);
-    const corrupted_batch<Be, float> corrupted{times, part(clean_), part(xi_), part(noisy_), labels};
+    const corrupted_batch<Be, float> corrupted{times, part(clean_), part(xi_), part(noisy_), given};
     objective_.evaluate(backend_, corruption_, denoiser_, denoiser_memory_, corrupted,
                         view_of<Be, const float>(part(output_)), part(output_), losses_.data(), objective_memory_);
     double sum = 0.0;
@@ -362,7 +367,7 @@ class trainer {
   shape extent_;               // of one part of a batch
   std::vector<diffusion_time> times_;
   std::vector<class_label> labels_;
-  bool has_labels_{};
+  conditioning given_{};  // of the images at hand; it refers to labels_ and the batch
   std::vector<double> losses_;
   parameter_update<Be> update_;
   array_of<Be, float> clean_, xi_, noisy_;  // part of a batch x image

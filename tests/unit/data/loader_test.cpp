@@ -1,12 +1,14 @@
 #include <softscore/data/loader.hpp>
 #include <softscore/data/staged_batches.hpp>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <map>
 #include <set>
+#include <utility>
 #include <vector>
 
 #include <softscore/core/xtensor.hpp>
@@ -111,24 +113,31 @@ TEST_CASE("a staged batch is that of its step, whatever was prepared, borrowed o
   check(3);
 }
 
-TEST_CASE("flips mirror about half of the images left-right and leave the rest, and labels follow their images") {
+TEST_CASE("flips mirror about half of the images left-right and leave the rest, and what is known follows its image") {
   // Element (i, c, y, x) holds its own place, so an image and its mirror image are known by their numbers.
   auto images = softscore::make_tensor({30, 2, 3, 5});
   for (std::size_t i = 0; i < images.size(); ++i) images.data()[i] = static_cast<float>(i);
   std::vector<softscore::class_label> labels(30);
   for (std::size_t i = 0; i < 30; ++i) labels[i] = static_cast<softscore::class_label>(i) - 1;
-  softscore::staged_batches batches{softscore::as_view(images), 10, 7, {}, labels, true},
-      again{softscore::as_view(images), 10, 7, {}, labels, true},
-      other{softscore::as_view(images), 10, 8, {}, labels, true};
+  const auto beside = softscore::as_view(std::as_const(images)), features = beside.slice(0, {30, 6, 1, 1});
+  const softscore::conditioning known{labels, beside, features};
+  softscore::staged_batches batches{softscore::as_view(images), 10, 7, {}, known, true},
+      again{softscore::as_view(images), 10, 7, {}, known, true},
+      other{softscore::as_view(images), 10, 8, {}, known, true};
   std::size_t flipped = 0, alike = 0;
   const std::size_t steps = 300;
   for (std::size_t step = 0; step < steps; ++step) {
     const auto batch = batches.of(step);
     shuffling_loader loader{30, 10, 7};
     const auto numbers = loader.indices(step);
-    REQUIRE(batches.labels().size() == 10);
+    const auto given = batches.given();
+    REQUIRE(given.labels.size() == 10);
+    REQUIRE(given.image.extent() == batch.extent());
+    REQUIRE(given.features.extent() == softscore::shape{10, 6, 1, 1});
     for (std::size_t i = 0; i < 10; ++i) {
-      CHECK(batches.labels()[i] == labels[numbers[i]]);
+      CHECK(given.labels[i] == labels[numbers[i]]);
+      CHECK(std::ranges::equal(given.features.image(i), features.image(numbers[i])));
+      CHECK(std::ranges::equal(given.image.image(i), batch.image(i)));
       const auto image = batch.image(i);
       const bool mirrored = image[0] > image[1];
       flipped += mirrored ? 1u : 0u;
@@ -161,8 +170,8 @@ TEST_CASE("loaders and batches that cannot be are refused") {
   CHECK_REFUSED(softscore::gather(softscore::as_view(images), numbers, {}, softscore::as_view(out)),
                 "the number of an image is 4");
   const std::array<softscore::class_label, 3> few{};
-  CHECK_REFUSED((softscore::staged_batches{softscore::as_view(images), 2, 0, {}, few}),
-                "number of labels of the training images is 3, but it must be 0, or as many as the images: 4");
+  CHECK_REFUSED((softscore::staged_batches{softscore::as_view(images), 2, 0, {}, {few}}),
+                "for the training images, number of labels is 3, but it must be that of the images, 4");
   const std::array<std::uint32_t, 1> one{1};
   CHECK_REFUSED(softscore::gather(softscore::as_view(images), one, {}, softscore::as_view(out)),
                 "the shape of the batch is 2 x 1 x 3 x 3");

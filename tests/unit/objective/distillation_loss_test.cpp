@@ -67,7 +67,7 @@ loss_and_slope at(const O& objective, const C& corruption, const D& denoiser, co
   auto memory = objective.template workspace<double>(be, extent);
   loss_and_slope found{std::vector<double>(extent.images), {}};
   objective.evaluate(be, corruption, denoiser, of_denoiser,
-                     corrupted_batch<Be, double>{times, x.view(), x.view(), x.view(), labels},
+                     corrupted_batch<Be, double>{times, x.view(), x.view(), x.view(), {labels}},
                      view_of<Be, const double>(output.view()), output.view(), found.losses.data(), memory);
   found.slope = values_of(be, output.view());
   return found;

@@ -27,7 +27,7 @@ struct watching : epsilon_loss {
   template <class Be, class C, class D, class DM, class T, class M>
   void evaluate(Be& be, const C& c, const D& d, DM& dm, const corrupted_batch<Be, T>& batch, in_of<Be, T> phi,
                 out_of<Be, T> gradient, double* losses, M& memory) const {
-    seen->emplace_back(batch.labels.begin(), batch.labels.end());
+    seen->emplace_back(batch.given.labels.begin(), batch.given.labels.end());
     epsilon_loss::evaluate<Be, C, D, DM, T, M>(be, c, d, dm, batch, phi, gradient, losses, memory);
   }
 };
@@ -126,11 +126,11 @@ TEST_CASE("Labels that are missing or that the network does not know are refused
     train(be, denoiser, noise, epsilon_loss{}, data, options, look);
   };
   CHECK_REFUSED(run(10, [](data_set& d) { d.training.labels.clear(); }),
-                "number of labels of the training images is 0, but it must be that of the images, for this network");
-  CHECK_REFUSED(run(10, [](data_set& d) { d.test.labels.clear(); }), "number of labels of the test images is 0");
+                "for the training images, number of labels is 0, but it must be that of the images, for this network");
+  CHECK_REFUSED(run(10, [](data_set& d) { d.test.labels.clear(); }), "for the test images, number of labels is 0");
   CHECK_REFUSED(run(10, [](data_set& d) { d.training.labels[7] = 10; }),
-                "the label of image 7 is 10, but it must be between 0 and 9, or -1 for none");
-  CHECK_REFUSED(run(10, [](data_set& d) { d.test.labels[3] = -2; }), "the label of image 3 is -2");
+                "for the training images, the label of image 7 is 10, but it must be between 0 and 9, or -1 for none");
+  CHECK_REFUSED(run(10, [](data_set& d) { d.test.labels[3] = -2; }), "for the test images, the label of image 3 is -2");
   CHECK_REFUSED(run(9, [](data_set&) {}), "the label of image 9 is 9, but it must be between 0 and 8");
   CHECK_FALSE(worked);
   run(10, [](data_set& d) { d.training.labels[7] = no_class; });
@@ -231,7 +231,7 @@ struct cross_entropy {
       const double most = *std::max_element(of_image, of_image + classes);
       double sum = 0.0;
       for (std::size_t c = 0; c < classes; ++c) sum += std::exp(static_cast<double>(of_image[c]) - most);
-      const auto right = static_cast<std::size_t>(batch.labels[n]);
+      const auto right = static_cast<std::size_t>(batch.given.labels[n]);
       losses[n] = most + std::log(sum) - static_cast<double>(of_image[right]);
       for (std::size_t c = 0; c < classes; ++c)
         of_image[c] = static_cast<T>((std::exp(static_cast<double>(of_image[c]) - most) / sum - (c == right ? 1 : 0)) /

@@ -46,7 +46,7 @@ training_options drawn_options() {
 template <class Be, class D>
 auto trainer_of(Be& be, D& denoiser, const training_options& with) {
   return trainer<Be, decltype(noise), D, epsilon_loss>{
-      be, noise, denoiser, epsilon_loss{}, as_view(few_digits().pixels), with, few_digits().labels};
+      be, noise, denoiser, epsilon_loss{}, as_view(few_digits().pixels), with, few_digits().given()};
 }
 
 // The state after `steps` steps.

@@ -229,7 +229,7 @@ TEST_CASE("Labels that are not one for each image are refused") {
     labels.pop_back();
     CHECK_REFUSED(
         train(be, denoiser, blurring, soft_score_matching_loss{}, data, options()),
-        of_test ? "number of labels of the test images is 15" : "number of labels of the training images is 63");
+        of_test ? "for the test images, number of labels is 15" : "for the training images, number of labels is 63");
   }
 }
 
