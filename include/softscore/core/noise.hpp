@@ -48,6 +48,9 @@ struct image_range {
 
   /// An image of a larger number would have the noise of one below it.
   static constexpr std::uint64_t most = std::uint64_t{1} << 48;
+
+  /// The number of image `i` of a batch. A batch of more images than `count` holds the range again and again.
+  SOFTSCORE_SHARED std::uint64_t number(std::size_t i) const { return first + (count > 0 ? i % count : i); }
 };
 
 }  // namespace softscore

@@ -212,13 +212,13 @@ class classifier_free<D, same_without_labels> : public wrapped_denoiser<D> {
                term_of<Be, T>{1.0 - scale_, out.images(images, images)});
   }
 
-  // The condition of twice the images; the second half has no class.
+  // The condition of twice the images, the same in both halves; the second has no class.
   template <class M>
   static condition twice(const condition& q, M& ws) {
     const std::size_t images = q.given.labels.size();
     std::copy(q.given.labels.begin(), q.given.labels.end(), ws.labels.begin());
     std::fill_n(ws.labels.begin() + static_cast<std::ptrdiff_t>(images), images, no_class);
-    condition both{{q.images.first, 2 * images}, q.times, {{ws.labels.data(), 2 * images}, {}, {}}};
+    condition both{{q.images.first, images}, q.times, {{ws.labels.data(), 2 * images}, {}, {}}};
     if (!q.times.shared()) {
       for (std::size_t i = 0; i < images; ++i) ws.times[i] = ws.times[images + i] = q.times[i];
       both.times = each_of(ws.times);

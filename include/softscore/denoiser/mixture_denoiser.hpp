@@ -136,7 +136,7 @@ class mixture_denoiser {
     Eigen::MatrixX<Real> signal;
     for (std::size_t i = 0; i < (one ? 1 : images); ++i) {
       if (i == 0 || !q.times.shared()) signal = signal_matrix(q.times[i]);
-      ws.seen.emplace_back(distribution(q.images.first + i), signal, corruption_.sigma(q.times[i]));
+      ws.seen.emplace_back(distribution(q.images.number(i)), signal, corruption_.sigma(q.times[i]));
     }
   }
 

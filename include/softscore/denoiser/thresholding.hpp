@@ -113,7 +113,7 @@ class dynamic_thresholding : public wrapped_denoiser<D> {
         ws.sorted[k] = std::abs(ws.host[i * elements + k]);
         // What is no number has no place among the sorted.
         if (!std::isfinite(ws.sorted[k]))
-          reject("size of a pixel in the estimate of image " + detail::shown(q.images.first + i) + " at time " +
+          reject("size of a pixel in the estimate of image " + detail::shown(q.images.number(i)) + " at time " +
                      detail::shown(q.times[i].value),
                  ws.sorted[k], "finite");
       }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <type_traits>
@@ -290,7 +291,7 @@ TEST_CASE("what a network does not take is refused before it is asked", "[denois
   CHECK_REFUSED(require_one_per_image(conditioning{{}, image, {}}, shape{5, 1, 3, 3}),
                 "width of the images given beside x is 2, but it must be that of x, 3");
   CHECK_REFUSED(require_one_per_image(conditioning{{}, {}, features}, three),
-                "number of features, one row per image is 5, but it must be that of the images, 3");
+                "number of rows of features is 5, but it must be that of the images, 3");
 }
 
 TEST_CASE("a training step asks the network under given parameters, with labels and a draw of dropout", "[denoiser]") {
@@ -397,6 +398,45 @@ TEST_CASE("guidance by one network is that by two, to the bit", "[denoiser]") {
       two.pullback(be, q, v.view(), wanted.view(), of_two);
       for (std::size_t i = 0; i < five.size(); ++i) CHECK_THAT(h.view()[i], WithinAbs(wanted.view()[i], 1e-13));
     }
+  }
+}
+
+namespace {
+
+// h is the number of an image in its run, and half more if it has a class: it depends on both, as that of a network
+// does which knows what was measured of each image.
+struct numbered {
+  static constexpr int evaluations = 1;
+  struct memory {};
+
+  std::size_t label_count() const { return 5; }
+  template <Scalar T, class Be>
+  memory workspace(Be&, const shape&) const {
+    return {};
+  }
+  template <class Be, Scalar T>
+  void estimate(Be&, const condition& q, in_of<Be, T>, out_of<Be, T> out, memory&) const {
+    const std::size_t size = out.extent().per_image();
+    for (std::size_t i = 0; i < out.size(); ++i) {
+      const bool classless = q.given.labels.empty() || q.given.labels[i / size] == no_class;
+      out[i] = static_cast<T>(q.images.number(i / size)) + (classless ? T{} : T{0.5});
+    }
+  }
+};
+
+}  // namespace
+
+TEST_CASE("guidance by one network asks both halves about the images of the batch, by their numbers", "[denoiser]") {
+  serial_backend be;
+  const classifier_free guided{numbered{}, 3.0};
+  auto memory = guided.workspace<double>(be, five);
+  auto x = be.make<double>(five), h = be.make<double>(five);
+  for (const std::uint64_t first : {0u, 7u}) {
+    const std::vector<class_label> classes{0, 1, 2, 3, 4};
+    guided.estimate<serial_backend, double>(be, condition{{first, 5}, diffusion_time{0.5}, {classes}}, x.view(),
+                                            h.view(), memory);
+    // n + 3 (n + 1/2 - n), exactly.
+    for (std::size_t i = 0; i < five.size(); ++i) CHECK(h.view()[i] == static_cast<double>(first + i / 6) + 1.5);
   }
 }
 
