@@ -33,10 +33,15 @@ class network_denoiser {
   const Net& network() const { return network_; }
   Net& network() { return network_; }
   const L& parameterization() const { return parameterization_; }
-  /// Throws `error` at a time that the network's scale has no number for, or where its output cannot give the estimate.
+  /// Throws `error` at a time that the network does not take, or where its output cannot give the estimate.
   void check(diffusion_time t) const {
     static_cast<void>(parameterization_.weights(t));
-    static_cast<void>(network_time(network_, parameterization_, t));
+    check_network_time(t);
+  }
+  /// Throws `error` at a time that the network's scale has no number for, or that the network does not take.
+  void check_network_time(diffusion_time t) const {
+    const auto of_network = network_time(network_, parameterization_, t);
+    if constexpr (ChecksNetworkTime<Net>) network_.check_time(of_network);
   }
   /// Throws `error` for images, or for what is known of them, that the network does not take.
   void check(const conditioning& given, const shape& images) const {

@@ -15,6 +15,10 @@ template <class N>
 concept ChecksConditioning =
     requires(const N net, const conditioning& given, const shape& images) { net.check(given, images); };
 
+/// `net.check_time(t)` throws for a time on a network's own scale that it does not take. Optional.
+template <class N>
+concept ChecksNetworkTime = requires(const N net, time_type_of<N> t) { net.check_time(t); };
+
 namespace detail {
 
 // out = phi for a network that takes a `network_input`, and for one that takes the times alone.

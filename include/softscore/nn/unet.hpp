@@ -9,6 +9,7 @@
 #include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/core/quantity.hpp>
+#include <softscore/nn/ask_network.hpp>
 #include <softscore/nn/concept.hpp>
 #include <softscore/nn/layered_network.hpp>
 #include <softscore/nn/unet/body.hpp>
@@ -54,6 +55,9 @@ class unet : public layered_network<unet_body, unet_embedding<Time>> {
     layered_network<unet_body, unet_embedding<Time>>::check(given, images);
     this->embedding().check(given, images.images);
   }
+  /// Throws `error` for a time that it does not take: one without a row in a table of learned times, a sigma that is
+  /// not positive, and one that is not finite.
+  void check_time(Time t) const { this->embedding().check_time(t); }
 
  private:
   static const unet_config& checked(const unet_config& settings) {
@@ -77,6 +81,7 @@ class unet : public layered_network<unet_body, unet_embedding<Time>> {
 };
 static_assert(Network<unet<step_index>, archetype_backend, float, step_index> &&
               Network<unet<sigma>, archetype_backend, double, sigma>);
-static_assert(TakesConditioning<unet<step_index>, archetype_backend, float, step_index>);
+static_assert(TakesConditioning<unet<step_index>, archetype_backend, float, step_index> &&
+              ChecksNetworkTime<unet<step_index>>);
 
 }  // namespace softscore::inline SOFTSCORE_ABI

@@ -16,6 +16,8 @@
 #include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/core/host_array.hpp>
+#include <softscore/core/noise.hpp>
+#include <softscore/core/quantity.hpp>
 #include <softscore/data/staged_batches.hpp>
 #include <softscore/denoiser/concept.hpp>
 #include <softscore/denoiser/network_denoiser.hpp>
@@ -77,6 +79,7 @@ class trainer {
       one.labels = {&no_class, 1};
       require_given(one, images.extent().with_images(1), "images whose label is hidden");
     }
+    require_times();
     if (!denoiser.network().initialized()) denoiser.network().initialize(options.seed);
     update_.start(denoiser.network().parameters().data());
     reserve_for(history_.losses, "the losses of all steps", {steps()});
@@ -238,6 +241,21 @@ class trainer {
       require(images.with_images(1) == shape{denoiser_.image()}.with_images(1), "shape of a training image",
               images.with_images(1), "that of the denoiser's images");
     return images;
+  }
+
+  // The network takes the times that training draws: the first and the last index, or any time.
+  void require_times() const {
+    if constexpr (requires(diffusion_time t) { denoiser_.check_network_time(t); } &&
+                  ChecksNetworkTime<typename D::network_type>) {
+      const std::size_t indices = options_.times.indices;
+      const diffusion_time last{1.0}, first = indices > 0
+                                                  ? diffusion_time{1.0 / static_cast<double>(indices)}
+                                                  : options_.times.draw({options_.seed, noise_stream::times, 0, 0}, 0);
+      detail::require_for("times that training draws", [&] {
+        denoiser_.check_network_time(first);
+        if (indices > 0) denoiser_.check_network_time(last);
+      });
+    }
   }
 
   // A step's noise is numbered by 32 bits.

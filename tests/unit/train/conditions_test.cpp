@@ -239,3 +239,35 @@ TEST_CASE("Conditions that do not fit the images or the network are refused befo
   CHECK_REFUSED(run(cnn(), {only_features(), {}}), "for the training images, features given to a network is");
   CHECK_FALSE(worked);
 }
+
+TEST_CASE("Times that a table of learned times lacks are refused before any work", "[train]") {
+  tbb_backend be{1};
+  auto c = tiny();
+  c.time_embedding = unet_time::learned;
+  c.num_train_timesteps = 10;
+  const clean_denoiser denoiser{unet<step_index>{c}};
+  bool worked = false;
+  const auto look = [&](const auto&) { worked = true; };
+  const auto train_with = [&](std::size_t indices) {
+    auto with = options();
+    with.times.indices = indices;
+    auto copy = denoiser;
+    train(be, copy, much, naive_loss{}, {only_pixels(), {}}, with, look);
+  };
+  const auto sample_with = [&](std::size_t steps) {
+    sample(be, momentum{}, much, denoiser, uniform_grid(steps), {.images = 1}, look);
+  };
+  const auto rule = "a time of a network with a table of steps is ";
+  // Index t 10 - 1 of any t; of the times k / 20, from -1/2 on; of k / 7, from 3/7 on; of 1, 6/7, ..., not whole.
+  for (const std::size_t indices : {0u, 20u, 7u})
+    CHECK_REFUSED(train_with(indices), std::string{"for the times that training draws, "} + rule);
+  for (const std::size_t steps : {20u, 7u}) CHECK_REFUSED(sample_with(steps), rule);
+  CHECK_FALSE(worked);
+  for (const std::size_t steps : {10u, 5u}) {
+    worked = false;
+    train_with(steps);
+    CHECK(std::exchange(worked, false));
+    sample_with(steps);
+    CHECK(worked);
+  }
+}

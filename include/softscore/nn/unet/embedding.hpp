@@ -54,10 +54,26 @@ class unet_embedding {
 
   /// Throws `error` for times off the network's scale and for labels and features that it does not take.
   void check(const network_input<Time>& input, std::size_t images) const {
-    for (std::size_t n = 0; n < (input.times.shared() ? 1 : images); ++n) check_time(input.times[n].value);
+    for (std::size_t n = 0; n < (input.times.shared() ? 1 : images); ++n) check_time(input.times[n]);
     check(input.given, images);
   }
-  /// The same for labels and features alone.
+  /// Throws `error` for a time that it does not take.
+  void check_time(Time time) const {
+    const double t = time.value;
+    switch (c_.time_embedding) {
+      case unet_time::fourier:
+        return require(t > 0 && std::isfinite(t), "a time of a network with Fourier features", t,
+                       "positive and finite");
+      case unet_time::learned:
+        if (!(t >= 0 && t < static_cast<double>(c_.num_train_timesteps) && t == std::floor(t)))
+          reject("a time of a network with a table of steps", t,
+                 "a whole number between 0 and " + std::to_string(c_.num_train_timesteps - 1));
+        return;
+      default:
+        return require(std::isfinite(t), "a time of a network", t, "finite");
+    }
+  }
+  /// The same as `check` for labels and features alone.
   void check(const conditioning& given, std::size_t images) const {
     const auto& labels = given.labels;
     const std::size_t classes = c_.label_count();
@@ -180,21 +196,6 @@ class unet_embedding {
   }
 
  private:
-  void check_time(double t) const {
-    switch (c_.time_embedding) {
-      case unet_time::fourier:
-        return require(t > 0 && std::isfinite(t), "a time of a network with Fourier features", t,
-                       "positive and finite");
-      case unet_time::learned:
-        if (!(t >= 0 && t < static_cast<double>(c_.num_train_timesteps) && t == std::floor(t)))
-          reject("a time of a network with a table of steps", t,
-                 "a whole number between 0 and " + std::to_string(c_.num_train_timesteps - 1));
-        return;
-      default:
-        return require(std::isfinite(t), "a time of a network", t, "finite");
-    }
-  }
-
   // Sets the features in `of` from `value(n)`, a time or a label.
   template <class Be, class T, class Value>
   void features_of(Be& be, view_of<Be, const T> parameters, std::size_t rows,
