@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include <softscore/core/cmath.hpp>
 #include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/io/atomic_file.hpp>
@@ -121,7 +122,7 @@ unet<Time> load_diffusers(const std::filesystem::path& folder, const loading_opt
 /// Writes a folder that diffusers' UNet2DModel.from_pretrained reads: config.json and the weights `values`, a flat
 /// array in the order of the network's parameters, as float32. The file's metadata says in "weights" whether they are
 /// the last ones or the average. Throws `error` for settings that UNet2DModel does not have, for another number of
-/// weights, and if the folder cannot be written.
+/// weights, for one that is not finite, and if the folder cannot be written.
 template <NetworkTime Time>
 void save_diffusers(const std::filesystem::path& folder, const unet<Time>& net, std::span<const float> values,
                     saved_weights which) {
@@ -131,6 +132,9 @@ void save_diffusers(const std::filesystem::path& folder, const unet<Time>& net, 
   const bool fourier = settings.time_embedding == unet_time::fourier;
   require(fourier || std::same_as<Time, step_index>, "the scale of time of a network for diffusers", "another one",
           "the step index");
+  for (const parameter& p : net.layout())
+    for (const float value : values.subspan(p.offset, p.size()))
+      if (!std::isfinite(value)) reject("a number in the array " + p.name, value, "finite");
   const std::string config = unet_config_text(settings);
   detail::make_folder(folder);
   std::vector<named_tensor> tensors;

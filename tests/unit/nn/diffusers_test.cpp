@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <iterator>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -128,12 +130,25 @@ TEST_CASE("an array under its old name and its present one is surplus, and numbe
   CHECK(fit.surplus.size() == 1);
   CHECK(refusal([&] { load_diffusers(folder.path()); }).find("with the unknown mid_block.attentions.0.") !=
         std::string::npos);
-  net.mutable_parameters()[net.layout().begin()->offset] = std::nanf("");
-  save_diffusers(folder.path(), net);
-  CHECK(refusal([&] {
-          load_diffusers(folder.path());
-        }).find("a number in the tensor " + net.layout().begin()->name + " is nan, but it must be finite") !=
-        std::string::npos);
+  const parameter& first = *net.layout().begin();
+  const std::vector<float> bad(first.size(), std::nanf(""));
+  save_changed(folder.path(), net, [&](std::vector<named_tensor>& tensors) {
+    tensors.front() = named_tensor{first.name, first.sizes, bad};
+  });
+  CHECK_REFUSED(load_diffusers(folder.path()),
+                "a number in the tensor " + first.name + " is nan, but it must be finite");
+}
+
+TEST_CASE("weights that are not finite are not written", "[nn]") {
+  const temporary_folder folder;
+  unet<step_index> net{small_config()};
+  net.initialize(5);
+  const auto at = std::next(net.layout().begin(), 3);
+  std::vector<float> values(net.parameters().begin(), net.parameters().end());
+  values[at->offset + at->size() - 1] = -std::numeric_limits<float>::infinity();
+  CHECK_REFUSED(save_diffusers(folder / "new", net, values, saved_weights::average),
+                "a number in the array " + at->name + " is -inf, but it must be finite");
+  CHECK_FALSE(std::filesystem::exists(folder / "new"));
 }
 
 TEST_CASE("a scheduler without steps is refused by its file", "[nn]") {
