@@ -46,7 +46,7 @@ class network_memory {
         plain_beside_{beside > 0 ? with_.temporary(beside_.extent()) : planned_array<Be, T>{}},
         embedding_{embedding.memory(with_)},
         body_{body.memory(with_, {1, in.channels + beside, in.height, in.width})},
-        staging_{vector_of<T>("number of parameters", {parameters})},
+        staging_{vector_of<T>("the parameters", {parameters})},
         beside_staging_{vector_of<T>("elements beside x", {images, beside, in.height, in.width})},
         own_parameters_{be.template make<T>({1, 1, 1, parameters})} {
     with_.finish();
@@ -194,7 +194,7 @@ class layered_network : public parameter_store {
                   const std::string& embedding_name, image_beside beside = {})
       : layered_network{placed(std::move(body), std::move(embedding), image, body_name, embedding_name, beside)} {}
 
- private:
+  /// What a network is made of, without the values of its parameters.
   struct parts {
     Body body;
     E embedding;
@@ -203,6 +203,14 @@ class layered_network : public parameter_store {
     std::size_t output_channels;
     parameter_layout layout;
   };
+  /// The same from what `placed` returns for these arguments.
+  explicit layered_network(parts all)
+      : parameter_store{std::move(all.layout)},
+        body_{std::move(all.body)},
+        embedding_{std::move(all.embedding)},
+        image_{all.image},
+        beside_{all.beside},
+        output_channels_{all.output_channels} {}
   static parts placed(Body body, E embedding, const shape& image, const std::string& body_name,
                       const std::string& embedding_name, image_beside beside) {
     parts all{std::move(body), std::move(embedding), image.with_images(1), beside, 0, {}};
@@ -212,14 +220,8 @@ class layered_network : public parameter_store {
     all.embedding.place(all.layout, embedding_name);
     return all;
   }
-  explicit layered_network(parts all)
-      : parameter_store{std::move(all.layout)},
-        body_{std::move(all.body)},
-        embedding_{std::move(all.embedding)},
-        image_{all.image},
-        beside_{all.beside},
-        output_channels_{all.output_channels} {}
 
+ private:
   // The shape of x and the image beside it together.
   shape joined(shape s) const {
     s.channels += beside_.channels;

@@ -12,6 +12,7 @@
 #include <softscore/nn/ask_network.hpp>
 #include <softscore/nn/concept.hpp>
 #include <softscore/nn/layered_network.hpp>
+#include <softscore/nn/parameters.hpp>
 #include <softscore/nn/unet/body.hpp>
 #include <softscore/nn/unet/config.hpp>
 #include <softscore/nn/unet/embedding.hpp>
@@ -33,13 +34,14 @@ class unet : public layered_network<unet_body, unet_embedding<Time>> {
   /// scale of time than theirs.
   template <class = when_called>
   explicit unet(const unet_config& settings)
-      : layered_network<unet_body, unet_embedding<Time>>{unet_body{checked(settings)},
-                                                         unet_embedding<Time>{settings},
-                                                         image_of(settings),
-                                                         settings.class_planes > 0 ? "model" : "",
-                                                         settings.class_planes > 0 ? "model" : "",
-                                                         image_beside{settings.beside_channels}},
-        settings_{settings} {}
+      : layered_network<unet_body, unet_embedding<Time>>{parts_of(settings)}, settings_{settings} {}
+
+  /// The parameters that a network with these settings has; there is no memory for their values yet. Throws as the
+  /// constructor does.
+  template <class = when_called>
+  static parameter_layout layout_of(const unet_config& settings) {
+    return parts_of(settings).layout;
+  }
 
   const unet_config& settings() const { return settings_; }
   /// The number of classes that labels name, counted from 0; 0 where it takes no labels.
@@ -60,6 +62,12 @@ class unet : public layered_network<unet_body, unet_embedding<Time>> {
   void check_time(Time t) const { this->embedding().check_time(t); }
 
  private:
+  static auto parts_of(const unet_config& settings) {
+    const char* const name = settings.class_planes > 0 ? "model" : "";
+    return layered_network<unet_body, unet_embedding<Time>>::placed(unet_body{checked(settings)},
+                                                                    unet_embedding<Time>{settings}, image_of(settings),
+                                                                    name, name, image_beside{settings.beside_channels});
+  }
   static const unet_config& checked(const unet_config& settings) {
     require_valid(settings);
     if constexpr (!std::same_as<Time, sigma>)

@@ -102,8 +102,8 @@ TEST_CASE("tensors that do not fit are listed, and passed over on request", "[nn
   CHECK(
       refusal([&] { load_diffusers(folder.path()); })
           .find(
-              "the weights is without conv_out.bias; with the unknown conv_out.basis; with other shapes, conv_in.bias "
-              "[6] for [8], but it must be those of the network that config.json describes") != std::string::npos);
+              "the weights are without conv_out.bias; with the unknown conv_out.basis; with other shapes, conv_in.bias "
+              "[6] for [8]: ") != std::string::npos);
   weights_fit fit;
   const auto partial = load_diffusers(folder.path(), {.partial = true, .seed = 9, .fit = &fit});
   CHECK(fit.missing == std::vector<std::string>{"conv_out.bias"});
@@ -149,6 +149,23 @@ TEST_CASE("weights that are not finite are not written", "[nn]") {
   CHECK_REFUSED(save_diffusers(folder / "new", net, values, saved_weights::average),
                 "a number in the array " + at->name + " is -inf, but it must be finite");
   CHECK_FALSE(std::filesystem::exists(folder / "new"));
+}
+
+TEST_CASE("a config that asks for more than the file has is refused before there is memory for it", "[nn]") {
+  const temporary_folder folder;
+  const unet<step_index> net{small_config()};
+  save_diffusers(folder.path(), net);
+  unet_config absurd = small_config();
+  absurd.block_out_channels = {65536, 65536};
+  absurd.attention_head_dim = 8;
+  folder.put("config.json", unet_config_text(absurd));
+  // Terabytes, as float32.
+  const std::size_t bytes = 4 * unet<step_index>::layout_of(absurd).count();
+  REQUIRE(bytes > std::size_t{1} << 40);
+  const std::string sentence = refusal([&] { load_diffusers(folder.path()); });
+  CHECK_THAT(sentence, Catch::Matchers::ContainsSubstring(": " + std::to_string(4 * net.parameter_count()) +
+                                                          " bytes in memory, where the network has " +
+                                                          std::to_string(bytes) + " bytes, but they must be those of"));
 }
 
 TEST_CASE("a scheduler without steps is refused by its file", "[nn]") {

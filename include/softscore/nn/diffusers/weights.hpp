@@ -22,6 +22,7 @@ struct weights_fit {
   std::vector<std::string> missing{};     ///< parameters that the file lacks
   std::vector<std::string> surplus{};     ///< tensors that the network lacks
   std::vector<std::string> mismatched{};  ///< of another shape
+  std::size_t in_network{}, in_file{};    ///< how many numbers the parameters and the tensors have
 
   bool whole() const { return missing.empty() && surplus.empty() && mismatched.empty(); }
 };
@@ -45,6 +46,23 @@ inline bool same_but_for_ones(const std::vector<std::size_t>& in_file, const std
                      [](std::size_t n) { return n == 1; });
 }
 
+// The tensors of a file by the present names of parameters, without a prefix that all of them have.
+using tensors_by_name = std::map<std::string, std::string, std::less<>>;
+
+template <class = when_called>
+tensors_by_name named_tensors(const safetensors_file& file, std::string_view prefix, weights_fit& fit) {
+  tensors_by_name in_file;
+  for (const std::string& name : file.names()) {
+    if (!name.starts_with(prefix)) continue;
+    std::size_t size = 1;
+    for (const std::size_t n : file.extent(name)) size *= n;
+    fit.in_file += size;
+    if (!in_file.emplace(present_name(name.substr(prefix.size())), name).second)
+      fit.surplus.push_back(name);  // both the old name and the present one are there
+  }
+  return in_file;
+}
+
 // "a, b and 7 more".
 inline std::string listed(const std::vector<std::string>& names) {
   constexpr std::size_t most = 8;
@@ -56,18 +74,15 @@ inline std::string listed(const std::vector<std::string>& names) {
 
 }  // namespace detail
 
-/// Copies the tensors whose names are `prefix` and a parameter's name into that parameter's place in the flat array,
-/// widened from float16 or bfloat16, and says what does not fit; that is left as it was. Other tensors are passed over
-/// if there is a prefix. Attention may have the names of 2022, and its weights may be (C,C,1,1). Throws `error` for
-/// tensors of another type and for numbers that are not finite.
-template <class = when_called>
-weights_fit read_weights(const safetensors_file& file, const parameter_layout& layout, std::span<float> into,
-                         std::string_view prefix = "") {
+/// Says what does not fit of the tensors whose names are `prefix` and a parameter's name, and calls `use` with each
+/// parameter and the tensor that fits it. Other tensors are passed over if there is a prefix. Attention may have the
+/// names of 2022, and its weights may be (C,C,1,1). Reads names and shapes alone.
+template <class Use>
+weights_fit compare_weights(const safetensors_file& file, const parameter_layout& layout, std::string_view prefix,
+                            const Use& use) {
   weights_fit fit;
-  std::map<std::string, std::string, std::less<>> in_file;  // by present name
-  for (const std::string& name : file.names())
-    if (name.starts_with(prefix) && !in_file.emplace(detail::present_name(name.substr(prefix.size())), name).second)
-      fit.surplus.push_back(name);  // both the old name and the present one are there
+  fit.in_network = layout.count();
+  detail::tensors_by_name in_file = detail::named_tensors(file, prefix, fit);
   for (const parameter& p : layout) {
     const auto found = in_file.find(p.name);
     if (found == in_file.end()) {
@@ -75,23 +90,35 @@ weights_fit read_weights(const safetensors_file& file, const parameter_layout& l
       continue;
     }
     const auto& extent = file.extent(found->second);
-    if (detail::same_but_for_ones(extent, p.sizes)) {
-      const auto values = file.floats(found->second);
-      for (const float value : values)
-        detail::require_file(std::isfinite(value), file.path(),
-                             "a number in the tensor " + detail::printable(found->second, 200), value, "finite");
-      std::copy(values.begin(), values.end(), into.begin() + static_cast<std::ptrdiff_t>(p.offset));
-    } else {
+    if (detail::same_but_for_ones(extent, p.sizes))
+      use(p, found->second);
+    else
       fit.mismatched.push_back(found->second + " " + detail::shape_text(extent) + " for " +
                                detail::shape_text(p.sizes));
-    }
     in_file.erase(found);
   }
   for (const auto& [name, spelled] : in_file) fit.surplus.push_back(spelled);
   return fit;
 }
 
-/// Throws `error` naming the file and what is missing, surplus or of another shape, unless all is whole.
+/// Copies the tensors that fit (`compare_weights`) into their parameters' places in the flat array, widened from
+/// float16 or bfloat16, and says what does not fit; that is left as it was. Throws `error` for tensors of another type
+/// and for numbers that are not finite.
+template <class = when_called>
+weights_fit read_weights(const safetensors_file& file, const parameter_layout& layout, std::span<float> into,
+                         std::string_view prefix = "") {
+  return compare_weights(file, layout, prefix, [&](const parameter& p, const std::string& name) {
+    const auto values = file.floats(name);
+    for (const float value : values)
+      if (!std::isfinite(value))
+        reject(detail::printable(file.path()) + ": a number in the tensor " + detail::printable(name, 200), value,
+               "finite");
+    std::copy(values.begin(), values.end(), into.begin() + static_cast<std::ptrdiff_t>(p.offset));
+  });
+}
+
+/// Throws `error` naming the file and what is missing, surplus or of another shape, unless all is whole; with the bytes
+/// that the network's parameters take, where the file has another number of them.
 template <class = when_called>
 void require_whole(const weights_fit& fit, std::string_view path) {
   if (fit.whole()) return;
@@ -104,7 +131,11 @@ void require_whole(const weights_fit& fit, std::string_view path) {
   say("without ", fit.missing);
   say("with the unknown ", fit.surplus);
   say("with other shapes, ", fit.mismatched);
-  reject(detail::printable(path) + ": the weights", found, "those of the network that config.json describes");
+  const auto bytes = [](std::size_t numbers) { return std::to_string(sizeof(float) * numbers) + " bytes"; };
+  if (fit.in_network != fit.in_file)
+    found += ": " + bytes(fit.in_file) + " in memory, where the network has " + bytes(fit.in_network);
+  throw error(detail::printable(path) + ": the weights are " + found +
+              ", but they must be those of the network that config.json describes");
 }
 
 }  // namespace softscore::inline SOFTSCORE_ABI
