@@ -1,6 +1,8 @@
 // Several devices that train one network, each in a thread of its own.
 #include "catch.hpp"
 
+#define small char  // as headers of Windows do: no kernel of a device may have that name
+
 #include <cmath>
 #include <cstddef>
 #include <initializer_list>

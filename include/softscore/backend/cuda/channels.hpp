@@ -28,7 +28,7 @@ struct map_channels_task {
     const std::size_t elements = channels * plane;
     each_element_of_images(group, elements, [&](std::size_t image, std::size_t i) {
       const std::size_t at = image * elements + i;
-      y[at] = body(x[at], v[image * each + small(i) / small(plane)]);
+      y[at] = body(x[at], v[image * each + narrow(i) / narrow(plane)]);
     });
   }
 };
@@ -49,7 +49,7 @@ struct plane_dots_task {
     const std::size_t first = group.block() * plane;
     group.each_thread([&](std::size_t t) {
       double sum = 0;
-      for (std::uint32_t i = small(t); i < small(plane); i += small(threads)) {
+      for (std::uint32_t i = narrow(t); i < narrow(plane); i += narrow(threads)) {
         const auto factor = static_cast<double>(a[first + i]);
         sum += b != nullptr ? factor * static_cast<double>(b[first + i]) : factor;
       }

@@ -142,12 +142,12 @@ struct direct_places {
   template <class Group, class F>
   SOFTSCORE_HD static void each(Group& group, std::size_t images, std::size_t height, std::size_t width,
                                 std::size_t channels, std::size_t of_thread, const F& f) {
-    const std::uint32_t block = small(group.block()), sets = small(ceiling(channels, of_thread));
+    const std::uint32_t block = narrow(group.block()), sets = narrow(ceiling(channels, of_thread));
     const std::size_t places = height * width, first = std::size_t{block / sets} * threads;
     group.each_thread([&](std::size_t t) {
       const std::size_t image = (first + t) / places;
-      const std::uint32_t place = small((first + t) % places);
-      if (image < images) f(image, std::size_t{block % sets} * of_thread, place / small(width), place % small(width));
+      const std::uint32_t place = narrow((first + t) % places);
+      if (image < images) f(image, std::size_t{block % sets} * of_thread, place / narrow(width), place % narrow(width));
     });
   }
 };
@@ -168,12 +168,12 @@ struct direct_forward_task {
   SOFTSCORE_HD void operator()(Group& group, const std::byte*) const {
     const kernel_size kernel = Kernel > 0 ? kernel_size{Kernel} : s.kernel;
     const std::size_t taps = kernel.taps(), out_width = s.out_width();
-    const std::uint32_t stride = small(s.stride), top = small(s.padding.top), left = small(s.padding.left);
+    const std::uint32_t stride = narrow(s.stride), top = narrow(s.padding.top), left = narrow(s.padding.left);
     direct_places::each(group, s.images, s.out_height(), out_width, s.out_channels, Channels,
                         [&](std::size_t image, std::size_t first, std::uint32_t row, std::uint32_t column) {
                           direct_sums<T, Channels> made{
-                              of_output(row, stride, small(kernel.height), top, small(s.height)),
-                              of_output(column, stride, small(kernel.width), left, small(s.width)),
+                              of_output(row, stride, narrow(kernel.height), top, narrow(s.height)),
+                              of_output(column, stride, narrow(kernel.width), left, narrow(s.width)),
                               static_cast<std::ptrdiff_t>(s.width),
                               1,
                               static_cast<std::ptrdiff_t>(kernel.width),
@@ -215,13 +215,13 @@ struct direct_input_gradient_task {
     const std::size_t taps = kernel.taps();
     const std::size_t out_height = Stride == 1 ? s.padded_height() - kernel.height + 1 : s.out_height(),
                       out_width = Stride == 1 ? s.padded_width() - kernel.width + 1 : s.out_width();
-    const std::uint32_t stride = Stride == 1 ? 1 : small(s.stride);
-    const std::uint32_t top = small(s.padding.top), left = small(s.padding.left);
+    const std::uint32_t stride = Stride == 1 ? 1 : narrow(s.stride);
+    const std::uint32_t top = narrow(s.padding.top), left = narrow(s.padding.left);
     direct_places::each(
         group, s.images, s.height, s.width, s.in_channels, Channels,
         [&](std::size_t image, std::size_t first, std::uint32_t row, std::uint32_t column) {
-          direct_sums<T, Channels> made{of_input(row, stride, small(kernel.height), top, small(out_height)),
-                                        of_input(column, stride, small(kernel.width), left, small(out_width)),
+          direct_sums<T, Channels> made{of_input(row, stride, narrow(kernel.height), top, narrow(out_height)),
+                                        of_input(column, stride, narrow(kernel.width), left, narrow(out_width)),
                                         static_cast<std::ptrdiff_t>(out_width),
                                         -1,
                                         static_cast<std::ptrdiff_t>(kernel.width),

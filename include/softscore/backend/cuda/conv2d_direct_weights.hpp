@@ -44,11 +44,11 @@ struct direct_weight_gradient_task {
   }
   template <class Group>
   SOFTSCORE_HD void operator()(Group& group, const std::byte*) const {
-    const std::uint32_t block = small(group.block()), tiles = small(tiles_across() * (s.kernel.height / rows));
-    const std::uint32_t pairs = small(s.out_channels * s.in_channels), pair = block / tiles % pairs;
-    const std::uint32_t row = block % tiles / small(tiles_across()) * small(rows),
-                        column = block % tiles % small(tiles_across()) * small(columns);
-    const std::size_t o = pair / small(s.in_channels), i = pair % small(s.in_channels), chunk = block / tiles / pairs;
+    const std::uint32_t block = narrow(group.block()), tiles = narrow(tiles_across() * (s.kernel.height / rows));
+    const std::uint32_t pairs = narrow(s.out_channels * s.in_channels), pair = block / tiles % pairs;
+    const std::uint32_t row = block % tiles / narrow(tiles_across()) * narrow(rows),
+                        column = block % tiles % narrow(tiles_across()) * narrow(columns);
+    const std::size_t o = pair / narrow(s.in_channels), i = pair % narrow(s.in_channels), chunk = block / tiles / pairs;
     double* const shared = group.template shared<double>();
     group.each_thread([&](std::size_t t) {
       double total[taps + 1] = {};
@@ -74,17 +74,17 @@ struct direct_weight_gradient_task {
   SOFTSCORE_HD void add_places(std::size_t o, std::size_t i, std::uint32_t tile_row, std::uint32_t tile_column,
                                std::size_t chunk, std::size_t t, double (&total)[taps + 1]) const {
     constexpr std::uint32_t ahead = taps <= 9 ? 2 : 1, at_once = 16;
-    const std::uint32_t height = small(s.height), width = small(s.width);
-    const std::uint32_t out_width = small(s.out_width()), out_height = small(s.out_height());
+    const std::uint32_t height = narrow(s.height), width = narrow(s.width);
+    const std::uint32_t out_width = narrow(s.out_width()), out_height = narrow(s.out_height());
     const std::uint32_t places = out_height * out_width;
     const std::size_t all = s.images * places, each = ceiling(all, chunks);
     std::size_t at = chunk * each + t;
     const std::size_t end = chunk * each + each < all ? chunk * each + each : all;
     // Image, row and column of a place, and what is added to them for the next one of this thread.
     std::size_t image = at / places;
-    std::uint32_t row = small(at % places) / out_width, column = small(at % places) % out_width;
-    const std::uint32_t images_on = small(threads) / places, rows_on = small(threads) % places / out_width,
-                        columns_on = small(threads) % places % out_width;
+    std::uint32_t row = narrow(at % places) / out_width, column = narrow(at % places) % out_width;
+    const std::uint32_t images_on = narrow(threads) / places, rows_on = narrow(threads) % places / out_width,
+                        columns_on = narrow(threads) % places % out_width;
     while (at < end) {
       T sum[taps + 1] = {};
       for (std::uint32_t done = 0; done < at_once && at < end; done += ahead) {
@@ -94,8 +94,8 @@ struct direct_weight_gradient_task {
           const bool there = at < end;
           of_y[u] = there ? (dy + (image * s.out_channels + o) * places)[row * out_width + column] : T{};
           // Below the first row or column they are large, as no number is below 0.
-          const std::uint32_t top = row * small(s.stride) + tile_row - small(s.padding.top),
-                              left = column * small(s.stride) + tile_column - small(s.padding.left);
+          const std::uint32_t top = row * narrow(s.stride) + tile_row - narrow(s.padding.top),
+                              left = column * narrow(s.stride) + tile_column - narrow(s.padding.left);
           const T* const from = x + (image * s.in_channels + i) * height * width;
           SOFTSCORE_UNROLL
           for (std::uint32_t a = 0; a < rows; ++a) {

@@ -28,7 +28,7 @@ struct dropout_task {
   SOFTSCORE_HD void operator()(Group& group, const std::byte* arguments) const {
     const dropout_arguments of = *reinterpret_cast<const dropout_arguments*>(arguments);
     each_element_of_images(group, ceiling(per_image, 4), [&](std::size_t image, std::size_t four) {
-      const auto words = random_words(of.key, of.first + image, small(four));
+      const auto words = random_words(of.key, of.first + image, narrow(four));
       const std::size_t first = image * per_image + 4 * four;
       SOFTSCORE_UNROLL
       for (std::size_t k = 0; k < 4; ++k)
@@ -48,7 +48,7 @@ struct drop_channels_task {
   SOFTSCORE_HD void operator()(Group& group, const std::byte* arguments) const {
     const dropout_arguments of = *reinterpret_cast<const dropout_arguments*>(arguments);
     each_element_of_images(group, channels * plane, [&](std::size_t image, std::size_t i) {
-      const std::uint32_t channel = small(i) / small(plane);
+      const std::uint32_t channel = narrow(i) / narrow(plane);
       const auto words = random_words(of.key, of.first + image, channel / 4);
       const std::size_t at = image * channels * plane + i;
       y[at] = of.rule(x[at], words[channel % 4]);

@@ -137,8 +137,8 @@ struct to_spectrum_task {
         T values[layout::together];
         SOFTSCORE_UNROLL
         for (std::size_t k = 0; k < layout::together; ++k) {
-          const std::uint32_t e =
-              layout::element(layout::place_of(t, round, k), small(here), small(height), small(width), small(shift));
+          const std::uint32_t e = layout::element(layout::place_of(t, round, k), narrow(here), narrow(height),
+                                                  narrow(width), narrow(shift));
           values[k] = e != layout::none ? from[e] : T{};
         }
         SOFTSCORE_UNROLL
@@ -238,7 +238,7 @@ struct from_spectrum_task {
         SOFTSCORE_UNROLL
         for (std::size_t k = 0; k < layout::together; ++k) {
           const auto at = layout::place_of(t, round, k);
-          const std::uint32_t e = layout::element(at, small(here), small(height), small(width), small(shift));
+          const std::uint32_t e = layout::element(at, narrow(here), narrow(height), narrow(width), narrow(shift));
           if (e != layout::none) to[e] = numbers[layout::real_number(at)];
         }
       }

@@ -51,8 +51,8 @@ struct multiply_task {
     typename Group::template own<of_thread> own{group};
     Number* tile_a = group.template shared<Number>();  // [depth][Rows + pad]
     Number* tile_b = tile_a + depth * (Rows + pad);    // [depth][Columns + pad]
-    const std::uint32_t down = small(ceiling(m, Rows)), across = small(ceiling(n, Columns));
-    const std::uint32_t block = small(group.block()), matrix = block / (down * across), tile = block % (down * across);
+    const std::uint32_t down = narrow(ceiling(m, Rows)), across = narrow(ceiling(n, Columns));
+    const std::uint32_t block = narrow(group.block()), matrix = block / (down * across), tile = block % (down * across);
     const std::size_t first_row = tile / across * Rows, first_column = tile % across * Columns;
     const Number* from_a = a.data + matrix * a.each + first_row * a.row;
     const Number* from_b = b.data + matrix * b.each + first_column * b.column;
@@ -131,9 +131,9 @@ struct multiply_task {
     const bool deep = into == 1;
     SOFTSCORE_UNROLL
     for (std::size_t u = 0; u < share<Extent>; ++u) {
-      const std::uint32_t e = small(t + u * threads);
-      const std::uint32_t i = deep ? e / small(depth) : e % small(Extent),
-                          l = deep ? e % small(depth) : e / small(Extent);
+      const std::uint32_t e = narrow(t + u * threads);
+      const std::uint32_t i = deep ? e / narrow(depth) : e % narrow(Extent),
+                          l = deep ? e % narrow(depth) : e / narrow(Extent);
       next[u] = i < extent_left && l < depth_left ? from[i * along + l * into] : Number{};
     }
     if (!conjugated) return;
@@ -144,9 +144,9 @@ struct multiply_task {
   SOFTSCORE_HD static void write(std::size_t t, Number* tile, bool deep, const Number (&next)[share<Extent>]) {
     SOFTSCORE_UNROLL
     for (std::size_t u = 0; u < share<Extent>; ++u) {
-      const std::uint32_t e = small(t + u * threads);
-      const std::uint32_t i = deep ? e / small(depth) : e % small(Extent),
-                          l = deep ? e % small(depth) : e / small(Extent);
+      const std::uint32_t e = narrow(t + u * threads);
+      const std::uint32_t i = deep ? e / narrow(depth) : e % narrow(Extent),
+                          l = deep ? e % narrow(depth) : e / narrow(Extent);
       tile[l * (Extent + pad) + i] = next[u];
     }
   }

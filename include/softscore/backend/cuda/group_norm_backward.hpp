@@ -36,7 +36,7 @@ struct group_norm_sums_task {
     group.each_thread([&](std::size_t t) {
       const channel_coefficients<T> of = of_channels[group.block()];
       gradient_sums sum{};
-      for (std::uint32_t p = small(t); p < plane; p += threads) {
+      for (std::uint32_t p = narrow(t); p < plane; p += threads) {
         const T centered = of.centered(x[first + p]);
         T dz = dy[first + p];
         if constexpr (!std::is_same_v<Activation, no_activation>) {

@@ -39,12 +39,12 @@ struct group_norm_moments_task {
     double* sums = group.template shared<double>();
     const std::size_t n = group.block() / groups, width = of.channels / groups;
     const std::size_t first = group.block() % groups * width;
-    const std::uint32_t size = small(width * plane), in_plane = small(plane);
+    const std::uint32_t size = narrow(width * plane), in_plane = narrow(plane);
     const T* from = x + (n * of.channels + first) * plane;
     const double pivot = static_cast<double>(*from) + of.shift_of(n, first);
     group.each_thread([&](std::size_t thread) {
       double sum = 0, squares = 0;
-      for (std::uint32_t i = small(thread); i < size; i += at_once * threads) {
+      for (std::uint32_t i = narrow(thread); i < size; i += at_once * threads) {
         T values[at_once];
         SOFTSCORE_UNROLL
         for (std::uint32_t k = 0; k < at_once; ++k) values[k] = size - i > k * threads ? (from + i)[k * threads] : T{};
@@ -86,11 +86,11 @@ struct elements_of_channels {
   template <class Group, class Body>
   SOFTSCORE_HD static void each_element(Group& group, std::size_t channels, std::size_t plane, const Body& body) {
     const image_part at{group.block(), channels * plane, part};
-    const std::uint32_t in_plane = small(plane), first = small(at.first);
+    const std::uint32_t in_plane = narrow(plane), first = narrow(at.first);
     group.each_thread([&](std::size_t thread) {
       SOFTSCORE_UNROLL
       for (std::uint32_t k = 0; k < each; ++k) {
-        const std::uint32_t i = small(thread) + k * threads;
+        const std::uint32_t i = narrow(thread) + k * threads;
         if (i < at.count) body(at.image * channels + (first + i) / in_plane, at.image * channels * plane + first + i);
       }
     });

@@ -33,9 +33,9 @@ struct map_planes_task {
   SOFTSCORE_HD void run(Group& group, const std::byte* arguments, std::index_sequence<K...>) const {
     const Body body = *reinterpret_cast<const Body*>(arguments);
     const std::size_t elements = extent.per_image();
-    const std::uint32_t plane = small(extent.plane()), width = small(extent.width);
+    const std::uint32_t plane = narrow(extent.plane()), width = narrow(extent.width);
     each_element_of_images(group, elements, [&](std::size_t image, std::size_t i) {
-      const std::uint32_t channel = small(i) / plane, rest = small(i) % plane, row = rest / width;
+      const std::uint32_t channel = narrow(i) / plane, rest = narrow(i) % plane, row = rest / width;
       const std::size_t number = image * extent.channels + channel;
       out[image * elements + i] = body(plane_of<T>{in[K] + number * heights[K] * widths[K], heights[K], widths[K]}...,
                                        std::size_t{row}, std::size_t{rest - row * width});

@@ -32,8 +32,8 @@ struct small_product_task {
       const std::size_t element = AlongK ? t / sharers : t % elements, sharer = AlongK ? t % sharers : t / elements;
       T sum{};
       if (first + element < m * n) {
-        const T* const of_a = a.data + small(first + element) / small(n) * a.row;
-        const T* const of_b = b.data + small(first + element) % small(n) * b.column;
+        const T* const of_a = a.data + narrow(first + element) / narrow(n) * a.row;
+        const T* const of_b = b.data + narrow(first + element) % narrow(n) * b.column;
         for (std::size_t l = sharer; l < k; l += sharers * ahead) {
           T x[ahead], y[ahead];
           SOFTSCORE_UNROLL
@@ -50,7 +50,7 @@ struct small_product_task {
     });
     group.each_thread([&](std::size_t t) {
       if (t >= elements || first + t >= m * n) return;
-      T sum = bias != nullptr ? bias[small(first + t) % small(n)] : T{};
+      T sum = bias != nullptr ? bias[narrow(first + t) % narrow(n)] : T{};
       SOFTSCORE_UNROLL
       for (std::size_t s = 0; s < sharers; ++s) sum += sums[AlongK ? t * (sharers + pad) + s : s * elements + t];
       c[first + t] = sum;

@@ -13,16 +13,16 @@ namespace softscore::inline SOFTSCORE_ABI::detail {
 // left in values[k threads].
 template <std::size_t Count, class Group>
 SOFTSCORE_HD void add_up_each(Group& group, double* values) {
-  const std::uint32_t threads = small(group.threads());
+  const std::uint32_t threads = narrow(group.threads());
   for (std::uint32_t half = threads / 2; half > 0; half /= 2)
     group.each_thread([&](std::size_t t) {
       if (t >= half) return;
       double sums[Count];
       SOFTSCORE_UNROLL
       for (std::uint32_t k = 0; k < Count; ++k)
-        sums[k] = values[k * threads + small(t)] + values[k * threads + small(t) + half];
+        sums[k] = values[k * threads + narrow(t)] + values[k * threads + narrow(t) + half];
       SOFTSCORE_UNROLL
-      for (std::uint32_t k = 0; k < Count; ++k) values[k * threads + small(t)] = sums[k];
+      for (std::uint32_t k = 0; k < Count; ++k) values[k * threads + narrow(t)] = sums[k];
     });
 }
 

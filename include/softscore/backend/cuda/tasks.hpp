@@ -28,7 +28,7 @@ SOFTSCORE_HD constexpr std::size_t aligned(std::size_t bytes) {
 }
 SOFTSCORE_HD constexpr std::size_t ceiling(std::size_t a, std::size_t b) { return (a + b - 1) / b; }
 // For indices within a block: a GPU divides and multiplies 64 bits by many instructions.
-SOFTSCORE_HD constexpr std::uint32_t small(std::size_t n) { return static_cast<std::uint32_t>(n); }
+SOFTSCORE_HD constexpr std::uint32_t narrow(std::size_t n) { return static_cast<std::uint32_t>(n); }
 
 // One thread per element of a flat array, `block()` blocks of them.
 inline constexpr std::size_t flat_threads = 256;
@@ -209,12 +209,12 @@ struct squares_task {
   SOFTSCORE_HD void operator()(Group& group, const std::byte*) const {
     double* sums = group.template shared<double>();
     const std::size_t first = group.block() * part;
-    const std::uint32_t here = size - first < part ? small(size - first) : part;
+    const std::uint32_t here = size - first < part ? narrow(size - first) : part;
     group.each_thread([&](std::size_t t) {
       T values[each];  // all on their way before the first is needed
       SOFTSCORE_UNROLL
       for (std::uint32_t k = 0; k < each; ++k) {
-        const std::uint32_t i = small(t) + k * small(flat_threads);
+        const std::uint32_t i = narrow(t) + k * narrow(flat_threads);
         values[k] = i < here ? in[first + i] : T{};
       }
       double sum = 0;
