@@ -57,12 +57,15 @@ std::size_t bytes_of(const shape& extent) {
                     {extent.images, extent.channels, extent.height, extent.width, sizeof(T)});
 }
 
-/// What `make` returns. Throws `error` naming `what` and the bytes if there is no memory for it.
+/// What `make` returns. Throws `error` naming `what`, or what it is the number of, and the bytes if there is no memory
+/// for it.
 template <class Make>
 decltype(auto) with_memory(std::string_view what, std::size_t bytes, const Make& make) {
   try {
     return make();
   } catch (const std::bad_alloc&) {
+    constexpr std::string_view count = "number of ";
+    if (what.starts_with(count)) what.remove_prefix(count.size());
     reject("memory for " + std::string{what}, std::to_string(bytes) + " bytes", "no more than can be had");
   }
 }

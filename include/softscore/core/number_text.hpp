@@ -2,6 +2,7 @@
 
 #include <charconv>
 #include <concepts>
+#include <cstddef>
 #include <locale>
 #include <sstream>
 #include <string>
@@ -38,6 +39,13 @@ inline std::string rounded(double number, int digits) {
   char text[64];
   const auto [end, failed] = std::to_chars(text, text + sizeof text, number, std::chars_format::general, digits);
   return failed == std::errc{} ? std::string{text, end} : shortest(number);
+}
+
+/// "1 channel", "2 channels": a count and what it counts, whose plural ends in s.
+inline std::string counted(std::size_t count, std::string_view noun) {
+  std::string text = shortest(count);
+  ((text += ' ') += noun) += count == 1 ? "" : "s";
+  return text;
 }
 
 /// Any value as text: words as they are, numbers by `shortest`, all else as it prints itself to a stream.

@@ -56,9 +56,9 @@ inline std::filesystem::path weights_file(const std::filesystem::path& folder) {
       "max_shard_size=\"100GB\") writes it";
   for (const char* end : {".safetensors.index.json", ".bin.index.json"})
     if (std::filesystem::exists(folder / (diffusers_weights + std::string{end}), ignored))
-      reject(printable(folder.string()) + ": the weights", "split over several files", advice);
+      reject(printable(folder.string()) + ": the model", "split over several files", advice);
   if (std::filesystem::exists(folder / (std::string{diffusers_weights} + ".bin"), ignored))
-    reject(printable(folder.string()) + ": the weights", "pickled", advice);
+    reject(printable(folder.string()) + ": the model", "pickled", advice);
   return file;  // reading it says that it is missing
 }
 

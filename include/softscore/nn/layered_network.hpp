@@ -46,7 +46,7 @@ class network_memory {
         plain_beside_{beside > 0 ? with_.temporary(beside_.extent()) : planned_array<Be, T>{}},
         embedding_{embedding.memory(with_)},
         body_{body.memory(with_, {1, in.channels + beside, in.height, in.width})},
-        staging_{vector_of<T>("the parameters", {parameters})},
+        staging_{vector_of<T>("number of parameters", {parameters})},
         beside_staging_{vector_of<T>("elements beside x", {images, beside, in.height, in.width})},
         own_parameters_{be.template make<T>({1, 1, 1, parameters})} {
     with_.finish();
@@ -87,7 +87,7 @@ class layered_network : public parameter_store {
   /// The shape of the output for a batch of that shape. Throws `error` for images that the network cannot take.
   shape output(const shape& images) const {
     if (images.images == 0 || images.channels != image_.channels || images.plane() == 0)
-      reject("the network's input", images, "one or more images of " + std::to_string(image_.channels) + " channels");
+      reject("the network's input", images, "one or more images of " + detail::counted(image_.channels, "channel"));
     return body_.output(joined(images)).with_images(images.images);
   }
   /// The channels of the output.
@@ -103,10 +103,10 @@ class layered_network : public parameter_store {
       reject("an image given to a network beside x", given.image.extent(), "missing, for this network takes none");
     if (beside_.channels > 0 && given.image.empty())
       reject("the number of images given to a network beside x", 0,
-             "one of " + std::to_string(beside_.channels) + " channels for each of the " +
-                 std::to_string(images.images) + " images");
+             "that of the images, " + detail::shown(images.images) + ", with " +
+                 detail::counted(beside_.channels, "channel") + " each");
     if (beside_.channels > 0 && given.image.extent() != wanted)
-      reject("the images given to a network beside x", given.image.extent(), detail::shown(wanted));
+      reject("the extent of the images given to a network beside x", given.image.extent(), detail::shown(wanted));
   }
 
   const Body& body() const { return body_; }

@@ -22,7 +22,7 @@ class parameter_store {
  public:
   /// Throws `error` if there is no memory for them.
   explicit parameter_store(parameter_layout layout)
-      : layout_{std::move(layout)}, values_{vector_of<float>("the parameters", {layout_.count()})} {}
+      : layout_{std::move(layout)}, values_{vector_of<float>("number of parameters", {layout_.count()})} {}
 
   std::size_t parameter_count() const { return layout_.count(); }
   /// Names, shapes and offsets of the parameters.

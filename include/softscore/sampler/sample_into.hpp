@@ -93,7 +93,7 @@ drawing to_draw(const D& denoiser, const sample_options& options) {
     require(options.given.labels.empty(), "number of labels in `given`", options.given.labels.size(),
             "0 where `labels` are given");
     require(count == 1 || count == options.images, "number of labels", count,
-            "0, 1, or as many as the images: " + shown(options.images));
+            "0, 1 or that of the images, " + shown(options.images));
     drawn.labels = options.labels;
     drawn.labels.resize(options.images, options.labels.front());
     drawn.given.labels = drawn.labels;

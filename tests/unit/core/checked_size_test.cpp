@@ -56,6 +56,7 @@ TEST_CASE("Memory that cannot be had is refused with its bytes", "[core]") {
   const shape petabytes{std::size_t{1} << 40, 1, 32, 32};  // 2^50 elements, 2^52 bytes of float
   CHECK_REFUSED(be.make<float>(petabytes), "memory for an array is 4503599627370496 bytes");
   CHECK_REFUSED(make_tensor(petabytes), "memory for a tensor is 4503599627370496 bytes");
-  CHECK_REFUSED(vector_of<float>("numbers", {std::size_t{1} << 50}), "memory for numbers is 4503599627370496 bytes");
+  for (const char* const what : {"numbers", "number of numbers"})
+    CHECK_REFUSED(vector_of<float>(what, {std::size_t{1} << 50}), "memory for numbers is 4503599627370496 bytes");
   CHECK_REFUSED(uniform_grid((std::size_t{1} << 49) - 1), "memory for times of the grid is 4503599627370496 bytes");
 }

@@ -39,6 +39,8 @@ TEST_CASE("a number in a message has the digits that tell it from its rule") {
   CHECK(softscore::detail::fixed(1234.56789, 3) == "1234.568");
   CHECK(softscore::detail::fixed(std::numeric_limits<double>::max(), 1).size() == 309 + 2);
   CHECK(softscore::detail::rounded(1234.56789, 3) == "1.23e+03");
+  CHECK(softscore::detail::counted(1, "channel") == "1 channel");
+  CHECK(softscore::detail::counted(2, "channel") == "2 channels");
 }
 
 TEST_CASE("the program's locale changes no message") {

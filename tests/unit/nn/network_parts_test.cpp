@@ -126,7 +126,7 @@ TEST_CASE("a network refuses a missing, surplus or wrong image beside x, before 
   const auto pixels = beside_pixels(3);
   serial_backend be;
   seeing_network sees{image_beside{3}}, blind;
-  CHECK_REFUSED(evaluated(be, sees, {}), "one of 3 channels for each of the 3 images");
+  CHECK_REFUSED(evaluated(be, sees, {}), "that of the images, 3, with 3 channels each");
   CHECK_REFUSED(evaluated(be, sees, with_image(pixels, {3, 1, 5, 7})), "3 x 3 x 5 x 7");
   CHECK_REFUSED(evaluated(be, sees, with_image(pixels, {1, 3, 5, 7})), "3 x 3 x 5 x 7");
   CHECK_REFUSED(evaluated(be, sees, with_image(pixels, {3, 3, 7, 5})), "3 x 3 x 5 x 7");

@@ -169,7 +169,7 @@ TEST_CASE("guidance by one network is sampled as that by two, to the bit", "[sam
 
 TEST_CASE("labels that cannot be right are refused before the first step", "[sampler]") {
   CHECK_REFUSED(drawn(of_classes, {.images = 5, .labels = {1, 2}}),
-                "number of labels is 2, but it must be 0, 1, or as many as the images: 5");
+                "number of labels is 2, but it must be 0, 1 or that of the images, 5");
   // Of the last batch too.
   CHECK_REFUSED(drawn(of_classes, {.images = 5, .batch_size = 1, .labels = {0, 1, 2, 0, 3}}),
                 "the label of image 4 is 3, but it must be between 0 and 2, or -1 for none");

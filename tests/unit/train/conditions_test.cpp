@@ -225,7 +225,7 @@ TEST_CASE("Conditions that do not fit the images or the network are refused befo
       "for the training images, number of images given beside x is 31, but it must be that of the images, 32");
   CHECK_REFUSED(run(with_image(), {low, {}}), "for the training images, height of the images given beside x is 4");
   CHECK_REFUSED(run(with_image(), {thick, {}}),
-                "for the training images, the images given to a network beside x is 32 x 2 x 8 x 8");
+                "for the training images, the extent of the images given to a network beside x is 32 x 2 x 8 x 8");
   CHECK_REFUSED(run(with_image(), {only_pixels(), {}}),
                 "for the training images, the number of images given to a network beside x is 0");
   CHECK_REFUSED(run(with_image(), {only_beside(), only_pixels()}), "for the test images, the number of images given");

@@ -13,7 +13,9 @@
 #include <softscore/core/cmath.hpp>
 #include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
+#include <softscore/core/number_text.hpp>
 #include <softscore/core/quantity.hpp>
+#include <softscore/core/shape.hpp>
 #include <softscore/nn/embedding.hpp>
 #include <softscore/nn/layer.hpp>
 #include <softscore/nn/named.hpp>
@@ -94,8 +96,7 @@ class unet_embedding {
       require(given.features.empty(), "features given to a network", extent,
               "none, for this network takes no features");
     else if (!given.features.empty() && extent != shape{images, width(), 1, 1})
-      reject("the extent of the features given to a network", extent,
-             std::to_string(width()) + " numbers for each of " + std::to_string(images) + " images");
+      reject("the extent of the features given to a network", extent, detail::shown(shape{images, width(), 1, 1}));
   }
 
   template <class Be, class T>
