@@ -13,6 +13,7 @@
 
 #include <softscore/backend/serial.hpp>
 
+#include "activations.hpp"
 #include "device_under_test.hpp"
 #include "refusal.hpp"
 #include "slope.hpp"
@@ -21,38 +22,7 @@ using namespace softscore;
 
 namespace {
 
-using numbers = std::vector<double>;
 constexpr double unit_roundoff = 0x1p-24;
-
-template <class T, class Be>
-auto holding(Be& be, const numbers& values, const shape& s) {
-  auto array = be.template make<T>(s);
-  const std::vector<T> converted(values.begin(), values.end());
-  be.upload(converted.data(), array.view());
-  return array;
-}
-
-template <class T, class Be>
-auto packed(Be& be, const numbers& values, const shape& s) {
-  auto plain = holding<T>(be, values, s);
-  auto array = be.template make<T>(s);
-  pack(be, plain.view(), array.view());
-  return array;
-}
-
-template <class T, class Be>
-numbers values_of(Be& be, view_of<Be, T> v) {
-  std::vector<T> host(v.size());
-  be.download(v, host.data());
-  return {host.begin(), host.end()};
-}
-
-template <class T, class Be>
-numbers unpacked(Be& be, view_of<Be, T> v) {
-  auto plain = be.template make<T>(v.extent());
-  unpack(be, v, plain.view());
-  return values_of<T>(be, plain.view());
-}
 
 double largest(const numbers& a) {
   double most = 0;
@@ -68,17 +38,6 @@ double distance(const numbers& a, const numbers& b) {
     if (!(d <= most)) most = d;
   }
   return most;
-}
-
-double sum_of_products(const numbers& a, const numbers& b) {
-  double sum = 0;
-  for (std::size_t i = 0; i < a.size(); ++i) sum += a[i] * b[i];
-  return sum;
-}
-
-numbers rounded(numbers values) {
-  for (double& v : values) v = static_cast<double>(static_cast<float>(v));
-  return values;
 }
 
 // `mean` + `deviation` times normal numbers, as floats.
@@ -115,7 +74,7 @@ struct group_result {
 // An array of (rows, count), or none.
 template <class T, class Be>
 auto rows_of(Be& be, const numbers& values, std::size_t count) {
-  return holding<T>(be, values, {values.empty() ? 1 : values.size() / count, count, 1, 1});
+  return array_holding<T>(be, values, {values.empty() ? 1 : values.size() / count, count, 1, 1});
 }
 template <class Be, class T, class Array>
 view_of<Be, const T> given(const numbers& values, const Array& array) {
@@ -128,7 +87,7 @@ group_result normalize(Be& be, const group_case& c, std::size_t most_images) {
   planned.sizes.images = most_images;
   auto plan = make_group_norm<T>(be, planned);
   const shape s = c.s.sizes, per_channel{1, s.channels, 1, 1};
-  auto x = packed<T>(be, c.x, s), dy = packed<T>(be, c.dy, s);
+  auto x = activation_of<T>(be, c.x, s), dy = activation_of<T>(be, c.dy, s);
   const numbers zeros(s.channels * 2);
   const auto or_zeros = [&](const numbers& v) { return v.empty() ? zeros : v; };
   const auto shift_array = rows_of<T>(be, or_zeros(c.shift), s.channels);
@@ -144,27 +103,27 @@ group_result normalize(Be& be, const group_case& c, std::size_t most_images) {
   group_norm_forward(be, plan, x.view(), shift, gain, bias, modulation, y.view());
   group_norm_backward(be, plan, x.view(), shift, gain, bias, modulation, dy.view(), dx.view(), dgain.view(),
                       dbias.view(), dshift.view(), dmodulation.view());
-  group_result result{unpacked<T>(be, y.view()),       unpacked<T>(be, dx.view()),
-                      values_of<T>(be, dgain.view()),  values_of<T>(be, dbias.view()),
-                      values_of<T>(be, dshift.view()), values_of<T>(be, dmodulation.view())};
+  group_result result{activation_values<T>(be, y.view()), activation_values<T>(be, dx.view()),
+                      array_values<T>(be, dgain.view()),  array_values<T>(be, dbias.view()),
+                      array_values<T>(be, dshift.view()), array_values<T>(be, dmodulation.view())};
   // Part of the gradients, in place: what is not wanted must not change what is.
-  auto in_place = packed<T>(be, c.dy, s);
+  auto in_place = activation_of<T>(be, c.dy, s);
   group_norm_backward(be, plan, x.view(), shift, gain, bias, modulation, in_place.view(), in_place.view(), {}, {}, {},
                       {});
-  CHECK(unpacked<T>(be, in_place.view()) == result.dx);
+  CHECK(activation_values<T>(be, in_place.view()) == result.dx);
   auto others = be.template make<T>({s.images, 2 * s.channels, 1, 1});
   group_norm_backward(be, plan, x.view(), shift, gain, bias, modulation, dy.view(), dx.view(), {}, {}, {},
                       others.view());
-  CHECK(values_of<T>(be, others.view()) == result.dmodulation);
+  CHECK(array_values<T>(be, others.view()) == result.dmodulation);
   group_norm_backward(be, plan, x.view(), shift, gain, bias, modulation, dy.view(), dx.view(), {}, {}, dshift.view(),
                       {});
-  CHECK(values_of<T>(be, dshift.view()) == result.dshift);
+  CHECK(array_values<T>(be, dshift.view()) == result.dshift);
   group_norm_backward(be, plan, x.view(), shift, gain, bias, modulation, dy.view(), dx.view(), dgain.view(),
                       dbias.view(), {}, {});
-  CHECK(values_of<T>(be, dgain.view()) == result.dgain);
-  CHECK(values_of<T>(be, dbias.view()) == result.dbias);
+  CHECK(array_values<T>(be, dgain.view()) == result.dgain);
+  CHECK(array_values<T>(be, dbias.view()) == result.dbias);
   // Added to others, one of which is where the sum goes; the sums of three numbers are those of the type.
-  auto sum = packed<T>(be, result.y, s);
+  auto sum = activation_of<T>(be, result.y, s);
   const auto added = [&](const numbers& a, const numbers& b) {
     numbers total = result.dx;
     for (std::size_t k = 0; k < total.size(); ++k)
@@ -173,15 +132,15 @@ group_result normalize(Be& be, const group_case& c, std::size_t most_images) {
   };
   group_norm_backward(be, plan, x.view(), shift, gain, bias, modulation, dy.view(), dx.view(), {}, {}, {}, {},
                       dy.view(), sum.view(), sum.view());
-  CHECK(unpacked<T>(be, sum.view()) == added(c.dy, result.y));
+  CHECK(activation_values<T>(be, sum.view()) == added(c.dy, result.y));
   group_norm_backward(be, plan, x.view(), shift, gain, bias, modulation, dy.view(), dx.view(), {}, {}, {}, {},
                       dy.view(), {}, sum.view());
-  CHECK(unpacked<T>(be, sum.view()) == added(c.dy, numbers(c.dy.size())));
+  CHECK(activation_values<T>(be, sum.view()) == added(c.dy, numbers(c.dy.size())));
   group_norm_backward(be, plan, x.view(), shift, gain, bias, modulation, dy.view(), dx.view(), {}, {}, {}, {}, {}, {},
                       sum.view());
-  CHECK(unpacked<T>(be, sum.view()) == result.dx);
+  CHECK(activation_values<T>(be, sum.view()) == result.dx);
   group_norm_forward(be, plan, x.view(), shift, gain, bias, modulation, x.view());
-  CHECK(unpacked<T>(be, x.view()) == result.y);
+  CHECK(activation_values<T>(be, x.view()) == result.y);
   return result;
 }
 
@@ -484,7 +443,7 @@ template <class T, class Be>
 layer_result normalize(Be& be, const layer_case& c, std::size_t most_images) {
   auto plan = make_layer_norm<T>(be, c.s.with_images(most_images), c.epsilon);
   const shape per_channel{1, c.s.channels, 1, 1};
-  auto x = packed<T>(be, c.x, c.s), dy = packed<T>(be, c.dy, c.s);
+  auto x = activation_of<T>(be, c.x, c.s), dy = activation_of<T>(be, c.dy, c.s);
   const numbers zeros(c.s.channels);
   const auto gain_array = rows_of<T>(be, c.gain.empty() ? zeros : c.gain, c.s.channels);
   const auto bias_array = rows_of<T>(be, c.bias.empty() ? zeros : c.bias, c.s.channels);
@@ -493,18 +452,18 @@ layer_result normalize(Be& be, const layer_case& c, std::size_t most_images) {
   auto dgain = be.template make<T>(per_channel), dbias = be.template make<T>(per_channel);
   layer_norm_forward(be, plan, x.view(), gain, bias, y.view());
   layer_norm_backward(be, plan, x.view(), gain, bias, dy.view(), dx.view(), dgain.view(), dbias.view());
-  layer_result result{unpacked<T>(be, y.view()), unpacked<T>(be, dx.view()), values_of<T>(be, dgain.view()),
-                      values_of<T>(be, dbias.view())};
+  layer_result result{activation_values<T>(be, y.view()), activation_values<T>(be, dx.view()),
+                      array_values<T>(be, dgain.view()), array_values<T>(be, dbias.view())};
   // In place, without the rest and with it.
-  auto in_place = packed<T>(be, c.dy, c.s);
+  auto in_place = activation_of<T>(be, c.dy, c.s);
   layer_norm_backward(be, plan, x.view(), gain, bias, in_place.view(), in_place.view(), {}, {});
-  CHECK(unpacked<T>(be, in_place.view()) == result.dx);
+  CHECK(activation_values<T>(be, in_place.view()) == result.dx);
   layer_norm_backward(be, plan, x.view(), gain, bias, dy.view(), dy.view(), dgain.view(), dbias.view());
-  CHECK(unpacked<T>(be, dy.view()) == result.dx);
-  CHECK(values_of<T>(be, dgain.view()) == result.dgain);
-  CHECK(values_of<T>(be, dbias.view()) == result.dbias);
+  CHECK(activation_values<T>(be, dy.view()) == result.dx);
+  CHECK(array_values<T>(be, dgain.view()) == result.dgain);
+  CHECK(array_values<T>(be, dbias.view()) == result.dbias);
   layer_norm_forward(be, plan, x.view(), gain, bias, x.view());
-  CHECK(unpacked<T>(be, x.view()) == result.y);
+  CHECK(activation_values<T>(be, x.view()) == result.y);
   return result;
 }
 

@@ -12,6 +12,7 @@
 
 #include <softscore/backend/serial.hpp>
 
+#include "activations.hpp"
 #include "device_under_test.hpp"
 #include "refusal.hpp"
 #include "slope.hpp"
@@ -22,46 +23,6 @@
 using namespace softscore;
 
 namespace {
-
-using numbers = std::vector<double>;
-
-double sum_of_products(const numbers& a, const numbers& b) {
-  double sum = 0;
-  for (std::size_t i = 0; i < a.size(); ++i) sum += a[i] * b[i];
-  return sum;
-}
-
-// An array of the backend with these values.
-template <class T, class Be>
-auto holding(Be& be, const numbers& values, const shape& s) {
-  auto array = be.template make<T>(s);
-  const std::vector<T> converted(values.begin(), values.end());
-  be.upload(converted.data(), array.view());
-  return array;
-}
-
-// The same for an activation, in activation order.
-template <class T, class Be>
-auto in_activation_order(Be& be, const numbers& values, const shape& s) {
-  auto plain = holding<T>(be, values, s);
-  auto packed = be.template make<T>(s);
-  pack(be, plain.view(), packed.view());
-  return packed;
-}
-
-template <class T, class Be>
-numbers values_of(Be& be, view_of<Be, T> v) {
-  std::vector<T> host(v.size());
-  be.download(v, host.data());
-  return {host.begin(), host.end()};
-}
-
-template <class T, class Be>
-numbers activation_values(Be& be, view_of<Be, T> v) {
-  auto plain = be.template make<T>(v.extent());
-  unpack(be, v, plain.view());
-  return values_of<T>(be, plain.view());
-}
 
 // Inputs, output gradient and results of one convolution, in plain order.
 struct conv_case {
@@ -84,8 +45,8 @@ struct conv_result {
 template <class T, class Be, class Plan>
 conv_result convolve(Be& be, const conv_case& c, Plan plan) {
   const shape in = c.s.input(c.s.images), out = c.s.output(c.s.images), per_channel{1, c.s.out_channels, 1, 1};
-  auto x = in_activation_order<T>(be, c.x, in), dy = in_activation_order<T>(be, c.dy, out);
-  auto weight = holding<T>(be, c.weight, c.s.weight()), bias = holding<T>(be, c.bias, per_channel);
+  auto x = activation_of<T>(be, c.x, in), dy = activation_of<T>(be, c.dy, out);
+  auto weight = array_holding<T>(be, c.weight, c.s.weight()), bias = array_holding<T>(be, c.bias, per_channel);
   auto y = be.template make<T>(out), dx = be.template make<T>(in);
   auto dweight = be.template make<T>(c.s.weight()), dbias = be.template make<T>(per_channel);
   conv2d_prepare(be, plan, weight.view());
@@ -94,14 +55,14 @@ conv_result convolve(Be& be, const conv_case& c, Plan plan) {
   // Again without one or the other: what is not wanted must not change what is.
   auto dx_alone = be.template make<T>(in);
   conv2d_backward(be, plan, x.view(), weight.view(), dy.view(), dx_alone.view(), {}, {});
-  CHECK(values_of<T>(be, dx_alone.view()) == values_of<T>(be, dx.view()));
+  CHECK(array_values<T>(be, dx_alone.view()) == array_values<T>(be, dx.view()));
   auto dweight_alone = be.template make<T>(c.s.weight());
   auto dbias_alone = be.template make<T>(per_channel);
   conv2d_backward(be, plan, x.view(), weight.view(), dy.view(), {}, dweight_alone.view(), dbias_alone.view());
-  CHECK(values_of<T>(be, dweight_alone.view()) == values_of<T>(be, dweight.view()));
-  CHECK(values_of<T>(be, dbias_alone.view()) == values_of<T>(be, dbias.view()));
-  return {activation_values<T>(be, y.view()), activation_values<T>(be, dx.view()), values_of<T>(be, dweight.view()),
-          values_of<T>(be, dbias.view())};
+  CHECK(array_values<T>(be, dweight_alone.view()) == array_values<T>(be, dweight.view()));
+  CHECK(array_values<T>(be, dbias_alone.view()) == array_values<T>(be, dbias.view()));
+  return {activation_values<T>(be, y.view()), activation_values<T>(be, dx.view()), array_values<T>(be, dweight.view()),
+          array_values<T>(be, dbias.view())};
 }
 
 template <class T, class Be>
@@ -470,9 +431,9 @@ template <class T, class Be>
 norm_result normalize(Be& be, const norm_case& c, std::size_t most_images) {
   auto plan = make_layer_norm_gelu<T>(be, c.s.with_images(most_images));
   const shape one = c.s.with_images(1), per_channel{c.s.images, c.s.channels, 1, 1};
-  auto x = in_activation_order<T>(be, c.x, c.s), dy = in_activation_order<T>(be, c.dy, c.s);
-  auto gain = holding<T>(be, c.gain, one), bias = holding<T>(be, c.bias, one);
-  auto shift = holding<T>(be, c.shift, per_channel), dshift = be.template make<T>(per_channel);
+  auto x = activation_of<T>(be, c.x, c.s), dy = activation_of<T>(be, c.dy, c.s);
+  auto gain = array_holding<T>(be, c.gain, one), bias = array_holding<T>(be, c.bias, one);
+  auto shift = array_holding<T>(be, c.shift, per_channel), dshift = be.template make<T>(per_channel);
   auto y = be.template make<T>(c.s), dx = be.template make<T>(c.s);
   auto dgain = be.template make<T>(one), dbias = be.template make<T>(one);
   layer_norm_gelu_prepare(be, plan, gain.view(), bias.view());
@@ -481,7 +442,7 @@ norm_result normalize(Be& be, const norm_case& c, std::size_t most_images) {
                            dbias.view(), dshift.view());
   // In place and without the rest.
   layer_norm_gelu_backward(be, plan, x.view(), gain.view(), bias.view(), dy.view(), dy.view(), {}, {}, {});
-  CHECK(values_of<T>(be, dy.view()) == values_of<T>(be, dx.view()));
+  CHECK(array_values<T>(be, dy.view()) == array_values<T>(be, dx.view()));
   // One shift for all images, and none.
   auto all_alike = be.template make<T>(c.s), unshifted = be.template make<T>(c.s);
   layer_norm_gelu_forward(be, plan, x.view(), gain.view(), bias.view(), shift.view().images(0, 1), all_alike.view());
@@ -493,8 +454,8 @@ norm_result normalize(Be& be, const norm_case& c, std::size_t most_images) {
     worst = std::max(worst, std::abs(alike[i] - (bare[i] + added)) / (std::abs(bare[i]) + std::abs(added)));
   }
   CHECK(worst <= 3 * 0.5 * static_cast<double>(std::numeric_limits<T>::epsilon()));  // the shift itself was rounded too
-  return {activation_values<T>(be, y.view()), activation_values<T>(be, dx.view()), values_of<T>(be, dgain.view()),
-          values_of<T>(be, dbias.view()), values_of<T>(be, dshift.view())};
+  return {activation_values<T>(be, y.view()), activation_values<T>(be, dx.view()), array_values<T>(be, dgain.view()),
+          array_values<T>(be, dbias.view()), array_values<T>(be, dshift.view())};
 }
 
 const std::vector<shape>& norm_sizes() {
@@ -596,11 +557,11 @@ TEMPLATE_TEST_CASE("GELU is exact where float can be, far out too", "[operations
     for (const double sign : {-1.0, 1.0}) z.push_back(sign * i / 4096.0);
   dy.assign(z.size(), 1);
   const shape s{1, 1, 1, z.size()};
-  auto zs = holding<float>(be, z, s), ones = holding<float>(be, dy, s);
+  auto zs = array_holding<float>(be, z, s), ones = array_holding<float>(be, dy, s);
   auto y = be.template make<float>(s), dz = be.template make<float>(s);
   gelu_forward(be, zs.view(), y.view());
   gelu_backward(be, zs.view(), ones.view(), dz.view());
-  const numbers values = values_of<float>(be, y.view()), slopes = values_of<float>(be, dz.view());
+  const numbers values = array_values<float>(be, y.view()), slopes = array_values<float>(be, dz.view());
   for (std::size_t i = 0; i < z.size(); ++i) {
     const double probability = 0.5 * std::erfc(-z[i] / std::sqrt(2.0));
     const double density = std::exp(-0.5 * z[i] * z[i]) / std::sqrt(2 * 3.14159265358979323846);
@@ -617,11 +578,11 @@ TEMPLATE_TEST_CASE("GELU of what is far away or no number", "[operations]", HOST
   const double nan = std::numeric_limits<double>::quiet_NaN();
   const numbers z{-1000, 1000, nan};
   const shape s{1, 1, 1, z.size()};
-  auto zs = holding<float>(be, z, s), ones = holding<float>(be, numbers(z.size(), 1), s);
+  auto zs = array_holding<float>(be, z, s), ones = array_holding<float>(be, numbers(z.size(), 1), s);
   auto y = be.template make<float>(s), dz = be.template make<float>(s);
   gelu_forward(be, zs.view(), y.view());
   gelu_backward(be, zs.view(), ones.view(), dz.view());
-  const numbers values = values_of<float>(be, y.view()), slopes = values_of<float>(be, dz.view());
+  const numbers values = array_values<float>(be, y.view()), slopes = array_values<float>(be, dz.view());
   CHECK(values[0] == 0.0);
   CHECK(slopes[0] == 0.0);
   CHECK(values[1] == 1000.0);
@@ -654,13 +615,14 @@ struct dense_result {
 template <class T, class Be>
 dense_result multiply(Be& be, const dense_case& c) {
   const shape in{c.images, c.inputs, 1, 1}, out{c.images, c.outputs, 1, 1}, matrix{c.outputs, c.inputs, 1, 1};
-  auto x = holding<T>(be, c.x, in), dy = holding<T>(be, c.dy, out), weight = holding<T>(be, c.weight, matrix);
-  auto bias = holding<T>(be, c.bias, out.with_images(1)), dbias = be.template make<T>(out.with_images(1));
+  auto x = array_holding<T>(be, c.x, in), dy = array_holding<T>(be, c.dy, out),
+       weight = array_holding<T>(be, c.weight, matrix);
+  auto bias = array_holding<T>(be, c.bias, out.with_images(1)), dbias = be.template make<T>(out.with_images(1));
   auto y = be.template make<T>(out), dx = be.template make<T>(in), dweight = be.template make<T>(matrix);
   linear_forward(be, x.view(), weight.view(), bias.view(), y.view());
   linear_backward(be, x.view(), weight.view(), dy.view(), dx.view(), dweight.view(), dbias.view());
-  return {values_of<T>(be, y.view()), values_of<T>(be, dx.view()), values_of<T>(be, dweight.view()),
-          values_of<T>(be, dbias.view())};
+  return {array_values<T>(be, y.view()), array_values<T>(be, dx.view()), array_values<T>(be, dweight.view()),
+          array_values<T>(be, dbias.view())};
 }
 
 }  // namespace

@@ -20,9 +20,9 @@ std::vector<std::vector<double>> matrix_of(const Transform& transform) {
   return matrix;
 }
 
-inline double length_of(const std::vector<double>& numbers) {
+inline double length_of(const std::vector<double>& values) {
   double sum = 0;
-  for (const double v : numbers) sum += v * v;
+  for (const double v : values) sum += v * v;
   return std::sqrt(sum);
 }
 

@@ -131,7 +131,7 @@ struct to_spectrum_task {
     const std::size_t first = group.block() * layout::planes;
     const std::size_t here = planes - first < layout::planes ? planes - first : layout::planes;
     group.each_thread([&](std::size_t t) {
-      T* numbers = reinterpret_cast<T*>(work);
+      T* reals = reinterpret_cast<T*>(work);
       const T* from = in + first * height * width;
       for (std::size_t round = 0; round < layout::rounds; ++round) {
         T values[layout::together];
@@ -144,7 +144,7 @@ struct to_spectrum_task {
         SOFTSCORE_UNROLL
         for (std::size_t k = 0; k < layout::together; ++k) {
           const auto at = layout::place_of(t, round, k);
-          if (at.plane < layout::planes) numbers[layout::real_number(at)] = values[k];
+          if (at.plane < layout::planes) reals[layout::real_number(at)] = values[k];
         }
       }
     });
@@ -232,14 +232,14 @@ struct from_spectrum_task {
       }
     });
     group.each_thread([&](std::size_t t) {
-      const T* numbers = reinterpret_cast<const T*>(work);
+      const T* reals = reinterpret_cast<const T*>(work);
       T* to = out + first * height * width;
       for (std::size_t round = 0; round < layout::rounds; ++round) {
         SOFTSCORE_UNROLL
         for (std::size_t k = 0; k < layout::together; ++k) {
           const auto at = layout::place_of(t, round, k);
           const std::uint32_t e = layout::element(at, narrow(here), narrow(height), narrow(width), narrow(shift));
-          if (e != layout::none) to[e] = numbers[layout::real_number(at)];
+          if (e != layout::none) to[e] = reals[layout::real_number(at)];
         }
       }
     });
