@@ -429,6 +429,7 @@ struct numbered {
 TEST_CASE("guidance by one network asks both halves about the images of the batch, by their numbers", "[denoiser]") {
   serial_backend be;
   const classifier_free guided{numbered{}, 3.0};
+  static_assert(decltype(guided)::evaluations == 2);
   auto memory = guided.workspace<double>(be, five);
   auto x = be.make<double>(five), h = be.make<double>(five);
   for (const std::uint64_t first : {0u, 7u}) {

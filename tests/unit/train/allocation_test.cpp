@@ -68,6 +68,30 @@ void check_all_options(Be& be) {
   CHECK(training.later() == 0);
 }
 
+// A network that sees an image beside x.
+template <class Be>
+void check_conditions(Be& be) {
+  const corruption noise{scaling{}, linear_beta{1000}};
+  unet_config c;
+  c.in_channels = 2;
+  c.out_channels = c.beside_channels = 1;
+  c.block_out_channels = {4};
+  c.down_blocks = c.up_blocks = {unet_block::plain};
+  c.layers_per_block = 1;
+  c.mid_block = false;
+  c.norm_num_groups = 2;
+  epsilon_denoiser denoiser{unet<step_index>{c}, noise};
+  auto digits = stroke_digits(16, 1, 12);
+  digits.beside = digits.pixels;
+  training_options options{.epochs = 2, .batch_size = 8};
+  options.random_flip = true;
+  options.accumulate = 2;
+  counter training;
+  train(be, denoiser, noise, epsilon_loss{}, {digits, {}}, options, training);
+  CHECK(training.looks() == 4);
+  CHECK(training.later() == 0);
+}
+
 template <class Be>
 void check_recipes(Be& be) {
   const plain_cnn network{{16, 16}, {1, 1, 12, 12}};
@@ -91,10 +115,12 @@ TEST_CASE("After the first step neither training nor sampling takes memory from 
     serial_backend be;
     check_recipes(be);
     check_all_options(be);
+    check_conditions(be);
   }
   SECTION("tbb") {
     tbb_backend be{2};
     check_recipes(be);
     check_all_options(be);
+    check_conditions(be);
   }
 }
