@@ -52,12 +52,12 @@ struct tile_products {
   }
 
  private:
-  static constexpr std::size_t channels_of_run = 16, places_of_run = 64;
+  static constexpr std::size_t channels_of_run = 32, places_of_run = 64;
 
   template <std::size_t Blocks>
   static void multiply_blocks(const multiplication& m, std::size_t block, const float* x, float* y, std::size_t count,
                               const float* addend) {
-    constexpr std::size_t most = many_registers ? 12 : 6;
+    constexpr std::size_t most = many_registers ? 6 : 3;
     std::size_t n = 0;
     const auto tiles_of = [&](auto size) SOFTSCORE_INLINE_LAMBDA {
       for (; n + size <= count; n += size)
@@ -65,10 +65,11 @@ struct tile_products {
                                     addend == nullptr ? nullptr : addend + n * m.y_step);
     };
     tiles_of(std::integral_constant<std::size_t, most>{});
-    tiles_of(std::integral_constant<std::size_t, 4>{});
+    if constexpr (most > 3) tiles_of(std::integral_constant<std::size_t, 2>{});
     tiles_of(std::integral_constant<std::size_t, 1>{});
   }
 
+  // Even and odd channels of a run are summed apart.
   template <std::size_t Blocks, std::size_t Places>
   static void multiply_tile(const multiplication& m, std::size_t block, const float* x, float* y, const float* addend) {
     const auto each = [&](const auto& body) SOFTSCORE_INLINE_LAMBDA {
@@ -76,37 +77,45 @@ struct tile_products {
         unrolled<Blocks>([&](auto b) SOFTSCORE_INLINE_LAMBDA { body(n, b); });
       });
     };
-    simd<W> sum[Places][Blocks];
+    simd<W> even[Places][Blocks], odd[Places][Blocks] = {}, total[Places][Blocks] = {};
     unrolled<Blocks>([&](auto b) SOFTSCORE_INLINE_LAMBDA {
       const simd<W> start = m.start == nullptr ? simd<W>{} : load<W>(m.start + (block + b) * W);
-      unrolled<Places>([&](auto n) SOFTSCORE_INLINE_LAMBDA { sum[n][b] = start; });
+      unrolled<Places>([&](auto n) SOFTSCORE_INLINE_LAMBDA { even[n][b] = start; });
     });
-    simd<W> total[Places][Blocks] = {};
     const float* h = m.h + block * m.channels * W;
     for (std::size_t first = 0; first < m.channels; first += channels_of_run) {
       if (first > 0)
         each([&](auto n, auto b) SOFTSCORE_INLINE_LAMBDA {
-          total[n][b] += sum[n][b];
-          sum[n][b] = simd<W>{};
+          total[n][b] += even[n][b] + odd[n][b];
+          even[n][b] = odd[n][b] = simd<W>{};
         });
       const std::size_t last = (std::min)(m.channels, first + channels_of_run);
       for (std::size_t c = first; c < last; c += W) {
         const float* of_x = x + c / W * m.x_block;
-        for (std::size_t lane = 0; lane < W; ++lane, h += W) {
-          simd<W> of_h[Blocks];
-          unrolled<Blocks>([&](auto b) SOFTSCORE_INLINE_LAMBDA { of_h[b] = load<W>(h + b * m.channels * W); });
-          unrolled<Places>([&](auto n) SOFTSCORE_INLINE_LAMBDA {
-            const float one = of_x[n * m.x_step + lane];
-            unrolled<Blocks>([&](auto b) SOFTSCORE_INLINE_LAMBDA { sum[n][b] += of_h[b] * one; });
-          });
+        for (std::size_t lane = 0; lane < W; lane += 2, h += 2 * W) {
+          add_channel<Blocks, Places>(m, h, of_x + lane, even);
+          add_channel<Blocks, Places>(m, h + W, of_x + lane + 1, odd);
         }
       }
     }
-    if (m.channels > channels_of_run) each([&](auto n, auto b) SOFTSCORE_INLINE_LAMBDA { sum[n][b] += total[n][b]; });
-    if (addend != nullptr)
-      each([&](auto n, auto b)
-               SOFTSCORE_INLINE_LAMBDA { sum[n][b] += load<W>(addend + n * m.y_step + (block + b) * m.y_block); });
-    each([&](auto n, auto b) SOFTSCORE_INLINE_LAMBDA { store(y + n * m.y_step + (block + b) * m.y_block, sum[n][b]); });
+    each([&](auto n, auto b) SOFTSCORE_INLINE_LAMBDA {
+      even[n][b] += odd[n][b];
+      if (m.channels > channels_of_run) even[n][b] += total[n][b];
+      const std::size_t at = n * m.y_step + (block + b) * m.y_block;
+      if (addend != nullptr) even[n][b] += load<W>(addend + at);
+      store(y + at, even[n][b]);
+    });
+  }
+
+  template <std::size_t Blocks, std::size_t Places>
+  SOFTSCORE_INLINE static void add_channel(const multiplication& m, const float* h, const float* x,
+                                           simd<W> (&sum)[Places][Blocks]) {
+    simd<W> of_h[Blocks];
+    unrolled<Blocks>([&](auto b) SOFTSCORE_INLINE_LAMBDA { of_h[b] = load<W>(h + b * m.channels * W); });
+    unrolled<Places>([&](auto n) SOFTSCORE_INLINE_LAMBDA {
+      const float one = x[n * m.x_step];
+      unrolled<Blocks>([&](auto b) SOFTSCORE_INLINE_LAMBDA { sum[n][b] += of_h[b] * one; });
+    });
   }
 
   template <std::size_t Rows, std::size_t Blocks>
