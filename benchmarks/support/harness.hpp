@@ -1,12 +1,13 @@
 #pragma once
 
 // What every program of ours shares: it times by Google Benchmark, and with --answer FILE writes what it computed, so
-// that a peer can compare before anything is timed.
+// that a peer can compare before anything is timed. --cases REGEX chooses among the cases.
 #include <cstddef>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <exception>
+#include <regex>
 #include <string>
 #include <vector>
 
@@ -35,10 +36,21 @@ inline std::vector<float> normal_numbers(std::size_t count, std::uint64_t seed) 
   return z;
 }
 
+namespace detail {
+inline std::regex& chosen_cases() {
+  static std::regex chosen{""};
+  return chosen;
+}
+}  // namespace detail
+
+/// Whether the case of that name was asked for.
+inline bool asked_for(const std::string& name) { return std::regex_search(name, detail::chosen_cases()); }
+
 /// Times what `make()` returns, under `name`; it is made for the timing and thrown away after it. `flops` and `bytes`
 /// say what one call does, 0 where that is of no interest.
 template <class Make>
 void add(const std::string& name, Make make, double flops = 0, double bytes = 0) {
+  if (!asked_for(name)) return;
   benchmark::RegisterBenchmark(name.c_str(),
                                [make, flops, bytes](benchmark::State& state) {
                                  auto body = make();
@@ -55,13 +67,19 @@ void add(const std::string& name, Make make, double flops = 0, double bytes = 0)
       ->MinTime(least_seconds);
 }
 
-/// usage: PROGRAM [--answer FILE] [options of Google Benchmark]
+/// usage: PROGRAM [--cases REGEX] [--answer FILE] [options of Google Benchmark]
 template <class Answer, class Cases>
 int run(int argc, char** argv, Answer answer, Cases cases) try {
 #if defined(__GLIBC__)
   // Cases come one after the other; the memory of one must not be counted as the next one's.
   mallopt(M_MMAP_THRESHOLD, 1 << 20);
 #endif
+  if (argc >= 3 && std::strcmp(argv[1], "--cases") == 0) {
+    detail::chosen_cases() = std::regex{argv[2]};
+    argv[2] = argv[0];
+    argv += 2;
+    argc -= 2;
+  }
   if (argc == 3 && std::strcmp(argv[1], "--answer") == 0) {
     answer(std::string{argv[2]});
     return 0;

@@ -22,6 +22,7 @@ def arguments():
     parser = argparse.ArgumentParser()
     parser.add_argument("--answers", required=True)
     parser.add_argument("--threads", type=int, required=True)
+    parser.add_argument("--cases", default="", help="a regular expression: the cases to time")
     parser.add_argument("--quick", action="store_true", help="without torch.compile, which takes a minute to start")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)

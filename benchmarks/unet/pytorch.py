@@ -1,0 +1,172 @@
+"""The same U-Nets in PyTorch: training steps, evaluations, and DDIM as diffusers has it."""
+import copy
+import pathlib
+import re
+import sys
+
+sys.path[0] = str(pathlib.Path(__file__).resolve().parents[1] / "support")
+import torch
+from peer import arguments, error, serve
+from torch.nn.functional import mse_loss
+from unet_models import MODELS, UNet
+
+TIME = 400  # of an evaluation
+BATCHES = {"(a)": (32,), "(b)": (16,), "(c)": (8, 32), "(d)": (64,)}
+
+
+def part(tensors, prefix):
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+
+
+class Model:
+    """A network with the weights of ours, and its input."""
+
+    def __init__(self, name, given):
+        self.name, self.given, self.kept = name, given, {}
+        self.master = UNet(MODELS[name])
+        self.master.load_state_dict(part(given, "param/"))
+
+    def network(self, dtype=torch.float32, memory_format=torch.contiguous_format):
+        return copy.deepcopy(self.master).to(dtype=dtype, memory_format=memory_format)
+
+    def batch(self, images):
+        """x, t, labels and target, as many as asked for."""
+        def first(name):
+            found = self.given[name]
+            return found.repeat(-(-images // len(found)), *[1] * (found.dim() - 1))[:images]
+
+        labels = first("labels").long() if "labels" in self.given else None
+        return first("x"), first("t"), labels, first("target")
+
+    def prepared(self, mode):
+        """One network for all cases of a mode, with its optimizer; made when it is first asked for."""
+        if mode not in self.kept:
+            network = self.network(memory_format=torch.channels_last if "last" in mode else torch.contiguous_format)
+            optimizer = torch.optim.Adam(network.parameters(), lr=2e-4, fused=True)
+            self.kept[mode] = (torch.compile(network) if "compile" in mode else network), optimizer
+        return self.kept[mode]
+
+
+def results(network, x, t, labels, target):
+    """Output, loss, gradients, and the output at one time."""
+    x = x.requires_grad_()
+    out = network(x, t, labels)
+    loss = mse_loss(out, target)
+    loss.backward()
+    with torch.no_grad():
+        evaluated = network(x, torch.full((len(x),), float(TIME)), labels)
+    return {"output": out.detach(), "loss": loss.detach().reshape(1), "dx": x.grad, "evaluated": evaluated,
+            **{"grad/" + n: p.grad for n, p in network.named_parameters()}}
+
+
+def errors_of(model):
+    given = model.given
+    x, t, labels, target = model.batch(len(given["x"]))
+    exact = results(model.network(torch.float64), x.double(), t, labels, target.double())
+    theirs = results(model.network(), x.clone(), t, labels, target)
+    return {f"{model.name} {name}": {"ours": error(given["ours/" + name], value), "theirs": error(theirs[name], value)}
+            for name, value in exact.items()}
+
+
+def modes(model, quick):
+    yield "contiguous"
+    yield "channels_last"
+    flags = pathlib.Path("/proc/cpuinfo").read_text()
+    if "avx512_bf16" in flags or "amx_bf16" in flags:  # elsewhere it is emulated, and many times slower
+        yield "bfloat16"
+        yield "bfloat16 channels_last"
+    if model == "(a)" and not quick:
+        yield "compile"
+
+
+def low(mode):
+    return torch.autocast("cpu", torch.bfloat16, enabled="bfloat16" in mode)
+
+
+def on_threads(count, function):
+    """`function` on another number of threads."""
+    def run():
+        threads = torch.get_num_threads()
+        torch.set_num_threads(count)
+        function()
+        torch.set_num_threads(threads)
+    return run
+
+
+def training(model, images, mode):
+    x, t, labels, target = model.batch(images)
+    if "last" in mode:
+        x, target = x.to(memory_format=torch.channels_last), target.to(memory_format=torch.channels_last)
+
+    def step():
+        network, optimizer = model.prepared(mode)
+        optimizer.zero_grad(set_to_none=True)
+        with low(mode):
+            loss = mse_loss(network(x, t, labels), target)
+        loss.backward()
+        optimizer.step()
+    return step
+
+
+def forward(model, images, mode):
+    x, _, labels, _ = model.batch(images)
+    t = torch.full((images,), TIME)
+    x = x.to(memory_format=torch.channels_last) if "last" in mode else x
+
+    def evaluate():
+        network, _ = model.prepared(mode)
+        with torch.inference_mode(), low(mode):
+            network(x, t, labels)
+    return evaluate
+
+
+def sampling(model, mode):
+    """16 images by 50 steps of DDIM (Song, Meng and Ermon 2021), with the betas of diffusers' DDIMScheduler."""
+    bar = torch.cumprod(1 - torch.linspace(1e-4, 0.02, 1000, dtype=torch.float64), 0).tolist()
+
+    def draw():
+        network, _ = model.prepared(mode)
+        x = torch.randn(16, model.given["x"].shape[1], *model.given["x"].shape[2:])
+        x = x.to(memory_format=torch.channels_last) if "last" in mode else x
+        with torch.inference_mode():
+            for t in range(980, -1, -20):
+                a, b = bar[t], bar[t - 20] if t >= 20 else bar[0]
+                with low(mode):
+                    noise = network(x, torch.full((16,), t)).float()
+                start = ((x - (1 - a)**0.5 * noise) / a**0.5).clamp(-1, 1)
+                x = b**0.5 * start + (1 - b)**0.5 * noise
+    return draw
+
+
+def cases_of(model, options):
+    """{case: {mode: function}}, as ours names them."""
+    def each(make, *arguments):
+        return {mode: make(model, *arguments, mode) for mode in modes(model.name, options.quick)}
+
+    def alone(of):
+        return {mode: on_threads(1, function) for mode, function in of.items() if mode != "compile"}
+
+    cases = {}
+    for images in BATCHES[model.name]:
+        batch = f", batch {images}" if len(BATCHES[model.name]) > 1 else ""
+        for what, make in (("training", training), ("forward", forward)):
+            cases[f"{model.name} {what}{batch}"] = each(make, images)
+            if options.threads > 1:
+                cases[f"{model.name} {what}{batch}, one thread"] = alone(each(make, images))
+    cases[f"{model.name} forward, one image"] = each(forward, 1)
+    if model.name == "(a)":
+        cases["(a) sampling"] = each(sampling)
+    return {name: of for name, of in cases.items() if re.search(options.cases, name)}
+
+
+def main():
+    options, ours = arguments()
+    found = [Model(name, part(ours, name + "/")) for name in MODELS if name + "/x" in ours]
+    errors, cases = {}, {}
+    for model in found:
+        errors.update(errors_of(model))
+        cases.update(cases_of(model, options))
+    serve(errors, cases, slow=[case for case in cases if "sampling" in case or "(c)" in case])
+
+
+main()
