@@ -7,6 +7,8 @@ usage: ./dev bench [NAMES...] [options]      all problems, or those whose name c
   --peers         install the other libraries (PyTorch, diffusers, SciPy, POT; from PyPI) into build/peers-venv, and stop
   --rounds N      how often ours and each peer take turns (default 5)
   --threads N     threads of the peers (default: all cores, as ours use)
+  --cases REGEX   only the cases whose name the regular expression is found in
+  --unchecked     U-Nets without the comparison of answers, which takes longer than a round
   --quick         two rounds, and no torch.compile, which takes minutes to start
   --alone         ours only
   --compile       the time that headers take to compile, beside Eigen, xtensor and TBB
@@ -54,7 +56,7 @@ def widest_vectors():
 def run_ours(program, *arguments):
     """Google Benchmark's JSON, and the peak memory of the process in bytes."""
     with tempfile.TemporaryFile("w+") as out:
-        process = subprocess.Popen([str(program), "--benchmark_format=json", *arguments], stdout=out,
+        process = subprocess.Popen([str(program), *arguments, "--benchmark_format=json"], stdout=out,
                                    stderr=subprocess.DEVNULL)
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
@@ -67,12 +69,15 @@ def run_ours(program, *arguments):
 class Peer:
     """A running peer; it times one round whenever it is told to."""
 
-    def __init__(self, script, answers, threads, quick):
-        environment = dict(os.environ, OMP_NUM_THREADS=str(threads), OMP_WAIT_POLICY="PASSIVE")
-        command = [str(VENV / "bin" / "python"), str(script), "--answers", str(answers), "--threads", str(threads)]
+    def __init__(self, script, answers, options):
+        environment = dict(os.environ, OMP_NUM_THREADS=str(options.threads), OMP_WAIT_POLICY="PASSIVE")
+        command = [str(VENV / "bin" / "python"), str(script), "--answers", str(answers), "--threads",
+                   str(options.threads), "--cases", options.cases]
         self.name = script.stem
-        self.process = subprocess.Popen(command + ["--quick"] * quick, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        stderr=subprocess.PIPE if quick else subprocess.DEVNULL, text=True, env=environment)
+        command += ["--quick"] * options.quick + ["--unchecked"] * options.unchecked
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, text=True, env=environment,
+                                        stderr=subprocess.PIPE if options.quick else subprocess.DEVNULL)
         self.start = self.read()
 
     def read(self):
@@ -101,14 +106,17 @@ def measure(problem, options):
     program = options.build / "benchmarks" / problem / "softscore"
     if not program.exists():
         raise SystemExit(f"bench: {program} is not built")
+    chosen = ["--cases", options.cases] if options.cases else []
     peers, notes, versions = [], [], {}
     with tempfile.TemporaryDirectory() as folder:
         if peers_of(problem) and not options.alone:
             answers = pathlib.Path(folder) / "answers.safetensors"
-            subprocess.run([str(program), "--answer", str(answers)], check=True)
-            peers = [Peer(script, answers, options.threads, options.quick) for script in peers_of(problem)]
+            subprocess.run([str(program), *chosen, "--answer", str(answers)], check=True)
+            peers = [Peer(script, answers, options) for script in peers_of(problem)]
         for peer in peers:
             versions.update(peer.start["versions"])
+            if not peer.start["errors"]:
+                continue
             worst = max(peer.start["errors"].items(), key=lambda item: item[1]["ours"])
             wrong = [name for name, e in peer.start["errors"].items() if not e["ours"] <= MOST_ERROR]
             if wrong:
@@ -124,7 +132,7 @@ def measure(problem, options):
         theirs = {}
         for number in range(options.rounds):
             say(f"  {problem}: round {number + 1} of {options.rounds}")
-            result, used = run_ours(program)
+            result, used = run_ours(program, *chosen)
             contexts = result["context"]
             memory["ours"] = max(memory.get("ours", 0), used)
             for b in result["benchmarks"]:
@@ -236,7 +244,8 @@ def main():
     parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build" / "release")
     parser.add_argument("--compiler", default="g++")
     parser.add_argument("--label", default="")
-    for flag in ("help", "list", "peers", "quick", "alone", "compile", "write"):
+    parser.add_argument("--cases", default="")
+    for flag in ("help", "list", "peers", "quick", "alone", "compile", "write", "unchecked"):
         parser.add_argument("--" + flag, action="store_true")
     parser.add_argument("-h", dest="help", action="store_true")
     options = parser.parse_args()
@@ -260,6 +269,8 @@ def main():
                              "the page; say --alone if it shall")
         say("The peers are not installed (./dev bench --peers); ours run alone.")
         options.alone = True
+    if options.write and (options.unchecked or options.cases and not options.label):
+        raise SystemExit("bench: --write wants answers that were compared, and all cases or a --label")
     if options.write:
         bench_page.read()  # a page that cannot be written to is said before minutes go by
     machine = [f"{cpu()}, {CORES} cores, {widest_vectors()}"]

@@ -6,6 +6,7 @@ errors of both sides against float64, and then one JSON line of seconds for ever
 import argparse
 import json
 import pathlib
+import re
 import resource
 import sys
 import time
@@ -16,6 +17,7 @@ from safetensors.torch import load_file
 
 GOLDEN = pathlib.Path(__file__).resolve().parents[2] / "tests" / "golden" / "plain_cnn.safetensors"
 LEAST_SECONDS = 0.4
+chosen = [""]  # a regular expression: the cases to time
 
 
 def arguments():
@@ -23,10 +25,12 @@ def arguments():
     parser.add_argument("--answers", required=True)
     parser.add_argument("--threads", type=int, required=True)
     parser.add_argument("--cases", default="", help="a regular expression: the cases to time")
+    parser.add_argument("--unchecked", action="store_true", help="without errors where these take long")
     parser.add_argument("--quick", action="store_true", help="without torch.compile, which takes a minute to start")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     torch.manual_seed(1)
+    chosen[:] = [options.cases]
     return options, load_file(options.answers)
 
 
@@ -49,7 +53,9 @@ def seconds_of(function, least=LEAST_SECONDS):
 
 def serve(errors, cases, versions=None, slow=()):
     """errors: {what: {"ours": error, "theirs": error}}; cases: {case: {mode: function}}; slow: the cases that take many
-    seconds, which are not warmed up and timed once in each of the first two rounds only."""
+    seconds, which are not warmed up and timed once in each of the first two rounds only. Only the cases that were asked
+    for are timed."""
+    cases = {case: modes for case, modes in cases.items() if re.search(chosen[0], case)}
     for case, modes in cases.items():
         for function in modes.values() if case not in slow else ():
             function()  # compiles, where that is asked for
