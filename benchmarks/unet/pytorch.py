@@ -1,6 +1,7 @@
 """The same U-Nets in PyTorch: training steps, evaluations, and DDIM as diffusers has it."""
-import copy
 import pathlib
+import re
+import resource
 import sys
 
 sys.path[0] = str(pathlib.Path(__file__).resolve().parents[1] / "support")
@@ -18,15 +19,16 @@ def part(tensors, prefix):
 
 
 class Model:
-    """A network with the weights of ours, and its input."""
+    """A network with the weights of ours, where there are any, and its input."""
 
     def __init__(self, name, given):
         self.name, self.given, self.kept = name, given, {}
-        self.master = UNet(MODELS[name])
-        self.master.load_state_dict(part(given, "param/"))
 
     def network(self, dtype=torch.float32, memory_format=torch.contiguous_format):
-        return copy.deepcopy(self.master).to(dtype=dtype, memory_format=memory_format)
+        network, values = UNet(MODELS[self.name]), part(self.given, "param/")
+        if values:
+            network.load_state_dict(values)
+        return network.to(dtype=dtype, memory_format=memory_format)
 
     def batch(self, images):
         """x, t, labels and target, as many as asked for."""
@@ -59,17 +61,30 @@ def results(network, x, t, labels, target):
 
 
 def errors_of(model):
+    """Of each result, and of the gradients the largest. Where a gradient is zero but for rounding, as those of a key's
+    bias and of what a norm of single channels removes, there is nothing to compare."""
     given = model.given
     x, t, labels, target = model.batch(len(given["x"]))
     exact = results(model.network(torch.float64), x.double(), t, labels, target.double())
     theirs = results(model.network(), x.clone(), t, labels, target)
-    return {f"{model.name} {name}": {"ours": error(given["ours/" + name], value), "theirs": error(theirs[name], value)}
-            for name, value in exact.items()}
+    sizes = {name: float(value.abs().max()) for name, value in exact.items()}
+    least = 1e-9 * max(size for name, size in sizes.items() if name.startswith("grad/"))
+    errors = {}
+    for name, value in exact.items():
+        if sizes[name] < least:
+            continue
+        found = {"ours": error(given["ours/" + name], value), "theirs": error(theirs[name], value)}
+        row = f"{model.name} " + ("gradients" if name.startswith("grad/") else name)
+        errors[row] = {side: max(e, errors.get(row, found)[side]) for side, e in found.items()}
+    return errors
 
 
-def modes(model, quick):
+def modes(model, alone, quick):
+    """Ways to run a network; fewer on one thread alone, where only the gain of a second one is of interest."""
     yield "contiguous"
     yield "channels_last"
+    if alone:
+        return
     flags = pathlib.Path("/proc/cpuinfo").read_text()
     if "avx512_bf16" in flags or "amx_bf16" in flags:  # elsewhere it is emulated, and many times slower
         yield "bfloat16"
@@ -83,7 +98,6 @@ def low(mode):
 
 
 def on_threads(count, function):
-    """`function` on another number of threads."""
     def run():
         threads = torch.get_num_threads()
         torch.set_num_threads(count)
@@ -140,10 +154,10 @@ def sampling(model, mode):
 def cases_of(model, options):
     """{case: {mode: function}}, as ours names them."""
     def each(make, *arguments):
-        return {mode: make(model, *arguments, mode) for mode in modes(model.name, options.quick)}
+        return {mode: make(model, *arguments, mode) for mode in modes(model.name, False, options.quick)}
 
-    def alone(of):
-        return {mode: on_threads(1, function) for mode, function in of.items() if mode != "compile"}
+    def alone(make, *arguments):
+        return {mode: on_threads(1, make(model, *arguments, mode)) for mode in modes(model.name, True, options.quick)}
 
     cases = {}
     for images in BATCHES[model.name]:
@@ -151,22 +165,41 @@ def cases_of(model, options):
         for what, make in (("training", training), ("forward", forward)):
             cases[f"{model.name} {what}{batch}"] = each(make, images)
             if options.threads > 1:
-                cases[f"{model.name} {what}{batch}, one thread"] = alone(each(make, images))
+                cases[f"{model.name} {what}{batch}, one thread"] = alone(make, images)
     cases[f"{model.name} forward, one image"] = each(forward, 1)
     if model.name == "(a)":
         cases["(a) sampling"] = each(sampling)
     return cases
 
 
+def memory(case):
+    """Peak memory of a process that does training steps and nothing else."""
+    name, images = re.match(r"(\(.\)) training(?:, batch (\d+))?", case).groups()
+    config, count = MODELS[name], int(images or BATCHES[name][0])
+    side = 28 if config.classes else 32
+    given = {"x": torch.randn(count, config.channels, side, side), "t": torch.arange(count)}
+    given |= {"target": given["x"], "labels": torch.zeros(count)} if config.classes else {"target": given["x"]}
+    step = training(Model(name, given), count, "contiguous")
+    for _ in range(3):
+        step()
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
 def main():
+    if sys.argv[1] == "--memory":
+        torch.set_num_threads(int(sys.argv[3]))
+        print(memory(sys.argv[2]))
+        return
     options, ours = arguments()
-    found = [Model(name, part(ours, name + "/")) for name in MODELS if name + "/x" in ours]
     errors, cases = {}, {}
-    for model in found:
+    for name in MODELS:
+        if name + "/x" not in ours:
+            continue
+        model = Model(name, part(ours, name + "/"))
         if not options.unchecked:
             errors.update(errors_of(model))
         cases.update(cases_of(model, options))
-    serve(errors, cases, slow=[case for case in cases if "sampling" in case or "(c)" in case])
+    serve(errors, cases, slow=("(a) sampling",))
 
 
 main()
