@@ -56,14 +56,13 @@ inline std::string named(const conv2d_shape& s) {
   return "conv " + side + "x" + side + (s.stride > 1 ? " stride 2" : "");
 }
 inline std::string sized(const conv2d_shape& s) {
-  return std::to_string(s.in_channels) + "-" + std::to_string(s.out_channels) + " at " + std::to_string(s.height) + "x" +
-         std::to_string(s.width);
+  return std::to_string(s.in_channels) + "-" + std::to_string(s.out_channels) + " at " + std::to_string(s.height) +
+         "x" + std::to_string(s.width);
 }
 
 inline void conv2d_prepare(timed_backend& be, tbb_conv2d<float>& plan, const_view<float, host_space> weight) {
-  be.clocked(named(plan.sizes) + ", weights prepared|" + sized(plan.sizes), [&] {
-    softscore::conv2d_prepare(static_cast<tbb_backend&>(be), plan, weight);
-  });
+  be.clocked(named(plan.sizes) + ", weights prepared|" + sized(plan.sizes),
+             [&] { softscore::conv2d_prepare(static_cast<tbb_backend&>(be), plan, weight); });
 }
 inline void conv2d_forward(timed_backend& be, tbb_conv2d<float>& plan, const_view<float, host_space> x,
                            const_view<float, host_space> weight, const_view<float, host_space> bias,
@@ -114,11 +113,11 @@ void group_norm_backward(timed_backend& be, tbb_group_norm<float>& plan, const V
 }
 
 // The others, whose views say all of their sizes.
-#define BENCH_TIMED(OPERATION, NAME)                                                                              \
-  template <class... Arguments>                                                                                   \
-    requires requires(tbb_backend& plain, const Arguments&... a) { softscore::OPERATION(plain, a...); }           \
-  void OPERATION(timed_backend& be, const Arguments&... arguments) {                                              \
-    be.clocked(NAME, [&] { softscore::OPERATION(static_cast<tbb_backend&>(be), arguments...); });                 \
+#define BENCH_TIMED(OPERATION, NAME)                                                                    \
+  template <class... Arguments>                                                                         \
+    requires requires(tbb_backend& plain, const Arguments&... a) { softscore::OPERATION(plain, a...); } \
+  void OPERATION(timed_backend& be, const Arguments&... arguments) {                                    \
+    be.clocked(NAME, [&] { softscore::OPERATION(static_cast<tbb_backend&>(be), arguments...); });       \
   }
 BENCH_TIMED(pack, "pack and unpack|pack")
 BENCH_TIMED(unpack, "pack and unpack|unpack")

@@ -43,8 +43,7 @@ inline unet_config unet_of(std::size_t channels, std::size_t side, std::vector<s
   c.height = c.width = side;
   c.block_out_channels = std::move(widths);
   c.down_blocks.clear();
-  for (const char block : blocks)
-    c.down_blocks.push_back(block == 'a' ? unet_block::attention : unet_block::plain);
+  for (const char block : blocks) c.down_blocks.push_back(block == 'a' ? unet_block::attention : unet_block::plain);
   c.up_blocks.assign(c.down_blocks.rbegin(), c.down_blocks.rend());
   return c;
 }
@@ -113,9 +112,7 @@ class unet_step {
     be.upload(batch.target.data(), target_.view());
   }
 
-  void forward() {
-    net.template forward<Be, float>(be, theta_.view(), batch.input(), x_.view(), out_.view(), ws_);
-  }
+  void forward() { net.template forward<Be, float>(be, theta_.view(), batch.input(), x_.view(), out_.view(), ws_); }
   /// The mean squared error; its gradient is propagated, to x too where `dx` is not empty.
   double backward(view_of<Be, float> dx = {}) {
     const auto size = static_cast<double>(batch.extent.size());
@@ -127,9 +124,7 @@ class unet_step {
     for (const double loss : losses_) sum += loss;
     return sum / size;
   }
-  void update() {
-    adam{}.step<Be, float>(be, ++count_, theta_.view(), m_.view(), v_.view(), gradients_.view());
-  }
+  void update() { adam{}.step<Be, float>(be, ++count_, theta_.view(), m_.view(), v_.view(), gradients_.view()); }
   double operator()() {
     forward();
     const double loss = backward();

@@ -61,7 +61,9 @@ std::vector<unet_case> cases_of(const unet_model& model) {
     forward(batch, bench::cores(), images);
     if (bench::cores() > 1) forward(batch + ", one thread", 1, images);
   }
-  if (several) training(", batch " + std::to_string(model.batches.front()) + ", recomputed", bench::cores(), model.batches.front(), true);
+  if (several)
+    training(", batch " + std::to_string(model.batches.front()) + ", recomputed", bench::cores(), model.batches.front(),
+             true);
   forward(", one image", bench::cores(), 1);
   if (model.name == "(a)") cases.push_back({model.name + " sampling", [=] { return sampling(model); }});
   return cases;
