@@ -1,7 +1,8 @@
 #pragma once
 
 // The tbb backend with a clock on every operation, so that a step's time can be told apart by operation and size. The
-// clock is read on the caller's thread, which waits for the others.
+// clock is read on the caller's thread, which waits for the others. The two gradients of a convolution are asked for
+// one after the other.
 #include <algorithm>
 #include <chrono>
 #include <cstddef>

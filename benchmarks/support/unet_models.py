@@ -19,6 +19,12 @@ MODELS = {"(a)": Config(3, (32, 64, 64), "-a-"),
           "(b)": Config(3, (64, 128, 128, 256), "--aa"),
           "(c)": Config(3, (128, 256, 256, 256), "-a--", heads=None, padding=0, sine_first=True, shift=1, eps=1e-6),
           "(d)": Config(1, (32, 64, 64), "-aa", groups=8, classes=10)}
+BATCHES = {"(a)": (32,), "(b)": (16,), "(c)": (8, 32), "(d)": (64,)}
+
+
+def side_of(config):
+    """Of its images: digits or not."""
+    return 28 if config.classes else 32
 
 
 class Resnet(nn.Module):

@@ -8,10 +8,9 @@ sys.path[0] = str(pathlib.Path(__file__).resolve().parents[1] / "support")
 import torch
 from peer import arguments, error, serve
 from torch.nn.functional import mse_loss
-from unet_models import MODELS, UNet
+from unet_models import BATCHES, MODELS, UNet, side_of
 
 TIME = 400  # of an evaluation
-BATCHES = {"(a)": (32,), "(b)": (16,), "(c)": (8, 32), "(d)": (64,)}
 
 
 def part(tensors, prefix):
@@ -176,8 +175,7 @@ def memory(case):
     """Peak memory of a process that does training steps and nothing else."""
     name, images = re.match(r"(\(.\)) training(?:, batch (\d+))?", case).groups()
     config, count = MODELS[name], int(images or BATCHES[name][0])
-    side = 28 if config.classes else 32
-    given = {"x": torch.randn(count, config.channels, side, side), "t": torch.arange(count)}
+    given = {"x": torch.randn(count, config.channels, side_of(config), side_of(config)), "t": torch.arange(count)}
     given |= {"target": given["x"], "labels": torch.zeros(count)} if config.classes else {"target": given["x"]}
     step = training(Model(name, given), count, "contiguous")
     for _ in range(3):
