@@ -167,6 +167,96 @@ TEST_CASE("every method convolves the sizes of U-Nets as the definition says", "
   }
 }
 
+TEST_CASE("planes are cut into few tiles of about the same size, which wrap around where nothing is read",
+          "[operations]") {
+  for (const std::size_t length : {std::size_t{16}, std::size_t{32}, std::size_t{64}})
+    for (std::size_t radius = 0; 4 * radius <= length; ++radius)
+      for (std::size_t side = 1; side < 4 * length; ++side) {
+        const detail::plane_tiles tiles{side, 1, radius, length};
+        CAPTURE(length, radius, side, tiles.count());
+        // One tile less would have more pixels than a transform takes with their neighbors.
+        const std::size_t most = length - 2 * radius;
+        if (tiles.whole())
+          CHECK(side + radius <= length);
+        else
+          CHECK(((tiles.count() - 1) * most < side && side <= tiles.count() * most));
+        bool right = true;
+        std::size_t covered = 0;
+        for (std::size_t k = 0; k < tiles.count(); ++k) {
+          const auto [rows, columns] = tiles.at(k);
+          right = right && rows.first == covered && rows.count >= side / tiles.count() &&
+                  rows.count <= side / tiles.count() + 1;
+          covered += rows.count;
+          right =
+              right && rows.before == std::min(radius, rows.first) && rows.after == std::min(radius, side - covered);
+          // A pixel reads from radius before it to radius behind it. What lies before the first that is read, and
+          // behind the last, is 0 in the plane, and on the circle it must not be what is read.
+          right = right && rows.before + rows.count + radius <= length + rows.before &&
+                  rows.read() + radius - rows.before <= length && rows.read() <= length;
+          right = right && columns.first == 0 && columns.count == 1 && columns.read() == 1;
+        }
+        CHECK((right && covered == side));
+      }
+  CHECK(detail::plane_tiles{100, 40, 3, 32}.count() == 4 * 2);
+  CHECK(detail::plane_tiles{29, 28, 3, 32}.count() == 1);
+  CHECK(detail::plane_tiles::serve(1000, 1, 4, 16));
+  CHECK(detail::plane_tiles::serve(9, 11, 5, 16));
+  CHECK(!detail::plane_tiles::serve(9, 12, 5, 16));
+}
+
+TEST_CASE("transforms convolve planes that they have to cut, to the same bits on any threads and in any batch",
+          "[operations]") {
+  tbb_backend one{1}, be{2}, three{3}, many{20};  // each holds as many tiles as it has threads, or 16
+  // Odd and even sides, one of them cut or both; tiles at one end and in the middle; kernels up to the largest.
+  for (const conv2d_shape& s : {conv2d_shape{3, 16, 32, 29, 15, 5},
+                                {1, 32, 16, 12, 64, 3},
+                                {2, 16, 16, 27, 17, 9},
+                                {1, 48, 16, 14, 62, 7},
+                                {1, 16, 32, 96, 61, 7},
+                                {1, 16, 16, 37, 65, 17},
+                                {2, 16, 16, 75, 41, 1},
+                                {1, 16, 16, 122, 59, 5}}) {
+    const convolution_case at{s};
+    // In double on tbb, which the cases above compare with serial and with the definition.
+    const convolution_result exact = plan_and_convolve<double>(be, at, s.images),
+                             magnitudes = plan_and_convolve<double>(be, at.magnitudes(), s.images);
+    for (const conv2d_method method :
+         {conv2d_method::transform_16, conv2d_method::transform_32, conv2d_method::transform_64}) {
+      if (!detail::serves(method, s)) continue;
+      CAPTURE(detail::name_of(method), text_of(s));
+      const convolution_result fast = convolve_by(method, be, at, s.images + 3);
+      check(method, at, fast, exact, magnitudes);
+      CHECK(convolve_by(method, one, at, s.images) == fast);
+      CHECK(convolve_by(method, three, at, s.images + 20) == fast);
+      CHECK(convolve_by(method, many, at, s.images) == fast);
+      const convolution_result alone = convolve_by(method, be, at.first(), 1);
+      CHECK(std::equal(alone.y.begin(), alone.y.end(), fast.y.begin()));
+      CHECK(std::equal(alone.dx.begin(), alone.dx.end(), fast.dx.begin()));
+      // One gradient without the other.
+      auto plan = make_conv2d<float>(be, s, {}, method);
+      const auto holding = [&](const std::vector<double>& values, const shape& of) {
+        auto array = be.make<float>(of);
+        const std::vector<float> converted(values.begin(), values.end());
+        be.upload(converted.data(), array.view());
+        return array;
+      };
+      auto x = holding(at.x, s.input(s.images)), dy = holding(at.dy, s.output(s.images)),
+           weight = holding(at.weight, s.weight());
+      auto both_x = be.make<float>(s.input(s.images)), only_x = be.make<float>(s.input(s.images));
+      auto both_w = be.make<float>(s.weight()), only_w = be.make<float>(s.weight());
+      conv2d_prepare<float>(be, plan, weight.view());
+      const auto backward = [&](auto dx, auto dweight) {
+        conv2d_backward<float>(be, plan, x.view(), weight.view(), dy.view(), dx, dweight, {});
+      };
+      backward(both_x.view(), both_w.view());
+      backward(only_x.view(), decltype(only_w.view()){});
+      backward(decltype(only_x.view()){}, only_w.view());
+      CHECK(std::equal(raw(both_x.view()), raw(both_x.view()) + both_x.extent().size(), raw(only_x.view())));
+      CHECK(std::equal(raw(both_w.view()), raw(both_w.view()) + both_w.extent().size(), raw(only_w.view())));
+    }
+  }
+}
+
 TEST_CASE("every method adds an addend and has the same bits however often its weights are used", "[operations]") {
   tbb_backend be{2};
   // Tiles that all threads share, and so many that each thread takes its own.
@@ -210,6 +300,9 @@ TEST_CASE("the planner takes only methods that serve the padding and the kernel"
   CHECK(chosen({1, 32, 32, 28, 28, 7, 1, all(3)}) == conv2d_method::transform_32);
   CHECK(chosen({1, 32, 32, 28, 28, 7, 1, all(2)}) == conv2d_method::direct);
   CHECK(chosen({1, 32, 32, 28, 28, {7, 5}}) == conv2d_method::direct);
+  // Planes that no transform takes whole.
+  for (const std::size_t side : std::vector<std::size_t>{62, 64, 96, 128, 256, 1000})
+    CHECK(chosen({1, 32, 32, side, side, 7}) == conv2d_method::transform_32);
   CHECK(chosen({1, 1, 32, 28, 28, 17, 1, all(0)}) == conv2d_method::direct);
   CHECK(chosen({1, 3, 5, 28, 28, 17, 1, all(0)}) == conv2d_method::plain);
   CHECK(!detail::serves(conv2d_method::direct, {1, 3, 5, 8, 8, 3}));

@@ -8,6 +8,7 @@
 #include <softscore/backend/tbb/backend.hpp>
 #include <softscore/backend/tbb/frequency_products.hpp>
 #include <softscore/backend/tbb/plane_fft.hpp>
+#include <softscore/backend/tbb/plane_tiles.hpp>
 #include <softscore/backend/tbb/scratch.hpp>
 #include <softscore/core/config.hpp>
 #include <softscore/core/host_array.hpp>
@@ -16,12 +17,15 @@ namespace softscore::inline SOFTSCORE_ABI::detail {
 
 // A 'same' convolution with a square kernel as products of spectra: one N x N transform takes a whole plane, because
 // the kernel reaches only (k-1)/2 past each side, and what wraps around at circular length N >= H + (k-1)/2 meets
-// zeros. For large kernels that is many times fewer multiplications, and less rounding, than the direct sum. All three
-// passes are such products:
+// zeros. Larger planes are cut into tiles (plane_tiles.hpp). For large kernels that is many times fewer
+// multiplications, and less rounding, than the direct sum. All three passes are such products:
 //
 //     y = h * x            the spectrum of h is prepared with the weights: tap (a, b) lies at (r - a, r - b) modulo N
 //     dx = h^ * dy         with the conjugate spectrum and the channels' roles exchanged
-//     dh = dy * x^         summed over images as spectra, transformed back once, read at the taps' places
+//     dh = dy * x^         summed over tiles as spectra, transformed back once, read at the taps' places
+//
+// What is transformed back is wanted at the tile's own pixels, so the other factor is read with their neighbors: x for
+// y, dy for dx. For dh one factor has the neighbors and the other one has not, so that each pair of pixels counts once.
 //
 // Both channel counts are multiples of W, and activations are in blocks of W channels: (N, C/W, H, W', W).
 template <std::size_t N, std::size_t W>
@@ -32,19 +36,21 @@ class fft_conv2d {
   static bool serves(const conv2d_shape& s) {
     return s.in_channels % W == 0 && s.out_channels % W == 0 && s.stride == 1 && s.is_same() &&
            s.kernel.is(s.kernel.height) && s.kernel.height <= N &&
-           (std::max)(s.height, s.width) + s.kernel.height / 2 <= N;
+           plane_tiles::serve(s.height, s.width, s.kernel.height / 2, N);
   }
 
   fft_conv2d(const tbb_backend& be, const conv2d_shape& sizes, const tbb_scratch<float>& scratch)
       : sizes_{sizes},
+        tiles_{sizes.height, sizes.width, sizes.kernel.height / 2, N},
         forward_weights_{shape{1, 1, 1, plane::bins * weight_step()}},
         backward_weights_{shape{1, 1, 1, plane::bins * weight_step()}},
         scratch_{scratch} {
-    const auto of = [&](std::size_t images) {
-      return spectra_size(in_blocks(), images) + spectra_size(out_blocks(), images);
+    const auto of = [&](std::size_t tiles) {
+      return spectra_size(in_blocks(), tiles) + spectra_size(out_blocks(), tiles);
     };
+    const std::size_t tiles = sizes.images * tiles_.count(), summed = (std::min)(tiles, chunk);
     scratch_.reserve(
-        (std::max)(of((std::min)(sizes.images, most_images(be))), of((std::min)(sizes.images, chunk)) + sums_size()));
+        (std::max)(of((std::min)(tiles, most_tiles(be))), of(summed) + sums_size() + summed * sizes.out_channels));
   }
 
   void prepare(tbb_backend& be, const float* weight) {
@@ -74,22 +80,24 @@ class fft_conv2d {
                 float* dweight, float* dbias) {
     if (dx == nullptr && dweight == nullptr) return;
     if (dweight == nullptr) return convolve(be, images, backward_weights_, dy, out_blocks(), nullptr, dx, in_blocks());
-    const std::size_t size = chunk_of(images, chunk);
+    const std::size_t size = chunk_of(images * tiles_.count(), chunk);
     const spectra of_x{scratch_.data(), in_blocks(), size};
     const spectra of_dy{of_x.data + of_x.size(), out_blocks(), size};
-    float* sums = of_dy.data + of_dy.size();
+    float* const sums = of_dy.data + of_dy.size();
+    float* const of_bias = sums + sums_size();
     each_chunk(
         be, images, size,
         [&](const run& before, const run& now, std::size_t n, std::size_t b) {
           if (dx != nullptr) transform_back(of_x, before, n, b, nullptr, dx);
-          transform(x, now, n, b, of_x);
-          transform(dy, now, n, b, of_dy);
+          transform(x, now, n, b, of_x, alone);
+          transform(dy, now, n, b, of_dy, with_neighbors);
+          sum_pixels(dy, now, n, b, of_bias);
         },
         [&](const run& now, std::size_t bin) {
           const bool add = now.first != 0;
           frequency_products<W>::correlate(sums + bin * sum_step(), of_dy.at(bin), of_x.at(bin), sizes_.out_channels,
                                            in_blocks(), now.count, of_dy.step(), of_x.step(), add);
-          if (bin == 0) add_constants(of_dy, now.count, sums + plane::bins * sum_step(), add);
+          if (bin == 0) add_constants(of_dy, now.count, of_bias, sums + plane::bins * sum_step(), add);
           if (dx != nullptr) multiply(backward_weights_, of_dy, of_x, bin, now.count);  // x has been used
         });
     be.parallel(sizes_.out_channels * in_blocks(), [&](std::size_t task) {
@@ -99,49 +107,49 @@ class fft_conv2d {
   }
 
  private:
-  // Neighbors in a batch.
+  // Neighbors among the tiles of a batch, which are numbered through all images.
   struct run {
     std::size_t first, count;
   };
 
-  // Spectra of some images at once: (bin, image, block, 2 W). Bins are an odd number of blocks apart, so that the
+  // Spectra of some tiles at once: (bin, tile, block, 2 W). Bins are an odd number of blocks apart, so that the
   // columns of a plane do not fall on the same lines of the cache.
   struct spectra {
     float* data;
-    std::size_t blocks, images;
+    std::size_t blocks, tiles;
 
     std::size_t step() const { return blocks * 2 * W; }
-    std::size_t stride() const { return (blocks * images / 2 * 2 + 1) * 2 * W; }
+    std::size_t stride() const { return (blocks * tiles / 2 * 2 + 1) * 2 * W; }
     std::size_t size() const { return plane::bins * stride(); }
     float* at(std::size_t bin) const { return data + bin * stride(); }
-    typename plane::spectrum of(std::size_t image, std::size_t block) const {
-      return {data + image * step() + block * 2 * W, stride()};
+    typename plane::spectrum of(std::size_t tile, std::size_t block) const {
+      return {data + tile * step() + block * 2 * W, stride()};
     }
   };
-  static std::size_t spectra_size(std::size_t blocks, std::size_t images) {
-    return spectra{nullptr, blocks, images}.size();
+  static std::size_t spectra_size(std::size_t blocks, std::size_t tiles) {
+    return spectra{nullptr, blocks, tiles}.size();
   }
 
-  // Images whose spectra are held at a time: enough to use each weight often, few enough for the caches. Sums over a
+  // Tiles whose spectra are held at a time: enough to use each weight often, few enough for the caches. Sums over a
   // batch are made chunk by chunk, so their chunks must not depend on the threads.
   static constexpr std::size_t chunk = 16;
-  static std::size_t most_images(const tbb_backend& be) { return (std::max)(chunk, be.threads()); }
-  // Chunks of at most `most` images, all of about the same size.
-  static std::size_t chunk_of(std::size_t images, std::size_t most) {
-    const std::size_t chunks = (images + most - 1) / most;
-    return (images + chunks - 1) / chunks;
+  static std::size_t most_tiles(const tbb_backend& be) { return (std::max)(chunk, be.threads()); }
+  // Chunks of at most `most` tiles, all of about the same size.
+  static std::size_t chunk_of(std::size_t tiles, std::size_t most) {
+    const std::size_t chunks = (tiles + most - 1) / most;
+    return (tiles + chunks - 1) / chunks;
   }
 
-  // Calls planes(the chunk before, this chunk, image in it, block), then products(this chunk, bin), for each chunk of
-  // `size` images, and the former once more at the end. Each step is shared out among the threads: so they all work on
+  // Calls planes(the chunk before, this chunk, tile in it, block), then products(this chunk, bin), for each chunk of
+  // `size` tiles, and the former once more at the end. Each step is shared out among the threads: so they all work on
   // the same spectra, and each needs the weights of its own bins only, which is what the last cache has room for.
   template <class Planes, class Products>
   void each_chunk(tbb_backend& be, std::size_t images, std::size_t size, const Planes& planes,
                   const Products& products) const {
-    const std::size_t blocks = (std::max)(in_blocks(), out_blocks());
+    const std::size_t blocks = (std::max)(in_blocks(), out_blocks()), tiles = images * tiles_.count();
     run before{0, 0};
     for (std::size_t first = 0;; first += size) {
-      const run now{first, first < images ? (std::min)(size, images - first) : 0};
+      const run now{first, first < tiles ? (std::min)(size, tiles - first) : 0};
       be.parallel(size * blocks, [&](std::size_t task) { planes(before, now, task / blocks, task % blocks); });
       if (now.count == 0) return;
       be.parallel(plane::bins, [&](std::size_t bin) { products(now, bin); });
@@ -152,14 +160,14 @@ class fft_conv2d {
   // The forward pass, or with the other weights that from dy to dx.
   void convolve(tbb_backend& be, std::size_t images, const host_array<float>& weights, const float* from,
                 std::size_t from_blocks, const float* bias, float* to, std::size_t to_blocks) {
-    const std::size_t size = chunk_of(images, most_images(be));
+    const std::size_t size = chunk_of(images * tiles_.count(), most_tiles(be));
     const spectra in{scratch_.data(), from_blocks, size};
     const spectra out{in.data + in.size(), to_blocks, size};
     each_chunk(
         be, images, size,
         [&](const run& before, const run& now, std::size_t n, std::size_t b) {
           transform_back(out, before, n, b, bias, to);
-          transform(from, now, n, b, in);
+          transform(from, now, n, b, in, with_neighbors);
         },
         [&](const run& now, std::size_t bin) { multiply(weights, in, out, bin, now.count); });
   }
@@ -179,6 +187,17 @@ class fft_conv2d {
     return (mirrored ? N + a - radius() : N + radius() - a) % N;
   }
 
+  // The pixels of a tile in the whole array, block b of its image.
+  struct patch {
+    std::size_t first;  // number of the first one
+    plane_tile of;
+  };
+  patch patch_of(const run& tiles, std::size_t n, std::size_t b, std::size_t blocks) const {
+    const std::size_t number = tiles.first + n, image = number / tiles_.count();
+    const plane_tile of = tiles_.at(number % tiles_.count());
+    return {((image * blocks + b) * sizes_.height + of.rows.first) * sizes_.width + of.columns.first, of};
+  }
+
   // Calls body with the side of the planes as a constant where it is the one of the networks here, else with 0.
   template <class Body>
   void with_side(const Body& body) const {
@@ -188,64 +207,103 @@ class fft_conv2d {
       body(std::integral_constant<std::size_t, 0>{});
   }
 
-  // The spectrum of block b of image n of a run, if there is one.
-  void transform(const float* x, const run& images, std::size_t n, std::size_t b, const spectra& out) const {
-    if (n >= images.count || b >= out.blocks) return;
+  // A rectangle of pixels, `row_step` numbers from row to row, and where it lies in the transform. A plane whose side
+  // is a constant is not cut.
+  template <std::size_t Side>
+  struct window {
+    static constexpr std::size_t top = 0, left = 0, height = Side, width = Side, row_step = Side * W;
+  };
+  template <std::size_t Side>
+    requires(Side == 0)
+  struct window<Side> {
+    std::size_t top, left, height, width, row_step;
+  };
+
+  // The spectrum of block b of tile n of a run, if there is one, with the pixels around the tile or with zeros there.
+  static constexpr bool alone = false, with_neighbors = true;
+  void transform(const float* x, const run& tiles, std::size_t n, std::size_t b, const spectra& out,
+                 bool neighbors) const {
+    if (n >= tiles.count || b >= out.blocks) return;
+    const patch p = patch_of(tiles, n, b, out.blocks);
     with_side([&](auto side) {
-      transform_plane<side>(x + ((images.first + n) * out.blocks + b) * pixels() * W, out.of(n, b));
+      if constexpr (side > 0) {
+        transform_plane(x + p.first * W, window<side>{}, out.of(n, b));
+      } else {
+        const auto& [rows, columns] = p.of;
+        if (neighbors)
+          transform_plane(x + (p.first - rows.before * sizes_.width - columns.before) * W,
+                          window<0>{0, 0, rows.read(), columns.read(), sizes_.width * W}, out.of(n, b));
+        else
+          transform_plane(x + p.first * W, own_pixels(p.of), out.of(n, b));
+      }
     });
   }
 
-  void transform_back(const spectra& in, const run& images, std::size_t n, std::size_t b, const float* bias,
+  void transform_back(const spectra& in, const run& tiles, std::size_t n, std::size_t b, const float* bias,
                       float* y) const {
-    if (n >= images.count || b >= in.blocks) return;
+    if (n >= tiles.count || b >= in.blocks) return;
+    const patch p = patch_of(tiles, n, b, in.blocks);
+    const float* const of_block = bias == nullptr ? nullptr : bias + b * W;
     with_side([&](auto side) {
-      transform_plane_back<side>(in.of(n, b), bias == nullptr ? nullptr : bias + b * W,
-                                 y + ((images.first + n) * in.blocks + b) * pixels() * W);
+      if constexpr (side > 0)
+        transform_plane_back(in.of(n, b), window<side>{}, of_block, y + p.first * W);
+      else
+        transform_plane_back(in.of(n, b), own_pixels(p.of), of_block, y + p.first * W);
     });
+  }
+
+  window<0> own_pixels(const plane_tile& of) const {
+    return {of.rows.before, of.columns.before, of.rows.count, of.columns.count, sizes_.width * W};
   }
 
   // Memory is slower than the transforms, and its prefetcher does not follow their steps; so rows are asked into the
   // second cache before their turn, be they of this plane or the next.
   static constexpr std::size_t ahead = 8;  // rows
-  static void prefetch_rows(const float* row, std::size_t width) {
-    for (std::size_t n = 0; n < 2 * width; ++n) __builtin_prefetch(row + n * W, 0, 2);
+  template <class Window>
+  static void prefetch_rows(const float* row, const Window& at) {
+    for (std::size_t n = 0; n < at.width; ++n) {
+      __builtin_prefetch(row + ahead * at.row_step + n * W, 0, 2);
+      __builtin_prefetch(row + (ahead + 1) * at.row_step + n * W, 0, 2);
+    }
   }
 
-  // One plane of W channels (height, width, W). Rows go in pairs; an odd last one pairs with a row of zeros.
-  template <std::size_t Side>
-  [[gnu::noinline]] void transform_plane(const float* x, const typename plane::spectrum& out) const {
+  // One window of W channels (height, width, W). Rows go in pairs; an odd last one pairs with a row of zeros.
+  template <class Window>
+  [[gnu::noinline]] void transform_plane(const float* x, const Window& at, const typename plane::spectrum& out) const {
     alignas(plane::cache_line) static constexpr float zeros[N * W] = {};
-    const std::size_t height = Side > 0 ? Side : sizes_.height, width = Side > 0 ? Side : sizes_.width;
     typename plane::half_way work;
-    for (std::size_t row = 0; row < height; row += 2) {
-      const float* a = x + row * width * W;
-      const float* b = row + 1 < height ? a + width * W : zeros;
-      prefetch_rows(a + ahead * width * W, width);
-      plane::forward_rows(work, row, row + 1, [&](std::size_t n) SOFTSCORE_INLINE_LAMBDA {
-        return n < width ? simd_complex<W>{load<W>(a + n * W), load<W>(b + n * W)} : simd_complex<W>{};
+    for (std::size_t row = 0; row < at.top; ++row) plane::clear_row(work, row);
+    for (std::size_t row = 0; row < at.height; row += 2) {
+      const float* a = x + row * at.row_step;
+      const float* b = row + 1 < at.height ? a + at.row_step : zeros;
+      prefetch_rows(a, at);
+      plane::forward_rows(work, at.top + row, at.top + row + 1, [&](std::size_t n) SOFTSCORE_INLINE_LAMBDA {
+        const std::size_t column = n - at.left;  // past the width where there is none
+        return column < at.width ? simd_complex<W>{load<W>(a + column * W), load<W>(b + column * W)}
+                                 : simd_complex<W>{};
       });
     }
-    plane::forward_columns(work, height, out);
+    plane::forward_columns(work, at.top + at.height, out);
   }
 
-  template <std::size_t Side>
-  [[gnu::noinline]] void transform_plane_back(const typename plane::spectrum& in, const float* bias, float* y) const {
-    const std::size_t height = Side > 0 ? Side : sizes_.height, width = Side > 0 ? Side : sizes_.width;
+  template <class Window>
+  [[gnu::noinline]] void transform_plane_back(const typename plane::spectrum& in, const Window& at, const float* bias,
+                                              float* y) const {
     const simd<W> added = bias == nullptr ? simd<W>{} : load<W>(bias);
     alignas(plane::cache_line) float unwanted[N * W];
     typename plane::half_way work;
-    plane::inverse_columns(in, height, work);
-    for (std::size_t row = 0; row < height; row += 2) {
-      const bool pair = row + 1 < height;
-      float* a = y + row * width * W;
-      float* b = pair ? a + width * W : unwanted;
-      prefetch_rows(a + ahead * width * W, width);
-      plane::inverse_rows(work, row, pair ? row + 1 : row,
+    plane::inverse_columns(in, at.top + at.height, work);
+    for (std::size_t row = 0; row < at.height; row += 2) {
+      const bool pair = row + 1 < at.height;
+      float* a = y + row * at.row_step;
+      float* b = pair ? a + at.row_step : unwanted;
+      prefetch_rows(a, at);
+      plane::inverse_rows(work, at.top + row, at.top + (pair ? row + 1 : row),
                           [&](std::size_t n, simd_complex<W> v) SOFTSCORE_INLINE_LAMBDA {
-                            if (n < width) {
-                              store(a + n * W, v.re + added);
-                              store(b + n * W, v.im + added);
+                            const std::size_t column = n - at.left;
+                            if (column < at.width) {
+                              store(a + column * W, v.re + added);
+                              store(b + column * W, v.im + added);
                             }
                           });
     }
@@ -302,19 +360,37 @@ class fft_conv2d {
     }
   }
 
-  // The sum of a plane is half the real part of its spectrum at frequency 0: (channels) (+)= the images' sums.
-  void add_constants(const spectra& of_dy, std::size_t count, float* sums, bool add) const {
+  // Sums of the pixels of tiles, (tile, channels), where planes are cut.
+  void sum_pixels(const float* dy, const run& tiles, std::size_t n, std::size_t b, float* sums) const {
+    if (tiles_.whole() || n >= tiles.count || b >= out_blocks()) return;
+    const auto [first, of] = patch_of(tiles, n, b, out_blocks());
+    simd<W> sum{};
+    for (std::size_t row = 0; row < of.rows.count; ++row) {
+      const float* const from = dy + (first + row * sizes_.width) * W;
+      simd<W> of_row{};
+      for (std::size_t column = 0; column < of.columns.count; ++column) of_row += load<W>(from + column * W);
+      sum += of_row;
+    }
+    store(sums + (n * out_blocks() + b) * W, sum);
+  }
+
+  // sums (channels) (+)= the sums of the planes. That of a whole plane is half the real part of its spectrum at
+  // frequency 0; that of a tile is made apart, because the spectrum has its neighbors too.
+  void add_constants(const spectra& of_dy, std::size_t count, const float* of_tiles, float* sums, bool add) const {
     for (std::size_t b = 0; b < out_blocks(); ++b) {
       simd<W> sum{};
-      for (std::size_t n = 0; n < count; ++n) sum += of_dy.of(n, b).get(0).re * 0.5f;
+      for (std::size_t n = 0; n < count; ++n)
+        sum += tiles_.whole() ? of_dy.of(n, b).get(0).re * 0.5f
+                              : as_vector(load<W>(of_tiles + (n * out_blocks() + b) * W));
       store(sums + b * W, add ? load<W>(sums + b * W) + sum : sum);
     }
   }
 
   conv2d_shape sizes_;
+  plane_tiles tiles_;
   host_array<float> forward_weights_;   // (bin, output block, input channel, 2 W)
   host_array<float> backward_weights_;  // (bin, input block, output channel, 2 W)
-  tbb_scratch<float> scratch_;          // the spectra of a chunk's x and y; then the sums of the weights' gradient
+  tbb_scratch<float> scratch_;          // the spectra of a chunk's x and y; then the sums of the gradients
 };
 
 }  // namespace softscore::inline SOFTSCORE_ABI::detail

@@ -74,8 +74,9 @@ inline double cost_of(conv2d_method method, const conv2d_shape& s) {
   constexpr double product = 0.29;  // a vector times a number, added to a vector
   const auto transform = [&](std::size_t length, double of_plane) {
     const double bins = number(length * length / 2 + 2);
+    const double tiles = number(plane_tiles{s.height, s.width, s.kernel.height / 2, length}.count());
     // Four products make a complex one, and spectra come from farther away than registers.
-    return 3 * bins * pairs * 4 * product * 1.3 + (2.5 * blocks + 3 * pairs / images) * of_plane;
+    return tiles * (3 * bins * pairs * 4 * product * 1.3 + 2.5 * blocks * of_plane) + 3 * pairs / images * of_plane;
   };
   switch (method) {
     case conv2d_method::plain: {

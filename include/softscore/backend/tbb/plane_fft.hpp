@@ -76,6 +76,11 @@ class plane_fft {
     }
   }
 
+  // Row `row` of the plane is 0.
+  SOFTSCORE_INLINE static void clear_row(half_way& work, std::size_t row) {
+    for (std::size_t kx = 0; kx < N / 2; ++kx) work.at[kx][row] = simd_complex<W>{};
+  }
+
   // From the half way to the spectrum, where the rows from `rows` on are 0.
   SOFTSCORE_INLINE static void forward_columns(const half_way& work, std::size_t rows, const spectrum& out) {
     alignas(cache_line) float pair[2 * W * N];  // the spectrum of column 0, which is two
