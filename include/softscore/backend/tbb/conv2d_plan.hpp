@@ -11,6 +11,7 @@
 #include <softscore/backend/tbb/conv2d_plain.hpp>
 #include <softscore/backend/tbb/conv2d_pointwise.hpp>
 #include <softscore/backend/tbb/conv2d_winograd.hpp>
+#include <softscore/backend/tbb/plane_tiles.hpp>
 #include <softscore/backend/tbb/simd.hpp>
 #include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
@@ -58,25 +59,55 @@ inline bool serves(conv2d_method method, const conv2d_shape& s) {
   }
 }
 
-// The time of one image's share of a forward and both backward passes, in nanoseconds of one thread. The forms are
-// counts of vector operations, the constants what one of them took: fitted by hand to the times of all methods for 22
-// convolutions of 1 to 128 channels, 8 to 60 pixels and kernels of 1 to 9, on one core of an AMD EPYC of the fourth
-// generation (AVX-512). Other machines differ in the unit and less in the order, which is all that counts here.
+// What the operations that are counted below took, in nanoseconds of one thread.
+struct conv2d_unit_costs {
+  struct transform {
+    double product, of_plane, of_weights;  // a vector times a number; a whole plane of vectors; a vector of kernels
+  };
+  double direct_product, direct_sum;  // the latter of a gradient of a short row of taps, which waits for its own sums
+  double matrix_product;
+  double winograd_product, winograd_tile, winograd_weights;
+  transform length_16, length_32, length_64;
+};
+
+// Fitted to the times of all methods for 90 convolutions, of 16 to 512 channels, 2 to 128 pixels and kernels of 1 to 15
+// (benchmarks/conv_methods), on one core of an AMD EPYC of the fourth generation: for 16 lanes by AVX-512 and for 8 by
+// AVX2, with which 4 lanes share them. Other machines differ in the unit and less in the order, which is all that
+// counts here.
+inline constexpr conv2d_unit_costs unit_costs =
+    native_lanes == 16
+        ? conv2d_unit_costs{0.30,
+                            0.67,
+                            0.30,
+                            0.32,
+                            110,
+                            125,
+                            {0.246, 930, 3700},
+                            {0.29, 3400, 13400},
+                            {0.42, 8600, 43400}}
+        : conv2d_unit_costs{
+              0.20, 0.85, 0.16, 0.17, 60, 51, {0.196, 325, 1420}, {0.23, 420, 7500}, {0.275, 3100, 16800}};
+
+// The time of one image's share of a forward and both backward passes, in nanoseconds of one thread.
 inline double cost_of(conv2d_method method, const conv2d_shape& s) {
   const auto number = [](std::size_t n) { return static_cast<double>(n); };
+  constexpr const conv2d_unit_costs& unit = unit_costs;
   const double lanes = number(native_lanes), in = number(s.in_channels), out = number(s.out_channels);
   const double pairs = in * out / lanes, blocks = (in + out) / lanes;  // vectors of weights per tap, and per pixel
   const double taps = number(s.kernel.taps());
   const double places = number(s.out_height() * s.out_width());
   // Transforms of weights are shared by a batch. Its size is fixed here, so that an image has the same bits in any
   // batch.
-  constexpr double images = 64;
-  constexpr double product = 0.29;  // a vector times a number, added to a vector
-  const auto transform = [&](std::size_t length, double of_plane) {
+  constexpr double images = 48;
+  const auto transform = [&](std::size_t length, const conv2d_unit_costs::transform& of_length) {
+    const plane_tiles tiles{s.height, s.width, s.kernel.height / 2, length};
     const double bins = number(length * length / 2 + 2);
-    const double tiles = number(plane_tiles{s.height, s.width, s.kernel.height / 2, length}.count());
-    // Four products make a complex one, and spectra come from farther away than registers.
-    return tiles * (3 * bins * pairs * 4 * product * 1.3 + 2.5 * blocks * of_plane) + 3 * pairs / images * of_plane;
+    // Half of a plane's time is spent on its columns, the other half on the rows that are read.
+    const double rows = number(tiles.at(tiles.count() / 2).rows.read()), part = (1 + rows / number(length)) / 2;
+    // Four products make a complex one. The planes of x, dx and the others are transformed 5 times, 2.5 of either side.
+    return number(tiles.count()) *
+               (3 * bins * pairs * 4 * of_length.product + 2.5 * blocks * of_length.of_plane * part) +
+           3 * pairs / images * of_length.of_weights;
   };
   switch (method) {
     case conv2d_method::plain: {
@@ -84,22 +115,24 @@ inline double cost_of(conv2d_method method, const conv2d_shape& s) {
       return 3 * in * out * taps * places * (in_blocks ? 1 : 0.2);
     }
     case conv2d_method::direct: {
-      // The gradient of a short row of taps waits for its own sums.
-      const double waiting = s.kernel.width < 7 ? 3 : 0;
-      return taps * pairs * 3 * places * product + pairs * places * waiting;
+      // Starting a row takes as long as a pixel.
+      const double started = number(s.out_height() * (s.out_width() + 1));
+      const double waiting = s.kernel.width < 7 ? unit.direct_sum : 0;
+      return pairs * started * (3 * taps * unit.direct_product + waiting);
     }
     case conv2d_method::pointwise:
-      return 3 * pairs * places * product * 1.1;
+      return 3 * pairs * places * unit.matrix_product;
     case conv2d_method::winograd: {
       const double tiles = number((s.height + 3) / 4 * ((s.width + 3) / 4));
-      return 3 * tiles * (36 * pairs * product + blocks * 200);
+      return 3 * tiles * (36 * pairs * unit.winograd_product + blocks * unit.winograd_tile) +
+             3 * pairs / images * unit.winograd_weights;
     }
     case conv2d_method::transform_16:
-      return transform(16, 1200);
+      return transform(16, unit.length_16);
     case conv2d_method::transform_32:
-      return transform(32, 7000);
+      return transform(32, unit.length_32);
     case conv2d_method::transform_64:
-      return transform(64, 65000);
+      return transform(64, unit.length_64);
     default:
       return std::numeric_limits<double>::infinity();
   }
