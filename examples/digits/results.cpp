@@ -147,6 +147,7 @@ report make_report(const model& m, const run_settings& settings, const results_p
                "Everything that made this page. The same settings give the same bits on any number of threads.");
   auto all = settings_rows(settings, plan, found, parameters, record.losses.size(), threads);
   if (record.seconds > 0.0) all.emplace_back("training time", seconds_text(record.seconds));
+  if (!record.computed.empty()) all.emplace_back("computed", record.computed);
   page.table(all);
   return page;
 }

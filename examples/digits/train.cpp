@@ -36,9 +36,11 @@ void train_and_show(model& m, run_settings settings, const results_plan& plan, c
   softscore::progress_bar bar;
   bool out_of_time = false;
   std::size_t steps_done = 0;
+  std::string computed;
   const auto watch = [&](const softscore::training_progress& p) {
     bar(p);
     steps_done = p.step;
+    if (computed.empty()) computed = p.computed;
     out_of_time = minutes && p.seconds >= 60.0 * *minutes;
     return !interrupted() && !out_of_time;
   };
@@ -48,7 +50,7 @@ void train_and_show(model& m, run_settings settings, const results_plan& plan, c
     throw stopped_by_user{"stopped after step " + std::to_string(steps_done) +
                           "; go on with: digits resume --checkpoint " + plan.checkpoint.string()};
   }
-  write_results(backend, m, settings, plan, data, {result.losses, result.test_losses, result.seconds});
+  write_results(backend, m, settings, plan, data, {result.losses, result.test_losses, result.seconds, computed});
 }
 
 }  // namespace

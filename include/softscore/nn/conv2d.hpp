@@ -61,7 +61,7 @@ class conv2d {
   };
   template <class Be, class T>
   state<Be, T> memory(planning<Be, T>& with, const shape& in) const {
-    return {make_conv2d<T>(with.backend(), of(in, with.images()), with.scratch())};
+    return {with.convolution(of(in, with.images()))};
   }
 
   template <class Be, class T>

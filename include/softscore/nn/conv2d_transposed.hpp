@@ -51,8 +51,8 @@ class conv2d_transposed {
   template <class Be, class T>
   state<Be, T> memory(planning<Be, T>& with, const shape& in) const {
     const typename planning<Be, T>::temporary_scope scope{with};
-    return {make_conv2d<T>(with.backend(), of(in, with.images()), with.scratch()),
-            with.temporary({1, sizes_.in_channels, 1, 1}), with.temporary({1, 1, 1, 1})};
+    return {with.convolution(of(in, with.images())), with.temporary({1, sizes_.in_channels, 1, 1}),
+            with.temporary({1, 1, 1, 1})};
   }
 
   template <class Be, class T>

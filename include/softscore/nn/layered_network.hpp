@@ -56,6 +56,8 @@ class network_memory {
   const shape& most() const { return most_; }
   /// Elements of all activations.
   std::size_t elements() const { return with_.elements(); }
+  /// How the convolutions are computed, for people; empty where the backend does not say.
+  std::string describe() const { return with_.describe(); }
 
  private:
   template <class, class>

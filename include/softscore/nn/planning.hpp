@@ -5,7 +5,9 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 #include <softscore/backend/operations.hpp>
 #include <softscore/core/checked_size.hpp>
@@ -72,6 +74,21 @@ class planning {
   /// What the plans of convolutions share.
   const scratch_of<Be, T>& scratch() const { return scratch_; }
 
+  /// The plan of a convolution, which shares that memory.
+  conv2d_plan_of<Be, T> convolution(const conv2d_shape& sizes) {
+    auto plan = make_conv2d<T>(*backend_, sizes, scratch_);
+    if constexpr (requires { std::string_view{plan.describe()}; }) count(plan.describe());
+    return plan;
+  }
+  /// How the convolutions that were planned are computed, for people: "convolutions: 4 by transform of length 32, 2 by
+  /// plain loops". Empty where there are none, or where the backend does not say.
+  std::string describe() const {
+    std::string text;
+    for (const auto& [method, number] : methods_)
+      text += (text.empty() ? "convolutions: " : ", ") + std::to_string(number) + " by " + method;
+    return text;
+  }
+
   planned_array<Be, T> keep(const shape& one) { return take(recomputed_ ? again_ : kept_, one); }
   planned_array<Be, T> temporary(const shape& one) { return take(temporaries_, one); }
 
@@ -113,6 +130,15 @@ class planning {
   std::size_t elements() const { return kept_->most + again_->most + temporaries_->most; }
 
  private:
+  void count(std::string_view method) {
+    for (auto& [name, number] : methods_)
+      if (name == method) {
+        ++number;
+        return;
+      }
+    methods_.emplace_back(method, 1);
+  }
+
   using shared_memory = std::shared_ptr<detail::planned_memory<Be, T>>;
 
   planned_array<Be, T> take(const shared_memory& from, const shape& one) {
@@ -128,6 +154,7 @@ class planning {
   shared_memory again_ = std::make_shared<detail::planned_memory<Be, T>>();
   shared_memory temporaries_ = std::make_shared<detail::planned_memory<Be, T>>();
   bool recomputed_{};
+  std::vector<std::pair<std::string, std::size_t>> methods_{};  // of convolutions, and how many each computes
 };
 
 }  // namespace softscore::inline SOFTSCORE_ABI

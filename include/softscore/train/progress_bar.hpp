@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include <softscore/core/cmath.hpp>
 #include <softscore/core/config.hpp>
@@ -33,11 +34,14 @@ std::string bar_line(double part, std::string_view text, std::size_t columns) {
 }  // namespace detail
 
 /// A bar on standard error for training (step, loss, images per second, time left), sampling and the search of a
-/// schedule. On a terminal it is redrawn in place ten times a second; elsewhere it writes a line every ten seconds.
-/// Both begin a new line at the end of an epoch and of the work.
+/// schedule. Before the first step of training it says how the network is computed. On a terminal it is redrawn in
+/// place ten times a second; elsewhere it writes a line every ten seconds. Both begin a new line at the end of an epoch
+/// and of the work.
 class progress_bar {
  public:
   void operator()(const training_progress& p) {
+    if (!std::exchange(began_, true) && !p.computed.empty())
+      std::fprintf(stderr, "%.*s\n", static_cast<int>(p.computed.size()), p.computed.data());
     smooth_ = p.step == 1 || smooth_ == 0.0 ? p.loss : 0.98 * smooth_ + 0.02 * p.loss;
     char text[160];
     std::snprintf(text, sizeof text, "epoch %zu/%zu  step %zu/%zu  loss %s  %s images/s  %s left", p.epoch, p.epochs,
@@ -98,6 +102,7 @@ class progress_bar {
   }
 
   bool terminal_ = ::isatty(STDERR_FILENO) != 0;
+  bool began_{};  // whether a step of training was seen
   double smooth_{};
   steady::time_point last_{};
 };

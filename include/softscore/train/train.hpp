@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -28,6 +29,7 @@ struct training_progress {
   double images_per_second{};         ///< since the start of this call
   double seconds{}, seconds_left{};   ///< gone by, and to come at this pace
   std::optional<double> test_loss{};  ///< after the last step of an epoch, if there are test images
+  std::string_view computed{};        ///< how the network is, for people, or empty; valid during the call
 };
 
 /// What `train` returns.
@@ -115,6 +117,7 @@ training_result run_training(Be& be, D& denoiser, const C& corruption, O objecti
 
   checkpoint_settings settings = extras.settings;
   settings.merge(settings_of(options));
+  const std::string computed = work.describe();
   const auto began = clock::now();
   const auto seconds_gone = [&] { return std::chrono::duration<double>(clock::now() - began).count(); };
   const std::size_t first = work.done();
@@ -158,6 +161,7 @@ training_result run_training(Be& be, D& denoiser, const C& corruption, O objecti
     progress.steps = work.steps();
     progress.epoch = (work.done() - 1) / work.steps_per_epoch() + 1;
     progress.epochs = options.epochs;
+    progress.computed = computed;
     progress.seconds = seconds_gone();
     const double pace = progress.seconds / static_cast<double>(work.done() - first);
     progress.images_per_second = static_cast<double>(options.batch_size) / pace;

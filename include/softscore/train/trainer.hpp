@@ -87,6 +87,13 @@ class trainer {
   }
 
   const training_options& options() const { return options_; }
+  /// How the network is computed, for people; empty where it does not say.
+  std::string describe() const {
+    if constexpr (requires { std::string{denoiser_memory_.network.describe()}; })
+      return denoiser_memory_.network.describe();
+    else
+      return {};
+  }
   std::size_t steps_per_epoch() const { return batches_.steps_per_epoch(); }
   std::size_t steps() const { return steps_; }
   /// Steps done so far.

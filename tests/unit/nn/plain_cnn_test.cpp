@@ -250,6 +250,18 @@ TEMPLATE_TEST_CASE("after its workspace is made, no pass of the plain CNN takes 
         }) == 0);
 }
 
+TEST_CASE("the plain CNN says how its convolutions are computed", "[nn]") {
+  const plain_cnn net;
+  serial_backend serial;
+  tbb_backend tbb;
+  CHECK(net.workspace<float>(serial, {1, 1, 28, 28}).describe().empty());
+  CHECK(net.workspace<double>(tbb, {1, 1, 28, 28}).describe() == "convolutions: 5 by plain loops");
+  // The first one reads one channel and the last one makes one; on any registers.
+  for (const std::size_t images : {std::size_t{1}, std::size_t{100}})
+    CHECK(net.workspace<float>(tbb, {images, 1, 28, 28}).describe() ==
+          "convolutions: 2 by direct sum over blocks of channels, 3 by transform of length 32");
+}
+
 TEST_CASE("the plain CNN refuses what it cannot be or map", "[nn]") {
   CHECK_THROWS_AS(plain_cnn{{}}, error);
   CHECK_THROWS_AS((plain_cnn{{16, 0}}), error);

@@ -291,3 +291,14 @@ TEST_CASE("recipes of first values start blocks near their skips", "[nn]") {
     CHECK(std::abs(size_of("class_embedding.weight") - 0.798) < 0.35);
   }
 }
+
+TEST_CASE("a U-Net says how all its convolutions are computed", "[nn]") {
+  const unet<step_index> net{small_config()};
+  tbb_backend be;
+  const std::string text = net.workspace<double>(be, {1, 2, 8, 8}).describe();
+  // Those with a kernel; the projections of attention are products.
+  const auto& all = net.layout();
+  const auto convolutions =
+      std::count_if(all.begin(), all.end(), [](const auto& array) { return array.sizes.size() == 4; });
+  CHECK(text == "convolutions: " + std::to_string(convolutions) + " by plain loops");
+}

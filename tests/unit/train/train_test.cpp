@@ -146,6 +146,21 @@ TEST_CASE("A loss that is not finite names step and batch and leaves the last go
   CHECK_REFUSED(train(be, denoiser, blurring, soft_score_matching_loss{}, broken, saved), "there is no checkpoint yet");
 }
 
+TEST_CASE("An observer of training is told how the network is computed") {
+  const auto told = [](auto be) {
+    auto denoiser = small();
+    std::string text;
+    const auto look = [&](const training_progress& p) {
+      text = p.computed;
+      return false;
+    };
+    train(be, denoiser, blurring, soft_score_matching_loss{}, few_digits(), options(), look);
+    return text;
+  };
+  CHECK(told(tbb_backend{1}) == "convolutions: 2 by direct sum over blocks of channels");
+  CHECK(told(serial_backend{}).empty());
+}
+
 TEST_CASE("An observer stops training after the step, and what was done is saved") {
   serial_backend be;
   const temporary_folder folder;
