@@ -14,6 +14,9 @@ Written by `./dev bench --write` and `./dev bench cuda --write`, which replace t
 others; so each says where and when it was measured. Ours and each peer take turns in one run; a figure is the median over
 the rounds, a ratio that of the medians, with the least and the most of the rounds beside it. Ratios above 1 are in our
 favor.
+
+Sections measured before 2026-11-30 let PyTorch's idle threads sleep at once (OMP_WAIT_POLICY=PASSIVE). That cost it about
+a tenth of a training step and half the speed of an evaluation of one image, so the ratios of these sections are too high.
 """
 
 

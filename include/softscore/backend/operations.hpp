@@ -110,8 +110,8 @@ concept LooksUpRows = requires(Be& be, view_of<Be, const T> in, view_of<Be, T> o
 
 /// Group norm of x + shift with affine gain and bias, then modulation per image and channel, then an activation. The
 /// views of `group_norm_forward` are x, shift, gain, bias, modulation and y; those of `group_norm_backward` are the
-/// first five, dy, dx, dgain, dbias, dshift and dmodulation, and where the gradient in x is added to others, two of these
-/// and the sum.
+/// first five, dy, dx, dgain, dbias, dshift and dmodulation, and where the gradient in x is added to others, two of
+/// these and the sum.
 template <class Be, class T>
 concept NormalizesGroups =
     requires(Be& be, group_norm_plan_of<Be, T>& plan, view_of<Be, const T> in, view_of<Be, T> out) {
