@@ -514,9 +514,9 @@ TEST_CASE("guidance by one network refuses what it cannot ask", "[denoiser]") {
 }
 
 TEST_CASE("guidance by one network refuses one that needs labels, before it is asked", "[denoiser]") {
-  const std::vector<class_label> labels{0, 2};
+  const std::vector<class_label> of_two{0, 2};
   conditioning given;
-  given.labels = labels;
+  given.labels = of_two;
   const shape two{2, 1, 4, 4};
   const epsilon_denoiser needs{labels_needed{}, noise};
   CHECK_REFUSED(classifier_free(needs, 2.0).check(given, two), "labels given to a network is 0, but it must be one");
