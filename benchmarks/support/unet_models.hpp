@@ -165,6 +165,8 @@ class unet_evaluation {
         out_{be_.make<float>(batch_.extent)},
         ws_{net_.workspace<float>(be_, batch_.extent)} {
     be_.upload(batch_.x.data(), x_.view());
+    // As in sampling: weights that are used a third time are kept as convolutions want them.
+    for (int k = 0; k < 3; ++k) (*this)();
   }
 
   void operator()() {
