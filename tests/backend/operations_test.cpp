@@ -372,11 +372,13 @@ TEST_CASE("the planner takes one method for every batch, which can be asked for 
   tbb_backend be;
   // Wide enough for any register.
   const conv2d_shape large{1, 32, 32, 28, 28, 7}, small{1, 64, 64, 32, 32, 3}, point{1, 64, 64, 16, 16, 1},
-      first{1, 1, 16, 28, 28, 7}, wide{1, 32, 32, 100, 100, 7}, strided{1, 16, 16, 28, 28, 3, 2}, odd{1, 3, 5, 8, 8, 3};
+      first{1, 1, 16, 28, 28, 7}, huge{1, 16, 16, 100, 100, 7}, wide{1, 32, 32, 100, 100, 7},
+      strided{1, 16, 16, 28, 28, 3, 2}, odd{1, 3, 5, 8, 8, 3};
   CHECK(make_conv2d<float>(be, large).chosen() == conv2d_method::transform_32);
   CHECK(make_conv2d<float>(be, small).chosen() == conv2d_method::winograd);
   CHECK(make_conv2d<float>(be, point).chosen() == conv2d_method::pointwise);
   CHECK(make_conv2d<float>(be, first).chosen() == conv2d_method::direct);
+  CHECK(make_conv2d<float>(be, huge).chosen() == conv2d_method::transform_32);
   CHECK(make_conv2d<float>(be, wide).chosen() == conv2d_method::transform_32);
   CHECK(make_conv2d<float>(be, strided).chosen() == conv2d_method::direct);
   CHECK(make_conv2d<float>(be, odd).chosen() == conv2d_method::plain);

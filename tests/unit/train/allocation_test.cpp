@@ -6,6 +6,7 @@
 
 #include "catch.hpp"
 #include "labelled_network.hpp"
+#include "smallest_unet.hpp"
 
 using namespace softscore;
 
@@ -72,14 +73,9 @@ void check_all_options(Be& be) {
 template <class Be>
 void check_conditions(Be& be) {
   const corruption noise{scaling{}, linear_beta{1000}};
-  unet_config c;
+  unet_config c = smallest_unet();
   c.in_channels = 2;
-  c.out_channels = c.beside_channels = 1;
-  c.block_out_channels = {4};
-  c.down_blocks = c.up_blocks = {unet_block::plain};
-  c.layers_per_block = 1;
-  c.mid_block = false;
-  c.norm_num_groups = 2;
+  c.beside_channels = 1;
   epsilon_denoiser denoiser{unet<step_index>{c}, noise};
   auto digits = stroke_digits(16, 1, 12);
   digits.beside = digits.pixels;

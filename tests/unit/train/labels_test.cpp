@@ -11,6 +11,7 @@
 #include "catch.hpp"
 #include "labelled_network.hpp"
 #include "refusal.hpp"
+#include "smallest_unet.hpp"
 
 using namespace softscore;
 
@@ -92,13 +93,7 @@ TEST_CASE("A network that takes labels learns what each class looks like", "[tra
 
 TEST_CASE("Hiding labels is refused before any work where the network needs them", "[train]") {
   // As UNet2DModel with class_embed_type "timestep".
-  unet_config config;
-  config.in_channels = config.out_channels = 1;
-  config.block_out_channels = {4};
-  config.down_blocks = config.up_blocks = {unet_block::plain};
-  config.layers_per_block = 1;
-  config.mid_block = false;
-  config.norm_num_groups = 2;
+  unet_config config = smallest_unet();
   config.class_embedding = unet_class::timestep;
   serial_backend be;
   epsilon_denoiser denoiser{unet<step_index>{config}, noise};
