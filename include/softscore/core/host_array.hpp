@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
+#include <limits>
 #include <memory>
 #include <mutex>
 #include <new>
@@ -33,25 +35,28 @@ class memory_pool {
     while (sizes_ != nullptr) {
       for (free_block* block = sizes_->free; block != nullptr;) {
         free_block* const next = block->next;
-        ::operator delete(block, alignment_of(sizes_->bytes));
+        give_up(block, sizes_->bytes);
         block = next;
       }
       delete std::exchange(sizes_, sizes_->next);
     }
   }
 
-  void* take(std::size_t bytes) {
+  /// A block, and whether its bytes are known to be zero. Throws `std::bad_alloc` where there is no memory for it.
+  struct taken_block {
+    void* bytes;
+    bool zero;
+  };
+  taken_block take(std::size_t bytes) {
     {
       const std::lock_guard guard{mutex_};
       blocks_of_a_size& blocks = of_size(bytes);
-      if (blocks.free != nullptr) return std::exchange(blocks.free, blocks.free->next);
+      if (blocks.free != nullptr) return {std::exchange(blocks.free, blocks.free->next), false};
     }
-    void* block = ::operator new((std::max)(bytes, sizeof(free_block)), alignment_of(bytes));
 #if defined(__linux__)
-    // Passes over a batch go through more small pages than the processor remembers.
-    if (bytes >= huge_page) ::madvise(block, bytes, MADV_HUGEPAGE);
+    if (bytes >= huge_page) return {fresh_pages(bytes), true};
 #endif
-    return block;
+    return {::operator new((std::max)(bytes, sizeof(free_block)), std::align_val_t{alignment}), false};
   }
 
   void give_back(void* block, std::size_t bytes) {
@@ -71,8 +76,36 @@ class memory_pool {
     free_block* free{};
   };
 
-  static std::align_val_t alignment_of(std::size_t bytes) {
-    return std::align_val_t{bytes >= huge_page ? huge_page : alignment};
+#if defined(__linux__)
+  static constexpr std::size_t whole_pages(std::size_t bytes) {
+    return (bytes + huge_page - 1) / huge_page * huge_page;
+  }
+
+  // Large blocks come from the system: its pages are zero, and take no memory before something is written to them. They
+  // are huge ones, because passes over a batch go through more small pages than the processor remembers.
+  static void* fresh_pages(std::size_t bytes) {
+    if (bytes > std::numeric_limits<std::size_t>::max() - 2 * huge_page) throw std::bad_alloc{};
+    const std::size_t room = whole_pages(bytes) + huge_page;
+    void* const mapped = ::mmap(nullptr, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (mapped == MAP_FAILED) throw std::bad_alloc{};
+    auto* const begin = static_cast<std::byte*>(mapped);
+    const std::size_t before = (huge_page - reinterpret_cast<std::uintptr_t>(begin) % huge_page) % huge_page;
+    if (before > 0) ::munmap(begin, before);
+    ::munmap(begin + before + whole_pages(bytes), huge_page - before);
+    ::madvise(begin + before, bytes, MADV_HUGEPAGE);
+    return begin + before;
+  }
+#endif
+
+  static void give_up(void* block, std::size_t bytes) {
+#if defined(__linux__)
+    if (bytes >= huge_page) {
+      ::munmap(block, whole_pages(bytes));
+      return;
+    }
+#endif
+    static_cast<void>(bytes);
+    ::operator delete(block, std::align_val_t{alignment});
   }
 
   // A program has few sizes of arrays, so they are simply looked through.
@@ -100,8 +133,10 @@ class host_array {
       : data_{nullptr, release{std::move(pool), bytes_of<T>(extent)}}, extent_{extent} {
     if (extent.size() == 0) return;
     const release& owner = data_.get_deleter();
-    data_.reset(static_cast<T*>(with_memory("an array", owner.bytes, [&] { return owner.pool->take(owner.bytes); })));
-    std::uninitialized_fill_n(data_.get(), extent.size(), T{});
+    const auto taken = with_memory("an array", owner.bytes, [&] { return owner.pool->take(owner.bytes); });
+    data_.reset(static_cast<T*>(taken.bytes));
+    // A number whose bytes are zero is zero, and pages that nobody has written to stay unused.
+    if (!taken.zero || !std::is_arithmetic_v<T>) std::uninitialized_fill_n(data_.get(), extent.size(), T{});
   }
 
   softscore::view<T, host_space> view() { return {data_.get(), extent_}; }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -46,8 +47,8 @@ class network_memory {
         plain_beside_{beside > 0 ? with_.temporary(beside_.extent()) : planned_array<Be, T>{}},
         embedding_{embedding.memory(with_)},
         body_{body.memory(with_, {1, in.channels + beside, in.height, in.width})},
-        staging_{vector_of<T>("number of parameters", {parameters})},
         beside_staging_{vector_of<T>("elements beside x", {images, beside, in.height, in.width})},
+        staging_{vector_of<T>("number of parameters", {std::same_as<T, float> ? 0 : parameters})},
         own_parameters_{be.template make<T>({1, 1, 1, parameters})} {
     with_.finish();
   }
@@ -71,7 +72,7 @@ class network_memory {
   embedding_memory<E, Be, T> embedding_;
   memory_of<Body, Be, T> body_;
   std::uint64_t stamp_{};  // of the parameters in own_parameters_ that the plans are prepared for; 0 for others
-  std::vector<T> staging_, beside_staging_;
+  std::vector<T> beside_staging_, staging_;  // the second for parameters of another precision
   array_of<Be, T> own_parameters_;
   pass<Be, T> last_{};  // the last evaluation
 };
@@ -133,10 +134,14 @@ class layered_network : public parameter_store {
     const network_input input{asked};
     require_valid(input, x, out, ws);
     if (ws.stamp_ != stamp()) {
-      const auto values = parameters();
-      std::copy(values.begin(), values.end(), ws.staging_.begin());
-      be.upload(ws.staging_.data(), ws.own_parameters_.view());
-      body_.prepare(be, view_of<Be, const T>{ws.own_parameters_.view()}, ws.body_);
+      const view_of<Be, T> own = ws.own_parameters_.view();
+      if constexpr (std::same_as<T, float>) {
+        be.upload(parameters().data(), own);
+      } else {
+        std::copy(parameters().begin(), parameters().end(), ws.staging_.begin());
+        be.upload(ws.staging_.data(), own);
+      }
+      body_.prepare(be, view_of<Be, const T>{own}, ws.body_);
       ws.stamp_ = stamp();
     }
     const bool alike = input.times.shared() && input.given.labels.empty() && input.given.features.empty();

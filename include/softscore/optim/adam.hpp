@@ -10,6 +10,15 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
+namespace detail {
+struct root_of_number {
+  template <class T>
+  SOFTSCORE_HD T operator()(T x) const {
+    return std::sqrt(x);
+  }
+};
+}  // namespace detail
+
 /// One element of an Adam step, as PyTorch computes it; the corrections for the zero start are worked out beforehand.
 struct adam_body {
   double beta1, beta2, epsilon;
@@ -26,11 +35,16 @@ struct adam_body {
 
   template <class T>
   SOFTSCORE_HD void operator()(T& theta, T& m, T& v, const T& gradient) const {
-    const T g = gradient * static_cast<T>(gradient_factor);
-    m += (g - m) * static_cast<T>(1 - beta1);
-    v = v * static_cast<T>(beta2) + g * g * static_cast<T>(1 - beta2);
-    const T scale = std::sqrt(v) / static_cast<T>(root_of_correction) + static_cast<T>(epsilon);
-    theta -= static_cast<T>(step_size) * (m / scale);
+    on_lanes<T>(detail::root_of_number{}, theta, m, v, gradient);
+  }
+  /// The same for vectors of numbers; `root(v)` is the square root of each.
+  template <class Number, class Root, class T>
+  SOFTSCORE_HD void on_lanes(const Root& root, T& theta, T& m, T& v, const T& gradient) const {
+    const T g = gradient * static_cast<Number>(gradient_factor);
+    m += (g - m) * static_cast<Number>(1 - beta1);
+    v = v * static_cast<Number>(beta2) + g * g * static_cast<Number>(1 - beta2);
+    const T scale = root(v) / static_cast<Number>(root_of_correction) + static_cast<Number>(epsilon);
+    theta -= static_cast<Number>(step_size) * (m / scale);
   }
 };
 
@@ -44,8 +58,13 @@ struct averaged_body {
 
   template <class T>
   SOFTSCORE_HD void operator()(T& theta, T& m, T& v, T& average, const T& gradient) const {
-    update(theta, m, v, gradient);
-    average += (theta - average) * static_cast<T>(1 - keep);
+    on_lanes<T>(detail::root_of_number{}, theta, m, v, average, gradient);
+  }
+  /// The same for vectors of numbers.
+  template <class Number, class Root, class T>
+  SOFTSCORE_HD void on_lanes(const Root& root, T& theta, T& m, T& v, T& average, const T& gradient) const {
+    update.template on_lanes<Number>(root, theta, m, v, gradient);
+    average += (theta - average) * static_cast<Number>(1 - keep);
   }
 };
 

@@ -17,8 +17,13 @@ struct adamw_body {
 
   template <class T>
   SOFTSCORE_HD void operator()(T& theta, T& m, T& v, const T& gradient) const {
-    theta *= static_cast<T>(shrink);
-    update(theta, m, v, gradient);
+    on_lanes<T>(detail::root_of_number{}, theta, m, v, gradient);
+  }
+  /// The same for vectors of numbers.
+  template <class Number, class Root, class T>
+  SOFTSCORE_HD void on_lanes(const Root& root, T& theta, T& m, T& v, const T& gradient) const {
+    theta *= static_cast<Number>(shrink);
+    update.template on_lanes<Number>(root, theta, m, v, gradient);
   }
 };
 

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <thread>
 #include <type_traits>
 #include <utility>
@@ -42,6 +43,22 @@ TEST_CASE("an array is aligned, zero at first, and moves", "[core]") {
   CHECK(again.view()[5] == 0.0f);
   CHECK(host_array<float>{}.view().empty());
   CHECK(host_array<float>{shape{0, 1, 4, 4}, pool}.view().size() == 0);
+}
+
+TEST_CASE("an array of many bytes is zero too, at first and again", "[core]") {
+  const auto pool = std::make_shared<memory_pool>();
+  // One element fewer than a huge page, a page, one more, and several.
+  for (const std::size_t count : {memory_pool::huge_page / 4 - 1, memory_pool::huge_page / 4,
+                                  memory_pool::huge_page / 4 + 1, memory_pool::huge_page + 3}) {
+    for (int time = 0; time < 3; ++time) {
+      host_array<float> a{{1, 1, 1, count}, pool}, b{{1, 1, 1, count}, pool};
+      const std::span all{a.view().image(0).data(), count};
+      CHECK(reinterpret_cast<std::uintptr_t>(all.data()) % memory_pool::alignment == 0);
+      CHECK(std::all_of(all.begin(), all.end(), [](float x) { return x == 0; }));
+      std::fill(all.begin(), all.end(), 1.0f);
+      CHECK(b.view()[count - 1] == 0.0f);
+    }
+  }
 }
 
 TEST_CASE("after the first step a pool needs no heap", "[core]") {

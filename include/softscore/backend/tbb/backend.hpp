@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <tuple>
 #include <type_traits>
 
 #include <oneapi/tbb/blocked_range.h>
@@ -20,6 +21,7 @@
 #include <softscore/backend/host_verbs.hpp>
 #include <softscore/backend/run_tasks.hpp>
 #include <softscore/backend/separable_lines.hpp>
+#include <softscore/backend/tbb/for_each_lanes.hpp>
 #include <softscore/backend/tbb/forks.hpp>
 #include <softscore/backend/tbb/handover.hpp>
 #include <softscore/backend/tbb/normals_simd.hpp>
@@ -74,6 +76,22 @@ class tbb_backend : public host_verbs<tbb_backend> {
       workers_->arena.execute(spread);
     ended.take();
   }
+
+#if !defined(__CUDACC__)
+  /// Calls body(a, b...) for the elements of arrays of one size, many at once where the body works on vectors.
+  template <class Body, class... T>
+  void for_each(Body body, view<T, host_space>... views) {
+    if constexpr (detail::WorksOnLanes<Body, T...>) {
+      const std::size_t size = std::get<0>(std::tuple{views...}).size(),
+                        blocks = (size + lanes_block - 1) / lanes_block;
+      share(blocks, lanes_block, [&](std::size_t b) {
+        detail::for_each_lanes(body, b * lanes_block, (std::min)(size, (b + 1) * lanes_block), raw(views)...);
+      });
+    } else {
+      host_verbs::for_each(body, views...);
+    }
+  }
+#endif
 
   /// Fills `out` with the numbers of the key, the same bits as on every backend, many at a time.
   template <Scalar T>
@@ -145,6 +163,8 @@ class tbb_backend : public host_verbs<tbb_backend> {
 
  private:
 #if !defined(__CUDACC__)
+  static constexpr std::size_t lanes_block = 8192;  // elements of one task of for_each
+
   // Calls body(i, count, z) with the normal numbers z of the elements i .. i + count - 1 of an image, one run after the
   // other.
   template <class Body>
