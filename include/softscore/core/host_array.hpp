@@ -84,7 +84,7 @@ class memory_pool {
   // Large blocks come from the system: its pages are zero, and take no memory before something is written to them. They
   // are huge ones, because passes over a batch go through more small pages than the processor remembers.
   static void* fresh_pages(std::size_t bytes) {
-    if (bytes > std::numeric_limits<std::size_t>::max() - 2 * huge_page) throw std::bad_alloc{};
+    if (bytes > (std::numeric_limits<std::size_t>::max)() - 2 * huge_page) throw std::bad_alloc{};
     const std::size_t room = whole_pages(bytes) + huge_page;
     void* const mapped = ::mmap(nullptr, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (mapped == MAP_FAILED) throw std::bad_alloc{};
