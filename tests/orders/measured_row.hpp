@@ -9,6 +9,7 @@
 #include <softscore/denoiser/gaussian_denoiser.hpp>
 
 #include "affine_run.hpp"
+#include "every_sampler.hpp"
 #include "gaussian_data.hpp"
 #include "order_table.hpp"
 
@@ -17,15 +18,6 @@
 using namespace softscore;
 
 inline constexpr double first_time = 1.0, last_time = 0.05;
-
-// How often a sampler draws in a step, and whether it remembers earlier ones: a run that does is measured as a whole.
-struct drawing {
-  std::size_t draws{};
-  bool remembers{true};
-  std::size_t least_steps{96};  // of a run measured as a whole
-};
-inline constexpr drawing no_noise{}, fresh_noise{1, false}, fresh_noise_twice{2, false}, noise_and_memory{1, true},
-    noise_and_memory_late{1, true, 256};
 
 // Numbers of steps in the range where the highest power decides and rounding does not: the higher the order the fewer.
 // A blur of a fraction of a pixel is the identity but for exp(-1 / (2 w^2)), whose derivatives of high order are large
@@ -46,12 +38,6 @@ inline std::vector<std::size_t> steps_for(int order, bool blur) {
 struct place {
   std::string schedule, family;
   double end{last_time};
-};
-
-// Another distribution than the marginal, and why.
-struct other_distribution {
-  std::string reason;
-  Eigen::MatrixXd covariance{};  // empty where only the errors tell it
 };
 
 // The distribution that a step from the end to the end leaves alone, V = M V M^T + n^2 I, by doubling the number of
@@ -106,8 +92,14 @@ order_row measure(std::string name, const S& sampler, const place& where, const 
   };
   for (const std::size_t n : steps) row.fine.push_back(take(n));
   for (const std::size_t n : {5u, 10u, 20u, 40u, 80u, 160u, 320u}) row.coarse.push_back(take(n));
-  if (!keeps)
-    row.limit = other.covariance.size() > 0 ? (other.covariance - wanted.covariance).cwiseAbs().maxCoeff()
-                                            : row.fine.back().error;
+  if (other.standing) {
+    const diffusion_time end{where.end};
+    const auto [keep, add] = *other.standing;
+    const Eigen::MatrixXd clean = exact.signal_matrix(end) * exact.gain_matrix(end),
+                          one = Eigen::MatrixXd::Identity(clean.rows(), clean.cols());
+    row.limit = (standing_covariance(clean + keep * (one - clean), add) - wanted.covariance).cwiseAbs().maxCoeff();
+  } else if (!keeps) {
+    row.limit = row.fine.back().error;
+  }
   return row;
 }
