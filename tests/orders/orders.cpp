@@ -97,9 +97,9 @@ void write_mixtures(std::ostream& out, const std::vector<order_row>& rows) {
 
 The same samplers on mixtures of two normal distributions of unlike weight and width, whose exact estimate is not linear in
 x_t ([the code](../../tests/orders/mixture_table.cpp)). A wrong condition that cancels for a linear estimate would show here.
-Identity is a mixture of one pixel. Blur is a blur of two pixels: paths run on a mixture in the plane whose covariances do
-not commute with the blur; chains run on a mixture in the difference of the two pixels, which a blur keeps apart from their
-sum.
+Identity is a mixture of one pixel. Blur is a blur of two pixels. Its paths run on a mixture in the plane whose covariances
+do not commute with the blur. Its chains run on a mixture in the difference of the two pixels, which a blur keeps apart
+from their sum.
 
 - Samplers without noise: "error" is the largest distance between the ends of nine paths and the ends by the classical
   Runge-Kutta method in 16,384 steps.
