@@ -127,6 +127,7 @@ TEST_CASE("plainest calls: to bound likelihoods", "[calls]") {
                           options...);
   };
   CHECK(likelihood().log_density.size() == 2);
+  CHECK(likelihood_grid(f.noise).steps() == 200);
   CHECK(log_likelihood(f.backend, f.noise, f.denoiser, uniform_grid(2, 1.0, 0.1), clean.view(), white_density{},
                        {.trace = trace_by::probes, .probes = 2})
             .log_density.size() == 2);
