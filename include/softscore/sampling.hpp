@@ -76,6 +76,7 @@
 #include <softscore/sampler/euler.hpp>
 #include <softscore/sampler/euler_maruyama.hpp>
 #include <softscore/sampler/exponential_integrator.hpp>
+#include <softscore/sampler/forward_euler_maruyama.hpp>
 #include <softscore/sampler/heun.hpp>
 #include <softscore/sampler/integrate.hpp>
 #include <softscore/sampler/langevin.hpp>

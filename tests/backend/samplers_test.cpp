@@ -18,6 +18,7 @@
 #include <softscore/sampler/ddim.hpp>
 #include <softscore/sampler/ddpm.hpp>
 #include <softscore/sampler/euler_maruyama.hpp>
+#include <softscore/sampler/forward_euler_maruyama.hpp>
 #include <softscore/sampler/langevin.hpp>
 #include <softscore/sampler/learned_ddpm.hpp>
 #include <softscore/sampler/mala.hpp>
@@ -57,6 +58,26 @@ TEST_CASE("ancestral samplers draw the same on every backend", "[samplers]") {
   check_on_all_backends("alternating", alternating{}, fading);
   check_on_all_backends("reverse_diffusion", reverse_diffusion{}, preserving);
   check_on_all_backends("euler_maruyama", euler_maruyama{}, preserving);
+}
+
+TEST_CASE("a walk along the forward SDE is the same on every backend", "[samplers]") {
+  const shape three{3, 1, 8, 6};
+  const auto walk = [&](const auto& corruption) {
+    return [&](auto be) {
+      const auto clean = random_batch<float>(be, three, 1);
+      auto x = be.template make<float>(three);
+      forward_euler_maruyama(be, corruption, uniform_grid(6, 1.0, 0.1), clean.view(), {4, 3}, 3, x.view());
+      return values_of(be, x.view());
+    };
+  };
+  check_drawn_on_all_backends("a number times the image", walk(preserving));
+  check_drawn_on_all_backends("a fade", walk(fading));
+  check_drawn_on_all_backends("a fade, with an estimate", [&](auto be) {
+    const auto clean = random_batch<float>(be, three, 1);
+    auto x = be.template make<float>(three);
+    forward_euler_maruyama(be, fading, steady_denoiser{}, uniform_grid(6, 1.0, 0.1), clean.view(), {4, 3}, 3, x.view());
+    return values_of(be, x.view());
+  });
 }
 
 TEST_CASE("Langevin's samplers draw the same on every backend", "[samplers]") {
