@@ -57,6 +57,12 @@ TEST_CASE("plainest calls: to draw", "[calls]") {
 
   auto start = draw_start<float>(f.backend, f.noise, f.grid, {1, 1, 14, 14}, {0, 3}, 1);
   CHECK(integrate(f.backend, ddim{}, f.noise, f.denoiser, f.grid, std::move(start), 1).nfe == 3);
+
+  auto clean = f.backend.make<float>({3, 1, 14, 14}), noisy = f.backend.make<float>({3, 1, 14, 14});
+  forward_euler_maruyama(f.backend, f.noise, f.grid, clean.view(), {0, 3}, 1, noisy.view());
+  CHECK(noisy.view()[0] != 0.0f);
+  forward_euler_maruyama(f.backend, f.noise, f.denoiser, f.grid, clean.view(), {0, 3}, 1, noisy.view());
+  CHECK(noisy.view()[0] != 0.0f);
 }
 
 TEST_CASE("plainest calls: to train", "[calls]") {
