@@ -33,6 +33,7 @@ struct settings {
   std::string data{}, recipe{"blur"}, out{"schedule"};
   std::size_t images{1000}, candidates{256}, nodes{32}, threads{softscore::tbb_backend{}.threads()};
   double stage{0.15};
+  bool biased{};
 };
 
 std::string number(double value) { return softscore::detail::rounded(value, 6); }
@@ -45,23 +46,27 @@ void search(const settings& s, const Op& op, const std::vector<double>& levels, 
   require(s.images <= all.extent().images, "--images", s.images, "at most the number of training images");
   const auto images = all.images(0, s.images);
   // begin search
-  search_options options{.nodes = s.nodes};
+  search_options options{.nodes = s.nodes, .debiased = !s.biased};
   progress_bar bar;
   const searched_levels found =
       search_levels(be, op, images, levels, options, [&](const search_progress& p) { bar(p); });
-  const tabulated schedule =
-      after_noise(found.levels, {.sigma_min = 0.01, .sigma_max = options.sigma, .stage = s.stage});
+  const two_stage noise{.sigma_min = 0.01, .sigma_max = options.sigma, .stage = s.stage};
+  const tabulated schedule = after_noise(found.levels, noise);
   write_schedule(s.out + ".json",
                  {schedule,
                   {{"recipe", s.recipe},
                    {"data", std::to_string(s.images) + (s.data.empty() ? " stroke digits" : " images of MNIST")},
                    {"candidates", std::to_string(s.candidates) + " levels from " + number(levels.front()) + " to " +
                                       number(levels.back()) + spacing},
+                   {"distance", options.debiased ? "debiased" : "biased"},
                    {"nodes", std::to_string(found.levels.size()) + " of " + std::to_string(s.nodes) + " asked for"},
                    {"largest edge", number(found.longest)},
                    {"pairs", std::to_string(found.pairs)}}});
   // end search
-  const tabulated baseline = matched_mse(be, op, images, levels, options.sigma, {.sigma_min = 0.01, .sigma_max = 50.0});
+  // The same noise at the same times: the two differ in their levels alone.
+  const tabulated baseline = after_noise(
+      matched_mse_levels(be, op, images, levels, options.sigma, {.sigma_min = 0.01, .sigma_max = 50.0}, s.candidates),
+      noise);
   write_schedule(s.out + "-baseline.json",
                  {baseline, {{"recipe", s.recipe}, {"found by", "matching the mean squared error of noise to 50"}}});
   const std::size_t rows = std::min<std::size_t>(4, s.images), columns = 24;
@@ -70,7 +75,9 @@ void search(const settings& s, const Op& op, const std::vector<double>& levels, 
                                      schedule_search::strip(be, op, schedule, images.images(0, rows), columns)));
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
-  std::printf("%zu levels, largest edge %.4g, length %.4g\n", found.levels.size(), found.longest,
+  std::printf("%zu levels, edges of %.4g to %.4g, length %.4g\n", found.levels.size(),
+              *std::min_element(found.edges.begin(), found.edges.end()),
+              *std::max_element(found.edges.begin(), found.edges.end()),
               std::accumulate(found.edges.begin(), found.edges.end(), 0.0));
   if (found.levels.size() != s.nodes)
     std::printf("%zu were asked for; edges up to %.4g leave no path, and no edge above gave as many\n", s.nodes,
@@ -99,6 +106,7 @@ int main(int count, char** arguments) try {
   app.add_option("--candidates", s.candidates, "levels to choose from (256)");
   app.add_option("--nodes", s.nodes, "levels on the path, both ends included (32)");
   app.add_option("--stage", s.stage, "share of time for the noise before the level rises (0.15)");
+  app.add_flag("--biased", s.biased, "measure as Daras et al. 2022: a set's distance to itself is not 0");
   app.add_option("--threads", s.threads, "threads to compute with (all the machine has)");
   try {
     app.parse(count, arguments);

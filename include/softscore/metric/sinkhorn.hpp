@@ -271,19 +271,41 @@ double sinkhorn_distance(Be& be, const row_matrix<T>& x, const row_matrix<T>& y,
           .cost);
 }
 
+/// The transports that a debiased divergence is made of.
+struct divergence_result {
+  sinkhorn_result between, first, second;  ///< of the clouds, and of each with itself
+
+  /// W(x, y) - (W(x, x) + W(y, y)) / 2 of the regularized values W. Rounding may leave it slightly below 0.
+  double value() const { return between.value - 0.5 * (first.value + second.value); }
+  bool converged() const { return between.converged && first.converged && second.converged; }
+  double marginal_error() const {
+    return (std::max)({between.marginal_error, first.marginal_error, second.marginal_error});
+  }
+};
+
+/// The three transports of `sinkhorn_divergence`, converged or not.
+template <class T>
+divergence_result sinkhorn_divergence_parts(const row_matrix<T>& x, const row_matrix<T>& y,
+                                            sinkhorn_options options = {}) {
+  divergence_result found;
+  found.between = sinkhorn<T>(squared_distances<T>(x, y), options);
+  options.relative = false;
+  options.regularization = found.between.regularization;
+  found.first = sinkhorn<T>(squared_distances<T>(x, x), options);
+  found.second = sinkhorn<T>(squared_distances<T>(y, y), options);
+  return found;
+}
+
 /// The debiased divergence W(x, y) - (W(x, x) + W(y, y)) / 2 of the regularized values W = <P, C> + reg KL, which is 0
 /// between a cloud and itself (Feydy et al. 2019). All three use the regularization of the first. Throws `error` as
 /// `sinkhorn_distance` does.
 template <class T>
-double sinkhorn_divergence(const row_matrix<T>& x, const row_matrix<T>& y, sinkhorn_options options = {}) {
-  const auto value = [&](const row_matrix<T>& from, const row_matrix<T>& to, std::string_view names) {
-    const auto found = sinkhorn<T>(squared_distances<T>(from, to), options);
-    options.relative = false;
-    options.regularization = found.regularization;
-    return detail::require_converged<T>(found, options, names).value;
-  };
-  const double between = value(x, y, "the clouds");
-  return between - 0.5 * (value(x, x, "the first cloud and itself") + value(y, y, "the second cloud and itself"));
+double sinkhorn_divergence(const row_matrix<T>& x, const row_matrix<T>& y, const sinkhorn_options& options = {}) {
+  const auto found = sinkhorn_divergence_parts<T>(x, y, options);
+  detail::require_converged<T>(found.between, options, "the clouds");
+  detail::require_converged<T>(found.first, options, "the first cloud and itself");
+  detail::require_converged<T>(found.second, options, "the second cloud and itself");
+  return found.value();
 }
 
 }  // namespace softscore::inline SOFTSCORE_ABI

@@ -22,7 +22,8 @@
 namespace softscore::inline SOFTSCORE_ABI {
 
 /// The clouds {C_w x + sigma z} of one set of images at many levels, and the regularized Wasserstein distances between
-/// them (Daras et al. 2022, Appendix C): the same images and the same noise at every level. Clouds are made when needed
+/// them (Daras et al. 2022, Appendix C): the same images and the same noise at every level. A debiased distance is the
+/// root of `sinkhorn_divergence`, 0 between a cloud and itself, and takes three transports. Clouds are made when needed
 /// and the last few kept; pairs run on the backend's threads.
 template <HostBackend Be, LinearOperator Op, std::floating_point Real = float>
 class corrupted_clouds {
@@ -30,13 +31,15 @@ class corrupted_clouds {
   /// Keeps at most `kept` clouds. `images` must outlive this. Throws `error` for fewer than two images or levels that
   /// are negative, fall or are not finite, as an image may be neither.
   corrupted_clouds(Be& be, Op op, view<const Real, host_space> images, std::vector<double> levels, double sigma,
-                   const sinkhorn_options& transport, std::uint64_t seed = 0, std::size_t kept = 96)
+                   const sinkhorn_options& transport, std::uint64_t seed = 0, std::size_t kept = 96,
+                   bool debiased = false)
       : be_{&be},
         operator_{std::move(op)},
         levels_{std::move(levels)},
         sigma_{sigma},
         transport_{transport},
         kept_{kept},
+        debiased_{debiased},
         clean_{be.template make<Real>(images.extent())},
         noise_{be.template make<Real>(images.extent())},
         noisy_{be.template make<Real>(images.extent())} {
@@ -57,7 +60,7 @@ class corrupted_clouds {
   const std::vector<double>& levels() const { return levels_; }
   /// Clouds made so far; one that was dropped and made again counts twice.
   std::size_t clouds_made() const { return made_; }
-  /// Transports computed. Levels between which the operator does not change, as a mask's, make one cloud.
+  /// Distances computed. Levels between which the operator does not change, as a mask's, make one cloud.
   std::size_t pairs() const { return pairs_.size(); }
   /// Pairs whose transport stopped before the tolerance was met.
   std::size_t unfinished() const { return unfinished_; }
@@ -101,14 +104,26 @@ class corrupted_clouds {
     const auto& from = cloud(k);
     std::vector<const row_matrix<Real>*> to;
     for (const std::size_t l : levels) to.push_back(&cloud(l));
-    std::vector<sinkhorn_result> found(levels.size());
-    be_->parallel(levels.size(),
-                  [&](std::size_t j) { found[j] = sinkhorn<Real>(squared_distances<Real>(from, *to[j]), transport_); });
+    std::vector<measured> found(levels.size());
+    be_->parallel(levels.size(), [&](std::size_t j) { found[j] = distance(from, *to[j]); });
     for (std::size_t j = 0; j < levels.size(); ++j) {
-      pairs_[{k, levels[j]}] = std::sqrt(found[j].cost);
+      pairs_[{k, levels[j]}] = std::sqrt(found[j].squared);
       if (!found[j].converged) ++unfinished_;
       marginal_error_ = (std::max)(marginal_error_, found[j].marginal_error);
     }
+  }
+
+  struct measured {
+    double squared{}, marginal_error{};
+    bool converged{};
+  };
+  measured distance(const row_matrix<Real>& from, const row_matrix<Real>& to) const {
+    if (debiased_) {
+      const auto found = sinkhorn_divergence_parts<Real>(from, to, transport_);
+      return {(std::max)(0.0, found.value()), found.marginal_error(), found.converged()};
+    }
+    const auto found = sinkhorn<Real>(squared_distances<Real>(from, to), transport_);
+    return {found.cost, found.marginal_error, found.converged};
   }
 
   const row_matrix<Real>& cloud(std::size_t k) {
@@ -138,6 +153,7 @@ class corrupted_clouds {
   double sigma_;
   sinkhorn_options transport_;
   std::size_t kept_;
+  bool debiased_;
   array_of<Be, Real> clean_, noise_, noisy_;
   std::vector<std::size_t> equal_{};
   std::map<std::size_t, row_matrix<Real>> clouds_{};

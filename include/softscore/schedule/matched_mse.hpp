@@ -1,10 +1,12 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <string>
 #include <vector>
 
 #include <softscore/backend/concept.hpp>
+#include <softscore/core/checked_size.hpp>
 #include <softscore/core/cmath.hpp>
 #include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
@@ -67,6 +69,25 @@ tabulated matched_mse(Be& be, const Op& op, view<const float, host_space> images
       points.back().level = levels[k];  // a level that does no more damage than the one before it
   }
   return tabulated{std::move(points)};
+}
+
+/// `count` levels of that baseline at equal steps of the reference's time, from the last time at which the level is the
+/// first to time 1. `after_noise` makes a schedule of them in which the noise has a stage of its own and no step does
+/// nothing. Throws `error` as `matched_mse` does, and unless count >= 2.
+template <HostBackend Be, LinearOperator Op>
+std::vector<double> matched_mse_levels(Be& be, const Op& op, view<const float, host_space> images,
+                                       const std::vector<double>& levels, double sigma,
+                                       const variance_exploding& reference, std::size_t count) {
+  require(count >= 2, "number of levels of the baseline", count, "at least 2");
+  const tabulated matched = matched_mse(be, op, images, levels, sigma, reference);
+  const schedule_point& second = matched.points()[1];
+  const double begin = second.level == levels.front() ? second.time : 0.0;
+  auto found = vector_of<double>("number of levels of the baseline", {count});
+  for (std::size_t i = 0; i < count; ++i) {
+    const double part = static_cast<double>(i) / static_cast<double>(count - 1);
+    found[i] = matched.level_at(diffusion_time{(std::min)(1.0, begin + (1.0 - begin) * part)}).value;
+  }
+  return found;
 }
 
 }  // namespace softscore::inline SOFTSCORE_ABI

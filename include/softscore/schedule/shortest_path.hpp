@@ -71,10 +71,26 @@ struct node_path {
 };
 
 namespace detail {
+
 struct way_to_last {
-  double length{std::numeric_limits<double>::infinity()};
+  double cost{std::numeric_limits<double>::infinity()};
   std::size_t edges{}, next{};
 };
+
+// Nodes that rising paths of edges up to `longest` reach from the first; rows of others are not evaluated.
+template <class Row>
+std::vector<bool> reached_nodes(distance_band<Row>& distances, double longest) {
+  std::vector<bool> reached(distances.nodes(), false);
+  reached[0] = true;
+  for (std::size_t k = 0; k + 1 < distances.nodes(); ++k) {
+    if (!reached[k]) continue;
+    const auto& row = distances.from(k, longest);
+    for (std::size_t j = 0; j < row.size(); ++j)
+      if (row[j] <= longest) reached[k + 1 + j] = true;
+  }
+  return reached;
+}
+
 }  // namespace detail
 
 /// The shortest rising path from the first to the last node whose edges are at most `longest` (Daras et al. 2022,
@@ -84,38 +100,63 @@ template <class Row>
 node_path shortest_path(distance_band<Row>& distances, double longest) {
   const std::size_t last = distances.nodes() - 1;
   const double infinite = std::numeric_limits<double>::infinity();
-  // Rows that no path from the first node reaches are not evaluated.
-  std::vector<bool> reached(last + 1, false);
-  reached[0] = true;
-  for (std::size_t k = 0; k < last; ++k) {
-    if (!reached[k]) continue;
-    const auto& row = distances.from(k, longest);
-    for (std::size_t j = 0; j < row.size(); ++j)
-      if (row[j] <= longest) reached[k + 1 + j] = true;
-  }
+  const auto reached = detail::reached_nodes(distances, longest);
   node_path path;
   if (!reached[last]) return path;
 
   std::vector<detail::way_to_last> to_last(last + 1);
-  to_last[last].length = 0.0;
+  to_last[last].cost = 0.0;
   for (std::size_t k = last; k-- > 0;) {
     if (!reached[k]) continue;
     const auto& row = distances.from(k, longest);
     double least = infinite;
-    const auto through = [&](std::size_t j) {
-      return row[j] <= longest ? row[j] + to_last[k + 1 + j].length : infinite;
-    };
+    const auto through = [&](std::size_t j) { return row[j] <= longest ? row[j] + to_last[k + 1 + j].cost : infinite; };
     for (std::size_t j = 0; j < row.size(); ++j) least = (std::min)(least, through(j));
     if (least == infinite) continue;
     for (std::size_t j = 0; j < row.size(); ++j) {
       const std::size_t edges = to_last[k + 1 + j].edges + 1;
-      if (through(j) <= least * (1.0 + 1e-9) && (to_last[k].length == infinite || edges < to_last[k].edges))
+      if (through(j) <= least * (1.0 + 1e-9) && (to_last[k].cost == infinite || edges < to_last[k].edges))
         to_last[k] = {through(j), edges, k + 1 + j};
     }
   }
   path.nodes.push_back(0);
   while (path.nodes.back() != last) path.nodes.push_back(to_last[path.nodes.back()].next);
-  path.length = to_last[0].length;
+  path.length = to_last[0].cost;
+  return path;
+}
+
+/// The rising path from the first to the last node of `nodes` nodes, or as many fewer as there are, with edges above 0
+/// and at most `longest`, whose sum of squares is the least: its steps are as equal as the nodes allow. Empty if every
+/// path has more nodes, or there is none.
+template <class Row>
+node_path even_path(distance_band<Row>& distances, double longest, std::size_t nodes) {
+  const std::size_t last = distances.nodes() - 1;
+  const double infinite = std::numeric_limits<double>::infinity();
+  const auto reached = detail::reached_nodes(distances, longest);
+  // The best way from each node by its number of edges.
+  std::vector<std::vector<detail::way_to_last>> to_last(last + 1, std::vector<detail::way_to_last>(nodes));
+  to_last[last][0].cost = 0.0;
+  for (std::size_t k = last; k-- > 0;) {
+    if (!reached[k]) continue;
+    const auto& row = distances.from(k, longest);
+    for (std::size_t j = 0; j < row.size(); ++j) {
+      if (!(row[j] > 0.0 && row[j] <= longest)) continue;
+      for (std::size_t edges = 1; edges < nodes; ++edges) {
+        const double through = row[j] * row[j] + to_last[k + 1 + j][edges - 1].cost;
+        if (through < to_last[k][edges].cost) to_last[k][edges] = {through, edges, k + 1 + j};
+      }
+    }
+  }
+  node_path path;
+  std::size_t edges = nodes - 1;
+  while (edges > 0 && to_last[0][edges].cost == infinite) --edges;
+  if (edges == 0) return path;
+  path.nodes.push_back(0);
+  for (; edges > 0; --edges) {
+    const std::size_t from = path.nodes.back(), to = to_last[from][edges].next;
+    path.length += distances.from(from, longest)[to - from - 1];
+    path.nodes.push_back(to);
+  }
   return path;
 }
 
@@ -126,22 +167,26 @@ struct tuned_path {
   double longest{}, blocked{};
 };
 
-/// Finds the smallest largest edge E whose shortest path has `nodes` nodes, ends included (Daras et al. 2022, Appendix
-/// C). The number of nodes is not monotone in E, so E is scanned upwards, by a hundredth at a time, from the least that
-/// so many edges could have; where the number jumps over `nodes` the last stretch is scanned again in finer steps, and
-/// then the nearest number is taken. `watch(E, path)` sees every path. Throws `error` unless 2 <= nodes <= the number
-/// of nodes.
-template <class Row, class Watch>
-tuned_path path_of_nodes(distance_band<Row>& distances, std::size_t nodes, double direct, const Watch& watch) {
+/// Finds the smallest largest edge E whose path find(distances, E), `shortest_path` or `even_path`, has `nodes` nodes,
+/// ends included (Daras et al. 2022, Appendix C). The number of nodes is not monotone in E, so E is scanned upwards, by
+/// a hundredth at a time, from the least that so many edges could have; where the number jumps over `nodes` the last
+/// stretch is scanned again in finer steps, and then the nearest number is taken. `direct` is the distance of the ends;
+/// E goes no higher. `watch(E, path)` sees every path. Throws `error` unless 2 <= nodes <= the number of nodes.
+template <class Row, class Find, class Watch>
+tuned_path path_of_nodes(distance_band<Row>& distances, std::size_t nodes, double direct, const Find& find,
+                         const Watch& watch) {
   require(nodes >= 2 && nodes <= distances.nodes(), "number of nodes of the path", nodes,
           "at least 2 and at most the number of candidates");
   require(direct > 0.0 && std::isfinite(direct), "distance of the ends", direct, "above 0 and finite");
   const auto wanted = static_cast<double>(nodes);
   tuned_path nearest;
   double blocked = 0.0, nearest_miss = std::numeric_limits<double>::infinity(), step = 1.01;
-  double at = direct / (wanted - 1.0), before = at / step;
+  // Where small steps count for less than the way they cover, so many edges may be shorter than the direct way's part.
+  double steps = 0.0;
+  for (std::size_t k = 0; k + 1 < distances.nodes(); ++k) steps += distances.from(k, 0.0).front();
+  double at = (std::max)((std::min)(steps, direct), 1e-3 * direct) / (wanted - 1.0), before = at / step;
   for (int refinements = 0; refinements < 3;) {
-    auto path = shortest_path(distances, at);
+    auto path = find(distances, at);
     watch(at, path);
     const auto count = static_cast<double>(path.nodes.size());
     if (path.nodes.empty()) blocked = (std::max)(blocked, at);
@@ -151,6 +196,7 @@ tuned_path path_of_nodes(distance_band<Row>& distances, std::size_t nodes, doubl
     }
     if (nearest_miss == 0.0) break;
     if (path.nodes.empty() || count > wanted) {
+      if (at > direct && !path.nodes.empty()) break;
       before = at;
       at *= step;
     } else {

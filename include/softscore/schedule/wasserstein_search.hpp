@@ -22,6 +22,7 @@ struct search_options {
   std::size_t nodes{32};  ///< distributions on the path, ends included
   double sigma{0.1};      ///< noise in every cloud
   sinkhorn_options transport{.regularization = 0.05, .relative = true, .tolerance = 1e-3, .rounds = 2000};
+  bool debiased{true};     ///< whether a cloud's distance to itself is 0; three transports a pair instead of one
   std::uint64_t seed{0};   ///< of the noise
   double slack{1.1};       ///< a row of pairs is left at the first distance above `slack` E
   std::size_t chunk{8};    ///< pairs evaluated at once
@@ -45,11 +46,13 @@ struct searched_levels {
   double marginal_error{};  ///< the largest of all pairs
 };
 
-/// The Wasserstein schedule of an operator on images (Daras et al. 2022, Eq. 20): among the candidate levels, the
-/// shortest path from the first to the last in the regularized 2-Wasserstein distance of the corrupted clouds, with
-/// edges at most E, E being tuned until the path has `nodes` levels. Where levels are discrete the number may be out of
-/// reach; then the nearest is taken. `watch(search_progress)` sees it happen. Spread the levels over time with
-/// `after_noise`. Throws `error` for options, images or candidates that cannot be right.
+/// The Wasserstein schedule of an operator on images (Daras et al. 2022, Eq. 20): among the candidate levels, a path
+/// from the first to the last in the regularized 2-Wasserstein distance of the corrupted clouds, with edges at most E,
+/// E being tuned until the path has `nodes` levels. Debiased distances (Feydy et al. 2019) add up along the way, so all
+/// paths are nearly as long as each other, and the one with the most even steps is taken. With the distances of the
+/// paper, which have a floor, it is the shortest. Where levels are discrete the number may be out of reach; then the
+/// nearest is taken. `watch(search_progress)` sees it happen. Spread the levels over time with `after_noise`. Throws
+/// `error` for options, images or candidates that cannot be right.
 template <HostBackend Be, LinearOperator Op, class Watch>
 searched_levels search_levels(Be& be, const Op& op, view<const float, host_space> images,
                               const std::vector<double>& candidates, const search_options& options,
@@ -57,7 +60,7 @@ searched_levels search_levels(Be& be, const Op& op, view<const float, host_space
   require(candidates.size() >= 2, "number of candidate levels", candidates.size(), "at least 2");
   const auto start = std::chrono::steady_clock::now();
   corrupted_clouds<Be, Op> clouds{
-      be, op, images, candidates, options.sigma, options.transport, options.seed, options.clouds};
+      be, op, images, candidates, options.sigma, options.transport, options.seed, options.clouds, options.debiased};
   search_progress progress{.candidates = candidates.size()};
   const auto report = [&] {
     progress.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
@@ -75,7 +78,10 @@ searched_levels search_levels(Be& be, const Op& op, view<const float, host_space
     report();
   };
   distance_band distances{candidates.size(), row, options.chunk, options.slack};
-  const auto tuned = path_of_nodes(distances, options.nodes, direct, [&](double longest, const node_path& path) {
+  const auto find = [&](auto& band, double longest) {
+    return options.debiased ? even_path(band, longest, options.nodes) : shortest_path(band, longest);
+  };
+  const auto tuned = path_of_nodes(distances, options.nodes, direct, find, [&](double longest, const node_path& path) {
     progress.longest = longest;
     progress.nodes = path.nodes.size();
     report();

@@ -1,5 +1,6 @@
-// The schedule search of Daras et al. 2022 on small clouds against every pair evaluated by hand, its baseline against
-// the formula of their Eq. 55, and the table and the file that hold a schedule.
+// The schedule search of Daras et al. 2022 on small clouds, with the debiased distances of Feydy et al. 2019, against
+// every pair evaluated by hand, its baseline against the formula of their Eq. 55, and the table and the file that hold a
+// schedule.
 #include "catch.hpp"
 
 #include <algorithm>
@@ -71,7 +72,7 @@ TEST_CASE("the search takes the shortest path between the clouds themselves", "[
     clouds.emplace_back(as_matrix(cloud.view()));
   }
   const auto distance = [&](std::size_t k, std::size_t l) {
-    return sinkhorn_distance<float>(clouds[k], clouds[l], options.transport);
+    return std::sqrt(std::max(0.0, sinkhorn_divergence<float>(clouds[k], clouds[l], options.transport)));
   };
   for (std::size_t i = 1; i < 5; ++i) {
     CHECK(found.edges[i - 1] == distance(found.indices[i - 1], found.indices[i]));
@@ -81,7 +82,7 @@ TEST_CASE("the search takes the shortest path between the clouds themselves", "[
     for (std::size_t j = 0; j < count; ++j) out[j] = distance(k, first + j);
   };
   distance_band all{12, row, 11, std::numeric_limits<double>::infinity()};
-  CHECK((shortest_path(all, found.longest).nodes == found.indices));
+  CHECK((even_path(all, found.longest, 5).nodes == found.indices));
 
   // Fewer clouds kept, and a narrow band: the same path.
   auto narrow = options;
@@ -90,11 +91,43 @@ TEST_CASE("the search takes the shortest path between the clouds themselves", "[
   const auto again = search_levels(be, fade{}, images.view(), levels, narrow);
   CHECK((again.indices == found.indices));
   CHECK(again.clouds > found.clouds);
+
+  // Without the debiasing, the distances of Daras et al. 2022.
+  auto biased = options;
+  biased.debiased = false;
+  const auto plain = search_levels(be, fade{}, images.view(), levels, biased);
+  for (std::size_t i = 1; i < plain.indices.size(); ++i)
+    CHECK(plain.edges[i - 1] ==
+          sinkhorn_distance<float>(clouds[plain.indices[i - 1]], clouds[plain.indices[i]], options.transport));
   CHECK_REFUSED(search_levels(be, fade{}, images.view(), {0.5, 0.2}, options),
                 "candidate level is 0.2, but it must be finite, at least 0 and at least the one before it");
   CHECK_REFUSED(search_levels(be, fade{}, images.view(), {0.5}, options), "number of candidate levels is 1");
   CHECK_REFUSED(search_levels(be, fade{}, images.view().images(0, 1), levels, options), "number of images is 1");
   CHECK_REFUSED(search_levels(be, fade{}, images.view(), levels, few_nodes(13)), "number of nodes of the path is 13");
+}
+
+TEST_CASE("debiased edges are the distances of the clouds, and all equal where that can be", "[schedule]") {
+  serial_backend be;
+  const auto images = random_batch<float>(be, extent, 5);
+  auto options = few_nodes(6);
+  options.transport = {.regularization = 0.01, .relative = true, .tolerance = 1e-5, .rounds = 1000};
+  // Levels w whose factors exp(-w) fall evenly from 1 to 0.7.
+  std::vector<double> levels;
+  for (int k = 0; k <= 30; ++k) levels.push_back(-std::log1p(-0.01 * k));
+  const auto found = search_levels(be, scaling{}, images.view(), levels, options);
+  REQUIRE(found.indices.size() == 6);
+  // Scaling moves image x by (exp(-w) - exp(-w')) |x|, and 24 images of 30 normal pixels, each about 7.7 from the next,
+  // are nowhere nearer to another image than to themselves: the root mean square of the moves is the exact distance.
+  double sum = 0;
+  const auto all = images.view();
+  for (std::size_t i = 0; i < all.size(); ++i) sum += static_cast<double>(all[i]) * static_cast<double>(all[i]);
+  const double norm = std::sqrt(sum / static_cast<double>(extent.images));
+  // The values are sums of terms near 60 in float: their rounding, some 1e-5, is 1e-4 of an edge's square, 0.1.
+  for (std::size_t i = 1; i < 6; ++i)
+    CHECK_THAT(found.edges[i - 1],
+               WithinRel((std::exp(-found.levels[i - 1]) - std::exp(-found.levels[i])) * norm, 1e-3));
+  // Five equal steps of six candidates each.
+  for (std::size_t i = 0; i < 6; ++i) CHECK(found.indices[i] == 6 * i);
 }
 
 TEST_CASE("levels between which a mask does not change make one cloud", "[schedule]") {
@@ -158,6 +191,18 @@ TEST_CASE("the baseline's error keeps pace with the reference's noise", "[schedu
   CHECK(table.sigma_at(diffusion_time{0.3}) == 0.2);
   CHECK_REFUSED(matched_mse(be, scaling{}, images.view(), {0.0, 0.0}, 0.2, reference),
                 "damage at the last level is 0, but it must be above that at the first");
+
+  // Levels at equal steps of the reference's time: the error grows by the same factor in each. Lines between 2000
+  // levels are within (1 / 500)^2 of the curve.
+  const auto even = matched_mse_levels(be, scaling{}, images.view(), even_levels(2000, 0.0, 4.0), 0.2, reference, 9);
+  CHECK(even.front() == 0.0);
+  CHECK(even.back() == 4.0);
+  for (int i = 0; i <= 8; ++i)
+    CHECK_THAT(std::log(error_at(even[static_cast<std::size_t>(i)]) / error_at(0.0)),
+               WithinAbs(i / 8.0 * std::log(error_at(4.0) / error_at(0.0)), 1e-4));
+  CHECK_REFUSED(matched_mse_levels(be, scaling{}, images.view(), levels, 0.2, reference, 1),
+                "number of levels of the baseline is 1, but it must be at least 2");
+
   // Levels that round to one mask do one damage, and share its time.
   const auto masks = matched_mse(be, centered_mask{}, images.view(), even_levels(60, 0.0, 6.0), 0.1, reference);
   CHECK(masks.points().size() <= 9);

@@ -48,9 +48,14 @@ double v8_distance(std::size_t k, std::size_t l) {
   return std::sqrt(sum);
 }
 
-// Every rising path from 0 to n - 1 with edges at most `longest`, by the rule of `shortest_path`.
+const auto shortest = [](auto& distances, double longest) { return shortest_path(distances, longest); };
+auto most_even(std::size_t nodes) {
+  return [nodes](auto& distances, double longest) { return even_path(distances, longest, nodes); };
+}
+
+// Every rising path from 0 to n - 1 with edges at most `longest`.
 template <class D>
-node_path by_force(std::size_t n, D d, double longest) {
+std::vector<node_path> all_paths(std::size_t n, D d, double longest) {
   std::vector<node_path> all;
   for (std::size_t set = 0; set < (std::size_t{1} << (n - 2)); ++set) {
     node_path path{{0}, 0};
@@ -64,6 +69,13 @@ node_path by_force(std::size_t n, D d, double longest) {
     }
     if (fits) all.push_back(path);
   }
+  return all;
+}
+
+// The best of them by the rule of `shortest_path`.
+template <class D>
+node_path by_force(std::size_t n, D d, double longest) {
+  const auto all = all_paths(n, d, longest);
   node_path best;
   double least = everything;
   for (const auto& path : all) least = std::min(least, path.length);
@@ -124,7 +136,42 @@ TEST_CASE("the path is the best of all paths of 12 nodes", "[schedule]") {
       const auto found = shortest_path(distances, longest), wanted = by_force(12, d, longest);
       CHECK((found.nodes == wanted.nodes));
       CHECK_THAT(found.length, WithinRel(wanted.length, 1e-12));
+
+      // The most even path of n nodes: no other has a smaller sum of squares.
+      const auto squares = [&](const node_path& path) {
+        double sum = 0;
+        for (std::size_t i = 1; i < path.nodes.size(); ++i) sum += std::pow(d(path.nodes[i - 1], path.nodes[i]), 2);
+        return sum;
+      };
+      const auto all = all_paths(12, d, longest);
+      for (const std::size_t nodes : {2u, 5u, 9u, 12u}) {
+        const auto even = even_path(distances, longest, nodes);
+        CHECK(even.nodes.size() <= nodes);
+        for (const auto& path : all) {
+          if (path.nodes.size() > nodes || path.nodes.size() < even.nodes.size()) continue;
+          const bool beaten = path.nodes.size() > even.nodes.size() || squares(path) < squares(even) * (1 - 1e-12);
+          if (beaten) FAIL_CHECK("a path of " << path.nodes.size() << " nodes is better");
+        }
+      }
     }
+  }
+}
+
+TEST_CASE("even steps are found where distances add up, and where small steps count for less", "[schedule]") {
+  const auto watch = [](double, const node_path&) {};
+  const auto line = [](std::size_t k, std::size_t l) { return static_cast<double>(l - k); };
+  auto straight = band_of(61, line);
+  CHECK(
+      (path_of_nodes(straight, 7, line(0, 60), most_even(7), watch).path.nodes == indices{0, 10, 20, 30, 40, 50, 60}));
+  // Nodes that are one are not counted twice, and where fewer are left than asked for all of them are taken.
+  auto steps = band_of(61, [](std::size_t k, std::size_t l) { return static_cast<double>(l / 10 - k / 10); });
+  CHECK((path_of_nodes(steps, 20, 6.0, most_even(20), watch).path.nodes.size() == 7));
+  // A power above 1 is no metric, a power below 1 is one with a short direct way: equal steps are the answer to both.
+  for (const double power : {0.7, 1.4}) {
+    const auto bent = [&](std::size_t k, std::size_t l) { return std::pow(static_cast<double>(l - k), power); };
+    auto distances = band_of(61, bent);
+    CHECK((path_of_nodes(distances, 7, bent(0, 60), most_even(7), watch).path.nodes ==
+           indices{0, 10, 20, 30, 40, 50, 60}));
   }
 }
 
@@ -159,7 +206,7 @@ TEST_CASE("the largest edge is tuned to a number of nodes", "[schedule]") {
     return std::sqrt(static_cast<double>(l)) - std::sqrt(static_cast<double>(k));
   };
   auto distances = band_of(200, line, 4, 1.1);
-  const auto tuned = path_of_nodes(distances, 9, line(0, 199), watch);
+  const auto tuned = path_of_nodes(distances, 9, line(0, 199), shortest, watch);
   CHECK(tuned.path.nodes.size() == 9);
   CHECK(looks >= 1);
   // A line is additive: the shortest path is as long as the line, and no edge longer than E.
@@ -170,22 +217,26 @@ TEST_CASE("the largest edge is tuned to a number of nodes", "[schedule]") {
   CHECK(distances.width() < 199);
   // An E of .6 gives five. A number that no E gives has the nearest instead, as where a short cut is always shorter.
   auto modes = band_of(17, v8_distance);
-  CHECK(path_of_nodes(modes, 5, v8_distance(0, 16), watch).path.nodes.size() == 5);
+  CHECK(path_of_nodes(modes, 5, v8_distance(0, 16), shortest, watch).path.nodes.size() == 5);
   auto three = band_of(3, [](std::size_t k, std::size_t l) { return l - k == 2 ? 2.0 : 1.5; });
-  CHECK(path_of_nodes(three, 2, 2.0, watch).path.nodes.size() == 2);
+  CHECK(path_of_nodes(three, 2, 2.0, shortest, watch).path.nodes.size() == 2);
   // One edge of 3 that every path must cross: E below it is blocked, and nine nodes are out of reach.
   auto gap = band_of(10, [](std::size_t k, std::size_t l) {
     return 0.1 * static_cast<double>(l - k) + (k < 5 && l >= 5 ? 2.9 : 0.0);
   });
-  const auto beyond = path_of_nodes(gap, 9, 3.8, watch);
+  const auto beyond = path_of_nodes(gap, 9, 3.8, shortest, watch);
   CHECK(beyond.blocked < 3.0);
   CHECK(beyond.longest >= 3.0);
   CHECK((beyond.path.nodes == indices{0, 4, 5, 9}));
   auto short_cut = band_of(3, [](std::size_t k, std::size_t l) { return l - k == 2 ? 1.0 : 1.5; });
-  CHECK((path_of_nodes(short_cut, 3, 1.0, watch).path.nodes == indices{0, 2}));
-  CHECK_REFUSED(path_of_nodes(modes, 1, 1.0, watch), "number of nodes of the path is 1");
-  CHECK_REFUSED(path_of_nodes(modes, 18, 1.0, watch), "number of nodes of the path is 18");
-  CHECK_REFUSED(path_of_nodes(modes, 4, 0.0, watch), "distance of the ends is 0, but it must be above 0 and finite");
+  CHECK((path_of_nodes(short_cut, 3, 1.0, shortest, watch).path.nodes == indices{0, 2}));
+  // Squares take every node whatever E is: the scan ends with them all.
+  auto squares = band_of(17, [](std::size_t k, std::size_t l) { return std::pow(v8_distance(k, l), 2); });
+  CHECK(path_of_nodes(squares, 5, std::pow(v8_distance(0, 16), 2), shortest, watch).path.nodes.size() == 17);
+  CHECK_REFUSED(path_of_nodes(modes, 1, 1.0, shortest, watch), "number of nodes of the path is 1");
+  CHECK_REFUSED(path_of_nodes(modes, 18, 1.0, shortest, watch), "number of nodes of the path is 18");
+  CHECK_REFUSED(path_of_nodes(modes, 4, 0.0, shortest, watch),
+                "distance of the ends is 0, but it must be above 0 and finite");
 }
 
 TEST_CASE("a distance that is not a number is refused where it is met", "[schedule]") {
