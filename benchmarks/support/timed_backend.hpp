@@ -65,13 +65,13 @@ inline void conv2d_prepare(timed_backend& be, tbb_conv2d<float>& plan, const_vie
   be.clocked(named(plan.sizes) + ", weights prepared|" + sized(plan.sizes),
              [&] { softscore::conv2d_prepare(static_cast<tbb_backend&>(be), plan, weight); });
 }
-inline void conv2d_forward(timed_backend& be, tbb_conv2d<float>& plan, const_view<float, host_space> x,
+inline void conv2d_forward(timed_backend& be, tbb_conv2d<float>& plan, const_joined_view<float, host_space> x,
                            const_view<float, host_space> weight, const_view<float, host_space> bias,
-                           view<float, host_space> y) {
+                           view<float, host_space> y, const_view<float, host_space> addend = {}) {
   be.clocked(named(plan.sizes) + ", forward|" + sized(plan.sizes) + ", " + std::string{plan.describe()},
-             [&] { softscore::conv2d_forward(static_cast<tbb_backend&>(be), plan, x, weight, bias, y); });
+             [&] { softscore::conv2d_forward(static_cast<tbb_backend&>(be), plan, x, weight, bias, y, addend); });
 }
-inline void conv2d_backward(timed_backend& be, tbb_conv2d<float>& plan, const_view<float, host_space> x,
+inline void conv2d_backward(timed_backend& be, tbb_conv2d<float>& plan, const_joined_view<float, host_space> x,
                             const_view<float, host_space> weight, const_view<float, host_space> dy,
                             view<float, host_space> dx, view<float, host_space> dweight,
                             view<float, host_space> dbias) {

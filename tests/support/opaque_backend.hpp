@@ -82,6 +82,10 @@ class opaque_backend {
   static softscore::view<T, host_space> show(softscore::view<T, space> v) {
     return {moved(raw(v), -distance), v.extent()};
   }
+  template <class T>
+  static joined_view<T, host_space> show(const joined_view<T, space>& v) {
+    return {show(v.first), show(v.second)};
+  }
 
  private:
   template <class T>

@@ -9,6 +9,7 @@
 #include <softscore/backend/concept.hpp>
 #include <softscore/backend/conv2d_shape.hpp>
 #include <softscore/backend/group_norm_shape.hpp>
+#include <softscore/backend/joined_view.hpp>
 #include <softscore/backend/map_planes.hpp>
 #include <softscore/core/config.hpp>
 
@@ -45,13 +46,15 @@ concept OrdersChannels = requires(Be& be, view_of<Be, const T> from, view_of<Be,
 /// `make_conv2d<T>(be, sizes, scratch)` plans a convolution and makes all its memory; plans that never run at
 /// the same time share one scratch, from `make_scratch<T>(be)`. `conv2d_prepare` takes new weights, `conv2d_forward`
 /// and `conv2d_backward` use the weights last prepared. The views of `conv2d_forward` are x, weight, bias, y and,
-/// where there is one, what is added to y.
+/// where there is one, what is added to y. x may be a `joined_view`.
 template <class Be, class T>
-concept Convolves2d = requires(Be& be, conv2d_plan_of<Be, T>& plan, view_of<Be, const T> in, view_of<Be, T> out) {
+concept Convolves2d = requires(Be& be, conv2d_plan_of<Be, T>& plan, view_of<Be, const T> in, view_of<Be, T> out,
+                               joined_in_of<Be, T> in_parts) {
   conv2d_prepare(be, plan, in);
   conv2d_forward(be, plan, in, in, in, out);
-  conv2d_forward(be, plan, in, in, in, out, in);
+  conv2d_forward(be, plan, in_parts, in, in, out, in);
   conv2d_backward(be, plan, in, in, in, out, out, out);
+  conv2d_backward(be, plan, in_parts, in, in, out, out, out);
 };
 
 /// Layer norm over (C,H,W) with affine gain and bias, then GELU, then a shift per image and channel.
@@ -111,14 +114,16 @@ concept LooksUpRows = requires(Be& be, view_of<Be, const T> in, view_of<Be, T> o
 /// Group norm of x + shift with affine gain and bias, then modulation per image and channel, then an activation. The
 /// views of `group_norm_forward` are x, shift, gain, bias, modulation and y; those of `group_norm_backward` are the
 /// first five, dy, dx, dgain, dbias, dshift and dmodulation, and where the gradient in x is added to others, two of
-/// these and the sum.
+/// these and the sum. x may be a `joined_view`, and then the second of these and the sum are too.
 template <class Be, class T>
-concept NormalizesGroups =
-    requires(Be& be, group_norm_plan_of<Be, T>& plan, view_of<Be, const T> in, view_of<Be, T> out) {
-      group_norm_forward(be, plan, in, in, in, in, in, out);
-      group_norm_backward(be, plan, in, in, in, in, in, in, out, out, out, out, out);
-      group_norm_backward(be, plan, in, in, in, in, in, in, out, out, out, out, out, in, in, out);
-    };
+concept NormalizesGroups = requires(Be& be, group_norm_plan_of<Be, T>& plan, view_of<Be, const T> in,
+                                    view_of<Be, T> out, joined_in_of<Be, T> in_parts, joined_out_of<Be, T> out_parts) {
+  group_norm_forward(be, plan, in, in, in, in, in, out);
+  group_norm_forward(be, plan, in_parts, in, in, in, in, out);
+  group_norm_backward(be, plan, in, in, in, in, in, in, out, out, out, out, out);
+  group_norm_backward(be, plan, in, in, in, in, in, in, out, out, out, out, out, in, in, out);
+  group_norm_backward(be, plan, in_parts, in, in, in, in, in, out, out, out, out, out, in, in_parts, out_parts);
+};
 
 /// Layer norm over the channels at each pixel with affine gain and bias. The views of `layer_norm_forward` are x, gain,
 /// bias and y; those of `layer_norm_backward` are the first three, dy, dx, dgain and dbias.

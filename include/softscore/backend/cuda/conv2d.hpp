@@ -8,12 +8,15 @@
 #include <utility>
 
 #include <softscore/backend/conv2d_shape.hpp>
+#include <softscore/backend/cuda/concatenate.hpp>
 #include <softscore/backend/cuda/conv2d_direct.hpp>
 #include <softscore/backend/cuda/conv2d_direct_weights.hpp>
 #include <softscore/backend/cuda/device_backend.hpp>
 #include <softscore/backend/cuda/fft.hpp>
 #include <softscore/backend/cuda/gemm.hpp>
 #include <softscore/backend/cuda/sums.hpp>
+#include <softscore/backend/joined_planes.hpp>
+#include <softscore/backend/joined_view.hpp>
 #include <softscore/core/config.hpp>
 
 namespace softscore::inline SOFTSCORE_ABI {
@@ -125,11 +128,15 @@ void conv2d_prepare(device_backend<Device>& be, device_conv2d<T, Device>& plan,
 }
 
 /// y (N,O,H',W') = weight (O,I,kh,kw) * x (N,I,H,W) + bias (O) + addend (N,O,H',W'). An empty bias or addend is 0,
-/// and the addend is not y. `conv2d_shape` says how large H' and W' are.
+/// and the addend is not y. x may be in two parts, which are copied unless the kernel is 1 x 1. `conv2d_shape` says how
+/// large H' and W' are.
 template <class Device, Scalar T>
-void conv2d_forward(device_backend<Device>& be, device_conv2d<T, Device>& plan, const_view<T, cuda_space> x,
-                    const_view<T, cuda_space> weight, const_view<T, cuda_space> bias, view<T, cuda_space> y,
-                    const_view<T, cuda_space> addend = {}) {
+void conv2d_forward(device_backend<Device>& be, device_conv2d<T, Device>& plan,
+                    const_joined_view<T, cuda_space> x_or_parts, const_view<T, cuda_space> weight,
+                    const_view<T, cuda_space> bias, view<T, cuda_space> y, const_view<T, cuda_space> addend = {}) {
+  const bool reads_parts = plan.length == 0 && plan.sizes.kernel.is(1);
+  const detail::joined_copy<device_backend<Device>, T> joined{be, x_or_parts, !reads_parts};
+  const view<const T, cuda_space> x = joined.view().first;
   using number = detail::complex_number<T>;
   conv2d_shape s = plan.sizes;
   const std::size_t all = x.extent().images, in = s.in_channels, out = s.out_channels;
@@ -139,7 +146,8 @@ void conv2d_forward(device_backend<Device>& be, device_conv2d<T, Device>& plan, 
   if (plan.length == 0) {
     s.images = all;
     detail::with_kernel_size(s.kernel, out, [&](auto k, auto channels) {
-      be.note(detail::direct_forward_task<T, k, channels>{raw(x), raw(weight), raw(bias), raw(y), s});
+      be.note(detail::direct_forward_task<T, k, channels>{detail::joined_planes<const T>{joined.view()}, raw(weight),
+                                                          raw(bias), raw(y), s});
     });
     return add();
   }
@@ -162,11 +170,14 @@ void conv2d_forward(device_backend<Device>& be, device_conv2d<T, Device>& plan, 
 }
 
 /// The gradients of a loss with respect to x, weight and bias, from dy, that with respect to y. They are set, not added
-/// to. An empty gradient is skipped; dbias is empty where dweight is.
+/// to. An empty gradient is skipped; dbias is empty where dweight is. x may be in two parts, dx is in one.
 template <class Device, Scalar T>
-void conv2d_backward(device_backend<Device>& be, device_conv2d<T, Device>& plan, const_view<T, cuda_space> x,
-                     const_view<T, cuda_space> weight, const_view<T, cuda_space> dy, view<T, cuda_space> dx,
-                     view<T, cuda_space> dweight, view<T, cuda_space> dbias) {
+void conv2d_backward(device_backend<Device>& be, device_conv2d<T, Device>& plan,
+                     const_joined_view<T, cuda_space> x_or_parts, const_view<T, cuda_space> weight,
+                     const_view<T, cuda_space> dy, view<T, cuda_space> dx, view<T, cuda_space> dweight,
+                     view<T, cuda_space> dbias) {
+  const detail::joined_copy<device_backend<Device>, T> joined{be, x_or_parts, plan.length > 0};
+  const view<const T, cuda_space> x = joined.view().first;
   using number = detail::complex_number<T>;
   conv2d_shape s = plan.sizes;
   const std::size_t all = dy.extent().images, in = s.in_channels, out = s.out_channels;
@@ -182,7 +193,8 @@ void conv2d_backward(device_backend<Device>& be, device_conv2d<T, Device>& plan,
     if (dweight.empty()) return;
     const std::size_t chunks = detail::direct_chunks(s);
     detail::with_kernel_size(s.kernel, 1, [&](auto k, auto) {
-      be.note(detail::direct_weight_gradient_task<T, k>{raw(x), raw(dy), raw(plan.sums.view()), s, chunks});
+      be.note(detail::direct_weight_gradient_task<T, k>{detail::joined_planes<const T>{joined.view()}, raw(dy),
+                                                        raw(plan.sums.view()), s, chunks});
     });
     be.note(detail::direct_weight_sums_task<T>{raw(plan.sums.view()), raw(dweight), raw(dbias), chunks,
                                                s.weight().size(), out});

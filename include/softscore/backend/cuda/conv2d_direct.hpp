@@ -6,6 +6,7 @@
 
 #include <softscore/backend/conv2d_shape.hpp>
 #include <softscore/backend/cuda/tasks.hpp>
+#include <softscore/backend/joined_planes.hpp>
 #include <softscore/core/config.hpp>
 
 namespace softscore::inline SOFTSCORE_ABI::detail {
@@ -155,7 +156,7 @@ struct direct_places {
 template <class T, std::size_t Kernel, std::size_t Channels>
 struct direct_forward_task {
   static constexpr unsigned most_threads = direct_places::threads;
-  const T* x;
+  joined_planes<const T> x;  // in one part except for kernels of 1 x 1
   const T* weight;
   const T* bias;  // or null
   T* y;
@@ -178,7 +179,7 @@ struct direct_forward_task {
                               1,
                               static_cast<std::ptrdiff_t>(kernel.width),
                               1,
-                              x + image * s.in_channels * s.height * s.width,
+                              x.at(image, 0),
                               s.height * s.width,
                               {},
                               taps,
@@ -189,7 +190,13 @@ struct direct_forward_task {
                             made.weight[c] = weight + o * s.in_channels * taps;
                             made.sums[c] = bias == nullptr ? T{} : bias[o];
                           }
-                          made.template add<Kernel, true>(s.in_channels);
+                          made.template add<Kernel, true>(x.of_first);
+                          if constexpr (Kernel == 1) {
+                            if (x.in_parts()) {
+                              made.source = x.at(image, x.of_first);
+                              made.template add<Kernel, true>(x.of_second);
+                            }
+                          }
                           const std::size_t places = s.out_height() * out_width;
                           T* const to = y + (image * s.out_channels + first) * places + row * out_width + column;
                           SOFTSCORE_UNROLL

@@ -7,6 +7,7 @@
 #include <softscore/backend/conv2d_shape.hpp>
 #include <softscore/backend/cuda/sums.hpp>
 #include <softscore/backend/cuda/tasks.hpp>
+#include <softscore/backend/joined_planes.hpp>
 #include <softscore/core/config.hpp>
 
 namespace softscore::inline SOFTSCORE_ABI::detail {
@@ -32,7 +33,7 @@ struct direct_weight_gradient_task {
   static constexpr std::size_t threads = 128, rows = Kernel > 0 ? Kernel : 1, columns = Kernel > 0 ? Kernel : 8,
                                taps = rows * columns;
   static constexpr unsigned most_threads = threads;
-  const T* x;
+  joined_planes<const T> x;
   const T* dy;
   double* sums;  // chunks x (weights, biases)
   conv2d_shape s;
@@ -96,7 +97,7 @@ struct direct_weight_gradient_task {
           // Below the first row or column they are large, as no number is below 0.
           const std::uint32_t top = row * narrow(s.stride) + tile_row - narrow(s.padding.top),
                               left = column * narrow(s.stride) + tile_column - narrow(s.padding.left);
-          const T* const from = x + (image * s.in_channels + i) * height * width;
+          const T* const from = x.at(image, i);
           SOFTSCORE_UNROLL
           for (std::uint32_t a = 0; a < rows; ++a) {
             SOFTSCORE_UNROLL

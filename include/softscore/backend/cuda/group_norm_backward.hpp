@@ -8,6 +8,7 @@
 #include <softscore/backend/cuda/group_norm_forward.hpp>
 #include <softscore/backend/cuda/sums.hpp>
 #include <softscore/backend/group_norm_parameters.hpp>
+#include <softscore/backend/joined_planes.hpp>
 #include <softscore/core/config.hpp>
 
 namespace softscore::inline SOFTSCORE_ABI::detail {
@@ -21,23 +22,24 @@ struct gradient_sums {
 template <class T, class Activation>
 struct group_norm_sums_task {
   static constexpr std::uint32_t threads = 64;
-  const T* x;
+  joined_planes<const T> x;
   const T* dy;
   const channel_coefficients<T>* of_channels;
   T* dx;
   gradient_sums* sums_of_channels;
-  std::size_t channels_of_batch, plane;
+  std::size_t images, channels, plane;
 
-  grid launch() const { return {channels_of_batch, threads, 3 * threads * sizeof(double)}; }
+  grid launch() const { return {images * channels, threads, 3 * threads * sizeof(double)}; }
   template <class Group>
   SOFTSCORE_HD void operator()(Group& group, const std::byte*) const {
     double* sums = group.template shared<double>();
     const std::size_t first = group.block() * plane;
+    const T* const of_x = x.at(group.block() / channels, group.block() % channels);
     group.each_thread([&](std::size_t t) {
       const channel_coefficients<T> of = of_channels[group.block()];
       gradient_sums sum{};
       for (std::uint32_t p = narrow(t); p < plane; p += threads) {
-        const T centered = of.centered(x[first + p]);
+        const T centered = of.centered(of_x[p]);
         T dz = dy[first + p];
         if constexpr (!std::is_same_v<Activation, no_activation>) {
           dz *= Activation::derivative(centered * of.scale + of.offset);
@@ -118,23 +120,29 @@ struct group_norm_means_task {
   }
 };
 
-// dx from dz, which may lie there.
+// dx from dz, which may lie there, plus what is added to it. A part of dx that is not wanted is null.
 template <class T>
 struct group_norm_backward_task {
-  const T* x;
+  joined_planes<const T> x;
   const T* dz;
   const channel_coefficients<T>* of_channels;
   const channel_slopes<T>* slopes;
-  T* dx;
+  const T* addend;                  // or null
+  joined_planes<const T> addend_2;  // parts may be null
+  joined_planes<T> dx;
   std::size_t images, channels, plane;
 
   grid launch() const { return elements_of_channels::launch(images, channels, plane); }
   template <class Group>
   SOFTSCORE_HD void operator()(Group& group, const std::byte*) const {
-    elements_of_channels::each_element(group, channels, plane, [&](std::size_t channel, std::size_t i) {
-      const channel_slopes<T> by = slopes[channel];
-      const T centered = of_channels[channel].centered(x[i]);
-      dx[i] = (dz[i] * by.slope - by.constant) - (centered * by.scale) * by.share;
+    elements_of_channels::each_element(group, channels, plane, [&](std::size_t n, std::size_t c, std::size_t p) {
+      const channel_slopes<T> by = slopes[n * channels + c];
+      const T centered = of_channels[n * channels + c].centered(x.at(n, c)[p]);
+      const std::size_t i = (n * channels + c) * plane + p;
+      T sum = (dz[i] * by.slope - by.constant) - (centered * by.scale) * by.share;
+      if (addend != nullptr) sum += addend[i];
+      if (const T* const more = addend_2.at(n, c); more != nullptr) sum += more[p];
+      if (T* const to = dx.at(n, c); to != nullptr) to[p] = sum;
     });
   }
 };

@@ -6,6 +6,7 @@
 #include <softscore/backend/cuda/sums.hpp>
 #include <softscore/backend/cuda/sums_of_parts.hpp>
 #include <softscore/backend/group_norm_parameters.hpp>
+#include <softscore/backend/joined_planes.hpp>
 #include <softscore/core/config.hpp>
 
 namespace softscore::inline SOFTSCORE_ABI::detail {
@@ -26,7 +27,7 @@ struct alignas(16) channel_coefficients {
 template <class T>
 struct group_norm_moments_task {
   static constexpr std::uint32_t threads = 256, at_once = 4;
-  const T* x;
+  joined_planes<const T> x;
   group_norm_parameters<T> of;
   normalizer* of_groups;
   channel_coefficients<T>* of_channels;
@@ -40,14 +41,20 @@ struct group_norm_moments_task {
     const std::size_t n = group.block() / groups, width = of.channels / groups;
     const std::size_t first = group.block() % groups * width;
     const std::uint32_t size = narrow(width * plane), in_plane = narrow(plane);
-    const T* from = x + (n * of.channels + first) * plane;
+    // The group may begin in one part of x and end in the other.
+    const std::size_t in_first = first < x.of_first ? x.of_first - first : width;
+    const std::uint32_t border = narrow((in_first < width ? in_first : width) * plane);
+    const T *from = x.at(n, first), *rest = border < size ? x.at(n, x.of_first) : from;
     const double pivot = static_cast<double>(*from) + of.shift_of(n, first);
     group.each_thread([&](std::size_t thread) {
       double sum = 0, squares = 0;
       for (std::uint32_t i = narrow(thread); i < size; i += at_once * threads) {
         T values[at_once];
         SOFTSCORE_UNROLL
-        for (std::uint32_t k = 0; k < at_once; ++k) values[k] = size - i > k * threads ? (from + i)[k * threads] : T{};
+        for (std::uint32_t k = 0; k < at_once; ++k) {
+          const std::uint32_t place = i + k * threads;
+          values[k] = size - i <= k * threads ? T{} : place < border ? from[place] : rest[place - border];
+        }
         SOFTSCORE_UNROLL
         for (std::uint32_t k = 0; k < at_once; ++k) {
           if (size - i <= k * threads) continue;
@@ -76,7 +83,7 @@ struct group_norm_moments_task {
   }
 };
 
-// Calls body(channel of the batch, element of the batch) for the elements of a part of an image.
+// Calls body(image, channel, pixel) for the elements of a part of an image.
 struct elements_of_channels {
   static constexpr std::uint32_t threads = 256, each = 4, part = each * threads;
 
@@ -91,7 +98,7 @@ struct elements_of_channels {
       SOFTSCORE_UNROLL
       for (std::uint32_t k = 0; k < each; ++k) {
         const std::uint32_t i = narrow(thread) + k * threads;
-        if (i < at.count) body(at.image * channels + (first + i) / in_plane, at.image * channels * plane + first + i);
+        if (i < at.count) body(at.image, (first + i) / in_plane, (first + i) % in_plane);
       }
     });
   }
@@ -100,7 +107,7 @@ struct elements_of_channels {
 // y = then(z). y may be x.
 template <class T, class Activation>
 struct group_norm_task {
-  const T* x;
+  joined_planes<const T> x;
   const channel_coefficients<T>* of_channels;
   T* y;
   std::size_t images, channels, plane;
@@ -108,9 +115,9 @@ struct group_norm_task {
   grid launch() const { return elements_of_channels::launch(images, channels, plane); }
   template <class Group>
   SOFTSCORE_HD void operator()(Group& group, const std::byte*) const {
-    elements_of_channels::each_element(group, channels, plane, [&](std::size_t channel, std::size_t i) {
-      const channel_coefficients<T> of = of_channels[channel];
-      y[i] = Activation::value(of.centered(x[i]) * of.scale + of.offset);
+    elements_of_channels::each_element(group, channels, plane, [&](std::size_t n, std::size_t c, std::size_t p) {
+      const channel_coefficients<T> of = of_channels[n * channels + c];
+      y[(n * channels + c) * plane + p] = Activation::value(of.centered(x.at(n, c)[p]) * of.scale + of.offset);
     });
   }
 };

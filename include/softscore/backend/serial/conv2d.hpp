@@ -4,7 +4,9 @@
 #include <cstddef>
 
 #include <softscore/backend/conv2d_shape.hpp>
+#include <softscore/backend/joined_view.hpp>
 #include <softscore/backend/serial/backend.hpp>
+#include <softscore/backend/serial/concatenate.hpp>
 #include <softscore/core/config.hpp>
 
 namespace softscore::inline SOFTSCORE_ABI {
@@ -63,11 +65,13 @@ template <class T>
 void conv2d_prepare(serial_backend&, serial_conv2d<T>&, const_view<T, host_space> /*(O,I,kh,kw)*/) {}
 
 /// y (N,O,H',W') = weight (O,I,kh,kw) * x (N,I,H,W) + bias (O) + addend (N,O,H',W'). An empty bias or addend is 0,
-/// and the addend is not y. `conv2d_shape` says how large H' and W' are.
+/// and the addend is not y. x may be in two parts. `conv2d_shape` says how large H' and W' are.
 template <class T>
-void conv2d_forward(serial_backend&, serial_conv2d<T>& plan, const_view<T, host_space> x,
+void conv2d_forward(serial_backend& be, serial_conv2d<T>& plan, const_joined_view<T, host_space> x_or_parts,
                     const_view<T, host_space> weight, const_view<T, host_space> bias, view<T, host_space> y,
                     const_view<T, host_space> addend = {}) {
+  const detail::joined_copy<serial_backend, T> joined{be, x_or_parts};
+  const view<const T, host_space> x = joined.view().first;
   const conv2d_shape& s = plan.sizes;
   const std::size_t places = s.output(1).plane();
   for (std::size_t n = 0; n < x.extent().images; ++n) {
@@ -84,11 +88,13 @@ void conv2d_forward(serial_backend&, serial_conv2d<T>& plan, const_view<T, host_
 }
 
 /// The gradients of a loss with respect to x, weight and bias, from dy, that with respect to y. They are set, not added
-/// to. An empty gradient is skipped; dbias is empty where dweight is.
+/// to. An empty gradient is skipped; dbias is empty where dweight is. x may be in two parts, dx is in one.
 template <class T>
-void conv2d_backward(serial_backend&, serial_conv2d<T>& plan, const_view<T, host_space> x,
+void conv2d_backward(serial_backend& be, serial_conv2d<T>& plan, const_joined_view<T, host_space> x_or_parts,
                      const_view<T, host_space> weight, const_view<T, host_space> dy, view<T, host_space> dx,
                      view<T, host_space> dweight, view<T, host_space> dbias) {
+  const detail::joined_copy<serial_backend, T> joined{be, x_or_parts};
+  const view<const T, host_space> x = joined.view().first;
   const conv2d_shape& s = plan.sizes;
   const std::size_t places = s.output(1).plane();
   std::fill_n(raw(dweight), dweight.size(), T{});

@@ -6,6 +6,8 @@
 
 #include <softscore/backend/group_norm_parameters.hpp>
 #include <softscore/backend/group_norm_shape.hpp>
+#include <softscore/backend/joined_planes.hpp>
+#include <softscore/backend/joined_view.hpp>
 #include <softscore/backend/serial/backend.hpp>
 #include <softscore/core/checked_size.hpp>
 #include <softscore/core/config.hpp>
@@ -31,23 +33,23 @@ serial_group_norm<T> make_group_norm(serial_backend&, const group_norm_shape& s)
 /// y = then(z), z = (u gain + bias) (1 + a) + b, where u is x + shift less its mean over each group of channels, over
 /// the root of its biased variance plus epsilon. shift is (N,C), (1,C) for all images alike, or empty, such as the bias
 /// of a convolution or a projected time. gain and bias are (C) or both empty; modulation, a before b, is (N,2C), (1,2C)
-/// or empty. y may be x if no backward pass follows. The result is that of exact arithmetic to a few roundings of z,
-/// however large the mean is. Sources: Wu and He 2018; Dhariwal and Nichol 2021 for the modulation.
+/// or empty. x may be in two parts. y may be x if no backward pass follows. The result is that of exact arithmetic to a
+/// few roundings of z, however large the mean is. Sources: Wu and He 2018; Dhariwal and Nichol 2021 for the modulation.
 template <class T>
-void group_norm_forward(serial_backend&, serial_group_norm<T>& plan, const_view<T, host_space> x,
+void group_norm_forward(serial_backend&, serial_group_norm<T>& plan, const_joined_view<T, host_space> x,
                         const_view<T, host_space> shift, const_view<T, host_space> gain, const_view<T, host_space> bias,
                         const_view<T, host_space> modulation, view<T, host_space> y) {
   const shape s = x.extent();
+  const detail::joined_planes<const T> of_x{x};
   const std::size_t width = plan.sizes.channels_per_group(), plane = s.plane();
   const detail::group_norm_parameters<T> of{s.channels, shift, gain, bias, modulation};
   detail::with_activation(plan.sizes.then, [&](auto then) {
     for (std::size_t n = 0; n < s.images; ++n)
       for (std::size_t g = 0; g < plan.sizes.groups; ++g) {
-        const T* from = raw(x) + n * s.per_image();
         const auto over_group = [&](const auto& body) {
           for (std::size_t c = g * width; c < (g + 1) * width; ++c)
             for (std::size_t p = 0; p < plane; ++p)
-              body(c, c * plane + p, static_cast<double>(from[c * plane + p]) + of.shift_of(n, c));
+              body(c, c * plane + p, static_cast<double>(of_x.at(n, c)[p]) + of.shift_of(n, c));
         };
         const double count = static_cast<double>(width * plane);
         double sum = 0, squares = 0;
@@ -69,16 +71,17 @@ void group_norm_forward(serial_backend&, serial_group_norm<T>& plan, const_view<
 /// last forward pass; a shift or modulation for all images alike has the sum of the rows. They are set, not added to.
 /// dgain together with dbias, dshift and dmodulation may be empty. dx may be dy. Where `sum` is not empty, it is set to
 /// the gradient with respect to x plus the two addends, of which either may be empty or `sum`; dx then holds nothing of
-/// use.
+/// use. Where x is in two parts, so are `sum` and the second addend; a part of either is empty by itself.
 template <class T>
-void group_norm_backward(serial_backend&, serial_group_norm<T>& plan, const_view<T, host_space> x,
+void group_norm_backward(serial_backend&, serial_group_norm<T>& plan, const_joined_view<T, host_space> x,
                          const_view<T, host_space> shift, const_view<T, host_space> gain,
                          const_view<T, host_space> bias, const_view<T, host_space> modulation,
                          const_view<T, host_space> dy, view<T, host_space> dx, view<T, host_space> dgain,
                          view<T, host_space> dbias, view<T, host_space> dshift, view<T, host_space> dmodulation,
-                         const_view<T, host_space> addend = {}, const_view<T, host_space> addend_2 = {},
-                         view<T, host_space> sum = {}) {
+                         const_view<T, host_space> addend = {}, const_joined_view<T, host_space> addend_2 = {},
+                         joined_out_of<serial_backend, T> sum = {}) {
   const shape s = x.extent();
+  const detail::joined_planes<const T> of_x{x};
   const std::size_t width = plan.sizes.channels_per_group(), plane = s.plane();
   const detail::group_norm_parameters<T> of{s.channels, shift, gain, bias, modulation};
   std::fill(plan.sums.begin(), plan.sums.end(), 0.0);
@@ -90,7 +93,7 @@ void group_norm_backward(serial_backend&, serial_group_norm<T>& plan, const_view
         const auto over_channel = [&](std::size_t c, const auto& body) {
           for (std::size_t p = 0; p < plane; ++p) {
             const std::size_t i = n * s.per_image() + c * plane + p;
-            const double v = static_cast<double>(raw(x)[i]) + of.shift_of(n, c);
+            const double v = static_cast<double>(of_x.at(n, c)[p]) + of.shift_of(n, c);
             const double u = (v - normalizer.mean) * normalizer.scale;
             const double z = (u * of.gain_of(c) + of.bias_of(c)) * of.factor_of(n, c) + of.offset_of(n, c);
             body(i, u, static_cast<double>(raw(dy)[i]) * then.derivative(z));
@@ -125,8 +128,15 @@ void group_norm_backward(serial_backend&, serial_group_norm<T>& plan, const_view
         }
       }
   });
-  for (std::size_t k = 0; k < sum.size(); ++k)
-    raw(sum)[k] = raw(dx)[k] + (addend.empty() ? T{} : raw(addend)[k]) + (addend_2.empty() ? T{} : raw(addend_2)[k]);
+  const detail::joined_planes<T> of_sum{sum, x};
+  const detail::joined_planes<const T> of_addend_2{addend_2, x};
+  for (std::size_t k = 0; k < s.images * s.channels; ++k) {
+    T* const to = of_sum.at(k / s.channels, k % s.channels);
+    const T* const more = of_addend_2.at(k / s.channels, k % s.channels);
+    for (std::size_t p = 0; p < (to == nullptr ? 0 : plane); ++p)
+      to[p] = raw(dx)[k * plane + p] + (addend.empty() ? T{} : raw(addend)[k * plane + p]) +
+              (more == nullptr ? T{} : more[p]);
+  }
   if (dgain.empty()) return;
   for (std::size_t c = 0; c < s.channels; ++c) {
     raw(dgain)[c] = static_cast<T>(plan.sums[c]);

@@ -7,6 +7,9 @@
 #include <utility>
 #include <variant>
 
+#include <softscore/backend/joined_planes.hpp>
+#include <softscore/backend/joined_view.hpp>
+#include <softscore/backend/tbb/concatenate.hpp>
 #include <softscore/backend/tbb/conv2d_plan.hpp>
 #include <softscore/backend/tbb/layout.hpp>
 #include <softscore/core/config.hpp>
@@ -35,6 +38,21 @@ typename conv2d_variant<T>::type make_method(conv2d_method method, tbb_backend& 
   if constexpr (I + 1 < std::variant_size_v<variant>)
     if (static_cast<std::size_t>(method) != I + 1) return make_method<T, I + 1>(method, be, s, scratch);
   return variant{std::in_place_index<I>, be, s, scratch};
+}
+
+// Calls run(x) with the planes of x for a method that reads parts, for others with the address. What cannot be read in
+// parts is copied.
+template <class Method, class T, class Run>
+void with_input(tbb_backend& be, const joined_view<const T, host_space>& x, const Run& run) {
+  constexpr bool reads_parts = requires { Method::reads_parts; };
+  if (x.in_parts() && !(reads_parts && have_joined_blocks<T>(be, x))) {
+    const joined_copy<tbb_backend, T> whole{be, x};
+    return with_input<Method, T>(be, whole.view(), run);
+  }
+  if constexpr (reads_parts)
+    run(joined_planes<const T>{x});
+  else
+    run(raw(x.first));
 }
 
 }  // namespace detail
@@ -77,32 +95,37 @@ void conv2d_prepare(tbb_backend& be, tbb_conv2d<T>& plan, const_view<T, host_spa
 }
 
 /// y (N,O,H',W') = weight (O,I,kh,kw) * x (N,I,H,W) + bias (O) + addend (N,O,H',W'). An empty bias or addend is 0,
-/// and the addend is not y. `conv2d_shape` says how large H' and W' are.
+/// and the addend is not y. x may be in two parts. `conv2d_shape` says how large H' and W' are.
 template <class T>
-void conv2d_forward(tbb_backend& be, tbb_conv2d<T>& plan, const_view<T, host_space> x, const_view<T, host_space> weight,
-                    const_view<T, host_space> bias, view<T, host_space> y, const_view<T, host_space> addend = {}) {
+void conv2d_forward(tbb_backend& be, tbb_conv2d<T>& plan, const_joined_view<T, host_space> x,
+                    const_view<T, host_space> weight, const_view<T, host_space> bias, view<T, host_space> y,
+                    const_view<T, host_space> addend = {}) {
   const std::size_t images = x.extent().images;
   std::visit(
       [&](auto& method) {
-        if constexpr (requires { method.forward(be, images, raw(x), raw(weight), raw(bias), raw(addend), raw(y)); }) {
-          method.forward(be, images, raw(x), raw(weight), raw(bias), raw(addend), raw(y));
-        } else {
-          method.forward(be, images, raw(x), raw(weight), raw(bias), raw(y));
-          if (!addend.empty()) be.combine(y, term{1.0, y}, term_of<tbb_backend, T>{1.0, addend});
-        }
+        detail::with_input<std::remove_reference_t<decltype(method)>, T>(be, x, [&](const auto& from) {
+          if constexpr (requires { method.forward(be, images, from, raw(weight), raw(bias), raw(addend), raw(y)); }) {
+            method.forward(be, images, from, raw(weight), raw(bias), raw(addend), raw(y));
+          } else {
+            method.forward(be, images, from, raw(weight), raw(bias), raw(y));
+            if (!addend.empty()) be.combine(y, term{1.0, y}, term_of<tbb_backend, T>{1.0, addend});
+          }
+        });
       },
       *plan.method);
 }
 
 /// The gradients of a loss with respect to x, weight and bias, from dy, that with respect to y. They are set, not added
-/// to. An empty gradient is skipped; dbias is empty where dweight is.
+/// to. An empty gradient is skipped; dbias is empty where dweight is. x may be in two parts, dx is in one.
 template <class T>
-void conv2d_backward(tbb_backend& be, tbb_conv2d<T>& plan, const_view<T, host_space> x,
+void conv2d_backward(tbb_backend& be, tbb_conv2d<T>& plan, const_joined_view<T, host_space> x,
                      const_view<T, host_space> weight, const_view<T, host_space> dy, view<T, host_space> dx,
                      view<T, host_space> dweight, view<T, host_space> dbias) {
   std::visit(
       [&](auto& method) {
-        method.backward(be, dy.extent().images, raw(x), raw(weight), raw(dy), raw(dx), raw(dweight), raw(dbias));
+        detail::with_input<std::remove_reference_t<decltype(method)>, T>(be, x, [&](const auto& from) {
+          method.backward(be, dy.extent().images, from, raw(weight), raw(dy), raw(dx), raw(dweight), raw(dbias));
+        });
       },
       *plan.method);
 }

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include <softscore/backend/conv2d_shape.hpp>
+#include <softscore/backend/joined_planes.hpp>
 #include <softscore/backend/tbb/conv2d_taps.hpp>
 #include <softscore/backend/tbb/layout.hpp>
 #include <softscore/backend/tbb/scratch.hpp>
@@ -18,6 +19,8 @@ namespace softscore::inline SOFTSCORE_ABI::detail {
 template <class T, std::size_t W>
 class plain_conv2d {
  public:
+  static constexpr bool reads_parts = true;
+
   static bool serves(const conv2d_shape&) { return true; }
 
   plain_conv2d(const tbb_backend&, const conv2d_shape& sizes, const tbb_scratch<T>& scratch)
@@ -32,7 +35,8 @@ class plain_conv2d {
   void prepare(tbb_backend&, const T*) {}
 
   // The bias may be null.
-  void forward(tbb_backend& be, std::size_t images, const T* x, const T* weight, const T* bias, T* y) {
+  void forward(tbb_backend& be, std::size_t images, const joined_planes<const T>& x, const T* weight, const T* bias,
+               T* y) {
     be.parallel(images * sizes_.out_channels, [&](std::size_t task) {
       const std::size_t n = task / sizes_.out_channels, o = task % sizes_.out_channels;
       const channel_plane<T> to = output(y, n, o);
@@ -45,12 +49,12 @@ class plain_conv2d {
   }
 
   // dx, dbias, and dweight together with dbias may be null.
-  void backward(tbb_backend& be, std::size_t images, const T* x, const T* weight, const T* dy, T* dx, T* dweight,
-                T* dbias) {
+  void backward(tbb_backend& be, std::size_t images, const joined_planes<const T>& x, const T* weight, const T* dy,
+                T* dx, T* dweight, T* dbias) {
     if (dx != nullptr)
       be.parallel(images * sizes_.in_channels, [&](std::size_t task) {
         const std::size_t n = task / sizes_.in_channels, i = task % sizes_.in_channels;
-        const channel_plane<T> to = input(dx, n, i);
+        const channel_plane<T> to = plane_of(dx, sizes_.input(1), n, i);
         fill(to, sizes_.input(1).plane(), T{});
         for (std::size_t o = 0; o < sizes_.out_channels; ++o)
           each_tap(o, i, [&](std::size_t w, const tap_pairs& pairs) {
@@ -90,14 +94,15 @@ class plain_conv2d {
         body(w++, tap_pairs{row, column, sizes_.width, out_width, sizes_.stride});
   }
 
+  static std::size_t block_of(std::size_t channels) { return channels % W == 0 ? W : 1; }
   template <class U>
   static channel_plane<U> plane_of(U* data, const shape& s, std::size_t n, std::size_t c) {
-    const std::size_t block = s.channels % W == 0 ? W : 1;
+    const std::size_t block = block_of(s.channels);
     return {data + (n * s.channels + c / block * block) * s.plane() + c % block, block};
   }
-  template <class U>
-  channel_plane<U> input(U* data, std::size_t n, std::size_t i) const {
-    return plane_of(data, sizes_.input(1), n, i);
+  channel_plane<const T> input(const joined_planes<const T>& x, std::size_t n, std::size_t i) const {
+    const std::size_t block = block_of(sizes_.in_channels);
+    return {x.at(n, i / block * block) + i % block, block};
   }
   template <class U>
   channel_plane<U> output(U* data, std::size_t n, std::size_t o) const {

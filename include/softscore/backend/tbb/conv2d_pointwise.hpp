@@ -4,6 +4,7 @@
 #include <cstddef>
 
 #include <softscore/backend/conv2d_shape.hpp>
+#include <softscore/backend/joined_planes.hpp>
 #include <softscore/backend/tbb/scratch.hpp>
 #include <softscore/backend/tbb/slots.hpp>
 #include <softscore/backend/tbb/tile_products.hpp>
@@ -17,6 +18,8 @@ namespace softscore::inline SOFTSCORE_ABI::detail {
 template <std::size_t W>
 class pointwise_conv2d {
  public:
+  static constexpr bool reads_parts = true;
+
   static bool serves(const conv2d_shape& s) {
     return s.kernel.is(1) && s.stride == 1 && s.is_same() && s.in_channels % W == 0 && s.out_channels % W == 0;
   }
@@ -39,16 +42,25 @@ class pointwise_conv2d {
   }
 
   // Bias and addend may be null.
-  void forward(tbb_backend& be, std::size_t images, const float* x, const float*, const float* bias,
-               const float* addend, float* y) {
-    multiply(be, images, forward_weights_, x, sizes_.in_channels, bias, addend, y, sizes_.out_channels);
+  void forward(tbb_backend& be, std::size_t images, const joined_planes<const float>& x, const float*,
+               const float* bias, const float* addend, float* y) {
+    const auto one = [&](std::size_t n, std::size_t p) { return x.at(n, 0) + p * W; };
+    const auto two = [&](std::size_t n, std::size_t p) {
+      return typename tile_products<W>::two_parts{one(n, p), x.at(n, x.of_first) + p * W, x.of_first};
+    };
+    const auto from = [&](const auto& places) {
+      multiply(be, images, forward_weights_, places, sizes_.in_channels, bias, addend, y, sizes_.out_channels);
+    };
+    x.in_parts() ? from(two) : from(one);
   }
 
   // dx, dbias, and dweight together with dbias may be null.
-  void backward(tbb_backend& be, std::size_t images, const float* x, const float*, const float* dy, float* dx,
-                float* dweight, float* dbias) {
-    if (dx != nullptr)
-      multiply(be, images, backward_weights_, dy, sizes_.out_channels, nullptr, nullptr, dx, sizes_.in_channels);
+  void backward(tbb_backend& be, std::size_t images, const joined_planes<const float>& x, const float*, const float* dy,
+                float* dx, float* dweight, float* dbias) {
+    if (dx != nullptr) {
+      const auto from = [&](std::size_t n, std::size_t p) { return dy + n * sizes_.out_channels * pixels() + p * W; };
+      multiply(be, images, backward_weights_, from, sizes_.out_channels, nullptr, nullptr, dx, sizes_.in_channels);
+    }
     if (dweight == nullptr) return;
     const batch_slots slots{images};
     float* sums = scratch_.data();  // per slot: (O, I), then (O)
@@ -62,14 +74,17 @@ class pointwise_conv2d {
       float* const sum = of_slot + first * W * sizes_.in_channels;
       float* const of_bias = of_slot + weights;
       std::fill_n(of_bias + first * W, (last - first) * W, 0.0f);
-      const typename tile_products<W>::correlation product{
-          (last - first) * W, sizes_.in_channels / W, W, block, W, block};
       for (std::size_t n = slots.first(slot); n < slots.last(slot); ++n) {
         const float* of_dy = dy + n * sizes_.out_channels * pixels();
-        for (std::size_t p = 0; p < pixels(); p += run)
-          tile_products<W>::correlate(product, sum, of_dy + first * block + p * W,
-                                      x + n * sizes_.in_channels * pixels() + p * W, (std::min)(run, pixels() - p),
-                                      n != slots.first(slot) || p > 0);
+        for (std::size_t p = 0; p < pixels(); p += run) {
+          const auto add = [&](std::size_t i, std::size_t channels) {
+            tile_products<W>::correlate({(last - first) * W, channels / W, sizes_.in_channels / W, W, block, W, block},
+                                        sum + i, of_dy + first * block + p * W, x.at(n, i) + p * W,
+                                        (std::min)(run, pixels() - p), n != slots.first(slot) || p > 0);
+          };
+          add(0, x.of_first);
+          if (x.in_parts()) add(x.of_first, x.of_second);
+        }
         for (std::size_t b = first; b < last; ++b)
           store(of_bias + b * W, load<W>(of_bias + b * W) + sum_of_plane(of_dy + b * block));
       }
@@ -94,7 +109,9 @@ class pointwise_conv2d {
     return (sum[0] + sum[1]) + (sum[2] + sum[3]);
   }
 
-  void multiply(tbb_backend& be, std::size_t images, const host_array<float>& weights, const float* from,
+  // from(n, p): the channels of image n at pixel p.
+  template <class From>
+  void multiply(tbb_backend& be, std::size_t images, const host_array<float>& weights, const From& from,
                 std::size_t from_channels, const float* bias, const float* addend, float* to,
                 std::size_t to_channels) const {
     const std::size_t block = pixels() * W, runs = (pixels() + run - 1) / run;
@@ -103,8 +120,8 @@ class pointwise_conv2d {
     be.parallel(images * runs, [&](std::size_t task) {
       const std::size_t image = task / runs, first = task % runs * run;
       const std::size_t at = image * to_channels * pixels() + first * W;
-      tile_products<W>::multiply(product, from + image * from_channels * pixels() + first * W, to + at,
-                                 (std::min)(run, pixels() - first), addend == nullptr ? nullptr : addend + at);
+      tile_products<W>::multiply(product, from(image, first), to + at, (std::min)(run, pixels() - first),
+                                 addend == nullptr ? nullptr : addend + at);
     });
   }
 

@@ -230,7 +230,8 @@ class winograd_conv2d {
       std::fill_n(of_bias + first_block * W, blocks * W, 0.0f);
       const std::size_t step = sum_step(blocks);
       float* const bias_of_chunk = sums + points * step;
-      const typename tile_products<W>::correlation product{blocks * W, in_blocks(), of_dy.step(), W, of_x.step(), W};
+      const typename tile_products<W>::correlation product{
+          blocks * W, in_blocks(), in_blocks(), of_dy.step(), W, of_x.step(), W};
       const std::size_t begin = slots.first(slot) * tiles_.per_image(), end = slots.last(slot) * tiles_.per_image();
       for (std::size_t first = begin; first < end; first += chunk) {
         const std::size_t count = (std::min)(chunk, end - first);

@@ -8,6 +8,9 @@
 
 #include <softscore/backend/group_norm_parameters.hpp>
 #include <softscore/backend/group_norm_shape.hpp>
+#include <softscore/backend/joined_planes.hpp>
+#include <softscore/backend/joined_view.hpp>
+#include <softscore/backend/tbb/concatenate.hpp>
 #include <softscore/backend/tbb/group_norm_rows.hpp>
 #include <softscore/backend/tbb/layout.hpp>
 #include <softscore/core/checked_size.hpp>
@@ -100,45 +103,77 @@ void differentiate_unit(tbb_group_norm<T>& plan, const group_norm_parameters<T>&
   }
 }
 
+// sum = dx + addend + addend_2, from one array into two parts, of which either may be empty. So may the addends, and
+// parts of addend_2 may be those of the sum. dx then holds nothing of use.
+template <class T>
+void add_to_parts(tbb_backend& be, view<T, host_space> dx, const_view<T, host_space> addend,
+                  const_joined_view<T, host_space> addend_2, joined_out_of<tbb_backend, T> sum) {
+  if (sum.empty()) return;
+  if (!addend.empty()) be.combine(dx, term{1.0, dx}, term_of<tbb_backend, T>{1.0, addend});
+  const auto set = [&](view<T, host_space> to, const_view<T, host_space> more, const auto& take) {
+    if (to.empty()) return;
+    if (more.empty()) return take(to);
+    auto part = be.template make<T>(to.extent());
+    take(part.view());
+    be.combine(to, term_of<tbb_backend, T>{1.0, more}, term{1.0, part.view()});
+  };
+  const view<T, host_space> none{};
+  set(sum.first, addend_2.first, [&](view<T, host_space> to) { separate(be, dx, to, none); });
+  set(sum.second, addend_2.second, [&](view<T, host_space> to) { separate(be, dx, none, to); });
+}
+
 }  // namespace detail
 
 /// y = then((u gain + bias) (1 + a) + b) with u normalized over each group of x + shift, as on the serial backend: one
-/// pass over x for the moments and one for y. y may be x if no backward pass follows.
+/// pass over x for the moments and one for y. x may be in two parts. y may be x if no backward pass follows.
 template <class T>
-void group_norm_forward(tbb_backend& be, tbb_group_norm<T>& plan, const_view<T, host_space> x,
+void group_norm_forward(tbb_backend& be, tbb_group_norm<T>& plan, const_joined_view<T, host_space> x,
                         const_view<T, host_space> shift, const_view<T, host_space> gain, const_view<T, host_space> bias,
                         const_view<T, host_space> modulation, view<T, host_space> y) {
+  if (!detail::have_joined_blocks<T>(be, x)) {
+    const detail::joined_copy<tbb_backend, T> whole{be, x};
+    return group_norm_forward<T>(be, plan, whole.view(), shift, gain, bias, modulation, y);
+  }
   const shape s = x.extent();
+  const detail::joined_planes<const T> rows{x};
   const std::size_t plane = s.plane(), block = plan.block;
   const detail::group_norm_parameters<T> of{s.channels, shift, gain, bias, modulation};
   detail::with_activation(plan.sizes.then, [&](auto then) {
     be.parallel(s.images * plan.units(), [&](std::size_t task) {
       const std::size_t n = task / plan.units(), first = task % plan.units() * plan.unit;
       for (std::size_t c = first; c < first + plan.unit; c += block)
-        detail::moments_of_row(raw(x) + (n * s.channels + c) * plane, plane, block,
-                               plan.moments.data() + n * s.channels + c);
+        detail::moments_of_row(rows.at(n, c), plane, block, plan.moments.data() + n * s.channels + c);
       detail::normalize_unit(plan, of, n, first);
       for (std::size_t c = first; c < first + plan.unit; c += block) {
         const std::size_t at = (n * s.channels + c) * plane;
         const detail::row_coefficients<T> row{
             of, plan.of_groups.data() + n * plan.sizes.groups, plan.sizes.channels_per_group(), n, c, block};
-        detail::group_norm_row(then, row, raw(x) + at, plane, block, raw(y) + at);
+        detail::group_norm_row(then, row, rows.at(n, c), plane, block, raw(y) + at);
       }
     });
   });
 }
 
 /// The gradients with respect to x, gain, bias, shift (N,C) and modulation (N,2C), from dy, as on the serial backend:
-/// one pass for the sums, which leaves dz in dx, and one for dx or the sum with addends. dx may be dy.
+/// one pass for the sums, which leaves dz in dx, and one for dx or the sum with addends. dx may be dy. x may be in two
+/// parts, and the sum and the second addend with it.
 template <class T>
-void group_norm_backward(tbb_backend& be, tbb_group_norm<T>& plan, const_view<T, host_space> x,
+void group_norm_backward(tbb_backend& be, tbb_group_norm<T>& plan, const_joined_view<T, host_space> x,
                          const_view<T, host_space> shift, const_view<T, host_space> gain,
                          const_view<T, host_space> bias, const_view<T, host_space> modulation,
                          const_view<T, host_space> dy, view<T, host_space> dx, view<T, host_space> dgain,
                          view<T, host_space> dbias, view<T, host_space> dshift, view<T, host_space> dmodulation,
-                         const_view<T, host_space> addend = {}, const_view<T, host_space> addend_2 = {},
-                         view<T, host_space> sum = {}) {
+                         const_view<T, host_space> addend = {}, const_joined_view<T, host_space> addend_2 = {},
+                         joined_out_of<tbb_backend, T> sum = {}) {
+  if (!detail::have_joined_blocks<T>(be, x)) {
+    const detail::joined_copy<tbb_backend, T> whole{be, x};
+    group_norm_backward<T>(be, plan, whole.view(), shift, gain, bias, modulation, dy, dx, dgain, dbias, dshift,
+                           dmodulation);
+    return detail::add_to_parts<T>(be, dx, addend, addend_2, sum);
+  }
   const shape s = x.extent();
+  const detail::joined_planes<const T> rows{x}, rows_2{addend_2, x};
+  const detail::joined_planes<T> rows_of_sum{sum, x};
   const std::size_t plane = s.plane(), block = plan.block, width = plan.sizes.channels_per_group();
   const detail::group_norm_parameters<T> of{s.channels, shift, gain, bias, modulation};
   detail::with_activation(plan.sizes.then, [&](auto then) {
@@ -148,7 +183,7 @@ void group_norm_backward(tbb_backend& be, tbb_group_norm<T>& plan, const_view<T,
       const detail::normalizer* of_groups = plan.of_groups.data() + n * plan.sizes.groups;
       for (std::size_t c = first; c < first + plan.unit; c += block) {
         const std::size_t at = (n * s.channels + c) * plane;
-        detail::group_norm_row_sums(then, row_coefficients{of, of_groups, width, n, c, block}, raw(x) + at,
+        detail::group_norm_row_sums(then, row_coefficients{of, of_groups, width, n, c, block}, rows.at(n, c),
                                     raw(dy) + at, plane, block, raw(dx) + at, plan.sums.data() + n * s.channels + c);
       }
       detail::differentiate_unit(plan, of, n, first, raw(dshift), raw(dmodulation));
@@ -156,12 +191,11 @@ void group_norm_backward(tbb_backend& be, tbb_group_norm<T>& plan, const_view<T,
       for (std::size_t c = first; c < first + plan.unit; c += block) {
         const std::size_t at = (n * s.channels + c) * plane;
         const detail::row_slopes<T> by{of, of_groups, plan.means.data() + n * plan.sizes.groups, width, n, c, block};
-        detail::with_addends<T>(addend.empty() ? nullptr : raw(addend) + at,
-                                addend_2.empty() ? nullptr : raw(addend_2) + at, [&](auto add) {
-                                  detail::group_norm_row_backward(row_coefficients{of, of_groups, width, n, c, block},
-                                                                  by, add, raw(x) + at, dz + at, plane, block,
-                                                                  raw(sum.empty() ? dx : sum) + at);
-                                });
+        T* const to = rows_of_sum.at(n, c);
+        detail::with_addends<T>(addend.empty() ? nullptr : raw(addend) + at, rows_2.at(n, c), [&](auto add) {
+          detail::group_norm_row_backward(row_coefficients{of, of_groups, width, n, c, block}, by, add, rows.at(n, c),
+                                          dz + at, plane, block, to == nullptr ? raw(dx) + at : to);
+        });
       }
     });
   });

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <type_traits>
 
+#include <softscore/backend/joined_view.hpp>
 #include <softscore/backend/tbb/backend.hpp>
 #include <softscore/backend/tbb/simd.hpp>
 #include <softscore/core/config.hpp>
@@ -18,6 +19,15 @@ constexpr std::size_t channel_block(const tbb_backend&, std::size_t channels) {
 }
 
 namespace detail {
+
+// Whether the blocks of channels of both parts are those of the joined activation. Where they are not, for one has
+// whole vectors of channels and another one has not, operations copy the parts into one array.
+template <class T>
+bool have_joined_blocks(const tbb_backend& be, const joined_view<const T, host_space>& x) {
+  const auto block = [&](const shape& s) { return channel_block<T>(be, s.channels); };
+  const std::size_t joined = block(x.extent());
+  return !x.in_parts() || (block(x.first.extent()) == joined && block(x.second.extent()) == joined);
+}
 
 // Moves one image between (C,plane) and (C/c,plane,c).
 template <class T>

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <type_traits>
 
 #include <softscore/backend/tbb/simd.hpp>
 #include <softscore/core/config.hpp>
@@ -16,27 +17,36 @@ template <std::size_t W>
 struct tile_products {
   static constexpr bool many_registers = W == 16;
 
+  // Channels in two arrays, the first `of_first` in one of them.
+  struct two_parts {
+    const float *first, *second;
+    std::size_t of_first;
+
+    two_parts operator+(std::size_t by) const { return {first + by, second + by, of_first}; }
+  };
+
   // y[n][b] (set) = start[b] + addend[n][b] + sum over c of h[b][c] * x[n][c], for `count` places n, `channels` numbers
   // c of x and `blocks` blocks b of W numbers of y. h: (blocks, channels, W); x, y: one place after the other, x_step
   // and y_step apart; channel c of a place is at c / W * x_block + c % W, block b at b * y_block. start: (blocks * W)
-  // or null; addend: laid out as y, or null.
+  // or null; addend: laid out as y, or null. X: const float*, or two_parts.
   struct multiplication {
     const float* h;
     std::size_t channels, blocks;
     std::size_t x_step, x_block, y_step, y_block;
     const float* start;
   };
-  static void multiply(const multiplication& m, const float* x, float* y, std::size_t count,
-                       const float* addend = nullptr) {
+  template <class X>
+  static void multiply(const multiplication& m, X x, float* y, std::size_t count, const float* addend = nullptr) {
     std::size_t b = 0;
     for (; b + 2 <= m.blocks; b += 2) multiply_blocks<2>(m, b, x, y, count, addend);
     for (; b < m.blocks; ++b) multiply_blocks<1>(m, b, x, y, count, addend);
   }
 
   // d[o][b] = (d[o][b] where `add`) + sum over places n of y[n][o] * x[n][b], for `channels` numbers o of y (whole
-  // blocks of W) and `blocks` blocks b of x. d: (channels, blocks, W); places as above.
+  // blocks of W) and `blocks` blocks b of x. d: (channels, of which each begins `row` blocks after the one before, W);
+  // places as above.
   struct correlation {
-    std::size_t channels, blocks;
+    std::size_t channels, blocks, row;
     std::size_t y_step, y_block, x_step, x_block;
   };
   static void correlate(const correlation& m, float* d, const float* y, const float* x, std::size_t count, bool add) {
@@ -45,17 +55,22 @@ struct tile_products {
       const float* of_y = y + o / W * m.y_block + o % W;
       std::size_t b = 0;
       for (; b + 2 <= m.blocks; b += 2)
-        correlate_tile<rows, 2>(m, d + (o * m.blocks + b) * W, of_y, x + b * m.x_block, count, add);
+        correlate_tile<rows, 2>(m, d + (o * m.row + b) * W, of_y, x + b * m.x_block, count, add);
       for (; b < m.blocks; ++b)
-        correlate_tile<rows, 1>(m, d + (o * m.blocks + b) * W, of_y, x + b * m.x_block, count, add);
+        correlate_tile<rows, 1>(m, d + (o * m.row + b) * W, of_y, x + b * m.x_block, count, add);
     }
   }
 
  private:
   static constexpr std::size_t channels_of_run = 32, places_of_run = 64;
 
-  template <std::size_t Blocks>
-  static void multiply_blocks(const multiplication& m, std::size_t block, const float* x, float* y, std::size_t count,
+  static const float* block_of(const float* x, std::size_t c, std::size_t x_block) { return x + c / W * x_block; }
+  static const float* block_of(const two_parts& x, std::size_t c, std::size_t x_block) {
+    return c < x.of_first ? x.first + c / W * x_block : x.second + (c - x.of_first) / W * x_block;
+  }
+
+  template <std::size_t Blocks, class X>
+  static void multiply_blocks(const multiplication& m, std::size_t block, X x, float* y, std::size_t count,
                               const float* addend) {
     constexpr std::size_t most = many_registers ? 6 : 3;
     std::size_t n = 0;
@@ -70,8 +85,8 @@ struct tile_products {
   }
 
   // Even and odd channels of a run are summed apart.
-  template <std::size_t Blocks, std::size_t Places>
-  static void multiply_tile(const multiplication& m, std::size_t block, const float* x, float* y, const float* addend) {
+  template <std::size_t Blocks, std::size_t Places, class X>
+  static void multiply_tile(const multiplication& m, std::size_t block, X x, float* y, const float* addend) {
     const auto each = [&](const auto& body) SOFTSCORE_INLINE_LAMBDA {
       unrolled<Places>([&](auto n) SOFTSCORE_INLINE_LAMBDA {
         unrolled<Blocks>([&](auto b) SOFTSCORE_INLINE_LAMBDA { body(n, b); });
@@ -91,7 +106,7 @@ struct tile_products {
         });
       const std::size_t last = (std::min)(m.channels, first + channels_of_run);
       for (std::size_t c = first; c < last; c += W) {
-        const float* of_x = x + c / W * m.x_block;
+        const float* of_x = block_of(x, c, m.x_block);
         for (std::size_t lane = 0; lane < W; lane += 2, h += 2 * W) {
           add_channel<Blocks, Places>(m, h, of_x + lane, even);
           add_channel<Blocks, Places>(m, h + W, of_x + lane + 1, odd);
@@ -123,7 +138,7 @@ struct tile_products {
                              bool add) {
     const auto each = [&](const auto& body) SOFTSCORE_INLINE_LAMBDA {
       unrolled<Rows>([&](auto o) SOFTSCORE_INLINE_LAMBDA {
-        unrolled<Blocks>([&](auto b) SOFTSCORE_INLINE_LAMBDA { body(o, b, d + (o * m.blocks + b) * W); });
+        unrolled<Blocks>([&](auto b) SOFTSCORE_INLINE_LAMBDA { body(o, b, d + (o * m.row + b) * W); });
       });
     };
     for (std::size_t first = 0; first < count || first == 0; first += places_of_run) {
