@@ -74,3 +74,15 @@ TEST_CASE("the body of a U-Net agrees on every backend", "[nn][backend]") {
     agrees_on_every_backend(again ? "recomputed" : "kept", unet_body{c}, {2, 3, 4, 8}, {.embedding = 3});
   }
 }
+
+TEST_CASE("a U-Net whose channels are whole vectors joins its skips without a copy on every backend", "[nn][backend]") {
+  unet_config c;
+  c.in_channels = c.out_channels = 1;
+  c.block_out_channels = {16, 16};
+  c.down_blocks = {unet_block::plain, unet_block::plain};
+  c.up_blocks = {unet_block::plain, unet_block::plain};
+  c.layers_per_block = 1;
+  c.norm_num_groups = 4;
+  c.add_attention = false;
+  agrees_on_every_backend("two levels", unet_body{c}, {2, 1, 2, 4}, {.embedding = 3});
+}

@@ -68,8 +68,9 @@ class conv2d {
   void prepare(Be& be, in_of<Be, T> parameters, state<Be, T>& m) const {
     conv2d_prepare(be, m.plan, weight_.in(view_of<Be, const T>{parameters}));
   }
+  /// x may be in two parts, in both directions.
   template <class Be, class T>
-  void forward(Be& be, const pass<Be, T>& p, in_of<Be, T> x, out_of<Be, T> y, state<Be, T>& m) const {
+  void forward(Be& be, const pass<Be, T>& p, joined_in_of<Be, T> x, out_of<Be, T> y, state<Be, T>& m) const {
     conv2d_forward(be, m.plan, x, weight_.in(p.parameters), bias_.in(p.parameters), y);
   }
   /// The same plus an addend of the output's shape, which is not y.
@@ -79,7 +80,7 @@ class conv2d {
     conv2d_forward(be, m.plan, x, weight_.in(p.parameters), bias_.in(p.parameters), y, addend);
   }
   template <class Be, class T>
-  void backward(Be& be, const pass<Be, T>& p, in_of<Be, T> x, in_of<Be, T> dy, out_of<Be, T> dx,
+  void backward(Be& be, const pass<Be, T>& p, joined_in_of<Be, T> x, in_of<Be, T> dy, out_of<Be, T> dx,
                 state<Be, T>& m) const {
     conv2d_backward(be, m.plan, x, weight_.in(p.parameters), dy, dx, weight_.in(p.gradients), bias_.in(p.gradients));
   }

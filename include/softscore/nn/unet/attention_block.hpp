@@ -155,7 +155,7 @@ class attention_block {
     qkv_.backward(be, p, input(p, x, m), d_heads, d_normal, m.qkv);
     // The two paths meet.
     if (m.norm)
-      norm_.backward_into(be, p, x, d_normal, d, add, dx, *m.norm);
+      norm_.backward_into(be, p, x, d_normal, d, {add, false}, dx, *m.norm);
     else if (add && !dx.empty())
       be.combine(dx, term{1.0, dx}, term_of<Be, T>{1.0, d}, term{1.0, d_normal});
     else if (!dx.empty())

@@ -45,22 +45,22 @@ class unet_body {
     require_channels(in);
     const std::size_t first = to.layout().arrays();
     const shape least{1, in.channels, 2 * multiple_, 2 * multiple_};  // layers need some size; parameters do not
-    const auto put = [&](auto& called, std::size_t value) {
-      called.layer.place(to, detail::joined_name(name, called.name), at(value, least));
+    const auto put = [&](auto& called, const detail::unet_step& s) {
+      called.layer.place(to, detail::joined_name(name, called.name), input_at(s, least));
     };
     for (const detail::unet_step& s : graph_.steps) switch (s.what) {
         case detail::unet_operation::convolve:
-          put(graph_.convolutions[s.layer], s.in);
+          put(graph_.convolutions[s.layer], s);
           break;
         case detail::unet_operation::normalize:
           graph_.norms[s.layer].layer.place(to, detail::joined_name(name, graph_.norms[s.layer].name),
                                             graph_.values[s.in].channels);
           break;
         case detail::unet_operation::residual:
-          put(graph_.residuals[s.layer], s.in);
+          put(graph_.residuals[s.layer], s);
           break;
         case detail::unet_operation::attend:
-          put(graph_.attentions[s.layer], s.in);
+          put(graph_.attentions[s.layer], s);
           break;
         default:
           break;
@@ -109,7 +109,7 @@ class unet_body {
     for (const detail::unet_step& s : graph_.steps) {
       std::optional<typename planning<Be, T>::recomputed_scope> again;
       if (recompute_) again.emplace(with);
-      const shape of = extent(s.in);
+      const shape of = input_at(s, m.in);
       switch (s.what) {
         case detail::unet_operation::convolve:
           m.convolutions.push_back(graph_.convolutions[s.layer].layer.memory(with, of));
@@ -143,8 +143,8 @@ class unet_body {
   template <class Be, class T>
   void forward(Be& be, const pass<Be, T>& p, in_of<Be, T> x, out_of<Be, T> y, state<Be, T>& m) const {
     for (const detail::unet_step& s : graph_.steps)
-      run<Be, T>(be, p, s, value<Be, T>(p, x, m, s.in),
-                 s.out + 1 == graph_.values.size() ? y : m.values[s.out].view(p.images), x, m);
+      run<Be, T>(be, p, s, inputs_of<Be, T>(p, x, m, s),
+                 s.out + 1 == graph_.values.size() ? y : m.values[s.out].view(p.images), m);
   }
 
   template <class Be, class T>
@@ -154,9 +154,10 @@ class unet_body {
       const detail::unet_step& s = graph_.steps[k];
       const bool last = s.out + 1 == graph_.values.size();
       const view_of<Be, const T> d = last ? view_of<Be, const T>{dy} : gradient(p, dx, m, s.out);
+      const joined_in_of<Be, T> inputs = inputs_of<Be, T>(p, x, m, s);
       if (recompute_ && (s.what == detail::unet_operation::residual || s.what == detail::unet_operation::attend))
-        run<Be, T>(be, p, s, value<Be, T>(p, x, m, s.in), m.values[s.out].view(p.images), x, m);
-      back<Be, T>(be, p, s, k, value<Be, T>(p, x, m, s.in), d, dx, m);
+        run<Be, T>(be, p, s, inputs, m.values[s.out].view(p.images), m);
+      back<Be, T>(be, p, s, k, inputs, d, dx, m);
     }
   }
 
@@ -188,9 +189,22 @@ class unet_body {
     return {1, v.channels, in.height >> v.level, in.width >> v.level};
   }
 
+  // That of what a step reads, of two values together.
+  shape input_at(const detail::unet_step& s, const shape& in) const {
+    shape all = at(s.in, in);
+    if (s.reads_two()) all.channels += graph_.values[s.beside].channels;
+    return all;
+  }
+
   template <class Be, class T>
   static view_of<Be, const T> value(const pass<Be, T>& p, view_of<Be, const T> x, state<Be, T>& m, std::size_t v) {
     return v == 0 ? x : view_of<Be, const T>{m.values[v].view(p.images)};
+  }
+  template <class Be, class T>
+  static joined_in_of<Be, T> inputs_of(const pass<Be, T>& p, view_of<Be, const T> x, state<Be, T>& m,
+                                       const detail::unet_step& s) {
+    const auto beside = s.reads_two() ? value<Be, T>(p, x, m, s.beside) : view_of<Be, const T>{};
+    return {value<Be, T>(p, x, m, s.in), beside};
   }
   template <class Be, class T>
   view_of<Be, T> gradient(const pass<Be, T>& p, view_of<Be, T> dx, state<Be, T>& m, std::size_t v) const {
@@ -198,11 +212,12 @@ class unet_body {
     return m.slots[m.slot_of[v]].view(p.images).slice(0, at(v, m.in).with_images(p.images));
   }
 
-  // One step forward: from `in` and, where two values meet, from that beside it.
+  // One step forward, from one value or two.
   template <class Be, class T>
-  void run(Be& be, const pass<Be, T>& p, const detail::unet_step& s, view_of<Be, const T> in, view_of<Be, T> out,
-           view_of<Be, const T> x, state<Be, T>& m) const {
+  void run(Be& be, const pass<Be, T>& p, const detail::unet_step& s, joined_in_of<Be, T> inputs, view_of<Be, T> out,
+           state<Be, T>& m) const {
     using constant = view_of<Be, const T>;
+    const constant in = inputs.first;
     switch (s.what) {
       case detail::unet_operation::planes: {
         const auto planes = m.planes.view(p.images);
@@ -220,7 +235,7 @@ class unet_body {
         graph_.norms[s.layer].layer.forward(be, p, in, constant{}, constant{}, out, m.norms[s.layer]);
         break;
       case detail::unet_operation::residual:
-        graph_.residuals[s.layer].layer.forward(be, p, in, out, m.residuals[s.layer]);
+        graph_.residuals[s.layer].layer.forward(be, p, inputs, out, m.residuals[s.layer]);
         break;
       case detail::unet_operation::attend:
         graph_.attentions[s.layer].layer.forward(be, p, in, out, m.attentions[s.layer]);
@@ -228,20 +243,18 @@ class unet_body {
       case detail::unet_operation::resample:
         resample_forward<Be, T>(be, s.how, in, out);
         break;
-      case detail::unet_operation::concatenate:
-        concatenate(be, in, value<Be, T>(p, x, m, s.beside), out);
-        break;
       case detail::unet_operation::add:
-        be.combine(out, term_of<Be, T>{1.0, in}, term_of<Be, T>{1.0, value<Be, T>(p, x, m, s.beside)});
+        be.combine(out, term_of<Be, T>{1.0, in}, term_of<Be, T>{1.0, inputs.second});
         break;
     }
   }
 
   // Step k backward: d belongs to its output.
   template <class Be, class T>
-  void back(Be& be, const pass<Be, T>& p, const detail::unet_step& s, std::size_t k, view_of<Be, const T> in,
+  void back(Be& be, const pass<Be, T>& p, const detail::unet_step& s, std::size_t k, joined_in_of<Be, T> inputs,
             view_of<Be, const T> d, view_of<Be, T> dx, state<Be, T>& m) const {
     using constant = view_of<Be, const T>;
+    const constant in = inputs.first;
     const view_of<Be, T> none{};
     // Gives `write` the place of a value's gradient, or another one whose content is then added. Only layers with
     // parameters are run for an input whose gradient nobody wants.
@@ -281,8 +294,10 @@ class unet_body {
         });
         break;
       case detail::unet_operation::residual:
-        graph_.residuals[s.layer].layer.backward(be, p, in, d, gradient<Be, T>(p, dx, m, s.in), m.residuals[s.layer],
-                                                 m.adds[k][0]);
+        graph_.residuals[s.layer].layer.backward(
+            be, p, inputs, d,
+            {gradient<Be, T>(p, dx, m, s.in), s.reads_two() ? gradient<Be, T>(p, dx, m, s.beside) : none},
+            m.residuals[s.layer], m.adds[k]);
         break;
       case detail::unet_operation::attend:
         graph_.attentions[s.layer].layer.backward(be, p, in, d, gradient<Be, T>(p, dx, m, s.in), m.attentions[s.layer],
@@ -290,10 +305,6 @@ class unet_body {
         break;
       case detail::unet_operation::resample:
         to_input(false, [&](view_of<Be, T> to) { resample_backward<Be, T>(be, s.how, d, to); });
-        break;
-      case detail::unet_operation::concatenate:
-        to_input(false, [&](view_of<Be, T> to) { separate(be, d, to, none); });
-        give(s.beside, m.adds[k][1], false, [&](view_of<Be, T> to) { separate(be, d, none, to); });
         break;
       case detail::unet_operation::add: {
         const auto copy = [&](view_of<Be, T> to) { be.combine(to, term_of<Be, T>{1.0, d}); };

@@ -18,14 +18,19 @@
 
 namespace softscore::inline SOFTSCORE_ABI::detail {
 
-enum class unet_operation { planes, center, convolve, normalize, residual, attend, resample, concatenate, add };
+enum class unet_operation { planes, center, convolve, normalize, residual, attend, resample, add };
 
-// One step of a U-Net: it reads value `in`, and `beside` where two meet, and makes value `out`.
+// One step of a U-Net: it reads value `in`, and `beside` where two meet, and makes value `out`. A residual block that
+// reads two sees them as one, their channels side by side.
 struct unet_step {
+  static constexpr std::size_t none = static_cast<std::size_t>(-1);
+
   unet_operation what{};
   std::size_t layer{};  // among those of its kind
-  std::size_t in{}, beside{}, out{};
+  std::size_t in{}, beside{none}, out{};
   resampling how{};
+
+  bool reads_two() const { return beside != none; }
 };
 
 // An activation: its channels, and by how much its sides are smaller than the image's, as a power of two.
@@ -68,7 +73,7 @@ class unet_builder {
   }
 
  private:
-  static constexpr std::size_t none = static_cast<std::size_t>(-1);
+  static constexpr std::size_t none = unet_step::none;
   static constexpr double root_of_two = 1.4142135623730951;
   static constexpr std::size_t picture_channels = 3;
 
@@ -120,14 +125,14 @@ class unet_builder {
     const bool last = k + 1 == c_.levels();
     const std::string name = "up_blocks." + std::to_string(k);
     for (std::size_t j = 0; j <= c_.layers_per_block; ++j) {
-      const std::size_t before = channels(x), of_skip_channels = channels(skips_.back());
-      x = step(unet_operation::concatenate, 0, x, {before + of_skip_channels, g_.values[x].level}, skips_.back());
+      const std::size_t before = channels(x), skip = skips_.back(), of_skip_channels = channels(skip);
       skips_.pop_back();
       // AttnSkipUpBlock2D divides the skip's width only; checkpoints depend on that.
       const std::size_t groups = kind == unet_block::attention_skip
                                      ? (std::min)(before + of_skip_channels / 4, std::size_t{32})
                                      : quarter(before + of_skip_channels);
-      x = residual(name + ".resnets." + std::to_string(j), x, skips(kind) ? of_skip(width, groups) : of_block(width));
+      x = residual(name + ".resnets." + std::to_string(j), x, skips(kind) ? of_skip(width, groups) : of_block(width),
+                   skip);
       if (kind == unet_block::attention) x = attend(name + ".attentions." + std::to_string(j), x, kind);
     }
     if (skips(kind)) {
@@ -188,10 +193,10 @@ class unet_builder {
     g_.norms.emplace_back(std::move(name), block_norm{groups, c_.norm_eps, activation::silu});
     return step(unet_operation::normalize, g_.norms.size() - 1, in, g_.values[in]);
   }
-  std::size_t residual(std::string name, std::size_t in, const residual_options& options) {
+  std::size_t residual(std::string name, std::size_t in, const residual_options& options, std::size_t beside = none) {
     g_.residuals.emplace_back(std::move(name), residual_block{options});
     return step(unet_operation::residual, g_.residuals.size() - 1, in,
-                {options.out_channels, level_after(in, options.resample)});
+                {options.out_channels, level_after(in, options.resample)}, beside);
   }
   std::size_t attend(std::string name, std::size_t in, std::size_t groups, double divisor) {
     g_.attentions.emplace_back(std::move(name),

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <string>
 
@@ -35,9 +36,10 @@ class block_norm {
     return make_group_norm<T>(with.backend(), s);
   }
 
-  /// y = then(norm(x + shift) (1 + a) + b); shift (N,C) and modulation, a before b, (N,2C) may be empty.
+  /// y = then(norm(x + shift) (1 + a) + b); shift (N,C) and modulation, a before b, (N,2C) may be empty. x
+  /// may be in two parts.
   template <class Be, class T, class Plan>
-  void forward(Be& be, const pass<Be, T>& p, in_of<Be, T> x, in_of<Be, T> shift, in_of<Be, T> modulation,
+  void forward(Be& be, const pass<Be, T>& p, joined_in_of<Be, T> x, in_of<Be, T> shift, in_of<Be, T> modulation,
                out_of<Be, T> y, Plan& plan) const {
     group_norm_forward(be, plan, x, shift, at(weight_, p.parameters), at(bias_, p.parameters), modulation, y);
   }
@@ -49,16 +51,17 @@ class block_norm {
                         at(weight_, p.gradients), at(bias_, p.gradients), dshift, dmodulation);
   }
   /// Without shift and modulation: sets `sum`, unless it is empty, to the gradient in x plus that of the paths beside
-  /// the norm and, with `add`, plus what it holds. Overwrites dy.
+  /// the norm and, for each part with `add`, plus what it holds. Overwrites dy. Where x is in two parts, `sum` is too.
   template <class Be, class T, class Plan>
-  void backward_into(Be& be, const pass<Be, T>& p, in_of<Be, T> x, out_of<Be, T> dy, in_of<Be, T> beside, bool add,
-                     out_of<Be, T> sum, Plan& plan) const {
+  void backward_into(Be& be, const pass<Be, T>& p, joined_in_of<Be, T> x, out_of<Be, T> dy, in_of<Be, T> beside,
+                     const std::array<bool, 2>& add, joined_out_of<Be, T> sum, Plan& plan) const {
     using constant = view_of<Be, const T>;
     const constant none{};
+    const joined_in_of<Be, T> held{add[0] ? constant{sum.first} : none, add[1] ? constant{sum.second} : none};
     const view_of<Be, T> no_gradient{};
     group_norm_backward(be, plan, x, none, at(weight_, p.parameters), at(bias_, p.parameters), none, constant{dy}, dy,
                         at(weight_, p.gradients), at(bias_, p.gradients), no_gradient, no_gradient,
-                        sum.empty() ? none : beside, add ? constant{sum} : none, sum);
+                        sum.empty() ? none : beside, held, sum);
   }
 
  private:

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -34,7 +35,8 @@ struct residual_options {
 /// The residual block of U-Nets (Ho et al. 2020; Dhariwal and Nichol 2021; Song et al. 2021): x (N,I,H,W) -> y
 /// (N,O,H',W') = (skip(x) + conv2(dropout(silu(norm2(conv1(resample(silu(norm1(x)))) + e))))) / divisor. e is
 /// `time_emb_proj` of the embedding, or with `scale_shift` norm2 (1 + a) + b of its halves a and b. The skip is
-/// resampled too, and has a 1x1 `conv_shortcut` where the channels differ.
+/// resampled too, and has a 1x1 `conv_shortcut` where the channels differ. x may be in two parts where it has that and
+/// is not resampled: these are read where they lie.
 class residual_block {
  public:
   /// Throws `error` for a dropout outside [0, 1) and for a divisor that is not above 0.
@@ -123,15 +125,16 @@ class residual_block {
   }
 
   template <class Be, class T>
-  void forward(Be& be, const pass<Be, T>& p, in_of<Be, T> x, out_of<Be, T> y, state<Be, T>& m) const {
+  void forward(Be& be, const pass<Be, T>& p, joined_in_of<Be, T> x, out_of<Be, T> y, state<Be, T>& m) const {
     using constant = view_of<Be, const T>;
+    require_one_part_or_shortcut(x.in_parts());
     const std::size_t n = p.images;
     const auto first = m.first.view(n), hidden = m.hidden.view(n), second = m.second.view(n);
     norm1_.forward(be, p, x, constant{}, constant{}, first, m.norm1);
-    constant in = first, skipped = x;
+    constant in = first, skipped = x.first;
     if (o_.resample != resampling::none) {
       resample_forward<Be, T>(be, o_.resample, first, m.resized.view(n));
-      resample_forward<Be, T>(be, o_.resample, x, m.x.view(n));
+      resample_forward<Be, T>(be, o_.resample, x.first, m.x.view(n));
       in = m.resized.view(n);
       skipped = m.x.view(n);
     }
@@ -140,17 +143,17 @@ class residual_block {
     norm2_.forward(be, p, hidden, shift(p, m), modulation(p, m), second, m.norm2);
     drop(be, p, second);
     if (has_skip_) {
-      skip_.forward(be, p, skipped, m.on_skip.view(n), *m.skip);
+      skip_.forward(be, p, x.in_parts() ? x : skipped, m.on_skip.view(n), *m.skip);
       skipped = m.on_skip.view(n);
     }
     conv2_.forward_and_add(be, p, second, skipped, y, m.conv2);
     if (o_.divisor != 1) be.combine(y, term{1 / o_.divisor, y});
   }
 
-  /// With `add`, adds to dx.
+  /// dx is in as many parts as x; with `add`, adds to that part of it.
   template <class Be, class T>
-  void backward(Be& be, const pass<Be, T>& p, in_of<Be, T> x, in_of<Be, T> dy, out_of<Be, T> dx, state<Be, T>& m,
-                bool add = false) const {
+  void backward(Be& be, const pass<Be, T>& p, joined_in_of<Be, T> x, in_of<Be, T> dy, joined_out_of<Be, T> dx,
+                state<Be, T>& m, const std::array<bool, 2>& add = {}) const {
     using constant = view_of<Be, const T>;
     const std::size_t n = p.images;
     const bool resamples = o_.resample != resampling::none, embeds = time_ && !p.d_embedding.empty();
@@ -178,7 +181,7 @@ class residual_block {
     constant through = d;  // the skip, before it is resampled
     if (has_skip_) {
       const view_of<Be, T> d_skip = dx.empty() ? none : m.d_skip.view(n);
-      skip_.backward(be, p, resamples ? constant{m.x.view(n)} : constant{x}, d, d_skip, *m.skip);
+      skip_.backward(be, p, resamples ? constant{m.x.view(n)} : x, d, d_skip, *m.skip);
       through = d_skip;
     }
     if (resamples && !dx.empty()) {
@@ -189,6 +192,11 @@ class residual_block {
   }
 
  private:
+  // What is resampled or added as it is has to be in one part.
+  void require_one_part_or_shortcut(bool in_parts) const {
+    require(!in_parts || (has_skip_ && o_.resample == resampling::none), "the input of a residual block", "two parts",
+            "one part, unless the block has a shortcut and keeps the size");
+  }
   template <class Be, class T>
   static std::size_t rows(const pass<Be, T>& p) {
     return p.embedding.extent().images;
