@@ -19,6 +19,7 @@
 #include <softscore/corruption/sub_variance_preserving.hpp>
 #include <softscore/corruption/tabulated.hpp>
 #include <softscore/corruption/two_stage.hpp>
+#include <softscore/corruption/undamaged.hpp>
 #include <softscore/corruption/variance_exploding.hpp>
 #include <softscore/corruption/variance_preserving.hpp>
 #include <softscore/denoiser/classifier_free.hpp>

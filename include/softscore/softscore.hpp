@@ -25,15 +25,21 @@
 #include <softscore/io/tiled.hpp>
 #include <softscore/metric/elbo.hpp>
 #include <softscore/metric/frechet.hpp>
+#include <softscore/metric/frechet_extrapolated.hpp>
 #include <softscore/metric/gaussian_kl.hpp>
+#include <softscore/metric/inception_score.hpp>
+#include <softscore/metric/kernel_distance.hpp>
 #include <softscore/metric/log_likelihood.hpp>
 #include <softscore/metric/nearest.hpp>
+#include <softscore/metric/network_features.hpp>
+#include <softscore/metric/precision_recall.hpp>
 #include <softscore/metric/sinkhorn.hpp>
 #include <softscore/metric/sliced_wasserstein.hpp>
 #include <softscore/nn/activate.hpp>
 #include <softscore/nn/add_embedding.hpp>
 #include <softscore/nn/attention.hpp>
 #include <softscore/nn/check_gradients.hpp>
+#include <softscore/nn/classifier.hpp>
 #include <softscore/nn/conv2d_transposed.hpp>
 #include <softscore/nn/dense.hpp>
 #include <softscore/nn/diffusers.hpp>
@@ -51,6 +57,7 @@
 #include <softscore/nn/skip_concat.hpp>
 #include <softscore/nn/unet.hpp>
 #include <softscore/objective/cold_loss.hpp>
+#include <softscore/objective/cross_entropy.hpp>
 #include <softscore/objective/distillation_loss.hpp>
 #include <softscore/objective/epsilon_loss.hpp>
 #include <softscore/objective/learned_variance_loss.hpp>
@@ -66,6 +73,7 @@
 #include <softscore/schedule/schedule_file.hpp>
 #include <softscore/schedule/wasserstein_search.hpp>
 #include <softscore/train/checkpoint.hpp>
+#include <softscore/train/classifier_file.hpp>
 #include <softscore/train/fit_color_prior.hpp>
 #include <softscore/train/fit_prior.hpp>
 #include <softscore/train/progress_bar.hpp>

@@ -21,6 +21,7 @@
 #include <softscore/denoiser/thresholding.hpp>
 #include <softscore/nn/plain_cnn.hpp>
 #include <softscore/objective/cold_loss.hpp>
+#include <softscore/objective/cross_entropy.hpp>
 #include <softscore/objective/distillation_loss.hpp>
 #include <softscore/objective/epsilon_loss.hpp>
 #include <softscore/objective/learned_variance_loss.hpp>
@@ -291,6 +292,7 @@ using denoisers = decltype(list<plain>{} + networks{} + exact{});
 using objectives = list<role<"soft_score_matching_loss", soft_score_matching_loss, score>,                    //
                         role<"naive_loss", naive_loss, none>,                                                 //
                         role<"cold_loss", cold_loss, none>,                                                   //
+                        role<"cross_entropy", cross_entropy, none>,                                           //
                         role<"distillation_loss", distillation_loss<steady_denoiser>, score | scalar>,        //
                         role<"epsilon_loss", epsilon_loss, score | noise_output>,                             //
                         role<"learned_variance_loss", learned_variance_loss, score | scalar | noise_output>,  //

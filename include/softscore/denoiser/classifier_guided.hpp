@@ -30,10 +30,10 @@ template <class D, class C, class G>
 class classifier_guided : public wrapped_denoiser<D> {
  public:
   /// Throws `error` for a scale that is not finite.
-  classifier_guided(D denoiser, C corruption, G classifier, double scale = 1.0)
+  classifier_guided(D denoiser, C corruption, G guide, double scale = 1.0)
       : wrapped_denoiser<D>{std::move(denoiser)},
         corruption_{std::move(corruption)},
-        classifier_{std::move(classifier)},
+        classifier_{std::move(guide)},
         scale_{scale} {
     static_assert(
         ScalarGaussianCorruption<C>,

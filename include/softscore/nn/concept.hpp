@@ -128,7 +128,8 @@ concept PullsOutputBack =
                                               network_workspace_of<N, Be, T>& ws) { net.pullback(be, v, out, ws); };
 
 /// A map phi(x, t) with parameters and a hand-written gradient. `Time` is the scale on which it takes t: `c_noise` for
-/// one that `edm_denoiser` wraps. Models: plain_cnn, unet, edm_network.
+/// one that `edm_denoiser` wraps. Models: plain_cnn, unet, edm_network,
+/// classifier.
 template <class N, class Be, class T, class Time = time_type_of<N>>
 concept Network = HasParameters<N> && Evaluates<N, Be, T, Time> && Trains<N, Be, T, Time>;
 

@@ -201,6 +201,17 @@ class layered_network : public parameter_store {
                   const std::string& embedding_name, image_beside beside = {})
       : layered_network{placed(std::move(body), std::move(embedding), image, body_name, embedding_name, beside)} {}
 
+  /// What the layers keep between passes, with the activations of the last evaluation.
+  template <class Be, class T>
+  static const memory_of<Body, Be, T>& body_memory(const memory<Be, T>& ws) {
+    return ws.body_;
+  }
+  /// The number of images that were evaluated last.
+  template <class Be, class T>
+  static std::size_t images_of(const memory<Be, T>& ws) {
+    return ws.last_.images;
+  }
+
   /// What a network is made of, without the values of its parameters.
   struct parts {
     Body body;

@@ -69,7 +69,7 @@ concept ObjectiveNeedsAreMet =
 
 /// What training minimizes for denoiser D under corruption C, from which it may use what `Corruption` and
 /// `ParameterizesOutput` name, and `sigma` where it needs normal noise. Models: soft_score_matching_loss, naive_loss,
-/// epsilon_loss, weighted_loss, learned_variance_loss, distillation_loss, cold_loss.
+/// epsilon_loss, weighted_loss, learned_variance_loss, distillation_loss, cold_loss, cross_entropy.
 template <class O, class C, class D, class Be, class T>
 concept Objective = Corruption<C, Be, T> && ParameterizesOutput<D, Be, T> && ObjectiveNeedsAreMet<O, C, D> &&
                     HasObjectiveWorkspace<O, Be, T> && ScoresOutput<O, C, D, Be, T>;

@@ -207,34 +207,6 @@ class linear_classifier : public parameter_store {
   shape image_;
 };
 
-// The cross-entropy of the labels, of a network whose output is one score for each class.
-struct cross_entropy {
-  std::size_t classes{10};
-
-  shape output(const shape& images) const { return {images.images, classes, 1, 1}; }
-  template <Scalar T, class Be>
-  std::vector<T> workspace(Be&, const shape& most) const {
-    return std::vector<T>(most.images * classes);
-  }
-  template <class Be, class C, class D, class DM, class T, class M>
-  void evaluate(Be& be, const C&, const D&, DM&, const corrupted_batch<Be, T>& batch, in_of<Be, T> phi,
-                out_of<Be, T> gradient, double* losses, M& scores) const {
-    const std::size_t images = phi.extent().images;
-    be.download(phi, scores.data());
-    for (std::size_t n = 0; n < images; ++n) {
-      T* const of_image = scores.data() + n * classes;
-      const double most = *std::max_element(of_image, of_image + classes);
-      double sum = 0.0;
-      for (std::size_t c = 0; c < classes; ++c) sum += std::exp(static_cast<double>(of_image[c]) - most);
-      const auto right = static_cast<std::size_t>(batch.given.labels[n]);
-      losses[n] = most + std::log(sum) - static_cast<double>(of_image[right]);
-      for (std::size_t c = 0; c < classes; ++c)
-        of_image[c] = static_cast<T>((std::exp(static_cast<double>(of_image[c]) - most) / sum - (c == right ? 1 : 0)) /
-                                     static_cast<double>(images));
-    }
-    be.upload(scores.data(), gradient);
-  }
-};
 static_assert(StatesNetworkOutput<cross_entropy> && !StatesNetworkOutput<epsilon_loss>);
 
 }  // namespace
@@ -255,6 +227,28 @@ TEST_CASE("A classifier of noisy images trains, whose output has another shape t
   const auto parts = train(be, again, little, cross_entropy{}, digits, options);
   CHECK(parts.losses.front() == whole.losses.front());
   CHECK(parts.losses.back() == Approx(whole.losses[7]).epsilon(1e-4));
+}
+
+TEST_CASE("A classifier of our layers learns clean digits, and one that is told the time noisy ones", "[train]") {
+  tbb_backend be;
+  const auto digits = stroke_digit_set(512, 128, 1, 12);
+  training_options options{.epochs = 6, .batch_size = 32, .learning_rate = 4e-3};
+  const shape image{1, 1, 12, 12};
+  clean_denoiser seeing{classifier{{{8, 16}, 16, 10}, image}};
+  const auto clean = train(be, seeing, corruption{identity{}, undamaged{}}, cross_entropy{}, digits, options);
+  CHECK(clean.losses.front() == Approx(std::log(10.0)).margin(0.5));
+  const auto judged = judge(be, seeing.network(), as_view(digits.test.pixels));
+  CHECK(accuracy(judged.probabilities, std::span<const class_label>{digits.test.labels}) > 0.8);
+  // The test loss of the last epoch is that of the probabilities: softmax in double against log-sum-exp, of floats.
+  double sum = 0;
+  for (std::size_t i = 0; i < 128; ++i)
+    sum -= std::log(judged.probabilities(static_cast<Eigen::Index>(i), Eigen::Index{digits.test.labels[i]}));
+  CHECK(sum / 128 == Approx(clean.test_losses.back()).epsilon(1e-5));
+
+  clean_denoiser told{timed_classifier{{{8, 16}, 16, 10}, image}};
+  const corruption little{scaling{}, linear_beta{100}};
+  const auto noisy = train(be, told, little, cross_entropy{10, 0.1}, digits, options);
+  CHECK(noisy.test_losses.back() < 0.85 * std::log(10.0));  // at times near 1 nothing can be known
 }
 
 TEST_CASE("An output of another shape than the objective takes is refused", "[train]") {
