@@ -2,10 +2,12 @@
 #include <cstdio>
 
 #include <softscore/core/error.hpp>
+#include <softscore/core/number_text.hpp>
 #include <softscore/io/npy.hpp>
 
 #include "commands.hpp"
 #include "data.hpp"
+#include "judging.hpp"
 #include "scoring.hpp"
 
 namespace digits {
@@ -22,12 +24,16 @@ void run(const score_command& command) {
   settings.data = command.data;
   settings.images = command.images;
   settings.side = images.shape(3);
-  const auto score = score_images(images, load_data(settings));
+  const auto data = load_data(settings);
+  const auto score = score_images(images, data);
   std::printf("Frechet distance to %zu test images in %zu principal components, %zu images each\n", score.tests,
               score.components, score.count);
   std::printf("  %-24s %10.4f\n", "held-out training images", score.held_out);
   std::printf("  %-24s %10.4f\n", "the images of the file", score.images);
   std::printf("  %-24s %10.4f\n", "uniform noise", score.noise);
+  if (!command.features.empty())
+    std::printf("in the features of %s\n%s", softscore::detail::printable(command.features).c_str(),
+                judged_table(judge_images(images, data, command.features, {}, command.threads)).c_str());
 }
 
 }  // namespace digits

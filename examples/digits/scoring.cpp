@@ -28,12 +28,11 @@ struct scorer::fitted {
   }
 };
 
-scorer::scorer(const softscore::data_set& data, std::size_t count) {
+held_out_split hold_out(const softscore::data_set& data, std::size_t count) {
   const softscore::shape all = data.training.extent();
   softscore::require(
       can_score(count, data), "the number of images to score", count,
       "at least 2 and at most " + std::to_string(all.images - 2) + ", so that as many training images can be held out");
-  const std::size_t rest = all.images - count;
   // Files are rarely in random order: the last images of MNIST, or every second one, are far from the others.
   softscore::shuffling_loader order{all.images, all.images, 0};
   const auto shuffled = order.indices(0);
@@ -42,20 +41,38 @@ scorer::scorer(const softscore::data_set& data, std::size_t count) {
     softscore::gather(softscore::as_view(data.training.pixels), numbers, {}, softscore::as_view(part));
     return part;
   };
-  const auto held = of(shuffled.first(count)), fitted_on = of(shuffled.subspan(count));
+  return {of(shuffled.first(count)), of(shuffled.subspan(count))};
+}
+
+softscore::image_batch noise_images(const softscore::shape& extent) {
+  auto noise = softscore::make_tensor(extent);
+  for (std::size_t i = 0; i < noise.size(); ++i)
+    noise.data()[i] = static_cast<float>(softscore::uniform({.seed = 0, .stream = softscore::noise_stream::user},
+                                                            i / extent.per_image(),
+                                                            static_cast<std::uint32_t>(i % extent.per_image())));
+  return noise;
+}
+
+softscore::image_batch clipped_images(const softscore::image_batch& images, const softscore::data_set& data) {
+  const softscore::shape all = data.training.extent(), asked = softscore::extent_of(images);
+  softscore::require(asked.with_images(all.images) == all, "the shape of the images to score", asked,
+                     "that of the data's images, " + std::to_string(all.channels) + " x " + std::to_string(all.height) +
+                         " x " + std::to_string(all.width));
+  auto clipped = images;
+  for (float& pixel : clipped) pixel = std::clamp(pixel, 0.0f, 1.0f);
+  return clipped;
+}
+
+scorer::scorer(const softscore::data_set& data, std::size_t count) {
+  const softscore::shape all = data.training.extent();
+  const auto [held, fitted_on] = hold_out(data, count);
   auto made = std::make_shared<fitted>();
-  made->components = softscore::fit_principal_components(softscore::as_view(fitted_on),
-                                                         std::min({std::size_t{64}, rest - 1, all.per_image()}));
+  made->components = softscore::fit_principal_components(
+      softscore::as_view(fitted_on), std::min({std::size_t{64}, all.images - count - 1, all.per_image()}));
   made->tests = softscore::moments_of(softscore::project(made->components, softscore::as_view(data.test.pixels)));
   made->images = all.with_images(count);
-
-  auto noise = softscore::make_tensor(made->images);
-  for (std::size_t i = 0; i < noise.size(); ++i)
-    noise.data()[i] =
-        static_cast<float>(softscore::uniform({.seed = 0, .stream = softscore::noise_stream::user}, i / all.per_image(),
-                                              static_cast<std::uint32_t>(i % all.per_image())));
   made->controls = {.held_out = made->distance(held),
-                    .noise = made->distance(noise),
+                    .noise = made->distance(noise_images(made->images)),
                     .count = count,
                     .tests = data.test.extent().images,
                     .components = made->components.count()};

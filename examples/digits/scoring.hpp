@@ -18,6 +18,20 @@ struct frechet_scores {
   std::size_t count{}, tests{}, components{};
 };
 
+/// Training images that are held out from the others: `count` of them chosen at random, for files are rarely in random
+/// order. Throws `error` if there are fewer than two, or so many that not as many training images can be held out.
+struct held_out_split {
+  softscore::image_batch held, rest;
+};
+held_out_split hold_out(const softscore::data_set& data, std::size_t count);
+
+/// Images of uniform noise.
+softscore::image_batch noise_images(const softscore::shape& extent);
+
+/// The images, with what lies outside [0, 1] clipped, as in a picture. Throws `error` if they are of another shape than
+/// the data's.
+softscore::image_batch clipped_images(const softscore::image_batch& images, const softscore::data_set& data);
+
 /// Fits once what scoring sets of `count` images against the data needs. Throws `error` if there are fewer than two, or
 /// so many that not as many training images can be held out.
 class scorer {

@@ -82,6 +82,7 @@ void run(const options& chosen) {
     char name[64];
     std::snprintf(name, sizeof name, "scale-%g.png", scale);
     write_png(out / name, tiled(drawn.images, chosen.each));
+    write_npy((out / name).replace_extension(".npy"), drawn.images);
     std::printf("%s: %zu evaluations an image\n", name, drawn.nfe);
   }
 }

@@ -24,6 +24,7 @@
 #include <softscore/io/safetensors.hpp>
 #include <softscore/io/tiled.hpp>
 #include <softscore/metric/elbo.hpp>
+#include <softscore/metric/feature_scores.hpp>
 #include <softscore/metric/frechet.hpp>
 #include <softscore/metric/frechet_extrapolated.hpp>
 #include <softscore/metric/gaussian_kl.hpp>

@@ -10,6 +10,7 @@
 #include "pack_gzip.hpp"
 
 #include <softscore/core/xtensor.hpp>
+#include <softscore/data/stroke_digits.hpp>
 #include <softscore/io/npy.hpp>
 
 using Catch::Matchers::ContainsSubstring;
@@ -140,6 +141,34 @@ TEST_CASE("Held-out images stand for all, whatever the order of the file") {
   // 40 at random: four standard errors of the mean, 4 x 3.46 / sqrt(40) = 2.2, and of the deviation, 1, squared. The
   // last 40 would be at (12 x 0.45)^2 = 29 and more.
   CHECK(held_out < 2.2 * 2.2 + 1.0);
+}
+
+TEST_CASE("A judge's features stand beside principal components") {
+  const temporary_folder folder;
+  const auto drawn = softscore::stroke_digits(40, 7);
+  softscore::write_npy(folder / "drawn.npy", drawn.pixels);
+  const std::vector<std::string> words{"score", (folder / "drawn.npy").string(), "--images", "400", "--features"};
+  const auto with = [&](const std::string& judge) {
+    auto all = words;
+    all.push_back(judge);
+    return digits(all);
+  };
+  const auto scored = with(JUDGE_FILE);
+  INFO(scored.err);
+  REQUIRE(scored.code == 0);
+  CHECK_THAT(scored.out, ContainsSubstring("principal components"));
+  const std::string table = scored.out.substr(scored.out.find("in the features of"));
+  const auto frechet = [&](const std::string& row) { return std::stod(table.substr(table.find(row) + row.size())); };
+  // Digits of other seeds are like digits, noise is not: by far, whatever the judge has learned.
+  CHECK(frechet("the images") < 0.2 * frechet("uniform noise"));
+  CHECK(frechet("training images") < 0.2 * frechet("uniform noise"));
+  // It was trained on MNIST, and knows 96 % of the built-in digits: its file is whole and is read right.
+  const std::string before = "the test images themselves", row = table.substr(table.find(before));
+  CHECK(std::stod(row.substr(row.rfind('%') - 6)) > 85.0);
+
+  const auto refused = with((folder / "drawn.npy").string());
+  CHECK(refused.code == 2);
+  CHECK_THAT(refused.err, ContainsSubstring("drawn.npy"));
 }
 
 TEST_CASE("A model of noise restores holes and coarse pixels by every method") {

@@ -17,26 +17,37 @@ namespace softscore::inline SOFTSCORE_ABI {
 
 namespace detail {
 
-// The sum of (x . y / d + 1)^3 over all pairs of rows, blocks of 256 at a time, and of those of a row with itself.
-template <class Real>
-double cubic_kernel_sum(const row_matrix<Real>& x, const row_matrix<Real>& y) {
+// The sum of (x . y / d + 1)^3 over blocks of 256 rows, `from(i)` being the first row of y for the rows from i on.
+template <class Real, class Begin, class Weigh>
+double cubic_kernel_sum(const row_matrix<Real>& x, const row_matrix<Real>& y, const Begin& from, const Weigh& weigh) {
   constexpr Eigen::Index width = 256;
   const Real scale = Real{1} / static_cast<Real>(x.cols());
   double sum = 0.0;
   for (Eigen::Index i = 0; i < x.rows(); i += width) {
     const Eigen::Index rows = (std::min)(width, x.rows() - i);
-    for (Eigen::Index j = 0; j < y.rows(); j += width) {
+    for (Eigen::Index j = from(i); j < y.rows(); j += width) {
       const Eigen::Index columns = (std::min)(width, y.rows() - j);
       const row_matrix<Real> k = x.middleRows(i, rows) * y.middleRows(j, columns).transpose() * scale;
-      sum += static_cast<double>((k.array() + Real{1}).cube().sum());
+      sum += weigh(i, j) * static_cast<double>((k.array() + Real{1}).cube().sum());
     }
   }
   return sum;
 }
+// Over all pairs of a row of x and one of y.
 template <class Real>
-double own_kernel_sum(const row_matrix<Real>& x) {
+double kernel_sum_across(const row_matrix<Real>& x, const row_matrix<Real>& y) {
+  return cubic_kernel_sum(
+      x, y, [](Eigen::Index) { return Eigen::Index{0}; }, [](Eigen::Index, Eigen::Index) { return 1.0; });
+}
+// Over all pairs of different rows of x; blocks beside the diagonal count twice.
+template <class Real>
+double kernel_sum_within(const row_matrix<Real>& x) {
   const Real scale = Real{1} / static_cast<Real>(x.cols());
-  return static_cast<double>((x.rowwise().squaredNorm().array() * scale + Real{1}).cube().sum());
+  const auto with_itself = static_cast<double>((x.rowwise().squaredNorm().array() * scale + Real{1}).cube().sum());
+  return cubic_kernel_sum(
+             x, x, [](Eigen::Index i) { return i; },
+             [](Eigen::Index i, Eigen::Index j) { return i == j ? 1.0 : 2.0; }) -
+         with_itself;
 }
 
 template <class Real>
@@ -59,9 +70,9 @@ template <std::floating_point Real>
 double kernel_distance(const row_matrix<Real>& a, const row_matrix<Real>& b) {
   detail::check_clouds(a, b, 2);
   const auto n = static_cast<double>(a.rows()), m = static_cast<double>(b.rows());
-  const double within_a = (detail::cubic_kernel_sum(a, a) - detail::own_kernel_sum(a)) / (n * (n - 1.0)),
-               within_b = (detail::cubic_kernel_sum(b, b) - detail::own_kernel_sum(b)) / (m * (m - 1.0)),
-               across = detail::cubic_kernel_sum(a, b) / (n * m);
+  const double within_a = detail::kernel_sum_within(a) / (n * (n - 1.0)),
+               within_b = detail::kernel_sum_within(b) / (m * (m - 1.0)),
+               across = detail::kernel_sum_across(a, b) / (n * m);
   return detail::finite_result("the kernel distance", within_a + within_b - 2.0 * across);
 }
 

@@ -15,6 +15,7 @@
 #include <softscore/core/noise.hpp>
 #include <softscore/core/xtensor.hpp>
 #include <softscore/data/stroke_digits.hpp>
+#include <softscore/metric/feature_scores.hpp>
 #include <softscore/metric/frechet_extrapolated.hpp>
 #include <softscore/metric/inception_score.hpp>
 #include <softscore/metric/kernel_distance.hpp>
@@ -178,4 +179,20 @@ TEST_CASE("a classifier's answers are the same for any batch, and probabilities 
   const auto large = stroke_digits(2, 1, 14);
   CHECK_REFUSED(judge(be, net, as_view(large.pixels)), "the shape of the images that a classifier sees");
   CHECK_REFUSED(judge(be, net, as_view(digits.pixels), {.batch_size = 0}), "batch_size is 0");
+}
+
+TEST_CASE("a set scored against itself is at no distance, and a small one is not extrapolated", "[metric]") {
+  judgement tests{samples(90, 8, 1), row_matrix<double>::Zero(90, 3)};
+  for (Eigen::Index i = 0; i < 90; ++i) tests.probabilities(i, i / 30) = 1.0;
+  const auto same = score_features(tests, tests, {.kernel = {.count = 3, .size = 90}});
+  CHECK(std::abs(same.frechet) < 1e-12);  // covariances of size 10, a few hundred roundings
+  CHECK(same.extrapolated.has_value());
+  CHECK(same.neighborhood.precision == 1.0);
+  CHECK(same.neighborhood.recall == 1.0);
+  // Ten runs of nine images in random order know about three classes each; in order they would know one.
+  CHECK(same.inception.mean > 2.0);
+  const judgement few{tests.features.topRows(60), tests.probabilities.topRows(60)};
+  const auto of_few = score_features(few, tests);
+  CHECK_FALSE(of_few.extrapolated.has_value());
+  CHECK(of_few.neighborhood.recall < 1.0);
 }

@@ -1,0 +1,85 @@
+#include "judging.hpp"
+
+#include <algorithm>
+#include <cstdio>
+#include <span>
+#include <string_view>
+
+#include <softscore/backend/tbb.hpp>
+#include <softscore/metric/feature_scores.hpp>
+#include <softscore/train/classifier_file.hpp>
+
+#include "scoring.hpp"
+
+namespace digits {
+namespace {
+
+judged_set row_of(std::string name, const softscore::judgement& of_images, const softscore::judgement& tests,
+                  std::span<const softscore::class_label> labels) {
+  const auto scores = softscore::score_features(of_images, tests);
+  judged_set row{.name = std::move(name),
+                 .frechet = scores.frechet,
+                 .kernel = scores.kernel.mean,
+                 .kernel_deviation = scores.kernel.deviation,
+                 .precision = scores.neighborhood.precision,
+                 .recall = scores.neighborhood.recall,
+                 .inception = scores.inception.mean,
+                 .inception_deviation = scores.inception.deviation};
+  if (scores.extrapolated) row.extrapolated = scores.extrapolated->infinite;
+  if (!labels.empty()) row.accuracy = softscore::accuracy(of_images.probabilities, labels);
+  return row;
+}
+
+std::string cell(const char* form, double number) {
+  char text[32];
+  std::snprintf(text, sizeof text, form, number);
+  return text;
+}
+
+}  // namespace
+
+std::vector<judged_set> judge_images(const softscore::image_batch& images, const softscore::data_set& data,
+                                     const std::filesystem::path& judge,
+                                     const std::vector<softscore::class_label>& asked, std::size_t threads) {
+  const auto net = softscore::read_classifier(judge);
+  const auto drawn = clipped_images(images, data);
+  const softscore::shape extent = softscore::extent_of(drawn);
+  const auto held = hold_out(data, extent.images).held;
+  const auto noise = noise_images(extent);
+  softscore::tbb_backend backend{threads > 0 ? threads : softscore::tbb_backend{}.threads()};
+  const auto answers = [&](const softscore::image_batch& set) {
+    return softscore::judge(backend, net, softscore::as_view(set));
+  };
+  const auto tests = answers(data.test.pixels);
+  std::vector<judged_set> rows;
+  rows.push_back(row_of("training images", answers(held), tests, {}));
+  rows.push_back(row_of("the images", answers(drawn), tests, asked));
+  rows.push_back(row_of("uniform noise", answers(noise), tests, {}));
+  judged_set own{.name = "the test images themselves"};
+  const auto score =
+      softscore::inception_score(tests.probabilities, std::min<std::size_t>(10, data.test.extent().images));
+  own.inception = score.mean;
+  own.inception_deviation = score.deviation;
+  own.precision = own.recall = 1.0;
+  if (!data.test.labels.empty())
+    own.accuracy = softscore::accuracy(tests.probabilities, std::span<const softscore::class_label>{data.test.labels});
+  rows.push_back(own);
+  return rows;
+}
+
+std::string judged_table(const std::vector<judged_set>& sets) {
+  char line[200];
+  std::snprintf(line, sizeof line, "  %-27s %10s %10s %19s %9s %7s %15s %9s\n", "", "Frechet", "infinite",
+                "kernel distance", "precision", "recall", "inception score", "accuracy");
+  std::string text{line};
+  for (const judged_set& set : sets) {
+    std::snprintf(line, sizeof line, "  %-27s %10.4f %10s %9.3f +- %6.3f %9.3f %7.3f %7.2f +- %4.2f %9s\n",
+                  set.name.c_str(), set.frechet, set.extrapolated ? cell("%.4f", *set.extrapolated).c_str() : "-",
+                  set.kernel, set.kernel_deviation, set.precision, set.recall, set.inception, set.inception_deviation,
+                  set.accuracy ? (cell("%.2f", 100.0 * *set.accuracy) + " %").c_str() : "-");
+    text += line;
+  }
+  return text;
+}
+
+}  // namespace digits

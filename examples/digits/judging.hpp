@@ -1,0 +1,36 @@
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <softscore/core/xtensor.hpp>
+#include <softscore/data/labeled_images.hpp>
+
+namespace digits {
+
+/// One row of what a judge says: a set of images beside the test images.
+struct judged_set {
+  std::string name;
+  double frechet{};                      ///< Frechet distance in the judge's features, squared
+  std::optional<double> extrapolated{};  ///< to infinitely many images, where there are enough
+  double kernel{}, kernel_deviation{};   ///< kernel distance, and its deviation over subsets
+  double precision{}, recall{};
+  double inception{}, inception_deviation{};  ///< inception score, and its deviation over runs of images
+  std::optional<double> accuracy{};           ///< share of images whose most probable class is the one asked for
+};
+
+/// What a classifier says of images in [0, 1], and of three controls: the test images themselves, training images that
+/// were chosen at random, which the judge has seen, and uniform noise. `asked` are the labels of the images, or empty.
+/// Throws `error` for a file that is not a classifier, for images of another shape than the data's or the judge's, for
+/// labels that are not one for each image, and for fewer than two images or too many for a control of their number.
+std::vector<judged_set> judge_images(const softscore::image_batch& images, const softscore::data_set& data,
+                                     const std::filesystem::path& judge,
+                                     const std::vector<softscore::class_label>& asked = {}, std::size_t threads = 0);
+
+/// The same as text, a line for each set.
+std::string judged_table(const std::vector<judged_set>& sets);
+
+}  // namespace digits
