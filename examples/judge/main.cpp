@@ -1,5 +1,5 @@
-// A judge of images: a classifier that learns MNIST or Fashion-MNIST (files in IDX form) and then says, in its
-// features, how far a set of images is from the test images. It guides no sampler, and its seed is none of the
+// A judge of images: a classifier that learns MNIST, Fashion-MNIST (files in IDX form) or CIFAR-10 and then says, in
+// its features, how far a set of images is from the test images. It guides no sampler, and its seed is none of the
 // recipes'. mnist.safetensors and fashion-mnist.safetensors beside this file are two such judges.
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -29,9 +29,31 @@ struct options {
   bool flip{}, resume{};
 };
 
+// All files of CIFAR-10 in a folder whose names begin so, in the order of their names; none where there are none.
+labeled_images read_batches(const std::filesystem::path& folder, const std::string& beginning) {
+  std::vector<std::filesystem::path> files;
+  for (const auto& entry : std::filesystem::directory_iterator{folder})
+    if (entry.path().filename().string().starts_with(beginning)) files.push_back(entry.path());
+  std::sort(files.begin(), files.end());
+  std::vector<float> pixels;
+  labeled_images all;
+  for (const auto& file : files) {
+    const labeled_images part = read_cifar10(file);
+    pixels.insert(pixels.end(), part.pixels.begin(), part.pixels.end());
+    all.labels.insert(all.labels.end(), part.labels.begin(), part.labels.end());
+  }
+  if (files.empty()) return all;
+  all.pixels = make_tensor({all.labels.size(), 3, 32, 32});
+  std::copy(pixels.begin(), pixels.end(), all.pixels.begin());
+  return all;
+}
+
 data_set data_of(const std::string& folder, std::size_t images) {
   const std::size_t count = images == 0 ? 10000 : images;
-  return folder.empty() ? stroke_digit_set(count, count / 8 + 1, 1) : read_mnist(folder);
+  if (folder.empty()) return stroke_digit_set(count, count / 8 + 1, 1);
+  auto color = read_batches(folder, "data_batch");
+  if (!color.labels.empty()) return {std::move(color), read_batches(folder, "test_batch")};
+  return read_mnist(folder);
 }
 
 void train_judge(const options& chosen) {
@@ -98,7 +120,7 @@ int main(int count, char** arguments) try {
   CLI::App& score = *app.add_subcommand("score", "compares images with the test images, beside controls");
   for (CLI::App* const command : {&training, &score}) {
     command->add_option("--data", chosen.data,
-                        "folder with the files of MNIST or Fashion-MNIST (without it: built-in digits)");
+                        "folder with the files of MNIST, Fashion-MNIST or CIFAR-10 (without it: built-in digits)");
     command->add_option("--images", chosen.images, "built-in digits to learn from, or to hold out from (10000)");
     command->add_option("--threads", chosen.threads, "threads to compute with; the result does not depend on it (all)");
   }
