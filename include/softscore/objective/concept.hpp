@@ -48,6 +48,10 @@ concept NeedsEpsilonPrediction = requires { requires O::needs_epsilon_prediction
 template <class O>
 concept WeighsByGain = requires { requires O::needs_scalar_signal; };
 
+/// `needs_labels`: a loss that compares with the labels, even if the network takes none.
+template <class O>
+concept NeedsLabels = requires { requires O::needs_labels; };
+
 /// `o.output(images)`: the shape that the network's output must have for a batch of that shape. Optional: without it
 /// the output has the images' height and width, and `O::outputs` times their channels.
 template <class O>

@@ -34,6 +34,7 @@ double log_sum_exp(std::span<const T> scores) {
 /// elsewhere (Szegedy et al. 2016, Section 7). Under `undamaged` it trains on clean images, under any other corruption
 /// on x_t with its time. The gradient in the scores is p - q.
 struct cross_entropy {
+  static constexpr bool needs_labels = true;
   std::size_t classes{10};
   double label_smoothing{0.0};
 

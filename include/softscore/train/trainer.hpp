@@ -137,12 +137,14 @@ class trainer {
   }
 
   /// Throws `error` naming `what` the images are for, unless what is known of them is what the network takes, once for
-  /// each image. Labels must be there for a network that takes some, and may be for others.
+  /// each image. Labels must be there for a network or an objective that takes some, and may be for others.
   void require_given(const conditioning& given, const shape& images, const char* what) const {
     detail::require_for(what, [&] {
       require_one_per_image(given, images);
       require(!given.labels.empty() || !network_takes_labels(), "number of labels", 0,
               "that of the images, for this network takes labels");
+      require(!given.labels.empty() || !NeedsLabels<O>, "number of labels", 0,
+              "that of the images, for this objective needs labels");
       if constexpr (ChecksBatch<D>)
         denoiser_.check(as_network_takes(given), images);
       else

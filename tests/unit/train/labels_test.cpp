@@ -237,6 +237,12 @@ TEST_CASE("A classifier of our layers learns clean digits, and one that is told 
   clean_denoiser seeing{classifier{{{8, 16}, 16, 10}, image}};
   const auto clean = train(be, seeing, corruption{identity{}, undamaged{}}, cross_entropy{}, digits, options);
   CHECK(clean.losses.front() == Approx(std::log(10.0)).margin(0.5));
+  data_set unnamed = digits;
+  unnamed.training.labels.clear();
+  clean_denoiser other{classifier{{{8, 16}, 16, 10}, image}};
+  CHECK_REFUSED(
+      train(be, other, corruption{identity{}, undamaged{}}, cross_entropy{}, unnamed, options),
+      "for the training images, number of labels is 0, but it must be that of the images, for this objective");
   const auto judged = judge(be, seeing.network(), as_view(digits.test.pixels));
   CHECK(accuracy(judged.probabilities, std::span<const class_label>{digits.test.labels}) > 0.8);
   // The test loss of the last epoch is that of the probabilities: softmax in double against log-sum-exp, of floats.
