@@ -1,6 +1,6 @@
-// A judge of images: a classifier that learns MNIST, Fashion-MNIST (files in IDX form) or CIFAR-10 and then says, in
-// its features, how far a set of images is from the test images. It guides no sampler, and its seed is none of the
-// recipes'. mnist.safetensors and fashion-mnist.safetensors beside this file are two such judges.
+// A judge of images: a classifier that learns MNIST, Fashion-MNIST or CIFAR-10 and then says, in its features, how far
+// a set of images is from the test images. It guides no sampler, and its seed is none of the recipes'. The .safetensors
+// files beside this one are such judges.
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstddef>
