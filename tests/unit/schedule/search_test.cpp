@@ -1,6 +1,6 @@
 // The schedule search of Daras et al. 2022 on small clouds, with the debiased distances of Feydy et al. 2019, against
-// every pair evaluated by hand, its baseline against the formula of their Eq. 55, and the table and the file that hold a
-// schedule.
+// every pair evaluated by hand, its baseline against the formula of their Eq. 55, and the table and the file that hold
+// a schedule.
 #include "catch.hpp"
 
 #include <algorithm>
