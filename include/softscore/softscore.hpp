@@ -45,9 +45,12 @@
 #include <softscore/nn/dense.hpp>
 #include <softscore/nn/diffusers.hpp>
 #include <softscore/nn/dropout_layer.hpp>
+#include <softscore/nn/edm.hpp>
 #include <softscore/nn/group_norm.hpp>
+#include <softscore/nn/guided_diffusion.hpp>
 #include <softscore/nn/layer_norm.hpp>
 #include <softscore/nn/layer_trial.hpp>
+#include <softscore/nn/paper003.hpp>
 #include <softscore/nn/parallel.hpp>
 #include <softscore/nn/plain_cnn.hpp>
 #include <softscore/nn/pooling.hpp>
@@ -56,6 +59,7 @@
 #include <softscore/nn/resampling.hpp>
 #include <softscore/nn/residual.hpp>
 #include <softscore/nn/skip_concat.hpp>
+#include <softscore/nn/sr3.hpp>
 #include <softscore/nn/unet.hpp>
 #include <softscore/objective/cold_loss.hpp>
 #include <softscore/objective/cross_entropy.hpp>

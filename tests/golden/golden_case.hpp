@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -17,6 +18,8 @@
 #include <softscore/core/conditioning.hpp>
 #include <softscore/io/safetensors.hpp>
 #include <softscore/nn/diffusers.hpp>
+#include <softscore/nn/source_names/read_source.hpp>
+#include <softscore/nn/source_names/source_layout.hpp>
 
 #include "drawn_numbers.hpp"
 
@@ -35,9 +38,12 @@ struct bounds {
 struct golden_case {
   fs::path file;
   unet_config settings;
+  std::function<source_layout(const parameter_layout&)> names;  // of the library that the case comes from
   safetensors_file tensors;
   std::optional<fs::path> folder{};  // of a model, whose parameters are there
   std::set<std::string> zero_gradients{};
+
+  std::string name() const { return folder ? file.parent_path().filename().string() : file.stem().string(); }
 };
 
 struct outcome {
@@ -74,24 +80,36 @@ inline shape shape_of(const std::vector<std::size_t>& extent, std::size_t from =
   return {extent[from], extent[from + 1], extent[from + 2], extent[from + 3]};
 }
 
-// What is known of a batch besides x, as the file has it: labels as integers, or as floats that are times or vectors.
+// What is known of a batch besides x, as the file has it: labels as integers, or as floats that are times, vectors or
+// one-hot vectors; numbers of the caller; an image beside x.
 struct given_classes {
   std::vector<class_label> labels{};
-  std::vector<float> features{};
+  std::vector<float> features{}, condition{};
+  shape of_condition{};
 
   given_classes(const safetensors_file& file, const std::string& name, const unet_config& settings) {
+    if (settings.augment_features > 0) features = file.tensor<float>("augment_labels");
+    if (settings.beside_channels > 0) {
+      of_condition = shape_of(file.extent("condition"));
+      condition = file.tensor<float>("condition");
+    }
     if (!file.contains(name)) return;
     if (file.type(name) == "I64") {
       for (const std::int64_t label : file.tensor<std::int64_t>(name))
         labels.push_back(static_cast<class_label>(label));
     } else if (settings.class_embedding == unet_class::timestep) {
       for (const float label : file.tensor<float>(name)) labels.push_back(static_cast<class_label>(label));
+    } else if (settings.reads_one_hot()) {
+      const std::vector<float> rows = file.tensor<float>(name);
+      for (std::size_t k = 0; k < rows.size(); ++k)
+        if (rows[k] > 0) labels.push_back(static_cast<class_label>(k % settings.num_class_embeds));
     } else {
       features = file.tensor<float>(name);
     }
   }
   conditioning of(std::size_t first, std::size_t count, std::size_t width) const {
     conditioning known;
+    if (!condition.empty()) known.image = {condition.data(), of_condition};
     if (!labels.empty()) known.labels = std::span{labels}.subspan(first, count);
     if (!features.empty()) known.features = {features.data(), {count, width, 1, 1}};
     return known;
@@ -109,7 +127,8 @@ std::vector<float> parameters_of(const golden_case& g, const unet<Time>& net, ou
   }
   const auto names = g.tensors.names();
   if (std::any_of(names.begin(), names.end(), [](const std::string& n) { return n.starts_with("param/"); })) {
-    require_whole(read_weights(g.tensors, net.layout(), values, "param/"), g.file.string());
+    const auto filter = g.settings.smooth_samplers ? std::vector<double>{1, 3, 3, 1} : std::vector<double>{1, 1};
+    require_whole(read_source_weights(g.tensors, g.names(net.layout()), values, "param/", filter), g.file.string());
     return values;
   }
   std::map<std::string, double> sums;

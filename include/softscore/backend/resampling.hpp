@@ -12,13 +12,14 @@
 namespace softscore {  // shared
 
 /// A symmetric filter of an even number of taps, for rows and columns alike: made by `make_fir_filter`. The taps sum
-/// to 1; `gain` multiplies the filter of the plane.
+/// to 1; `gain` multiplies the filter of the plane. `border` zeros surround the larger of the two planes.
 struct fir_filter {
   static constexpr std::size_t most = 8;
 
   std::array<double, most> taps{};
   std::size_t count{};
   double gain{1};
+  std::size_t border{};
 };
 
 }  // namespace softscore
@@ -87,7 +88,7 @@ void downsample_mean_backward(Be& be, in_of<Be, T> dy, out_of<Be, T> dx) {
 inline fir_filter make_fir_filter(std::span<const double> taps, double gain = 1) {
   require(taps.size() >= 2 && taps.size() <= fir_filter::most && taps.size() % 2 == 0, "number of taps", taps.size(),
           "2, 4, 6 or 8");
-  fir_filter filter{{}, taps.size(), gain};
+  fir_filter filter{{}, taps.size(), gain, taps.size() / 2 - 1};
   double sum = 0;
   for (const double tap : taps) sum += tap;
   require(sum - sum == 0 && sum != 0, "the sum of the taps", sum, "finite and not 0");
@@ -102,26 +103,33 @@ inline fir_filter make_fir_filter(std::initializer_list<double> taps, double gai
   return make_fir_filter(std::span<const double>{taps.begin(), taps.size()}, gain);
 }
 
+/// The same filter without zeros around the plane that it reads: of (N,C,H,W) it gives (N,C,(H - count) / 2 + 1, ...).
+inline fir_filter without_border(fir_filter filter) {
+  filter.border = 0;
+  return filter;
+}
+
 /// A filter as the bodies below hold it, in the precision of the planes.
 template <class T>
 struct fir_body {
   T taps[fir_filter::most];
-  std::size_t count;
+  std::size_t count, border;
   T gain;
 
-  explicit fir_body(const fir_filter& filter) : count{filter.count}, gain{static_cast<T>(filter.gain)} {
+  explicit fir_body(const fir_filter& filter)
+      : count{filter.count}, border{filter.border}, gain{static_cast<T>(filter.gain)} {
     for (std::size_t k = 0; k < fir_filter::most; ++k) taps[k] = static_cast<T>(filter.taps[k]);
   }
 };
 
-/// gain sum over j, k of taps[j] taps[k] x(2 row + j - b, 2 column + k - b) with b = count / 2 - 1, zero outside.
+/// gain sum over j, k of taps[j] taps[k] x(2 row + j - b, 2 column + k - b) with the border b, zero outside.
 template <class T>
 struct fir_down_body : fir_body<T> {
   using fir_body<T>::fir_body;
 
   template <class Plane>
   SOFTSCORE_HD typename Plane::value operator()(const Plane& in, std::size_t row, std::size_t column) const {
-    const std::size_t before = this->count / 2 - 1;
+    const std::size_t before = this->border;
     typename Plane::value sum{};
     for (std::size_t j = 0; j < this->count; ++j) {
       const std::size_t r = 2 * row + j - before;  // a negative one becomes larger than any height
@@ -137,14 +145,14 @@ struct fir_down_body : fir_body<T> {
   }
 };
 
-/// gain sum over i, k of taps[2 i - row + count / 2] taps[2 k - column + count / 2] x(i, k).
+/// gain sum over i, k of taps[2 i - row + h] taps[2 k - column + h] x(i, k) with h = count - 1 less the border.
 template <class T>
 struct fir_up_body : fir_body<T> {
   using fir_body<T>::fir_body;
 
   template <class Plane>
   SOFTSCORE_HD typename Plane::value operator()(const Plane& in, std::size_t row, std::size_t column) const {
-    const std::size_t half = this->count / 2;
+    const std::size_t half = this->count - 1 - this->border;
     typename Plane::value sum{};
     for (std::size_t j = (row + half) % 2; j < this->count; j += 2) {
       const std::size_t r = (row + j - half) / 2;  // a negative one becomes larger than any height
@@ -160,7 +168,7 @@ struct fir_up_body : fir_body<T> {
   }
 };
 
-/// y (N,C,H/2,W/2): x (N,C,H,W), padded with count / 2 - 1 zeros at each border and filtered, at every second pixel.
+/// y (N,C,H/2,W/2): x (N,C,H,W), padded with its zeros at each border and filtered, at every second pixel.
 /// With the taps (1, 1) and gain 1 it is `downsample_mean_forward`.
 template <class Be, class T>
 void fir_downsample_forward(Be& be, const fir_filter& filter, in_of<Be, T> x, out_of<Be, T> y) {

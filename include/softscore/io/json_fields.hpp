@@ -72,6 +72,15 @@ class json_settings {
   }
   /// The list of a key; nothing where there is none.
   template <class = when_called>
+  std::optional<std::vector<double>> numbers(std::string_view key) const {
+    const json_field* field = find(key);
+    if (field == nullptr) return std::nullopt;
+    need(field->what == json_field::kind::list, key, *field, "a list");
+    std::vector<double> all;
+    for (const json_field& item : field->items) all.push_back(number_in(key, item));
+    return all;
+  }
+  template <class = when_called>
   std::optional<std::vector<std::size_t>> sizes(std::string_view key) const {
     const json_field* field = find(key);
     if (field == nullptr) return std::nullopt;

@@ -173,9 +173,12 @@ class layered_network : public parameter_store {
     pass<Be, T> p = ws.last_;
     p.parameters = params;
     p.gradients = gradients;
-    if (!gradients.empty() && embedding_.width() > 0) {
-      p.d_embedding = embedding_.gradient(ws.embedding_, images);
-      be.for_each(detail::set_zero{}, p.d_embedding);
+    const bool embeds = !gradients.empty() && is_embedded();
+    if (embeds) {
+      if (embedding_.width() > 0) {
+        p.d_embedding = embedding_.gradient(ws.embedding_, images);
+        be.for_each(detail::set_zero{}, p.d_embedding);
+      }
       if constexpr (GivesPlanes<E, Be, T>) p.d_planes = embedding_.d_planes(ws.embedding_, images);
     }
     const view_of<Be, T> d_input = dx.empty() ? view_of<Be, T>{} : ws.d_input_.view(images);
@@ -186,7 +189,7 @@ class layered_network : public parameter_store {
       separate(be, d_input, beside_.first ? none : d_x, beside_.first ? d_x : none);
       unpack(be, d_x, dx);
     }
-    if (!p.d_embedding.empty()) embedding_.backward(be, params, gradients, images, ws.embedding_);
+    if (embeds) embedding_.backward(be, params, gradients, images, ws.embedding_);
   }
 
   /// out = J^T v, the transpose of the Jacobian in x at the last evaluation in `ws`.
@@ -240,6 +243,11 @@ class layered_network : public parameter_store {
   }
 
  private:
+  // Whether the embedding is run: for features of its own, or for numbers that are seen as planes.
+  bool is_embedded() const {
+    if constexpr (requires { embedding_.plane_count(); }) return embedding_.width() + embedding_.plane_count() > 0;
+    return embedding_.width() > 0;
+  }
   // The shape of x and the image beside it together.
   shape joined(shape s) const {
     s.channels += beside_.channels;
@@ -284,7 +292,7 @@ class layered_network : public parameter_store {
     ws.last_ = pass<Be, T>{params, {}, {}, {}, images, input.dropout};
     const view_of<Be, T> in = ws.input_.view(images);
     fill_input<Be, T>(be, input.given, x, in, ws);
-    if (embedding_.width() > 0) ws.last_.embedding = embedding_.forward(be, params, input, rows, ws.embedding_);
+    if (is_embedded()) ws.last_.embedding = embedding_.forward(be, params, input, rows, ws.embedding_);
     if constexpr (GivesPlanes<E, Be, T>) ws.last_.planes = embedding_.planes(ws.embedding_, rows);
     const view_of<Be, T> y = ws.output_.view(images);
     body_.forward(be, ws.last_, in, y, ws.body_);

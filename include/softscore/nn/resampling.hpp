@@ -98,9 +98,36 @@ class fir_downsample : public stateless_layer {
   fir_filter filter_;
 };
 
+/// x (N,C,H,W) -> y (N,C,H/2-1,W/2-1): the same without zeros around x. It refuses odd sides and those below four.
+class fir_downsample_inside : public stateless_layer {
+ public:
+  fir_downsample_inside() : filter_{without_border(make_fir_filter(detail::smooth_taps))} {}
+
+  shape place(placement&, const std::string&, const shape& in) { return in.plane() == 0 ? in : output(in); }
+  shape output(const shape& in) const {
+    require(in.height >= 4 && in.width >= 4, "the input of a filter of four taps", in, "at least 4 high and wide");
+    const shape half = detail::halved(in);
+    return {1, in.channels, half.height - 1, half.width - 1};
+  }
+
+  template <class Be, class T>
+  void forward(Be& be, const pass<Be, T>&, in_of<Be, T> x, out_of<Be, T> y, no_memory<Be, T>&) const {
+    fir_downsample_forward<Be, T>(be, filter_, x, y);
+  }
+  template <class Be, class T>
+  void backward(Be& be, const pass<Be, T>&, in_of<Be, T>, in_of<Be, T> dy, out_of<Be, T> dx, no_memory<Be, T>&) const {
+    if (!dx.empty()) fir_downsample_backward<Be, T>(be, filter_, dy, dx);
+  }
+
+ private:
+  fir_filter filter_;
+};
+
 static_assert(Layer<upsample_nearest, archetype_backend, float> && Layer<upsample_nearest, archetype_backend, double>);
 static_assert(Layer<downsample_mean, archetype_backend, float> && Layer<downsample_mean, archetype_backend, double>);
 static_assert(Layer<fir_upsample, archetype_backend, float> && Layer<fir_upsample, archetype_backend, double>);
 static_assert(Layer<fir_downsample, archetype_backend, float> && Layer<fir_downsample, archetype_backend, double>);
+static_assert(Layer<fir_downsample_inside, archetype_backend, float> &&
+              Layer<fir_downsample_inside, archetype_backend, double>);
 
 }  // namespace softscore::inline SOFTSCORE_ABI

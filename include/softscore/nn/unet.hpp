@@ -63,7 +63,7 @@ class unet : public layered_network<unet_body, unet_embedding<Time>> {
 
  private:
   static auto parts_of(const unet_config& settings) {
-    const char* const name = settings.class_planes > 0 ? "model" : "";
+    const char* const name = settings.class_planes > 0 && settings.form == unet_form::normed ? "model" : "";
     return layered_network<unet_body, unet_embedding<Time>>::placed(unet_body{checked(settings)},
                                                                     unet_embedding<Time>{settings}, image_of(settings),
                                                                     name, name, image_beside{settings.beside_channels});
@@ -81,7 +81,7 @@ class unet : public layered_network<unet_body, unet_embedding<Time>> {
   // What it maps, as large as the settings say; where they do not, 32 pixels or the least that the levels divide.
   static shape image_of(const unet_config& settings) {
     const std::size_t least = (std::max)(std::size_t{32}, settings.multiple());
-    return {1, settings.in_channels - settings.class_planes - settings.beside_channels,
+    return {1, settings.in_channels - settings.planes() - settings.beside_channels,
             settings.height > 0 ? settings.height : least, settings.width > 0 ? settings.width : least};
   }
 

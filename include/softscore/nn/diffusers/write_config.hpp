@@ -12,6 +12,34 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
+namespace detail {
+// UNet2DModel has none of these.
+template <class = when_called>
+void require_extras_unused(const unet_config& c) {
+  const auto unused = [](bool is, const char* name) {
+    require(is, name, "given", "left at its default in a network for diffusers, whose UNet2DModel has no such setting");
+  };
+  const unet_config usual{};
+  unused(c.form == usual.form, "form");
+  unused(c.conv_in_channels == 0, "conv_in_channels");
+  unused(!c.groups_of_four, "groups_of_four");
+  unused(c.attention_heads == 0, "attention_heads");
+  unused(c.attention_bias, "attention_bias");
+  unused(!c.attend_last, "attend_last");
+  unused(c.block_divisor == 1, "block_divisor");
+  unused(!c.smooth_samplers, "smooth_samplers");
+  unused(!c.sampler_shortcut, "sampler_shortcut");
+  unused(!c.residual_picture, "residual_picture");
+  unused(c.time_features == 0, "time_features");
+  unused(c.time_hidden == 0, "time_hidden");
+  unused(c.embedding_activation, "embedding_activation");
+  unused(c.augment_features == 0, "augment_features");
+  unused(c.time_planes == 0, "time_planes");
+  unused(!c.reads_one_hot(), "a class embedding of a one-hot vector");
+  unused(c.time_embedding != unet_time::fourier_of_time, "Fourier features of the time itself");
+}
+}  // namespace detail
+
 /// The config.json of a network, as diffusers reads it. Throws `error` for class planes, an image beside x and a
 /// row that stands for no label, which UNet2DModel does not have.
 template <class = when_called>
@@ -22,6 +50,7 @@ std::string unet_config_text(const unet_config& c) {
           "0 in a network for diffusers, whose UNet2DModel has none");
   require(c.no_label == null_class::zero, "no_label", "last_row",
           "zero in a network for diffusers, whose UNet2DModel has no row that stands for no label");
+  detail::require_extras_unused(c);
   const auto quoted = [](std::string_view text) { return '"' + std::string{text} + '"'; };
   detail::settings_writer to;
   to.add_text("_class_name", "UNet2DModel");

@@ -21,12 +21,14 @@ struct attention_options {
   std::size_t groups{};      ///< of the norm in front; 0: no norm
   double epsilon{1e-5};
   double divisor{1};  ///< of the sum with x
+  bool bias{true};    ///< of q, k and v
 };
 
 namespace detail {
 // A dense layer at every pixel: a 1x1 convolution whose weight (O,I) and bias (O) lie at these places.
 struct dense_pixels {
   std::size_t inputs{}, outputs{}, weight{}, bias{};
+  bool biased{true};
 
   template <class Be, class T>
   auto plan(planning<Be, T>& with, const shape& in) const {
@@ -40,7 +42,7 @@ struct dense_pixels {
   }
   template <class V>
   V bias_in(V flat) const {
-    return flat.empty() ? V{} : flat.slice(bias, {1, outputs, 1, 1});
+    return flat.empty() || !biased ? V{} : flat.slice(bias, {1, outputs, 1, 1});
   }
   template <class Be, class T, class Plan>
   void forward(Be& be, const pass<Be, T>& p, in_of<Be, T> x, out_of<Be, T> y, Plan& plan,
@@ -78,12 +80,14 @@ class attention_block {
     if (o_.groups > 0) norm_.place(to, name + ".group_norm", in.channels);
     const auto bound = [](std::size_t fan_in) { return 1 / std::sqrt(static_cast<double>(fan_in)); };
     parameter_layout& layout = to.layout();
-    qkv_ = {in.channels, 3 * inner, layout.count(), 0};
+    qkv_ = {in.channels, 3 * inner, layout.count(), 0, o_.bias};
     for (const char* of : {".to_q", ".to_k", ".to_v"})
       layout.add(name + of + ".weight", {inner, in.channels}, 0, bound(in.channels));
     qkv_.bias = layout.count();
-    for (const char* of : {".to_q", ".to_k", ".to_v"}) layout.add(name + of + ".bias", {inner}, 0, bound(in.channels));
-    out_ = {inner, in.channels, layout.add_weight_and_bias(name + ".to_out.0", {in.channels, inner}, inner), 0};
+    if (o_.bias)
+      for (const char* of : {".to_q", ".to_k", ".to_v"})
+        layout.add(name + of + ".bias", {inner}, 0, bound(in.channels));
+    out_ = {inner, in.channels, layout.add_weight_and_bias(name + ".to_out.0", {in.channels, inner}, inner), 0, true};
     out_.bias = out_.weight + in.channels * inner;
     return output(in);
   }

@@ -62,6 +62,12 @@ class unet_body {
         case detail::unet_operation::attend:
           put(graph_.attentions[s.layer], s);
           break;
+        case detail::unet_operation::shrink_picture:
+          put(graph_.reducers[s.layer], s);
+          break;
+        case detail::unet_operation::rectify:
+          put(graph_.rectifiers[s.layer], s);
+          break;
         default:
           break;
       }
@@ -84,6 +90,8 @@ class unet_body {
     std::vector<group_norm_plan_of<Be, T>> norms;
     std::vector<residual_block::state<Be, T>> residuals;
     std::vector<attention_block::state<Be, T>> attentions;
+    std::vector<picture_reducer::state<Be, T>> reducers;
+    std::vector<relu_block::state<Be, T>> rectifiers;
     std::vector<planned_array<Be, T>> values;  // of all values but the first and the last
     std::vector<planned_array<Be, T>> slots;   // of gradients
     std::vector<std::size_t> slot_of;          // of each value
@@ -123,6 +131,12 @@ class unet_body {
         case detail::unet_operation::attend:
           m.attentions.push_back(graph_.attentions[s.layer].layer.memory(with, of));
           break;
+        case detail::unet_operation::shrink_picture:
+          m.reducers.push_back(graph_.reducers[s.layer].layer.memory(with, of));
+          break;
+        case detail::unet_operation::rectify:
+          m.rectifiers.push_back(graph_.rectifiers[s.layer].layer.memory(with, of));
+          break;
         default:
           break;
       }
@@ -138,6 +152,9 @@ class unet_body {
       graph_.residuals[k].layer.prepare(be, parameters, m.residuals[k]);
     for (std::size_t k = 0; k < m.attentions.size(); ++k)
       graph_.attentions[k].layer.prepare(be, parameters, m.attentions[k]);
+    for (std::size_t k = 0; k < m.reducers.size(); ++k) graph_.reducers[k].layer.prepare(be, parameters, m.reducers[k]);
+    for (std::size_t k = 0; k < m.rectifiers.size(); ++k)
+      graph_.rectifiers[k].layer.prepare(be, parameters, m.rectifiers[k]);
   }
 
   template <class Be, class T>
@@ -155,8 +172,7 @@ class unet_body {
       const bool last = s.out + 1 == graph_.values.size();
       const view_of<Be, const T> d = last ? view_of<Be, const T>{dy} : gradient(p, dx, m, s.out);
       const joined_in_of<Be, T> inputs = inputs_of<Be, T>(p, x, m, s);
-      if (recompute_ && (s.what == detail::unet_operation::residual || s.what == detail::unet_operation::attend))
-        run<Be, T>(be, p, s, inputs, m.values[s.out].view(p.images), m);
+      if (recompute_ && !last && is_recomputed(s.what)) run<Be, T>(be, p, s, inputs, m.values[s.out].view(p.images), m);
       back<Be, T>(be, p, s, k, inputs, d, dx, m);
     }
   }
@@ -166,6 +182,11 @@ class unet_body {
   static const unet_config& checked(const unet_config& c) {
     require_valid(c);
     return c;
+  }
+  // Steps whose layers keep something between the passes. The last step's is still there.
+  static bool is_recomputed(detail::unet_operation what) {
+    return what == detail::unet_operation::residual || what == detail::unet_operation::attend ||
+           what == detail::unet_operation::shrink_picture || what == detail::unet_operation::rectify;
   }
   std::size_t graph_levels() const {
     std::size_t levels = 1;
@@ -240,11 +261,20 @@ class unet_body {
       case detail::unet_operation::attend:
         graph_.attentions[s.layer].layer.forward(be, p, in, out, m.attentions[s.layer]);
         break;
+      case detail::unet_operation::shrink_picture:
+        graph_.reducers[s.layer].layer.forward(be, p, in, out, m.reducers[s.layer]);
+        break;
+      case detail::unet_operation::rectify:
+        graph_.rectifiers[s.layer].layer.forward(be, p, in, out, m.rectifiers[s.layer]);
+        break;
       case detail::unet_operation::resample:
         resample_forward<Be, T>(be, s.how, in, out);
         break;
+      case detail::unet_operation::concatenate:
+        concatenate(be, in, inputs.second, out);
+        break;
       case detail::unet_operation::add:
-        be.combine(out, term_of<Be, T>{1.0, in}, term_of<Be, T>{1.0, inputs.second});
+        be.combine(out, term_of<Be, T>{1 / s.divisor, in}, term_of<Be, T>{1 / s.divisor, inputs.second});
         break;
     }
   }
@@ -303,11 +333,25 @@ class unet_body {
         graph_.attentions[s.layer].layer.backward(be, p, in, d, gradient<Be, T>(p, dx, m, s.in), m.attentions[s.layer],
                                                   m.adds[k][0]);
         break;
+      case detail::unet_operation::shrink_picture:
+        to_input(true, [&](view_of<Be, T> to) {
+          graph_.reducers[s.layer].layer.backward(be, p, in, d, to, m.reducers[s.layer]);
+        });
+        break;
+      case detail::unet_operation::rectify:
+        to_input(true, [&](view_of<Be, T> to) {
+          graph_.rectifiers[s.layer].layer.backward(be, p, in, d, to, m.rectifiers[s.layer]);
+        });
+        break;
       case detail::unet_operation::resample:
         to_input(false, [&](view_of<Be, T> to) { resample_backward<Be, T>(be, s.how, d, to); });
         break;
+      case detail::unet_operation::concatenate:
+        to_input(false, [&](view_of<Be, T> to) { separate(be, d, to, none); });
+        give(s.beside, m.adds[k][1], false, [&](view_of<Be, T> to) { separate(be, d, none, to); });
+        break;
       case detail::unet_operation::add: {
-        const auto copy = [&](view_of<Be, T> to) { be.combine(to, term_of<Be, T>{1.0, d}); };
+        const auto copy = [&](view_of<Be, T> to) { be.combine(to, term_of<Be, T>{1 / s.divisor, d}); };
         to_input(false, copy);
         give(s.beside, m.adds[k][1], false, copy);
         break;

@@ -21,12 +21,14 @@ enum class unet_block { plain, attention, resnet, skip, attention_skip };
 /// How an attention level changes the resolution: by a convolution, or inside a residual block.
 enum class unet_sampler { convolution, resnet };
 
-/// What time becomes before the dense layers: sines and cosines of it, Fourier features of its logarithm, or a row of a
-/// table.
-enum class unet_time { positional, fourier, learned };
+/// What time becomes before the dense layers: sines and cosines of it, Fourier features of its logarithm (the output is
+/// then divided by the time), a row of a table, or Fourier features of the time itself.
+enum class unet_time { positional, fourier, learned, fourier_of_time };
 
-/// What a label becomes: nothing, a row of a table, what a time becomes, or numbers that the caller gives.
-enum class unet_class { none, table, timestep, identity };
+/// What a label becomes: nothing, a row of a table, what a time becomes, or numbers that the caller gives; and as
+/// Karras et al. 2022 have it, a dense layer of its one-hot vector, without a bias after the layers of the time
+/// (DhariwalUNet), or of that vector times the root of its length before them (SongUNet).
+enum class unet_class { none, table, timestep, identity, one_hot, one_hot_features };
 
 /// What an image without a label is to a network with a table of classes: a zero vector, or the table's last row.
 enum class null_class { zero, last_row };
@@ -34,6 +36,10 @@ enum class null_class { zero, last_row };
 /// First values of the parameters: PyTorch's; those of Ho et al. 2020; PyTorch's with zero for the last convolutions of
 /// Dhariwal and Nichol 2021; those of Karras et al. 2022.
 enum class unet_recipe { pytorch, ddpm, adm, edm };
+
+/// What the levels are made of: blocks that begin with a norm, with a skip for each of them; or pairs of convolutions
+/// with ReLU and without norms, with one skip for each level and no time inside (the network of Ng et al. n.d.).
+enum class unet_form { normed, relu };
 
 }  // namespace softscore
 
@@ -73,24 +79,89 @@ struct unet_config {
   null_class no_label{null_class::zero};
   std::size_t beside_channels{};  ///< of an image that it sees before x (SR3); in_channels counts them
   std::size_t class_plane_count{}, class_planes{};  ///< classes, and learned numbers of each, as planes behind x
+  unet_form form{unet_form::normed};
+  std::size_t conv_in_channels{};   ///< after the first convolution; 0: the first width
+  bool groups_of_four{};            ///< norms have at most norm_num_groups groups, each of four channels or more
+  std::size_t attention_heads{};    ///< their number at every level; 0: attention_head_dim says their width
+  bool attention_bias{true};        ///< of queries, keys and values
+  bool attend_last{};               ///< going up, attention behind the last block of a level only
+  double block_divisor{1};          ///< of the sums in residual and attention blocks, except those in the middle
+  bool smooth_samplers{};           ///< samplers inside residual blocks filter by (1, 3, 3, 1), not by (1, 1)
+  bool sampler_shortcut{};          ///< they have a 1x1 convolution on their skip
+  bool residual_picture{};          ///< going down, a smaller picture is added to x and replaces it (NCSN++)
+  std::size_t time_features{};      ///< what time becomes; 0: the first width, twice that for `fourier`
+  std::size_t time_hidden{};        ///< between its dense layers; 0: as many as `embedding`
+  bool embedding_activation{true};  ///< SiLU behind these layers
+  std::size_t augment_features{};   ///< numbers of the caller that a dense layer adds to what time becomes
+  std::size_t time_planes{};        ///< Fourier features of the time, with trained frequencies, as planes behind x
   unet_recipe recipe{unet_recipe::pytorch};
   bool recompute{};  ///< blocks keep nothing inside them for the backward pass, but compute it again
 
   std::size_t levels() const { return block_out_channels.size(); }
   /// The number that divides the sides of images.
   std::size_t multiple() const { return std::size_t{1} << (levels() - 1); }
-  /// The number of features of an image's embedding.
-  std::size_t embedding() const { return time_embedding_dim > 0 ? time_embedding_dim : 4 * block_out_channels.front(); }
+  /// The number of features of an image's embedding; 0 where blocks see none.
+  std::size_t embedding() const {
+    if (form == unet_form::relu) return 0;
+    return time_embedding_dim > 0 ? time_embedding_dim : 4 * block_out_channels.front();
+  }
+  /// How many numbers time becomes.
+  std::size_t features() const {
+    if (time_features > 0) return time_features;
+    return time_embedding == unet_time::fourier ? 2 * block_out_channels.front() : block_out_channels.front();
+  }
+  /// The planes that a network sees behind x.
+  std::size_t planes() const { return class_planes + time_planes; }
+  /// Whether a dense layer reads the one-hot vector of the class.
+  bool reads_one_hot() const {
+    return class_embedding == unet_class::one_hot || class_embedding == unet_class::one_hot_features;
+  }
+  /// How many numbers of its own each image brings along.
+  std::size_t given_features() const {
+    return class_embedding == unet_class::identity ? embedding() : augment_features;
+  }
   /// The steps of the chain whose indices it takes.
   std::size_t steps() const { return time_embedding == unet_time::learned ? num_train_timesteps : chain_steps; }
   /// The number of classes; 0: the network takes no labels.
   std::size_t label_count() const {
     if (class_planes > 0) return class_plane_count;
     if (class_embedding == unet_class::timestep) return INT32_MAX;
+    if (reads_one_hot()) return num_class_embeds;
     if (class_embedding != unet_class::table) return 0;
     return no_label == null_class::last_row ? num_class_embeds - 1 : num_class_embeds;
   }
 };
+
+namespace detail {
+// The settings that UNet2DModel does not have.
+template <class = when_called>
+void require_extras_valid(const unet_config& c) {
+  constexpr std::size_t most = 65536;
+  const auto at_most = [](const char* name, std::size_t value) {
+    require(value <= most, name, value, "at most 65536");
+  };
+  at_most("conv_in_channels", c.conv_in_channels);
+  at_most("attention_heads", c.attention_heads);
+  at_most("time_hidden", c.time_hidden);
+  at_most("augment_features", c.augment_features);
+  at_most("time_planes", c.time_planes);
+  require(c.block_divisor > 0 && std::isfinite(c.block_divisor), "block_divisor", c.block_divisor,
+          "positive and finite");
+  const bool fourier = c.time_embedding == unet_time::fourier || c.time_embedding == unet_time::fourier_of_time;
+  require(!fourier || (c.features() % 2 == 0 && c.features() > 0), "time_features", c.features(),
+          "even and at least 2 for Fourier features, which are sines and cosines");
+  require(c.time_planes % 2 == 0, "time_planes", c.time_planes, "even, for they are cosines and sines");
+  require(c.augment_features == 0 || c.class_embedding != unet_class::identity, "augment_features", c.augment_features,
+          "0 where the class embedding is identity, for an image brings one row of numbers");
+  require((c.form == unet_form::relu) == (c.time_planes > 0), "time_planes", c.time_planes,
+          "given for a network of the form relu, which sees the time so, and 0 for others");
+  if (c.form != unet_form::relu) return;
+  require(c.class_embedding == unet_class::none && c.augment_features == 0,
+          "an embedding in a network of the form relu", "given", "left out, for its blocks see none");
+  require(!c.center_input_sample && c.conv_in_channels == 0 && !c.residual_picture,
+          "a setting of the input in a network of the form relu", "given", "left out, for it has no such layer");
+}
+}  // namespace detail
 
 /// Throws `error` for sizes that are 0 or absurd, and for settings that contradict each other.
 template <class = when_called>
@@ -117,21 +188,23 @@ void require_valid(const unet_config& c) {
   if (c.attn_norm_num_groups) size("attn_norm_num_groups", *c.attn_norm_num_groups);
   require(c.norm_eps >= 0 && std::isfinite(c.norm_eps), "norm_eps", c.norm_eps, "finite and at least 0");
   require(c.time_embedding_dim <= most, "time_embedding_dim", c.time_embedding_dim, "at most 65536");
-  require(std::isfinite(c.freq_shift) && c.freq_shift < static_cast<double>(c.block_out_channels.front() / 2),
-          "freq_shift", c.freq_shift, "finite and below half the first width");
+  require(c.time_features <= most, "time_features", c.time_features, "at most 65536");
+  require(std::isfinite(c.freq_shift) && c.freq_shift < static_cast<double>(c.features() / 2), "freq_shift",
+          c.freq_shift, "finite and below half of what time becomes");
   if (c.time_embedding == unet_time::learned) size("num_train_timesteps", c.num_train_timesteps);
   require(c.chain_steps >= 1, "chain_steps", c.chain_steps, "at least 1");
-  if (c.class_embedding == unet_class::table) {
+  if (c.class_embedding == unet_class::table || c.reads_one_hot()) {
     require(c.num_class_embeds >= 1 && c.num_class_embeds <= 16777216, "num_class_embeds", c.num_class_embeds,
             "between 1 and 16777216");
     require(c.no_label == null_class::zero || c.num_class_embeds >= 2, "num_class_embeds", c.num_class_embeds,
             "at least 2 where the last row stands for no label");
   }
+  detail::require_extras_valid(c);
   require(c.beside_channels < c.in_channels, "beside_channels", c.beside_channels,
           "below in_channels, which count them");
+  require(c.planes() < c.in_channels - c.beside_channels, "class_planes and time_planes", c.planes(),
+          "below in_channels, which count them");
   if (c.class_planes > 0) {
-    require(c.class_planes < c.in_channels - c.beside_channels, "class_planes", c.class_planes,
-            "below in_channels, which count them");
     size("class_plane_count", c.class_plane_count);
     require(c.class_embedding == unet_class::none, "the class embedding", "given",
             "none where classes are planes behind x");

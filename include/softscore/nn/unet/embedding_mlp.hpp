@@ -12,16 +12,17 @@
 
 namespace softscore::inline SOFTSCORE_ABI::detail {
 
-// Two dense layers with SiLU between them: features (N,F) -> (N,E), named `linear_1` and `linear_2`.
+// Two dense layers with SiLU between them: features (N,F) -> (N,M) -> (N,E), named `linear_1` and `linear_2`.
 class embedding_mlp {
  public:
-  embedding_mlp(parameter_layout& layout, const std::string& name, std::size_t features, std::size_t width)
-      : first_{layout, name + ".linear_1", features, width}, second_{layout, name + ".linear_2", width, width} {}
+  embedding_mlp(parameter_layout& layout, const std::string& name, std::size_t features, std::size_t hidden,
+                std::size_t width)
+      : first_{layout, name + ".linear_1", features, hidden}, second_{layout, name + ".linear_2", hidden, width} {}
 
   template <class Be, class T>
   struct state {
     std::vector<T> staging;                    // features on the host, where they come from there
-    array_of<Be, T> features, hidden, active;  // (N,F), before and after SiLU (N,E)
+    array_of<Be, T> features, hidden, active;  // (N,F), before and after SiLU (N,M)
     array_of<Be, T> d_features, d_hidden;
   };
   template <class Be, class T>

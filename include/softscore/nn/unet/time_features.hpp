@@ -38,32 +38,52 @@ struct cosine_body {
   }
 };
 
-// Fourier features of a time (Tancik et al. 2020): the sines of 2 pi w log t, then the cosines, with
-// frequencies w (F) that lie in the flat parameter array.
+// d sine becomes the gradient in the angle.
+struct angle_gradient_body {
+  template <class T>
+  SOFTSCORE_HD void operator()(T& d, const T& sine, const T& cosine, const T& d_cosine) const {
+    d = d * cosine - d_cosine * sine;
+  }
+};
+
+// Fourier features of numbers u such as log t (Tancik et al. 2020): the sines of 2 pi w u, then the cosines, or the
+// other way round, with frequencies w (F) that lie in the flat parameter array.
 template <class Be, class T>
 struct fourier_features {
-  std::vector<T> staging;                        // 2 pi log t
-  array_of<Be, T> logs, angles, sines, cosines;  // (N,1), then (N,F)
+  std::vector<T> staging;                                      // 2 pi u
+  array_of<Be, T> numbers, angles, sines, cosines, d_cosines;  // (N,1), then (N,F)
 
   fourier_features(Be& be, std::size_t images, std::size_t frequencies)
       : staging(images),
-        logs{be.template make<T>({images, 1, 1, 1})},
+        numbers{be.template make<T>({images, 1, 1, 1})},
         angles{be.template make<T>({images, frequencies, 1, 1})},
         sines{be.template make<T>({images, frequencies, 1, 1})},
-        cosines{be.template make<T>({images, frequencies, 1, 1})} {}
+        cosines{be.template make<T>({images, frequencies, 1, 1})},
+        d_cosines{be.template make<T>({images, frequencies, 1, 1})} {}
 
-  void set(std::size_t n, double t) { staging[n] = static_cast<T>(2 * std::numbers::pi * std::log(t)); }
+  void set(std::size_t n, double u) { staging[n] = static_cast<T>(2 * std::numbers::pi * u); }
 
-  // out (rows,2F) from the times that were set.
-  void forward(Be& be, in_of<Be, T> frequencies, std::size_t rows, out_of<Be, T> out) {
+  // out (rows,2F) from the numbers that were set.
+  void forward(Be& be, in_of<Be, T> frequencies, std::size_t rows, out_of<Be, T> out, bool cosines_first = false) {
     using constant = view_of<Be, const T>;
     const view_of<Be, T> angle = angles.view().images(0, rows), sine = sines.view().images(0, rows),
                          cosine = cosines.view().images(0, rows);
-    be.upload(staging.data(), logs.view().images(0, rows));
-    linear_forward(be, constant{logs.view().images(0, rows)}, frequencies, constant{}, angle);
+    be.upload(staging.data(), numbers.view().images(0, rows));
+    linear_forward(be, constant{numbers.view().images(0, rows)}, frequencies, constant{}, angle);
     be.for_each(sine_body{}, sine, constant{angle});
     be.for_each(cosine_body{}, cosine, constant{angle});
-    concatenate(be, constant{sine}, constant{cosine}, out);  // vectors have one order on every backend
+    // Vectors have one order on every backend.
+    concatenate(be, constant{cosines_first ? cosine : sine}, constant{cosines_first ? sine : cosine}, out);
+  }
+  // Sets the gradient in the frequencies from d (rows,2F), after `forward` with the cosines first.
+  void backward(Be& be, in_of<Be, T> frequencies, std::size_t rows, in_of<Be, T> d, out_of<Be, T> d_frequencies) {
+    using constant = view_of<Be, const T>;
+    const view_of<Be, T> none{}, d_sine = angles.view().images(0, rows), sine = sines.view().images(0, rows),
+                                 cosine = cosines.view().images(0, rows), d_cosine = d_cosines.view().images(0, rows);
+    separate(be, d, d_cosine, d_sine);
+    be.for_each(angle_gradient_body{}, d_sine, constant{sine}, constant{cosine}, constant{d_cosine});
+    linear_backward(be, constant{numbers.view().images(0, rows)}, frequencies, constant{d_sine}, none, d_frequencies,
+                    none);
   }
 };
 
