@@ -38,6 +38,7 @@
 #include <softscore/metric/sliced_wasserstein.hpp>
 #include <softscore/nn/activate.hpp>
 #include <softscore/nn/add_embedding.hpp>
+#include <softscore/nn/behind_frozen.hpp>
 #include <softscore/nn/attention.hpp>
 #include <softscore/nn/check_gradients.hpp>
 #include <softscore/nn/classifier.hpp>

@@ -43,7 +43,10 @@ struct golden_case {
   std::optional<fs::path> folder{};  // of a model, whose parameters are there
   std::set<std::string> zero_gradients{};
 
-  std::string name() const { return folder ? file.parent_path().filename().string() : file.stem().string(); }
+  // Whether the image beside x is a part of x for the network, whose gradient is then that in both.
+  bool joins() const { return tensors.contains("condition") && settings.beside_channels == 0; }
+  std::string name() const { return (joins() ? "both images of " : "") + own_name(); }
+  std::string own_name() const { return folder ? file.parent_path().filename().string() : file.stem().string(); }
 };
 
 struct outcome {
@@ -78,6 +81,28 @@ inline double number_in(const safetensors_file& file, const char* key) { return 
 inline shape shape_of(const std::vector<std::size_t>& extent, std::size_t from = 0) {
   require(extent.size() == from + 4, "the rank of a golden tensor of images", extent.size(), "4, and 5 in a curve");
   return {extent[from], extent[from + 1], extent[from + 2], extent[from + 3]};
+}
+
+// A tensor of images, and where the case joins them that of the images before it.
+template <class T>
+std::vector<T> images_of(const golden_case& g, const std::string& beside, const std::string& x) {
+  if (!g.joins()) return g.tensors.tensor<T>(x);
+  const std::vector<T> first = g.tensors.tensor<T>(beside), second = g.tensors.tensor<T>(x);
+  const std::size_t images = g.tensors.extent("x").front(), of_first = first.size() / images,
+                    of_second = second.size() / images;
+  std::vector<T> all;
+  for (std::size_t n = 0; n < images; ++n) {
+    const auto begin = first.begin() + static_cast<std::ptrdiff_t>(n * of_first),
+               then = second.begin() + static_cast<std::ptrdiff_t>(n * of_second);
+    all.insert(all.end(), begin, begin + static_cast<std::ptrdiff_t>(of_first));
+    all.insert(all.end(), then, then + static_cast<std::ptrdiff_t>(of_second));
+  }
+  return all;
+}
+inline shape batch_of(const golden_case& g) {
+  shape batch = shape_of(g.tensors.extent("x"));
+  if (g.joins()) batch.channels += g.tensors.extent("condition").at(1);
+  return batch;
 }
 
 // What is known of a batch besides x, as the file has it: labels as integers, or as floats that are times, vectors or

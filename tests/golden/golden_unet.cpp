@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <concepts>
 #include <cstddef>
 #include <cstdio>
 #include <exception>
@@ -21,6 +22,7 @@
 #include <softscore/nn/sr3.hpp>
 #include <softscore/optim/adam.hpp>
 
+#include "added_layer.hpp"
 #include "device_under_test.hpp"
 #include "golden_case.hpp"
 #include "pipeline_runs.hpp"
@@ -43,7 +45,7 @@ class comparison {
         net_{net},
         allowed_{allowed},
         result_{result},
-        batch_{shape_of(g.tensors.extent("x"))},
+        batch_{batch_of(g)},
         out_shape_{net.output(batch_)},
         theta_{flat()},
         gradients_{flat()},
@@ -61,11 +63,12 @@ class comparison {
     const given_classes classes{file, "class_labels", net_.settings()};
     const auto known = classes.of(0, batch_.images, net_.settings().given_features());
     const auto dout = widened(file.tensor<float>("dout", file.extent("output")));
-    pass(widened(file.tensor<float>("x")), file.tensor<float>("t", {batch_.images}), known,
+    pass(widened(images_of<float>(g_, "condition", "x")), file.tensor<float>("t", {batch_.images}), known,
          [&](const std::vector<T>&) { return dout; });
     const std::string name = this->name();
     result_.report(name, backend_, "output", relative(host_out_, file.tensor<double>("output_f64")), allowed_.output);
-    result_.report(name, backend_, "dx", relative(downloaded(dx_.view()), file.tensor<double>("dx_f64")),
+    result_.report(name, backend_, "dx",
+                   relative(downloaded(dx_.view()), images_of<double>(g_, "dcondition_f64", "dx_f64")),
                    allowed_.output);
     compare_gradients();
     if (file.contains("curve/loss_f64")) compare_curve();
@@ -178,6 +181,18 @@ void check(const golden_case& g, outcome& result) {
 #endif
   device_under_test device;
   comparison<float, Time, device_under_test>{"device", device, g, net, values, in_float, result}.run();
+  if constexpr (std::same_as<Time, log_snr>) {
+    if (!g.tensors.contains("add_v")) return;
+    unet<log_snr> frozen{g.settings};
+    frozen.set_parameters(values);
+#if !defined(__CUDACC__)
+    added_layer_check<double, serial_backend>{"serial double", serial, g, frozen, in_double, result}.run();
+    added_layer_check<float, serial_backend>{"serial", serial, g, frozen, in_float, result}.run();
+    added_layer_check<double, tbb_backend>{"tbb double", tbb, g, frozen, in_double, result}.run();
+    added_layer_check<float, tbb_backend>{"tbb", tbb, g, frozen, in_float, result}.run();
+#endif
+    added_layer_check<float, device_under_test>{"device", device, g, frozen, in_float, result}.run();
+  }
   if (!g.tensors.contains("ddim/states")) return;
 #if !defined(__CUDACC__)
   check_runs<double, double, serial_backend>("serial double", 1e-6, g, result);
@@ -217,6 +232,8 @@ void check_file(const fs::path& file, const fs::path& config, const std::optiona
     const auto of = read_sr3_settings(config);
     g.settings = unet_settings(of);
     g.names = [of](const parameter_layout& layout) { return sr3_names(of, layout); };
+    check<noise_level>(g, result);
+    g.settings.beside_channels = 0;
     check<noise_level>(g, result);
   } else if (kind == "vdiff") {
     g.settings = paper003_unet(settings.size("channels", 0), settings.size("classes", 0));

@@ -4,11 +4,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include <softscore/backend/operations.hpp>
+#include <softscore/core/conditioning.hpp>
 #include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/core/noise.hpp>
@@ -73,6 +75,7 @@ struct pass {
   std::optional<dropout_draw> dropout{};  ///< nothing unless the network is trained
   view_of<Be, const T> planes{};          ///< (N,P), or (1,P): numbers that a network sees as constant planes beside x
   view_of<Be, T> d_planes{};              ///< (N,P)
+  std::span<const class_label> labels{};  ///< of the images, on the host, in the forward pass; empty: none
 };
 
 template <class L, class Be, class T>

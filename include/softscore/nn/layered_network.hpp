@@ -290,12 +290,14 @@ class layered_network : public parameter_store {
            view_of<Be, T> out, std::size_t rows, memory<Be, T>& ws) const {
     const std::size_t images = x.extent().images;
     ws.last_ = pass<Be, T>{params, {}, {}, {}, images, input.dropout};
+    ws.last_.labels = input.given.labels;
     const view_of<Be, T> in = ws.input_.view(images);
     fill_input<Be, T>(be, input.given, x, in, ws);
     if (is_embedded()) ws.last_.embedding = embedding_.forward(be, params, input, rows, ws.embedding_);
     if constexpr (GivesPlanes<E, Be, T>) ws.last_.planes = embedding_.planes(ws.embedding_, rows);
     const view_of<Be, T> y = ws.output_.view(images);
     body_.forward(be, ws.last_, in, y, ws.body_);
+    ws.last_.labels = {};  // the caller's memory
     if constexpr (ScalesOutput<E, Be, T>) embedding_.scale_output(be, y, ws.embedding_);
     unpack(be, y, out);
   }
