@@ -157,9 +157,10 @@ std::vector<float> parameters_of(const golden_case& g, const unet<Time>& net, ou
     return values;
   }
   std::map<std::string, double> sums;
-  for (const parameter& p : net.layout()) {
+  const source_layout own = g.names(net.layout());
+  for (const parameter& p : own.tensors()) {
     const auto drawn = drawn_parameter(g.tensors.metadata("case"), p.name, p.sizes);
-    std::copy(drawn.begin(), drawn.end(), values.begin() + static_cast<std::ptrdiff_t>(p.offset));
+    own.scatter<float>(p, drawn, values);
     for (const float v : drawn) sums[p.name] += static_cast<double>(v);
   }
   std::vector<double> ours;

@@ -62,7 +62,7 @@ class comparison {
     const auto& file = g_.tensors;
     const given_classes classes{file, "class_labels", net_.settings()};
     const auto known = classes.of(0, batch_.images, net_.settings().given_features());
-    const auto dout = widened(file.tensor<float>("dout", file.extent("output")));
+    const auto dout = widened(file.tensor<float>("dout", file.extent("output_f64")));
     pass(widened(images_of<float>(g_, "condition", "x")), file.tensor<float>("t", {batch_.images}), known,
          [&](const std::vector<T>&) { return dout; });
     const std::string name = this->name();
