@@ -86,6 +86,7 @@ TEST_CASE("maps of pixels are layers", "[nn][backend]") {
   }
   agrees_on_every_backend("downsample_mean", downsample_mean{}, even);
   agrees_on_every_backend("fir_downsample", fir_downsample{}, even);
+  agrees_on_every_backend("fir_downsample_inside", fir_downsample_inside{}, even);
 }
 
 TEST_CASE("attention, dense layers and embeddings are layers", "[nn][backend]") {
@@ -130,6 +131,7 @@ TEST_CASE("layers refuse what they cannot take, in one sentence", "[nn][backend]
   CHECK_THROWS_AS((conv2d_transposed{3, {.kernel = 1, .padding = conv2d_padding::all(4)}}.output({1, 6, 5, 7})), error);
   CHECK_THROWS_AS(downsample_mean{}.output({1, 6, 5, 8}), error);
   CHECK_THROWS_AS(fir_downsample{}.output({1, 6, 8, 7}), error);
+  CHECK_THROWS_AS(fir_downsample_inside{}.output({1, 6, 2, 8}), error);
   CHECK_THROWS_AS((max_pool{{.kernel = 6}}.output({1, 6, 5, 7})), error);
   CHECK_THROWS_AS(dropout_layer{1.0}, error);
   CHECK_THROWS_AS((attention{0, 4}), error);

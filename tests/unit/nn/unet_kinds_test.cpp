@@ -143,8 +143,8 @@ struct trial {
 
 // The slope of slope.hpp, or for networks with ReLU one from two values 2e-7 apart, so close that no ReLU's input
 // changes its sign: its error is the rounding of f, some 1e-15 |f|, over 2e-7.
-double error_of(bool kinks, const std::function<double(const std::vector<double>&)>& f, const std::vector<double>& point,
-                const std::vector<double>& gradient) {
+double error_of(bool kinks, const std::function<double(const std::vector<double>&)>& f,
+                const std::vector<double>& point, const std::vector<double>& gradient) {
   if (!kinks) return slope_error(f, point, gradient);
   const auto u = normal_numbers(point.size(), 1);
   auto up = point, down = point;
@@ -158,8 +158,8 @@ double error_of(bool kinks, const std::function<double(const std::vector<double>
 }
 
 template <class Net>
-void has_gradients(Net net, const shape& in, std::size_t of_features = 0, std::size_t of_beside = 0,
-                   bool kinks = false, std::uint64_t seed = 7) {
+void has_gradients(Net net, const shape& in, std::size_t of_features = 0, std::size_t of_beside = 0, bool kinks = false,
+                   std::uint64_t seed = 7) {
   const double allowed = kinks ? 1e-6 : 1e-7;
   net.initialize(seed);
   serial_backend be;
@@ -167,7 +167,8 @@ void has_gradients(Net net, const shape& in, std::size_t of_features = 0, std::s
   t.loss();
   t.backward();
   const auto params = t.get(t.params), gradients = t.get(t.gradients), x = t.get(t.x), dx = t.get(t.dx);
-  CHECK(error_of(kinks,
+  CHECK(error_of(
+            kinks,
             [&](const std::vector<double>& at) {
               t.set(t.x, at);
               return t.loss();
@@ -183,7 +184,8 @@ void has_gradients(Net net, const shape& in, std::size_t of_features = 0, std::s
     point.push_back(params[i]);
     slopes.push_back(gradients[i]);
   }
-  CHECK(error_of(kinks,
+  CHECK(error_of(
+            kinks,
             [&](const std::vector<double>& at) {
               auto all = params;
               for (std::size_t k = 0; k < moving.size(); ++k) all[moving[k]] = at[k];
@@ -212,7 +214,8 @@ TEST_CASE("gradients of the networks with ReLU are those of central differences"
   has_gradients(add_net<>{in, {.classes = 4, .kernel = 3, .last_relu = false}}, in, 0, 0, true);
   unet<log_snr> frozen{paper003_unet(2)};
   frozen.initialize(3);
-  has_gradients(behind_frozen{frozen, add_net<>{in, {.classes = 4, .kernel = 3, .last_relu = false}}}, in, 0, 0, true, 5);
+  has_gradients(behind_frozen{frozen, add_net<>{in, {.classes = 4, .kernel = 3, .last_relu = false}}}, in, 0, 0, true,
+                5);
 }
 
 TEST_CASE("the field's U-Nets have as many parameters as the originals", "[nn]") {
@@ -315,7 +318,8 @@ TEST_CASE("a network behind a frozen one is used up to a limit of the time", "[n
   // The transposed Jacobian of what was evaluated.
   net.pullback(be, t.dout.view(), t.dx.view(), t.ws);
   const auto x = t.get(t.x), dx = t.get(t.dx), d = t.get(t.dout);
-  CHECK(error_of(true,
+  CHECK(error_of(
+            true,
             [&](const std::vector<double>& at) {
               t.set(t.x, at);
               const auto y = evaluated();

@@ -9,15 +9,12 @@
 #include <utility>
 #include <vector>
 
+#include <softscore/backend/attention_shape.hpp>
 #include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
 #include <softscore/nn/parameters.hpp>
 
 namespace softscore::inline SOFTSCORE_ABI {
-
-/// In which order the rows of a fused projection to q, k and v lie in a file, all with the same shape: that of
-/// guided-diffusion's QKVAttentionLegacy, that of its QKVAttention (`use_new_attention_order`), and EDM's.
-enum class qkv_order { head_qkv_channel, qkv_head_channel, head_channel_qkv };
 
 /// The parameters of a network under the names of another library: each tensor of a file, and where its rows (all that
 /// belongs to one index of its first size) lie in the network's flat array.
@@ -57,7 +54,9 @@ class source_layout {
     add(source + ".weight", name + ".weight");
     if (has(name + ".bias")) add(source + ".bias", name + ".bias");
   }
-  /// `weight` and `bias` of q, k and v in one tensor each, for heads of so many channels; 0: one head.
+  /// `weight` and `bias` of q, k and v in one tensor each, for heads of so many channels; 0: one head. The orders all
+  /// have the same shape: that of guided-diffusion's QKVAttentionLegacy is head_qkv_channel, that of its QKVAttention
+  /// qkv_head_channel, and EDM's head_channel_qkv.
   template <class = when_called>
   void add_heads(const std::string& source, const std::string& attention, std::size_t head_width, qkv_order order) {
     for (const char* const end : {".weight", ".bias"}) {
