@@ -38,8 +38,8 @@
 #include <softscore/metric/sliced_wasserstein.hpp>
 #include <softscore/nn/activate.hpp>
 #include <softscore/nn/add_embedding.hpp>
-#include <softscore/nn/behind_frozen.hpp>
 #include <softscore/nn/attention.hpp>
+#include <softscore/nn/behind_frozen.hpp>
 #include <softscore/nn/check_gradients.hpp>
 #include <softscore/nn/classifier.hpp>
 #include <softscore/nn/conv2d_transposed.hpp>

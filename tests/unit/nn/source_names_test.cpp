@@ -24,6 +24,8 @@ namespace {
 
 using Catch::Matchers::ContainsSubstring;
 
+// Files of the networks of Dhariwal and Nichol 2021, Song et al. 2021, Karras et al. 2022 and Saharia et al. 2021.
+
 const char* const adm_config = R"({"image_size": 8, "in_channels": 2, "out_channels": 4, "model_channels": 4,
   "channel_mult": [0.5, 2], "num_res_blocks": 1, "attention_resolutions": [2], "num_classes": 3, "num_heads": 2,
   "num_head_channels": -1, "use_scale_shift_norm": true, "resblock_updown": true, "use_new_attention_order": false,

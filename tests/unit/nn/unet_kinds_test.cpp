@@ -26,8 +26,8 @@ using namespace softscore;
 
 namespace {
 
-// The networks of Dhariwal and Nichol 2021, Song et al. 2021 and Karras et al. 2022, Saharia et al. 2021 and Ng et al.
-// n.d. Numbers of PyTorch are compared in golden/golden_unet.cpp.
+// The networks of Dhariwal and Nichol 2021, Song et al. 2021 and Karras et al. 2022, Saharia et al. 2021, and
+// Ng et al. n.d. (Crowson and Pressman 2021). Numbers of PyTorch are compared in golden/golden_unet.cpp.
 
 guided_diffusion_settings small_adm() {
   guided_diffusion_settings s;
