@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -18,11 +19,50 @@
 #include <softscore/operator/scaling.hpp>
 #include <softscore/sampler/ddim.hpp>
 #include <softscore/sampler/integrate.hpp>
+#include <softscore/sampler/sample_branching.hpp>
 
 #include "drawn_noise_backend.hpp"
 #include "golden_case.hpp"
 
 namespace golden {
+
+// A backend with the noise that a file holds of a run: its start, which is made of `sigma` times that noise, and the
+// numbers of every step.
+template <class Be>
+class noise_of_run : public Be {
+ public:
+  noise_of_run(const safetensors_file& file, std::string run, double sigma)
+      : file_{file}, run_{std::move(run)}, sigma_{sigma} {}
+
+  template <Scalar T>
+  void normal(noise_key key, image_range images, view<T, typename Be::space> out) {
+    const bool start = key.stream == noise_stream::start;
+    const auto all = file_.template tensor<float>(run_ + (start ? "/x" : "/n" + std::to_string(key.step)));
+    const std::size_t first = static_cast<std::size_t>(images.first) * out.extent().per_image();
+    std::vector<T> numbers(out.size());
+    for (std::size_t i = 0; i < numbers.size(); ++i)
+      numbers[i] = static_cast<T>(static_cast<double>(all.at(first + i)) / (start ? sigma_ : 1));
+    this->upload(numbers.data(), out);
+  }
+  void combine_with_normal() = delete;  // would draw
+
+ private:
+  const safetensors_file& file_;
+  std::string run_;
+  double sigma_;
+};
+// The uniform numbers of such a run.
+struct uniform_of_run {
+  const safetensors_file* file;
+  std::string run;
+
+  template <class T>
+  void operator()(std::size_t step, std::size_t copy, std::size_t, std::size_t, std::span<T> numbers) const {
+    const auto all = file->tensor<float>(run + "/u" + std::to_string(step) + "." + std::to_string(copy));
+    require(all.size() == numbers.size(), "the uniform numbers of a copy", all.size(), "as many as are asked for");
+    std::copy(all.begin(), all.end(), numbers.begin());
+  }
+};
 
 // The layer that Ng et al. n.d. add behind their U-Net, from what a file holds under add_*, loss/* and v1/*: its value
 // and gradients, the loss of both networks, and a guided run.
@@ -55,7 +95,10 @@ class added_layer_check {
   void run() {
     compare_layer();
     compare_losses();
-    if (g_.tensors.contains("v1/x")) compare_run();
+    if (!g_.tensors.contains("v1/x")) return;
+    compare_run();
+    compare_branching("v2", 0.0);
+    compare_branching("v2_eta", 1.0);
   }
 
  private:
@@ -188,6 +231,34 @@ class added_layer_check {
     std::vector<T> drawn(batch.size());
     be.download(view_of<backend, const T>(end.x.view()), drawn.data());
     report("v1", relative(drawn, file.template tensor<float>("v1/output")), bound);
+  }
+
+  // From one start, with the batch growing on the way; the bound is that of the other run.
+  void compare_branching(const std::string& run, double eta) {
+    const auto& file = g_.tensors;
+    const auto classes = labels(run + "/classes");
+    const time_grid grid = uniform_grid(5);
+    noise_of_run<Be> be{file, run, noising.sigma(grid.start())};
+    std::vector<T> second;
+    const auto result = sample_branching<T>(
+        be, ddim{eta}, noising, both_, grid, {.images = classes.size()},
+        [&](const auto& progress) {
+          if (progress.at.index != 1) return;
+          second.resize(progress.x.size());
+          be.download(progress.x, second.data());
+        },
+        std::optional{uniform_of_run{&file, run}});
+    require(result.labels == classes, run + "/classes", "others", "those of the run");
+    const double bound = allowed_.output < 1e-6 ? 1e-6 : 3e-5;
+    if (file.contains(run + "/state1")) {
+      const auto theirs = file.template tensor<float>(run + "/state1");
+      second.resize(theirs.size());  // those whose copies come behind them
+      report((run + " state").c_str(), relative(second, theirs), bound);
+    }
+    report(run.c_str(),
+           relative(std::vector<T>(result.images.data(), result.images.data() + result.images.size()),
+                    file.template tensor<float>(run + "/output")),
+           bound);
   }
 
   const char* backend_;

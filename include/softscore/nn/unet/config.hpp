@@ -189,8 +189,9 @@ void require_valid(const unet_config& c) {
   require(c.norm_eps >= 0 && std::isfinite(c.norm_eps), "norm_eps", c.norm_eps, "finite and at least 0");
   require(c.time_embedding_dim <= most, "time_embedding_dim", c.time_embedding_dim, "at most 65536");
   require(c.time_features <= most, "time_features", c.time_features, "at most 65536");
-  require(std::isfinite(c.freq_shift) && c.freq_shift < static_cast<double>(c.features() / 2), "freq_shift",
-          c.freq_shift, "finite and below half of what time becomes");
+  if (c.form == unet_form::normed)
+    require(std::isfinite(c.freq_shift) && c.freq_shift < static_cast<double>(c.features() / 2), "freq_shift",
+            c.freq_shift, "finite and below half of what time becomes");
   if (c.time_embedding == unet_time::learned) size("num_train_timesteps", c.num_train_timesteps);
   require(c.chain_steps >= 1, "chain_steps", c.chain_steps, "at least 1");
   if (c.class_embedding == unet_class::table || c.reads_one_hot()) {
