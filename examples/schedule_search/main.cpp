@@ -60,7 +60,7 @@ void search(const settings& s, const Op& op, const std::vector<double>& levels, 
                                       number(levels.back()) + spacing},
                    {"distance", options.debiased ? "debiased" : "biased"},
                    {"nodes", std::to_string(found.levels.size()) + " of " + std::to_string(s.nodes) + " asked for"},
-                   {"largest edge", number(found.longest)},
+                   {"largest edge allowed", number(found.longest)},
                    {"pairs", std::to_string(found.pairs)}}});
   // end search
   // The same noise at the same times: the two differ in their levels alone.

@@ -10,7 +10,16 @@
 #include <type_traits>
 #include <utility>
 
-#if defined(__linux__)
+// Large blocks are pages of the system's own, except where a sanitizer watches the heap.
+#if defined(__linux__) && !defined(__SANITIZE_ADDRESS__)
+#define SOFTSCORE_FRESH_PAGES
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#undef SOFTSCORE_FRESH_PAGES
+#endif
+#endif
+#endif
+#if defined(SOFTSCORE_FRESH_PAGES)
 #include <sys/mman.h>
 #endif
 
@@ -42,18 +51,19 @@ class memory_pool {
     }
   }
 
-  /// A block, and whether its bytes are known to be zero. Throws `std::bad_alloc` where there is no memory for it.
+  /// A block, and whether its bytes are known to be zero.
   struct taken_block {
     void* bytes;
     bool zero;
   };
+  /// Throws `std::bad_alloc` where there is no memory.
   taken_block take(std::size_t bytes) {
     {
       const std::lock_guard guard{mutex_};
       blocks_of_a_size& blocks = of_size(bytes);
       if (blocks.free != nullptr) return {std::exchange(blocks.free, blocks.free->next), false};
     }
-#if defined(__linux__)
+#if defined(SOFTSCORE_FRESH_PAGES)
     if (bytes >= huge_page) return {fresh_pages(bytes), true};
 #endif
     return {::operator new((std::max)(bytes, sizeof(free_block)), std::align_val_t{alignment}), false};
@@ -76,7 +86,7 @@ class memory_pool {
     free_block* free{};
   };
 
-#if defined(__linux__)
+#if defined(SOFTSCORE_FRESH_PAGES)
   static constexpr std::size_t whole_pages(std::size_t bytes) {
     return (bytes + huge_page - 1) / huge_page * huge_page;
   }
@@ -98,7 +108,7 @@ class memory_pool {
 #endif
 
   static void give_up(void* block, std::size_t bytes) {
-#if defined(__linux__)
+#if defined(SOFTSCORE_FRESH_PAGES)
     if (bytes >= huge_page) {
       ::munmap(block, whole_pages(bytes));
       return;
@@ -154,3 +164,5 @@ class host_array {
 };
 
 }  // namespace softscore::inline SOFTSCORE_ABI
+
+#undef SOFTSCORE_FRESH_PAGES

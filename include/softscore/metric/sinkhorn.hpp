@@ -283,12 +283,13 @@ struct divergence_result {
   }
 };
 
-/// The three transports of `sinkhorn_divergence`, converged or not.
+/// The three transports of `sinkhorn_divergence`, converged or not; where the first is not, the others are left out.
 template <class T>
 divergence_result sinkhorn_divergence_parts(const row_matrix<T>& x, const row_matrix<T>& y,
                                             sinkhorn_options options = {}) {
   divergence_result found;
   found.between = sinkhorn<T>(squared_distances<T>(x, y), options);
+  if (!found.between.converged) return found;  // the divergence is worth nothing
   options.relative = false;
   options.regularization = found.between.regularization;
   found.first = sinkhorn<T>(squared_distances<T>(x, x), options);

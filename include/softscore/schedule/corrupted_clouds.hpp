@@ -120,7 +120,7 @@ class corrupted_clouds {
   measured distance(const row_matrix<Real>& from, const row_matrix<Real>& to) const {
     if (debiased_) {
       const auto found = sinkhorn_divergence_parts<Real>(from, to, transport_);
-      return {(std::max)(0.0, found.value()), found.marginal_error(), found.converged()};
+      return {(std::max)(found.value(), 0.0), found.marginal_error(), found.converged()};  // a NaN stays one
     }
     const auto found = sinkhorn<Real>(squared_distances<Real>(from, to), transport_);
     return {found.cost, found.marginal_error, found.converged};

@@ -71,17 +71,20 @@ tabulated matched_mse(Be& be, const Op& op, view<const float, host_space> images
   return tabulated{std::move(points)};
 }
 
-/// `count` levels of that baseline at equal steps of the reference's time, from the last time at which the level is the
-/// first to time 1. `after_noise` makes a schedule of them in which the noise has a stage of its own and no step does
-/// nothing. Throws `error` as `matched_mse` does, and unless count >= 2.
+/// `count` levels of that baseline at equal steps of the reference's time, from the last time at which the first level
+/// is already too much to time 1. `after_noise` makes a schedule of them in which the noise has a stage of its own and
+/// the damage grows in all the time that is left. Throws `error` as `matched_mse` does, and unless count >= 2.
 template <HostBackend Be, LinearOperator Op>
 std::vector<double> matched_mse_levels(Be& be, const Op& op, view<const float, host_space> images,
                                        const std::vector<double>& levels, double sigma,
                                        const variance_exploding& reference, std::size_t count) {
   require(count >= 2, "number of levels of the baseline", count, "at least 2");
   const tabulated matched = matched_mse(be, op, images, levels, sigma, reference);
-  const schedule_point& second = matched.points()[1];
-  const double begin = second.level == levels.front() ? second.time : 0.0;
+  const auto damages = damages_of(be, op, images, {levels.front(), levels.back()});
+  const double noise = static_cast<double>(images.extent().per_image()) * sigma * sigma;
+  // The time at which the reference's error is that of the first level, as in `matched_mse`.
+  const double begin = (std::max)(0.0, 1.0 + std::log((damages[0] + noise) / (damages[1] + noise)) /
+                                                 (2.0 * std::log(reference.sigma_max / reference.sigma_min)));
   auto found = vector_of<double>("number of levels of the baseline", {count});
   for (std::size_t i = 0; i < count; ++i) {
     const double part = static_cast<double>(i) / static_cast<double>(count - 1);

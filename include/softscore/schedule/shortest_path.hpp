@@ -77,7 +77,7 @@ struct way_to_last {
   std::size_t edges{}, next{};
 };
 
-// Nodes that rising paths of edges up to `longest` reach from the first; rows of others are not evaluated.
+// Nodes that rising paths of edges up to `longest` reach from the first. It evaluates the rows of no others.
 template <class Row>
 std::vector<bool> reached_nodes(distance_band<Row>& distances, double longest) {
   std::vector<bool> reached(distances.nodes(), false);
@@ -127,9 +127,10 @@ node_path shortest_path(distance_band<Row>& distances, double longest) {
 
 /// The rising path from the first to the last node of `nodes` nodes, or as many fewer as there are, with edges above 0
 /// and at most `longest`, whose sum of squares is the least: its steps are as equal as the nodes allow. Empty if every
-/// path has more nodes, or there is none.
+/// path has more nodes, or there is none. Throws `error` for fewer than 2 nodes.
 template <class Row>
 node_path even_path(distance_band<Row>& distances, double longest, std::size_t nodes) {
+  require(nodes >= 2, "number of nodes of the path", nodes, "at least 2");
   const std::size_t last = distances.nodes() - 1;
   const double infinite = std::numeric_limits<double>::infinity();
   const auto reached = detail::reached_nodes(distances, longest);
@@ -160,8 +161,8 @@ node_path even_path(distance_band<Row>& distances, double longest, std::size_t n
   return path;
 }
 
-/// What `path_of_nodes` found: the path, the largest edge E that was allowed, and the largest E tried that left no path
-/// at all (0 if there was none): edges longer than that cannot be avoided.
+/// What `path_of_nodes` found: the path, the largest edge E that was allowed, and the largest E tried that left no
+/// path, or with `even_path` none of so few nodes (0 if all did): edges longer than that cannot be avoided.
 struct tuned_path {
   node_path path;
   double longest{}, blocked{};
@@ -171,7 +172,8 @@ struct tuned_path {
 /// ends included (Daras et al. 2022, Appendix C). The number of nodes is not monotone in E, so E is scanned upwards, by
 /// a hundredth at a time, from the least that so many edges could have; where the number jumps over `nodes` the last
 /// stretch is scanned again in finer steps, and then the nearest number is taken. `direct` is the distance of the ends;
-/// E goes no higher. `watch(E, path)` sees every path. Throws `error` unless 2 <= nodes <= the number of nodes.
+/// the scan ends at the first path with E above it. `watch(E, path)` sees every path. Throws `error` unless 2 <= nodes
+/// <= the number of nodes.
 template <class Row, class Find, class Watch>
 tuned_path path_of_nodes(distance_band<Row>& distances, std::size_t nodes, double direct, const Find& find,
                          const Watch& watch) {
@@ -183,7 +185,7 @@ tuned_path path_of_nodes(distance_band<Row>& distances, std::size_t nodes, doubl
   double blocked = 0.0, nearest_miss = std::numeric_limits<double>::infinity(), step = 1.01;
   // Where small steps count for less than the way they cover, so many edges may be shorter than the direct way's part.
   double steps = 0.0;
-  for (std::size_t k = 0; k + 1 < distances.nodes(); ++k) steps += distances.from(k, 0.0).front();
+  for (std::size_t k = 0; k + 1 < distances.nodes() && steps < direct; ++k) steps += distances.from(k, 0.0).front();
   double at = (std::max)((std::min)(steps, direct), 1e-3 * direct) / (wanted - 1.0), before = at / step;
   for (int refinements = 0; refinements < 3;) {
     auto path = find(distances, at);

@@ -39,7 +39,7 @@ struct searched_levels {
   std::vector<std::size_t> indices;  ///< of these among the candidates
   std::vector<double> edges;         ///< their distances, one fewer than levels
   double longest{};                  ///< E
-  double blocked{};                  ///< the largest E tried that left no path; 0 if there was none
+  double blocked{};                  ///< the largest E tried that left no path of so few levels; 0 if all did
   std::size_t pairs{}, width{}, clouds{};
   std::size_t unfinished{};  ///< pairs whose transport did not meet the tolerance
   double seconds{};

@@ -136,10 +136,10 @@ unet_config plane_config() {
 
 }  // namespace
 
-TEST_CASE("gradients of a whole U-Net are those of central differences", "[nn]") {
-  serial_backend be;
+TEMPLATE_TEST_CASE("gradients of a whole U-Net are those of central differences", "[nn]", serial_backend, tbb_backend) {
+  TestType be;
   for (const unet_config& config : {small_config(), skip_config(), plane_config()}) {
-    trial<serial_backend, double> t{be, config, {3, 2, 8, 8}};
+    trial<TestType, double> t{be, config, {3, 2, 8, 8}};
     t.loss();
     t.backward();
     const auto params = t.get(t.params), gradients = t.get(t.gradients), x = t.get(t.x), dx = t.get(t.dx);

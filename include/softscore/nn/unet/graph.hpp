@@ -258,6 +258,11 @@ class unet_builder {
   }
   std::size_t residual(std::string name, std::size_t in, const residual_options& options, std::size_t beside = none) {
     g_.residuals.emplace_back(std::move(name), residual_block{options});
+    // Without a middle block the first skip is x itself, and two parts must not share the gradient that they are given.
+    if (beside == in) {
+      in = step(unet_operation::concatenate, 0, in, {2 * channels(in), g_.values[in].level}, beside);
+      beside = none;
+    }
     return step(unet_operation::residual, g_.residuals.size() - 1, in,
                 {options.out_channels, level_after(in, options.resample)}, beside);
   }
