@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""Runs the experiments of this folder: trains, draws, scores and writes a table of each. A second call goes on where
+"""Runs the experiments of this folder: trains, draws, scores and writes a table of each. A second call continues where
 the first stopped: what lies in the folder of runs is not done again.
 
 An experiment is a file NAME.toml: `runs` (epochs and seeds), `models` (what `digits train` gets), `samplers` (what
 `digits sample` gets), and `schedules` that a model's words may name as {NAME}.
 """
 import argparse
+import hashlib
 import json
 import pathlib
 import re
@@ -37,6 +38,10 @@ def read(name):
     for key in ("title", "runs", "models", "samplers"):
         if key not in experiment:
             raise Refused(f'{path.name} lacks "{key}"')
+    for model in experiment["models"]:
+        for key in ("name", "train"):
+            if key not in model:
+                raise Refused(f'a model of {path.name} lacks "{key}"')
     return experiment
 
 
@@ -73,10 +78,18 @@ class Run:
     def __init__(self, model, seed, options):
         self.flags, self.seed, self.options = model["train"], seed, options
         # Schedules are named by their file, wherever this is called from, or made here.
-        made = {name: schedule_file(name, of, options) for name, of in model["schedules"].items()}
-        self.words = [str(ROOT / word if word.endswith(".json") else made.get(word.strip("{}"), word))
-                      for word in shlex.split(self.flags)]
-        self.folder = options.out / "runs" / slug(self.flags) / f"seed-{seed}"
+        self.words, used = [], hashlib.sha256()
+        for word in shlex.split(self.flags):
+            named = re.fullmatch(r"\{(.+)\}", word)
+            if named and named[1] not in model["schedules"]:
+                raise Refused(f'the model "{model["name"]}" names the schedule {named[1]}, which the file does not have')
+            if named or word.endswith(".json"):
+                word = schedule_file(named[1], model["schedules"][named[1]], options) if named else ROOT / word
+                used.update(word.read_bytes())
+            self.words.append(str(word))
+        # A run under another schedule of the same name is another run.
+        suffix = f"-{used.hexdigest()[:8]}" if used.digest() != hashlib.sha256().digest() else ""
+        self.folder = options.out / "runs" / (slug(self.flags) + suffix) / f"seed-{seed}"
 
     def at(self, epochs):
         return self.folder / f"epochs-{epochs}"
@@ -85,18 +98,26 @@ class Run:
         return (self.at(epochs) / "checkpoint.safetensors").exists()
 
     def train(self, epochs):
-        # A run of fewer epochs is the beginning of this one, bit for bit.
-        checkpoint = self.folder / "checkpoint.safetensors"
-        shared = ["--data", self.options.data, "--count", "64", "--out", self.folder, *self.options.thread_words]
+        # A run of fewer epochs is the beginning of this one, bit for bit: the longest of them is trained on.
+        work = self.folder / f"to-{epochs}"
+        checkpoint = work / "checkpoint.safetensors"
+        shared = ["--data", self.options.data, "--count", "64", "--out", work, *self.options.thread_words]
+        if not checkpoint.exists():
+            shorter = [int(path.name.split("-")[1]) for path in self.folder.glob("epochs-*")]
+            shorter = [fewer for fewer in shorter if fewer < epochs and self.trained(fewer)]
+            if shorter:
+                work.mkdir(parents=True, exist_ok=True)
+                for name in ("loss.csv", checkpoint.name):
+                    copy(self.at(max(shorter)) / name, work / name)
         if checkpoint.exists():
             call(self.options.digits, "resume", "--checkpoint", checkpoint, "--epochs", epochs, *shared)
         else:
             call(self.options.digits, "train", *self.words, "--seed", self.seed, "--epochs", epochs, *shared)
         self.at(epochs).mkdir(parents=True, exist_ok=True)
-        kept = sorted(path.name for path in self.folder.glob("*.png")) + ["loss.csv", checkpoint.name]
+        kept = sorted(path.name for path in work.glob("*.png")) + ["loss.csv", checkpoint.name]
         for name in kept:  # the last says that the others are there
-            shutil.copyfile(self.folder / name, self.at(epochs) / f"{name}.part")
-            (self.at(epochs) / f"{name}.part").rename(self.at(epochs) / name)
+            copy(work / name, self.at(epochs) / name)
+        shutil.rmtree(work)
 
     def samples(self, epochs, sampler):
         return self.at(epochs) / f"{slug(sampler['flags'])}-{sampler['count']}.npy"
@@ -114,9 +135,17 @@ class Run:
                        listen=True)
         lines = re.findall(r"^  (\S.*?)\s+([-\d.einf]+)$", printed, re.MULTILINE)
         found = {words: float(number) for words, number in lines}
+        if not found:
+            raise Refused(f"digits score printed no scores of {self.samples(epochs, sampler)}")
         part = self.scores(epochs, sampler).with_suffix(".part")
         part.write_text(json.dumps(found, indent=1))
         part.rename(self.scores(epochs, sampler))
+
+
+def copy(source, target):
+    """Puts the whole file there or none."""
+    shutil.copyfile(source, target.with_name(target.name + ".part"))
+    target.with_name(target.name + ".part").rename(target)
 
 
 def call(program, *arguments, listen=False):
@@ -236,7 +265,7 @@ if __name__ == "__main__":
     try:
         main()
     except KeyboardInterrupt:
-        print("\nstopped; the same command goes on from here", file=sys.stderr)
+        print("\nstopped; the same command continues from here", file=sys.stderr)
         sys.exit(130)
     except Refused as refused:
         print(f"experiments: {refused}", file=sys.stderr)

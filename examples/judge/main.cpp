@@ -52,11 +52,14 @@ data_set data_of(const std::string& folder, std::size_t images) {
   const std::size_t count = images == 0 ? 10000 : images;
   if (folder.empty()) return stroke_digit_set(count, count / 8 + 1, 1);
   auto color = read_batches(folder, "data_batch");
-  if (!color.labels.empty()) return {std::move(color), read_batches(folder, "test_batch")};
-  return read_mnist(folder);
+  if (color.labels.empty()) return read_mnist(folder);
+  auto tests = read_batches(folder, "test_batch");
+  require(!tests.labels.empty(), "the number of files test_batch* in " + folder, 0, "at least 1");
+  return {std::move(color), std::move(tests)};
 }
 
 void train_judge(const options& chosen) {
+  require(chosen.batch_size >= 1, "--batch-size", chosen.batch_size, "at least 1");
   const std::filesystem::path out = chosen.out, saved = out / "checkpoint.safetensors";
   std::filesystem::create_directories(out);
   const data_set data = data_of(chosen.data, chosen.images);

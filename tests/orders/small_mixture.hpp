@@ -13,7 +13,7 @@
 #include <softscore/denoiser/concept.hpp>
 
 // Mixtures of normal distributions of one and of two pixels, and their exact denoiser without a heap, for tables that
-// ask it millions of times. tests/orders/order_table_test.cpp holds it against `mixture_denoiser`.
+// ask it millions of times. tests/orders/mixture_table_test.cpp holds it against `mixture_denoiser`.
 
 using namespace softscore;
 

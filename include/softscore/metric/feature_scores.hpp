@@ -37,8 +37,8 @@ struct feature_score_options {
   std::uint64_t seed{0};  ///< of all random choices except the kernel's subsets
 };
 
-/// Compares the judgement of a set of images with that of test images. Precision and recall take as many test images as
-/// there are in the set, chosen at random, because balls shrink with more; the others take all. Throws `error` as the
+/// Compares the judgement of a set of images with that of test images. Precision and recall take equally many of both,
+/// chosen at random, because balls shrink with more; the others take all. Throws `error` as the
 /// metrics do.
 template <std::floating_point Real>
 feature_scores score_features(const basic_judgement<Real>& images, const basic_judgement<Real>& tests,
@@ -51,8 +51,8 @@ feature_scores score_features(const basic_judgement<Real>& images, const basic_j
     found.extrapolated = frechet_extrapolated(images.features, moments_of(tests.features), {.seed = options.seed});
   found.kernel = kernel_distance(images.features, tests.features, options.kernel);
   const std::size_t like = (std::min)(count, static_cast<std::size_t>(tests.features.rows()));
-  found.neighborhood =
-      precision_recall(detail::random_rows(tests.features, like, options.seed, 0), images.features, options.neighbors);
+  found.neighborhood = precision_recall(detail::random_rows(tests.features, like, options.seed, 0),
+                                        detail::random_rows(images.features, like, options.seed, 0), options.neighbors);
   // In random order, because images that come class by class would have runs of one class.
   found.inception = inception_score(detail::random_rows(images.probabilities, count, options.seed, 0),
                                     (std::min)(options.splits, count));

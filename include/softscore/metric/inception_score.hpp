@@ -23,6 +23,7 @@ template <std::floating_point Real>
 mean_and_deviation inception_score(const row_matrix<Real>& probabilities, std::size_t splits = 10) {
   const auto rows = static_cast<std::size_t>(probabilities.rows());
   require(splits >= 1, "splits", splits, "at least 1");
+  require(probabilities.cols() >= 1, "the number of classes", probabilities.cols(), "at least 1");
   require(rows >= splits, "the number of images", rows, "at least that of the splits, " + detail::shown(splits));
   detail::require_finite_rows(probabilities, "image", "the probabilities");
   for (Eigen::Index i = 0; i < probabilities.rows(); ++i) {

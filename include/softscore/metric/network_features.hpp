@@ -78,8 +78,8 @@ basic_judgement<Real> judge(Be& be, const Net& net, std::type_identity_t<view<co
   return found;
 }
 
-/// The share of images whose most probable class is their label, in [0, 1]. Throws `error` unless each of them has a
-/// label, and there is one.
+/// The share of images whose most probable class is their label, in [0, 1]. Throws `error` unless there is an image,
+/// and each has a label below the number of classes.
 template <std::floating_point Real>
 double accuracy(const row_matrix<Real>& probabilities, std::span<const class_label> labels) {
   require(probabilities.rows() >= 1, "the number of images", probabilities.rows(), "at least 1");
@@ -87,9 +87,12 @@ double accuracy(const row_matrix<Real>& probabilities, std::span<const class_lab
           "that of the images, " + detail::shown(probabilities.rows()));
   std::size_t right = 0;
   for (Eigen::Index i = 0; i < probabilities.rows(); ++i) {
+    const Eigen::Index label{labels[static_cast<std::size_t>(i)]};
+    require(label >= 0 && label < probabilities.cols(), "the label of image " + detail::shown(i), label,
+            "at least 0 and below the number of classes, " + detail::shown(probabilities.cols()));
     Eigen::Index most = 0;
     probabilities.row(i).maxCoeff(&most);
-    right += most == Eigen::Index{labels[static_cast<std::size_t>(i)]} ? 1u : 0u;
+    right += most == label ? 1u : 0u;
   }
   return static_cast<double>(right) / static_cast<double>(labels.size());
 }

@@ -70,6 +70,7 @@ template <std::floating_point Real>
 precision_and_recall precision_recall(const row_matrix<Real>& real, const row_matrix<Real>& drawn,
                                       std::size_t neighbors = 3) {
   require(neighbors >= 1, "neighbors", neighbors, "at least 1");
+  require(neighbors <= std::size_t{1} << 40, "neighbors", neighbors, "at most 2^40");
   detail::check_clouds(real, drawn, eigen_index(neighbors + 1));
   return {detail::share_inside(drawn, real, detail::squared_radii(real, neighbors)),
           detail::share_inside(real, drawn, detail::squared_radii(drawn, neighbors))};

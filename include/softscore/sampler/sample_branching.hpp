@@ -5,10 +5,12 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
 #include <softscore/core/checked_size.hpp>
+#include <softscore/core/cmath.hpp>
 #include <softscore/core/conditioning.hpp>
 #include <softscore/core/config.hpp>
 #include <softscore/core/error.hpp>
@@ -17,8 +19,10 @@
 #include <softscore/core/time_grid.hpp>
 #include <softscore/core/xtensor.hpp>
 #include <softscore/denoiser/network_time.hpp>
+#include <softscore/denoiser/parameterization.hpp>
 #include <softscore/nn/behind_frozen.hpp>
 #include <softscore/sampler/integrate.hpp>
+#include <softscore/sampler/one_evaluation.hpp>
 #include <softscore/sampler/sampling_run.hpp>
 #include <softscore/sampler/take_step.hpp>
 
@@ -106,31 +110,40 @@ struct no_denoiser {
 /// with the added network; each of the next steps makes as many of every image as the next prime factor of images /
 /// classes says, the largest first: one keeps v, the others take added(v (1 + noise u)) with u uniform in [0, 1). Then
 /// all v pass through the added network up to step N / 2, and after it none. Image j of the copies of n images is
-/// number j n + i, and draws noise of its own from then on. The sampler asks for one estimate a step and keeps nothing
-/// between steps (`ddim`). The observer sees each step after its images were added. Throws `error` for images that are
-/// not a multiple of the classes, for more factors than steps follow the first, and for noise that is not finite.
+/// number j n + i, and draws noise of its own from then on. The sampler takes one estimate a step and keeps nothing
+/// between steps, as `ddim` does. The observer sees each step after its images were added. Throws `error` for images
+/// that are not a multiple of the classes, for more factors than steps follow the first, for noise that is not finite,
+/// and unless a^2 + sigma^2 = 1.
 template <class T = float, class Be, class S, class C, class Frozen, class Added, class Observer = no_observer,
           class Draw = detail::branching_noise>
 branching_result<T> sample_branching(Be& be, const S& sampler, const C& corruption,
                                      const behind_frozen<Frozen, Added>& net, const time_grid& grid,
                                      const branching_options& options = {}, Observer&& observer = {},
                                      std::optional<Draw> given = std::nullopt) {
-  static_assert(S::evaluations_per_step == 1, "softscore: a sampler that branches takes one estimate a step");
+  static_assert(
+      std::is_base_of_v<one_evaluation<S>, S>,
+      "softscore: a run that branches needs a sampler that takes one estimate a step and keeps nothing between "
+      "steps, such as ddim");
   using constant = view_of<Be, const T>;
   using time_type = typename Frozen::time_type;
   const std::size_t classes = net.label_count(), steps = grid.steps();
+  require(classes >= 1, "the number of classes of the added network", classes, "at least 1");
   require(options.images >= classes && options.images % classes == 0, "images", options.images,
           "a multiple of the number of classes, " + detail::shown(classes));
   require(std::isfinite(options.noise) && options.noise >= 0, "noise", options.noise, "finite and at least 0");
   const std::vector<std::size_t> factors = prime_factors(options.images / classes);
   require(factors.size() < steps, "number of steps", steps,
           "above the number of prime factors of images / classes, " + detail::shown(factors.size()));
+  const velocity_parameterization<C> of_velocity{corruption};
+  for (std::size_t i = 0; i < steps; ++i) static_cast<void>(of_velocity.weights(grid[i].t));
   detail::require_falling_noise<S, T>(corruption, grid);
   Draw draw = [&] {
-    if constexpr (std::is_same_v<Draw, detail::branching_noise>)
+    if constexpr (std::is_same_v<Draw, detail::branching_noise>) {
       return given.value_or(Draw{options.seed});
-    else
+    } else {
+      require(given.has_value(), "what draws the numbers of copies", "missing", "given where its type is");
       return *given;
+    }
   }();
 
   const shape image = net.image(), most = image.with_images(options.images);
@@ -193,8 +206,9 @@ branching_result<T> sample_branching(Be& be, const S& sampler, const C& corrupti
       add(t, 0, count);
     }
     const view_of<Be, T> x = all_x.view().images(0, count), h = all_h.view().images(0, count);
-    be.combine(h, term{corruption.signal_gain(at.t), constant{x}},
-               term{-corruption.sigma(at.t), constant{all_v.view().images(0, count)}});
+    const parameterization_weights weights = of_velocity.weights(at.t);
+    be.combine(h, term{weights.of_input, constant{x}},
+               term{weights.of_output, constant{all_v.view().images(0, count)}});
     result.stopped = !detail::goes_on(observer, sampling_progress<Be, T>{be, at, x, h, result.nfe, 0, options.images});
     if (result.stopped) break;
     if (count != before || !run) {

@@ -173,6 +173,10 @@ TEST_CASE("a classifier's answers are the same for any batch, and probabilities 
   best[4] = (best[4] + 1) % 10;
   CHECK(accuracy(all.probabilities, std::span<const class_label>{best}) == Approx(22.0 / 23.0));
   CHECK_REFUSED(accuracy(all.probabilities, std::span<const class_label>{best}.first(9)), "the number of labels is 9");
+  auto wrong = best;
+  wrong[3] = no_class;
+  CHECK_REFUSED(accuracy(all.probabilities, std::span<const class_label>{wrong}),
+                "the label of image 3 is -1, but it must be at least 0 and below the number of classes");
   auto broken = digits.pixels;
   broken.data()[5 * 144] = std::numeric_limits<float>::quiet_NaN();
   CHECK_REFUSED(judge(be, net, as_view(broken)), "what a classifier makes of image 5 is not finite");

@@ -1,8 +1,11 @@
 #include "catch.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <limits>
+#include <type_traits>
 #include <vector>
 
 #include <softscore/backend/serial.hpp>
@@ -72,6 +75,40 @@ TEMPLATE_TEST_CASE("Adam follows its paper, with warm-up, clipping and the avera
   CHECK(worst < 1e-14);
   CHECK(worst_average < 1e-14);
   CHECK_THROWS_AS(optimizer.body(0), error);
+}
+
+// What a task of the TBB backend works on by vectors; a body that no longer fits would be computed one by one.
+static_assert(detail::WorksOnLanes<adam_body, float, float, float, const float> &&
+              detail::WorksOnLanes<averaged_body<adam_body>, float, float, float, float, const float> &&
+              !detail::WorksOnLanes<adam_body, double, double, double, const double>);
+
+TEST_CASE("Adam by vectors is Adam by elements", "[optim]") {
+  serial_backend one;
+  tbb_backend many{2};
+  // More than one task, and a rest that fills no vector.
+  constexpr std::size_t n = 8192 + 8192 + 7;
+  const auto run = [&](auto& be) {
+    const shape flat{1, 1, 1, n};
+    auto theta = be.template make<float>(flat), m = be.template make<float>(flat), v = be.template make<float>(flat);
+    auto average = be.template make<float>(flat), gradient = be.template make<float>(flat);
+    be.template normal<float>({1}, {0, 1}, theta.view());
+    be.convert(theta.view(), average.view());
+    for (int k = 1; k <= 6; ++k) {
+      be.template normal<float>({.seed = 2, .step = static_cast<std::uint32_t>(k)}, {0, 1}, gradient.view());
+      adam{.learning_rate = 0.01}.step_with_average<std::remove_reference_t<decltype(be)>, float>(
+          be, static_cast<std::uint64_t>(k), theta.view(), m.view(), v.view(), average.view(), gradient.view(), 0.75);
+    }
+    std::vector<float> values(2 * n);
+    be.download(view_of<std::remove_reference_t<decltype(be)>, const float>(theta.view()), values.data());
+    be.download(view_of<std::remove_reference_t<decltype(be)>, const float>(average.view()), values.data() + n);
+    return values;
+  };
+  const auto elements = run(one), vectors = run(many);
+  // Six roundings of numbers up to 5, and those of the steps, which are near 0.01: 6 x 5 x 2^-24 = 1.8e-6.
+  double worst = 0;
+  for (std::size_t i = 0; i < 2 * n; ++i)
+    worst = std::max(worst, std::abs(static_cast<double>(elements[i]) - static_cast<double>(vectors[i])));
+  CHECK(worst < 2e-6);
 }
 
 TEMPLATE_TEST_CASE("the average follows the parameters", "[optim]", serial_backend, tbb_backend) {

@@ -6,6 +6,7 @@
 #include <softscore/backend/serial.hpp>
 #include <softscore/backend/tbb.hpp>
 #include <softscore/corruption/corruption.hpp>
+#include <softscore/corruption/flow_matching.hpp>
 #include <softscore/corruption/log_snr.hpp>
 #include <softscore/nn/paper003.hpp>
 #include <softscore/operator/scaling.hpp>
@@ -58,13 +59,15 @@ TEST_CASE("a run that branches shows the frozen network few images", "[sampler]"
   CHECK(!drawn.stopped);
   CHECK(sizes == std::vector<std::size_t>{10, 50, 100, 100, 100});
   for (std::size_t n = 0; n < 100; ++n) CHECK(drawn.labels[n] == static_cast<class_label>(n % 10));
-  // Copies have noise of their own: no two images are the same.
-  const auto pixels = pixels_of(drawn);
+  // The copies of an image have numbers of their own: without fresh noise too, no two images of a class are the same.
+  const auto pixels =
+      pixels_of(sample_branching(be, ddim{}, noising, net, uniform_grid(5), {.images = 100, .seed = 2}));
   const auto part = [&](std::size_t n) {
     const auto begin = pixels.begin() + static_cast<std::ptrdiff_t>(n * 192);
     return std::vector<float>(begin, begin + 192);
   };
-  for (std::size_t n = 1; n < 100; ++n) CHECK(part(n) != part(n % 10 == 0 ? 0 : n - 1));
+  for (std::size_t n = 0; n < 100; ++n)
+    for (std::size_t m = n % 10; m < n; m += 10) CHECK(part(n) != part(m));
 }
 
 TEST_CASE("a run that branches is a function of its seed, and stops when it is asked to", "[sampler]") {
@@ -94,5 +97,8 @@ TEST_CASE("a run that branches refuses what does not fit", "[sampler]") {
   CHECK(refused({.images = 0}, 5) == "images is 0, but it must be a multiple of the number of classes, 10");
   CHECK(refused({.images = 100}, 2) ==
         "number of steps is 2, but it must be above the number of prime factors of images / classes, 2");
+  const corruption straight{scaling{}, flow_matching{}};
+  CHECK_THAT(refusal([&] { sample_branching(be, ddim{}, straight, net, uniform_grid(5), {.images = 20}); }),
+             Catch::Matchers::StartsWith("a^2 + sigma^2 under a velocity prediction is "));
   CHECK(refused({.images = 10, .noise = -1}, 2) == "noise is -1, but it must be finite and at least 0");
 }

@@ -40,7 +40,7 @@ search_options few_nodes(std::size_t nodes) {
 
 }  // namespace
 
-TEST_CASE("the search takes the shortest path between the clouds themselves", "[schedule]") {
+TEST_CASE("the search takes the best path between the clouds themselves", "[schedule]") {
   serial_backend be;
   const auto images = random_batch<float>(be, extent, 1);
   const auto levels = even_levels(12, 0.0, 1.0);
@@ -96,6 +96,13 @@ TEST_CASE("the search takes the shortest path between the clouds themselves", "[
   auto biased = options;
   biased.debiased = false;
   const auto plain = search_levels(be, fade{}, images.view(), levels, biased);
+  REQUIRE(plain.indices.size() >= 2);
+  const auto with_floor = [&](std::size_t k, std::size_t first, std::size_t count, double* out) {
+    for (std::size_t j = 0; j < count; ++j)
+      out[j] = sinkhorn_distance<float>(clouds[k], clouds[first + j], options.transport);
+  };
+  distance_band all_biased{12, with_floor, 11, std::numeric_limits<double>::infinity()};
+  CHECK((shortest_path(all_biased, plain.longest).nodes == plain.indices));
   for (std::size_t i = 1; i < plain.indices.size(); ++i)
     CHECK(plain.edges[i - 1] ==
           sinkhorn_distance<float>(clouds[plain.indices[i - 1]], clouds[plain.indices[i]], options.transport));
@@ -202,6 +209,12 @@ TEST_CASE("the baseline's error keeps pace with the reference's noise", "[schedu
                WithinAbs(i / 8.0 * std::log(error_at(4.0) / error_at(0.0)), 1e-4));
   CHECK_REFUSED(matched_mse_levels(be, scaling{}, images.view(), levels, 0.2, reference, 1),
                 "number of levels of the baseline is 1, but it must be at least 2");
+
+  // The baseline of a mask whose first candidates are one mask: half of the error's growth lies in half of the levels.
+  const auto masked =
+      matched_mse_levels(be, centered_mask{}, images.view(), even_levels(60, 0.0, 6.0), 0.1, reference, 9);
+  CHECK(masked[1] > 0.5);  // rounds to another mask than the first level
+  CHECK(masked.back() == 6.0);
 
   // Levels that round to one mask do one damage, and share its time.
   const auto masks = matched_mse(be, centered_mask{}, images.view(), even_levels(60, 0.0, 6.0), 0.1, reference);

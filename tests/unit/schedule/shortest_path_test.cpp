@@ -147,6 +147,12 @@ TEST_CASE("the path is the best of all paths of 12 nodes", "[schedule]") {
       for (const std::size_t nodes : {2u, 5u, 9u, 12u}) {
         const auto even = even_path(distances, longest, nodes);
         CHECK(even.nodes.size() <= nodes);
+        if (!even.nodes.empty()) {
+          const auto same = [&](const node_path& path) { return path.nodes == even.nodes; };
+          const auto at = std::find_if(all.begin(), all.end(), same);
+          REQUIRE(at != all.end());
+          CHECK_THAT(even.length, WithinRel(at->length, 1e-12));
+        }
         for (const auto& path : all) {
           if (path.nodes.size() > nodes || path.nodes.size() < even.nodes.size()) continue;
           const bool beaten = path.nodes.size() > even.nodes.size() || squares(path) < squares(even) * (1 - 1e-12);
