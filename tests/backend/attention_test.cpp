@@ -16,6 +16,7 @@
 #include "slope.hpp"
 #if !defined(__CUDACC__)
 #include "heap.hpp"
+#include "worse.hpp"
 #endif
 
 using namespace softscore;
@@ -105,12 +106,11 @@ attention_result attend(Be& be, const attention_case& c) {
   return attend<T>(be, c, c.s.images);
 }
 
-// The largest |a - b|; no number if there is none among them.
+// The largest |a - b|; infinite where one is a NaN.
 double distance(const numbers& a, const numbers& b) {
   REQUIRE(a.size() == b.size());
   double most = 0;
-  for (std::size_t i = 0; i < a.size(); ++i)
-    if (!(std::abs(a[i] - b[i]) <= most)) most = std::abs(a[i] - b[i]);
+  for (std::size_t i = 0; i < a.size(); ++i) most = worse(most, std::abs(a[i] - b[i]));
   return most;
 }
 double largest(const numbers& a) {

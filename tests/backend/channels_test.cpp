@@ -17,6 +17,7 @@
 #include "device_under_test.hpp"
 #include "refusal.hpp"
 #include "slope.hpp"
+#include "worse.hpp"
 
 using namespace softscore;
 
@@ -28,8 +29,7 @@ constexpr double float_epsilon = static_cast<double>(std::numeric_limits<float>:
 double distance(const numbers& a, const numbers& b) {
   REQUIRE(a.size() == b.size());
   double most = 0;
-  for (std::size_t i = 0; i < a.size(); ++i)
-    if (!(std::abs(a[i] - b[i]) <= most)) most = std::isnan(a[i] - b[i]) ? INFINITY : std::abs(a[i] - b[i]);
+  for (std::size_t i = 0; i < a.size(); ++i) most = worse(most, std::abs(a[i] - b[i]));
   return most;
 }
 

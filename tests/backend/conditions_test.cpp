@@ -36,6 +36,7 @@
 #include "device_under_test.hpp"
 #include "opaque_backend.hpp"
 #include "random_batch.hpp"
+#include "worse.hpp"
 
 using namespace softscore;
 using Catch::Matchers::WithinAbs;
@@ -60,7 +61,7 @@ double distance(const std::vector<float>& a, const std::vector<float>& b) {
   double most = 0.0;
   for (std::size_t i = 0; i < a.size(); ++i) {
     if (labels[i / 24] == no_class) continue;
-    if (!(std::abs(a[i] - b[i]) <= most)) most = std::abs(static_cast<double>(a[i]) - static_cast<double>(b[i]));
+    most = worse(most, std::abs(static_cast<double>(a[i]) - static_cast<double>(b[i])));
   }
   return most;
 }

@@ -17,6 +17,7 @@
 #include "device_under_test.hpp"
 #include "refusal.hpp"
 #include "slope.hpp"
+#include "worse.hpp"
 
 using namespace softscore;
 
@@ -34,8 +35,7 @@ double distance(const numbers& a, const numbers& b) {
   REQUIRE(a.size() == b.size());
   double most = 0;
   for (std::size_t i = 0; i < a.size(); ++i) {
-    const double d = std::abs(a[i] - b[i]);
-    if (!(d <= most)) most = d;
+    most = worse(most, std::abs(a[i] - b[i]));
   }
   return most;
 }

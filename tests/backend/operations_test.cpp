@@ -18,6 +18,7 @@
 #include "slope.hpp"
 #if !defined(__CUDACC__)
 #include "winograd_magnifications.hpp"
+#include "worse.hpp"
 #endif
 
 using namespace softscore;
@@ -77,8 +78,7 @@ double distance(const numbers& a, const numbers& b, double scale) {
   REQUIRE(a.size() == b.size());
   double most = 0;
   for (std::size_t i = 0; i < a.size(); ++i) {
-    const double d = std::abs(a[i] - b[i]);
-    if (!(d <= most)) most = d;
+    most = worse(most, std::abs(a[i] - b[i]));
   }
   return most / scale;
 }

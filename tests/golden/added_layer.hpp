@@ -23,6 +23,7 @@
 
 #include "drawn_noise_backend.hpp"
 #include "golden_case.hpp"
+#include "worse.hpp"
 
 namespace golden {
 
@@ -155,7 +156,7 @@ class added_layer_check {
       const double error = relative(
           ours, g_.tensors.contains(name) ? g_.tensors.template tensor<float>(name) : std::vector<float>(p.size()));
       if (error <= worst) continue;
-      worst = error;
+      worst = worse(worst, error);
       where = p.name;
     }
     report("add_net gradients", worst, allowed_.gradient, where);

@@ -22,6 +22,7 @@
 #include <softscore/nn/source_names/source_layout.hpp>
 
 #include "drawn_numbers.hpp"
+#include "worse.hpp"
 
 namespace golden {
 
@@ -63,14 +64,13 @@ struct outcome {
   }
 };
 
-// The largest difference as a share of the largest entry of `theirs`; not a number as soon as one side is not.
+// The largest difference as a share of the largest entry of `theirs`; infinite where one side has a NaN.
 template <class A, class B>
 double relative(const std::vector<A>& ours, const std::vector<B>& theirs) {
   require(ours.size() == theirs.size(), "a golden tensor's size", theirs.size(), "that of ours");
   double most = 0, largest = 0;
   for (std::size_t i = 0; i < ours.size(); ++i) {
-    const double d = std::abs(static_cast<double>(ours[i]) - static_cast<double>(theirs[i]));
-    if (!(d <= most)) most = d;
+    most = worse(most, std::abs(static_cast<double>(ours[i]) - static_cast<double>(theirs[i])));
     largest = std::max(largest, std::abs(static_cast<double>(theirs[i])));
   }
   return largest > 0 ? most / largest : most;

@@ -21,6 +21,8 @@
 #include <softscore/nn/classifier.hpp>
 #include <softscore/objective/cross_entropy.hpp>
 
+#include "worse.hpp"
+
 namespace {
 
 using namespace softscore;
@@ -42,14 +44,13 @@ struct comparison {
   }
 };
 
-// The largest difference as a share of the largest entry of `theirs`; not a number as soon as one side is not.
+// The largest difference as a share of the largest entry of `theirs`; infinite where one side has a NaN.
 template <class T>
 double relative(const std::vector<T>& ours, const std::vector<double>& theirs) {
   require(ours.size() == theirs.size(), "a golden tensor's size", theirs.size(), "that of ours");
   double most = 0, largest = 0;
   for (std::size_t i = 0; i < ours.size(); ++i) {
-    const double d = std::abs(static_cast<double>(ours[i]) - theirs[i]);
-    if (!(d <= most)) most = d;
+    most = worse(most, std::abs(static_cast<double>(ours[i]) - theirs[i]));
     largest = std::max(largest, std::abs(theirs[i]));
   }
   return most / largest;

@@ -26,6 +26,7 @@
 #include "device_under_test.hpp"
 #include "golden_case.hpp"
 #include "pipeline_runs.hpp"
+#include "worse.hpp"
 
 namespace {
 
@@ -111,7 +112,7 @@ class comparison {
                                ? relative(digest_of(p.name, ours), g_.tensors.tensor<double>("digest/" + p.name))
                                : relative(ours, g_.tensors.tensor<float>("grad/" + p.name));
       if (error <= worst) continue;
-      worst = error;
+      worst = worse(worst, error);
       where = p.name;
     }
     result_.report(name(), backend_, "gradients", worst, allowed_.gradient, where);
@@ -146,8 +147,7 @@ class comparison {
              return d;
            });
       optimizer.step<Be, T>(be_, k + 1, theta_.view(), m.view(), v.view(), gradients_.view());
-      const double error = std::abs(loss - theirs[k]) / theirs[k];
-      if (!(error <= worst)) worst = error;
+      worst = worse(worst, std::abs(loss - theirs[k]) / theirs[k]);
       of_float32 = std::max(of_float32, std::abs(static_cast<double>(in_float[k]) - theirs[k]) / theirs[k]);
     }
     result_.report(name(), backend_, "curve", worst, std::max(1e-6, 3 * of_float32));

@@ -15,6 +15,7 @@
 
 #include "drawn_noise_backend.hpp"
 #include "golden_case.hpp"
+#include "worse.hpp"
 
 namespace golden {
 
@@ -61,8 +62,7 @@ double error_of_run(const safetensors_file& file, diffusers_pipeline pipeline, s
       const auto begin = of.begin() + static_cast<std::ptrdiff_t>(step * batch.size());
       return std::vector(begin, begin + static_cast<std::ptrdiff_t>(batch.size()));
     };
-    const double error = relative(part(ours, k + 1), part(states, k));
-    if (!(error <= worst)) worst = error;
+    worst = worse(worst, relative(part(ours, k + 1), part(states, k)));
   }
   return worst;
 }

@@ -11,6 +11,7 @@
 
 #include "catch.hpp"
 #include "slope.hpp"
+#include "worse.hpp"
 
 // Convolutions on any backend, with everything in plain order and double.
 
@@ -171,8 +172,7 @@ struct convolution_definition {
   void check(const convolution_result& result, std::size_t step, double tolerance) const {
     const auto each = [&](const std::vector<double>& values, auto at) {
       double most = 0;
-      for (std::size_t k = 0; k < values.size(); k += step)
-        if (!(std::abs(values[k] - at(k)) <= most)) most = std::abs(values[k] - at(k));
+      for (std::size_t k = 0; k < values.size(); k += step) most = worse(most, std::abs(values[k] - at(k)));
       CHECK(most < tolerance);
     };
     REQUIRE(result.y.size() == c.dy.size());
@@ -198,8 +198,7 @@ inline std::string text_of(const softscore::conv2d_shape& s) {
 inline double distance(const std::vector<double>& a, const std::vector<double>& b, double scale) {
   REQUIRE(a.size() == b.size());
   double most = 0;
-  for (std::size_t i = 0; i < a.size(); ++i)
-    if (!(std::abs(a[i] - b[i]) <= most)) most = std::abs(a[i] - b[i]);
+  for (std::size_t i = 0; i < a.size(); ++i) most = worse(most, std::abs(a[i] - b[i]));
   return most / scale;
 }
 /// The largest |a - b| as a multiple of `scales`, each its own.
@@ -209,7 +208,7 @@ inline double distance(const std::vector<double>& a, const std::vector<double>& 
   for (std::size_t i = 0; i < a.size(); ++i) {
     // Where there is nothing to add, the sums are equal.
     const double d = a[i] == b[i] ? 0 : std::abs(a[i] - b[i]) / scales[i];
-    if (!(d <= most)) most = d;
+    most = worse(most, d);
   }
   return most;
 }

@@ -14,6 +14,7 @@
 
 #include "catch.hpp"
 #include "device_under_test.hpp"
+#include "worse.hpp"
 
 /// What both passes of a layer give, in double.
 struct layer_values {
@@ -57,8 +58,7 @@ inline double relative_distance(const std::vector<double>& a, const std::vector<
   REQUIRE(a.size() == b.size());
   double most = 0, largest = 0;
   for (std::size_t i = 0; i < a.size(); ++i) {
-    const double d = std::abs(a[i] - b[i]);
-    if (!(d <= most)) most = std::isnan(d) ? HUGE_VAL : d;
+    most = worse(most, std::abs(a[i] - b[i]));
     largest = std::max(largest, std::abs(b[i]));
   }
   return largest > 0 ? most / largest : most;

@@ -14,6 +14,7 @@
 #include "opaque_backend.hpp"
 #include "random_batch.hpp"
 #include "steady_denoiser.hpp"
+#include "worse.hpp"
 
 /// Draws images by `draw(backend)`, in six steps, on every backend that the compiler at hand can compile. Behind the
 /// opaque door they have the serial bits. Elsewhere a compiler contracts and vectorizes another loop its own way,
@@ -26,12 +27,13 @@ void check_drawn_on_all_backends(const std::string& name, const Draw& draw, std:
   const std::vector<float> here = draw(serial_backend{});
   REQUIRE(std::all_of(here.begin(), here.end(), [](float v) { return std::isfinite(v); }));
   const auto distance = [&](const std::vector<float>& there) {
-    float most = 0.0f, largest = 0.0f;
+    double most = 0.0;
+    float largest = 0.0f;
     for (std::size_t i = 0; i < here.size(); ++i) {
-      if (!(std::abs(there[i] - here[i]) <= most)) most = std::abs(there[i] - here[i]);
+      most = worse(most, static_cast<double>(std::abs(there[i] - here[i])));
       largest = std::max(largest, std::abs(here[i]));
     }
-    return static_cast<double>(most) / static_cast<double>(largest);
+    return most / static_cast<double>(largest);
   };
   CHECK(distance(draw(opaque_backend{})) == 0.0);
   const double rounding = static_cast<double>(6 * parts) * 50 * 6e-8;

@@ -17,6 +17,7 @@
 
 #include "printed.hpp"
 #include "random_batch.hpp"
+#include "worse.hpp"
 
 using namespace softscore;
 
@@ -68,8 +69,7 @@ template <class A, class B>
 double largest_difference(const A& a, const B& b) {
   double most = a.size() == b.size() ? 0.0 : HUGE_VAL;
   for (std::size_t i = 0; i < a.size(); ++i) {
-    const double d = std::abs(static_cast<double>(a[i]) - static_cast<double>(b[i]));
-    if (!(d <= most)) most = d;
+    most = worse(most, std::abs(static_cast<double>(a[i]) - static_cast<double>(b[i])));
   }
   return most;
 }

@@ -24,6 +24,7 @@
 
 #include "random_batch.hpp"
 #include "refusal.hpp"
+#include "worse.hpp"
 
 using namespace softscore;
 
@@ -142,8 +143,7 @@ template <class A>
 double largest_difference(const A& a, const A& b) {
   double most = 0;
   for (std::size_t i = 0; i < a.view().size(); ++i) {
-    const double d = std::abs(static_cast<double>(a.view()[i]) - static_cast<double>(b.view()[i]));
-    if (!(d <= most)) most = d;
+    most = worse(most, std::abs(static_cast<double>(a.view()[i]) - static_cast<double>(b.view()[i])));
   }
   return most;
 }

@@ -55,6 +55,7 @@
 
 #include "broken_denoiser.hpp"
 #include "refusal.hpp"
+#include "worse.hpp"
 
 using namespace softscore;
 
@@ -83,8 +84,7 @@ std::vector<double> drawn_by(const S& sampler, const C& corruption, const time_g
 
 double distance(const std::vector<double>& a, const std::vector<double>& b) {
   double most = 0.0;
-  for (std::size_t i = 0; i < a.size(); ++i)
-    if (!(std::abs(a[i] - b[i]) <= most)) most = std::abs(a[i] - b[i]);
+  for (std::size_t i = 0; i < a.size(); ++i) most = worse(most, std::abs(a[i] - b[i]));
   return most;
 }
 
