@@ -30,9 +30,10 @@ inline std::string comma_separated(std::span<const std::size_t> numbers) {
   return text;
 }
 
-// The numbers of a setting such as "16,32,64", at most 16 of them.
+// The numbers of a setting such as "16,32,64", at most so many.
 template <class File>
-std::vector<std::size_t> numbers_of_setting(const File& file, std::string_view key) {
+std::vector<std::size_t> numbers_of_setting(const File& file, std::string_view key, std::size_t most,
+                                            std::string_view rule) {
   const std::string text = file.metadata(key);
   std::vector<std::size_t> numbers;
   const char *at = text.data(), *const end = at + text.size();
@@ -40,30 +41,41 @@ std::vector<std::size_t> numbers_of_setting(const File& file, std::string_view k
   while (good) {
     std::size_t number = 0;
     const auto [next, problem] = std::from_chars(at, end, number);
-    good = problem == std::errc{} && numbers.size() < 16;
+    good = problem == std::errc{} && numbers.size() < most;
     numbers.push_back(number);
     at = next;
     if (!good || at == end) break;
     good = *at++ == ',';
   }
-  require_file(good, file.path(), "the setting " + std::string{key}, printable(text, 80),
-               "whole numbers with commas between them");
+  require_file(good, file.path(), "the setting " + std::string{key}, printable(text, 80), rule);
   return numbers;
 }
-
-// A file may claim any network; what it holds bounds what may be made for it.
 template <class File>
-void check_size_of_classifier(const File& file, const classifier_sizes& sizes) {
-  double claimed = static_cast<double>(sizes.features) * static_cast<double>(sizes.classes), there = 0.0;
-  for (const std::size_t width : sizes.widths) claimed += 9.0 * static_cast<double>(width) * static_cast<double>(width);
+std::size_t number_of_setting(const File& file, std::string_view key) {
+  return numbers_of_setting(file, key, 1, "a whole number").front();
+}
+
+// A file may claim any network; what it holds bounds what may be made for it. The counts are in double, where no
+// product of such numbers wraps.
+template <class File>
+void check_size_of_classifier(const File& file, const classifier_sizes& sizes, const shape& image) {
+  const auto product = [](auto... counts) { return (1.0 * ... * static_cast<double>(counts)); };
+  const std::size_t stages = sizes.widths.size();
+  double claimed = product(sizes.features, sizes.classes), there = 0.0;
+  claimed += product(sizes.features, sizes.widths.back(), image.height >> stages, image.width >> stages);
+  std::size_t before = image.channels;
+  for (const std::size_t width : sizes.widths) {
+    claimed += 9.0 * (product(before, width) + product(width, width));
+    before = width;
+  }
   for (const auto& name : file.names()) {
     if (!name.starts_with("param/")) continue;
     double elements = 1.0;
     for (const std::size_t n : file.extent(name)) elements *= static_cast<double>(n);
     there += elements;
   }
-  require_file(claimed <= there, file.path(), "the setting widths", comma_separated(sizes.widths),
-               "the widths of the parameters in the file");
+  require_file(claimed <= there, file.path(), "the number of parameters that the settings claim", claimed,
+               "at most that of the numbers in the file, " + shown(there));
 }
 
 }  // namespace detail
@@ -104,14 +116,16 @@ Net read_classifier(const std::filesystem::path& path) {
                        detail::classifier_format);
   const std::string timed = file.metadata("timed"), wanted = Net::timed ? "yes" : "no";
   detail::require_file(timed == wanted, file.path(), "the setting timed", detail::printable(timed, 80), wanted);
-  const auto image = detail::numbers_of_setting(file, "image");
-  detail::require_file(image.size() == 3, file.path(), "the setting image", detail::comma_separated(image),
-                       "channels, height and width");
-  const classifier_sizes sizes{detail::numbers_of_setting(file, "widths"),
-                               detail::numbers_of_setting(file, "features").front(),
-                               detail::numbers_of_setting(file, "classes").front()};
-  detail::check_size_of_classifier(file, sizes);
-  Net net{sizes, {1, image[0], image[1], image[2]}};
+  constexpr std::string_view image_rule = "channels, height and width, with commas between them";
+  const auto extent = detail::numbers_of_setting(file, "image", 3, image_rule);
+  detail::require_file(extent.size() == 3, file.path(), "the setting image", detail::comma_separated(extent),
+                       image_rule);
+  const classifier_sizes sizes{
+      detail::numbers_of_setting(file, "widths", 16, "at most 16 whole numbers with commas between them"),
+      detail::number_of_setting(file, "features"), detail::number_of_setting(file, "classes")};
+  const shape image{1, extent[0], extent[1], extent[2]};
+  detail::check_size_of_classifier(file, sizes, image);
+  Net net{sizes, image};
   net.set_parameters(read_parameters(file, net.layout()));
   return net;
 }

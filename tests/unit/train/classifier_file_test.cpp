@@ -61,10 +61,22 @@ TEST_CASE("what is not a classifier is refused with its file", "[train]") {
     return path;
   };
   CHECK_REFUSED(read_classifier(with("format", "another")), "the setting format");
-  CHECK_REFUSED(read_classifier(with("image", "1,4")), "the setting image");
-  CHECK_REFUSED(read_classifier(with("widths", "4;8")), "but it must be whole numbers with commas between them");
-  CHECK_REFUSED(read_classifier(with("widths", "4096,4096")),
-                "but it must be the widths of the parameters in the file");
+  for (const char* const extent : {"1,4", "1,4,4,1"})
+    CHECK_REFUSED(read_classifier(with("image", extent)),
+                  "the setting image is " + std::string{extent} +
+                      ", but it must be channels, height and width, with commas between them");
+  CHECK_REFUSED(read_classifier(with("widths", "4;8")),
+                "but it must be at most 16 whole numbers with commas between them");
+  CHECK_REFUSED(read_classifier(with("widths", "1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1")), "at most 16 whole numbers");
+  const std::string claim = "the number of parameters that the settings claim is ";
+  CHECK_REFUSED(read_classifier(with("widths", "4096,4096")), claim);
+  // The dense layer: 6 features of 4 channels of 2048 x 2048 pixels. The first convolution.
+  CHECK_REFUSED(read_classifier(with("image", "1,4096,4096")),
+                claim + "1.00663494e+08, but it must be at most that of");
+  CHECK_REFUSED(read_classifier(with("image", "4096,4,4")), claim + "147714, but it must be at most that of");
+  for (const char* const key : {"features", "classes"})
+    CHECK_REFUSED(read_classifier(with(key, "6,3")),
+                  "the setting " + std::string{key} + " is 6,3, but it must be a whole number");
   CHECK_REFUSED(read_classifier(with("widths", "")), "the setting widths");
   CHECK_REFUSED(read_classifier(with("features", "5")), "the shape of the tensor param/features.weight");
   CHECK(read_classifier(with("seed", "1")).class_count() == 3);
