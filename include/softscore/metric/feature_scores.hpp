@@ -17,6 +17,18 @@
 #include <softscore/metric/precision_recall.hpp>
 #include <softscore/metric/random_subset.hpp>
 
+namespace softscore {  // shared
+
+/// How `score_features` computes its scores.
+struct feature_score_options {
+  kernel_subsets kernel{};
+  std::size_t neighbors{3};
+  std::size_t splits{10};
+  std::uint64_t seed{0};  ///< of all random choices except the kernel's subsets
+};
+
+}  // namespace softscore
+
 namespace softscore::inline SOFTSCORE_ABI {
 
 /// What a classifier's features say of a set of images beside test images.
@@ -27,14 +39,6 @@ struct feature_scores {
   mean_and_deviation kernel{};  ///< kernel distance over subsets; unbiased
   precision_and_recall neighborhood{};
   mean_and_deviation inception{};  ///< the inception score, over ten runs of the images
-};
-
-/// How they are computed.
-struct feature_score_options {
-  kernel_subsets kernel{};
-  std::size_t neighbors{3};
-  std::size_t splits{10};
-  std::uint64_t seed{0};  ///< of all random choices except the kernel's subsets
 };
 
 /// Compares the judgement of a set of images with that of test images. Precision and recall take equally many of both,

@@ -15,7 +15,7 @@
 #include <softscore/metric/frechet.hpp>
 #include <softscore/metric/random_subset.hpp>
 
-namespace softscore::inline SOFTSCORE_ABI {
+namespace softscore {  // shared
 
 /// A straight line through distances of sets of N samples, over 1/N.
 struct frechet_line {
@@ -25,12 +25,16 @@ struct frechet_line {
   double at_all{};     ///< the distance of all samples
 };
 
-/// Where the line is fitted.
+/// Where `frechet_extrapolated` fits its line.
 struct frechet_sizes {
   std::size_t least{};     ///< samples of the smallest subset; 0 for a tenth of all, and at least twice the features
   std::size_t points{15};  ///< subsets, of sizes at equal intervals from `least` to all
   std::uint64_t seed{0};
 };
+
+}  // namespace softscore
+
+namespace softscore::inline SOFTSCORE_ABI {
 
 namespace detail {
 

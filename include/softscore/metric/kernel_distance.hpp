@@ -13,6 +13,17 @@
 #include <softscore/metric/mean_and_deviation.hpp>
 #include <softscore/metric/random_subset.hpp>
 
+namespace softscore {  // shared
+
+/// The random subsets over which a kernel distance is averaged.
+struct kernel_subsets {
+  std::size_t count{100};
+  std::size_t size{1000};  ///< at most; all samples of the smaller set where there are fewer
+  std::uint64_t seed{0};
+};
+
+}  // namespace softscore
+
 namespace softscore::inline SOFTSCORE_ABI {
 
 namespace detail {
@@ -75,13 +86,6 @@ double kernel_distance(const row_matrix<Real>& a, const row_matrix<Real>& b) {
                across = detail::kernel_sum_across(a, b) / (n * m);
   return detail::finite_result("the kernel distance", within_a + within_b - 2.0 * across);
 }
-
-/// The random subsets over which a kernel distance is averaged.
-struct kernel_subsets {
-  std::size_t count{100};
-  std::size_t size{1000};  ///< at most; all samples of the smaller set where there are fewer
-  std::uint64_t seed{0};
-};
 
 /// The same over random subsets of both sets, as KID is reported (Binkowski et al. 2018, Section 4). The subsets
 /// overlap, so that the deviation is that of one subset and not of the mean.

@@ -17,6 +17,17 @@
 #include <softscore/nn/classifier.hpp>
 #include <softscore/nn/concept.hpp>
 
+namespace softscore {  // shared
+
+/// How images are shown to a classifier.
+struct judging_options {
+  std::size_t batch_size{256};  ///< images that are evaluated together; they do not change the result
+  pixel_scale pixels{};         ///< what the network sees of a pixel in [0, 1], as in training
+  diffusion_time time{0.0};     ///< of all images, for a network that takes the time
+};
+
+}  // namespace softscore
+
 namespace softscore::inline SOFTSCORE_ABI {
 
 /// What a classifier says of images, one a row.
@@ -26,13 +37,6 @@ struct basic_judgement {
   row_matrix<Real> probabilities;  ///< N x K: the softmax of its scores
 };
 using judgement = basic_judgement<double>;
-
-/// How images are shown to a classifier.
-struct judging_options {
-  std::size_t batch_size{256};  ///< images that are evaluated together; they do not change the result
-  pixel_scale pixels{};         ///< what the network sees of a pixel in [0, 1], as in training
-  diffusion_time time{0.0};     ///< of all images, for a network that is told the time
-};
 
 /// Asks a classifier for its features and probabilities of `images` (N,c,H,W). They have the same bits for any batch
 /// size. Throws `error` for a batch size of 0, for images of another shape than the network's, and if a feature is not

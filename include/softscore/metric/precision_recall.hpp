@@ -12,13 +12,17 @@
 #include <softscore/metric/cost_matrix.hpp>
 #include <softscore/metric/kernel_distance.hpp>
 
-namespace softscore::inline SOFTSCORE_ABI {
+namespace softscore {  // shared
 
 /// The shares of two sets that lie in each other's neighborhood.
 struct precision_and_recall {
   double precision{};  ///< of drawn samples that are like real ones
   double recall{};     ///< of real samples that the drawn ones come near
 };
+
+}  // namespace softscore
+
+namespace softscore::inline SOFTSCORE_ABI {
 
 namespace detail {
 

@@ -36,11 +36,14 @@ struct classifier_sizes {
   bool operator==(const classifier_sizes&) const = default;
 };
 
-/// `net.feature_count()` numbers describe an image: `net.features(workspace)` are those of the images that were
-/// evaluated last, (N,F,1,1) in plain order.
+/// `net.feature_count()` numbers describe an image, beside a score for each of `net.class_count()` classes:
+/// `net.features(workspace)` are those of the images that were evaluated last, (N,F,1,1) in plain order. Images have
+/// the shape `net.image()`.
 template <class N, class Be, class T>
 concept GivesFeatures = HasNetworkWorkspace<N, Be, T> && requires(const N net, network_workspace_of<N, Be, T>& ws) {
   { net.feature_count() } -> std::convertible_to<std::size_t>;
+  { net.class_count() } -> std::convertible_to<std::size_t>;
+  { net.image() } -> std::convertible_to<shape>;
   { net.features(ws) } -> std::convertible_to<view_of<Be, const T>>;
 };
 
@@ -101,7 +104,7 @@ classifier_body<Timed> classifier_layers_of(const classifier_sizes& sizes) {
 
 /// A classifier: stages of two 3x3 convolutions, each with group norm and SiLU, and the greatest of every 2x2 pixels;
 /// then a dense layer with SiLU, whose outputs are the `features`, and one with a score for each class. Its output is
-/// (N,K,1,1), and log-probabilities are scores less their log-sum-exp. One that is `Timed` is told the time of x_t: its
+/// (N,K,1,1), and log-probabilities are scores less their log-sum-exp. One that is `Timed` takes the time of x_t: its
 /// embedding is added between the convolutions of each stage. It takes images of one size.
 template <bool Timed>
 class basic_classifier
@@ -113,8 +116,8 @@ class basic_classifier
   static constexpr bool timed = Timed;
   static constexpr std::size_t time_features = 64, most_width = 4096, most_side = 4096;
 
-  /// `image` is the shape of what it classifies, whatever its number of images. Throws `error` for sizes out of range,
-  /// and for images that are smaller than what the stages halve.
+  /// `image` is the shape of what it classifies; its number of images does not matter. Throws `error` for sizes out of
+  /// range, and for images that are smaller than what the stages halve.
   template <class = when_called>
   explicit basic_classifier(classifier_sizes sizes = {}, const shape& image = {1, 1, 28, 28})
       : network{detail::classifier_layers_of<Timed>(checked(sizes, image)), made_embedding(), image, "", "time"},
@@ -157,9 +160,9 @@ class basic_classifier
   classifier_sizes sizes_;
 };
 
-/// A classifier of clean images, or of images whose noise it is not told.
+/// A classifier of clean images, or of images with noise whose level it does not see.
 using classifier = basic_classifier<false>;
-/// A classifier of x_t that is told the time.
+/// A classifier of x_t that takes the time.
 using timed_classifier = basic_classifier<true>;
 
 static_assert(Network<classifier, archetype_backend, float> && Network<timed_classifier, archetype_backend, double>);

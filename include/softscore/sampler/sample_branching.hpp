@@ -28,7 +28,7 @@
 
 namespace softscore {  // shared
 
-/// What `sample_branching` may be told.
+/// The options of `sample_branching`.
 struct branching_options {
   std::size_t images{100};  ///< how many to draw: a multiple of the number of classes
   std::uint64_t seed{0};

@@ -22,6 +22,16 @@ static_assert(GivesFeatures<classifier, tbb_backend, float> && GivesFeatures<tim
 
 namespace {
 
+// `judge` asks for all of these.
+struct without_class_count : classifier {
+  void class_count() const = delete;
+};
+struct without_image : classifier {
+  void image() const = delete;
+};
+static_assert(!GivesFeatures<without_class_count, serial_backend, float> &&
+              !GivesFeatures<without_image, serial_backend, float>);
+
 const classifier_sizes small{{4, 8}, 6, 3};
 const shape image{1, 2, 9, 8};
 
