@@ -38,4 +38,14 @@ void require_file(bool holds, std::string_view path, std::string_view argument, 
   if (!holds) reject(printable(path) + ": " + std::string{argument}, value, rule);
 }
 
+/// Runs `check`; the sentence that it throws begins with the file: "<path>: ...".
+template <class Check>
+void require_for_file(std::string_view path, const Check& check) {
+  try {
+    check();
+  } catch (const error& problem) {
+    throw error(printable(path) + ": " + problem.what());
+  }
+}
+
 }  // namespace softscore::inline SOFTSCORE_ABI::detail

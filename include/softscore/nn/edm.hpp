@@ -5,8 +5,9 @@
 #include <cstddef>
 #include <filesystem>
 #include <numbers>
-#include <span>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <softscore/core/config.hpp>
@@ -66,6 +67,7 @@ unet_config unet_settings(const edm_settings& s) {
   const bool song = s.model_type == edm_model::song;
   require(song || (!s.fourier && !s.residual_encoder && !s.smooth && s.channel_mult_noise == 1),
           "a setting of SongUNet for a DhariwalUNet", "given", "left at its default");
+  require(!s.residual_encoder || s.smooth, "resample_filter", "[1, 1]", "[1, 3, 3, 1] where encoder_type is residual");
   unet_config c;
   c.in_channels = s.in_channels;
   c.out_channels = s.out_channels;
@@ -231,7 +233,10 @@ unet<c_noise> load_edm(const std::filesystem::path& weights, const edm_settings&
 /// The same from a folder with the settings in config.json and the weights in model.safetensors.
 template <class = when_called>
 unet<c_noise> load_edm(const std::filesystem::path& folder) {
-  return load_edm(detail::source_weights(folder), read_edm_settings(folder / "config.json"));
+  const std::filesystem::path config = folder / "config.json";
+  const edm_settings s = read_edm_settings(config);
+  detail::require_for_file(config.string(), [&] { unet<c_noise>::layout_of(unet_settings(s)); });
+  return load_edm(detail::source_weights(folder), s);
 }
 
 }  // namespace softscore::inline SOFTSCORE_ABI

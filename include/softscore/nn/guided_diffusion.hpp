@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <filesystem>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <softscore/core/cmath.hpp>
@@ -170,7 +171,7 @@ guided_diffusion_settings read_guided_diffusion_settings(const std::filesystem::
   s.groups = from.size("groups", s.groups);
   if (!from.flag("conv_resample", true)) from.refuse("conv_resample", "true");
   if (from.number("num_heads_upsample", -1) > 0)
-    from.refuse("num_heads_upsample", "-1, for num_heads serves there too");
+    from.refuse("num_heads_upsample", "-1, for num_heads is used there too");
   return s;
 }
 
@@ -186,7 +187,10 @@ unet<step_index> load_guided_diffusion(const std::filesystem::path& weights, con
 /// The same from a folder with the settings in config.json and the weights in model.safetensors.
 template <class = when_called>
 unet<step_index> load_guided_diffusion(const std::filesystem::path& folder) {
-  return load_guided_diffusion(detail::source_weights(folder), read_guided_diffusion_settings(folder / "config.json"));
+  const std::filesystem::path config = folder / "config.json";
+  const guided_diffusion_settings s = read_guided_diffusion_settings(config);
+  detail::require_for_file(config.string(), [&] { unet<step_index>::layout_of(unet_settings(s)); });
+  return load_guided_diffusion(detail::source_weights(folder), s);
 }
 
 }  // namespace softscore::inline SOFTSCORE_ABI

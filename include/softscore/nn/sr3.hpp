@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <filesystem>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <softscore/core/config.hpp>
@@ -141,7 +142,10 @@ unet<noise_level> load_sr3(const std::filesystem::path& weights, const sr3_setti
 /// The same from a folder with the settings in config.json and the weights in model.safetensors.
 template <class = when_called>
 unet<noise_level> load_sr3(const std::filesystem::path& folder) {
-  return load_sr3(detail::source_weights(folder), read_sr3_settings(folder / "config.json"));
+  const std::filesystem::path config = folder / "config.json";
+  const sr3_settings s = read_sr3_settings(config);
+  detail::require_for_file(config.string(), [&] { unet<noise_level>::layout_of(unet_settings(s)); });
+  return load_sr3(detail::source_weights(folder), s);
 }
 
 }  // namespace softscore::inline SOFTSCORE_ABI

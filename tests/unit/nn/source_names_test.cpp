@@ -103,6 +103,23 @@ TEST_CASE("rows of q, k and v are put in order as each library has them", "[nn]"
   CHECK(rows(qkv_order::head_channel_qkv) == std::vector<float>{0, 3, 6, 9, 1, 4, 7, 10, 2, 5, 8, 11});
 }
 
+TEST_CASE("a layout refuses names that are not its network's", "[nn]") {
+  parameter_layout layout, other;
+  layout.add("a.weight", {4, 3}, 0, 1);
+  other.add("b.weight", {2}, 0, 1);
+  source_layout names{layout};
+  CHECK(refusal([&] { names.add("x", "b.weight"); }) ==
+        "a parameter's name is b.weight, but it must be one of the network's");
+  CHECK(names.unnamed() == 1);
+  names.add("x", "a.weight");
+  std::vector<float> numbers(12), placed(12);
+  for (std::size_t i = 0; i < 12; ++i) numbers[i] = static_cast<float>(i);
+  names.scatter<float>(names.tensors().at("x"), numbers, placed);
+  CHECK(placed == numbers);
+  CHECK(refusal([&] { names.gather<float>(other.at("b.weight"), placed); }) ==
+        "a tensor's name is b.weight, but it must be one of those of `tensors`");
+}
+
 TEST_CASE("a network of guided-diffusion is read with both orders of q, k and v", "[nn]") {
   const temporary_folder folder;
   const auto settings = read_guided_diffusion_settings(folder.put("config.json", adm_config));
@@ -185,12 +202,35 @@ TEST_CASE("damaged files of other libraries are refused in one sentence", "[nn]"
   CHECK_THAT(
       refused([](file_content& c) { c.values[c.at("out.2.bias")][1] = std::numeric_limits<float>::quiet_NaN(); }),
       ContainsSubstring("a number in the tensor out.2.bias is nan, but it must be finite"));
+  // A config may claim any network; one that is larger than the file by far is refused before it has names.
+  auto large = settings;
+  large.model_channels = 64;
+  CHECK_THAT(refusal([&] { load_guided_diffusion(path, large); }),
+             ContainsSubstring("model.safetensors: the number of parameters of the network is ") &&
+                 ContainsSubstring(", but it must be that of the numbers in the file, " +
+                                   std::to_string(net.parameter_count())));
   // Cut short.
   file_content{names, net.parameters(), ""}.write(path);
   std::filesystem::resize_file(path, std::filesystem::file_size(path) - 5);
   refusal([&] { load_guided_diffusion(folder.path()); });
   std::filesystem::remove(path);
   CHECK_THAT(refusal([&] { load_guided_diffusion(folder.path()); }), ContainsSubstring("model.safetensors"));
+}
+
+TEST_CASE("settings of other libraries that contradict each other are refused with their file", "[nn]") {
+  const temporary_folder folder;
+  const auto config = [&](std::string text, const std::string& old, const std::string& now) {
+    return folder.put("config.json", text.replace(text.find(old), old.size(), now)).string();
+  };
+  std::string path = config(adm_config, R"("num_heads": 2)", R"("num_heads": 3)");
+  CHECK(refusal([&] { load_guided_diffusion(folder.path()); }) ==
+        path + ": attention_heads is 3, but it must be a divisor of the channels of each level with attention, here 8");
+  path = config(edm_config, R"([1, 3, 3, 1])", "[1, 1]");
+  CHECK(refusal([&] { load_edm(folder.path()); }) ==
+        path + ": resample_filter is [1, 1], but it must be [1, 3, 3, 1] where encoder_type is residual");
+  path = config(sr3_config, R"("in_channel": 4)", R"("in_channel": 2)");
+  CHECK(refusal([&] { load_sr3(folder.path()); }) ==
+        path + ": in_channel is 2, but it must be above out_channel, for it counts both images");
 }
 
 TEST_CASE("settings of other libraries that are not supported are refused", "[nn]") {

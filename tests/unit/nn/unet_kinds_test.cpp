@@ -345,6 +345,10 @@ TEST_CASE("settings that do not fit a U-Net of the field are refused", "[nn]") {
   edm = small_edm(edm_model::song);
   edm.img_resolution = 0;
   CHECK(refusal([&] { unet_settings(edm); }) == "img_resolution is 0, but it must be between 1 and 65536");
+  edm = small_edm(edm_model::song);
+  edm.smooth = false;
+  CHECK(refusal([&] { unet_settings(edm); }) ==
+        "resample_filter is [1, 1], but it must be [1, 3, 3, 1] where encoder_type is residual");
   sr3_settings sr3 = small_sr3();
   sr3.in_channel = 2;
   CHECK(refusal([&] { unet_settings(sr3); }) ==
@@ -359,6 +363,43 @@ TEST_CASE("settings that do not fit a U-Net of the field are refused", "[nn]") {
   CHECK(refusal([&] { unet<log_snr>{c}; }) ==
         "time_planes is 0, but it must be given for a network of the form relu, which sees the time so, and 0 for "
         "others");
+  c = unet_settings(small_edm(edm_model::song));
+  c.smooth_samplers = false;
+  CHECK(refusal([&] { unet<c_noise>{c}; }) ==
+        "residual_picture is true, but it must be false without smooth_samplers, for the picture is filtered by (1, 3, "
+        "3, 1)");
+  for (const unet_block kind : {unet_block::plain, unet_block::skip, unet_block::attention}) {
+    c = unet_settings(small_edm(edm_model::song));
+    c.down_blocks.front() = kind;
+    c.downsample_type = unet_sampler::convolution;
+    CHECK(refusal([&] { unet<c_noise>{c}; }) ==
+          "residual_picture is true, but it must be false where a level does not become smaller inside a residual "
+          "block, here 0");
+  }
+  c.down_blocks.front() = unet_block::attention;
+  c.downsample_type = unet_sampler::resnet;
+  CHECK(unet<c_noise>{c}.parameter_count() > 0);
+  for (const unet_time embedding : {unet_time::fourier, unet_time::learned, unet_time::fourier_of_time}) {
+    c = paper003_unet(2);
+    c.time_embedding = embedding;
+    c.num_train_timesteps = 10;
+    CHECK(refusal([&] { require_valid(c); }) ==
+          "another time_embedding in a network of the form relu is given, but it must be left out, for the network "
+          "sees the time as planes");
+  }
+  for (const unet_block kind : {unet_block::attention, unet_block::skip}) {
+    c = paper003_unet(2);
+    c.up_blocks.back() = kind;
+    CHECK(refusal([&] { require_valid(c); }) ==
+          "a block with attention or skips in a network of the form relu is given, but it must be plain");
+  }
+  c = paper003_unet(2);
+  c.scale_shift = true;
+  CHECK(refusal([&] { require_valid(c); }) ==
+        "scale_shift is true, but it must be false in a network of the form relu, which has no norms");
+  c = paper003_unet(2, 3);
+  c.class_planes = static_cast<std::size_t>(-1) - c.time_planes + 2;  // with these it would be 1 plane
+  CHECK(refusal([&] { require_valid(c); }) == "class_planes is 18446744073709551601, but it must be at most 65536");
   CHECK(refusal([&] { add_net<>{{1, 3, 8, 6}, {.kernel = 7}}; }) ==
         "the kernel of add_net is 7, but it must be between 1 and the lesser side of an image, 6");
 

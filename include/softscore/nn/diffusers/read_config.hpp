@@ -56,11 +56,7 @@ class unet_config_reader {
     read_classes(c);
     const std::string act = from_.text(key("act_fn"), "silu");
     if (act != "silu" && act != "swish") from_.refuse(key("act_fn"), "silu, the one activation that is supported");
-    try {
-      require_valid(c);
-    } catch (const error& refused) {
-      throw error(printable(from_.path()) + ": " + refused.what());
-    }
+    require_for_file(from_.path(), [&] { require_valid(c); });
     return c;
   }
 

@@ -64,6 +64,16 @@ inline std::string_view prefix_of_all(const safetensors_file& file, std::string_
   return prefix;
 }
 
+inline std::size_t numbers_in(const safetensors_file& file) {
+  std::size_t count = 0;
+  for (const std::string& name : file.names()) {
+    std::size_t size = 1;
+    for (const std::size_t n : file.extent(name)) size *= n;
+    count += size;
+  }
+  return count;
+}
+
 // The folder of another library's model that was converted: config.json and model.safetensors.
 inline std::filesystem::path source_weights(const std::filesystem::path& folder) {
   return folder / "model.safetensors";
@@ -90,13 +100,18 @@ weights_fit read_source_weights(const safetensors_file& file, const source_layou
 namespace detail {
 
 // The network of some settings with the weights of a file: names and shapes are compared before there is memory for it.
-// `names_of(layout)` are the names of a network with that layout.
+// `names_of(layout)` are the names of a network with that layout; they take memory too, so that a network of another
+// size is refused before. One of up to twice the size is compared, for then the names say what is missing.
 template <class Net, class Settings, class NamesOf>
 Net load_source(const std::filesystem::path& weights, const Settings& settings, const NamesOf& names_of,
                 std::string_view prefix, std::span<const double> taps = {}) {
   const safetensors_file file{weights};
   const std::string_view before = prefix_of_all(file, prefix);
-  const source_layout names = names_of(Net::layout_of(settings));
+  const parameter_layout layout = Net::layout_of(settings);
+  const std::size_t in_file = numbers_in(file);
+  require_file(layout.count() / 2 <= in_file, file.path(), "the number of parameters of the network", layout.count(),
+               "that of the numbers in the file, " + shown(in_file));
+  const source_layout names = names_of(layout);
   require_whole(compare_source(file, names, before, taps, [](const parameter&, const std::string&) {}),
                 weights.string());
   Net net{settings};

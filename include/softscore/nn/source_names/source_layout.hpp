@@ -16,8 +16,8 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// The parameters of a network under the names of another library: each tensor of a file, and where its rows (all that
-/// belongs to one index of its first size) lie in the network's flat array.
+/// The parameters of a network under the names of another library: each tensor of a file, and where its rows (equal
+/// parts, one after the other in the file) lie in the network's flat array.
 class source_layout {
  public:
   /// For a network with these parameters; none of them has a name yet.
@@ -35,7 +35,13 @@ class source_layout {
 
   /// Whether the network has a parameter of that name.
   bool has(std::string_view ours) const { return network_.contains(ours); }
-  const parameter& ours(std::string_view name) const { return network_.at(std::string{name}); }
+  /// The network's parameter of that name; throws `error` where there is none.
+  template <class = when_called>
+  const parameter& ours(std::string_view name) const {
+    const auto found = network_.find(name);
+    require(found != network_.end(), "a parameter's name", name, "one of the network's");
+    return found->second;
+  }
   /// How many parameters of the network have no name yet.
   std::size_t unnamed() const { return network_.size() - named_; }
 
@@ -43,9 +49,7 @@ class source_layout {
   template <class = when_called>
   void add(const std::string& source, const std::string& name) {
     const parameter& p = ours(name);
-    std::vector<std::size_t> rows(p.sizes.front());
-    for (std::size_t r = 0; r < rows.size(); ++r) rows[r] = p.offset + r * (p.size() / rows.size());
-    put(source, p.sizes, std::move(rows), p.trained);
+    put(source, p.sizes, {p.offset}, p.trained);
     ++named_;
   }
   /// `weight` and, if the network has it, `bias`.
@@ -112,7 +116,9 @@ class source_layout {
   }
   template <class F>
   void each_row(const parameter& tensor, const F& f) const {
-    const std::vector<std::size_t>& rows = rows_.at(tensor.name);
+    const auto found = rows_.find(tensor.name);
+    require(found != rows_.end(), "a tensor's name", tensor.name, "one of those of `tensors`");
+    const std::vector<std::size_t>& rows = found->second;
     const std::size_t count = tensor.size() / rows.size();
     for (std::size_t r = 0; r < rows.size(); ++r) f(r * count, rows[r], count);
   }

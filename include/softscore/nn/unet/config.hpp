@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -105,6 +106,11 @@ struct unet_config {
     if (form == unet_form::relu) return 0;
     return time_embedding_dim > 0 ? time_embedding_dim : 4 * block_out_channels.front();
   }
+  /// Whether planes become smaller inside a residual block at the end of a level.
+  bool shrinks_inside(std::size_t level) const {
+    return down_blocks[level] == unet_block::resnet ||
+           (down_blocks[level] == unet_block::attention && downsample_type == unet_sampler::resnet);
+  }
   /// How many numbers time becomes.
   std::size_t features() const {
     if (time_features > 0) return time_features;
@@ -144,6 +150,7 @@ void require_extras_valid(const unet_config& c) {
   at_most("attention_heads", c.attention_heads);
   at_most("time_hidden", c.time_hidden);
   at_most("augment_features", c.augment_features);
+  at_most("class_planes", c.class_planes);
   at_most("time_planes", c.time_planes);
   require(c.block_divisor > 0 && std::isfinite(c.block_divisor), "block_divisor", c.block_divisor,
           "positive and finite");
@@ -155,11 +162,22 @@ void require_extras_valid(const unet_config& c) {
           "0 where the class embedding is identity, for an image brings one row of numbers");
   require((c.form == unet_form::relu) == (c.time_planes > 0), "time_planes", c.time_planes,
           "given for a network of the form relu, which sees the time so, and 0 for others");
+  require(!c.residual_picture || c.smooth_samplers, "residual_picture", "true",
+          "false without smooth_samplers, for the picture is filtered by (1, 3, 3, 1)");
+  for (std::size_t level = 0; c.residual_picture && level + 1 < c.levels(); ++level)
+    require(c.shrinks_inside(level), "residual_picture", "true",
+            "false where a level does not become smaller inside a residual block, here " + std::to_string(level));
   if (c.form != unet_form::relu) return;
   require(c.class_embedding == unet_class::none && c.augment_features == 0,
           "an embedding in a network of the form relu", "given", "left out, for its blocks see none");
   require(!c.center_input_sample && c.conv_in_channels == 0 && !c.residual_picture,
           "a setting of the input in a network of the form relu", "given", "left out, for it has no such layer");
+  require(c.time_embedding == unet_time::positional, "another time_embedding in a network of the form relu", "given",
+          "left out, for the network sees the time as planes");
+  for (const auto* const blocks : {&c.down_blocks, &c.up_blocks})
+    require(std::all_of(blocks->begin(), blocks->end(), [](unet_block b) { return b == unet_block::plain; }),
+            "a block with attention or skips in a network of the form relu", "given", "plain");
+  require(!c.scale_shift, "scale_shift", "true", "false in a network of the form relu, which has no norms");
 }
 }  // namespace detail
 

@@ -120,8 +120,7 @@ class unet_builder {
       x = residual(name + ".resnet_down", x, of_sampler(width, resampling::fir_down));
       picture = resample(resampling::fir_down, picture);
       x = add(convolve(name + ".skip_conv", picture, width, {.kernel = 1}), x);
-    } else if (kind == unet_block::resnet ||
-               (kind == unet_block::attention && c_.downsample_type == unet_sampler::resnet)) {
+    } else if (c_.shrinks_inside(level)) {
       x = residual(name + ".downsamplers.0", x,
                    of_inner_sampler(width, c_.smooth_samplers ? resampling::fir_down : resampling::mean));
       if (c_.residual_picture) {
