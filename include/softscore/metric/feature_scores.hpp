@@ -33,7 +33,7 @@ namespace softscore::inline SOFTSCORE_ABI {
 
 /// What a classifier's features say of a set of images beside test images.
 struct feature_scores {
-  double frechet{};  ///< Frechet distance, squared; biased upwards by about 1/N
+  double frechet{};  ///< Frechet distance, squared; biased upwards by about a constant over N
   std::optional<frechet_line>
       extrapolated{};           ///< to infinitely many images; not for fewer than 10 F images of F features
   mean_and_deviation kernel{};  ///< kernel distance over subsets; unbiased
@@ -42,8 +42,7 @@ struct feature_scores {
 };
 
 /// Compares the judgement of a set of images with that of test images. Precision and recall take equally many of both,
-/// chosen at random, because balls shrink with more; the others take all. Throws `error` as the
-/// metrics do.
+/// chosen at random, because balls shrink with more; the others take all. Throws `error` as the metrics do.
 template <std::floating_point Real>
 feature_scores score_features(const basic_judgement<Real>& images, const basic_judgement<Real>& tests,
                               const feature_score_options& options = {}) {
