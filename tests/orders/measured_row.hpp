@@ -20,8 +20,8 @@ using namespace softscore;
 inline constexpr double first_time = 1.0, last_time = 0.05;
 
 // Numbers of steps in the range where the highest power decides and rounding does not: the higher the order the fewer.
-// A blur of a fraction of a pixel is the identity except for exp(-1 / (2 w^2)), whose derivatives of high order are large
-// where it sets in, so high orders show later under a blur.
+// A blur of a fraction of a pixel is the identity except for exp(-1 / (2 w^2)), whose derivatives of high order are
+// large where it sets in, so high orders show later under a blur.
 inline std::vector<std::size_t> steps_for(int order, bool blur) {
   switch (order) {
     case 3:
