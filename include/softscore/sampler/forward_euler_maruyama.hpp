@@ -53,11 +53,14 @@ void walk_forward(Be& be, const C& corruption, const time_grid& grid, view_of<Be
     }
   };
   // The variance that a step adds. Where noise begins, sigma may rise like a root, so that its rate is infinite; there
-  // it is what the step must add in all. Rounding must not give it a sign.
+  // it is what the step must add in all. Rounding must not give it a sign, and no step takes noise away.
   const auto added_in = [&](const step_at& at) {
     const double sigma = corruption.sigma(at.s);
     if (sigma == 0.0) return std::pow(corruption.sigma(at.t), 2);
-    const double growth = 2.0 * sigma * corruption.sigma_rate(at.s) - 2.0 * rate_at(at.s) * sigma * sigma;
+    const double raised = 2.0 * sigma * corruption.sigma_rate(at.s), shrunk = 2.0 * rate_at(at.s) * sigma * sigma;
+    const double growth = raised - shrunk;
+    require(!(growth < -1e-9 * (std::abs(raised) + std::abs(shrunk))), "variance of the noise that a step adds", growth,
+            "at least 0");
     return growth < 0.0 ? 0.0 : growth * (at.t.value - at.s.value);
   };
   for (std::size_t i = 0; i < steps; ++i) {
@@ -92,9 +95,10 @@ void walk_forward(Be& be, const C& corruption, const time_grid& grid, view_of<Be
 /// (a'/a) sigma^2 (Song et al. 2021). Elsewhere it is that of Daras et al. 2022, Eq. 13, for the clean image as the
 /// only one: drift C'_t x_0 and g^2 = d sigma^2 / dt. Given x_0, both have mean C_t x_0 and covariance sigma_t^2 I in
 /// the limit, with an error of order 1 in the steps; `corrupt` draws from that distribution at once, for one time.
-/// Stores into `x`; `images` says which images of a run they are, so that the noise does not depend on batches. Throws
-/// `error` for shapes or counts that differ, and where the SDE's coefficients are not finite at a time from which a
-/// step starts, as where nothing is left of the signal.
+/// Stores into `x`; `images` says which images of a run they are, so that the noise does not depend on batches. A run
+/// back from x needs another seed: samplers draw from the same streams. Throws `error` for shapes or counts that
+/// differ, and where the SDE's coefficients are not finite at a time from which a step starts, as where nothing is left
+/// of the signal, or its noise falls.
 template <class Be, class C, class T>
 void forward_euler_maruyama(Be& be, const C& corruption, const time_grid& grid, in_of<Be, T> clean,
                             const image_range& images, std::uint64_t seed, out_of<Be, T> x) {

@@ -26,6 +26,14 @@ using Catch::Matchers::WithinRel;
 
 namespace {
 
+// A schedule whose noise falls faster than the signal.
+struct falling {
+  level level_at(diffusion_time t) const { return level{0.1 * t.value}; }
+  double sigma_at(diffusion_time t) const { return 1.0 - 0.5 * t.value; }
+  double level_rate_at(diffusion_time) const { return 0.1; }
+  double sigma_rate_at(diffusion_time) const { return -0.5; }
+};
+
 // Image 0 is zero without noise, the next d are the unit images, and each of the others gets a single 1: first those of
 // the start, then step by step.
 class unit_walk_backend : public host_verbs<unit_walk_backend> {
@@ -171,4 +179,9 @@ TEST_CASE("the forward SDE refuses what does not fit", "[sampler]") {
   // Nothing is left of the signal at time 1. No step starts there.
   const corruption whole{scaling{}, cosine{}};
   forward_euler_maruyama(be, whole, uniform_grid(4), clean.view(), {0, 1}, 0, x.view().images(0, 1));
+  for (std::size_t i = 0; i < gaussian_image.per_image(); ++i) CHECK(std::isfinite(x.view()[i]));
+  // Noise that falls cannot be taken away by adding some.
+  CHECK_REFUSED(forward_euler_maruyama(be, corruption{scaling{}, falling{}}, grid, clean.view(), {0, 1}, 0,
+                                       x.view().images(0, 1)),
+                "variance of the noise that a step adds is -");
 }
