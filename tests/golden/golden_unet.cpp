@@ -215,7 +215,8 @@ unet_config class_planes_config(const json_settings& settings) {
 void check_file(const fs::path& file, const fs::path& config, const std::optional<fs::path>& folder, outcome& result) {
   const json_settings settings = read_json_settings(config);
   const std::string kind = settings.text("_class_name", "");
-  golden_case g{file, {}, source_layout::same, safetensors_file{file}, folder};
+  const auto same = [](const parameter_layout& layout) { return source_layout::same(layout); };
+  golden_case g{file, {}, same, safetensors_file{file}, folder};
   std::istringstream names{g.tensors.find_metadata("zero_gradient").value_or("")};
   for (std::string name; std::getline(names, name, ',');) g.zero_gradients.insert(name);
   if (kind == "adm") {
