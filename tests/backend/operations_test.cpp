@@ -16,9 +16,9 @@
 #include "device_under_test.hpp"
 #include "refusal.hpp"
 #include "slope.hpp"
+#include "worse.hpp"
 #if !defined(__CUDACC__)
 #include "winograd_magnifications.hpp"
-#include "worse.hpp"
 #endif
 
 using namespace softscore;
