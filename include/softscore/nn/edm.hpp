@@ -118,9 +118,9 @@ source_layout edm_names(const edm_settings& s, const parameter_layout& network) 
   const bool song = s.model_type == edm_model::song;
   const std::size_t levels = s.channel_mult.size();
   const auto numbered = [](const std::string& before, std::size_t k) { return before + std::to_string(k); };
-  const auto at = [&](const char* half, std::size_t level) {
+  const auto at = [&](const char* tower, std::size_t level) {
     const std::string side = std::to_string(s.img_resolution >> level);
-    return half + ("." + side) + "x" + side + "_";
+    return tower + ("." + side) + "x" + side + "_";
   };
   const auto block = [&](const std::string& from, const std::string& to) {
     names.add_pair(from + ".norm0", to + ".norm1");
