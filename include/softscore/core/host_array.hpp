@@ -10,16 +10,7 @@
 #include <type_traits>
 #include <utility>
 
-// Large blocks are pages of the system's own, except where a sanitizer watches the heap.
-#if defined(__linux__) && !defined(__SANITIZE_ADDRESS__)
-#define SOFTSCORE_FRESH_PAGES
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#undef SOFTSCORE_FRESH_PAGES
-#endif
-#endif
-#endif
-#if defined(SOFTSCORE_FRESH_PAGES)
+#if defined(__linux__)
 #include <sys/mman.h>
 #endif
 
@@ -27,6 +18,11 @@
 #include <softscore/core/config.hpp>
 #include <softscore/core/shape.hpp>
 #include <softscore/core/view.hpp>
+
+#if defined(__linux__)
+// Defined where the program contains the address sanitizer, null elsewhere.
+extern "C" [[gnu::weak, gnu::visibility("default")]] void softscore_address_sanitizer() __asm__("__asan_init");
+#endif
 
 namespace softscore::inline SOFTSCORE_ABI {
 
@@ -63,8 +59,8 @@ class memory_pool {
       blocks_of_a_size& blocks = of_size(bytes);
       if (blocks.free != nullptr) return {std::exchange(blocks.free, blocks.free->next), false};
     }
-#if defined(SOFTSCORE_FRESH_PAGES)
-    if (bytes >= huge_page) return {fresh_pages(bytes), true};
+#if defined(__linux__)
+    if (has_fresh_pages(bytes)) return {fresh_pages(bytes), true};
 #endif
     return {::operator new((std::max)(bytes, sizeof(free_block)), std::align_val_t{alignment}), false};
   }
@@ -86,7 +82,14 @@ class memory_pool {
     free_block* free{};
   };
 
-#if defined(SOFTSCORE_FRESH_PAGES)
+#if defined(__linux__)
+  // The sanitizer sees only the heap, so with it large blocks lie there too. The program is asked, not the flags of
+  // this file, because a block may be taken in one file and given up in another.
+  static bool has_fresh_pages(std::size_t bytes) {
+    void (*const sanitizer)() = &softscore_address_sanitizer;
+    return bytes >= huge_page && sanitizer == nullptr;
+  }
+
   static constexpr std::size_t whole_pages(std::size_t bytes) {
     return (bytes + huge_page - 1) / huge_page * huge_page;
   }
@@ -108,8 +111,8 @@ class memory_pool {
 #endif
 
   static void give_up(void* block, std::size_t bytes) {
-#if defined(SOFTSCORE_FRESH_PAGES)
-    if (bytes >= huge_page) {
+#if defined(__linux__)
+    if (has_fresh_pages(bytes)) {
       ::munmap(block, whole_pages(bytes));
       return;
     }
@@ -164,5 +167,3 @@ class host_array {
 };
 
 }  // namespace softscore::inline SOFTSCORE_ABI
-
-#undef SOFTSCORE_FRESH_PAGES
