@@ -10,7 +10,7 @@
 #include <softscore/core/shape.hpp>
 #include <softscore/core/view.hpp>
 
-namespace softscore::inline SOFTSCORE_ABI {
+namespace softscore {  // shared
 
 /// Two activations seen as one: the channels of `first`, then those of `second`, which is empty where there is only one
 /// part. A view converts to it.
@@ -18,20 +18,20 @@ template <class T, class Space>
 struct joined_view {
   view<T, Space> first{}, second{};
 
-  joined_view() = default;
-  joined_view(view<T, Space> a, view<T, Space> b) : first{a}, second{b} {}
+  SOFTSCORE_SHARED joined_view() = default;
+  SOFTSCORE_SHARED joined_view(view<T, Space> a, view<T, Space> b) : first{a}, second{b} {}
   template <class U>
     requires std::convertible_to<view<U, Space>, view<T, Space>>
-  joined_view(view<U, Space> one) : first{one} {}
+  SOFTSCORE_SHARED joined_view(view<U, Space> one) : first{one} {}
   /// Mutable elements where const ones are asked for.
   template <class U>
     requires std::same_as<const U, T>
-  joined_view(joined_view<U, Space> other) : first{other.first}, second{other.second} {}
+  SOFTSCORE_SHARED joined_view(joined_view<U, Space> other) : first{other.first}, second{other.second} {}
 
-  bool empty() const { return first.empty() && second.empty(); }
-  bool in_parts() const { return !second.empty(); }
+  SOFTSCORE_SHARED bool empty() const { return first.empty() && second.empty(); }
+  SOFTSCORE_SHARED bool in_parts() const { return !second.empty(); }
   /// The shape of both parts together.
-  shape extent() const {
+  SOFTSCORE_SHARED shape extent() const {
     shape all = first.extent();
     if (in_parts()) all.channels += second.extent().channels;
     return all;
@@ -41,6 +41,10 @@ struct joined_view {
 /// The type of an argument that a function reads, whether it is in one part or in two.
 template <class T, class Space>
 using const_joined_view = std::type_identity_t<joined_view<const T, Space>>;
+
+}  // namespace softscore
+
+namespace softscore::inline SOFTSCORE_ABI {
 
 /// Arguments on backend `Be` that may be in two parts; T is deduced from neither.
 template <class Be, class T>

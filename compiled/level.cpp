@@ -1,0 +1,23 @@
+// The one symbol of an instruction set that is seen outside (CMakeLists.txt): SOFTSCORE_LEVEL is its name and
+// SOFTSCORE_LEVEL_SYMBOL that of the symbol.
+#include "level.hpp"
+
+using namespace softscore;
+namespace border = softscore::compiled;
+
+extern "C" const border::kernels SOFTSCORE_LEVEL_SYMBOL;
+constexpr border::kernels SOFTSCORE_LEVEL_SYMBOL{
+    .name = SOFTSCORE_LEVEL,
+    .make_backend = [](std::size_t threads) -> border::owned {
+      return {threads == 0 ? new tbb_backend{} : new tbb_backend{threads},
+              [](void* backend) { delete static_cast<tbb_backend*>(backend); }};
+    },
+    .threads = [](void* backend) { return kernel_level::backend_at(backend).threads(); },
+    .parallel =
+        [](void* backend, std::size_t count, void (*task)(const void*, std::size_t), const void* body) {
+          kernel_level::backend_at(backend).parallel(count, [=](std::size_t i) { task(body, i); });
+        },
+    .threads_began = [] { return tbb_threads::began.load(); },
+    .threads_are_lost = [] { tbb_threads::lost.store(true); },
+    .of_float = &kernel_level::operations_of_float,
+    .of_double = &kernel_level::operations_of_double};
