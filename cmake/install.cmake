@@ -5,6 +5,9 @@ include(CMakePackageConfigHelpers)
 set(package_dir "${CMAKE_INSTALL_DATADIR}/cmake/softscore")
 
 install(TARGETS softscore EXPORT softscore-targets FILE_SET HEADERS FILE_SET device)
+if(TARGET softscore_compiled)
+  install(TARGETS softscore_compiled EXPORT softscore-targets)
+endif()
 install(EXPORT softscore-targets NAMESPACE softscore:: DESTINATION "${package_dir}")
 
 configure_package_config_file(cmake/softscore-config.cmake.in "${PROJECT_BINARY_DIR}/softscore-config.cmake"

@@ -22,7 +22,8 @@ constexpr std::array names{"x86-64-v2", "x86-64-v3", "x86-64-v4"};
 bool has(std::size_t level) {
   __builtin_cpu_init();
   switch (level) {
-    case 0: return __builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("popcnt");
+    case 0:
+      return __builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("popcnt");
     case 1:
       return has(0) && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
              __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2");
@@ -46,8 +47,7 @@ void watch_forks() {
 }
 
 const kernels& available(std::size_t level, std::string_view asked_by) {
-  if (!has(level))
-    reject(asked_by, names[level], "an instruction set that this processor has");
+  if (!has(level)) reject(asked_by, names[level], "an instruction set that this processor has");
   watch_forks();
   return *levels[level];
 }

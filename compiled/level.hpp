@@ -1,6 +1,7 @@
 #pragma once
 
-// The table of one instruction set, filled with the operations of the tbb backend. Compiled once for each (CMakeLists.txt).
+// The table of one instruction set, filled with the operations of the tbb backend. Compiled once for each
+// (CMakeLists.txt).
 #include <bit>
 #include <cstddef>
 #include <cstring>
@@ -63,14 +64,12 @@ const Argument& behind(const Argument& argument) {
 }
 
 // The function that a member of the table points to.
-#define SOFTSCORE_LEVEL_FUNCTION(name, function, ...)                         \
-  template <class Pointer>                                                    \
-  struct name##_here;                                                         \
-  template <class... Arguments>                                               \
-  struct name##_here<void (*)(void*, Arguments...)> {                         \
-    static void call(void* backend, Arguments... arguments) {                 \
-      function(backend_at(backend), behind(arguments)...);                    \
-    }                                                                         \
+#define SOFTSCORE_LEVEL_FUNCTION(name, function, ...)                                                                \
+  template <class Pointer>                                                                                           \
+  struct name##_here;                                                                                                \
+  template <class... Arguments>                                                                                      \
+  struct name##_here<void (*)(void*, Arguments...)> {                                                                \
+    static void call(void* backend, Arguments... arguments) { function(backend_at(backend), behind(arguments)...); } \
   };
 SOFTSCORE_COMPILED_OPERATIONS(SOFTSCORE_LEVEL_FUNCTION)
 #undef SOFTSCORE_LEVEL_FUNCTION
@@ -135,10 +134,14 @@ template <class T>
 void combine(void* backend, view<T, host_space> out, const border::summand<T>* s, std::size_t count) {
   tbb_backend& be = backend_at(backend);
   switch (count) {
-    case 1: return be.combine(out, term_at(s[0]));
-    case 2: return be.combine(out, term_at(s[0]), term_at(s[1]));
-    case 3: return be.combine(out, term_at(s[0]), term_at(s[1]), term_at(s[2]));
-    default: return be.combine(out, term_at(s[0]), term_at(s[1]), term_at(s[2]), term_at(s[3]));
+    case 1:
+      return be.combine(out, term_at(s[0]));
+    case 2:
+      return be.combine(out, term_at(s[0]), term_at(s[1]));
+    case 3:
+      return be.combine(out, term_at(s[0]), term_at(s[1]), term_at(s[2]));
+    default:
+      return be.combine(out, term_at(s[0]), term_at(s[1]), term_at(s[2]), term_at(s[3]));
   }
 }
 
@@ -146,9 +149,12 @@ inline void combine_with_normal(void* backend, const noise_key& key, image_range
                                 view<float, host_space> out, const border::summand<float>* s, std::size_t count) {
   tbb_backend& be = backend_at(backend);
   switch (count) {
-    case 1: return be.combine_with_normal(key, images, factor, out, term_at(s[0]));
-    case 2: return be.combine_with_normal(key, images, factor, out, term_at(s[0]), term_at(s[1]));
-    default: return be.combine_with_normal(key, images, factor, out, term_at(s[0]), term_at(s[1]), term_at(s[2]));
+    case 1:
+      return be.combine_with_normal(key, images, factor, out, term_at(s[0]));
+    case 2:
+      return be.combine_with_normal(key, images, factor, out, term_at(s[0]), term_at(s[1]));
+    default:
+      return be.combine_with_normal(key, images, factor, out, term_at(s[0]), term_at(s[1]), term_at(s[2]));
   }
 }
 

@@ -41,7 +41,7 @@ elseif(case STREQUAL "wrong_version")
   must_be_refused("7.3 REQUIRED" "compatible with requested")
 
 elseif(case STREQUAL "unknown_component")
-  must_be_refused("REQUIRED COMPONENTS vulkan" "softscore has no component \"vulkan\"; it has: cuda.")
+  must_be_refused("REQUIRED COMPONENTS vulkan" "softscore has no component \"vulkan\"; it has: compiled, cuda.")
 
 elseif(case STREQUAL "without_toolkit")
   must_be_refused("REQUIRED COMPONENTS cuda"
@@ -62,6 +62,19 @@ elseif(case STREQUAL "with_toolkit")
             -DCMAKE_CUDA_ARCHITECTURES=90)
   must_pass("${CMAKE_COMMAND}" --build "${work}/build")
   must_pass("${CMAKE_COMMAND}" -E chdir "${work}/build" ./guest)
+
+elseif(case STREQUAL "with_compiled")
+  must_pass("${CMAKE_COMMAND}" --install "${build}" --prefix "${work}/prefix")
+  must_pass(${configure} -S "${CMAKE_CURRENT_LIST_DIR}/with_compiled" -B "${work}/build"
+            "-DCMAKE_PREFIX_PATH=${work}/prefix")
+  must_pass("${CMAKE_COMMAND}" --build "${work}/build")
+  must_pass("${CMAKE_COMMAND}" -E chdir "${work}/build" ./guest)
+
+elseif(case STREQUAL "without_compiled")
+  must_pass(${configure} -S "${source}" -B "${work}/headers" -DSOFTSCORE_BUILD_COMPILED=OFF -DSOFTSCORE_BUILD_TESTS=OFF
+            -DSOFTSCORE_BUILD_EXAMPLES=OFF)
+  set(build "${work}/headers")
+  must_be_refused("REQUIRED COMPONENTS compiled" "The component compiled of softscore was not built")
 
 elseif(case STREQUAL "subdirectory")
   must_pass(${configure} -S "${CMAKE_CURRENT_LIST_DIR}/subdirectory" -B "${work}" "-DSOFTSCORE_SOURCE=${source}")

@@ -29,14 +29,14 @@ void* kernels_behind(const compiled_backend& be);
 
 // Each operation is a friend function of an empty base class of the backend, where argument-dependent lookup finds it:
 // so its arguments have the types of the table and convert to them.
-#define SOFTSCORE_COMPILED_CALL(name, function, ...)                           \
-  template <class T, class Pointer = decltype(compiled::operations<T>::name)>  \
-  struct name##_call;                                                          \
-  template <class T, class... Arguments>                                       \
-  struct name##_call<T, void (*)(void*, Arguments...)> {                       \
-    friend void function(compiled_backend& be, Arguments... arguments) {       \
-      operations_of<T>(be).name(kernels_behind<T>(be), arguments...);          \
-    }                                                                          \
+#define SOFTSCORE_COMPILED_CALL(name, function, ...)                          \
+  template <class T, class Pointer = decltype(compiled::operations<T>::name)> \
+  struct name##_call;                                                         \
+  template <class T, class... Arguments>                                      \
+  struct name##_call<T, void (*)(void*, Arguments...)> {                      \
+    friend void function(compiled_backend& be, Arguments... arguments) {      \
+      operations_of<T>(be).name(kernels_behind<T>(be), arguments...);         \
+    }                                                                         \
   };
 SOFTSCORE_COMPILED_OPERATIONS(SOFTSCORE_COMPILED_CALL)
 #undef SOFTSCORE_COMPILED_CALL
@@ -91,8 +91,8 @@ class compiled_backend : public host_verbs<compiled_backend>, public detail::com
   void for_each(Body body, view<T, host_space>... views) {
     using scalar = std::common_type_t<std::remove_const_t<T>...>;
     if constexpr (detail::Knows<detail::known_element_bodies<scalar>, Body, T...>)
-      detail::run_known<detail::known_element_bodies<scalar>>(inner_.get(), detail::operations_of<scalar>(*this).over_elements, body,
-                                                               views...);
+      detail::run_known<detail::known_element_bodies<scalar>>(
+          inner_.get(), detail::operations_of<scalar>(*this).over_elements, body, views...);
     else
       host_verbs::for_each(body, views...);
   }

@@ -25,32 +25,29 @@ struct known_body {
 
 // The bodies that the kernels know; a program compiles the loop of any other one itself. A new one is a line here.
 template <class T>
-using known_element_bodies =
-    std::tuple<known_body<adam_body, T, T, T, const T>,                         //
-               known_body<averaged_body<adam_body>, T, T, T, T, const T>,       //
-               known_body<adamw_body, T, T, T, const T>,                        //
-               known_body<averaged_body<adamw_body>, T, T, T, T, const T>,      //
-               known_body<ema_body, T, const T>,                                //
-               known_body<start_sum_body, T, T, const T>,                       //
-               known_body<add_to_sum_body, T, T, const T>,                      //
-               known_body<mean_of_sum_body, T, const T>,                        //
-               known_body<set_zero, T>>;
+using known_element_bodies = std::tuple<known_body<adam_body, T, T, T, const T>,                     //
+                                        known_body<averaged_body<adam_body>, T, T, T, T, const T>,   //
+                                        known_body<adamw_body, T, T, T, const T>,                    //
+                                        known_body<averaged_body<adamw_body>, T, T, T, T, const T>,  //
+                                        known_body<ema_body, T, const T>,                            //
+                                        known_body<start_sum_body, T, T, const T>,                   //
+                                        known_body<add_to_sum_body, T, T, const T>,                  //
+                                        known_body<mean_of_sum_body, T, const T>,                    //
+                                        known_body<set_zero, T>>;
 template <class T>
-using known_plane_bodies =
-    std::tuple<known_body<upsample_nearest_body, T, const T>,         //
-               known_body<sum_of_four_body<T>, T, const T>,           //
-               known_body<quarter_body<T>, T, const T>,               //
-               known_body<fir_down_body<T>, T, const T>,              //
-               known_body<fir_up_body<T>, T, const T>,                //
-               known_body<pool_max_body, T, const T>,                 //
-               known_body<pool_max_backward_body, T, const T, const T>,  //
-               known_body<pool_mean_body<T>, T, const T>,             //
-               known_body<pool_mean_backward_body<T>, T, const T>>;
+using known_plane_bodies = std::tuple<known_body<upsample_nearest_body, T, const T>,            //
+                                      known_body<sum_of_four_body<T>, T, const T>,              //
+                                      known_body<quarter_body<T>, T, const T>,                  //
+                                      known_body<fir_down_body<T>, T, const T>,                 //
+                                      known_body<fir_up_body<T>, T, const T>,                   //
+                                      known_body<pool_max_body, T, const T>,                    //
+                                      known_body<pool_max_backward_body, T, const T, const T>,  //
+                                      known_body<pool_mean_body<T>, T, const T>,                //
+                                      known_body<pool_mean_backward_body<T>, T, const T>>;
 template <class T>
-using known_channel_bodies =
-    std::tuple<known_body<scale_channel, T, const T, const T>,  //
-               known_body<add_channel, T, const T, const T>,    //
-               known_body<spread_channel, T, const T, const T>>;
+using known_channel_bodies = std::tuple<known_body<scale_channel, T, const T, const T>,  //
+                                        known_body<add_channel, T, const T, const T>,    //
+                                        known_body<spread_channel, T, const T, const T>>;
 
 /// The place of a body in a list, or the length of the list.
 template <class List, class Body, class... Elements>

@@ -68,8 +68,8 @@ compiled_plan<compiled::layer_norm_kind, T> make_layer_norm(compiled_backend& be
 }
 
 template <Scalar T>
-compiled_plan<compiled::attention_kind, T> make_attention(compiled_backend& be, const attention_shape& sizes,
-                                                          const compiled_plan<compiled::scratch_kind, T>& scratch = {}) {
+compiled_plan<compiled::attention_kind, T> make_attention(
+    compiled_backend& be, const attention_shape& sizes, const compiled_plan<compiled::scratch_kind, T>& scratch = {}) {
   return compiled_plan<compiled::attention_kind, T>{
       detail::operations_of<T>(be).make_attention(detail::kernels_behind<T>(be), sizes, scratch)};
 }

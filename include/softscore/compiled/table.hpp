@@ -51,7 +51,8 @@
   OPERATION(gather_rows, gather_rows, in, in, out)                                                                   \
   OPERATION(scatter_rows, scatter_rows, in, in, out)
 
-namespace softscore::compiled {  // shared
+namespace softscore {  // shared
+namespace compiled {
 
 /// What the kernels keep between calls of an operation of kind `Kind`, as the address of an object of theirs.
 template <class Kind, class T>
@@ -151,4 +152,5 @@ const kernels& chosen_kernels();
 /// Those of one instruction set; throws `error` where the processor lacks it.
 const kernels& kernels_of(instruction_set which);
 
-}  // namespace softscore::compiled
+}  // namespace compiled
+}  // namespace softscore

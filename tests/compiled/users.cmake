@@ -1,0 +1,20 @@
+# One library serves programs of other flags and of another compiler, which catch its errors.
+cmake_minimum_required(VERSION 3.25)
+function(check_user who)
+  set(program "${folder}/user-${who}")
+  execute_process(COMMAND ${ARGN} -std=c++20 "-I${includes}" "${source}" "${library}" "${tbb}" -pthread -o "${program}"
+                  COMMAND_ERROR_IS_FATAL ANY)
+  execute_process(COMMAND "${program}" COMMAND_ERROR_IS_FATAL ANY)
+endfunction()
+if(wide)
+  check_user(v3 "${compiler}" -O1 -march=x86-64-v3)
+endif()
+# The other compiler, where there is one.
+if(compiler MATCHES "clang")
+  find_program(other g++)
+else()
+  find_program(other clang++)
+endif()
+if(other)
+  check_user(other "${other}" -O0)
+endif()
