@@ -14,6 +14,10 @@ add_library(test_support OBJECT support/main.cpp)
 set_source_files_properties(support/main.cpp PROPERTIES COMPILE_OPTIONS "-O1;-fno-sanitize=all")
 target_include_directories(test_support PUBLIC "${CMAKE_CURRENT_SOURCE_DIR}/support")
 target_link_libraries(test_support PUBLIC Catch2::Catch2 softscore_own)
+if(TARGET softscore_compiled)
+  target_link_libraries(test_support PUBLIC softscore::compiled)
+  target_compile_definitions(test_support PUBLIC SOFTSCORE_TESTS_COMPILED)  # threaded_backend.hpp
+endif()
 
 # add_tests(<label> <room> [FULL_STRENGTH] <sources...>): the Catch2 program <label>_<room>, each of its cases a test with
 # that label. No sources, no program. Proofs compute little and instantiate much: unless FULL_STRENGTH says that they

@@ -7,6 +7,7 @@
 #include "catch.hpp"
 #include "labelled_network.hpp"
 #include "smallest_unet.hpp"
+#include "threaded_backend.hpp"
 
 using namespace softscore;
 
@@ -113,8 +114,8 @@ TEST_CASE("After the first step neither training nor sampling takes memory from 
     check_all_options(be);
     check_conditions(be);
   }
-  SECTION("tbb") {
-    tbb_backend be{2};
+  SECTION("threads") {
+    threaded_backend be{2};
     check_recipes(be);
     check_all_options(be);
     check_conditions(be);
