@@ -42,7 +42,7 @@ struct elbo_terms {
 
 namespace softscore {  // shared
 
-/// What `elbo` may be told.
+/// Options of `elbo`.
 struct elbo_options {
   /// The variance of the model's steps: beta, or beta tilde. The step to time 0 has beta under both.
   ancestral_variance variance{ancestral_variance::fixed_large};
@@ -140,7 +140,7 @@ struct elbo_bits {
 
 namespace softscore {  // shared
 
-/// What `elbo_in_bits` may be told.
+/// Options of `elbo_in_bits`.
 struct elbo_bits_options {
   elbo_options chain{};
   pixel_scale pixels{};        ///< from the range of the images to that which the denoiser was trained in

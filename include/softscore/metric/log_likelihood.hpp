@@ -23,7 +23,7 @@ namespace softscore {  // shared
 /// Hutchinson's estimate, v^T J v for random signs v, one pullback for each probe.
 enum class trace_by { elements, probes };
 
-/// What `log_likelihood` may be told.
+/// Options of `log_likelihood`.
 struct likelihood_options {
   trace_by trace{trace_by::elements};
   std::size_t probes{1};   ///< per image; they stay the same along the whole path, which keeps the estimate unbiased

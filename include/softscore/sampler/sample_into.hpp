@@ -20,7 +20,7 @@
 
 namespace softscore {  // shared
 
-/// What `sample` may be told.
+/// Options of `sample`.
 struct sample_options {
   std::size_t images{64};             ///< how many to draw
   std::uint64_t seed{0};              ///< image i of a seed is the same whatever else is drawn

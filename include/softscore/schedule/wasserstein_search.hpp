@@ -16,7 +16,7 @@
 
 namespace softscore {  // shared
 
-/// What `search_levels` may be told. Where Daras et al. 2022, Appendix C, leave a value open, the default is our own
+/// Options of `search_levels`. Where Daras et al. 2022, Appendix C, leave a value open, the default is our own
 /// choice.
 struct search_options {
   std::size_t nodes{32};  ///< distributions on the path, ends included

@@ -46,7 +46,7 @@ struct time_distribution {
   }
 };
 
-/// What `train` and `trainer` may be told. The defaults, except the number of epochs, are those of Knottenbelt n.d. for
+/// Options of `train` and `trainer`. The defaults, except the number of epochs, are those of Knottenbelt n.d. for
 /// DDPM on MNIST.
 struct training_options {
   std::size_t epochs{5};                                          ///< passes over the data

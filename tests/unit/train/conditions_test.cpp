@@ -13,6 +13,7 @@
 #include "refusal.hpp"
 #include "temporary_folder.hpp"
 #include "threaded_backend.hpp"
+#include "worse.hpp"
 
 using namespace softscore;
 
@@ -95,9 +96,9 @@ double array_error(const parameter_layout& layout, const std::vector<float>& a, 
     double most = 0.0, apart = 0.0;
     for (std::size_t i = p.offset; i < p.offset + p.size(); ++i) {
       most = std::max(most, std::abs(static_cast<double>(a[i])));
-      apart = std::max(apart, std::abs(static_cast<double>(a[i]) - static_cast<double>(b[i])));
+      apart = worse(apart, std::abs(static_cast<double>(a[i]) - static_cast<double>(b[i])));
     }
-    if (most > 1e-6 * largest) worst = std::max(worst, apart / most);
+    if (most > 1e-6 * largest) worst = worse(worst, apart / most);
   }
   return worst;
 }

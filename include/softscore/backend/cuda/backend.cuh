@@ -9,7 +9,7 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// What `cuda_backend` may be told.
+/// Options of `cuda_backend`.
 struct cuda_options {
   int device{0};           ///< which of the machine's devices
   std::size_t graphs{64};  ///< lists of work that are kept as CUDA graphs; with 0 every kernel is launched on its own
