@@ -250,8 +250,10 @@ int run_command_line(int count, char** arguments) {
       ->required()
       ->type_name("");
   score.word("--data", "DIR", scored.data, "folder of MNIST's four IDX files (built-in stroke digits)");
-  score.word("--features", "FILE", scored.features,
-             "a classifier of the program judge, such as examples/judge/mnist.safetensors: also compare its features");
+  score.word(
+      "--features", "FILE", scored.features,
+      "a classifier of the program judge, such as examples/judge/mnist.safetensors, or pytorch-fid's Inception as a "
+      "safetensors file: also compare its features");
   score.threads(scored.threads);
   score.whole("--images", scored.images,
               "training images to use: the first N of the data, or N stroke digits (all; 10000)");

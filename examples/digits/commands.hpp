@@ -63,7 +63,7 @@ void run(show_command command);
 struct score_command {
   std::filesystem::path file{};
   std::string data{};
-  std::string features{};  ///< file of a judge; empty for principal components alone
+  std::string features{};  ///< file of a judge or of Inception; empty for principal components alone
   std::size_t images{};
   std::size_t threads{};
 };

@@ -22,10 +22,11 @@ struct judged_set {
   std::optional<double> accuracy{};           ///< share of images whose most probable class is the one asked for
 };
 
-/// What a classifier says of images in [0, 1], and of three controls: the test images themselves, training images that
-/// were chosen at random, which the judge has seen, and uniform noise. `asked` are the labels of the images, or empty.
-/// Throws `error` for a file that is not a classifier, for images of another shape than the data's or the judge's, for
-/// labels that are not one for each image, and for fewer than two images or too many for a control of their number.
+/// What a classifier, or pytorch-fid's Inception, says of images in [0, 1], and of three controls: the test images
+/// themselves, training images that were chosen at random, which a classifier has seen, and uniform noise. `asked` are
+/// the labels of the images, or empty. Throws `error` for a file that is neither, for images of another shape than the
+/// data's or the judge's, for labels that are not one for each image, and for fewer than two images or too many for a
+/// control of their number.
 std::vector<judged_set> judge_images(const softscore::image_batch& images, const softscore::data_set& data,
                                      const std::filesystem::path& judge,
                                      const std::vector<softscore::class_label>& asked = {}, std::size_t threads = 0);

@@ -49,6 +49,7 @@
 #include <softscore/nn/edm.hpp>
 #include <softscore/nn/group_norm.hpp>
 #include <softscore/nn/guided_diffusion.hpp>
+#include <softscore/nn/inception/weights.hpp>
 #include <softscore/nn/layer_norm.hpp>
 #include <softscore/nn/layer_trial.hpp>
 #include <softscore/nn/paper003.hpp>

@@ -12,11 +12,14 @@
 #include <softscore/nn/activate.hpp>
 #include <softscore/nn/add_embedding.hpp>
 #include <softscore/nn/attention.hpp>
+#include <softscore/nn/bilinear.hpp>
 #include <softscore/nn/conv2d.hpp>
 #include <softscore/nn/conv2d_transposed.hpp>
 #include <softscore/nn/dense.hpp>
 #include <softscore/nn/dropout_layer.hpp>
 #include <softscore/nn/group_norm.hpp>
+#include <softscore/nn/inception/conv_relu.hpp>
+#include <softscore/nn/inception/input.hpp>
 #include <softscore/nn/layer_norm.hpp>
 #include <softscore/nn/pooling.hpp>
 #include <softscore/nn/resampling.hpp>
@@ -89,6 +92,18 @@ TEST_CASE("maps of pixels are layers", "[nn][backend]") {
   agrees_on_every_backend("fir_downsample_inside", fir_downsample_inside{}, even);
 }
 
+TEST_CASE("what Inception begins with are layers", "[nn][backend]") {
+  for (const shape& in : {odd, wide, shape{1, 2, 1, 9}}) {
+    agrees_on_every_backend("resize_bilinear, larger", resize_bilinear{9, 11}, in);
+    agrees_on_every_backend("resize_bilinear, smaller", resize_bilinear{2, 3}, in);
+  }
+  agrees_on_every_backend("resize_bilinear to the same size", resize_bilinear{5, 7}, odd);
+  agrees_on_every_backend("inception_input, gray", inception_input{}, {2, 1, 2, 3});
+  agrees_on_every_backend("inception_input", inception_input{}, {1, 3, 3, 2});
+  agrees_on_every_backend("conv_relu", conv_relu{16, {.kernel = {1, 3}}}, wide);
+  agrees_on_every_backend("conv_relu, stride 2", conv_relu{5, {.stride = 2, .padding = conv2d_padding::all(0)}}, odd);
+}
+
 TEST_CASE("attention, dense layers and embeddings are layers", "[nn][backend]") {
   for (const qkv_order order : {qkv_order::qkv_head_channel, qkv_order::head_qkv_channel, qkv_order::head_channel_qkv})
     agrees_on_every_backend("attention", attention{2, 4, order}, odd);
@@ -133,6 +148,9 @@ TEST_CASE("layers refuse what they cannot take, in one sentence", "[nn][backend]
   CHECK_THROWS_AS(fir_downsample{}.output({1, 6, 8, 7}), error);
   CHECK_THROWS_AS(fir_downsample_inside{}.output({1, 6, 2, 8}), error);
   CHECK_THROWS_AS((max_pool{{.kernel = 6}}.output({1, 6, 5, 7})), error);
+  CHECK_THROWS_AS((resize_bilinear{0, 4}), error);
+  CHECK_THROWS_AS((resize_bilinear{4, 65537}), error);
+  CHECK_THROWS_AS(inception_input{}.output({1, 2, 5, 7}), error);
   CHECK_THROWS_AS(dropout_layer{1.0}, error);
   CHECK_THROWS_AS((attention{0, 4}), error);
   CHECK_THROWS_AS((attention{1, 257}), error);

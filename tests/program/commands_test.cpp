@@ -12,6 +12,7 @@
 #include <softscore/core/xtensor.hpp>
 #include <softscore/data/stroke_digits.hpp>
 #include <softscore/io/npy.hpp>
+#include <softscore/io/safetensors.hpp>
 
 using Catch::Matchers::ContainsSubstring;
 
@@ -169,6 +170,12 @@ TEST_CASE("A judge's features stand beside principal components") {
   const auto refused = with((folder / "drawn.npy").string());
   CHECK(refused.code == 2);
   CHECK_THAT(refused.err, ContainsSubstring("drawn.npy"));
+  // A few tensors under a network's names, and under none.
+  const std::vector<float> one{1};
+  softscore::write_safetensors(folder / "part.safetensors", {{"Conv2d_1a_3x3.conv.weight", {1}, one}});
+  CHECK_THAT(with((folder / "part.safetensors").string()).err, ContainsSubstring("those of pytorch-fid's Inception"));
+  softscore::write_safetensors(folder / "other.safetensors", {{"conv1.weight", {1}, one}});
+  CHECK_THAT(with((folder / "other.safetensors").string()).err, ContainsSubstring("is unknown, but it must be"));
 }
 
 TEST_CASE("A model of noise restores holes and coarse pixels by every method") {

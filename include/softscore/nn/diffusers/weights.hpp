@@ -118,9 +118,10 @@ weights_fit read_weights(const safetensors_file& file, const parameter_layout& l
 }
 
 /// Throws `error` naming the file and what is missing, surplus or of another shape, unless all is whole; with the bytes
-/// that the network's parameters take, where the file has another number of them.
+/// that the network's parameters take, where the file has another number of them. `network` says which one was wanted.
 template <class = when_called>
-void require_whole(const weights_fit& fit, std::string_view path) {
+void require_whole(const weights_fit& fit, std::string_view path,
+                   std::string_view network = "the network that config.json describes") {
   if (fit.whole()) return;
   std::string found;
   const auto say = [&](const char* how, const std::vector<std::string>& names) {
@@ -134,8 +135,8 @@ void require_whole(const weights_fit& fit, std::string_view path) {
   const auto bytes = [](std::size_t numbers) { return std::to_string(sizeof(float) * numbers) + " bytes"; };
   if (fit.in_network != fit.in_file)
     found += ": " + bytes(fit.in_file) + " in memory, where the network has " + bytes(fit.in_network);
-  throw error(detail::printable(path) + ": the weights are " + found +
-              ", but they must be those of the network that config.json describes");
+  throw error(detail::printable(path) + ": the weights are " + found + ", but they must be those of " +
+              std::string{network});
 }
 
 }  // namespace softscore::inline SOFTSCORE_ABI
