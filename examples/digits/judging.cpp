@@ -80,7 +80,7 @@ std::vector<judged_set> judge_images(const softscore::image_batch& images, const
                                      const std::filesystem::path& judge,
                                      const std::vector<softscore::class_label>& asked, std::size_t threads) {
   const softscore::safetensors_file file{judge};
-  // An image that Inception evaluates takes 40 MB. The inception score is that of its authors' program.
+  // An image that Inception evaluates takes 54 MB. The inception score is that of its authors' program.
   if (softscore::has_inception_v3(file))
     return judged_by(softscore::read_inception_v3(file, {.image = data.test.extent(), .bias = false}),
                      {.batch_size = 16}, images, data, asked, threads);

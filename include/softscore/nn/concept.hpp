@@ -129,7 +129,7 @@ concept PullsOutputBack =
 
 /// A map phi(x, t) with parameters and a hand-written gradient. `Time` is the scale on which it takes t: `c_noise` for
 /// one that `edm_denoiser` wraps. Models: plain_cnn, unet, edm_network,
-/// classifier.
+/// classifier, inception_v3.
 template <class N, class Be, class T, class Time = time_type_of<N>>
 concept Network = HasParameters<N> && Evaluates<N, Be, T, Time> && Trains<N, Be, T, Time>;
 

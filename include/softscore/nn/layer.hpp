@@ -109,8 +109,8 @@ concept RunsBothWays =
 /// A part of a network: a value that maps activations to activations and composes with others into larger layers.
 /// Gradients of parameters are set; those of activations are set too, except where paths meet, and there they are
 /// added. Models: conv2d, conv2d_transposed, group_norm, layer_norm, layer_norm_gelu, activate, dropout_layer,
-/// attention, dense, add_embedding, those of pooling.hpp and resampling.hpp, and the containers sequential, residual,
-/// skip_concat, parallel, repeated and recompute.
+/// attention, dense, add_embedding, resize_bilinear, conv_relu, those of pooling.hpp and resampling.hpp, and the
+/// containers sequential, residual, skip_concat, parallel, repeated and recompute.
 template <class L, class Be, class T>
 concept Layer = PlacesParameters<L> && RunsBothWays<L, Be, T>;
 
