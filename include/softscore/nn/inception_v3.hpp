@@ -60,10 +60,10 @@ inception_body inception_layers() {
 }  // namespace detail
 
 /// Inception-v3 (Szegedy et al. 2016) as TensorFlow had it at the end of 2015, the network of the FID (Heusel et al.
-/// 2017) and of pytorch-fid: means of windows leave the border out, and the last block takes the greatest pixel instead.
-/// It sees images with pixels in [0, 1] and one or three channels, which it resizes (`inception_input`). Its output is a
-/// score for each of 1008 classes, (N,1008,1,1), and its `features` are the 2048 means of the last block. Batch norms
-/// are folded into the convolutions: `read_inception_v3` does so.
+/// 2017) and of pytorch-fid: means of windows leave the border out, and the last block takes the greatest pixel
+/// instead. It sees images with pixels in [0, 1] and one or three channels, which it resizes (`inception_input`). Its
+/// output is a score for each of 1008 classes, (N,1008,1,1), and its `features` are the 2048 means of the last block.
+/// Batch norms are folded into the convolutions: `read_inception_v3` does so.
 ///
 /// An image takes about 54 MB in float while it is evaluated, so plan for batches of 8 to 32 images.
 class inception_v3 : public layered_network<detail::inception_body, no_embedding> {
