@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <charconv>
 #include <cstddef>
@@ -298,6 +299,9 @@ class basic_safetensors_file {
     detail::require_file(bytes_.size() >= 8, path_, "the size", bytes_.size(), "at least 8 bytes");
     std::uint64_t length = 0;
     std::memcpy(&length, bytes_.data(), 8);
+    constexpr std::array<std::uint8_t, 4> zip{'P', 'K', 3, 4};
+    detail::require_file(length <= longest_header || !std::equal(zip.begin(), zip.end(), bytes_.begin()), path_,
+                         "the format", "a zip archive, as torch.save writes one", "safetensors");
     detail::require_file(length <= (std::min)(longest_header, bytes_.size() - 8), path_, "the length of the header",
                          length, "at most 100000000 and no more than the file has");
     data_at_ = 8 + static_cast<std::size_t>(length);

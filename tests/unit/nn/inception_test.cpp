@@ -73,6 +73,6 @@ TEST_CASE("what is not pytorch-fid's Inception is refused with its file", "[nn]"
   // A file of torch.save is a zip archive.
   CHECK_REFUSED(
       read_inception_v3(folder.put("inception.pth", std::string{"PK\3\4\0\0\10\10", 8} + std::string(92, 'x'))),
-      "inception.pth: the length of the header is ");
+      "inception.pth: the format is a zip archive, as torch.save writes one, but it must be safetensors");
   CHECK(has_inception_v3(safetensors_file{path}));
 }
