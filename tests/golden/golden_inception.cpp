@@ -10,7 +10,6 @@
 #include <vector>
 
 #include <softscore/backend/serial.hpp>
-#include <softscore/backend/tbb.hpp>
 #include <softscore/io/safetensors.hpp>
 #include <softscore/nn/inception/input.hpp>
 #include <softscore/nn/inception/weights.hpp>
@@ -19,6 +18,7 @@
 
 #include "drawn_numbers.hpp"
 #include "temporary_folder.hpp"
+#include "threaded_backend.hpp"
 #include "worse.hpp"
 
 namespace {
@@ -130,7 +130,7 @@ void compare_network(const safetensors_file& file, comparison& all) {
   }
   const shape images{2, 3, 37, 52};
   const inception_v3 net = read_inception_v3(path, {.image = images});
-  tbb_backend be;
+  threaded_backend be;
   auto ws = net.workspace<float>(be, images);
   std::printf("%.1f million elements of activations for two images; %s\n", static_cast<double>(ws.elements()) / 1e6,
               ws.describe().c_str());
@@ -159,7 +159,7 @@ int main(int count, char** arguments) try {
   const safetensors_file file{arguments[1]};
   comparison all;
   compare_resizing<serial_backend>(file, ", serial", all);
-  compare_resizing<tbb_backend>(file, ", tbb", all);
+  compare_resizing<threaded_backend>(file, ", threads", all);
   compare_network(file, all);
   return all.good ? 0 : 1;
 } catch (const std::exception& problem) {
