@@ -4,6 +4,7 @@
 #include <tuple>
 #include <type_traits>
 
+#include <softscore/backend/bilinear.hpp>
 #include <softscore/backend/channels.hpp>
 #include <softscore/backend/pooling.hpp>
 #include <softscore/backend/resampling.hpp>
@@ -35,15 +36,17 @@ using known_element_bodies = std::tuple<known_body<adam_body, T, T, T, const T>,
                                         known_body<mean_of_sum_body, T, const T>,                    //
                                         known_body<set_zero, T>>;
 template <class T>
-using known_plane_bodies = std::tuple<known_body<upsample_nearest_body, T, const T>,            //
-                                      known_body<sum_of_four_body<T>, T, const T>,              //
-                                      known_body<quarter_body<T>, T, const T>,                  //
-                                      known_body<fir_down_body<T>, T, const T>,                 //
-                                      known_body<fir_up_body<T>, T, const T>,                   //
-                                      known_body<pool_max_body, T, const T>,                    //
-                                      known_body<pool_max_backward_body, T, const T, const T>,  //
-                                      known_body<pool_mean_body<T>, T, const T>,                //
-                                      known_body<pool_mean_backward_body<T>, T, const T>>;
+using known_plane_bodies =
+    std::tuple<known_body<bilinear_body<T>, T, const T>, known_body<bilinear_backward_body<T>, T, const T>,
+               known_body<upsample_nearest_body, T, const T>,            //
+               known_body<sum_of_four_body<T>, T, const T>,              //
+               known_body<quarter_body<T>, T, const T>,                  //
+               known_body<fir_down_body<T>, T, const T>,                 //
+               known_body<fir_up_body<T>, T, const T>,                   //
+               known_body<pool_max_body, T, const T>,                    //
+               known_body<pool_max_backward_body, T, const T, const T>,  //
+               known_body<pool_mean_body<T>, T, const T>,                //
+               known_body<pool_mean_backward_body<T>, T, const T>>;
 template <class T>
 using known_channel_bodies = std::tuple<known_body<scale_channel, T, const T, const T>,  //
                                         known_body<add_channel, T, const T, const T>,    //
