@@ -34,8 +34,10 @@
 #include <softscore/metric/nearest.hpp>
 #include <softscore/metric/network_features.hpp>
 #include <softscore/metric/precision_recall.hpp>
+#include <softscore/metric/psnr.hpp>
 #include <softscore/metric/sinkhorn.hpp>
 #include <softscore/metric/sliced_wasserstein.hpp>
+#include <softscore/metric/ssim.hpp>
 #include <softscore/nn/activate.hpp>
 #include <softscore/nn/add_embedding.hpp>
 #include <softscore/nn/attention.hpp>

@@ -1,5 +1,5 @@
-// Compares metrics of learned features, and a classifier on each backend, with numbers that scipy, scikit-learn and
-// PyTorch computed in float64. Takes a file of make_metrics.py.
+// Compares metrics of images and of learned features, and a classifier on each backend, with numbers that scipy,
+// scikit-image, scikit-learn and PyTorch computed in float64. Takes a file of make_metrics.py.
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
@@ -18,6 +18,8 @@
 #include <softscore/metric/kernel_distance.hpp>
 #include <softscore/metric/network_features.hpp>
 #include <softscore/metric/precision_recall.hpp>
+#include <softscore/metric/psnr.hpp>
+#include <softscore/metric/ssim.hpp>
 #include <softscore/nn/classifier.hpp>
 #include <softscore/objective/cross_entropy.hpp>
 
@@ -83,6 +85,18 @@ void compare_metrics(const safetensors_file& file, comparison& all) {
   const auto sizes = file.tensor<double>("line/sizes"), distances = file.tensor<double>("line/distances");
   const auto line = detail::line_over_inverse(sizes, distances);
   report("extrapolation", {line.infinite, line.slope}, "line/fit");
+  const auto& extent = file.extent("truth");
+  const auto restored = file.tensor<double>("restored"), truth = file.tensor<double>("truth");
+  const shape images{extent.at(0), extent.at(1), extent.at(2), extent.at(3)};
+  const view<const double, host_space> x{restored.data(), images}, y{truth.data(), images};
+  std::vector<double> ratios, similarities;
+  for (const double range : {1.0, 2.0}) {
+    const auto some = psnr<double>(x, y, range), others = ssim<double>(x, y, range);
+    ratios.insert(ratios.end(), some.begin(), some.end());
+    similarities.insert(similarities.end(), others.begin(), others.end());
+  }
+  report("PSNR", ratios, "psnr");
+  report("SSIM", similarities, "ssim");
 }
 
 template <class T, class Be>

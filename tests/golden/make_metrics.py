@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
-"""Writes metrics.safetensors: metrics of learned features and a classifier, as other libraries compute them in float64.
+"""Writes metrics.safetensors: metrics of images and of learned features, and a classifier, as other libraries compute them in float64.
 
     python3 make_metrics.py metrics.safetensors
 
-It needs numpy, scipy, scikit-learn, PyTorch and safetensors.
+It needs numpy, scipy, scikit-image, scikit-learn, PyTorch and safetensors.
 """
 import sys
 
 import numpy as np
 import scipy.linalg
+import skimage.metrics
 import sklearn.metrics.pairwise
 import sklearn.neighbors
 import torch
@@ -114,5 +115,16 @@ for name, parameter in net.named_parameters():
 tensors["x"], tensors["labels"] = x.numpy().astype(np.float32), labels.numpy().astype(np.int32)
 tensors["features"], tensors["scores"] = features.detach().numpy(), scores.detach().numpy()
 tensors["loss"], tensors["grad_scores"] = loss.detach().numpy(), scores.grad.numpy()
+
+# Restored images of two channels and their truths: each image has four times the error of the one before it.
+random = np.random.default_rng(2004)
+truth = random.uniform(size=(4, 2, 13, 16))
+restored = truth + random.normal(size=truth.shape) * np.array([0.01, 0.04, 0.16, 0.64]).reshape(4, 1, 1, 1)
+ssim_of = lambda x, y, span: skimage.metrics.structural_similarity(
+    x, y, data_range=span, channel_axis=0, gaussian_weights=True, sigma=1.5, use_sample_covariance=False)
+psnr_of = lambda x, y, span: skimage.metrics.peak_signal_noise_ratio(y, x, data_range=span)
+tensors["restored"], tensors["truth"] = restored, truth
+for name, of in (("psnr", psnr_of), ("ssim", ssim_of)):
+    tensors[name] = np.array([[of(x, y, span) for x, y in zip(restored, truth)] for span in (1.0, 2.0)])
 
 save_file({name: np.ascontiguousarray(values) for name, values in tensors.items()}, sys.argv[1])
