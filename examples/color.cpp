@@ -103,6 +103,7 @@ void run(const options& chosen) {
   };
   draw("fitted_prior", fit_prior(backend, blurring, as_view(data.training.pixels)));
   draw("one_color", fit_color_prior(as_view(data.training.pixels)));
+  draw("corrupted_color", fit_color_prior(backend, blurring, as_view(data.training.pixels)));
 
   const auto held = first_of(data.training, chosen.count).pixels;
   write_png(out / "data.png", tiled(held, 8));
@@ -113,7 +114,7 @@ void run(const options& chosen) {
 
 int main(int count, char** arguments) try {
   options chosen;
-  CLI::App app{"trains a blur model on color images and draws from it with two priors"};
+  CLI::App app{"trains a blur model on color images and draws from it with three priors"};
   app.add_option("--data", chosen.data, "folder with CIFAR-10's binary files (digits in random colors)");
   app.add_option("--images", chosen.images, "training images to use (all)");
   app.add_option("--epochs", chosen.epochs, "passes over them (5)");

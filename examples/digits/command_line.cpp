@@ -69,10 +69,15 @@ class flags {
     whole("--threads", target, "threads to compute with; the result does not depend on it (all the machine has)", 1,
           4096);
   }
+  void judge(std::filesystem::path& target) {
+    word("--features", "FILE", target,
+         "a classifier of the program judge, such as examples/judge/mnist.safetensors: the report also compares its "
+         "features");
+  }
   void sampling(sampling_plan& plan, std::optional<std::string>& sampler, std::optional<std::size_t>& steps) {
     word("--sampler", "NAME", sampler,
-         "ddpm, ddim, naive, momentum, probability_flow, heun, cold or naive_cold, as far as the recipe allows (the "
-         "recipe's)");
+         "ddpm, ddim, naive, momentum, probability_flow, alternating, heun, cold or naive_cold, as far as the recipe "
+         "allows (the recipe's)");
     whole("--steps", steps, "steps of the sampler from time 1 to time 0 (the recipe's)", 1, 1000000);
     whole("--count", plan.count, "images to draw (" + std::to_string(plan.count) + ")", 1, 10000000);
     whole("--sample-batch-size", plan.batch_size,
@@ -152,6 +157,12 @@ train_command complete(train_command command, const train_choices& chosen) {
   return command;
 }
 
+prior_choice parse_prior(const std::string& flag, const std::string& name) {
+  softscore::require(name == "color" || name == "corrupted_color", flag,
+                     name.empty() ? "empty" : softscore::detail::printable(name, 80), "color or corrupted_color");
+  return name == "color" ? prior_choice::color : prior_choice::corrupted_color;
+}
+
 }  // namespace
 
 int run_command_line(int count, char** arguments) {
@@ -183,6 +194,7 @@ int run_command_line(int count, char** arguments) {
   train.threads(training.threads);
   training.results.sampling.count = 256;
   train.sampling(training.results.sampling, chosen.sampler, chosen.steps);
+  train.judge(training.results.judge);
   train.word("--out", "DIR", chosen.out, "folder for the report, pictures, losses and samples (out/RECIPE)");
   train.word("--checkpoint", "FILE", chosen.checkpoint,
              "where training saves itself (checkpoint.safetensors in that folder)");
@@ -202,6 +214,7 @@ int run_command_line(int count, char** arguments) {
   resume.threads(resumed.threads);
   resumed.results.sampling.count = 256;
   resume.sampling(resumed.results.sampling, resumed.sampler, resumed.steps);
+  resume.judge(resumed.results.judge);
   resume.word("--out", "DIR", resumed.results.out, "folder for the report (the checkpoint's)");
   resume.app().callback([&] { act = [&] { run(resumed); }; });
 
@@ -211,12 +224,20 @@ int run_command_line(int count, char** arguments) {
   sample.sampling(sampled.sampling, sampled.sampler, sampled.steps);
   sample.whole("--seed", sampled.sampling.seed, "image i of a seed is the same whatever else is drawn (0)", 0,
                std::numeric_limits<std::size_t>::max());
+  sample.text(
+      "--prior", "NAME", [&](const std::string& name) { sampled.prior = parse_prior("--prior", name); },
+      "blur: start from one random color as in clean images (color), or from what the blur leaves of one "
+      "(corrupted_color) (the distribution that training fitted)");
+  sample.word("--data", "DIR", sampled.data, "with --prior, where the same images lie now (the checkpoint's)");
   sample.threads(sampled.threads);
   sample
       .word("--out", "FILE", sampled.out,
             "a .npy file (float32, images x 1 x height x width, in [0, 1] but not clipped) or a .png")
       ->required();
-  sample.app().callback([&] { act = [&] { run(sampled); }; });
+  sample.app().callback([&] {
+    if (sampled.prior == prior_choice::trained) sample.leave_out({"--data"}, "for without --prior no images are read");
+    act = [&] { run(sampled); };
+  });
 
   flags show{all, "show", "say what a checkpoint holds, or what a recipe does to its data"};
   show_command shown;
@@ -229,6 +250,7 @@ int run_command_line(int count, char** arguments) {
   show.whole("--seed", shown.results.sampling.seed, "of the samples in the report (0)", 0,
              std::numeric_limits<std::size_t>::max());
   show.threads(shown.threads);
+  show.judge(shown.results.judge);
   show.word("--out", "DIR", shown.results.out, "folder for pictures and report (none are made)");
   show.app().callback([&] {
     if (!shown.results.checkpoint.empty())
@@ -237,7 +259,8 @@ int run_command_line(int count, char** arguments) {
       show.leave_out({"--sampler", "--steps", "--count", "--sample-batch-size", "--seed"},
                      "for without a checkpoint nothing is drawn");
     if (shown.results.out.empty())
-      show.leave_out({"--steps", "--count", "--sample-batch-size", "--seed"}, "for without --out nothing is drawn");
+      show.leave_out({"--steps", "--count", "--sample-batch-size", "--seed", "--features"},
+                     "for without --out nothing is drawn");
     if (!shown.settings.data.empty()) show.leave_out({"--side"}, "for the images in --data have their own");
     act = [&] { run(shown); };
   });

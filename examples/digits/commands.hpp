@@ -21,6 +21,7 @@ struct results_plan {
   std::filesystem::path checkpoint{};
   sampling_plan sampling{};
   std::string title{};
+  std::filesystem::path judge{};  ///< whose features the report compares, too; empty for principal components alone
 };
 
 struct train_command {
@@ -47,6 +48,8 @@ struct sample_command {
   sampling_plan sampling{};
   std::optional<std::string> sampler{};
   std::optional<std::size_t> steps{};
+  prior_choice prior{prior_choice::trained};
+  std::string data{};  ///< where the images lie that another prior is fitted to; empty for where they lay
   std::size_t threads{};
 };
 void run(sample_command command);

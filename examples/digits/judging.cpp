@@ -90,6 +90,12 @@ std::vector<judged_set> judge_images(const softscore::image_batch& images, const
   return judged_by(softscore::read_classifier(judge), {}, images, data, asked, threads);
 }
 
+void require_judge(const std::filesystem::path& judge, const softscore::shape& image) {
+  const softscore::shape seen = softscore::read_classifier(judge).image().with_images(1);
+  softscore::require(seen == image.with_images(1), "the shape of the images that " + judge.string() + " judges", seen,
+                     "that of the data's images, " + softscore::detail::shown(image.with_images(1)));
+}
+
 std::string judged_table(const std::vector<judged_set>& sets) {
   char line[200];
   std::snprintf(line, sizeof line, "  %-27s %10s %10s %22s %9s %7s %15s %9s\n", "", "Frechet", "infinite",

@@ -31,6 +31,9 @@ std::vector<judged_set> judge_images(const softscore::image_batch& images, const
                                      const std::filesystem::path& judge,
                                      const std::vector<softscore::class_label>& asked = {}, std::size_t threads = 0);
 
+/// Throws `error` unless the file is of a classifier for images of that shape.
+void require_judge(const std::filesystem::path& judge, const softscore::shape& image);
+
 /// The same as text, a line for each set.
 std::string judged_table(const std::vector<judged_set>& sets);
 

@@ -50,6 +50,10 @@ struct loss_choice {
   bool naive{};    ///< the naive loss in its place
 };
 
+/// What sampling adds its first noise to, where the recipe fits that to its images: the checkpoint's, one random color
+/// as in clean images, or what the corruption leaves of one.
+enum class prior_choice { trained, color, corrupted_color };
+
 /// Images in [0, 1] (not clipped), and what they cost.
 struct drawing {
   softscore::image_batch images;
@@ -78,7 +82,8 @@ class model {
   virtual const softscore::fitted_prior& prior() const = 0;
   virtual void set_prior(softscore::fitted_prior prior) = 0;
   /// Fits that to training images, where the recipe asks for it.
-  virtual void fit_prior(softscore::tbb_backend& be, const softscore::image_batch& images) = 0;
+  virtual void fit_prior(softscore::tbb_backend& be, const softscore::image_batch& images,
+                         prior_choice kind = prior_choice::trained) = 0;
 
   virtual softscore::training_result train(softscore::tbb_backend& be, const softscore::data_set& data,
                                            const softscore::training_options& options, const loss_choice& loss,

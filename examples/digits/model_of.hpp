@@ -8,6 +8,7 @@
 
 #include <softscore/core/number_text.hpp>
 #include <softscore/sampler/sample.hpp>
+#include <softscore/train/fit_color_prior.hpp>
 #include <softscore/train/fit_prior.hpp>
 
 #include "model.hpp"
@@ -39,9 +40,18 @@ class model_of final : public model {
     prior_ = std::move(prior);
     corruption_ = Recipe::corruption(image_, prior_, searched_);
   }
-  void fit_prior(softscore::tbb_backend& be, const softscore::image_batch& images) override {
-    if constexpr (Recipe::fits_prior)
-      set_prior(softscore::fit_prior(be, corruption_, softscore::as_view(images), pixels()));
+  void fit_prior(softscore::tbb_backend& be, const softscore::image_batch& images, prior_choice kind) override {
+    if constexpr (Recipe::fits_prior) {
+      const auto all = softscore::as_view(images);
+      switch (kind) {
+        case prior_choice::trained:
+          return set_prior(softscore::fit_prior(be, corruption_, all, pixels()));
+        case prior_choice::color:
+          return set_prior(softscore::fit_color_prior(all, pixels()));
+        case prior_choice::corrupted_color:
+          return set_prior(softscore::fit_color_prior(be, corruption_, all, pixels()));
+      }
+    }
   }
 
   softscore::training_result train(softscore::tbb_backend& be, const softscore::data_set& data,

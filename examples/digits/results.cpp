@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include <softscore/core/number_text.hpp>
 #include <softscore/io/npy.hpp>
@@ -14,6 +15,7 @@
 #include "data.hpp"
 #include "files.hpp"
 #include "interrupt.hpp"
+#include "judging.hpp"
 #include "pictures.hpp"
 #include "report.hpp"
 #include "scoring.hpp"
@@ -55,6 +57,7 @@ struct findings {
   drawing drawn;
   double sampling_seconds{};
   std::optional<frechet_scores> score;
+  std::vector<judged_set> judged;  // training images, the images, noise, and the test images themselves
   picture samples, originals, path, corruption, nearest;
 };
 
@@ -86,6 +89,20 @@ rows settings_rows(const run_settings& s, const results_plan& plan, const findin
   all.emplace_back("images drawn", std::to_string(plan.sampling.count) + " in " + seconds_text(found.sampling_seconds));
   all.emplace_back("threads", std::to_string(threads));
   return all;
+}
+
+// What a judge says, under the distances by components.
+void add_judgement(report& page, const std::vector<judged_set>& sets, const std::filesystem::path& judge) {
+  const auto &held = sets.at(0), &drawn = sets.at(1), &noise = sets.at(2);
+  page.add("<h3>In the features of a judge</h3>");
+  page.add(number_line({{"training images", held.frechet}, {"drawn images", drawn.frechet}, {"noise", noise.frechet}}));
+  const auto about = [](const judged_set& set) {
+    return "kernel distance " + short_number(set.kernel) + " \u00b1 " + short_number(set.kernel_deviation) +
+           ", precision " + softscore::detail::fixed(set.precision, 3) + ", recall " +
+           softscore::detail::fixed(set.recall, 3) + ", inception score " + softscore::detail::fixed(set.inception, 2);
+  };
+  page.note("The same distance in the features of " + judge.filename().string() + ", a classifier that took no part. " +
+            "Drawn images: " + about(drawn) + ". Training images: " + about(held) + ".");
 }
 
 report make_report(const model& m, const run_settings& settings, const results_plan& plan, const findings& found,
@@ -135,6 +152,7 @@ report make_report(const model& m, const run_settings& settings, const results_p
                      "perfect model would get; uniform noise shows what no model would.");
     page.add(
         number_line({{"held-out images", score.held_out}, {"drawn images", score.images}, {"noise", score.noise}}));
+    if (!found.judged.empty()) add_judgement(page, found.judged, plan.judge);
   }
 
   page.section(
@@ -199,7 +217,10 @@ void write_results(softscore::tbb_backend& be, model& m, const run_settings& set
   found.nearest = nearest_picture(found.drawn.images, data.training.pixels);
   for (const auto* p : {&found.samples, &found.originals, &found.path, &found.corruption, &found.nearest})
     write_picture(plan.out, *p);
-  if (can_score(plan.sampling.count, data)) found.score = score_images(found.drawn.images, data);
+  if (can_score(plan.sampling.count, data)) {
+    found.score = score_images(found.drawn.images, data);
+    if (!plan.judge.empty()) found.judged = judge_images(found.drawn.images, data, plan.judge, {}, be.threads());
+  }
 
   const auto page =
       make_report(m, settings, plan, found, record, m.network().parameter_count(), steps_per_epoch, be.threads());
@@ -209,6 +230,9 @@ void write_results(softscore::tbb_backend& be, model& m, const run_settings& set
   if (found.score)
     std::printf("Frechet distance %.4f (held-out images %.4f, noise %.4f)\n", found.score->images,
                 found.score->held_out, found.score->noise);
+  if (!found.judged.empty())
+    std::printf("in the features of %s %.4f (training images %.4f, noise %.4f)\n", plan.judge.c_str(),
+                found.judged[1].frechet, found.judged[0].frechet, found.judged[2].frechet);
 }
 
 }  // namespace digits

@@ -8,6 +8,7 @@
 
 #include "checkpoints.hpp"
 #include "commands.hpp"
+#include "data.hpp"
 #include "files.hpp"
 #include "results.hpp"
 
@@ -26,6 +27,14 @@ void run(sample_command command) {
   require_writable(command.out);
 
   softscore::tbb_backend backend{command.threads};
+  if (command.prior != prior_choice::trained) {
+    softscore::require(entry.fits_prior, "--prior", command.prior == prior_choice::color ? "color" : "corrupted_color",
+                       "left out, for the recipe " + loaded.about.settings.recipe + " starts from nothing of an image");
+    if (!command.data.empty()) loaded.about.settings.data = command.data;
+    const auto data = load_data(loaded.about.settings);
+    require_trained_on(data, loaded.about.fingerprint, command.checkpoint);
+    loaded.made->fit_prior(backend, data.training.pixels, command.prior);
+  }
   const auto drawn = draw_with_bar(backend, *loaded.made, command.sampling, "the same command draws the same images");
   if (picture) {
     std::size_t columns = 1;

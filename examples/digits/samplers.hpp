@@ -5,6 +5,7 @@
 #include <tuple>
 
 #include <softscore/core/error.hpp>
+#include <softscore/sampler/alternating.hpp>
 #include <softscore/sampler/cold.hpp>
 #include <softscore/sampler/ddim.hpp>
 #include <softscore/sampler/ddpm.hpp>
@@ -32,7 +33,8 @@ inline auto all_samplers() {
                     named_sampler<heun>{"heun", {}},
                     named_sampler<cold>{"cold", {}},
                     named_sampler<naive_cold>{"naive_cold", {}},
-                    named_sampler<probability_flow>{"probability_flow", {}}};
+                    named_sampler<probability_flow>{"probability_flow", {}},
+                    named_sampler<alternating>{"alternating", {}}};
 }
 
 /// Calls `act(named_sampler)` for every sampler.

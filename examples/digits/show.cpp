@@ -8,6 +8,7 @@
 #include "commands.hpp"
 #include "data.hpp"
 #include "files.hpp"
+#include "judging.hpp"
 #include "pictures.hpp"
 #include "results.hpp"
 
@@ -79,6 +80,7 @@ void run(show_command command) {
   softscore::require(settings.training.batch_size <= data.training.extent().images,
                      "the batch in " + plan.checkpoint.string(), settings.training.batch_size,
                      "at most the number of training images");
+  if (!plan.judge.empty()) require_judge(plan.judge, data.training.extent());
   const held_folder held{plan.out};
   require_results_writable(plan.out);
   softscore::tbb_backend backend{command.threads};

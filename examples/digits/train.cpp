@@ -11,6 +11,7 @@
 #include "data.hpp"
 #include "files.hpp"
 #include "interrupt.hpp"
+#include "judging.hpp"
 #include "memory.hpp"
 #include "results.hpp"
 
@@ -74,6 +75,7 @@ void run(train_command command) {
                      "at most the number of training images, " + std::to_string(images.images));
   auto m = make_model(command.settings, images);
   m->check_sampler(plan.sampling.sampler);
+  if (!plan.judge.empty()) require_judge(plan.judge, images);
   const held_folder held{plan.out};
   require_results_writable(plan.out);
   require_writable(plan.checkpoint);
@@ -103,6 +105,7 @@ void run(resume_command command) {
 
   const auto data = load_training_data(settings);
   require_trained_on(data, loaded.about.fingerprint, plan.checkpoint);
+  if (!plan.judge.empty()) require_judge(plan.judge, data.training.extent());
   const held_folder held{plan.out};
   require_results_writable(plan.out);
   require_writable(plan.checkpoint);

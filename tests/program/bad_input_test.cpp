@@ -158,8 +158,8 @@ TEST_CASE("A sampler that a recipe forbids is refused with the reason and those 
   }
   refused({"sample", "--checkpoint", checkpoint(), "--sampler", "ddpm", "--out", (trained() / "x.npy").string()},
           "--sampler is ddpm, but it must be one that fits the recipe blur: ddim, naive, momentum, heun, cold, "
-          "probability_flow (this sampler needs a signal that is a number times the image, and this corruption's is "
-          "not)");
+          "probability_flow, alternating (this sampler needs a signal that is a number times the image, and this "
+          "corruption's is not)");
 }
 
 TEST_CASE("A checkpoint that is none, or not this program's, is refused") {

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cmath>
 #include <csignal>
 #include <cstdint>
 #include <filesystem>
@@ -176,20 +177,84 @@ TEST_CASE("A judge's features stand beside principal components") {
   CHECK_THAT(with((folder / "part.safetensors").string()).err, ContainsSubstring("those of pytorch-fid's Inception"));
   softscore::write_safetensors(folder / "other.safetensors", {{"conv1.weight", {1}, one}});
   CHECK_THAT(with((folder / "other.safetensors").string()).err, ContainsSubstring("is unknown, but it must be"));
+
+  // The report has both, and a judge of other images is refused before training.
+  REQUIRE(digits(small_run("mask", folder, {"--side", "28", "--features", JUDGE_FILE})).code == 0);
+  CHECK_THAT(content_of(folder / "report.html"), ContainsSubstring("In the features of a judge"));
+  const temporary_folder other;
+  const auto small = digits(small_run("mask", other, {"--features", JUDGE_FILE}));
+  CHECK(small.code == 2);
+  CHECK_THAT(small.err, ContainsSubstring("that of the data's images, 1 x 1 x 12 x 12"));
+  CHECK(!std::filesystem::exists(other / "checkpoint.safetensors"));
 }
 
 TEST_CASE("A model of noise restores holes and coarse pixels by every method") {
   const temporary_folder folder;
-  REQUIRE(digits(small_run("ddpm", folder)).code == 0);
-  const auto restored = run_program({RESTORE_PROGRAM, (folder / "checkpoint.safetensors").string(), "--count", "2",
-                                     "--steps", "6", "--out", (folder / "restored").string()});
+  REQUIRE(digits(small_run("ddpm", folder, {"--side", "28"})).code == 0);
+  std::vector<std::string> words{RESTORE_PROGRAM, (folder / "checkpoint.safetensors").string(),
+                                 "--count",       "5",
+                                 "--shown",       "2",
+                                 "--steps",       "6",
+                                 "--judge",       JUDGE_FILE,
+                                 "--out",         (folder / "restored").string()};
+  const auto restored = run_program(words);
   INFO(restored.err);
   REQUIRE(restored.code == 0);
   for (const std::string method : {"projection", "ddrm", "diffpir", "pigdm", "dps", "repaint"})
     CHECK_THAT(restored.out, ContainsSubstring(method));
   CHECK(restored.out.find("nan") == std::string::npos);
+  // Two problems, the truth, what was measured, and six methods.
+  const std::string lines = content_of(folder / "restored/restored.csv");
+  CHECK(lines.starts_with("problem,method,evaluations,psnr,ssim,named_right\nin-painting,truth,0,inf,1.00000,"));
+  CHECK(std::count(lines.begin(), lines.end(), '\n') == 1 + 2 * 8);
+  const auto psnr_of = [&](const std::string& beginning) {
+    const auto at = lines.find(beginning);
+    REQUIRE(at != std::string::npos);
+    return std::stod(lines.substr(at + beginning.size()));
+  };
+  // A hole is gray, half of the range away: 6 decibels over a quarter of the pixels, whatever the digits are, make 12.
+  CHECK(std::abs(psnr_of("in-painting,measured,0,") - 12.0) < 1.5);
+  CHECK(psnr_of("super-resolution,measured,0,") > 10.0);
   CHECK(std::filesystem::exists(folder / "restored/in-painting.png"));
   CHECK(std::filesystem::exists(folder / "restored/super-resolution.png"));
+}
+
+TEST_CASE("A blur is drawn from one color where asked, and other recipes refuse") {
+  const temporary_folder folder;
+  REQUIRE(digits(small_run("blur", folder)).code == 0);
+  const auto draw = [&](const std::vector<std::string>& more) {
+    std::vector<std::string> words{"sample",
+                                   "--checkpoint",
+                                   (folder / "checkpoint.safetensors").string(),
+                                   "--count",
+                                   "4",
+                                   "--steps",
+                                   "5",
+                                   "--out",
+                                   (folder / "drawn.npy").string()};
+    words.insert(words.end(), more.begin(), more.end());
+    const auto drawn = digits(words);
+    INFO(drawn.err);
+    REQUIRE(drawn.code == 0);
+    return content_of(folder / "drawn.npy");
+  };
+  const auto usual = draw({}), color = draw({"--prior", "color"}), left = draw({"--prior", "corrupted_color"});
+  CHECK((usual == content_of(folder / "samples.npy")));
+  CHECK((color != usual && left != usual && left != color));
+  // They are one sampler while the noise does not change; with 20 steps it does in two of them.
+  CHECK((draw({"--sampler", "alternating", "--steps", "20"}) != draw({"--sampler", "ddim", "--steps", "20"})));
+
+  const std::string out = (folder / "no.npy").string(), checkpoint = (folder / "checkpoint.safetensors").string();
+  CHECK_THAT(digits({"sample", "--checkpoint", checkpoint, "--prior", "red", "--out", out}).err,
+             ContainsSubstring("--prior is red, but it must be color or corrupted_color"));
+  CHECK_THAT(digits({"sample", "--checkpoint", checkpoint, "--data", "x", "--out", out}).err,
+             ContainsSubstring("--data is x, but it must be left out"));
+  const temporary_folder noise;
+  REQUIRE(digits(small_run("ddpm", noise)).code == 0);
+  CHECK_THAT(
+      digits({"sample", "--checkpoint", (noise / "checkpoint.safetensors").string(), "--prior", "color", "--out", out})
+          .err,
+      ContainsSubstring("--prior is color, but it must be left out"));
 }
 
 TEST_CASE("Help explains every command") {

@@ -6,6 +6,13 @@
 #include <cstddef>
 #include <vector>
 
+#include <softscore/backend/serial.hpp>
+#include <softscore/corruption/corruption.hpp>
+#include <softscore/corruption/two_stage.hpp>
+#include <softscore/corruption/undamaged.hpp>
+#include <softscore/operator/centered_mask.hpp>
+#include <softscore/operator/gaussian_blur.hpp>
+#include <softscore/operator/identity.hpp>
 #include <softscore/train/fit_color_prior.hpp>
 
 #include "refusal.hpp"
@@ -93,4 +100,51 @@ TEST_CASE("no prior has numbers that are not finite", "[train]") {
   CHECK_REFUSED((fitted_prior{{0.0, infinite}, {1.0}, {1.0, 0.0}}), "an element of the prior's mean is inf");
   CHECK_REFUSED((fitted_prior{{0.0, 0.0}, {infinite}, {1.0, 0.0}}), "a deviation of the prior is inf");
   CHECK_REFUSED((fitted_prior{{0.0, 0.0}, {1.0}, {1.0, infinite}}), "an element of the prior's modes is inf");
+}
+
+// Own derivation: C_1 is linear, so a color u leaves u C_1 1, in float32 here.
+TEST_CASE("what a blur leaves of one color has its borders and as much light as what it leaves of the images",
+          "[train]") {
+  const auto pixels = some_images();
+  const view<const float, host_space> images{pixels.data(), extent};
+  serial_backend be;
+  const corruption blurring{gaussian_blur{.half_width = 4}, two_stage{.level_max = 2.0}};
+  const fitted_prior prior = fit_color_prior(be, blurring, images, scale), plain = fit_color_prior(images, scale);
+  const auto left_of = [&](std::vector<float> host, const shape& s) {
+    auto clean = be.make<float>(s), gone = be.make<float>(s);
+    be.upload(host.data(), clean.view());
+    blurring.signal<serial_backend, float>(be, per_image<diffusion_time>{diffusion_time{1.0}}, clean.view(),
+                                           gone.view());
+    be.download(view<const float, host_space>{gone.view()}, host.data());
+    return host;
+  };
+  const auto shade = left_of(std::vector<float>(extent.per_image(), 1.0f), extent.with_images(1));
+  CHECK(shade.front() < 0.6f);
+  std::vector<float> scaled = pixels;
+  for (float& x : scaled) x = scale.gain * x + scale.offset;
+  const auto gone = left_of(scaled, extent);
+  for (std::size_t c = 0; c < 3; ++c) {
+    CAPTURE(c);
+    double ours = 0.0, theirs = 0.0;
+    for (std::size_t k = c * plane; k < (c + 1) * plane; ++k) {
+      ours += prior.mean()[k];
+      for (std::size_t i = 0; i < extent.images; ++i)
+        theirs += static_cast<double>(gone[i * extent.per_image() + k]) / static_cast<double>(extent.images);
+      CHECK(prior.modes()[c * extent.per_image() + k] == static_cast<double>(shade[k]));
+      CHECK(prior.modes()[c * extent.per_image() + (k + plane) % extent.per_image()] == 0.0);
+      // One color: the mean has the shape of the shade.
+      CHECK_THAT(prior.mean()[k] * static_cast<double>(shade[c * plane]),
+                 Catch::Matchers::WithinAbs(prior.mean()[c * plane] * static_cast<double>(shade[k]), 1e-12));
+    }
+    CHECK_THAT(ours, Catch::Matchers::WithinAbs(theirs, 1e-12));
+  }
+  // Where nothing is lost the two are one.
+  const fitted_prior same = fit_color_prior(be, corruption{identity{}, undamaged{}}, images, scale);
+  for (std::size_t k = 0; k < extent.per_image(); ++k)
+    CHECK_THAT(same.mean()[k], Catch::Matchers::WithinAbs(plain.mean()[k], 1e-6));
+  for (std::size_t c = 0; c < 3; ++c)
+    CHECK_THAT(same.deviations()[c], Catch::Matchers::WithinAbs(plain.deviations()[c], 1e-6));
+  const corruption closing{centered_mask{}, two_stage{.level_min = 0.0, .level_max = 4.0, .levels = spacing::linear}};
+  CHECK_REFUSED(fit_color_prior(be, closing, images),
+                "what the corruption leaves of channel 0 of a white image is 0, but it must be positive");
 }
