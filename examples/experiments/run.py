@@ -3,9 +3,10 @@
 the first stopped: what lies in the folder of runs is not done again.
 
 An experiment is a file NAME.toml: `runs` (epochs and seeds), `models` (what `digits train` gets), `samplers` (what
-`digits sample` gets), and `schedules` that a model's words may name as {NAME}.
+`digits sample` gets), `restorations` (what `restore` gets), and `schedules` that a model's words may name as {NAME}.
 """
 import argparse
+import csv
 import hashlib
 import json
 import pathlib
@@ -18,6 +19,8 @@ import sys
 import time
 import tomllib
 
+from picture import write_picture
+
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 
@@ -27,12 +30,13 @@ class Refused(Exception):
 
 
 def read(name):
-    """One experiment: a title, runs (epochs and seeds), models (what `digits train` gets) and samplers."""
-    path = HERE / f"{name}.toml"
+    """One experiment of this folder, or of any file that ends in .toml."""
+    path = pathlib.Path(name) if name.endswith(".toml") else HERE / f"{name}.toml"
     if not path.exists():
         raise Refused(f'there is no experiment "{name}"; there are: {", ".join(names())}')
     with open(path, "rb") as file:
         experiment = tomllib.load(file)
+    experiment["called"] = name
     for model in experiment.get("models", []):
         model["schedules"] = experiment.get("schedules", {})
     for key in ("title", "runs", "models", "samplers"):
@@ -128,18 +132,56 @@ class Run:
              *self.options.thread_words)
 
     def scores(self, epochs, sampler):
-        return self.samples(epochs, sampler).with_suffix(".json")
+        by = f"{self.options.judge.stem}-judge" if self.options.judge else "components"
+        samples = self.samples(epochs, sampler)
+        return samples.with_name(f"{samples.stem}-by-{by}.json")
 
     def score(self, epochs, sampler):
-        printed = call(self.options.digits, "score", self.samples(epochs, sampler), "--data", self.options.data,
-                       listen=True)
-        lines = re.findall(r"^  (\S.*?)\s+([-\d.einf]+)$", printed, re.MULTILINE)
-        found = {words: float(number) for words, number in lines}
-        if not found:
-            raise Refused(f"digits score printed no scores of {self.samples(epochs, sampler)}")
-        part = self.scores(epochs, sampler).with_suffix(".part")
-        part.write_text(json.dumps(found, indent=1))
-        part.rename(self.scores(epochs, sampler))
+        samples = self.samples(epochs, sampler)
+        write_picture(samples, samples.with_suffix(".png"))
+        printed = call(self.options.digits, "score", samples, "--data", self.options.data, *self.options.thread_words,
+                       *(["--features", self.options.judge] if self.options.judge else []), listen=True)
+        found = read_scores(printed)
+        if not found["the images"]:
+            raise Refused(f"digits score printed no scores of {samples}")
+        put(self.scores(epochs, sampler), json.dumps(found, indent=1))
+
+    def restored(self, epochs, restoration):
+        by = f"-{self.options.judge.stem}-judge" if self.options.judge else ""
+        words = f"restore-{slug(restoration.get('flags', ''))}-{restoration['count']}{by}"
+        return self.at(epochs) / words / "restored.csv"
+
+    def restore(self, epochs, restoration):
+        call(self.options.restore, self.at(epochs) / "checkpoint.safetensors",
+             *shlex.split(restoration.get("flags", "")), "--count", restoration["count"], "--data", self.options.data,
+             *(["--judge", self.options.judge] if self.options.judge else []),
+             "--out", self.restored(epochs, restoration).parent, *self.options.thread_words)
+
+
+FEATURES = ("features", "features, infinite", "kernel distance", None, "precision", "recall", "inception score")
+
+
+def read_scores(printed):
+    """What `digits score` prints, of the images and of its controls: the distance by components, and a judge's numbers."""
+    by_components, _, by_judge = printed.partition("\nin the features of ")
+    found = {"training images": {}, "the images": {}, "uniform noise": {}, "the test images themselves": {}}
+    ours = {"held-out training images": "training images", "the images of the file": "the images"}
+    for words, number in re.findall(r"^  (\S.*?)\s+([-\d.einf]+)$", by_components, re.MULTILINE):
+        found[ours.get(words, words)]["components"] = float(number)
+    for line in by_judge.splitlines()[2:]:
+        name = next((name for name in found if line.strip().startswith(name)), None)
+        if name is None:
+            raise Refused(f"digits score printed a line that is not known: {line}")
+        numbers = line.strip()[len(name):].replace("+-", " ").replace("%", " ").split()
+        found[name] |= {column: float(number) for column, number in zip(FEATURES, numbers) if column and number != "-"}
+    return found
+
+
+def put(path, text):
+    """Puts the whole text there or none."""
+    part = path.with_name(path.name + ".part")
+    part.write_text(text)
+    part.rename(path)
 
 
 def copy(source, target):
@@ -178,11 +220,20 @@ def steps_of(experiment, options):
                            lambda r=run, e=epochs, s=sampler: r.draw(e, s))
                     yield (f"{at}, scores", lambda r=run, e=epochs, s=sampler: r.scores(e, s).exists(),
                            lambda r=run, e=epochs, s=sampler: r.score(e, s))
+                for restoration in restorations_of(model, experiment):
+                    yield (f"{words}: {restoration['name']}, {restoration['count']} images restored",
+                           lambda r=run, e=epochs, s=restoration: r.restored(e, s).exists(),
+                           lambda r=run, e=epochs, s=restoration: r.restore(e, s))
 
 
 def samplers_of(model, experiment):
     for sampler in model.get("samplers", experiment["samplers"]):
         yield {"count": experiment.get("count", 1000), **sampler}
+
+
+def restorations_of(model, experiment):
+    for restoration in model.get("restorations", experiment.get("restorations", [])):
+        yield {"count": 100, **restoration}
 
 
 def spread(values):
@@ -191,28 +242,70 @@ def spread(values):
     return f"{mean:.3g}" if len(values) == 1 else f"{mean:.3g} ± {statistics.stdev(values):.2g}"
 
 
-def table_of(name, experiment, options):
-    columns, rows = [], []
+def rows_of(experiment, options, kinds, path_of):
+    """The results of all seeds of each model, number of epochs, and sampler or restoration, as far as there are some."""
     for model in experiment["models"]:
         for stage in sorted(model.get("runs", experiment["runs"]), key=lambda stage: stage["epochs"]):
-            for sampler in samplers_of(model, experiment):
-                paths = [Run(model, seed, options).scores(stage["epochs"], sampler) for seed in stage["seeds"]]
-                found = [json.loads(path.read_text()) for path in paths if path.exists()]
-                if not found:
-                    continue
-                columns += [column for column in found[0] if column not in columns]
+            for kind in kinds(model, experiment):
+                paths = [path_of(Run(model, seed, options), stage["epochs"], kind) for seed in stage["seeds"]]
+                found = [path.read_text() for path in paths if path.exists()]
                 seeds = ", ".join(map(str, stage["seeds"]))
                 if len(found) < len(paths):
                     seeds = f"{len(found)} of {len(paths)}"
-                rows.append([model["name"], str(stage["epochs"]), sampler["name"], seeds, found])
-    lines = [f"## {experiment['title']}", "", "| model | epochs | sampler | seeds | " + " | ".join(columns) + " |",
-             "|---" * (4 + len(columns)) + "|"]
-    for *words, found in rows:
-        cells = [spread([scores.get(column, float("nan")) for scores in found]) for column in columns]
-        lines.append("| " + " | ".join(words + cells) + " |")
-    lines += ["", f"`./dev experiments {name}`; the models are those of"]
+                if found:
+                    yield model["name"], str(stage["epochs"]), kind, seeds, found
+
+
+def table(head, rows):
+    return ["| " + " | ".join(words) + " |" for words in (head, ["---"] * len(head), *rows)]
+
+
+def score_lines(experiment, options):
+    rows, controls = [], {}
+    for name, epochs, sampler, seeds, texts in rows_of(experiment, options, samplers_of, Run.scores):
+        found = [json.loads(text) for text in texts]
+        rows.append(([name, epochs, sampler["name"], seeds], [scores["the images"] for scores in found]))
+        for control in ("training images", "uniform noise", "the test images themselves"):
+            numbers = found[0][control]
+            if control.startswith("the"):  # beside themselves: only what does not compare says anything
+                numbers = {column: numbers[column] for column in ("inception score",) if column in numbers}
+            controls.setdefault((control, "" if control.startswith("the") else sampler["count"]), numbers)
+    if not rows:
+        return []
+    rows += [([f"{count} {control}".strip(), "", "", ""], [scores]) for (control, count), scores in
+             sorted(controls.items(), key=lambda row: (row[0][0], row[0][1] or 0)) if scores]
+    columns = [column for column in ("components", *FEATURES) if column and any(column in found[0] for _, found in rows)]
+    cells = [words + [spread([scores[column] for scores in found]) if column in found[0] else ""
+                      for column in columns] for words, found in rows]
+    return table(["model", "epochs", "sampler", "seeds", *columns], cells) + [""]
+
+
+def restoration_lines(experiment, options):
+    rows = []
+    for name, epochs, restoration, seeds, texts in rows_of(experiment, options, restorations_of, Run.restored):
+        found = [list(csv.DictReader(text.splitlines())) for text in texts]
+        for lines in zip(*found):
+            of = lines[0]
+            if of["method"] == "truth" and not of["named_right"]:
+                continue
+            named = [100 * float(line["named_right"]) for line in lines if line["named_right"]]
+            psnr = [float(line["psnr"]) for line in lines]
+            rows.append([name, epochs, restoration["name"], seeds, of["problem"], of["method"], of["evaluations"],
+                         "" if of["method"] == "truth" else spread(psnr),
+                         spread([float(line["ssim"]) for line in lines]), spread(named) + " %" if named else ""])
+    if not rows:
+        return []
+    head = ["model", "epochs", "restoration", "seeds", "problem", "method", "evaluations", "PSNR", "SSIM", "named right"]
+    return table(head, rows) + [""]
+
+
+def table_of(experiment, options):
+    lines = [f"## {experiment['title']}", "", *score_lines(experiment, options),
+             *restoration_lines(experiment, options), f"`./dev experiments {experiment['called']}`; the models are those of"]
     lines += [f"`digits train {model['train']}`," for model in experiment["models"]]
     lines[-1] = lines[-1][:-1] + "."
+    if options.judge:
+        lines.append(f"The features are those of the judge `{options.judge.name}`.")
     return "\n".join(lines) + "\n"
 
 
@@ -227,17 +320,20 @@ def carry_out(name, options):
             minutes = (time.monotonic() - began) / 60
             print(f"[{len(steps) - len(left) + i + 1} of {len(steps)}, {minutes:.0f} min] {words}", flush=True)
             act()
-    table = table_of(name, experiment, options)
-    path = options.out / f"{name}.md"
-    path.write_text(table)
-    print(f"\n{table}\nwritten to {path}")
+    text = table_of(experiment, options)
+    path = options.out / f"{pathlib.Path(name).stem if name.endswith('.toml') else name}.md"
+    path.write_text(text)
+    print(f"\n{text}\nwritten to {path}")
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0], epilog="experiments: " + ", ".join(names()))
-    parser.add_argument("names", metavar="NAME", nargs="*", help="which experiments; see below")
+    parser.add_argument("names", metavar="NAME", nargs="*", help="which experiments, by name (see below) or file")
     parser.add_argument("--digits", type=pathlib.Path, default=ROOT / "build/release/examples/digits/digits",
                         help="the program digits (that of the release build)")
+    parser.add_argument("--restore", type=pathlib.Path, help="the program restore (that of the same build)")
+    parser.add_argument("--judge", type=pathlib.Path, help="whose features to compare, a file of the program judge "
+                        "(examples/judge/NAME.safetensors, NAME being that of the folder of data)")
     parser.add_argument("--data", type=pathlib.Path, default=ROOT / "data/mnist",
                         help="folder of MNIST's files (data/mnist)")
     parser.add_argument("--out", type=pathlib.Path, default=ROOT / "out/experiments",
@@ -247,6 +343,12 @@ def main():
     parser.add_argument("--table", action="store_true", help="print the tables of what has been done, and do no more")
     options = parser.parse_args()
     options.thread_words = ["--threads", options.threads] if options.threads else []
+    options.restore = options.restore or options.digits.parent.parent / "restore"
+    if options.judge and not options.judge.is_file():
+        raise Refused(f"--judge {options.judge} is not a file")
+    if not options.judge:
+        usual = ROOT / "examples/judge" / f"{options.data.resolve().name}.safetensors"
+        options.judge = usual if usual.is_file() else None
     if options.list or not options.names:
         for name in names():
             print(f"{name:24} {read(name)['title']}")
@@ -256,7 +358,7 @@ def main():
     options.out.mkdir(parents=True, exist_ok=True)
     for name in options.names:
         if options.table:
-            print(table_of(name, read(name), options))
+            print(table_of(read(name), options))
         else:
             carry_out(name, options)
 
