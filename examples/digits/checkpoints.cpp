@@ -13,12 +13,18 @@ namespace {
 
 // A file may claim any network; what it holds bounds what may be made for it.
 void check_size(const softscore::safetensors_file& file, const read_settings& about) {
+  const network_choice& network = about.settings.network;
   double claimed = 0.0, before = static_cast<double>(about.image.channels);
-  for (const std::size_t width : about.settings.widths) {
-    const auto w = static_cast<double>(width);
-    claimed += w * (49.0 * before + 2.0 * static_cast<double>(about.image.plane()));
-    before = w;
-  }
+  if (network.unet)
+    softscore::detail::require_for("network in " + softscore::detail::printable(file.path()), [&] {
+      claimed = static_cast<double>(any_network::parameters_of_unet(network, about.image));
+    });
+  else
+    for (const std::size_t width : network.widths) {
+      const auto w = static_cast<double>(width);
+      claimed += w * (49.0 * before + 2.0 * static_cast<double>(about.image.plane()));
+      before = w;
+    }
   double there = 0.0;
   for (const auto& name : file.names()) {
     if (!name.starts_with("param/")) continue;
@@ -26,8 +32,8 @@ void check_size(const softscore::safetensors_file& file, const read_settings& ab
     for (const std::size_t n : file.extent(name)) elements *= static_cast<double>(n);
     there += elements;
   }
-  softscore::detail::require_file(claimed <= there, file.path(), "the setting network",
-                                  widths_text(about.settings.widths), "the widths of the parameters in the file");
+  softscore::detail::require_file(claimed <= there, file.path(), "the setting network", network_text(network),
+                                  "the widths of the parameters in the file");
 }
 
 softscore::fitted_prior read_prior(const softscore::safetensors_file& file, const softscore::shape& image) {
@@ -45,7 +51,7 @@ softscore::fitted_prior read_prior(const softscore::safetensors_file& file, cons
 }  // namespace
 
 std::unique_ptr<model> make_model(const run_settings& settings, const softscore::shape& image) {
-  return find_recipe(settings.recipe).make(softscore::plain_cnn{settings.widths, image}, settings.schedule);
+  return find_recipe(settings.recipe).make(any_network{settings.network, image}, settings.schedule);
 }
 
 loaded_model load_checkpoint(const std::filesystem::path& path) {

@@ -127,7 +127,7 @@ struct train_choices {
 train_command complete(train_command command, const train_choices& chosen) {
   const auto& entry = find_recipe(command.settings.recipe);
   auto& s = command.settings;
-  s.widths = parse_widths("--network", chosen.network);
+  s.network = parse_network("--network", chosen.network);
   s.training = entry.training();
   softscore::require(!chosen.ahead || entry.looks_ahead, "--ahead", chosen.ahead.value_or(0.0),
                      "left out, for the loss of the recipe " + s.recipe + " does not look ahead");
@@ -176,8 +176,10 @@ int run_command_line(int count, char** arguments) {
   train_choices chosen;
   train.word("--recipe", "NAME", training.settings.recipe, recipe_help() + " (blur)");
   data_flags(train, training.settings);
-  train.word("--network", "NAME", chosen.network,
-             "small (291,217 parameters on MNIST), large (542,161) or widths such as 8,16,8 (small)");
+  train.word(
+      "--network", "NAME", chosen.network,
+      "small (291,217 parameters on MNIST), large (542,161), widths such as 8,16,8, or the levels of a U-Net such as "
+      "unet:16,32,32 (small)");
   train.whole("--epochs", chosen.epochs, "passes over the training images (5)", 1, 1000000);
   train.whole("--batch-size", chosen.batch_size, "images a step; what is left over in an epoch is dropped (128)", 1,
               1000000);

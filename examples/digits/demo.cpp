@@ -53,7 +53,7 @@ void run(const demo_command& command) {
   // A set that is smaller than the plan serves as well.
   if (!s.data.empty()) s.images = std::min(s.images, softscore::read_mnist(s.data).training.extent().images);
   s.side = demo.side;
-  s.widths = demo.widths;
+  s.network.widths = demo.widths;
   const auto& entry = find_recipe(s.recipe);
   s.ahead = demo.ahead;
   s.objective = "soft";

@@ -23,10 +23,12 @@ double memory_of_machine() {
 
 double least_training_bytes(const run_settings& settings, const softscore::shape& images) {
   const auto channels = static_cast<double>(images.channels);
-  double of_blocks = 0, widest = channels;
-  for (const std::size_t width : settings.widths) {
-    of_blocks += 2 * static_cast<double>(width);  // before the norm and after it
-    widest = std::max(widest, static_cast<double>(width));
+  double of_blocks = 0, widest = channels, share = 1;
+  for (const std::size_t width : settings.network.widths) {
+    const double here = share * static_cast<double>(width);
+    of_blocks += 2 * here;  // before the norm and after it
+    widest = std::max(widest, here);
+    if (settings.network.unet) share /= 4;  // a level has half the rows and columns of the one above
   }
   // Two gradients; x_0, xi, x_t and h; what goes into the network and what comes out.
   const double planes = of_blocks + 2 * widest + 6 * channels;

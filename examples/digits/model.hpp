@@ -16,11 +16,12 @@
 #include <softscore/corruption/tabulated.hpp>
 #include <softscore/data/labeled_images.hpp>
 #include <softscore/denoiser/concept.hpp>
-#include <softscore/nn/plain_cnn.hpp>
 #include <softscore/train/train.hpp>
 
+#include "any_network.hpp"
+
 // A recipe is known when the program is compiled; the command line comes later. `model` is the one place where the two
-// meet: one virtual call per command, none per image.
+// meet: a virtual call per command, and one per batch that the network sees.
 namespace digits {
 
 /// How to draw images.
@@ -75,7 +76,7 @@ class model {
  public:
   virtual ~model() = default;
 
-  virtual softscore::plain_cnn& network() = 0;
+  virtual any_network& network() = 0;
   /// From [0, 1] to the range that the network sees.
   virtual softscore::pixel_scale pixels() const = 0;
   /// What sampling adds its first noise to; empty where that is nothing.
@@ -112,7 +113,7 @@ struct recipe_entry {
   bool fits_prior{};         ///< whether sampling starts from a distribution fitted to the training images
   bool takes_schedule{};     ///< whether a file may give its schedule
   softscore::training_options (*training)();
-  std::unique_ptr<model> (*make)(softscore::plain_cnn network, std::optional<softscore::tabulated> searched);
+  std::unique_ptr<model> (*make)(any_network network, std::optional<softscore::tabulated> searched);
 };
 
 std::span<const recipe_entry> all_recipes();

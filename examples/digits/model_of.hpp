@@ -21,18 +21,17 @@ namespace digits {
 template <class Recipe>
 class model_of final : public model {
   using corruption_type = decltype(Recipe::corruption(softscore::shape{}, softscore::fitted_prior{}));
-  using denoiser_type =
-      decltype(Recipe::denoiser(std::declval<softscore::plain_cnn>(), std::declval<const corruption_type&>()));
+  using denoiser_type = decltype(Recipe::denoiser(std::declval<any_network>(), std::declval<const corruption_type&>()));
   using run_type = softscore::sampling_run<softscore::tbb_backend, corruption_type, denoiser_type, float>;
 
  public:
-  model_of(softscore::plain_cnn network, std::optional<softscore::tabulated> searched)
+  model_of(any_network network, std::optional<softscore::tabulated> searched)
       : image_{network.image()},
         searched_{std::move(searched)},
         corruption_{Recipe::corruption(image_, prior_, searched_)},
         denoiser_{Recipe::denoiser(std::move(network), corruption_)} {}
 
-  softscore::plain_cnn& network() override { return denoiser_.network(); }
+  any_network& network() override { return denoiser_.network(); }
   softscore::pixel_scale pixels() const override { return Recipe::training().pixels; }
 
   const softscore::fitted_prior& prior() const override { return prior_; }
@@ -137,7 +136,7 @@ recipe_entry entry_of() {
           Recipe::fits_prior,
           Recipe::takes_schedule,
           &Recipe::training,
-          [](softscore::plain_cnn network, std::optional<softscore::tabulated> searched) -> std::unique_ptr<model> {
+          [](any_network network, std::optional<softscore::tabulated> searched) -> std::unique_ptr<model> {
             return std::make_unique<model_of<Recipe>>(std::move(network), std::move(searched));
           }};
 }

@@ -12,7 +12,6 @@
 #include <softscore/corruption/tabulated.hpp>
 #include <softscore/corruption/two_stage.hpp>
 #include <softscore/denoiser/network_denoiser.hpp>
-#include <softscore/nn/plain_cnn.hpp>
 #include <softscore/objective/cold_loss.hpp>
 #include <softscore/objective/epsilon_loss.hpp>
 #include <softscore/objective/naive_loss.hpp>
@@ -83,7 +82,7 @@ struct ddpm_recipe {
     return softscore::corruption{softscore::scaling{}, softscore::linear_beta{1000}};
   }
   template <class C>
-  static auto denoiser(softscore::plain_cnn network, const C& corruption) {
+  static auto denoiser(any_network network, const C& corruption) {
     return softscore::epsilon_denoiser{std::move(network), corruption};
   }
   static auto objective(const loss_choice&) { return softscore::epsilon_loss{}; }
@@ -109,7 +108,7 @@ struct eraser_recipe {
                                             softscore::severity{100}};
   }
   template <class C>
-  static auto denoiser(softscore::plain_cnn network, const C&) {
+  static auto denoiser(any_network network, const C&) {
     return softscore::clean_denoiser{std::move(network)};
   }
   static auto objective(const loss_choice&) { return softscore::cold_loss{}; }
@@ -123,7 +122,7 @@ struct soft_recipe {
   static constexpr bool takes_schedule = true;
 
   template <class C>
-  static auto denoiser(softscore::plain_cnn network, const C&) {
+  static auto denoiser(any_network network, const C&) {
     return softscore::residual_denoiser{std::move(network)};
   }
   static auto objective(const loss_choice& choice) {

@@ -72,7 +72,8 @@ rows settings_rows(const run_settings& s, const results_plan& plan, const findin
       {"training images", std::to_string(i.images) + " of " + std::to_string(i.height) + " x " +
                               std::to_string(i.width) + " pixels, " +
                               (s.data.empty() ? "built-in stroke digits" : "from " + s.data)},
-      {"network", "convolutions of width " + widths_text(s.widths) + ", " + grouped(parameters) + " parameters"},
+      {"network", (s.network.unet ? "U-Net, " : "convolutions of width ") + network_text(s.network) + ", " +
+                      grouped(parameters) + " parameters"},
       {"epochs", std::to_string(o.epochs) + ", " + std::to_string(steps_done) + " of " +
                      std::to_string(o.epochs * (i.images / o.batch_size)) + " steps done"},
       {"batch", std::to_string(o.batch_size)},

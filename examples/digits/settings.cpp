@@ -43,28 +43,29 @@ double real_number(std::string_view where, const std::string& text, double least
   return value;
 }
 
-std::vector<std::size_t> parse_widths(std::string_view where, const std::string& text) {
-  if (text == "small") return {16, 32, 32, 16};
-  if (text == "large") return {16, 32, 64, 32, 16};
-  std::vector<std::size_t> widths;
-  for (std::size_t from = 0; from <= text.size();) {
+network_choice parse_network(std::string_view where, const std::string& text) {
+  if (text == "small") return {};
+  if (text == "large") return {.widths = {16, 32, 64, 32, 16}};
+  constexpr std::string_view of_unet{"unet:"};
+  network_choice network{.widths = {}, .unet = text.starts_with(of_unet)};
+  for (std::size_t from = network.unet ? of_unet.size() : 0; from <= text.size();) {
     const std::size_t comma = std::min(text.find(',', from), text.size());
     std::size_t width = 0;
     const auto [end, failed] = std::from_chars(text.data() + from, text.data() + comma, width);
     const bool holds = failed == std::errc{} && end == text.data() + comma && width >= 1 && width <= 256;
-    softscore::require(holds && widths.size() < 16, where,
+    softscore::require(holds && network.widths.size() < 16, where,
                        text.empty() ? "empty" : softscore::detail::printable(text, 80),
-                       "small, large or up to 16 widths from 1 to 256, such as 8,16,8");
-    widths.push_back(width);
+                       "small, large or up to 16 widths from 1 to 256, such as 8,16,8, or unet:16,32,32");
+    network.widths.push_back(width);
     from = comma + 1;
   }
-  return widths;
+  return network;
 }
 
-std::string widths_text(const std::vector<std::size_t>& widths) {
+std::string network_text(const network_choice& network) {
   std::string text;
-  for (const std::size_t width : widths) text += (text.empty() ? "" : ",") + std::to_string(width);
-  return text;
+  for (const std::size_t width : network.widths) text += (text.empty() ? "" : ",") + std::to_string(width);
+  return (network.unet ? "unet:" : "") + text;
 }
 
 std::string parse_objective(std::string_view where, const std::string& text) {
@@ -84,7 +85,7 @@ softscore::checkpoint_settings to_metadata(const run_settings& settings, const s
                                      {"channels", std::to_string(image.channels)},
                                      {"height", std::to_string(image.height)},
                                      {"width", std::to_string(image.width)},
-                                     {"network", widths_text(settings.widths)},
+                                     {"network", network_text(settings.network)},
                                      {"epochs", std::to_string(o.epochs)},
                                      {"batch_size", std::to_string(o.batch_size)},
                                      {"seed", std::to_string(o.seed)},
@@ -121,7 +122,7 @@ read_settings from_metadata(const softscore::safetensors_file& file) {
   s.data = file.metadata("data");
   s.images = whole("images", 0, 10'000'000);
   s.side = read.image.width;
-  s.widths = parse_widths(where("network"), file.metadata("network"));
+  s.network = parse_network(where("network"), file.metadata("network"));
   s.ahead = real("ahead", 0.0);
   if (const auto text = file.find_metadata("objective")) s.objective = parse_objective(where("objective"), *text);
   if (const auto text = file.find_metadata("schedule"))

@@ -31,7 +31,7 @@ void tell_checkpoint(const loaded_model& loaded, const std::filesystem::path& pa
   tell("image",
        std::to_string(image.channels) + " x " + std::to_string(image.height) + " x " + std::to_string(image.width));
   tell("network",
-       widths_text(s.widths) + " (" + std::to_string(loaded.made->network().parameter_count()) + " parameters)");
+       network_text(s.network) + " (" + std::to_string(loaded.made->network().parameter_count()) + " parameters)");
   if (!s.objective.empty()) tell("objective", s.objective);
   tell("steps done", std::to_string(loaded.state.losses.size()) + ", of " + std::to_string(s.training.epochs) +
                          " epochs in batches of " + std::to_string(s.training.batch_size));

@@ -284,6 +284,24 @@ TEST_CASE("A soft recipe trains by the naive loss where asked, and its checkpoin
   CHECK_THAT(digits({"train", "--help"}).out, ContainsSubstring("--objective"));
 }
 
+TEST_CASE("A U-Net trains in a recipe, goes on from its checkpoint to the same bits, and is drawn from") {
+  const std::string recipe = GENERATE("ddpm", "blur");
+  const temporary_folder whole, parts;
+  const std::vector<std::string> network{"--network", "unet:8,16"};
+  REQUIRE(digits(small_run(recipe, whole, network)).code == 0);
+  REQUIRE(digits(small_run(recipe, parts, {"--network", "unet:8,16", "--epochs", "1", "--threads", "1"})).code == 0);
+  const std::string checkpoint = (parts / "checkpoint.safetensors").string();
+  REQUIRE(digits({"resume", "--checkpoint", checkpoint, "--epochs", "2", "--count", "4", "--steps", "5"}).code == 0);
+  CHECK((content_of(parts / "samples.npy") == content_of(whole / "samples.npy")));
+  CHECK_THAT(digits({"show", "--checkpoint", checkpoint}).out, ContainsSubstring("unet:8,16"));
+
+  const temporary_folder refused;
+  const auto three = digits(small_run(recipe, refused, {"--network", "unet:8,8,8,8"}));
+  CHECK(three.code == 2);
+  CHECK_THAT(three.err, ContainsSubstring("12"));
+  CHECK(digits(small_run(recipe, refused, {"--network", "unet:7"})).code == 2);
+}
+
 TEST_CASE("A searched schedule is trained under, and the checkpoint carries it along") {
   const temporary_folder folder, straight, usual;
   const std::string file =
