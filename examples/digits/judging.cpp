@@ -96,6 +96,13 @@ void require_judge(const std::filesystem::path& judge, const softscore::shape& i
                      "that of the data's images, " + softscore::detail::shown(image.with_images(1)));
 }
 
+double share_named_right(const softscore::image_batch& images, std::span<const softscore::class_label> labels,
+                         const std::filesystem::path& judge, std::size_t threads) {
+  softscore::tbb_backend backend{threads};
+  const auto net = softscore::read_classifier(judge);
+  return softscore::accuracy(softscore::judge(backend, net, softscore::as_view(images)).probabilities, labels);
+}
+
 std::string judged_table(const std::vector<judged_set>& sets) {
   char line[200];
   std::snprintf(line, sizeof line, "  %-27s %10s %10s %22s %9s %7s %15s %9s\n", "", "Frechet", "infinite",

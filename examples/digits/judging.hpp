@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <filesystem>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -31,10 +32,15 @@ std::vector<judged_set> judge_images(const softscore::image_batch& images, const
                                      const std::filesystem::path& judge,
                                      const std::vector<softscore::class_label>& asked = {}, std::size_t threads = 0);
 
+/// The same as text, a line for each set.
+std::string judged_table(const std::vector<judged_set>& sets);
+
 /// Throws `error` unless the file is of a classifier for images of that shape.
 void require_judge(const std::filesystem::path& judge, const softscore::shape& image);
 
-/// The same as text, a line for each set.
-std::string judged_table(const std::vector<judged_set>& sets);
+/// The share of images in [0, 1] whose most probable class is their label. Throws `error` for a file that is not a
+/// classifier, and for images or labels that do not fit it.
+double share_named_right(const softscore::image_batch& images, std::span<const softscore::class_label> labels,
+                         const std::filesystem::path& judge, std::size_t threads);
 
 }  // namespace digits

@@ -9,7 +9,6 @@
 #include <filesystem>
 #include <limits>
 #include <numeric>
-#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -20,7 +19,6 @@
 #include <softscore/io/atomic_file.hpp>
 #include <softscore/io/png.hpp>
 #include <softscore/io/tiled.hpp>
-#include <softscore/metric/network_features.hpp>
 #include <softscore/metric/psnr.hpp>
 #include <softscore/metric/ssim.hpp>
 #include <softscore/operator/box_downsampling.hpp>
@@ -32,12 +30,12 @@
 #include <softscore/sampler/projection.hpp>
 #include <softscore/sampler/repaint.hpp>
 #include <softscore/sampler/sample.hpp>
-#include <softscore/train/classifier_file.hpp>
 #include <softscore/train/progress_bar.hpp>
 
 #include "any_denoiser.hpp"
 #include "checkpoints.hpp"
 #include "data.hpp"
+#include "judging.hpp"
 #include "recipes.hpp"
 
 namespace {
@@ -54,10 +52,10 @@ struct options {
 class examiner {
  public:
   // The truth is in the range of the model.
-  examiner(tbb_backend& be, const digits::model& model, const image_batch& truth, std::span<const class_label> labels,
+  examiner(const digits::model& model, const image_batch& truth, std::span<const class_label> labels,
            const options& chosen)
-      : be_{be}, scale_{model.pixels()}, truth_{pictures_of(truth)}, labels_{labels}, shown_{chosen.shown} {
-    if (!chosen.judge.empty()) judge_ = read_classifier(chosen.judge);
+      : chosen_{chosen}, scale_{model.pixels()}, truth_{pictures_of(truth)}, labels_{labels} {
+    if (!chosen.judge.empty()) digits::require_judge(chosen.judge, extent_of(truth));
   }
 
   void begin(const std::string& problem) {
@@ -72,11 +70,12 @@ class examiner {
     const double peak = mean(psnr(as_view(images), as_view(truth_))),
                  alike = mean(ssim(as_view(images), as_view(truth_)));
     std::string named;
-    if (judge_) named = detail::fixed(accuracy(judge(be_, *judge_, as_view(images)).probabilities, labels_), 4);
+    if (!chosen_.judge.empty())
+      named = detail::fixed(digits::share_named_right(images, labels_, chosen_.judge, chosen_.threads), 4);
     std::printf("  %-12s %11zu %7.2f %7.3f %12s\n", name, nfe, peak, alike, named.empty() ? "-" : named.c_str());
     lines_ += problem_ + ',' + name + ',' + std::to_string(nfe) + ',' + detail::fixed(peak, 4) + ',' +
               detail::fixed(alike, 5) + ',' + named + '\n';
-    pictures_.push_back(digits::first_images(images, shown_));
+    pictures_.push_back(digits::first_images(images, chosen_.shown));
   }
 
   void write_picture(const std::filesystem::path& folder) const {
@@ -100,12 +99,10 @@ class examiner {
     return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
   }
 
-  tbb_backend& be_;
+  const options& chosen_;
   pixel_scale scale_;
   image_batch truth_;
   std::span<const class_label> labels_;
-  std::size_t shown_;
-  std::optional<classifier> judge_{};
   std::string problem_{}, lines_{"problem,method,evaluations,psnr,ssim,named_right\n"};
   std::vector<image_batch> pictures_{};
 };
@@ -153,7 +150,7 @@ void run(const options& chosen) {
   std::filesystem::create_directories(out);
   tbb_backend backend{chosen.threads};
   for (float& pixel : truth) pixel = scale.gain * pixel + scale.offset;
-  examiner exam{backend, *loaded.made, truth, std::span{data.test.labels}.first(image.images), chosen};
+  examiner exam{*loaded.made, truth, std::span{data.test.labels}.first(image.images), chosen};
 
   // A part of the rows and columns in the middle is lost.
   const auto border = [&](std::size_t side) {
