@@ -35,7 +35,7 @@ std::vector<judged_set> judge_images(const softscore::image_batch& images, const
 /// The same as text, a line for each set.
 std::string judged_table(const std::vector<judged_set>& sets);
 
-/// Throws `error` unless the file is of a classifier for images of that shape.
+/// Throws `error` unless the file is of a classifier for images of that shape, or of Inception.
 void require_judge(const std::filesystem::path& judge, const softscore::shape& image);
 
 /// The share of images in [0, 1] whose most probable class is their label. Throws `error` for a file that is not a

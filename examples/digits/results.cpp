@@ -102,7 +102,7 @@ void add_judgement(report& page, const std::vector<judged_set>& sets, const std:
            ", precision " + softscore::detail::fixed(set.precision, 3) + ", recall " +
            softscore::detail::fixed(set.recall, 3) + ", inception score " + softscore::detail::fixed(set.inception, 2);
   };
-  page.note("The same distance in the features of " + judge.filename().string() + ", a classifier that took no part. " +
+  page.note("The same distance in the features of " + judge.filename().string() + ", a network that took no part. " +
             "Drawn images: " + about(drawn) + ". Training images: " + about(held) + ".");
 }
 
