@@ -19,6 +19,29 @@ if(TARGET softscore_compiled)
   target_compile_definitions(test_support PUBLIC SOFTSCORE_TESTS_COMPILED)  # threaded_backend.hpp
 endif()
 
+# What many tests instantiate, compiled once and as strongly as a user's program: the libraries shared_operations
+# (networks on every backend) and shared_matrices (Eigen's decompositions).
+add_library(shared_operations STATIC support/shared/device.cpp support/shared/loops.cpp support/shared/tbb_float.cpp)
+add_library(shared_matrices STATIC support/shared/matrices.cpp)
+foreach(part IN ITEMS operations matrices)
+  target_link_libraries(shared_${part} PUBLIC softscore_own)
+  target_compile_options(shared_${part} PRIVATE $<$<CONFIG:Release>:-O2>)
+endforeach()
+target_link_libraries(test_support PUBLIC shared_operations shared_matrices)
+set(shared_options_operations "")
+set(shared_options_matrices "")
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  set(shared_options_matrices -Wno-uninitialized) # GCC's own header of vector instructions sets it off
+  target_compile_options(shared_matrices PRIVATE ${shared_options_matrices})
+endif()
+
+# take_shared(<operations or matrices> <sources...>): the sources take these from the library and do not compile them.
+# The programs of add_tests and add_program_test link it.
+function(take_shared part)
+  set_property(SOURCE ${ARGN} APPEND PROPERTY COMPILE_OPTIONS ${shared_options_${part}} -include
+                                              "${PROJECT_SOURCE_DIR}/tests/support/shared/${part}.hpp")
+endfunction()
+
 # add_tests(<label> <room> [FULL_STRENGTH] <sources...>): the Catch2 program <label>_<room>, each of its cases a test with
 # that label. No sources, no program. Proofs compute little and instantiate much: unless FULL_STRENGTH says that they
 # compute for long, they are compiled at -O1, in half the time.
@@ -49,7 +72,8 @@ endfunction()
 # add_program_test(<label> <program> <source> <arguments...>): a program of its own that passes by returning 0.
 function(add_program_test label program source)
   add_executable(${program} ${source})
-  target_link_libraries(${program} PRIVATE softscore_own)
+  set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "-O1")
+  target_link_libraries(${program} PRIVATE softscore_own shared_operations shared_matrices)
   target_include_directories(${program} PRIVATE "${CMAKE_CURRENT_SOURCE_DIR}/support")
   add_test(NAME "${label}: ${program}" COMMAND ${program} ${ARGN})
   set_tests_properties("${label}: ${program}" PROPERTIES LABELS ${label} TIMEOUT 600)
