@@ -1,10 +1,12 @@
 # Runs one case of CMakeLists.txt beside this file.
+# must_pass(<command...>): what it prints is left in `output`.
 function(must_pass)
   execute_process(COMMAND ${ARGN} RESULT_VARIABLE failed OUTPUT_VARIABLE output ERROR_VARIABLE output)
   if(failed)
     string(REPLACE ";" " " command "${ARGN}")
     message(FATAL_ERROR "${command}\n${output}")
   endif()
+  set(output "${output}" PARENT_SCOPE)
 endfunction()
 
 # must_be_refused(<arguments of find_package> <part of the message> <options...>), the package being installed.
@@ -27,10 +29,8 @@ set(configure "${CMAKE_COMMAND}" -G "${generator}" "-DCMAKE_CXX_COMPILER=${compi
 if(case STREQUAL "installed")
   must_pass("${CMAKE_COMMAND}" --install "${build}" --prefix "${work}/prefix")
   must_pass(${configure} -S "${source}/examples/embed" -B "${work}/build" "-DCMAKE_PREFIX_PATH=${work}/prefix")
-  must_pass("${CMAKE_COMMAND}" --build "${work}/build")
+  must_pass("${CMAKE_COMMAND}" --build "${work}/build" --verbose)
   # Headers of the source tree must not stand in for installed ones.
-  execute_process(COMMAND "${CMAKE_COMMAND}" --build "${work}/build" --target clean)
-  execute_process(COMMAND "${CMAKE_COMMAND}" --build "${work}/build" --verbose OUTPUT_VARIABLE output)
   string(FIND "${output}" "${source}/include" leak)
   if(NOT leak EQUAL -1)
     message(FATAL_ERROR "the installed package points into the source tree:\n${output}")
