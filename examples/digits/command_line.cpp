@@ -1,102 +1,42 @@
 #include "command_line.hpp"
 
-#include <algorithm>
-#include <cstdio>
 #include <functional>
-#include <initializer_list>
 #include <limits>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include <oneapi/tbb/info.h>
 #include <CLI/CLI.hpp>
 
 #include <softscore/core/error.hpp>
 #include <softscore/schedule/schedule_file.hpp>
 
-#include "chart.hpp"
 #include "commands.hpp"
+#include "common/chart.hpp"
+#include "common/flags.hpp"
 #include "old_names.hpp"
 
 namespace digits {
 namespace {
 
-constexpr std::size_t greatest = std::size_t{1} << 40;
-
-// Flags are taken as text and read by our own rules, so that every wrong value gets the same kind of sentence.
-class flags {
- public:
-  flags(CLI::App& all, const char* name, const char* about) : app_{*all.add_subcommand(name, about)} {}
-
-  template <class Target>
-  CLI::Option* whole(const std::string& flag, Target& target, const std::string& about, std::size_t least = 1,
-                     std::size_t most = greatest) {
-    return text(
-        flag, "N",
-        [&target, flag, least, most](const std::string& given) { target = whole_number(flag, given, least, most); },
-        about);
-  }
-  template <class Target>
-  CLI::Option* above_zero(const std::string& flag, Target& target, const std::string& about) {
-    return text(
-        flag, "NUMBER", [&target, flag](const std::string& given) { target = real_number(flag, given, 0.0, true); },
-        about);
-  }
-  template <class Target>
-  CLI::Option* zero_or_above(const std::string& flag, Target& target, const std::string& about) {
-    return text(
-        flag, "NUMBER", [&target, flag](const std::string& given) { target = real_number(flag, given, 0.0); }, about);
-  }
-  template <class Target>
-  CLI::Option* word(const std::string& flag, const char* kind, Target& target, const std::string& about) {
-    return text(
-        flag, kind,
-        [&target, flag](const std::string& given) {
-          softscore::require(!given.empty(), flag, "empty", "given a value");
-          // An empty value (--out=$NOTHING) makes the next flag the value.
-          softscore::require(!given.starts_with("--"), flag, given, "given a value, not the next flag");
-          target = given;
-        },
-        about);
-  }
-  CLI::Option* text(const std::string& flag, const char* kind, std::function<void(const std::string&)> read,
-                    const std::string& about) {
-    return app_.add_option_function<std::string>(flag, std::move(read), about)->type_name(kind)->take_last();
-  }
-  void threads(std::size_t& target) {
-    target = static_cast<std::size_t>(tbb::info::default_concurrency());
-    whole("--threads", target, "threads to compute with; the result does not depend on it (all the machine has)", 1,
-          4096);
-  }
-  void judge(std::filesystem::path& target) {
-    word("--features", "FILE", target,
-         "a classifier of the program judge, such as examples/judge/mnist.safetensors: the report also compares its "
-         "features");
-  }
-  void sampling(sampling_plan& plan, std::optional<std::string>& sampler, std::optional<std::size_t>& steps) {
-    word("--sampler", "NAME", sampler,
+void sampling_flags(flags& f, sampling_plan& plan, std::optional<std::string>& sampler,
+                    std::optional<std::size_t>& steps) {
+  f.word("--sampler", "NAME", sampler,
          "ddpm, ddim, naive, momentum, probability_flow, alternating, heun, cold or naive_cold, as far as the recipe "
          "allows (the recipe's)");
-    whole("--steps", steps, "steps of the sampler from time 1 to time 0 (the recipe's)", 1, 1000000);
-    whole("--count", plan.count, "images to draw (" + std::to_string(plan.count) + ")", 1, 10000000);
-    whole("--sample-batch-size", plan.batch_size,
+  f.whole("--steps", steps, "steps of the sampler from time 1 to time 0 (the recipe's)", 1, 1000000);
+  f.whole("--count", plan.count, "images to draw (" + std::to_string(plan.count) + ")", 1, 10000000);
+  f.whole("--sample-batch-size", plan.batch_size,
           "images that go through the network together; the result does not depend on it (" +
               std::to_string(plan.batch_size) + ")",
           1, 100000);
-  }
-  /// Refuses flags that would have no effect beside the others.
-  void leave_out(std::initializer_list<const char*> names, const std::string& reason) const {
-    for (const char* name : names) {
-      const auto given = app_.get_option(name)->results();
-      softscore::require(given.empty(), name, given.empty() ? "" : given.back(), "left out, " + reason);
-    }
-  }
-  CLI::App& app() { return app_; }
+}
 
- private:
-  CLI::App& app_;
-};
+void judge_flag(flags& f, std::filesystem::path& judge) {
+  f.word("--features", "FILE", judge,
+         "a classifier of the program judge, such as examples/judge/mnist.safetensors: the report also compares its "
+         "features");
+}
 
 std::string recipe_help() {
   std::string text;
@@ -195,8 +135,8 @@ int run_command_line(int count, char** arguments) {
               std::numeric_limits<std::size_t>::max());
   train.threads(training.threads);
   training.results.sampling.count = 256;
-  train.sampling(training.results.sampling, chosen.sampler, chosen.steps);
-  train.judge(training.results.judge);
+  sampling_flags(train, training.results.sampling, chosen.sampler, chosen.steps);
+  judge_flag(train, training.results.judge);
   train.word("--out", "DIR", chosen.out, "folder for the report, pictures, losses and samples (out/RECIPE)");
   train.word("--checkpoint", "FILE", chosen.checkpoint,
              "where training saves itself (checkpoint.safetensors in that folder)");
@@ -215,15 +155,15 @@ int run_command_line(int count, char** arguments) {
   resume.word("--data", "DIR", resumed.data, "where the same images lie now (the checkpoint's)");
   resume.threads(resumed.threads);
   resumed.results.sampling.count = 256;
-  resume.sampling(resumed.results.sampling, resumed.sampler, resumed.steps);
-  resume.judge(resumed.results.judge);
+  sampling_flags(resume, resumed.results.sampling, resumed.sampler, resumed.steps);
+  judge_flag(resume, resumed.results.judge);
   resume.word("--out", "DIR", resumed.results.out, "folder for the report (the checkpoint's)");
   resume.app().callback([&] { act = [&] { run(resumed); }; });
 
   flags sample{all, "sample", "draw images from a checkpoint"};
   sample_command sampled;
   sample.word("--checkpoint", "FILE", sampled.checkpoint, "what to draw from")->required();
-  sample.sampling(sampled.sampling, sampled.sampler, sampled.steps);
+  sampling_flags(sample, sampled.sampling, sampled.sampler, sampled.steps);
   sample.whole("--seed", sampled.sampling.seed, "image i of a seed is the same whatever else is drawn (0)", 0,
                std::numeric_limits<std::size_t>::max());
   sample.text(
@@ -248,11 +188,11 @@ int run_command_line(int count, char** arguments) {
   show.word("--recipe", "NAME", shown.settings.recipe, "without a checkpoint, the recipe to describe (blur)");
   data_flags(show, shown.settings);
   shown.results.sampling.count = 256;
-  show.sampling(shown.results.sampling, shown.sampler, shown.steps);
+  sampling_flags(show, shown.results.sampling, shown.sampler, shown.steps);
   show.whole("--seed", shown.results.sampling.seed, "of the samples in the report (0)", 0,
              std::numeric_limits<std::size_t>::max());
   show.threads(shown.threads);
-  show.judge(shown.results.judge);
+  judge_flag(show, shown.results.judge);
   show.word("--out", "DIR", shown.results.out, "folder for pictures and report (none are made)");
   show.app().callback([&] {
     if (!shown.results.checkpoint.empty())
@@ -299,19 +239,9 @@ int run_command_line(int count, char** arguments) {
 
   all.footer(
       "digits COMMAND --help explains the flags of a command. Exit code 2: it cannot be done; 130: interrupted.");
-  try {
-    // The last word comes first, which is how CLI11 takes them.
-    std::vector<std::string> words;
-    for (int i = count - 1; i > 0; --i) words.push_back(with_new_name(arguments[i]));
-    all.parse(std::move(words));
-  } catch (const CLI::ParseError& problem) {
-    if (problem.get_exit_code() == 0) return all.exit(problem);  // --help
-    std::string sentence = problem.what();
-    std::replace(sentence.begin(), sentence.end(), '\n', ' ');
-    throw softscore::error(sentence);
-  }
-  act();
-  return 0;
+  std::vector<std::string> words;
+  for (int i = 1; i < count; ++i) words.push_back(with_new_name(arguments[i]));
+  return parse_and_run(all, std::move(words), [&] { act(); });
 }
 
 }  // namespace digits

@@ -1,9 +1,7 @@
 #include "data.hpp"
 
 #include <algorithm>
-#include <bit>
-#include <cstdint>
-#include <cstdio>
+#include <string>
 
 #include <softscore/data/idx.hpp>
 #include <softscore/data/stroke_digits.hpp>
@@ -14,13 +12,6 @@ namespace {
 std::size_t tenth(std::size_t images) { return std::max<std::size_t>(1, images / 10); }
 
 }  // namespace
-
-softscore::image_batch first_images(const softscore::image_batch& images, std::size_t count) {
-  const softscore::shape all = softscore::extent_of(images);
-  auto part = softscore::make_tensor(all.with_images(std::min(count, all.images)));
-  std::copy_n(images.data(), part.size(), part.data());
-  return part;
-}
 
 softscore::shape stroke_digits_asked(const run_settings& settings) {
   const std::size_t count = settings.images > 0 ? settings.images : usual_stroke_digits;
@@ -48,25 +39,6 @@ softscore::data_set load_data(const run_settings& settings) {
     data.test.labels.resize(data.test.extent().images);
   }
   return data;
-}
-
-void require_trained_on(const softscore::data_set& data, const std::string& expected,
-                        const std::filesystem::path& checkpoint) {
-  const std::string found = fingerprint(data);
-  softscore::require(found == expected, "the fingerprint of the images", found,
-                     expected + ", that of the images which " + checkpoint.string() + " was trained on");
-}
-
-std::string fingerprint(const softscore::data_set& data) {
-  std::uint64_t hash = 0xCBF29CE484222325u;
-  const auto mix = [&](std::uint64_t word) { hash = std::rotl((hash ^ word) * 0x9E3779B97F4A7C15u, 29); };
-  for (const auto* part : {&data.training.pixels, &data.test.pixels}) {
-    for (const std::size_t side : part->shape()) mix(side);
-    for (const float pixel : *part) mix(std::bit_cast<std::uint32_t>(pixel));
-  }
-  char text[20];
-  std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(hash));
-  return text;
 }
 
 }  // namespace digits

@@ -1,10 +1,8 @@
 #pragma once
 
-#include <filesystem>
-#include <string>
-
 #include <softscore/data/labeled_images.hpp>
 
+#include "common/image_sets.hpp"
 #include "settings.hpp"
 
 namespace digits {
@@ -18,15 +16,5 @@ softscore::shape stroke_digits_asked(const run_settings& settings);
 /// The images of a run: MNIST's from a folder, or built-in stroke digits, of which a tenth as many test the model. A
 /// limit on MNIST's training images limits its test images to a tenth of that too.
 softscore::data_set load_data(const run_settings& settings);
-
-/// A text that changes with any pixel, so that a run is continued on the images it began with.
-std::string fingerprint(const softscore::data_set& data);
-
-/// Throws `error` unless the data have the fingerprint that a checkpoint expects.
-void require_trained_on(const softscore::data_set& data, const std::string& expected,
-                        const std::filesystem::path& checkpoint);
-
-/// The first `count` images.
-softscore::image_batch first_images(const softscore::image_batch& images, std::size_t count);
 
 }  // namespace digits

@@ -1,25 +1,14 @@
 #include "memory.hpp"
 
-#include <unistd.h>
-
 #include <algorithm>
-#include <fstream>
 #include <string>
 
 #include <softscore/core/error.hpp>
 #include <softscore/core/number_text.hpp>
 
-namespace digits {
+#include "common/memory.hpp"
 
-double memory_of_machine() {
-  double bytes = static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGE_SIZE));
-  // Of version 2 and of version 1. "max" is no number, and leaves the machine's.
-  for (const char* file : {"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"}) {
-    double limit = 0;
-    if (std::ifstream{file} >> limit && limit > 0) bytes = std::min(bytes, limit);
-  }
-  return bytes;
-}
+namespace digits {
 
 double least_training_bytes(const run_settings& settings, const softscore::shape& images) {
   const auto channels = static_cast<double>(images.channels);

@@ -6,9 +6,6 @@
 
 namespace digits {
 
-/// The bytes that this process may use: those of the machine, or of its control group where that has fewer.
-double memory_of_machine();
-
 /// Bytes that training takes at least: the images, and what a step of one batch writes. Plans of convolutions and
 /// copies come on top.
 double least_training_bytes(const run_settings& settings, const softscore::shape& images);

@@ -19,6 +19,9 @@
 #include <softscore/train/train.hpp>
 
 #include "any_network.hpp"
+#include "common/any_denoiser.hpp"
+#include "common/watching.hpp"
+#include "using_common.hpp"
 
 // A recipe is known when the program is compiled; the command line comes later. `model` is the one place where the two
 // meet: a virtual call per command, and one per batch that the network sees.
@@ -33,17 +36,8 @@ struct sampling_plan {
   std::uint64_t seed{0};
 };
 
-/// What an observer of sampling sees before every step of every batch, in the range of the model.
-struct sampling_view {
-  softscore::step_at at;
-  std::size_t nfe{};
-  softscore::view<const float, softscore::host_space> x, h;
-  std::size_t done{}, images{};  ///< images of the batches before, and in all
-};
-
-/// Observers; the one that returns false stops the work.
+/// An observer of training; it stops the work by returning false.
 using training_watch = std::function<bool(const softscore::training_progress&)>;
-using sampling_watch = std::function<bool(const sampling_view&)>;
 
 /// What is left open of the loss of a recipe.
 struct loss_choice {
@@ -54,22 +48,6 @@ struct loss_choice {
 /// What sampling adds its first noise to, where the recipe fits that to its images: the checkpoint's, one random color
 /// as in clean images, or what the corruption leaves of one.
 enum class prior_choice { trained, color, corrupted_color };
-
-/// Images in [0, 1] (not clipped), and what they cost.
-struct drawing {
-  softscore::image_batch images;
-  std::size_t nfe{};
-  bool stopped{};
-};
-
-/// A model's denoiser behind one indirect call per batch, with a workspace of its own: h(x, t), and J^T v at the last
-/// x.
-struct estimator {
-  using images = softscore::view<const float, softscore::host_space>;
-  using result = softscore::view<float, softscore::host_space>;
-  std::function<void(const softscore::condition&, images x, result out)> estimate;
-  std::function<void(const softscore::condition&, images v, result out)> pullback;
-};
 
 /// A recipe with a network in it.
 class model {

@@ -11,45 +11,17 @@
 #include <softscore/io/npy.hpp>
 #include <softscore/train/progress_bar.hpp>
 
-#include "chart.hpp"
+#include "common/chart.hpp"
+#include "common/files.hpp"
+#include "common/interrupt.hpp"
+#include "common/report.hpp"
+#include "corruption_picture.hpp"
 #include "data.hpp"
-#include "files.hpp"
-#include "interrupt.hpp"
 #include "judging.hpp"
-#include "pictures.hpp"
-#include "report.hpp"
 #include "scoring.hpp"
 
 namespace digits {
 namespace {
-
-std::string seconds_text(double seconds) {
-  if (seconds < 60.0) return softscore::detail::fixed(seconds, 1) + " s";
-  char text[32];
-  const auto whole = static_cast<long>(seconds + 0.5);
-  std::snprintf(text, sizeof text, "%ld:%02ld min", whole / 60, whole % 60);
-  return text;
-}
-
-// 291,217
-std::string grouped(std::size_t number) {
-  std::string text = std::to_string(number);
-  for (std::size_t at = text.size(); at > 3;) text.insert(at -= 3, ",");
-  return text;
-}
-
-std::string loss_table(const training_record& record, std::size_t steps_per_epoch) {
-  std::string text = "step,epoch,loss,test_loss\n";
-  for (std::size_t i = 0; i < record.losses.size(); ++i) {
-    const std::size_t epoch = i / steps_per_epoch;
-    text += std::to_string(i + 1) + ',' + std::to_string(epoch + 1) + ',' +
-            softscore::detail::rounded(static_cast<double>(record.losses[i]), 9) + ',';
-    if ((i + 1) % steps_per_epoch == 0 && epoch < record.test_losses.size())
-      text += softscore::detail::rounded(record.test_losses[epoch], 9);
-    text += '\n';
-  }
-  return text;
-}
 
 // Everything that the page tells, gathered before a word of it is written.
 struct findings {
@@ -200,7 +172,7 @@ void write_results(softscore::tbb_backend& be, model& m, const run_settings& set
   softscore::write_file(plan.out / "loss.csv", loss_table(record, steps_per_epoch));
 
   const auto began = std::chrono::steady_clock::now();
-  trajectory path{m, plan.sampling.steps, 4};
+  trajectory path{m.pixels(), plan.sampling.steps, 4};
   found.drawn = draw_with_bar(be, m, plan.sampling,
                               "the training is safe, go on with: digits show --checkpoint " + plan.checkpoint.string() +
                                   " --out " + plan.out.string(),

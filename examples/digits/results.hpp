@@ -1,20 +1,11 @@
 #pragma once
 
-#include <vector>
-
 #include <softscore/data/labeled_images.hpp>
 
 #include "commands.hpp"
+#include "common/record.hpp"
 
 namespace digits {
-
-/// What training leaves behind.
-struct training_record {
-  std::vector<float> losses;        ///< of every step
-  std::vector<double> test_losses;  ///< after every epoch
-  double seconds{};                 ///< of this call; 0 if there was no training in it
-  std::string computed{};           ///< how the network was, where training said so
-};
 
 /// Throws `error` now if a file of `write_results` could not be written there, rather than after hours of training.
 void require_results_writable(const std::filesystem::path& out);

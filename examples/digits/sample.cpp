@@ -8,8 +8,8 @@
 
 #include "checkpoints.hpp"
 #include "commands.hpp"
+#include "common/files.hpp"
 #include "data.hpp"
-#include "files.hpp"
 #include "results.hpp"
 
 namespace digits {

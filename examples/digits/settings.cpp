@@ -1,7 +1,6 @@
 #include "settings.hpp"
 
 #include <charconv>
-#include <cmath>
 #include <limits>
 
 #include <softscore/core/error.hpp>
@@ -15,33 +14,7 @@ namespace {
 
 constexpr std::string_view format = "softscore digits 1";
 
-// Enough digits to read back the same number.
-std::string exactly(double value) {
-  char text[32];
-  const auto end = std::to_chars(text, text + sizeof text, value).ptr;
-  return {text, end};
-}
-
 }  // namespace
-
-std::size_t whole_number(std::string_view where, const std::string& text, std::size_t least, std::size_t most) {
-  std::size_t value = 0;
-  const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), value);
-  const bool whole = failed == std::errc{} && end == text.data() + text.size() && value >= least && value <= most;
-  softscore::require(whole, where, text.empty() ? "empty" : softscore::detail::printable(text, 80),
-                     "a whole number from " + std::to_string(least) + " to " + std::to_string(most));
-  return value;
-}
-
-double real_number(std::string_view where, const std::string& text, double least, bool above) {
-  double value = 0.0;
-  const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), value);
-  const bool number = failed == std::errc{} && end == text.data() + text.size() && !std::isnan(value);
-  softscore::require(number && (above ? value > least : value >= least), where,
-                     text.empty() ? "empty" : softscore::detail::printable(text, 80),
-                     std::string{"a number "} + (above ? "above " : "of at least ") + exactly(least));
-  return value;
-}
 
 network_choice parse_network(std::string_view where, const std::string& text) {
   if (text == "small") return {};

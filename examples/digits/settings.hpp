@@ -14,6 +14,8 @@
 #include <softscore/train/options.hpp>
 
 #include "any_network.hpp"
+#include "common/numbers.hpp"
+#include "using_common.hpp"
 
 namespace digits {
 
@@ -51,11 +53,5 @@ struct read_settings {
 };
 /// Reads them back. Throws `error` naming the file and the entry that is missing or cannot be right.
 read_settings from_metadata(const softscore::safetensors_file& file);
-
-/// A whole number in [least, most], written in decimal digits and nothing else. `where` names it in the `error` thrown.
-std::size_t whole_number(std::string_view where, const std::string& text, std::size_t least,
-                         std::size_t most = std::size_t{1} << 40);
-/// A finite number, at least `least` (and above it if `above`).
-double real_number(std::string_view where, const std::string& text, double least, bool above = false);
 
 }  // namespace digits

@@ -6,10 +6,10 @@
 
 #include "checkpoints.hpp"
 #include "commands.hpp"
+#include "common/files.hpp"
+#include "corruption_picture.hpp"
 #include "data.hpp"
-#include "files.hpp"
 #include "judging.hpp"
-#include "pictures.hpp"
 #include "results.hpp"
 
 namespace digits {

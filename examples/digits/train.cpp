@@ -8,9 +8,9 @@
 
 #include "checkpoints.hpp"
 #include "commands.hpp"
+#include "common/files.hpp"
+#include "common/interrupt.hpp"
 #include "data.hpp"
-#include "files.hpp"
-#include "interrupt.hpp"
 #include "judging.hpp"
 #include "memory.hpp"
 #include "results.hpp"

@@ -231,16 +231,21 @@ class json_fields_reader : public json_handler {
 
 }  // namespace detail
 
+/// The settings in a text that is one JSON object; errors name `path`. Throws `error` for text that is not and for a
+/// key that comes twice.
+template <class Encoding = detail::json_encoding>
+json_settings parse_json_settings(std::string_view text, std::string path) {
+  auto fields = detail::json_fields_reader<Encoding>{path}.read(text);
+  return {std::move(path), std::move(fields)};
+}
+
 /// Reads a JSON file of at most 16 MB that is one object. Throws `error` for text that is not and for a key that comes
 /// twice.
 template <class Encoding = detail::json_encoding>
 json_settings read_json_settings(const std::filesystem::path& path) {
   constexpr std::size_t most = std::size_t{1} << 24;
   const auto bytes = read_file(path, most);
-  std::string name = path.string();
-  auto fields =
-      detail::json_fields_reader<Encoding>{name}.read({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
-  return {std::move(name), std::move(fields)};
+  return parse_json_settings<Encoding>({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, path.string());
 }
 
 }  // namespace softscore::inline SOFTSCORE_ABI

@@ -83,6 +83,19 @@ TEST_CASE("a network comes back from a folder with the same settings and bits", 
         std::string::npos);
 }
 
+TEST_CASE("settings come back from a text as from a file, and a fault names where it is from", "[nn]") {
+  unet_config settings;
+  settings.block_out_channels = {8, 16, 16, 24};
+  settings.norm_num_groups = 4;
+  settings.class_embedding = unet_class::table;
+  settings.num_class_embeds = 3;
+  const std::string text = unet_config_text(settings);
+  CHECK(unet_config_text(read_unet_config(parse_json_settings(text, "here"))) == text);
+  CHECK_THROWS_WITH(read_unet_config(parse_json_settings("{\"in_channels\": true}", "here")),
+                    "here: in_channels is true, but it must be a number");
+  CHECK_THROWS_WITH(parse_json_settings("[]", "here"), "here: the text is another value, but it must be a JSON object");
+}
+
 TEST_CASE("tensors that do not fit are listed, and passed over on request", "[nn]") {
   const temporary_folder folder;
   unet<step_index> net{small_config()};

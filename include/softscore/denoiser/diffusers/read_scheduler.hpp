@@ -131,9 +131,12 @@ class scheduler_reader {
 /// The settings in a scheduler_config.json. Throws `error` naming the file and the key for schedulers and settings that
 /// are not supported, for values of another type, and for numbers out of range.
 template <class = when_called>
-diffusers_scheduler read_scheduler_config(const std::filesystem::path& path) {
-  const json_settings settings = read_json_settings(path);
+diffusers_scheduler read_scheduler_config(const json_settings& settings) {
   return detail::scheduler_reader{settings}.read();
+}
+template <class = when_called>
+diffusers_scheduler read_scheduler_config(const std::filesystem::path& path) {
+  return read_scheduler_config(read_json_settings(path));
 }
 
 }  // namespace softscore::inline SOFTSCORE_ABI

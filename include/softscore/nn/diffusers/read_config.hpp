@@ -130,9 +130,12 @@ class unet_config_reader {
 /// The settings in the config.json of a UNet2DModel. Throws `error` naming the file and the key for blocks,
 /// activations and classes that are not supported, for values of another type, and for sizes that are 0 or absurd.
 template <class = when_called>
-unet_config read_unet_config(const std::filesystem::path& path) {
-  const json_settings settings = read_json_settings(path);
+unet_config read_unet_config(const json_settings& settings) {
   return detail::unet_config_reader{settings, ""}.read();
+}
+template <class = when_called>
+unet_config read_unet_config(const std::filesystem::path& path) {
+  return read_unet_config(read_json_settings(path));
 }
 
 }  // namespace softscore::inline SOFTSCORE_ABI

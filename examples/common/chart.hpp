@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-namespace digits {
+namespace common {
 
 /// An inline SVG of the training loss (every step, thinned out, and its moving average) and the test loss (every
 /// epoch) over the steps, with a logarithmic axis. Colors are those of the page's style sheet.
@@ -18,4 +18,4 @@ std::string number_line(const std::vector<std::pair<std::string, double>>& numbe
 /// A number with three or four digits, for people.
 std::string short_number(double value);
 
-}  // namespace digits
+}  // namespace common

@@ -10,7 +10,7 @@
 #include <softscore/core/error.hpp>
 #include <softscore/io/atomic_file.hpp>
 
-namespace digits {
+namespace common {
 
 void make_folder(const std::filesystem::path& folder) {
   if (folder.empty()) return;
@@ -39,4 +39,4 @@ held_folder::~held_folder() {
   if (folder_ >= 0) ::close(folder_);
 }
 
-}  // namespace digits
+}  // namespace common

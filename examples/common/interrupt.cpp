@@ -2,7 +2,7 @@
 
 #include <csignal>
 
-namespace digits {
+namespace common {
 namespace {
 
 volatile std::sig_atomic_t asked_to_stop = 0;
@@ -22,4 +22,4 @@ void catch_interrupts() {
 
 bool interrupted() { return asked_to_stop != 0; }
 
-}  // namespace digits
+}  // namespace common

@@ -2,7 +2,7 @@
 
 #include <filesystem>
 
-namespace digits {
+namespace common {
 
 /// Makes a folder and those above it. Throws `error` naming it if that is not possible.
 void make_folder(const std::filesystem::path& folder);
@@ -24,4 +24,4 @@ class held_folder {
   int folder_{-1};
 };
 
-}  // namespace digits
+}  // namespace common

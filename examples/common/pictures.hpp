@@ -5,12 +5,12 @@
 #include <string>
 #include <vector>
 
+#include <softscore/core/pixel_scale.hpp>
 #include <softscore/core/xtensor.hpp>
-#include <softscore/data/labeled_images.hpp>
 
-#include "model.hpp"
+#include "watching.hpp"
 
-namespace digits {
+namespace common {
 
 /// Images in a grid, one pixel a pixel.
 struct picture {
@@ -23,8 +23,11 @@ struct picture {
 /// A grid of images, `columns` in a row.
 picture grid_of(std::string name, const softscore::image_batch& images, std::size_t columns);
 
-/// The first images as they are corrupted, one image a row and one time a column.
-picture corruption_picture(softscore::tbb_backend& be, const model& m, const softscore::image_batch& images);
+/// A grid in which each column has a label below it.
+picture labeled_grid(std::string name, const softscore::image_batch& images, std::vector<std::string> under);
+
+/// A time for people.
+std::string time_label(double time);
 
 /// The first images above, and below each the training image nearest to it.
 picture nearest_picture(const softscore::image_batch& drawn, const softscore::image_batch& training);
@@ -35,7 +38,8 @@ void write_picture(const std::filesystem::path& folder, const picture& p);
 /// Collects x_t and h of the first images while they are drawn.
 class trajectory {
  public:
-  trajectory(const model& m, std::size_t steps, std::size_t images);
+  /// `pixels` is the scale from [0, 1] to the range of the model.
+  trajectory(softscore::pixel_scale pixels, std::size_t steps, std::size_t images);
 
   /// To be called with every step of a run.
   void look(const sampling_view& v);
@@ -47,10 +51,10 @@ class trajectory {
     double time{};
     softscore::image_batch x, h;
   };
-  const model& model_;
+  softscore::pixel_scale pixels_;
   std::size_t steps_, images_;
   std::vector<moment> moments_;
   bool over_{};
 };
 
-}  // namespace digits
+}  // namespace common

@@ -2,7 +2,7 @@
 
 #include <string>
 
-namespace digits {
+namespace common {
 
 /// From now on Ctrl-C and SIGTERM ask for a stop after the step at hand; a second one ends the program at once.
 /// Signals that were ignored when the program started stay ignored.
@@ -14,4 +14,4 @@ struct stopped_by_user {
   std::string how_to_go_on;
 };
 
-}  // namespace digits
+}  // namespace common

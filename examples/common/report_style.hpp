@@ -2,7 +2,7 @@
 
 #include <string_view>
 
-namespace digits {
+namespace common {
 
 /// The style sheet of the report, light and dark.
 inline constexpr std::string_view report_style = R"(
@@ -43,4 +43,4 @@ td:first-child{color:var(--soft);width:15rem;overflow-wrap:normal}
 .chart .name{font-size:25px}.under{font-size:.6rem}}
 )";
 
-}  // namespace digits
+}  // namespace common

@@ -8,22 +8,13 @@
 #include <softscore/io/tiled.hpp>
 #include <softscore/metric/nearest.hpp>
 
-#include "data.hpp"
+#include "image_sets.hpp"
 
-namespace digits {
+namespace common {
 namespace {
 
 constexpr std::size_t gap = 1, trajectory_columns = 9;
 constexpr float paper = 0.24f;
-
-std::string time_label(double time) { return softscore::detail::rounded(time, 2); }
-
-// Image `from` of one batch becomes image `to` of another.
-void copy_image(const softscore::image_batch& source, std::size_t from, softscore::image_batch& target,
-                std::size_t to) {
-  const std::size_t size = softscore::extent_of(source).per_image();
-  std::copy_n(source.data() + from * size, size, target.data() + to * size);
-}
 
 // Pictures of one size below each other.
 softscore::image_batch stacked(const std::vector<softscore::image_batch>& pictures, std::size_t space) {
@@ -54,22 +45,13 @@ picture grid_of(std::string name, const softscore::image_batch& images, std::siz
   return {std::move(name), softscore::tiled(images, columns, gap, paper), {}, columns};
 }
 
-picture corruption_picture(softscore::tbb_backend& be, const model& m, const softscore::image_batch& images) {
-  const std::vector<double> times{0.0, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 1.0};
-  const auto clean = first_images(images, 5);
-  const softscore::shape s = softscore::extent_of(clean);
-  auto all = softscore::make_tensor(s.with_images(s.images * times.size()));
-  picture result;
-  for (std::size_t k = 0; k < times.size(); ++k) {
-    const auto noisy = m.corrupted(be, clean, times[k], 1);
-    for (std::size_t i = 0; i < s.images; ++i) copy_image(noisy, i, all, i * times.size() + k);
-    result.under.push_back(time_label(times[k]));
-  }
-  result.name = "corruption";
-  result.grid = softscore::tiled(all, times.size(), gap, paper);
-  result.columns = times.size();
+picture labeled_grid(std::string name, const softscore::image_batch& images, std::vector<std::string> under) {
+  picture result = grid_of(std::move(name), images, under.size());
+  result.under = std::move(under);
   return result;
 }
+
+std::string time_label(double time) { return softscore::detail::rounded(time, 2); }
 
 picture nearest_picture(const softscore::image_batch& drawn, const softscore::image_batch& training) {
   auto queries = first_images(drawn, 12);
@@ -95,8 +77,8 @@ void write_picture(const std::filesystem::path& folder, const picture& p) {
   softscore::write_png(folder / (p.name + ".png"), enlarged(p.grid, factor));
 }
 
-trajectory::trajectory(const model& m, std::size_t steps, std::size_t images)
-    : model_{m}, steps_{steps}, images_{images} {}
+trajectory::trajectory(softscore::pixel_scale pixels, std::size_t steps, std::size_t images)
+    : pixels_{pixels}, steps_{steps}, images_{images} {}
 
 void trajectory::look(const sampling_view& v) {
   if (over_) return;
@@ -104,8 +86,7 @@ void trajectory::look(const sampling_view& v) {
   if (moments_.size() < columns && v.at.index == moments_.size() * steps_ / columns) {
     const auto keep = [&](softscore::view<const float, softscore::host_space> from) {
       auto copy = softscore::to_xtensor(from.images(0, std::min(images_, from.extent().images)));
-      const auto scale = model_.pixels();
-      for (float& pixel : copy) pixel = (pixel - scale.offset) / scale.gain;
+      for (float& pixel : copy) pixel = (pixel - pixels_.offset) / pixels_.gain;
       return copy;
     };
     moments_.push_back({v.at.t.value, keep(v.x), keep(v.h)});
@@ -136,4 +117,4 @@ picture trajectory::result(const softscore::image_batch& drawn) const {
   return result;
 }
 
-}  // namespace digits
+}  // namespace common

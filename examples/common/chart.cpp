@@ -7,7 +7,7 @@
 
 #include <softscore/core/number_text.hpp>
 
-namespace digits {
+namespace common {
 namespace {
 
 std::string spelled(std::string_view, const char* words) { return words; }
@@ -155,4 +155,4 @@ std::string number_line(const std::vector<std::pair<std::string, double>>& numbe
   return svg + "</svg>";
 }
 
-}  // namespace digits
+}  // namespace common

@@ -7,7 +7,7 @@
 
 #include "pictures.hpp"
 
-namespace digits {
+namespace common {
 
 /// One self-contained HTML page: no script, no other file, readable on a phone.
 class report {
@@ -32,4 +32,4 @@ class report {
   std::string title_, lead_, figures_, body_;
 };
 
-}  // namespace digits
+}  // namespace common

@@ -5,7 +5,7 @@
 
 #include "report_style.hpp"
 
-namespace digits {
+namespace common {
 namespace {
 
 std::string escaped(std::string_view text) {
@@ -81,4 +81,4 @@ std::string report::html() const {
          "</main>\n</body>\n</html>\n";
 }
 
-}  // namespace digits
+}  // namespace common

@@ -1,0 +1,4 @@
+#include "command_line.hpp"
+#include "common/run_main.hpp"
+
+int main(int count, char** arguments) { return common::run_main("images", images::run_command_line, count, arguments); }

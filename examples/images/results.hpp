@@ -1,0 +1,22 @@
+#pragma once
+
+#include <filesystem>
+
+#include <softscore/backend/tbb.hpp>
+#include <softscore/data/labeled_images.hpp>
+
+#include "commands.hpp"
+#include "common/record.hpp"
+#include "model.hpp"
+
+namespace images {
+
+/// Throws `error` now if a file of `write_results` could not be written there, rather than after hours of training.
+void require_results_writable(const std::filesystem::path& out);
+
+/// Draws images and writes all that a finished run shows into `plan.out`: samples.npy, loss.csv, pictures and
+/// report.html.
+void write_results(softscore::tbb_backend& be, const model& m, const run_settings& settings, const results_plan& plan,
+                   const softscore::data_set& data, const common::training_record& record);
+
+}  // namespace images
