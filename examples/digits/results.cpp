@@ -7,7 +7,6 @@
 #include <utility>
 #include <vector>
 
-#include <softscore/core/number_text.hpp>
 #include <softscore/io/npy.hpp>
 #include <softscore/train/progress_bar.hpp>
 
