@@ -34,16 +34,21 @@ bool has(std::size_t level) {
   }
 }
 
+void lose_threads() {
+  tbb_threads::lost.store(true);
+  for (const kernels* level : levels) level->threads_are_lost();
+}
+
 // Each instruction set has variables of its own for what `tbb_threads` says of the process.
 void watch_forks() {
   static const int watching = ::pthread_atfork(nullptr, nullptr, [] {
-    bool began = tbb_threads::began.load();
+    bool began = tbb_threads::began.load() || tbb_threads::lost.load();
     for (const kernels* level : levels) began = began || level->threads_began();
-    if (!began) return;
-    tbb_threads::lost.store(true);
-    for (const kernels* level : levels) level->threads_are_lost();
+    if (began) lose_threads();
   });
   static_cast<void>(watching);
+  // This process may be the child of a fork that nobody watched here.
+  if (tbb_threads::lost.load()) lose_threads();
 }
 
 const kernels& available(std::size_t level, std::string_view asked_by) {

@@ -5,12 +5,18 @@
 using namespace softscore;
 namespace border = softscore::compiled;
 
-extern "C" const border::kernels SOFTSCORE_LEVEL_SYMBOL;
+#if SOFTSCORE_LEVEL_NUMBER < 3 && defined(__AVX__)
+#error "this file is for processors without AVX: take -mavx and the like out of CMAKE_CXX_FLAGS"
+#elif SOFTSCORE_LEVEL_NUMBER < 4 && defined(__AVX512F__)
+#error "this file is for processors without AVX-512: take -mavx512f and the like out of CMAKE_CXX_FLAGS"
+#endif
+
 constexpr border::kernels SOFTSCORE_LEVEL_SYMBOL{
+    .signature = detail::signature_of_kernels,
     .name = SOFTSCORE_LEVEL,
     .make_backend = [](std::size_t threads) -> border::owned {
       return {threads == 0 ? new tbb_backend{} : new tbb_backend{threads},
-              [](void* backend) { delete static_cast<tbb_backend*>(backend); }};
+              [](void* backend) { delete static_cast<tbb_backend*>(backend); }, &SOFTSCORE_LEVEL_SYMBOL};
     },
     .threads = [](void* backend) { return kernel_level::backend_at(backend).threads(); },
     .parallel =

@@ -14,6 +14,8 @@
 #include <softscore/compiled/known_bodies.hpp>
 #include <softscore/compiled/table.hpp>
 
+extern "C" const softscore::compiled::kernels SOFTSCORE_LEVEL_SYMBOL;
+
 namespace softscore::inline SOFTSCORE_ABI::kernel_level {
 
 namespace border = softscore::compiled;
@@ -23,7 +25,8 @@ inline tbb_backend& backend_at(void* backend) { return *static_cast<tbb_backend*
 template <class Object>
 border::owned owned_of(Object&& made) {
   using type = std::remove_cvref_t<Object>;
-  return {new type(std::forward<Object>(made)), [](void* object) { delete static_cast<type*>(object); }};
+  return {new type(std::forward<Object>(made)), [](void* object) { delete static_cast<type*>(object); },
+          &SOFTSCORE_LEVEL_SYMBOL};
 }
 
 // What a handle of each kind points to.
@@ -56,6 +59,8 @@ struct object_of<border::attention_kind, T> {
 
 template <class Kind, class T>
 typename object_of<Kind, T>::type& behind(border::handle<Kind, T> h) {
+  require(h.of == &SOFTSCORE_LEVEL_SYMBOL, "the plan of an operation", h.of == nullptr ? "empty" : h.of->name,
+          "made for the kernels of " SOFTSCORE_LEVEL);
   return *static_cast<typename object_of<Kind, T>::type*>(h.plan);
 }
 template <class Argument>

@@ -261,7 +261,8 @@ def compiled_twice(compiler):
     names, reached = [str(path.relative_to(INCLUDE)) for path in headers()], reached_headers()
     contents = {name: (INCLUDE / name).read_bytes() for name in reached if (INCLUDE / name).is_file()}
     command = [compiler, *FLAGS, *WARNINGS, "-O0"]
-    version = run([compiler, "--version"]).stdout
+    installed = pathlib.Path("/var/lib/dpkg/status")  # changes with any package, and so with the headers of others
+    version = run([compiler, "--version"]).stdout, installed.exists() and installed.stat().st_mtime_ns
 
     def flat(name):
         return folder / name.replace("/", "-")

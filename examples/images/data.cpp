@@ -39,8 +39,11 @@ listing list(const fs::path& folder) {
       found.folders.push_back(entry->path());
       continue;
     }
-    if (name.starts_with("data_batch") && name.find(".bin") != name.npos) found.batches.push_back(entry->path());
-    if (name.starts_with("test_batch") && name.find(".bin") != name.npos) found.test_batches.push_back(entry->path());
+    // A compressed copy beside a plain file is the same batch.
+    const bool plain = name.ends_with(".bin");
+    const bool packed = name.ends_with(".bin.gz") && !fs::exists(fs::path{entry->path()}.replace_extension(), ignored);
+    if (name.starts_with("data_batch") && (plain || packed)) found.batches.push_back(entry->path());
+    if (name.starts_with("test_batch") && (plain || packed)) found.test_batches.push_back(entry->path());
     found.idx = found.idx || name.find("idx3-ubyte") != name.npos;
     found.jpeg = found.jpeg || name.ends_with(".jpg") || name.ends_with(".jpeg") || name.ends_with(".JPG");
   }

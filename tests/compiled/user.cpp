@@ -134,6 +134,25 @@ bool refuses(compiled_backend& be) {
   return false;
 }
 
+// Whether kernels refuse a plan of another instruction set's, and an empty one.
+bool refuses_plans_of_others(compiled_backend& be) {
+  const auto refused = [&](auto plan) {
+    const shape image{1, 1, 4, 4}, weights{1, 1, 3, 3};
+    auto x = be.make<float>(image), y = be.make<float>(image), w = be.make<float>(weights);
+    try {
+      conv2d_forward(be, plan, x.view(), w.view(), view<const float, host_space>{}, y.view());
+    } catch (const error& problem) {
+      return std::string{problem.what()}.starts_with("the plan of an operation is ");
+    }
+    return false;
+  };
+  if (!refused(compiled_plan<compiled::conv2d_kind, float>{})) return false;
+  compiled_backend oldest{1, compiled::instruction_set::x86_64_v2};
+  auto plan = make_conv2d<float>(
+      oldest, conv2d_shape{.images = 1, .in_channels = 1, .out_channels = 1, .height = 4, .width = 4, .kernel = 3});
+  return refused(plan) == (be.instructions() != oldest.instructions());
+}
+
 // The child of a fork has no threads, and computes the same.
 bool holds_in_child(compiled_backend& be, const std::vector<named_numbers>& wanted) {
   const pid_t id = ::fork();
@@ -165,6 +184,7 @@ int main() try {
   compiled_backend be{2};
   expect(be.threads() == 2, "the number of threads");
   expect(refuses(be), "the refusal of a stride of 0");
+  expect(refuses_plans_of_others(be), "the refusal of a plan of other kernels");
   const auto here = results_on(be);
   expect(holds_in_child(be, wanted), "the child of a fork");
   compiled_backend one{1};

@@ -103,12 +103,14 @@ class compiled_backend : public host_verbs<compiled_backend>, public detail::com
   }
 
   template <Scalar T, class... Terms>
+    requires(sizeof...(Terms) >= 1 && sizeof...(Terms) <= 4)
   void combine(view<T, host_space> out, const Terms&... terms) {
     const std::array summands{compiled::summand<T>{terms.coefficient, terms.array}...};
     detail::operations_of<T>(*this).combine(inner_.get(), out, summands.data(), summands.size());
   }
 
   template <std::same_as<float> T, class... Terms>
+    requires(sizeof...(Terms) >= 1 && sizeof...(Terms) <= 3)
   void combine_with_normal(noise_key key, image_range images, double factor, view<T, host_space> out,
                            const Terms&... terms) {
     const std::array summands{compiled::summand<T>{terms.coefficient, terms.array}...};
@@ -133,11 +135,16 @@ class compiled_backend : public host_verbs<compiled_backend>, public detail::com
   friend void* detail::kernels_behind(const compiled_backend& be);
 
   compiled_backend(std::size_t threads, const compiled::kernels& kernels)
-      : kernels_{&kernels}, inner_{owner_of(kernels.make_backend(threads))} {}
+      : kernels_{&checked(kernels)}, inner_{owner_of(kernels.make_backend(threads))} {}
 
   static std::size_t checked(std::size_t threads) {
     require(threads >= 1 && threads <= 4096, "threads", threads, "between 1 and 4096");
     return threads;
+  }
+  static const compiled::kernels& checked(const compiled::kernels& kernels) {
+    require(kernels.signature == detail::signature_of_kernels, "the library softscore::compiled", "of another version",
+            "compiled with the headers of the program");
+    return kernels;
   }
   static std::shared_ptr<void> owner_of(compiled::owned made) { return {made.object, made.destroy}; }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <tuple>
 #include <type_traits>
 
@@ -8,6 +9,7 @@
 #include <softscore/backend/channels.hpp>
 #include <softscore/backend/pooling.hpp>
 #include <softscore/backend/resampling.hpp>
+#include <softscore/compiled/table.hpp>
 #include <softscore/core/config.hpp>
 #include <softscore/nn/layer.hpp>
 #include <softscore/optim/adam.hpp>
@@ -61,6 +63,24 @@ constexpr std::size_t place_in<std::tuple<Known...>, Body, Elements...> = [] {
   static_cast<void>(((std::is_same_v<Known, known_body<Body, Elements...>> || (++place, false)) || ...));
   return place;
 }();
+/// What program and kernels must agree on: the list of operations, and the number and sizes of the bodies.
+template <class... Known>
+constexpr std::uint64_t hash_of_bodies(std::tuple<Known...>*, std::uint64_t hash) {
+  const auto add = [&]<class Body, class... Elements>(known_body<Body, Elements...>*) {
+    hash = (hash ^ (sizeof(Body) + 1024 * sizeof...(Elements))) * 1099511628211u;
+  };
+  (add(static_cast<Known*>(nullptr)), ...);
+  return hash;
+}
+template <class T>
+constexpr std::uint64_t hash_of_lists(std::uint64_t hash) {
+  hash = hash_of_bodies(static_cast<known_element_bodies<T>*>(nullptr), hash);
+  hash = hash_of_bodies(static_cast<known_plane_bodies<T>*>(nullptr), hash);
+  return hash_of_bodies(static_cast<known_channel_bodies<T>*>(nullptr), hash);
+}
+inline constexpr std::uint64_t signature_of_kernels =
+    hash_of_lists<float>(hash_of_lists<double>(compiled::hash_of_operations ^ sizeof(compiled::operations<float>)));
+
 template <class List, class Body, class... Elements>
 concept Knows = (place_in<List, Body, Elements...> < std::tuple_size_v<List>);
 

@@ -12,16 +12,18 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// What an operation of kind `Kind` keeps between calls on a `compiled_backend`. Copies share it.
+/// What an operation of kind `Kind` keeps between calls on a `compiled_backend`. Copies share it. Kernels of another
+/// instruction set refuse it.
 template <class Kind, class T>
 class compiled_plan {
  public:
   compiled_plan() = default;
-  explicit compiled_plan(compiled::owned made) : object_{made.object, made.destroy} {}
-  operator compiled::handle<Kind, T>() const { return {object_.get()}; }
+  explicit compiled_plan(compiled::owned made) : object_{made.object, made.destroy}, of_{made.of} {}
+  operator compiled::handle<Kind, T>() const { return {object_.get(), of_}; }
 
  private:
   std::shared_ptr<void> object_{};
+  const compiled::kernels* of_{};
 };
 
 /// The plan of a convolution, which says what method was chosen.

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 #include <softscore/backend/activation.hpp>
 #include <softscore/backend/attention_shape.hpp>
@@ -54,10 +55,13 @@
 namespace softscore {  // shared
 namespace compiled {
 
-/// What the kernels keep between calls of an operation of kind `Kind`, as the address of an object of theirs.
+struct kernels;
+
+/// What the kernels keep between calls of an operation of kind `Kind`: the address of an object, and whose it is.
 template <class Kind, class T>
 struct handle {
   void* plan{};
+  const kernels* of{};
 };
 
 struct scratch_kind;
@@ -71,6 +75,7 @@ struct attention_kind;
 struct owned {
   void* object;
   void (*destroy)(void*);
+  const kernels* of;
 };
 
 /// One term of a sum of arrays.
@@ -129,9 +134,19 @@ struct operations {
   const known_loop* over_channels;  // known_channel_bodies
 };
 
+/// A number that changes where the list of operations does, so that a program does not call kernels of other headers.
+SOFTSCORE_SHARED constexpr std::uint64_t hash_of(const char* text, std::uint64_t hash = 14695981039346656037u) {
+  for (; *text != '\0'; ++text) hash = (hash ^ static_cast<unsigned char>(*text)) * 1099511628211u;
+  return hash;
+}
+#define SOFTSCORE_COMPILED_TEXT(name, function, ...) #name ":" #__VA_ARGS__ ";"
+inline constexpr std::uint64_t hash_of_operations = hash_of(SOFTSCORE_COMPILED_OPERATIONS(SOFTSCORE_COMPILED_TEXT));
+#undef SOFTSCORE_COMPILED_TEXT
+
 /// All kernels of one instruction set.
 struct kernels {
-  const char* name;  // of the instruction set
+  std::uint64_t signature;  // of the headers that they were compiled with
+  const char* name;         // of the instruction set
   owned (*make_backend)(std::size_t threads);
   std::size_t (*threads)(void* backend);
   void (*parallel)(void* backend, std::size_t count, void (*task)(const void* body, std::size_t i), const void* body);
