@@ -39,7 +39,7 @@ struct cnn_steps {
   Be be;
   labeled_images images = stroke_digits(512, 1);
   noise_corruption noise{scaling{}, linear_beta{1000}};
-  cnn_denoiser denoiser{plain_cnn{}, noise};
+  cnn_denoiser denoiser{plain_cnn{{16, 32, 32, 16}}, noise};
   trainer<Be, noise_corruption, cnn_denoiser, epsilon_loss> work{
       be, noise, denoiser, epsilon_loss{}, as_view(images.pixels), {.epochs = 100000, .batch_size = 128, .seed = 1}};
 };
