@@ -53,8 +53,9 @@ double seconds_of(const std::function<double()>& step, std::size_t count, double
 void compare(const char* name, const std::function<double()>& library, const std::function<double()>& headers,
              std::size_t pairs) {
   double of_library = 0, of_headers = 0;
-  const double once = seconds_of(headers, 2, of_headers) / 2;
-  seconds_of(library, 2, of_library);
+  seconds_of(library, 5, of_library);
+  seconds_of(headers, 2, of_headers);  // the first steps wait for memory
+  const double once = seconds_of(headers, 3, of_headers) / 3;
   const auto count = static_cast<std::size_t>(std::max(1.0, 0.5 / once));
   std::vector<double> ratios;
   for (std::size_t k = 0; k < pairs; ++k) {
