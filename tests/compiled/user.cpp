@@ -13,6 +13,7 @@
 
 #include <softscore/backend/serial.hpp>
 #include <softscore/compiled.hpp>
+#include <softscore/compiled/known_bodies.hpp>
 #include <softscore/nn/plain_cnn.hpp>
 #include <softscore/nn/unet.hpp>
 #include <softscore/operator/gaussian_blur.hpp>
@@ -35,6 +36,48 @@ std::vector<T> host(Be& be, view<T, host_space> v) {
   std::vector<T> values(v.size());
   be.download(view<const T, host_space>(v), values.data());
   return values;
+}
+
+// Bodies that the kernels do not know, which this program compiles.
+struct twice {
+  template <class T>
+  void operator()(T& y, const T& x) const {
+    y = x + x;
+  }
+};
+struct difference {
+  template <class V>
+  V operator()(V x, V number) const {
+    return x - number;
+  }
+};
+struct mirrored {
+  template <class Plane>
+  typename Plane::value operator()(const Plane& in, std::size_t row, std::size_t column) const {
+    return in(in.height - 1 - row, in.width - 1 - column);
+  }
+};
+using known = detail::known_element_bodies<float>;
+static_assert(detail::Knows<known, adam_body, float, float, float, const float>);
+static_assert(!detail::Knows<known, twice, float, const float>);
+
+template <class Be>
+void add_own_bodies(Be& be, std::vector<named_numbers>& results) {
+  const shape s{2, 32, 5, 3};
+  auto x = be.template make<float>(s), y = be.template make<float>(s), packed = be.template make<float>(s);
+  auto numbers = be.template make<float>({2, 32, 1, 1});
+  be.normal(noise_key{5}, image_range{0, 2}, x.view());
+  be.normal(noise_key{6}, image_range{0, 2}, numbers.view());
+  be.for_each(twice{}, y.view(), view<const float, host_space>(x.view()));
+  results.push_back({"own element body", 0.0, host(be, y.view())});
+  pack(be, x.view(), packed.view());
+  auto mapped = be.template make<float>(s);
+  map_channels(be, difference{}, packed.view(), numbers.view(), mapped.view());
+  unpack(be, mapped.view(), y.view());
+  results.push_back({"own channel body", 0.0, host(be, y.view())});
+  map_planes(be, mirrored{}, packed.view(), mapped.view());
+  unpack(be, mapped.view(), y.view());
+  results.push_back({"own plane body", 0.0, host(be, y.view())});
 }
 
 unet_config small_unet() {
@@ -91,6 +134,7 @@ std::vector<named_numbers> results_on(Be& be) {
                                     view_of<Be, const float>(z.view()), y.view());
   results.push_back({"blur", 1e-6, host(be, y.view())});
 
+  add_own_bodies(be, results);
   const shape gray{3, 1, 28, 28};
   add_passes(be, plain_cnn{{16, 32}, gray}, gray, per_image<diffusion_time>{diffusion_time{0.5}}, results);
   const std::vector<class_label> labels{3, no_class, 0};

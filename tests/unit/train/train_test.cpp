@@ -9,7 +9,6 @@
 #include "refusal.hpp"
 #include "refused_memory.hpp"
 #include "temporary_folder.hpp"
-#include "threaded_backend.hpp"
 
 using namespace softscore;
 
@@ -70,11 +69,11 @@ TEST_CASE("A test between two steps leaves no trace in training") {
   CHECK(with.losses == without.losses);
 }
 
-TEST_CASE("Training on the serial backend and on any number of threads is one run") {
-  // Kernels on threads sum in another order than the serial ones, but in the same for any number of threads.
+TEST_CASE("Training on the serial and on the tbb backend with any number of threads is one run") {
+  // The tbb backend sums in another order than the serial one, but in the same for any number of threads.
   std::vector<std::vector<float>> trained;
   for (const std::size_t threads : {1u, 2u, 3u}) {
-    threaded_backend be{threads};
+    tbb_backend be{threads};
     auto denoiser = small();
     train(be, denoiser, blurring, soft_score_matching_loss{}, few_digits(), options());
     trained.emplace_back(denoiser.network().parameters().begin(), denoiser.network().parameters().end());
@@ -84,7 +83,7 @@ TEST_CASE("Training on the serial backend and on any number of threads is one ru
 }
 
 TEST_CASE("Training lowers the loss on images that it never saw") {
-  threaded_backend be{2};
+  tbb_backend be{2};
   auto denoiser = small();
   auto longer = options();
   longer.epochs = 20;
@@ -158,7 +157,7 @@ TEST_CASE("An observer of training is told how the network is computed") {
     train(be, denoiser, blurring, soft_score_matching_loss{}, few_digits(), options(), look);
     return text;
   };
-  CHECK(told(threaded_backend{1}) == "convolutions: 2 by direct sum over blocks of channels");
+  CHECK(told(tbb_backend{1}) == "convolutions: 2 by direct sum over blocks of channels");
   CHECK(told(serial_backend{}).empty());
 }
 
