@@ -11,6 +11,7 @@
 #include <vector>
 
 #include <softscore/backend/serial.hpp>
+#include <softscore/backend/tbb.hpp>
 #include <softscore/core/noise.hpp>
 #include <softscore/core/xtensor.hpp>
 #include <softscore/data/stroke_digits.hpp>
@@ -22,7 +23,6 @@
 
 #include "catch.hpp"
 #include "refusal.hpp"
-#include "threaded_backend.hpp"
 
 using namespace softscore;
 using Catch::Matchers::WithinAbs;
@@ -148,7 +148,7 @@ TEST_CASE("a line over 1/N is found, and takes most of a small set's bias away",
 }
 
 TEST_CASE("a classifier's answers are the same for any batch, and probabilities sum to 1", "[metric]") {
-  threaded_backend be;
+  tbb_backend be;
   const auto digits = stroke_digits(23, 1, 12);
   classifier net{{{4, 8}, 6, 10}, {1, 1, 12, 12}};
   net.initialize(3);

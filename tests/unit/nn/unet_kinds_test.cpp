@@ -11,6 +11,7 @@
 #include <vector>
 
 #include <softscore/backend/serial.hpp>
+#include <softscore/backend/tbb.hpp>
 #include <softscore/nn/behind_frozen.hpp>
 #include <softscore/nn/edm.hpp>
 #include <softscore/nn/guided_diffusion.hpp>
@@ -20,7 +21,6 @@
 #include "heap.hpp"
 #include "refusal.hpp"
 #include "slope.hpp"
-#include "threaded_backend.hpp"
 
 using namespace softscore;
 
@@ -244,14 +244,14 @@ TEST_CASE("the field's U-Nets have as many parameters as the originals", "[nn]")
 
 TEST_CASE("the field's U-Nets recompute with the same bits, and their steps allocate nothing", "[nn]") {
   const auto check = [](auto net_of, unet_config c, const shape& in, std::size_t of_features) {
-    threaded_backend be{2};
+    tbb_backend be{2};
     auto keeps = net_of(c);
     c.recompute = true;
     auto again = net_of(c);
     using Net = decltype(keeps);
     keeps.initialize(5);
     again.initialize(5);
-    trial<threaded_backend, float, Net> first{be, keeps, in, of_features}, second{be, again, in, of_features};
+    trial<tbb_backend, float, Net> first{be, keeps, in, of_features}, second{be, again, in, of_features};
     CHECK(first.loss() == second.loss());
     first.backward();
     second.backward();
@@ -269,11 +269,11 @@ TEST_CASE("the field's U-Nets recompute with the same bits, and their steps allo
 }
 
 TEST_CASE("a dense layer for each class gives an image the same whatever the batch", "[nn]") {
-  threaded_backend be{2};
+  tbb_backend be{2};
   const shape in{2, 3, 8, 8};
   add_net<> net{in, {.classes = 4, .kernel = 3}};
   net.initialize(2);
-  trial<threaded_backend, float, add_net<>> t{be, net, in};
+  trial<tbb_backend, float, add_net<>> t{be, net, in};
   t.forward();
   const auto both = t.get(t.out), images = t.get(t.x);
   auto x = be.make<float>(in.with_images(1)), out = be.make<float>(in.with_images(1));

@@ -10,12 +10,12 @@
 #include <vector>
 
 #include <softscore/backend/serial.hpp>
+#include <softscore/backend/tbb.hpp>
 #include <softscore/nn/unet.hpp>
 
 #include "heap.hpp"
 #include "refusal.hpp"
 #include "slope.hpp"
-#include "threaded_backend.hpp"
 
 using namespace softscore;
 
@@ -136,8 +136,7 @@ unet_config plane_config() {
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("gradients of a whole U-Net are those of central differences", "[nn]", serial_backend,
-                   threaded_backend) {
+TEMPLATE_TEST_CASE("gradients of a whole U-Net are those of central differences", "[nn]", serial_backend, tbb_backend) {
   TestType be;
   for (const unet_config& config : {small_config(), skip_config(), plane_config()}) {
     trial<TestType, double> t{be, config, {3, 2, 8, 8}};
@@ -161,11 +160,11 @@ TEMPLATE_TEST_CASE("gradients of a whole U-Net are those of central differences"
 }
 
 TEST_CASE("a U-Net that recomputes its blocks gives the same bits from less memory", "[nn]") {
-  threaded_backend be{2};
+  tbb_backend be{2};
   unet_config config = small_config();
-  trial<threaded_backend, float> keeps{be, config, {3, 2, 8, 16}};
+  trial<tbb_backend, float> keeps{be, config, {3, 2, 8, 16}};
   config.recompute = true;
-  trial<threaded_backend, float> again{be, config, {3, 2, 8, 16}};
+  trial<tbb_backend, float> again{be, config, {3, 2, 8, 16}};
   CHECK(keeps.loss() == again.loss());
   keeps.backward();
   again.backward();
@@ -188,14 +187,14 @@ TEST_CASE("a step of a U-Net allocates nothing", "[nn]") {
   };
   serial_backend serial;
   CHECK(counted(serial) == 0);
-  threaded_backend tbb{2};
+  tbb_backend tbb{2};
   counted(tbb);  // oneTBB starts its threads
   CHECK(counted(tbb) == 0);
 }
 
 TEST_CASE("images of a U-Net do not depend on their batch", "[nn]") {
-  threaded_backend be{2};
-  trial<threaded_backend, float> whole{be, small_config(), {3, 2, 8, 8}}, one{be, small_config(), {1, 2, 8, 8}, {0}};
+  tbb_backend be{2};
+  trial<tbb_backend, float> whole{be, small_config(), {3, 2, 8, 8}}, one{be, small_config(), {1, 2, 8, 8}, {0}};
   whole.forward();
   one.times = {whole.times[2]};
   one.dropout->first_image = 4;
@@ -295,7 +294,7 @@ TEST_CASE("recipes of first values start blocks near their skips", "[nn]") {
 
 TEST_CASE("a U-Net says how all its convolutions are computed", "[nn]") {
   const unet<step_index> net{small_config()};
-  threaded_backend be;
+  tbb_backend be;
   const std::string text = net.workspace<double>(be, {1, 2, 8, 8}).describe();
   // Those with a kernel; the projections of attention are products.
   const auto& all = net.layout();

@@ -7,7 +7,6 @@
 #include "catch.hpp"
 #include "labelled_network.hpp"
 #include "smallest_unet.hpp"
-#include "threaded_backend.hpp"
 
 using namespace softscore;
 
@@ -114,8 +113,8 @@ TEST_CASE("After the first step neither training nor sampling takes memory from 
     check_all_options(be);
     check_conditions(be);
   }
-  SECTION("threads") {
-    threaded_backend be{2};
+  SECTION("tbb") {
+    tbb_backend be{2};
     check_recipes(be);
     check_all_options(be);
     check_conditions(be);

@@ -12,7 +12,6 @@
 #include "catch.hpp"
 #include "refusal.hpp"
 #include "temporary_folder.hpp"
-#include "threaded_backend.hpp"
 #include "worse.hpp"
 
 using namespace softscore;
@@ -82,8 +81,8 @@ training_options options() {
 }
 
 template <class D>
-auto trainer_of(threaded_backend& be, D& denoiser, const labeled_images& data, const training_options& with) {
-  return trainer<threaded_backend, std::remove_const_t<decltype(much)>, D, naive_loss>{
+auto trainer_of(tbb_backend& be, D& denoiser, const labeled_images& data, const training_options& with) {
+  return trainer<tbb_backend, std::remove_const_t<decltype(much)>, D, naive_loss>{
       be, much, denoiser, naive_loss{}, as_view(data.pixels), with, data.given()};
 }
 
@@ -105,7 +104,7 @@ double array_error(const parameter_layout& layout, const std::vector<float>& a, 
 
 template <class D>
 void check_splits(const D& denoiser, const labeled_images& data) {
-  threaded_backend be{1};
+  tbb_backend be{1};
   auto with = options();
   auto whole = denoiser;
   auto of_whole = trainer_of(be, whole, data, with);
@@ -132,7 +131,7 @@ void check_splits(const D& denoiser, const labeled_images& data) {
 // The mean loss of the second half of a run.
 template <class D>
 double late_loss(D denoiser, const labeled_images& data) {
-  threaded_backend be{1};
+  tbb_backend be{1};
   auto with = options();
   with.epochs = 40;
   with.learning_rate = 5e-3;
@@ -158,7 +157,7 @@ TEST_CASE("What is known of an image lowers the loss", "[train]") {
 }
 
 TEST_CASE("A run with an image beside x continues from its checkpoint to the same bits", "[train]") {
-  threaded_backend be{1};
+  tbb_backend be{1};
   const temporary_folder folder;
   const auto data = only_beside();
   auto again = with_image();
@@ -195,7 +194,7 @@ struct watching : naive_loss {
 }  // namespace
 
 TEST_CASE("An objective sees the image beside x, flipped as x is", "[train]") {
-  threaded_backend be{1};
+  tbb_backend be{1};
   auto denoiser = with_image();
   std::vector<float> apart;
   auto with = options();
@@ -206,7 +205,7 @@ TEST_CASE("An objective sees the image beside x, flipped as x is", "[train]") {
 }
 
 TEST_CASE("Conditions that do not fit the images or the network are refused before any work", "[train]") {
-  threaded_backend be{1};
+  tbb_backend be{1};
   bool worked = false;
   const auto look = [&](const training_progress&) { worked = true; };
   const auto run = [&](auto denoiser, data_set data) {
@@ -243,7 +242,7 @@ TEST_CASE("Conditions that do not fit the images or the network are refused befo
 }
 
 TEST_CASE("Times that a table of learned times lacks are refused before any work", "[train]") {
-  threaded_backend be{1};
+  tbb_backend be{1};
   auto c = tiny();
   c.time_embedding = unet_time::learned;
   c.num_train_timesteps = 10;

@@ -12,7 +12,6 @@
 #include "labelled_network.hpp"
 #include "refusal.hpp"
 #include "smallest_unet.hpp"
-#include "threaded_backend.hpp"
 
 using namespace softscore;
 
@@ -231,7 +230,7 @@ TEST_CASE("A classifier of noisy images trains, whose output has another shape t
 }
 
 TEST_CASE("A classifier of our layers learns clean digits, and one that is told the time noisy ones", "[train]") {
-  threaded_backend be;
+  tbb_backend be;
   const auto digits = stroke_digit_set(512, 128, 1, 12);
   training_options options{.epochs = 6, .batch_size = 32, .learning_rate = 4e-3};
   const shape image{1, 1, 12, 12};

@@ -12,7 +12,6 @@
 #include "random_batch.hpp"
 #include "refusal.hpp"
 #include "slope.hpp"
-#include "threaded_backend.hpp"
 
 using namespace softscore;
 
@@ -36,7 +35,7 @@ const per_image<diffusion_time> each{std::span<const diffusion_time>{times}};
 
 TEMPLATE_TEST_CASE(
     "the estimate is that of the predicted noise, the share is the other half, and the pullback its slope", "[train]",
-    serial_backend, threaded_backend) {
+    serial_backend, tbb_backend) {
   TestType be;
   const auto denoiser = learning(drawn_network(extent, 5));
   const std::size_t d = extent.per_image();
@@ -128,7 +127,7 @@ TEST_CASE("the gradient of the learned variance's loss in every parameter is its
 }
 
 TEST_CASE("a learned variance is trained, sampled with and scored", "[train]") {
-  threaded_backend be{2};
+  tbb_backend be{2};
   const data_set digits = stroke_digit_set(128, 32, 1, 12);
   const shape image{1, 1, 12, 12};
   auto denoiser = learning(plain_cnn{{16}, image, 2});

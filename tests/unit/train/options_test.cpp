@@ -14,7 +14,6 @@
 #include "labelled_network.hpp"
 #include "refusal.hpp"
 #include "temporary_folder.hpp"
-#include "threaded_backend.hpp"
 #include "worse.hpp"
 
 using namespace softscore;
@@ -84,7 +83,7 @@ void check_same(const training_state& a, const training_state& b) {
 }  // namespace
 
 TEMPLATE_TEST_CASE("A batch in parts has the gradient and the loss of the whole", "[train]", serial_backend,
-                   threaded_backend) {
+                   tbb_backend) {
   TestType be;
   const auto check = [&](const auto& denoiser, training_options with) {
     with.warmup_steps = 0;
@@ -107,7 +106,7 @@ TEMPLATE_TEST_CASE("A batch in parts has the gradient and the loss of the whole"
 TEST_CASE("A batch in parts leaves the same bits on 1, 2 and 3 threads", "[train]") {
   std::vector<training_state> ends;
   for (const std::size_t threads : {1u, 2u, 3u}) {
-    threaded_backend be{threads};
+    tbb_backend be{threads};
     auto with = options();
     with.accumulate = 4;
     with.random_flip = true;
