@@ -95,8 +95,8 @@ void require_scale(const unet_config& c, const std::filesystem::path& config) {
 /// there is one, says how many steps its chain has; denoiser/diffusers_scheduler.hpp reads the rest of it. `Time` is
 /// `step_index`, or `sigma` where time_embedding_type is fourier. Throws `error` naming the file: for settings that are
 /// not supported (`read_unet_config`), for a network on another scale of time, and for weights that are split, pickled,
-/// missing, surplus, of another shape or not finite, except for what `options` allow. Unless they allow such weights,
-/// names and shapes are compared before there is memory for the network.
+/// missing, surplus, of another shape or not finite, except for what `options` allow; one tensor at least must fit.
+/// Names and shapes are compared before there is memory for the network.
 template <NetworkTime Time = step_index>
 unet<Time> load_diffusers(const std::filesystem::path& folder, const loading_options& options = {}) {
   const std::filesystem::path at = detail::model_folder(folder), config = at / "config.json";
@@ -112,17 +112,19 @@ unet<Time> load_diffusers(const std::filesystem::path& folder, const loading_opt
       throw error(detail::printable(config.string()) + ": " + refused.what());
     }
   };
-  // Before there is memory for as many numbers as a config may ask for.
-  if (!options.partial) {
+  {  // before there is memory for as many numbers as a config may ask for
     const parameter_layout layout = of_config([&] { return unet<Time>::layout_of(settings); });
     const weights_fit fit = compare_weights(file, layout, "", [](const parameter&, const std::string&) {});
     if (options.fit != nullptr) *options.fit = fit;
-    require_whole(fit, weights.string());
+    if (!options.partial)
+      require_whole(fit, weights.string());
+    else if (fit.missing.size() + fit.mismatched.size() == layout.arrays())
+      throw error(detail::printable(weights.string()) +
+                  ": no tensor fits the network that config.json describes, but at least one must");
   }
   unet<Time> net = of_config([&] { return unet<Time>{settings}; });
   if (options.partial) net.initialize(options.seed);
-  const weights_fit fit = read_weights(file, net.layout(), net.mutable_parameters());
-  if (options.fit != nullptr) *options.fit = fit;
+  read_weights(file, net.layout(), net.mutable_parameters());
   return net;
 }
 

@@ -1,11 +1,13 @@
 #include "catch.hpp"
 
+#include <array>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <iterator>
 #include <limits>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -179,6 +181,17 @@ TEST_CASE("a config that asks for more than the file has is refused before there
   CHECK_THAT(sentence, Catch::Matchers::ContainsSubstring(": " + std::to_string(4 * net.parameter_count()) +
                                                           " bytes in memory, where the network has " +
                                                           std::to_string(bytes) + " bytes, but they must be those of"));
+  // The arrays of 3 numbers fit, so that a partial load asks for the memory.
+  CHECK_THAT(
+      refusal([&] { load_diffusers(folder.path(), {.partial = true}); }),
+      Catch::Matchers::ContainsSubstring(std::to_string(bytes) + " bytes, but it must be no more than can be had"));
+  const std::vector<float> other(5, 1.0f);
+  const std::array tensors{named_tensor{"conv_in.bias", {5}, other}};
+  write_safetensors(folder / "diffusion_pytorch_model.safetensors", std::span<const named_tensor>{tensors});
+  weights_fit fit;
+  CHECK_THAT(refusal([&] { load_diffusers(folder.path(), {.partial = true, .fit = &fit}); }),
+             Catch::Matchers::EndsWith("no tensor fits the network that config.json describes, but at least one must"));
+  CHECK(fit.mismatched == std::vector<std::string>{"conv_in.bias [5] for [65536]"});
 }
 
 TEST_CASE("a scheduler without steps is refused by its file", "[nn]") {

@@ -220,6 +220,7 @@ class tbb_backend : public host_verbs<tbb_backend> {
   // written.
   template <std::size_t Terms, class Of>
   static auto weighted(const std::array<float, Terms>& f, Of of) {
+    static_assert(Terms >= 1 && Terms <= 4, "combine takes one to four terms, combine_with_normal at most three");
     if constexpr (Terms == 1)
       return f[0] * of(0);
     else if constexpr (Terms == 2)

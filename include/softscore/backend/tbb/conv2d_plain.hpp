@@ -69,15 +69,17 @@ class plain_conv2d {
       const std::size_t slot = task / sizes_.out_channels, o = task % sizes_.out_channels;
       T* sum = sums + slot * slot_size();
       std::fill_n(sum + o * of_channel, of_channel, T{});
-      sum[weights + o] = T{};
+      double of_bias = 0;
       for (std::size_t n = slots.first(slot); n < slots.last(slot); ++n) {
         const channel_plane<const T> from = output(dy, n, o);
         for (std::size_t i = 0; i < sizes_.in_channels; ++i)
           each_tap(o, i, [&](std::size_t w, const tap_pairs& pairs) {
             sum[w] += dot_of_pairs<T>(pairs, from, input(x, n, i));
           });
-        for (std::size_t p = 0; p < sizes_.output(1).plane(); ++p) sum[weights + o] += from.data[p * from.step];
+        for (std::size_t p = 0; p < sizes_.output(1).plane(); ++p)
+          of_bias += static_cast<double>(from.data[p * from.step]);
       }
+      sum[weights + o] = static_cast<T>(of_bias);
     });
     add_slots(be, sums, slot_size(), slots.count(), dweight, weights);
     if (dbias != nullptr) add_slots(be, sums + weights, slot_size(), slots.count(), dbias, sizes_.out_channels);

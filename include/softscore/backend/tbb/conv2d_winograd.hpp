@@ -134,7 +134,7 @@ class winograd_conv2d {
       const spectra in_part = moved(in, part * (in.size() + out.size())),
                     out_part = moved(out, part * (in.size() + out.size()));
       for (std::size_t n = 0; n < count; ++n) transform(from, first + n, in_part, n);
-      multiply(in_part, kept, stride, 0, out_part, count);
+      multiply(in_part, kept, stride, out_part, count);
       transform_back(out_part, first, count, 0, of.to_blocks, bias, addend, to);
     });
   }
@@ -161,7 +161,7 @@ class winograd_conv2d {
         weights = own;
         stride = own_step;
       }
-      multiply(in, weights, stride, 0, out_part, all);
+      multiply(in, weights, stride, out_part, all);
       transform_back(out_part, 0, all, first, of.to_blocks, bias, addend, to);
     });
   }
@@ -187,12 +187,12 @@ class winograd_conv2d {
     }
   }
 
-  static void multiply(const spectra& in, const float* weights, std::size_t stride, std::size_t first,
-                       const spectra& out, std::size_t count) {
+  static void multiply(const spectra& in, const float* weights, std::size_t stride, const spectra& out,
+                       std::size_t count) {
     for (std::size_t point = 0; point < points; ++point) {
       const typename tile_products<W>::multiplication product{
           weights + point * stride, in.step(), out.blocks, in.step(), W, out.step(), W, nullptr};
-      tile_products<W>::multiply(product, in.at(point) + first * in.step(), out.at(point), count);
+      tile_products<W>::multiply(product, in.at(point), out.at(point), count);
     }
   }
 
