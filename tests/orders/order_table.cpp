@@ -37,7 +37,7 @@ double order_row::order() const {
 
 namespace {
 
-const std::string jumps = "C_t jumps: what the mask reveals lacks the spread that x_t does not tell of";
+const std::string jumps = "C_t jumps: what the mask reveals lacks the spread that x_t does not show";
 
 // Adds a row for each sampler that it is called with.
 template <class C>
