@@ -1,7 +1,6 @@
-// Soft diffusion on color images: a blur and a little noise, trained on CIFAR-10's binary files, or without them on
-// digits in random colors. It draws twice from the same network, once from the prior that is fitted to blurred
-// images and once from the single random color of Daras et al. 2022, Appendix D, and writes both as pictures beside
-// the data.
+// Soft diffusion on color images: a blur and a little noise, trained on CIFAR-10's binary files or, without them, on
+// digits in random colors. It draws twice from the same network: from a prior that is fitted to blurred images, and
+// from the single random color of Daras et al. 2022, Appendix D. It writes both as pictures, beside the data.
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
@@ -15,7 +14,7 @@ namespace {
 
 using namespace softscore;
 
-// Stroke digits of side 32, paper and ink in colors of their own.
+// Stroke digits of side 32, with random colors for paper and ink.
 labeled_images colored_digits(std::size_t count, std::uint64_t seed, std::uint64_t first) {
   const labeled_images gray = stroke_digits(count, seed, 32, first);
   labeled_images tinted{make_tensor({count, 3, 32, 32}), gray.labels};

@@ -1,5 +1,5 @@
-// Teaches the library a degradation of one's own, then trains on it and draws from it: fog.png shows digits in ever
-// thicker fog, and what the model draws out of it. The first argument is the number of epochs (100).
+// Adds a degradation to the library, trains a model on it and draws from the model. fog.png shows digits in thicker and
+// thicker fog, and images that the model drew. The first argument is the number of epochs (100).
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -36,7 +36,7 @@ int main(int count, char** arguments) try {
   train(backend, denoiser, fogging, soft_score_matching_loss{}, digits, options, progress_bar{});
   const auto drawn = sample(backend, momentum{}, fogging, denoiser, uniform_grid(50), {.images = 8, .seed = 1});
 
-  // Seven rows of ever thicker fog, and one of drawings.
+  // Seven rows of thicker and thicker fog, and one row of drawn images.
   const shape row{8, 1, 14, 14};
   auto rows = make_tensor(row.with_images(64));
   for (std::size_t k = 0; k < 7; ++k) {

@@ -1,4 +1,4 @@
-// A backend of one's own: arrays in host memory, and std::thread instead of oneTBB.
+// Your own backend: arrays in host memory, and std::thread instead of oneTBB.
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
@@ -17,7 +17,7 @@ class thread_backend : public softscore::host_verbs<thread_backend> {
  public:
   explicit thread_backend(std::size_t threads) : threads_{threads} {}
 
-  /// Calls body(i) for i = 0 .. count - 1, each thread a run of neighbors.
+  /// Calls body(i) for i = 0 .. count - 1. Each thread takes a contiguous range.
   template <class Body>
   void parallel(std::size_t count, const Body& body) const {
     std::vector<std::jthread> team;

@@ -12,7 +12,7 @@ namespace gates {
 using namespace softscore;
 
 // begin elements
-// What runs for every element.
+// These run for every element.
 struct sigmoid {
   template <class T>
   SOFTSCORE_HD void operator()(T& g) const {
@@ -28,7 +28,7 @@ struct sigmoid_slope {
 // end elements
 
 // begin layer
-// y = x g: a gate for each image and channel, g = sigmoid(W mean(x) + b), the mean being over the pixels.
+// y = x g with a gate for each image and channel: g = sigmoid(W mean(x) + b), where the mean is over the pixels.
 class channel_gate : public prepares_nothing {
  public:
   shape place(placement& to, const std::string& name, const shape& in) {

@@ -1,4 +1,4 @@
-// An operator of one's own, held to the laws; and the same with a mistake in it, which the report names.
+// Checks the laws on an operator, and on the same operator with a mistake, which the report names.
 #include <iostream>
 
 #include <softscore/backend/serial/backend.hpp>
@@ -29,7 +29,7 @@ struct softscore::degradation<rain> : softscore::gathered<softscore::degradation
 };
 // end operator
 
-// The same, but its adjoint reads from above as well.
+// The same, but its adjoint wrongly reads the row above.
 struct backwards : rain {};
 
 template <>
@@ -51,7 +51,7 @@ int main() {
   if (!report.holds()) return 1;
   // end check
   // begin elsewhere
-  softscore::serial_backend backend;  // or the one that will run it
+  softscore::serial_backend backend;  // or the backend that you will use
   const bool in_float = softscore::check_laws<float>(rain{}, backend, {.extents = {{8, 1, 28, 28}}}).holds();
   // end elsewhere
   const softscore::law_report blamed = softscore::check_laws(backwards{});

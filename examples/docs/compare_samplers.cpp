@@ -1,5 +1,5 @@
-// Samplers beside each other on data whose distribution is known, with the exact denoiser: by how many percent the
-// variance of what they draw is wrong, at equal cost.
+// Compares samplers on data whose distribution is known, with the exact denoiser: the error of the samples' variance
+// in percent, at equal cost.
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
@@ -27,7 +27,7 @@
 namespace {
 
 // begin percent
-// How wrong the variance of 100,000 samples is after `nfe` evaluations of the denoiser, in percent.
+// The error of the variance of 100,000 samples after `nfe` evaluations of the denoiser, in percent.
 template <class S>
 double percent_off(const S& sampler, std::size_t nfe) {
   using namespace softscore;
@@ -40,8 +40,8 @@ double percent_off(const S& sampler, std::size_t nfe) {
 }
 // end percent
 
-// What the page prints, and whether it is what one finds: to 1 % of the variance, for a standard error is 0.45 % and
-// the noise is the same everywhere.
+// Whether the table of the page is right: to 1 % of the variance, because a standard error is 0.45 % and the noise is
+// the same everywhere.
 template <class S>
 bool row(const char* name, const S& sampler, const double (&page)[5]) {
   std::printf("%-18s", name);

@@ -1,5 +1,5 @@
-// A denoiser with classes in closed form: every pixel is 1 or -1, and its class says with which chance. Sampling with
-// labels tosses coins of that chance; guidance exaggerates it.
+// A denoiser with classes in closed form: every pixel is 1 or -1, with a probability that depends on the class.
+// Sampling with labels tosses coins with that probability; guidance exaggerates it.
 #include <cmath>
 #include <cstddef>
 #include <iostream>

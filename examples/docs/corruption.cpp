@@ -1,4 +1,4 @@
-// A corruption that is not an operator with a schedule: x_t = (1 - t) x_0 + t z, as in flow matching.
+// A corruption that is not made of an operator and a schedule: x_t = (1 - t) x_0 + t z, as in flow matching.
 #include <cmath>
 #include <cstdint>
 #include <iostream>

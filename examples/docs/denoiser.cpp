@@ -1,5 +1,5 @@
-// A denoiser in closed form: every pixel is 0 or 1 with equal chance and the noise is known, so E[x_0 given x_t] is a
-// logistic function of x_t.
+// A denoiser in closed form: every pixel is 0 or 1 with equal probability and the noise is known, so E[x_0 given x_t]
+// is a logistic function of x_t.
 #include <cmath>
 #include <iostream>
 

@@ -1,4 +1,4 @@
-// A folder of diffusers: loaded, sampled from, trained further, and saved again for diffusers.
+// Loads a model of diffusers from a folder, samples from it, continues its training, and saves it for diffusers.
 #include <algorithm>
 #include <filesystem>
 #include <iostream>
@@ -16,7 +16,7 @@ using namespace softscore;
 
 namespace {
 
-// A folder to begin with, as large as it has to be.
+// Makes the folder, with the smallest network that will do.
 void make(const std::filesystem::path& folder) {
   // begin make
   unet_config settings;  // with the names and the defaults of UNet2DModel

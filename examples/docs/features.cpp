@@ -1,4 +1,4 @@
-// A judge: a classifier that learns to name images, and distances in its features.
+// Trains a judge, which is a classifier of images, and measures distances in its features.
 #include <cmath>
 #include <iostream>
 #include <span>

@@ -3,7 +3,7 @@
 #include <softscore/denoiser/concept.hpp>
 
 /// The exact denoiser of data whose pixels are independent and normal, of mean 0 and variance 1/4, for corruptions with
-/// C = a I: h = a v x / (a^2 v + sigma^2). What a sampler draws with it should have variance 1/4.
+/// C = a I: h = a v x / (a^2 v + sigma^2). The samples that it leads to should have variance 1/4.
 template <class C>
 struct gray_pixels {
   static constexpr int evaluations = 1;

@@ -1,4 +1,4 @@
-// Draws images into memory of its own, with nothing but the standard library beside softscore.
+// Draws images into the program's own memory, without any library except the standard library and softscore.
 #include <cmath>
 #include <iostream>
 #include <span>

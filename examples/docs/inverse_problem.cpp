@@ -1,5 +1,5 @@
-// Fills holes: smooth random images of which three pixels in four are lost, restored by three methods over the same
-// operator objects that corrupt for training. The denoiser is exact, so nothing is trained.
+// Fills holes: three methods restore smooth random images that have lost three pixels in four. They use the same
+// operator objects that corrupt images for training. The denoiser is exact, so nothing is trained.
 #include <cmath>
 #include <cstddef>
 #include <iostream>
@@ -73,7 +73,7 @@ int main() {
   const double unrelated = restored(momentum{}), measured = distance(y.view(), truth.x.view());
   std::cout << "distance from the truth: measured " << measured << ", projection " << by_projection << ", DiffPIR "
             << by_diffpir << ", DPS " << by_dps << ", another image of the same distribution " << unrelated << '\n';
-  // A method that uses y is nearer to the truth than y is, and nearer than an image that knows nothing of y.
+  // A method that uses y is nearer to the truth than y is, and nearer than an image that was drawn without y.
   for (const double by_method : {by_projection, by_diffpir, by_dps})
     if (!(by_method < 0.6 * measured && by_method < 0.5 * unrelated)) return 1;
   return by_diffpir < by_projection && by_dps < by_projection ? 0 : 1;

@@ -1,4 +1,4 @@
-// The smallest network: phi(x, t) = gain x + offset with two parameters, forward beside backward, trained on digits.
+// A minimal network, phi(x, t) = gain x + offset with two parameters, trained on digits.
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -29,8 +29,8 @@ class affine_network {
     parameters_.resize(layout_.count());
   }
 
-  // The parameters: one flat array on the host, a stamp that changes whenever they may have,
-  // and whether they were ever given values: training initializes those that were not.
+  // The parameters: one flat array on the host, a stamp that changes whenever they may have changed, and whether they
+  // were ever given values; otherwise training initializes them.
   const softscore::shape& image() const { return image_; }
   std::size_t parameter_count() const { return layout_.count(); }
   const softscore::parameter_layout& layout() const { return layout_; }
@@ -63,7 +63,7 @@ class affine_network {
     return ws;
   }
 
-  // With the network's own parameters, then with parameters that lie in the backend.
+  // With the network's own parameters, then with parameters in the backend's memory.
   template <class Be, class T, class M>
   void evaluate(Be& be, softscore::per_image<softscore::diffusion_time>, softscore::view_of<Be, const T> x,
                 softscore::out_of<Be, T> out, M& ws) const {
@@ -77,7 +77,7 @@ class affine_network {
     run(be, x, out, ws);
   }
 
-  // From dout, the gradient in the output, to dx and to the gradients of the parameters; an empty view is not wanted.
+  // From dout, the gradient in the output, to dx and the gradients of the parameters. An empty view is not wanted.
   template <class Be, softscore::Scalar T, class M>
   void backward(Be& be, softscore::in_of<Be, T>, softscore::in_of<Be, T> dout, softscore::out_of<Be, T> dx,
                 softscore::out_of<Be, T> gradients, M& ws) const {
@@ -138,7 +138,7 @@ int main() try {
       train(be, denoiser, noise, naive_loss{}, digits, {.epochs = 60, .batch_size = 64, .learning_rate = 0.01});
   // end train
 
-  // One number for all pixels and one offset: least squares knows the best, gain = var / (var + 0.09).
+  // For one gain and one offset, the least-squares solution is known: gain = var / (var + 0.09).
   double mean = 0.0, square = 0.0;
   for (const float x : digits.training.pixels) mean += x, square += x * x;
   const auto count = static_cast<double>(digits.training.pixels.size());
@@ -147,7 +147,7 @@ int main() try {
   const auto found = denoiser.network().parameters();
   std::cout << "gain " << found[0] << " (best " << gain << "), offset " << found[1] << " (best " << (1 - gain) * mean
             << "), test loss " << result.test_losses.back() << '\n';
-  // Adam's steps of 0.01 on a noisy gradient wander by a few of them.
+  // With steps of 0.01 on a noisy gradient, Adam ends within a few steps of the solution.
   return std::abs(found[0] - gain) < 0.03 && std::abs(found[1] - (1 - gain) * mean) < 0.03 ? 0 : 1;
 } catch (const softscore::error& problem) {
   std::cerr << problem.what() << '\n';

@@ -1,4 +1,4 @@
-// An objective of one's own: the error of the estimate, weighted by the signal-to-noise ratio, which is cut off at 5.
+// Your own objective: the error of the estimate, weighted by the signal-to-noise ratio, which is capped at 5.
 #include <algorithm>
 #include <cstddef>
 #include <iostream>

@@ -1,4 +1,4 @@
-// Observers of training and of sampling: to note a curve, to keep pictures of the way, to stop.
+// Observers of training and sampling that record a curve, keep pictures of the path, and stop the run.
 #include <cstddef>
 #include <iostream>
 #include <vector>
@@ -26,7 +26,7 @@ int main() try {
   std::vector<double> curve;
   const auto note = [&](const training_progress& p) {
     curve.push_back(p.loss);
-    return p.seconds < 60.0;  // false stops the training; a bool is not needed
+    return p.seconds < 60.0;  // false stops the training; an observer may also return nothing
   };
   train(be, denoiser, blurring, soft_score_matching_loss{}, digits,
         {.epochs = 2, .batch_size = 32, .learning_rate = 1e-3}, note);

@@ -1,4 +1,4 @@
-// Three ways to make a linear operator family of one's own, each held to its laws.
+// Three ways to write your own family of linear operators, each checked against the laws.
 #include <cmath>
 #include <cstddef>
 #include <iostream>
@@ -52,7 +52,7 @@ struct column_mean {};
 
 template <>
 struct softscore::degradation<column_mean> : softscore::on_host<softscore::degradation<column_mean>> {
-  // A share w of every column gives way to the column's mean.
+  // Replaces a share w of every column by the column's mean.
   template <class T>
   static void apply_image(const column_mean&, level w, const shape& s, std::span<const T> in, std::span<T> out) {
     for (std::size_t c = 0; c < s.channels; ++c)

@@ -1,4 +1,4 @@
-// Folders of guided-diffusion, EDM and SR3, as the lines of Python of the page write them: loaded and sampled from.
+// Loads networks of guided-diffusion, EDM and SR3 from folders as the page's Python writes them, and samples from them.
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
@@ -31,7 +31,7 @@ using namespace softscore;
 
 namespace {
 
-// A folder to begin with, as Python would write it from a network with first values.
+// Makes a folder as Python would write it, from a network with initial values.
 template <class Net>
 void make(const std::filesystem::path& folder, const std::string& config, Net net, const source_layout& names) {
   std::filesystem::create_directories(folder);
@@ -93,7 +93,7 @@ int main() try {
   // end edm
 
   // begin sr3
-  const std::vector<float> enlarged(2 * 3 * 8 * 8, 0.5f);  // two images, brought to the size of x
+  const std::vector<float> enlarged(2 * 3 * 8 * 8, 0.5f);  // two images, already resized to the size of x
   const epsilon_denoiser enlarger{load_sr3(sr3_folder), chain};
   const auto sharp = sample(be, ddim{1.0}, chain, enlarger, linspace_grid(1000, 25),
                             {.images = 2, .seed = 1, .given = {.image = {enlarged.data(), {2, 3, 8, 8}}}});

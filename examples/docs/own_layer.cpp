@@ -1,4 +1,4 @@
-// A layer of one's own: its gradients checked in one call, and a network that contains it, on two backends.
+// Your own layer: its gradients are checked with one call, and a network that contains it runs on two backends.
 #include <cmath>
 #include <iostream>
 #include <string>
@@ -23,10 +23,10 @@ using softscore::activate, softscore::activation, softscore::conv2d, softscore::
 // begin network
 using gated_body = sequential<conv2d, activate, residual<sequential<conv2d, channel_gate>>, conv2d>;
 
-// phi(x, t) of any size of image; here it does not look at the time.
+// phi(x, t) for images of any size. Here it does not depend on the time.
 class gated_network : public softscore::layered_network<gated_body, softscore::time_embedding> {
  public:
-  using any_size = std::true_type;  // no layer fixes one
+  using any_size = std::true_type;  // no layer fixes a size
 
   explicit gated_network(std::size_t width, const softscore::shape& image)
       : layered_network{gated_body{conv2d{width}, activate{activation::silu},
@@ -58,7 +58,7 @@ static_assert(softscore::Layer<negate, softscore::archetype_backend, float>);
 
 namespace {
 
-// What the network makes of one batch.
+// The network's output for one batch.
 template <class Be>
 std::vector<float> evaluated(Be& backend, const gated_network& network, const std::vector<float>& pixels) {
   const softscore::shape images{2, 3, 9, 7};

@@ -1,5 +1,5 @@
-// How far a set of images is from the training images: the Frechet distance in their first principal components, beside
-// two controls, and the nearest training image of each, which shows copies.
+// Measures how far a set of images is from the training images: the Frechet distance in their first principal
+// components, beside two controls. The nearest training image of each shows copies.
 #include <iostream>
 
 #include <softscore/core/xtensor.hpp>

@@ -39,7 +39,7 @@ int main() try {
   const auto stop = [](const training_progress& p) { return p.step < 13; };
   train(be, denoiser, blurring, soft_score_matching_loss{}, digits, options, stop);
 
-  // Later, in another process: the same options, and the state that the file holds.
+  // Later, in another process: the same options, and the state from the file.
   auto continued = new_denoiser();
   const auto state = read_checkpoint(read_safetensors(file), continued.network().layout());
   train(be, continued, blurring, soft_score_matching_loss{}, digits, options, no_training_observer{}, state);

@@ -1,4 +1,4 @@
-// Two samplers of one's own: a rule for (c, n) in five lines, and a whole step for what is not of that family.
+// Two samplers: a rule for (c, n) in five lines, and a step of its own for a method that is not of that form.
 #include <algorithm>
 #include <cmath>
 #include <iostream>
@@ -31,8 +31,8 @@ static_assert(softscore::Sampler<warm_flow, softscore::archetype_run>);
 
 // begin step
 /// DDIM with a look back: x_s = C_s g + (sigma_s / sigma_t)(x_t - C_t g), where g = h + (h - h_before) / 2 from the
-/// second step on. Where all steps have one ratio sigma_s / sigma_t it is the exponential multistep method of order 2;
-/// in general of order 1.
+/// second step on. If all steps have the same ratio sigma_s / sigma_t, it is the exponential multistep method of order
+/// 2; otherwise its order is 1.
 struct look_back_ddim {
   static constexpr int order = 1, evaluations_per_step = 1;
   static constexpr bool needs_score = true;

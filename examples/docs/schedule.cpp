@@ -1,4 +1,4 @@
-// A schedule of one's own: blur and noise rise together, both like a sine.
+// Your own schedule: blur and noise rise together, both like a sine.
 #include <cmath>
 #include <iostream>
 #include <numbers>

@@ -1,4 +1,4 @@
-// Trains a model that undoes blur and noise on built-in digits, as many as the first argument says, and draws sixteen.
+// Trains a model that undoes blur and noise, and draws sixteen images. The first argument: how many digits (256).
 #include <cstdlib>
 #include <iostream>
 
