@@ -84,6 +84,7 @@
 #include <softscore/schedule/wasserstein_search.hpp>
 #include <softscore/train/checkpoint.hpp>
 #include <softscore/train/classifier_file.hpp>
+#include <softscore/train/early_stopping.hpp>
 #include <softscore/train/fit_color_prior.hpp>
 #include <softscore/train/fit_prior.hpp>
 #include <softscore/train/progress_bar.hpp>

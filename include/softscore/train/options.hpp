@@ -13,6 +13,7 @@
 #include <softscore/core/error.hpp>
 #include <softscore/core/noise.hpp>
 #include <softscore/core/quantity.hpp>
+#include <softscore/core/sobol.hpp>
 #include <softscore/data/loader.hpp>
 #include <softscore/optim/averages.hpp>
 #include <softscore/optim/learning_rate.hpp>
@@ -21,26 +22,35 @@ namespace softscore {  // shared
 
 /// How training draws times: uniformly from (0, 1], or with `indices` T > 0 from 1/T, 2/T, ..., 1 (Ho et al. 2020,
 /// Algorithm 1). Times that are `stratified` lie evenly over a batch from one random start, so that no batch has many
-/// early times and few late ones by chance; each is as uniform as before (Kingma et al. 2021, Appendix I.1).
+/// early times and few late ones by chance; each is as uniform as before (Kingma et al. 2021, Appendix I.1). `sobol`
+/// times are those of a scrambled Sobol sequence that runs through the whole training, so that successive batches fill
+/// each other's gaps as well.
 struct time_distribution {
   std::size_t indices{};
   bool stratified{};
+  bool sobol{};
 
   /// The time of one image under a key, independent of the others'.
   SOFTSCORE_SHARED diffusion_time draw(const noise_key& key, std::uint64_t image) const {
     if (indices == 0) return diffusion_time{1.0 - uniform(key, image, 0)};
     return of_index(uniform_below(indices, key, image, 0));
   }
-  /// The time of image 0 <= `place` < `images` of a batch under a key.
+  /// The time of image 0 <= `place` < `images` of a batch under a key, whose `step` is the number of the batch.
   SOFTSCORE_SHARED diffusion_time draw(const noise_key& key, std::uint64_t place, std::size_t images) const {
-    if (!stratified) return draw(key, place);
-    const double turn = uniform(key, 0, 0) + static_cast<double>(place) / static_cast<double>(images);
-    const double u = turn - std::floor(turn);
+    if (!stratified && !sobol) return draw(key, place);
+    const double u = sobol ? of_sequence(key, place, images) : of_stratum(key, place, images);
     if (indices == 0) return diffusion_time{1.0 - u};
     return of_index((std::min)(indices - 1, static_cast<std::size_t>(u * static_cast<double>(indices))));
   }
 
  private:
+  SOFTSCORE_SHARED static double of_stratum(const noise_key& key, std::uint64_t place, std::size_t images) {
+    const double turn = uniform(key, 0, 0) + static_cast<double>(place) / static_cast<double>(images);
+    return turn - std::floor(turn);
+  }
+  SOFTSCORE_SHARED static double of_sequence(const noise_key& key, std::uint64_t place, std::size_t images) {
+    return scrambled_sobol({key.seed, key.stream, 0, 1}, static_cast<std::uint32_t>(key.step * images + place));
+  }
   SOFTSCORE_SHARED diffusion_time of_index(std::uint64_t below) const {
     return diffusion_time{static_cast<double>(below + 1) / static_cast<double>(indices)};
   }
@@ -69,6 +79,7 @@ struct training_options {
   std::vector<std::string> frozen{};   ///< what the names of parameters begin with that do not change
   std::filesystem::path checkpoint{};  ///< where training saves itself; nowhere if empty
   std::size_t checkpoint_every{0};     ///< steps between two savings; 0 for once an epoch
+  std::size_t patience{0};  ///< epochs without a lower test loss after which training ends with the best; 0 for never
 
   /// The average of the parameters that `ema` or `ema_decay` asks for.
   SOFTSCORE_SHARED ema_schedule average() const {
@@ -90,6 +101,7 @@ struct training_options {
     require(ema_decay == 0.0 || ema.form == ema_form::none, "ema_decay", ema_decay, "0 where ema has a form");
     ema.check();
     require(label_dropout >= 0.0 && label_dropout < 1.0, "label_dropout", label_dropout, "at least 0 and below 1");
+    require(!(times.stratified && times.sobol), "times.sobol", "true", "false where the times are stratified");
     require(accumulate >= 1, "accumulate", accumulate, "at least 1");
     require(batch_size % accumulate == 0, "accumulate", accumulate, "a divisor of the batch size");
   }

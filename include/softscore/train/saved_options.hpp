@@ -55,6 +55,7 @@ void for_each_option(Options& o, const Each& each) {
   each("ema_power", o.ema.power);
   each("time_indices", o.times.indices);
   each("stratified_times", o.times.stratified);
+  each("sobol_times", o.times.sobol);
   each("pixel_gain", o.pixels.gain);
   each("pixel_offset", o.pixels.offset);
   each("random_flip", o.random_flip);
@@ -62,6 +63,7 @@ void for_each_option(Options& o, const Each& each) {
   each("accumulate", o.accumulate);
   each("frozen", o.frozen);
   each("checkpoint_every", o.checkpoint_every);
+  each("patience", o.patience);
 }
 
 inline std::string option_text(bool value) { return value ? "true" : "false"; }

@@ -16,6 +16,7 @@
 #include <softscore/data/labeled_images.hpp>
 #include <softscore/nn/concept.hpp>
 #include <softscore/train/checkpoint.hpp>
+#include <softscore/train/early_stopping.hpp>
 #include <softscore/train/saved_options.hpp>
 #include <softscore/train/trainer.hpp>
 
@@ -38,6 +39,7 @@ struct training_result {
   std::vector<double> test_losses;  ///< after every epoch
   double seconds{};                 ///< spent in this call
   bool stopped{};                   ///< whether the observer stopped it
+  std::size_t best_epoch{};         ///< with `patience`, the epoch whose parameters the network has; 0 for the last
 };
 
 /// Looks on and does nothing. An observer of training is called with a `training_progress` after every step; one that
@@ -113,7 +115,11 @@ training_result run_training(Be& be, D& denoiser, const C& corruption, O objecti
     work.require_test_shape(test_images.extent());
     work.require_given(data.test.given(), test_images.extent(), "test images");
   }
-  if (from) work.restore(*from);
+  early_stopping stopping{options, test_images.extent().images};
+  if (from) {
+    work.restore(*from);
+    stopping.restore(*from, work, denoiser.network().layout());
+  }
 
   checkpoint_settings settings = extras.settings;
   settings.merge(settings_of(options));
@@ -123,14 +129,17 @@ training_result run_training(Be& be, D& denoiser, const C& corruption, O objecti
   const std::size_t first = work.done();
   std::optional<std::size_t> saved;
   // A failing disk must not cost the caller the trained network as well.
-  const auto save = [&] {
-    if (options.checkpoint.empty() || saved == work.done()) return;
+  const auto save_as = [&](const std::filesystem::path& path) {
     try {
-      write_checkpoint(options.checkpoint, denoiser.network().layout(), work.state(), settings, extras.tensors);
+      write_checkpoint(path, denoiser.network().layout(), work.state(), settings, extras.tensors);
     } catch (const error&) {
       work.finish();
       throw;
     }
+  };
+  const auto save = [&] {
+    if (options.checkpoint.empty() || saved == work.done()) return;
+    save_as(options.checkpoint);
     saved = work.done();
   };
   const auto last_good = [&]() -> std::string {
@@ -140,14 +149,15 @@ training_result run_training(Be& be, D& denoiser, const C& corruption, O objecti
   };
 
   bool stopped = false;
-  while (!stopped && work.done() < work.steps()) {
+  while (!stopped && work.done() < work.steps() && !stopping.ends(work.test_losses())) {
     training_progress progress;
-    bool due = false;
+    bool due = false, epoch_ends = false;
     try {
       progress.loss = work.step();
-      const bool epoch_ends = work.done() % work.steps_per_epoch() == 0;
+      epoch_ends = work.done() % work.steps_per_epoch() == 0;
       due = work.done() == work.steps() ||
-            (options.checkpoint_every > 0 ? work.done() % options.checkpoint_every == 0 : epoch_ends);
+            (options.checkpoint_every > 0 ? work.done() % options.checkpoint_every == 0 : epoch_ends) ||
+            (stopping.active() && epoch_ends);
       if (due) work.require_finite();
       if (epoch_ends && test_images.extent().images > 0) {
         progress.test_loss = work.test(test_images, data.test.given());
@@ -157,6 +167,7 @@ training_result run_training(Be& be, D& denoiser, const C& corruption, O objecti
       throw error(problem.what() + last_good());
     }
     if (due) save();
+    if (epoch_ends) stopping.note(work, save_as);
     progress.step = work.done();
     progress.steps = work.steps();
     progress.epoch = (work.done() - 1) / work.steps_per_epoch() + 1;
@@ -176,18 +187,23 @@ training_result run_training(Be& be, D& denoiser, const C& corruption, O objecti
     save();
   }
   work.finish();
+  const bool best = !stopped && !stopping.best().empty();
+  if (best) denoiser.network().set_parameters(stopping.best());
   return {{work.losses().begin(), work.losses().end()},
           {work.test_losses().begin(), work.test_losses().end()},
           seconds_gone(),
-          stopped};
+          stopped,
+          best ? best_epoch(work.test_losses()) : 0};
 }
 }  // namespace detail
 
 /// Trains a denoiser's network on the training images and gives the network the result. Continues from `from` where one
-/// is given. Saves checkpoints as the options say, and when the observer stops it. Throws `error` before any work for
-/// test images of another shape than the training images, for labels, images beside x or features that are not one for
-/// each image or that the network does not take, and if the network needs some that are missing; later, naming the step
-/// and the last good checkpoint, if a loss or a test loss is not finite.
+/// is given. Saves checkpoints as the options say, and when the observer stops it. With `patience` it ends early, and
+/// the network gets the parameters of the epoch with the lowest test loss, unless the observer stops it; the state of
+/// that epoch is in `best_checkpoint`. Throws `error` before any work for test images of another shape than the
+/// training images, for labels, images beside x or features that are not one for each image or that the network does
+/// not take, and if the network needs some that are missing; later, naming the step and the last good checkpoint, if a
+/// loss or a test loss is not finite.
 template <class Be, class C, class D, class O, class Observer = no_training_observer>
 training_result train(Be& be, D&& denoiser, const C& corruption, O objective, const data_set& data,
                       const training_options& options, Observer&& observer = {},

@@ -1,4 +1,4 @@
-// Times spread over a batch (Kingma et al. 2021, Appendix I.1).
+// Times spread over a batch (Kingma et al. 2021, Appendix I.1) or over a whole run (Sobol' 1967, Owen 1995).
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
@@ -6,6 +6,7 @@
 
 #include "catch.hpp"
 
+#include <softscore/core/sobol.hpp>
 #include <softscore/train/options.hpp>
 
 using namespace softscore;
@@ -56,4 +57,50 @@ TEST_CASE("Times that are not stratified know nothing of the batch") {
     CHECK(time_distribution{}.draw(key_of(1), i, 5).value == time_distribution{}.draw(key_of(1), i).value);
     CHECK(time_distribution{20}.draw(key_of(1), i, 5).value == time_distribution{20}.draw(key_of(1), i, 90).value);
   }
+}
+
+TEST_CASE("Times of a Sobol sequence fill each other's gaps, whatever the batches") {
+  // 2^k points from a multiple of 2^k on lie one in each 2^k-th, whether a batch holds them or several do.
+  const time_distribution sobol{.sobol = true};
+  for (const std::size_t images : {std::size_t{8}, std::size_t{32}, std::size_t{128}}) {
+    std::vector<double> times;
+    for (std::uint32_t step = 0; step < 1024 / images; ++step)
+      for (std::size_t i = 0; i < images; ++i) times.push_back(sobol.draw(key_of(step), i, images).value);
+    for (const std::size_t run : {std::size_t{2}, std::size_t{16}, std::size_t{256}, std::size_t{1024}})
+      for (std::size_t first = 0; first < times.size(); first += run) {
+        std::vector<int> found(run);
+        for (std::size_t i = first; i < first + run; ++i) {
+          REQUIRE(times[i] > 0.0);
+          REQUIRE(times[i] <= 1.0);
+          ++found[static_cast<std::size_t>((1.0 - times[i]) * static_cast<double>(run))];
+        }
+        REQUIRE(std::all_of(found.begin(), found.end(), [](int count) { return count == 1; }));
+      }
+  }
+  // Batches of another size see the same sequence.
+  CHECK(sobol.draw(key_of(3), 5, 8).value == sobol.draw(key_of(1), 13, 16).value);
+  // Index k of T is the k-th T-th of the sequence's numbers, which are 1 - t.
+  const double u = 1.0 - sobol.draw(key_of(3), 5, 8).value;
+  CHECK(time_distribution{.indices = 4, .sobol = true}.draw(key_of(3), 5, 8).value == (std::floor(4 * u) + 1) / 4);
+}
+
+TEST_CASE("The scrambling leaves each point uniform, and two points as independent as their common digits allow") {
+  const std::size_t seeds = 20000;
+  double sum = 0.0, squares = 0.0, product = 0.0;
+  for (std::uint64_t seed = 0; seed < seeds; ++seed) {
+    const noise_key key{.seed = seed, .stream = noise_stream::times};
+    const double u = scrambled_sobol(key, 1234567), v = scrambled_sobol(key, 1234569);
+    sum += u;
+    squares += (u - 0.5) * (u - 0.5);
+    // 1234567 and 1234569 share their first digit and not the second: the same half, the other quarter.
+    product += (u - 0.5) * (v - 0.5);
+    REQUIRE((u < 0.5) == (v < 0.5));
+    REQUIRE(static_cast<int>(4 * u) != static_cast<int>(4 * v));
+  }
+  const double n = static_cast<double>(seeds);
+  // Five standard deviations: 1 / sqrt(12 n), sqrt((1/80 - 1/144) / n). With halves h = +-1/4 and quarters +-1/8 the
+  // covariance is 1/16 - 1/64; its standard deviation is below that of u^2, since |u - 1/2| is at most 1/2.
+  CHECK(std::abs(sum / n - 0.5) < 5 / std::sqrt(12 * n));
+  CHECK(std::abs(squares / n - 1.0 / 12) < 5 * std::sqrt((1.0 / 80 - 1.0 / 144) / n));
+  CHECK(std::abs(product / n - (1.0 / 16 - 1.0 / 64)) < 5 * std::sqrt((1.0 / 80 - 1.0 / 144) / n));
 }
