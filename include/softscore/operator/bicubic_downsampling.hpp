@@ -6,6 +6,7 @@
 
 #include <softscore/core/cmath.hpp>
 #include <softscore/core/config.hpp>
+#include <softscore/operator/cubic_window.hpp>
 #include <softscore/operator/kronecker_svd.hpp>
 #include <softscore/operator/transform_axis.hpp>
 
@@ -42,30 +43,7 @@ struct bicubic_downsampling {
   }
 
  private:
-  SOFTSCORE_HD static double cubic(double x) {
-    x = x < 0.0 ? -x : x;
-    if (x < 1.0) return (1.5 * x - 2.5) * x * x + 1.0;
-    return x < 2.0 ? ((-0.5 * x + 2.5) * x - 4.0) * x + 2.0 : 0.0;
-  }
   SOFTSCORE_HD static std::size_t factor_at(level w) { return static_cast<std::size_t>(w.value + 0.5) + 1; }
-
-  // The weights that reach `center`, `spread` pixels to each side, on a line of n: from `first` to before `end`.
-  struct window {
-    double center, stretch;
-    std::size_t first, end;
-
-    SOFTSCORE_HD window(double center_, double stretch_, std::size_t n) : center{center_}, stretch{stretch_} {
-      const double low = std::ceil(center - 2.0 * stretch), high = std::floor(center + 2.0 * stretch) + 1.0;
-      first = low > 0.0 ? static_cast<std::size_t>(low) : 0;
-      end = high < static_cast<double>(n) ? static_cast<std::size_t>(high) : n;
-    }
-    SOFTSCORE_HD double weight(std::size_t k) const { return cubic((static_cast<double>(k) - center) / stretch); }
-    SOFTSCORE_HD double sum() const {
-      double total = 0.0;
-      for (std::size_t k = first; k < end; ++k) total += weight(k);
-      return total;
-    }
-  };
 
  public:  // for kernels, which are made of public types only
   // Row j, column k of R, n x n with rows of zeros below those of the small image.
@@ -74,7 +52,7 @@ struct bicubic_downsampling {
       const std::size_t n = s.width, factor = factor_at(w), shrunk = (n + factor - 1) / factor;
       if (p.row >= shrunk) return 0.0;
       const auto stretch = static_cast<double>(factor);
-      const window reach{(static_cast<double>(p.row) + 0.5) * stretch - 0.5, stretch, n};
+      const detail::cubic_window reach{(static_cast<double>(p.row) + 0.5) * stretch - 0.5, stretch, n};
       return p.column >= reach.first && p.column < reach.end ? reach.weight(p.column) / reach.sum() : 0.0;
     }
   };
@@ -82,7 +60,8 @@ struct bicubic_downsampling {
   struct expand {
     SOFTSCORE_HD double operator()(level w, const shape& s, pixel p, std::size_t, const double* reduced) const {
       const std::size_t n = s.width, factor = factor_at(w), shrunk = (n + factor - 1) / factor;
-      const window reach{(static_cast<double>(p.row) + 0.5) / static_cast<double>(factor) - 0.5, 1.0, shrunk};
+      const detail::cubic_window reach{(static_cast<double>(p.row) + 0.5) / static_cast<double>(factor) - 0.5, 1.0,
+                                       shrunk};
       double total = 0.0;
       for (std::size_t j = reach.first; j < reach.end; ++j) total += reach.weight(j) * reduced[j * n + p.column];
       return total / reach.sum();
