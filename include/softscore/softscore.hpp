@@ -77,6 +77,7 @@
 #include <softscore/optim/ema.hpp>
 #include <softscore/sampler/sample.hpp>
 #include <softscore/sampler/sample_branching.hpp>
+#include <softscore/sampler/sample_cascade.hpp>
 #include <softscore/sampler/sample_pipeline.hpp>
 #include <softscore/sampling.hpp>
 #include <softscore/schedule/matched_mse.hpp>

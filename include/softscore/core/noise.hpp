@@ -26,7 +26,8 @@ enum class noise_stream : std::uint8_t {
   acceptance,
   dropout,
   label_dropout,
-  flips
+  flips,
+  beside
 };
 
 /// Names one draw of a run. Together with the number of an image and of an element inside it, it picks one word of

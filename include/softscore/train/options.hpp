@@ -75,6 +75,7 @@ struct training_options {
   pixel_scale pixels{};                ///< from [0, 1] to the range that the model sees
   bool random_flip{};                  ///< whether images are mirrored left-right, each with probability 1/2
   double label_dropout{0.0};           ///< probability of hiding an image's label (Ho and Salimans 2022, Algorithm 1)
+  double beside_noise{0.0};            ///< largest deviation of the noise on images beside x (Ho et al. 2022)
   std::size_t accumulate{1};           ///< parts of a batch that go through the network one by one, to need less memory
   std::vector<std::string> frozen{};   ///< what the names of parameters begin with that do not change
   std::filesystem::path checkpoint{};  ///< where training saves itself; nowhere if empty
@@ -101,6 +102,7 @@ struct training_options {
     require(ema_decay == 0.0 || ema.form == ema_form::none, "ema_decay", ema_decay, "0 where ema has a form");
     ema.check();
     require(label_dropout >= 0.0 && label_dropout < 1.0, "label_dropout", label_dropout, "at least 0 and below 1");
+    require(std::isfinite(beside_noise) && beside_noise >= 0.0, "beside_noise", beside_noise, "at least 0 and finite");
     require(!(times.stratified && times.sobol), "times.sobol", "true", "false where the times are stratified");
     require(accumulate >= 1, "accumulate", accumulate, "at least 1");
     require(batch_size % accumulate == 0, "accumulate", accumulate, "a divisor of the batch size");

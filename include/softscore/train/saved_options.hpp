@@ -60,6 +60,7 @@ void for_each_option(Options& o, const Each& each) {
   each("pixel_offset", o.pixels.offset);
   each("random_flip", o.random_flip);
   each("label_dropout", o.label_dropout);
+  each("beside_noise", o.beside_noise);
   each("accumulate", o.accumulate);
   each("frozen", o.frozen);
   each("checkpoint_every", o.checkpoint_every);

@@ -24,6 +24,7 @@
 #include <softscore/nn/ask_network.hpp>
 #include <softscore/nn/concept.hpp>
 #include <softscore/objective/concept.hpp>
+#include <softscore/train/beside_noise.hpp>
 #include <softscore/train/options.hpp>
 #include <softscore/train/parameter_update.hpp>
 
@@ -62,6 +63,7 @@ class trainer {
         extent_{checked_image(images.extent()).with_images(share_ / options.accumulate)},
         times_(share_),
         labels_(share_),
+        beside_{options_.beside_noise, given.image.extent().with_images(1), share_},
         losses_(extent_.images),
         update_{be, denoiser.network(), options_, steps_},
         clean_{be.template make<float>(extent_)},
@@ -145,10 +147,21 @@ class trainer {
               "that of the images, for this network takes labels");
       require(!given.labels.empty() || !NeedsLabels<O>, "number of labels", 0,
               "that of the images, for this objective needs labels");
+      conditioning seen = as_network_takes(given);
+      shape all = images;
+      const float scale = 0.0f;
+      if (beside_.active()) {
+        require(!given.image.empty(), "beside_noise", options_.beside_noise, "0 without images beside x");
+        require(given.features.empty(), "number of rows of features", given.features.extent().images,
+                "0 with beside_noise, whose deviation is the feature of an image");
+        seen = seen.images(0, 1);
+        seen.features = {&scale, {1, 1, 1, 1}};
+        all = images.with_images(1);
+      }
       if constexpr (ChecksBatch<D>)
-        denoiser_.check(as_network_takes(given), images);
+        denoiser_.check(seen, all);
       else
-        check_conditioning(denoiser_.network(), as_network_takes(given), images);
+        check_conditioning(denoiser_.network(), seen, all);
     });
   }
 
@@ -357,6 +370,7 @@ class trainer {
       labels_[i] = hidden ? no_class : given.labels[i];
     }
     given_.labels = {labels_.data(), given.labels.size()};
+    given_ = beside_.of(options_.seed, of.step, of.trains(), of.first, given_);
   }
 
   // Corrupts the staged images, which are those from `at` on of what was drawn, evaluates the network with `parameters`
@@ -394,7 +408,8 @@ class trainer {
   shape extent_;               // of one part of a batch
   std::vector<diffusion_time> times_;
   std::vector<class_label> labels_;
-  conditioning given_{};  // of the images at hand; it refers to labels_ and the batch
+  detail::noisy_beside beside_;
+  conditioning given_{};  // of the images at hand; it refers to labels_, beside_ and the batch
   std::vector<double> losses_;
   parameter_update<Be> update_;
   array_of<Be, float> clean_, xi_, noisy_;  // part of a batch x image

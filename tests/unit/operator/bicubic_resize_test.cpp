@@ -1,5 +1,5 @@
-// Images at another size, against Pillow 13's Image.resize(..., BICUBIC) in mode F, and against the operator that
-// shows a small image at the old size.
+// Images at another size by the cubic kernel (Keys 1981), against Pillow 13's Image.resize(..., BICUBIC) in mode F, and
+// against the operator that shows a small image at the old size.
 #include "catch.hpp"
 
 #include <algorithm>

@@ -261,10 +261,8 @@ class fft_conv2d {
   static constexpr std::size_t ahead = 8;  // rows
   template <class Window>
   static void prefetch_rows(const float* row, const Window& at) {
-    for (std::size_t n = 0; n < at.width; ++n) {
-      __builtin_prefetch(row + ahead * at.row_step + n * W, 0, 2);
-      __builtin_prefetch(row + (ahead + 1) * at.row_step + n * W, 0, 2);
-    }
+    for (std::size_t r = ahead; r < ahead + 2; ++r)  // in the order of memory
+      for (std::size_t n = 0; n < at.width; ++n) __builtin_prefetch(row + r * at.row_step + n * W, 0, 2);
   }
 
   // One window of W channels (height, width, W). Rows go in pairs; an odd last one pairs with a row of zeros.
