@@ -66,17 +66,17 @@ struct training_options {
   double max_grad_norm{std::numeric_limits<double>::infinity()};  ///< largest norm of the gradient
   std::uint64_t warmup_steps{0};                                  ///< steps over which the rate grows from 0
   rate_decay learning_rate_decay{rate_decay::constant};           ///< what the rate does after them
-  std::uint64_t decay_steps{0};        ///< the step at which a decay has ended; 0 for the last of all
-  double end_factor{0.0};              ///< what is left of the rate then: a share of `learning_rate`
-  double weight_decay{0.0};            ///< that of AdamW; with 0 the optimizer is Adam
-  double ema_decay{0.0};               ///< share that the average of the parameters keeps at a step; 0 for no average
-  ema_schedule ema{};                  ///< another form of the average, instead of `ema_decay`
-  time_distribution times{};           ///< the distribution of t
-  pixel_scale pixels{};                ///< from [0, 1] to the range that the model sees
-  bool random_flip{};                  ///< whether images are mirrored left-right, each with probability 1/2
-  double label_dropout{0.0};           ///< probability of hiding an image's label (Ho and Salimans 2022, Algorithm 1)
-  double beside_noise{0.0};            ///< largest deviation of the noise on images beside x (Ho et al. 2022)
-  std::size_t accumulate{1};           ///< parts of a batch that go through the network one by one, to need less memory
+  std::uint64_t decay_steps{0};  ///< the step at which a decay has ended; 0 for the last of all
+  double end_factor{0.0};        ///< what is left of the rate then: a share of `learning_rate`
+  double weight_decay{0.0};      ///< that of AdamW; with 0 the optimizer is Adam
+  double ema_decay{0.0};         ///< share that the average of the parameters keeps at a step; 0 for no average
+  ema_schedule ema{};            ///< another form of the average, instead of `ema_decay`
+  time_distribution times{};     ///< the distribution of t
+  pixel_scale pixels{};          ///< from [0, 1] to the range that the model sees
+  bool random_flip{};            ///< whether images are mirrored left-right, each with probability 1/2
+  double label_dropout{0.0};     ///< probability of hiding an image's label (Ho and Salimans 2022, Algorithm 1)
+  double beside_noise{0.0};      ///< largest deviation of the noise on images beside x (Ho et al. 2022, Section 4.2)
+  std::size_t accumulate{1};     ///< parts of a batch that go through the network one by one, to need less memory
   std::vector<std::string> frozen{};   ///< what the names of parameters begin with that do not change
   std::filesystem::path checkpoint{};  ///< where training saves itself; nowhere if empty
   std::size_t checkpoint_every{0};     ///< steps between two savings; 0 for once an epoch
