@@ -102,7 +102,7 @@ void require_valid(const conv2d_shape& s) {
           "at most the height of the padded input, " + std::to_string(s.padded_height()));
   require(s.kernel.width <= s.padded_width(), "kernel.width", s.kernel.width,
           "at most the width of the padded input, " + std::to_string(s.padded_width()));
-  // The gradient in x reads dy with up to a kernel of padding on each side.
+  // The gradient in x reads dy padded with the rest of the kernel on each side.
   const std::size_t rows = (std::max)(s.padded_height(), s.height + s.kernel.height),
                     columns = (std::max)(s.padded_width(), s.width + s.kernel.width);
   product_of("number of weights of a convolution", {s.out_channels, s.in_channels, s.kernel.height, s.kernel.width},

@@ -37,7 +37,7 @@ struct noise_key {
   std::uint32_t step{};
   std::uint8_t draw{};
 
-  /// The number of distinct values of `draw`; a larger value would repeat one of these.
+  /// The number of distinct values of `draw`: larger values would repeat these.
   static constexpr std::size_t draws = 256;
 };
 

@@ -64,7 +64,7 @@ class background_corruption : public scheduled_operator<Op, S> {
     corrupt<Be, T>(be, t, nothing.view(), xi, x);
   }
 
- public:  // for kernels, which are made of public types only
+ public:  // for kernels, which can use only public types
   struct one {
     template <class T>
     SOFTSCORE_HD void operator()(T& x) const {

@@ -70,7 +70,7 @@ class learned_variance_denoiser : public network_denoiser<Net, epsilon_parameter
     be.combine(out, one{this->of_output(q.times, images, ws), out}, one{this->of_input(q.times, images, ws), v});
   }
 
- public:  // for kernels, which are made of public types only
+ public:  // for kernels, which can use only public types
   // Taken from (2N,c,H,W), where eps and u of every image alternate: image 2 i + which. `from` is image i.
   struct taken_half {
     std::size_t which;

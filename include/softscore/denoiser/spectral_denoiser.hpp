@@ -32,7 +32,7 @@ class spectral_denoiser {
   static constexpr int evaluations = 1;
 
   /// `mean` is an image; `variances` holds one number for each mode, in the order of the operator's svd. Throws `error`
-  /// if either has not as many elements as an image, or if a variance is negative.
+  /// unless each has as many elements as an image, and if a variance is negative.
   spectral_denoiser(C corruption, std::vector<double> mean, std::vector<double> variances, shape image)
       : corruption_{std::move(corruption)},
         mean_{std::move(mean)},
@@ -121,7 +121,7 @@ class spectral_denoiser {
     for (std::size_t i = 0; i < images; ++i) host[i] = ws.log_factors[ws.parts.size() == 1 ? 0 : i] - 0.5 * host[i];
   }
 
- public:  // for kernels, which are made of public types only
+ public:  // for kernels, which can use only public types
   struct affine {
     template <class T>
     SOFTSCORE_HD void operator()(T& x, const T& gain, const T& offset) const {

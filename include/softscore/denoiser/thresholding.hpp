@@ -59,7 +59,7 @@ class static_thresholding : public wrapped_denoiser<D> {
     this->inner().pullback(be, q, passed, out, ws.denoiser);
   }
 
- public:  // for kernels, which are made of public types only
+ public:  // for kernels, which can use only public types
   struct pass {
     pixel_range range;
     template <class T>
@@ -123,7 +123,7 @@ class dynamic_thresholding : public wrapped_denoiser<D> {
     be.for_each(clip_and_return{range_}, out);
   }
 
- public:  // for kernels, which are made of public types only
+ public:  // for kernels, which can use only public types
   struct bring {
     pixel_range range;
     template <class T>

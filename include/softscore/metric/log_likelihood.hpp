@@ -147,7 +147,7 @@ class likelihood_flow {
  private:
   using one = term_of<Be, T>;
 
- public:  // for kernels, which are made of public types only
+ public:  // for kernels, which can use only public types
   struct unit {
     std::size_t place;
     SOFTSCORE_HD T operator()(level, const shape& s, pixel p, std::size_t, const T*) const {

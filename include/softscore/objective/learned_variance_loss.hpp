@@ -132,7 +132,7 @@ struct learned_variance_loss {
             share * static_cast<double>(steps)};
   }
 
- public:  // for kernels, which are made of public types only
+ public:  // for kernels, which can use only public types
   struct set_one {
     template <class T>
     SOFTSCORE_HD void operator()(T& x) const {

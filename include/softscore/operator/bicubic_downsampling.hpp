@@ -68,7 +68,7 @@ struct bicubic_downsampling {
     }
   };
 
- public:  // for kernels, which are made of public types only
+ public:  // for kernels, which can use only public types
   // Row j, column k of R, n x n with rows of zeros below those of the small image.
   struct reduce {
     SOFTSCORE_HD double operator()(level w, const shape& s, pixel p, std::size_t, const double*) const {

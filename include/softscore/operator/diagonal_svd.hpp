@@ -60,7 +60,7 @@ class diagonal_svd {
     measurement_to_modes<Be, T>(be, in, out);
   }
 
- public:  // for kernels, which are made of public types only
+ public:  // for kernels, which can use only public types
   struct turn {
     template <class T>
     SOFTSCORE_HD T operator()(level, const shape& s, pixel p, std::size_t, const T* image, const double* signs) const {

@@ -140,7 +140,7 @@ class fourier_svd {
     std::vector<double> numbers_;
   };
 
- public:  // for kernels, which are made of public types only
+ public:  // for kernels, which can use only public types
   struct mix {
     template <class T>
     SOFTSCORE_HD T operator()(level, const shape& s, pixel p, std::size_t, const T* modes, const double* table) const {

@@ -88,7 +88,7 @@ struct gaussian_blur {
     }
   }
 
- public:  // for kernels, which are made of public types only
+ public:  // for kernels, which can use only public types
   // Tap i of an image's half kernel, before and after division by the sum of all 2 half_width + 1.
   struct weight {
     SOFTSCORE_HD double operator()(level w, const shape&, pixel p, std::size_t, const double*) const {
@@ -148,7 +148,7 @@ struct gaussian_blur {
     return sum;
   }
 
- public:  // for kernels, which are made of public types only
+ public:  // for kernels, which can use only public types
   struct along_rows {
     std::size_t half, step;  // from one image's kernel to the next's
     template <class T>

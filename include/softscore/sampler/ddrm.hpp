@@ -117,7 +117,7 @@ class ddrm {
     memory.parts.from_modes(be, memory.x.view(), x);
   }
 
- public:  // for kernels, which are made of public types only
+ public:  // for kernels, which can use only public types
   struct divide {
     template <class T>
     SOFTSCORE_HD void operator()(T& y, const T& s) const {

@@ -142,7 +142,7 @@ struct dormand_prince {
   static constexpr row difference{71.0 / 57600,      0.0,        -71.0 / 16695, 71.0 / 1920,
                                   -17253.0 / 339200, 22.0 / 525, -1.0 / 40};
 
- public:  // for kernels, which are made of public types only
+ public:  // for kernels, which can use only public types
   struct in_units {
     double absolute, relative;
     template <class T>

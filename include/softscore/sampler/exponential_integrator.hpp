@@ -105,7 +105,7 @@ struct exponential_integrator {
     }
   }
 
- public:  // for kernels, which are made of public types only
+ public:  // for kernels, which can use only public types
   struct multiply {
     template <class T>
     SOFTSCORE_HD T operator()(level, const shape& s, pixel p, std::size_t, const T* modes, const double* weight) const {

@@ -66,7 +66,7 @@ struct learned_ddpm {
     }
   }
 
- public:  // for kernels, which are made of public types only
+ public:  // for kernels, which can use only public types
   // Multiplies a normal number by the standard deviation large^u small^(1 - u).
   struct spread {
     double large, log_ratio;

@@ -99,7 +99,7 @@ class parameter_update {
     return std::nullopt;
   }
 
- public:  // for kernels, which are made of public types only
+ public:  // for kernels, which can use only public types
   struct set_zero {
     template <class T>
     SOFTSCORE_HD void operator()(T& x) const {

@@ -204,7 +204,7 @@ class unet_builder {
     block(level == 0 ? c_.out_channels : c_.block_out_channels[level - 1], level > 0);
   }
 
-  // Of a norm of so many channels.
+  // The number of groups of a norm over that many channels.
   std::size_t groups(std::size_t of_channels) const {
     return c_.groups_of_four ? (std::min)(of_channels / 4, c_.norm_num_groups) : c_.norm_num_groups;
   }
