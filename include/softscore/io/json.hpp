@@ -56,7 +56,6 @@ struct json_handler {
 /// Reads JSON event by event into `handler`, whose `RawNumber` receives numbers as they are spelled. It does not
 /// recurse, for any depth of nesting. If the text is not one JSON value in UTF-8, returns what it is instead ("broken
 /// at byte 7"), otherwise nothing.
-/// ("broken at byte 7"), else nothing.
 // RapidJSON 1.1 does not convert the numbers, because it turns 10e308 into -3.1e-308, and exponents near -2^31
 // overflow.
 template <class Encoding = json_encoding, class Handler>

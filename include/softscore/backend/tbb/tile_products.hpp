@@ -13,7 +13,6 @@ namespace softscore::inline SOFTSCORE_ABI::detail {
 // convolution ends with. Sums stay in registers, in tiles sized for 32 registers if W is 16, and for 16 otherwise. Each
 // sum has one order in any tile: runs of neighbors are summed from zero, and then the runs are added, because the
 // rounding of a sum grows with the number of its terms.
-// the rounding of a sum grows with the number of its terms.
 template <std::size_t W>
 struct tile_products {
   static constexpr bool many_registers = W == 16;
