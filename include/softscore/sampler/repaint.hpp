@@ -16,9 +16,10 @@ namespace softscore::inline SOFTSCORE_ABI {
 
 /// RePaint (Lugmayr et al. 2022, Algorithm 1), for C = a I. The part of the image that a projection A, such as a mask,
 /// sees is set to the measurement, with noise to the level of s; DDPM steps the rest. Then the whole image returns to t
-/// by the forward noise, and the step is repeated, `rounds` times in all, until both parts agree. It is biased even
-/// with an exact estimate: the part seen is drawn from the noised measurement, not from its distribution given the
-/// rest. sigma_y has no effect. One evaluation per round; the last step has one round and returns A y + (I - A) h.
+/// by the forward noise, and the step is repeated, `rounds` times in all, so that both parts come to agree. It is
+/// biased even with an exact estimate: the part seen is drawn from the noised measurement, not from its distribution
+/// given the rest. sigma_y has no effect. One evaluation per round; the last step has one round and returns A y + (I -
+/// A) h.
 template <class Op>
 class repaint {
  public:

@@ -109,11 +109,11 @@ struct no_denoiser {
 /// no labels, evaluates few images while there are few. It predicts the velocity v. Step 0 makes one image of each
 /// class with the added network. Each of the next steps multiplies the images by the next prime factor of images /
 /// classes, the largest first: one copy keeps v, and the others take added(v (1 + noise u)) with u uniform in [0, 1).
-/// After that, every v passes through the added network up to step N / 2, and through none later. Copy j of image i,
-/// out of n images, becomes image j n + i, and from then on draws its own noise. The sampler must take one estimate per
-/// step and keep nothing between steps, as `ddim` does. The observer sees each step after its images were added. Throws
-/// `error` for a number of images that is not a multiple of the classes, for more factors than there are steps after
-/// the first, for noise that is not finite, and unless a^2 + sigma^2 = 1.
+/// In the following steps up to N / 2, every v passes through the added network; in later steps none does. Copy j of
+/// image i, out of n images, becomes image j n + i, and from then on draws its own noise. The sampler must take one
+/// estimate per step and keep nothing between steps, as `ddim` does. The observer sees each step after its images were
+/// added. Throws `error` for a number of images that is not a multiple of the classes, for more factors than there are
+/// steps after the first, for noise that is not finite, and unless a^2 + sigma^2 = 1.
 template <class T = float, class Be, class S, class C, class Frozen, class Added, class Observer = no_observer,
           class Draw = detail::branching_noise>
 branching_result<T> sample_branching(Be& be, const S& sampler, const C& corruption,
