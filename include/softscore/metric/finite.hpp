@@ -43,8 +43,8 @@ void require_finite_values(Be& be, out_of<Be, T> images, std::uint64_t first, st
   }
 }
 
-/// Returns the value. Throws if it is not finite although everything it was computed from is: then its type is too
-/// small for it.
+/// Returns the value. Throws `error` if it is not finite: everything it was computed from is, so its type is too small
+/// for it.
 template <class Real>
 Real finite_result(std::string_view name, Real value) {
   require(std::isfinite(value), name, value,

@@ -10,7 +10,8 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// The embedding of a network that sees only x and is the same at all times: it has no features and no parameters.
+/// The embedding of a network that sees only x and gives the same result at all times: it has no features and no
+/// parameters.
 struct no_embedding {
   std::size_t width() const { return 0; }
   void place(parameter_layout&, const std::string&) {}
