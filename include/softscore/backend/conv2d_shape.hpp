@@ -92,7 +92,7 @@ void require_valid(const conv2d_shape& s) {
     require(s.kernel.width % 2 == 1, "kernel.width", s.kernel.width,
             "odd, so that it has a center, or padded by numbers");
   }
-  constexpr std::size_t most = most_bytes / 16;  // of any size, so that sums of a few do not overflow
+  constexpr std::size_t most = most_bytes / 16;  // for every size, so that sums of a few do not overflow
   const conv2d_padding border = s.border();
   const std::size_t largest = (std::max)(
       {s.height, s.width, s.kernel.height, s.kernel.width, border.top, border.left, border.bottom, border.right});
