@@ -39,7 +39,7 @@ void lose_threads() {
   for (const kernels* level : levels) level->threads_are_lost();
 }
 
-// Each instruction set has variables of its own for what `tbb_threads` says of the process.
+// Each instruction set has its own variables for what `tbb_threads` says about the process.
 void watch_forks() {
   static const int watching = ::pthread_atfork(nullptr, nullptr, [] {
     bool began = tbb_threads::began.load() || tbb_threads::lost.load();
@@ -47,7 +47,7 @@ void watch_forks() {
     if (began) lose_threads();
   });
   static_cast<void>(watching);
-  // This process may be the child of a fork that nobody watched here.
+  // This process may be the child of a fork that was not watched here.
   if (tbb_threads::lost.load()) lose_threads();
 }
 

@@ -1,5 +1,5 @@
-// The one symbol of an instruction set that is seen outside (CMakeLists.txt): SOFTSCORE_LEVEL is its name and
-// SOFTSCORE_LEVEL_SYMBOL that of the symbol.
+// The only symbol of an instruction set that is visible outside (CMakeLists.txt): SOFTSCORE_LEVEL is the name of the
+// instruction set, and SOFTSCORE_LEVEL_SYMBOL that of the symbol.
 #include "level.hpp"
 
 using namespace softscore;

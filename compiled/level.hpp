@@ -1,7 +1,7 @@
 #pragma once
 
-// The table of one instruction set, filled with the operations of the tbb backend. Compiled once for each
-// (CMakeLists.txt).
+// The table of one instruction set, filled with the operations of the tbb backend. It is compiled once for each
+// instruction set (CMakeLists.txt).
 #include <bit>
 #include <cstddef>
 #include <cstring>
@@ -209,7 +209,7 @@ constexpr border::operations<T> make_operations() {
   return here;
 }
 
-// Defined in files of their own, because they compile for long.
+// Defined in separate files, because they take long to compile.
 extern const border::operations<float> operations_of_float;
 extern const border::operations<double> operations_of_double;
 

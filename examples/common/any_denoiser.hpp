@@ -9,7 +9,7 @@
 
 namespace common {
 
-/// A denoiser behind one indirect call per batch, with a workspace of its own: h(x, t), and J^T v at the last x.
+/// A denoiser behind one indirect call per batch, with its own workspace: h(x, t), and J^T v at the last x.
 struct estimator {
   using images = softscore::view<const float, softscore::host_space>;
   using result = softscore::view<float, softscore::host_space>;
@@ -17,7 +17,7 @@ struct estimator {
   std::function<void(const softscore::condition&, images v, result out)> pullback;
 };
 
-/// A denoiser as a type that says nothing of its network, so that samplers compile without it. It counts an estimate as
+/// A denoiser whose type does not depend on its network, so that samplers compile without it. It counts an estimate as
 /// one evaluation.
 class any_denoiser {
  public:

@@ -17,7 +17,7 @@ std::string spelled(std::string_view how, double number) {  // "g", ".1f"
   return how.back() == 'f' ? softscore::detail::fixed(number, digits) : softscore::detail::rounded(number, digits);
 }
 
-// printf's patterns, but a picture's numbers have a point in every locale.
+// printf's patterns, but the numbers in a picture have a decimal point in every locale.
 template <class... Values>
 std::string formatted(std::string_view pattern, const Values&... values) {
   std::string text;
@@ -38,7 +38,7 @@ struct log_axis {
     const double part = (std::log(std::max(value, low)) - std::log(low)) / (std::log(high) - std::log(low));
     return from + part * (to - from);
   }
-  // 1, 2, 5 of every decade while they are few, else the decades.
+  // 1, 2, 5 of every decade if these are few, otherwise the decades.
   std::vector<double> ticks() const {
     std::vector<double> all;
     const bool dense = high / low < 120.0;
@@ -103,7 +103,7 @@ std::string loss_chart(std::span<const float> losses, std::span<const double> te
     svg +=
         formatted("<text class=\"tick\" x=\"%g\" y=\"%.1f\" text-anchor=\"end\">%g</text>", left - 8.0, at + 4.0, tick);
   }
-  // At most eight marks below, at whole multiples of 1, 2 or 5 times a power of ten.
+  // At most eight marks below, at multiples of 1, 2 or 5 times a power of ten.
   double stride = 1.0;
   for (int k = 0; steps / stride > 8.0; ++k) stride *= k % 3 == 1 ? 2.5 : 2.0;
   for (double step = stride; step <= steps; step += stride)

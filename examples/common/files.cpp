@@ -29,7 +29,7 @@ void require_writable(const std::filesystem::path& file) {
 held_folder::held_folder(const std::filesystem::path& folder) {
   make_folder(folder);
   folder_ = ::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  // A file system without locks, or a folder that cannot be read, is no reason not to work in it.
+  // A file system without locks, or a folder that cannot be read, does not prevent working in it.
   if (folder_ < 0 || ::flock(folder_, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) return;
   ::close(folder_);
   softscore::reject("--out", folder.string(), "a folder that no other run is at work in");

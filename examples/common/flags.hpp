@@ -17,8 +17,8 @@
 
 namespace common {
 
-/// The flags of one command. They are taken as text and read by our own rules, so that every wrong value gets the same
-/// kind of sentence.
+/// The flags of one command. They are received as text and parsed by our own rules, so that every wrong value gets the
+/// same kind of sentence.
 class flags {
  public:
   flags(CLI::App& all, const char* name, const char* about) : app_{*all.add_subcommand(name, about)} {}
@@ -48,7 +48,7 @@ class flags {
         flag, kind,
         [&target, flag](const std::string& given) {
           softscore::require(!given.empty(), flag, "empty", "given a value");
-          // An empty value (--out=$NOTHING) makes the next flag the value.
+          // With an empty value (--out=$NOTHING) the next flag becomes the value.
           softscore::require(!given.starts_with("--"), flag, given, "given a value, not the next flag");
           target = given;
         },
@@ -63,7 +63,7 @@ class flags {
     whole("--threads", target, "threads to compute with; the result does not depend on it (all the machine has)", 1,
           4096);
   }
-  /// Refuses flags that would have no effect beside the others.
+  /// Refuses flags that would have no effect together with the others.
   void leave_out(std::initializer_list<const char*> names, const std::string& reason) const {
     for (const char* name : names) {
       const auto given = app_.get_option(name)->results();
@@ -76,11 +76,11 @@ class flags {
   CLI::App& app_;
 };
 
-/// Reads the words of a command line, in their order, and runs `act` unless they ask for help. Returns the exit code.
-/// Throws `error` with one sentence for words that are wrong.
+/// Reads the words of a command line in order, and runs `act` unless they ask for help. Returns the exit code. Throws
+/// `error` with one sentence for wrong words.
 inline int parse_and_run(CLI::App& all, std::vector<std::string> words, const std::function<void()>& act) {
   try {
-    std::reverse(words.begin(), words.end());  // the last word comes first, which is how CLI11 takes them
+    std::reverse(words.begin(), words.end());  // CLI11 expects the last word first
     all.parse(std::move(words));
   } catch (const CLI::ParseError& problem) {
     if (problem.get_exit_code() == 0) return all.exit(problem);  // --help

@@ -11,10 +11,10 @@ namespace common {
 /// The first `count` images.
 softscore::image_batch first_images(const softscore::image_batch& images, std::size_t count);
 
-/// Image `from` of one batch becomes image `to` of another.
+/// Copies image `from` of one batch to image `to` of another.
 void copy_image(const softscore::image_batch& source, std::size_t from, softscore::image_batch& target, std::size_t to);
 
-/// A text that changes with any pixel, so that a run is continued on the images it began with.
+/// A text that changes with any pixel, so that a run is continued on the same images.
 std::string fingerprint(const softscore::data_set& data);
 
 /// Throws `error` unless the data have the fingerprint that a checkpoint expects.

@@ -15,7 +15,7 @@ void catch_interrupts() {
   action.sa_flags = static_cast<int>(SA_RESETHAND) | SA_RESTART;
   for (const int number : {SIGINT, SIGTERM}) {
     struct sigaction before{};
-    // Who ignores a signal, as a shell does for what runs in its background, wants it ignored.
+    // A program that ignores a signal, as a shell makes its background jobs do, should keep ignoring it.
     if (sigaction(number, nullptr, &before) == 0 && before.sa_handler != SIG_IGN) sigaction(number, &action, nullptr);
   }
 }

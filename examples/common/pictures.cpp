@@ -91,7 +91,7 @@ void trajectory::look(const sampling_view& v) {
     };
     moments_.push_back({v.at.t.value, keep(v.x), keep(v.h)});
   }
-  // Later batches are of other images.
+  // Later batches contain other images.
   over_ = v.at.index + 1 == v.at.count;
 }
 
@@ -99,7 +99,7 @@ picture trajectory::result(const softscore::image_batch& drawn) const {
   const std::size_t columns = moments_.size() + 1;
   const softscore::shape s = softscore::extent_of(moments_.front().x);
   picture result;
-  std::vector<softscore::image_batch> strips;  // one an image: x_t above h
+  std::vector<softscore::image_batch> strips;  // one per image: x_t above h
   for (std::size_t i = 0; i < s.images; ++i) {
     auto strip = softscore::make_tensor(s.with_images(2 * columns));
     for (std::size_t k = 0; k < columns; ++k) {

@@ -12,9 +12,9 @@
 
 namespace common {
 
-/// Images in a grid, one pixel a pixel.
+/// Images in a grid, at their original size.
 struct picture {
-  std::string name;                  ///< of the file, without .png
+  std::string name;                  ///< name of the file, without .png
   softscore::image_batch grid{};     ///< one image
   std::vector<std::string> under{};  ///< a label below each column, if any
   std::size_t columns{};
@@ -29,10 +29,10 @@ picture labeled_grid(std::string name, const softscore::image_batch& images, std
 /// A time for people.
 std::string time_label(double time);
 
-/// The first images above, and below each the training image nearest to it.
+/// The first images, and below each one the training image nearest to it.
 picture nearest_picture(const softscore::image_batch& drawn, const softscore::image_batch& training);
 
-/// Writes a picture as a PNG, enlarged so that a person sees the pixels.
+/// Writes a picture as a PNG, enlarged so that its pixels are visible.
 void write_picture(const std::filesystem::path& folder, const picture& p);
 
 /// Collects x_t and h of the first images while they are drawn.
@@ -41,9 +41,9 @@ class trajectory {
   /// `pixels` is the scale from [0, 1] to the range of the model.
   trajectory(softscore::pixel_scale pixels, std::size_t steps, std::size_t images);
 
-  /// To be called with every step of a run.
+  /// Must be called at every step of a run.
   void look(const sampling_view& v);
-  /// One image on two rows: x_t, and below it the estimate h. The last column is what was drawn.
+  /// One image in two rows: x_t, and below it the estimate h. The last column is the drawn image.
   picture result(const softscore::image_batch& drawn) const;
 
  private:

@@ -23,7 +23,7 @@ int run_main(const char* name, int (*command_line)(int, char**), int count, char
   } catch (const std::bad_alloc&) {
     std::fprintf(stderr, "%s: there is not enough memory for this\n", name);
   } catch (const std::exception& problem) {
-    // One line whatever names and values were given, and nothing in it that a terminal would obey.
+    // One line for any names and values, without characters that control a terminal.
     std::fprintf(stderr, "%s: %s\n", name, softscore::detail::printable(problem.what(), 1000).c_str());
   }
   return 2;

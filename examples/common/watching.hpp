@@ -9,12 +9,12 @@
 
 namespace common {
 
-/// What an observer of sampling sees before every step of every batch, in the range of the model.
+/// What an observer of sampling receives before every step of every batch, in the range of the model.
 struct sampling_view {
   softscore::step_at at;
   std::size_t nfe{};
   softscore::view<const float, softscore::host_space> x, h;
-  std::size_t done{}, images{};  ///< images of the batches before, and in all
+  std::size_t done{}, images{};  ///< images of the batches before, and in total
 };
 
 /// An observer of sampling; it stops the work by returning false.

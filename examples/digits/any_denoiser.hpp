@@ -5,7 +5,7 @@
 
 namespace digits {
 
-/// A model's denoiser as a type of its own; the model outlives it.
+/// A model's denoiser as a separate type; the model must outlive it.
 struct any_denoiser : common::any_denoiser {
   explicit any_denoiser(const model& made)
       : common::any_denoiser{

@@ -59,7 +59,7 @@ struct kind_of final : any_network::kind {
   }
 
   static scratch_of<Net>& own(scratch& ws) { return static_cast<scratch_of<Net>&>(ws); }
-  // No time is on a scale that only a corruption gives.
+  // Times are never on a scale that only a corruption gives.
   auto on_own_scale(times t, std::size_t count, scratch& ws) const {
     return softscore::network_times(net, 0, t, count, own(ws).of_network);
   }
@@ -80,7 +80,7 @@ struct kind_of final : any_network::kind {
 
 using unet = softscore::unet<softscore::step_index>;
 
-// As diffusers makes them, small: one residual block at a level, and attention at the lowest alone.
+// A small U-Net like those of diffusers: one residual block per level, and attention only at the lowest level.
 softscore::unet_config unet_of(const network_choice& choice, const shape& image) {
   const std::size_t levels = choice.widths.size();
   softscore::unet_config c;
@@ -100,7 +100,7 @@ softscore::unet_config unet_of(const network_choice& choice, const shape& image)
 std::unique_ptr<any_network::kind> made(const network_choice& choice, const shape& image) {
   if (!choice.unet) return std::make_unique<kind_of<softscore::plain_cnn>>(softscore::plain_cnn{choice.widths, image});
   unet net{unet_of(choice, image)};
-  static_cast<void>(net.output(image.with_images(1)));  // refuses sides that its levels do not divide
+  static_cast<void>(net.output(image.with_images(1)));  // throws for sides that its levels do not divide
   return std::make_unique<kind_of<unet>>(std::move(net));
 }
 

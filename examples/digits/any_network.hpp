@@ -32,7 +32,7 @@ class any_network {
   using result = softscore::view<float, softscore::host_space>;
   using times = softscore::per_image<softscore::diffusion_time>;
 
-  /// What evaluations write.
+  /// The memory that evaluations write to.
   class memory {
    public:
     explicit memory(std::unique_ptr<scratch> made);
@@ -54,7 +54,7 @@ class any_network {
   any_network& operator=(any_network&&) noexcept;
   ~any_network();
 
-  /// The number of parameters that a U-Net has, without making it; throws as the constructor does.
+  /// The number of parameters that a U-Net would have, without making it; throws as the constructor does.
   static std::size_t parameters_of_unet(const network_choice& choice, const softscore::shape& image);
 
   const softscore::shape& image() const;

@@ -11,7 +11,7 @@
 namespace digits {
 namespace {
 
-// A file may claim any network; what it holds bounds what may be made for it.
+// A file may claim a network of any size, so the size of the file limits the memory made for it.
 void check_size(const softscore::safetensors_file& file, const read_settings& about) {
   const network_choice& network = about.settings.network;
   double claimed = 0.0, before = static_cast<double>(about.image.channels);

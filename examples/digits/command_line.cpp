@@ -45,7 +45,7 @@ std::string recipe_help() {
   return text;
 }
 
-// What train, show and demo say about their data.
+// The flags of train, show and demo for their data.
 void data_flags(flags& f, run_settings& settings) {
   f.word("--data", "DIR", settings.data, "folder of MNIST's four IDX files, plain or .gz (built-in stroke digits)");
   f.whole("--images", settings.images, "training images: the first N of the data, or N stroke digits (all; 10000)", 1,
@@ -53,7 +53,7 @@ void data_flags(flags& f, run_settings& settings) {
   f.whole("--side", settings.side, "side of the stroke digits in pixels (28)", 12, 256);
 }
 
-// Values that the recipe decides unless the command line does.
+// Values that the recipe decides unless the command line gives them.
 struct train_choices {
   std::optional<std::size_t> epochs{}, batch_size{}, every{}, warmup_steps{};
   std::optional<double> learning_rate{}, ahead{};

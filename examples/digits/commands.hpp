@@ -8,20 +8,20 @@
 #include "model.hpp"
 #include "settings.hpp"
 
-// The commands of the program. Each throws `softscore::error` for what cannot be done and `stopped_by_user` when it was
-// interrupted.
+// The commands of the program. Each one throws `softscore::error` if something cannot be done, and `stopped_by_user` if
+// it was interrupted.
 namespace digits {
 
-/// The rule that a finished checkpoint is not written over unasked. Throws `error` unless `overwrite` or there is none.
+/// A finished checkpoint is overwritten only on request. Throws `error` unless `overwrite` is true or there is none.
 void require_no_checkpoint(const std::filesystem::path& checkpoint, bool overwrite);
 
-/// Where a run leaves what it made, and how its pictures are drawn.
+/// Where a run writes its results, and how its pictures are drawn.
 struct results_plan {
   std::filesystem::path out{};
   std::filesystem::path checkpoint{};
   sampling_plan sampling{};
   std::string title{};
-  std::filesystem::path judge{};  ///< whose features the report compares, too; empty for principal components alone
+  std::filesystem::path judge{};  ///< whose features the report also compares; empty for principal components alone
 };
 
 struct train_command {
@@ -29,7 +29,7 @@ struct train_command {
   results_plan results{};
   std::size_t threads{};
   bool overwrite{};
-  std::optional<double> minutes{};  ///< stop training after so long, and go on to sampling
+  std::optional<double> minutes{};  ///< stop training after this time, and continue with sampling
 };
 void run(train_command command);
 
@@ -49,13 +49,13 @@ struct sample_command {
   std::optional<std::string> sampler{};
   std::optional<std::size_t> steps{};
   prior_choice prior{prior_choice::trained};
-  std::string data{};  ///< where the images lie that another prior is fitted to; empty for where they lay
+  std::string data{};  ///< where the images are that another prior is fitted to; empty for their original place
   std::size_t threads{};
 };
 void run(sample_command command);
 
 struct show_command {
-  results_plan results{};  ///< without a checkpoint, what the recipe of the settings does to its data
+  results_plan results{};  ///< without a checkpoint, the effect of the recipe of the settings on its data
   run_settings settings{};
   std::optional<std::string> sampler{};
   std::optional<std::size_t> steps{};
@@ -72,7 +72,7 @@ struct score_command {
 };
 void run(const score_command& command);
 
-/// How long the demo trains at most: with the build of a clone and the drawing, five minutes on two cores.
+/// The longest time that the demo trains: with the build of a clone and the drawing, five minutes on two cores.
 inline constexpr double demo_minutes = 2.6;
 
 struct demo_command {

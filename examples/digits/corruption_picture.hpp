@@ -5,7 +5,7 @@
 
 namespace digits {
 
-/// The first images as they are corrupted, one image a row and one time a column.
+/// The first images as they are corrupted, one image per row and one time per column.
 picture corruption_picture(softscore::tbb_backend& be, const model& m, const softscore::image_batch& images);
 
 }  // namespace digits

@@ -15,7 +15,7 @@ std::size_t tenth(std::size_t images) { return std::max<std::size_t>(1, images /
 
 softscore::shape stroke_digits_asked(const run_settings& settings) {
   const std::size_t count = settings.images > 0 ? settings.images : usual_stroke_digits;
-  // Flags and checkpoints may ask for much: 4 GiB of pixels are refused before they are allocated.
+  // Flags and checkpoints may request much: more than 4 GiB of pixels are refused before they are allocated.
   const std::size_t most = (std::size_t{1} << 30) / (settings.side * settings.side);
   softscore::require(count <= most, "--images", count,
                      "at most " + std::to_string(most) + " stroke digits of side " + std::to_string(settings.side));
@@ -25,7 +25,7 @@ softscore::shape stroke_digits_asked(const run_settings& settings) {
 softscore::data_set load_data(const run_settings& settings) {
   if (settings.data.empty()) {
     const std::size_t count = stroke_digits_asked(settings).images;
-    // The data are the same whatever the seed of the run.
+    // The data are the same for every seed of the run.
     return softscore::stroke_digit_set(count, tenth(count), 1, settings.side);
   }
   auto data = softscore::read_mnist(settings.data);

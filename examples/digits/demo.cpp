@@ -9,7 +9,7 @@ namespace digits {
 namespace {
 
 /// All numbers of the demo, chosen so that a clone is built, trained and drawn from in five minutes on two cores. Small
-/// images make the better use of them: the network then sees a whole digit at once.
+/// images use the time better: the network then sees a whole digit at once.
 struct demo_plan {
   std::size_t side{20};
   std::size_t images{12800};
@@ -18,12 +18,12 @@ struct demo_plan {
   std::size_t epochs_on_files{25};  ///< MNIST's images are larger
   double minutes{demo_minutes};     ///< training stops then, on a slower machine
   double learning_rate{1e-3}, ema_decay{0.999};
-  double ahead{0.08};  ///< what a few steps reveal is trained at once (decision 8)
+  double ahead{0.08};  ///< trains directly what a few steps reveal (decision 8)
   std::size_t warmup_steps{100};
   std::size_t steps{100}, count{256};
 };
 
-/// A few seconds, to see that everything works; its samples are not digits yet.
+/// Takes a few seconds, to see that everything works; its samples are not digits yet.
 constexpr std::size_t quick_side = 14;
 demo_plan quick_plan() {
   return {.side = quick_side,
@@ -50,7 +50,7 @@ void run(const demo_command& command) {
   s.recipe = "blur";
   s.data = command.data;
   s.images = demo.images;
-  // A set that is smaller than the plan serves as well.
+  // A set that is smaller than the plan is enough too.
   if (!s.data.empty()) s.images = std::min(s.images, softscore::read_mnist(s.data).training.extent().images);
   s.side = demo.side;
   s.network.widths = demo.widths;

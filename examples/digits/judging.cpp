@@ -35,8 +35,8 @@ judged_set row_of(std::string name, const softscore::judgement& of_images, const
   return row;
 }
 
-// What a network says of the images, of the controls and of the test images; how many it names right, if it is a
-// classifier of these data.
+// The network's scores of the images, of the controls and of the test images; and how many it classifies correctly, if
+// it is a classifier of these data.
 template <class Net>
 std::vector<judged_set> judged_by(const Net& net, const softscore::judging_options& options,
                                   const softscore::image_batch& images, const softscore::data_set& data,

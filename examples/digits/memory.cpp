@@ -19,7 +19,7 @@ double least_training_bytes(const run_settings& settings, const softscore::shape
     widest = std::max(widest, here);
     if (settings.network.unet) share /= 4;  // a level has half the rows and columns of the one above
   }
-  // Two gradients; x_0, xi, x_t and h; what goes into the network and what comes out.
+  // Two gradients; x_0, xi, x_t and h; the input and the output of the network.
   const double planes = of_blocks + 2 * widest + 6 * channels;
   const double plane = static_cast<double>(images.height) * static_cast<double>(images.width);
   const double batch = static_cast<double>(settings.training.batch_size) * planes;

@@ -6,12 +6,12 @@
 
 namespace digits {
 
-/// Bytes that training takes at least: the images, and what a step of one batch writes. Plans of convolutions and
-/// copies come on top.
+/// Returns the bytes that training takes at least: the images, and what a step of one batch writes. Plans of
+/// convolutions and copies are additional.
 double least_training_bytes(const run_settings& settings, const softscore::shape& images);
 
-/// Throws `error` where training on that many images takes more than the machine has, which the kernel would answer by
-/// ending the program without a word.
+/// Throws `error` if training on that many images takes more memory than the machine has. The kernel would otherwise
+/// end the program without a message.
 void require_memory(const run_settings& settings, const softscore::shape& images);
 
 }  // namespace digits

@@ -24,7 +24,7 @@
 #include "using_common.hpp"
 
 // A recipe is known when the program is compiled; the command line comes later. `model` is the one place where the two
-// meet: a virtual call per command, and one per batch that the network sees.
+// meet: a virtual call per command, and one per batch that the network evaluates.
 namespace digits {
 
 /// How to draw images.
@@ -39,14 +39,14 @@ struct sampling_plan {
 /// An observer of training; it stops the work by returning false.
 using training_watch = std::function<bool(const softscore::training_progress&)>;
 
-/// What is left open of the loss of a recipe.
+/// The choices that a recipe leaves open in its loss.
 struct loss_choice {
   double ahead{};  ///< how much earlier soft score matching compares
-  bool naive{};    ///< the naive loss in its place
+  bool naive{};    ///< the naive loss instead
 };
 
-/// What sampling adds its first noise to, where the recipe fits that to its images: the checkpoint's, one random color
-/// as in clean images, or what the corruption leaves of one.
+/// What sampling adds its first noise to, if the recipe fits that to its images: the prior in the checkpoint, one
+/// random color as in clean images, or what the corruption leaves of one.
 enum class prior_choice { trained, color, corrupted_color };
 
 /// A recipe with a network in it.
@@ -57,10 +57,10 @@ class model {
   virtual any_network& network() = 0;
   /// From [0, 1] to the range that the network sees.
   virtual softscore::pixel_scale pixels() const = 0;
-  /// What sampling adds its first noise to; empty where that is nothing.
+  /// What sampling adds its first noise to; empty if that is nothing.
   virtual const softscore::fitted_prior& prior() const = 0;
   virtual void set_prior(softscore::fitted_prior prior) = 0;
-  /// Fits that to training images, where the recipe asks for it.
+  /// Fits that to training images, if the recipe requires it.
   virtual void fit_prior(softscore::tbb_backend& be, const softscore::image_batch& images,
                          prior_choice kind = prior_choice::trained) = 0;
 
@@ -69,24 +69,24 @@ class model {
                                            const training_watch& watch,
                                            const std::optional<softscore::training_state>& from,
                                            const softscore::checkpoint_extras& extras) = 0;
-  /// Throws `error` if there is no such sampler or it cannot serve this recipe.
+  /// Throws `error` if there is no such sampler or it does not fit this recipe.
   virtual void check_sampler(const std::string& sampler) const = 0;
   virtual drawing sample(softscore::tbb_backend& be, const sampling_plan& plan, const sampling_watch& watch) const = 0;
-  /// The denoiser, for batches of at most that shape; the model outlives it.
+  /// The denoiser, for batches of at most that shape; the model must outlive it.
   virtual estimator denoiser(softscore::tbb_backend& be, const softscore::shape& batch) const = 0;
-  /// x_t of the given images in [0, 1], brought back to that range.
+  /// x_t of the given images in [0, 1], converted back to that range.
   virtual softscore::image_batch corrupted(softscore::tbb_backend& be, const softscore::image_batch& images,
                                            double time, std::uint64_t seed) const = 0;
   /// Level and noise at a time, for people.
   virtual std::string describe(double time) const = 0;
 };
 
-/// What the program knows of a recipe before it makes one.
+/// What the program knows about a recipe before it makes one.
 struct recipe_entry {
   std::string_view name, about;
-  std::string_view sampler;  ///< its usual one
-  std::size_t steps{};       ///< and how many of its steps
-  bool looks_ahead{};        ///< whether its loss is soft score matching, or the naive one in its place
+  std::string_view sampler;  ///< its default one
+  std::size_t steps{};       ///< and the number of its steps
+  bool looks_ahead{};        ///< whether its loss is soft score matching, or the naive one instead
   double ahead{};            ///< how much earlier soft score matching compares; 0 for the others
   bool fits_prior{};         ///< whether sampling starts from a distribution fitted to the training images
   bool takes_schedule{};     ///< whether a file may give its schedule

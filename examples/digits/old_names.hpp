@@ -3,8 +3,8 @@
 #include <string>
 #include <string_view>
 
-// What command lines and checkpoints called things before the first release. Both are read by either name and written
-// by the new one.
+// The names in command lines and checkpoints before the first release. Both are read with either name and written with
+// the new one.
 namespace digits {
 
 struct old_name {
@@ -25,7 +25,7 @@ inline constexpr old_name old_settings[]{{"batch_size", "batch"},
 /// Where a checkpoint keeps the arrays of the prior.
 inline constexpr old_name old_prior{"prior", "start"};
 
-/// A word of a command line with the name that a flag has now, whether its value follows in the word or not.
+/// A word of a command line with the current name of a flag, with or without a value in the same word.
 inline std::string with_new_name(std::string word) {
   const std::string_view flag = std::string_view{word}.substr(0, word.find('='));
   for (const old_name& name : old_flags)
@@ -33,8 +33,8 @@ inline std::string with_new_name(std::string word) {
   return word;
 }
 
-/// The name of a setting in a file, in which `holds(name)` says whether it is there: the old one only if the new one
-/// is missing.
+/// The name of a setting in a file; `holds(name)` says whether the file has it. The old name is used only if the new
+/// one is missing.
 template <class Holds>
 std::string name_in_file(std::string_view setting, const Holds& holds) {
   if (!holds(setting))

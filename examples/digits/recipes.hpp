@@ -24,9 +24,10 @@
 
 #include "model.hpp"
 
-// A recipe is four choices: a corruption, what the network predicts, what training minimizes, and how one samples. Most
+// A recipe is four choices: a corruption, what the network predicts, what training minimizes, and how to sample. Most
 // numbers are those of the papers that each recipe cites. The steps of the soft recipes' samplers are our own, and so
-// is the mask's `ahead` (docs/decisions/0008). An image of another side than MNIST's 28 scales what is in pixels.
+// is the mask's `ahead` (docs/decisions/0008). For images with another side than MNIST's 28, sizes in pixels are
+// scaled.
 namespace digits {
 
 /// The schedule of the soft recipes: their own, or one that a search found and a file holds.
@@ -38,7 +39,7 @@ struct soft_schedule {
     return searched ? searched->level_at(t) : usual.level_at(t);
   }
   double sigma_at(softscore::diffusion_time t) const { return searched ? searched->sigma_at(t) : usual.sigma_at(t); }
-  // Samplers that step along the change of C_t ask for these.
+  // Samplers that step along the change of C_t need these.
   double level_rate_at(softscore::diffusion_time t) const {
     return searched ? searched->level_rate_at(t) : usual.level_rate_at(t);
   }
@@ -86,15 +87,15 @@ struct ddpm_recipe {
     return softscore::epsilon_denoiser{std::move(network), corruption};
   }
   static auto objective(const loss_choice&) { return softscore::epsilon_loss{}; }
-  // The loss is far larger at early times than at late ones: stratified times halve what it varies between batches
+  // The loss is much larger at early times than at late ones: stratified times halve its variation between batches
   // (decision 33).
   static softscore::training_options training() {
     return {.times = {.indices = 1000, .stratified = true}, .pixels = {1.0f, -0.5f}};
   }
 };
 
-/// Cold diffusion: an eraser head zig-zags over the image and leaves a random background (Knottenbelt n.d., Section 2;
-/// Bansal et al. 2022).
+/// Cold diffusion: an eraser head moves over the image in zig-zags and leaves a random background (Knottenbelt n.d.,
+/// Section 2; Bansal et al. 2022).
 struct eraser_recipe {
   static constexpr std::string_view name = "eraser", about = "an eraser that leaves a random background, no noise";
   static constexpr std::string_view sampler = "cold";
@@ -133,8 +134,8 @@ struct soft_recipe {
   }
 };
 
-/// Soft diffusion under blur and noise (Daras et al. 2022). What is left of an image at time 1 is not nothing, so
-/// sampling starts from a distribution that is fitted to blurred training images.
+/// Soft diffusion under blur and noise (Daras et al. 2022). Something is left of an image at time 1, so sampling starts
+/// from a distribution that is fitted to blurred training images.
 struct blur_recipe : soft_recipe {
   static constexpr std::string_view name = "blur", about = "a little noise, then blur until nothing is left to see";
   static constexpr double ahead = 0.1;
@@ -147,7 +148,7 @@ struct blur_recipe : soft_recipe {
   }
 };
 
-/// Soft diffusion under a mask that closes and noise (Daras et al. 2022, Appendix G).
+/// Soft diffusion under a closing mask and noise (Daras et al. 2022, Appendix G).
 struct mask_recipe : soft_recipe {
   static constexpr std::string_view name = "mask", about = "a little noise, then a square window that closes";
   static constexpr bool fits_prior = false;
@@ -159,7 +160,7 @@ struct mask_recipe : soft_recipe {
         searched};
     return softscore::corruption{softscore::centered_mask{}, schedule};
   }
-  // A step of 1/50 opens the window by less than what 1/20 does: the loss sees the rim that the steps reveal.
+  // A step of 1/50 opens the window by less than 1/20 does: the loss sees the rim that the steps reveal.
   static constexpr double ahead = 0.05;
 };
 

@@ -22,7 +22,7 @@
 namespace digits {
 namespace {
 
-// Everything that the page tells, gathered before a word of it is written.
+// Everything that the page shows, collected before it is written.
 struct findings {
   softscore::shape images;
   drawing drawn;
@@ -63,7 +63,7 @@ rows settings_rows(const run_settings& s, const results_plan& plan, const findin
   return all;
 }
 
-// What a judge says, under the distances by components.
+// A judge's scores, below the distances by components.
 void add_judgement(report& page, const std::vector<judged_set>& sets, const std::filesystem::path& judge) {
   const auto &held = sets.at(0), &drawn = sets.at(1), &noise = sets.at(2);
   page.add("<h3>In the features of a judge</h3>");

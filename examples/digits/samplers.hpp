@@ -15,7 +15,7 @@
 #include <softscore/sampler/naive_cold.hpp>
 #include <softscore/sampler/probability_flow.hpp>
 
-// The samplers by name. Whether one fits a recipe is asked of the types, so this list knows nothing about recipes.
+// The samplers by name. The types decide whether one fits a recipe, so this list knows nothing about recipes.
 namespace digits {
 
 template <class S>
@@ -43,8 +43,8 @@ void for_each_sampler(Act act) {
   std::apply([&](const auto&... each) { (act(each), ...); }, all_samplers());
 }
 
-/// Calls `act(sampler)` for the sampler of that name. Throws `error` if there is none or the types of the run R forbid
-/// it: the reason, and the samplers that fit.
+/// Calls `act(sampler)` for the sampler of that name. Throws `error` if there is none or the types of the run R do not
+/// allow it, with the reason and the samplers that fit.
 template <class R, class Act>
 void with_sampler(const std::string& name, std::string_view recipe, Act act) {
   bool known = false;

@@ -14,7 +14,7 @@ namespace digits {
 
 void run(const score_command& command) {
   const auto images = softscore::read_npy(command.file);
-  // Data are read or drawn at the images' own size, so that size is looked at first.
+  // Data are read or drawn at the images' own size, so that size is checked first.
   softscore::require(images.shape(2) == images.shape(3) && images.shape(3) >= 12 && images.shape(3) <= 256,
                      "the size of the images in " + command.file.string(), softscore::extent_of(images),
                      "square, of 12 to 256 pixels a side");

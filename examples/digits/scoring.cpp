@@ -33,7 +33,7 @@ held_out_split hold_out(const softscore::data_set& data, std::size_t count) {
   softscore::require(
       can_score(count, data), "the number of images to score", count,
       "at least 2 and at most " + std::to_string(all.images - 2) + ", so that as many training images can be held out");
-  // Files are rarely in random order: the last images of MNIST, or every second one, are far from the others.
+  // Files are rarely in random order: the last images of MNIST, or every second one, differ much from the others.
   softscore::shuffling_loader order{all.images, all.images, 0};
   const auto shuffled = order.indices(0);
   const auto of = [&](std::span<const std::uint32_t> numbers) {

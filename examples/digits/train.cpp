@@ -18,7 +18,8 @@
 namespace digits {
 namespace {
 
-// The images, where they and a step of training fit into memory; of stroke digits that is known before they are drawn.
+// Returns the images if they and a step of training fit into memory; for stroke digits this is known before they are
+// drawn.
 softscore::data_set load_training_data(const run_settings& settings) {
   if (settings.data.empty()) require_memory(settings, stroke_digits_asked(settings));
   auto data = load_data(settings);
@@ -26,7 +27,7 @@ softscore::data_set load_training_data(const run_settings& settings) {
   return data;
 }
 
-// Trains (on from `from`, if given), saves, and writes the results.
+// Trains (from `from` on, if given), saves, and writes the results.
 void train_and_show(model& m, run_settings settings, const results_plan& plan, const softscore::data_set& data,
                     const std::string& print, std::size_t threads, std::optional<double> minutes,
                     const std::optional<softscore::training_state>& from) {

@@ -55,7 +55,7 @@ struct biased_coins {
 
 namespace {
 
-// The share of pixels that came out as 1.
+// The share of pixels that are 1.
 double share(std::span<const float> pixels) {
   std::size_t ones = 0;
   for (const float pixel : pixels) ones += pixel > 0.0f;
@@ -83,7 +83,8 @@ int main() {
   const double guided[] = {of_image(0), of_image(1), of_image(2)};
   std::cout << "ones: " << shares[0] << " " << shares[1] << " " << shares[2] << "\nguided: " << guided[0] << " "
             << guided[1] << " " << guided[2] << "\n";
-  // 4096 coins have a deviation below 0.008; five of them, and what 200 steps leave.
+  // The share of 4096 coins has a standard deviation below 0.008; the bound allows five of them, and the error of 200
+  // steps.
   const auto near = [](double found, double wanted) { return std::abs(found - wanted) < 0.05; };
   const bool classes = near(shares[0], 0.2) && near(shares[1], 0.8) && near(shares[2], 0.5);
   const bool further = guided[0] < shares[0] - 0.05 && guided[1] > shares[1] + 0.05 && near(guided[2], 0.5);

@@ -73,7 +73,7 @@ int main() {
   const auto end = integrate(be, ddim{}, corruption, gray_pixels{corruption}, grid,
                              draw_start<double>(be, corruption, grid, {1, 1, 1, 1}, images, 1), 1);
   std::cout << "variance of the samples " << mean_square(end) << ", of the data 0.25\n";
-  // Five standard errors of a variance, 0.25 sqrt(2 / 20000); the method is 0.0008 off at 1000 steps (its step is
-  // linear in x, so this is a product of 1000 numbers).
+  // Five standard errors of a variance, 0.25 sqrt(2 / 20000); the method has an error of 0.0008 at 1000 steps (its step
+  // is linear in x, so this is a product of 1000 numbers).
   return std::abs(mean_square(end) - 0.25) < 5 * 0.0025 + 0.0008 ? 0 : 1;
 }

@@ -26,7 +26,7 @@ struct gray_pixels {
 template <class C>
 gray_pixels(const C&) -> gray_pixels<C>;
 
-/// The mean square of a batch that was drawn.
+/// The mean square of a drawn batch.
 template <class Drawn>
 double mean_square(const Drawn& end) {
   const auto x = end.x.view();

@@ -30,6 +30,7 @@ int main() {
   for (const float pixel : pixels) square += static_cast<double>(pixel) * static_cast<double>(pixel);
   const double variance = square / static_cast<double>(pixels.size());
   std::cout << "variance of the data 0.25, of the images " << variance << '\n';
-  // Five standard errors of a variance of 78,400 pixels are 0.0063; in 40 steps the method itself is 0.0008 off.
+  // Five standard errors of a variance of 78,400 pixels are 0.0063; with 40 steps the method itself has an error of
+  // 0.0008.
   return std::abs(variance - 0.25) < 0.0063 + 0.0008 ? 0 : 1;
 }

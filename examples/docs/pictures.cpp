@@ -1,4 +1,4 @@
-// Draws the documentation's pictures into the folder that the first argument names: the built-in digits, and each
+// Draws the documentation's pictures into the folder given by the first argument: the built-in digits, and each
 // corruption at nine times from 0 to 1.
 #include <filesystem>
 #include <iostream>
@@ -29,7 +29,7 @@ namespace {
 
 constexpr std::size_t times = 9;
 
-// Every pixel twice as high and wide, so that a page shows it large enough.
+// Doubles the height and width of every pixel, so that a page shows it large enough.
 image_batch doubled(const image_batch& small) {
   const shape s = extent_of(small);
   auto large = make_tensor({s.images, s.channels, 2 * s.height, 2 * s.width});

@@ -1,4 +1,4 @@
-// A training run that is interrupted and continued from its checkpoint ends with the same bits as one that was not.
+// A training run that is interrupted and continued from its checkpoint ends with the same bits as an uninterrupted one.
 #include <algorithm>
 #include <cstddef>
 #include <filesystem>

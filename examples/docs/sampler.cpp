@@ -64,7 +64,7 @@ static_assert(softscore::Sampler<look_back_ddim, softscore::archetype_run>);
 
 namespace {
 
-// The variance of a quarter of a million samples of data of variance 1/4, in as many steps.
+// The variance of a quarter of a million samples of data with variance 1/4, drawn in that many steps.
 template <class S>
 double variance_after(const S& sampler, std::size_t steps) {
   using namespace softscore;
@@ -80,7 +80,7 @@ double variance_after(const S& sampler, std::size_t steps) {
 int main() {
   const double warm = variance_after(warm_flow{}, 100), look_back = variance_after(look_back_ddim{}, 100);
   std::cout << "variance of the data 0.25, of warm_flow " << warm << ", of look_back_ddim " << look_back << '\n';
-  // Five standard errors of a variance of 250,000 samples are 0.0036. After 100 steps the method of order 1 is 12 %
-  // off, that of order 2 0.1 %.
+  // Five standard errors of a variance of 250,000 samples are 0.0036. After 100 steps the method of order 1 has an
+  // error of 12 %, and that of order 2 of 0.1 %.
   return std::abs(warm - 0.25) < 0.0036 + 0.13 * 0.25 && std::abs(look_back - 0.25) < 0.0036 + 0.002 * 0.25 ? 0 : 1;
 }

@@ -30,14 +30,14 @@ void require_batch(const softscore::training_options& options, const softscore::
                      "at most the number of training images, " + std::to_string(images));
 }
 
-// A network that takes no labels is not given any.
+// Removes the labels if the network takes none.
 void fit_labels(softscore::data_set& data, std::size_t classes) {
   if (classes > 0) return;
   data.training.labels.clear();
   data.test.labels.clear();
 }
 
-// Trains (on from `from`, if given), saves, and writes the results.
+// Trains (from `from` on, if given), saves, and writes the results.
 void train_and_show(model& m, run_settings settings, const results_plan& plan, const softscore::data_set& data,
                     std::size_t threads, std::optional<double> minutes,
                     const std::optional<softscore::training_state>& from) {
@@ -66,7 +66,7 @@ void train_and_show(model& m, run_settings settings, const results_plan& plan, c
   write_results(backend, m, settings, plan, data, {result.losses, result.test_losses, result.seconds, computed});
 }
 
-// The network of a run: a new one, or that of --from for images of this size.
+// The network of a run: a new one, or the one of --from for images of this size.
 opened_model begin(const train_command& command, const softscore::shape& image, std::size_t classes) {
   if (command.from.empty()) {
     run_settings settings;

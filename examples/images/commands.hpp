@@ -7,11 +7,11 @@
 
 #include "settings.hpp"
 
-// The commands of the program. Each throws `softscore::error` for what cannot be done and `stopped_by_user` when it was
-// interrupted.
+// The commands of the program. Each one throws `softscore::error` if something cannot be done, and `stopped_by_user` if
+// it was interrupted.
 namespace images {
 
-/// Where a run leaves what it made, and how its pictures are drawn.
+/// Where a run writes its results, and how its pictures are drawn.
 struct results_plan {
   std::filesystem::path out{"out/images"};
   std::filesystem::path checkpoint{};
@@ -21,15 +21,15 @@ struct results_plan {
 struct train_command {
   std::string data{};
   std::size_t images{}, test_images{500};
-  bool labels{true};       ///< whether labels are used where the images have them
-  network_plan network{};  ///< of a new network
+  bool labels{true};       ///< whether labels are used if the images have them
+  network_plan network{};  ///< plan of a new network
   std::string schedule{"linear"};
   std::filesystem::path from{};  ///< a checkpoint or a folder of diffusers to begin with
   softscore::training_options training{};
   std::optional<double> label_dropout{};
   results_plan results{};
   std::size_t threads{};
-  std::optional<double> minutes{};  ///< stop training after so long, and go on to drawing
+  std::optional<double> minutes{};  ///< stop training after this time, and continue with drawing
   bool overwrite{};
 };
 void run(train_command command);

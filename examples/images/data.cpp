@@ -21,7 +21,7 @@ namespace fs = std::filesystem;
 using softscore::labeled_images;
 using softscore::detail::printable;
 
-// What lies in a folder, in the order of its names.
+// The contents of a folder, in the order of their names.
 struct listing {
   std::vector<fs::path> batches, test_batches;  // of CIFAR-10
   bool idx{}, jpeg{};
@@ -39,7 +39,7 @@ listing list(const fs::path& folder) {
       found.folders.push_back(entry->path());
       continue;
     }
-    // A compressed copy beside a plain file is the same batch.
+    // A compressed copy of a plain file is the same batch.
     const bool plain = name.ends_with(".bin");
     const bool packed = name.ends_with(".bin.gz") && !fs::exists(fs::path{entry->path()}.replace_extension(), ignored);
     if (name.starts_with("data_batch") && (plain || packed)) found.batches.push_back(entry->path());
@@ -52,7 +52,7 @@ listing list(const fs::path& folder) {
   return found;
 }
 
-// The images at some places.
+// The images at these positions.
 labeled_images chosen(const labeled_images& all, const std::vector<std::size_t>& places) {
   labeled_images part{softscore::make_tensor(all.extent().with_images(places.size())), {}};
   const std::size_t each = all.extent().per_image();
@@ -63,7 +63,7 @@ labeled_images chosen(const labeled_images& all, const std::vector<std::size_t>&
   return part;
 }
 
-// `count` of `all` images, evenly spread, for those of a class may lie beside each other.
+// `count` of `all` images, evenly spread, because those of a class may be contiguous.
 labeled_images spread(labeled_images all, std::size_t count) {
   const std::size_t there = all.extent().images;
   if (count >= there) return all;
@@ -72,7 +72,7 @@ labeled_images spread(labeled_images all, std::size_t count) {
   return chosen(all, places);
 }
 
-// Takes `count` images out of all, evenly spread, to test with.
+// Removes `count` images from all, evenly spread, for the test.
 softscore::data_set hold_out(labeled_images all, std::size_t count) {
   const std::size_t there = all.extent().images;
   if (count == 0) return {std::move(all), {}};

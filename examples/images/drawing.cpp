@@ -28,7 +28,7 @@ struct named_sampler {
   S sampler;
 };
 
-// A line each; every one of them is compiled with the type-erased denoiser alone.
+// One line each; every sampler is compiled with the type-erased denoiser alone.
 auto all_samplers() {
   using namespace softscore;
   return std::tuple{named_sampler<ddim>{"ddim", {}},
@@ -69,7 +69,7 @@ checked_plan check_plan(const sampling_plan& plan, const run_settings& settings)
                        "left out where no labels are asked for");
     return checked;
   }
-  // Nobody asked for all of a thousand classes.
+  // By default not all of a thousand classes are drawn.
   if (!plan.labels) labels.resize(std::min(labels.size(), plan.count));
   softscore::require(plan.count >= labels.size(), "--count", plan.count,
                      "at least the number of labels, " + std::to_string(labels.size()));
@@ -118,7 +118,7 @@ common::drawing draw(softscore::tbb_backend& be, const model& m, const run_setti
   });
   if (result.stopped)
     throw common::stopped_by_user{"stopped while drawing, of which nothing was written; " + how_to_go_on};
-  // Guidance asks with the label and without.
+  // Guidance evaluates the network with the label and without it.
   if (plan.scale != 1.0 && plan.scale != 0.0) result.nfe *= 2;
   return result;
 }

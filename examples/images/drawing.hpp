@@ -15,19 +15,19 @@ namespace images {
 struct checked_plan {
   sampling_plan asked;
   std::vector<softscore::class_label> labels{};  ///< of each image, or none
-  std::size_t classes{};                         ///< how many of them differ; 0 without labels
+  std::size_t classes{};                         ///< how many of them are different; 0 without labels
   double scale{1.0};
 };
 
-/// Throws `error` for a sampler that is not there, for more steps than the chain has, for labels and a scale asked of a
-/// model without labels, for labels that it does not have, and for fewer images than labels.
+/// Throws `error` for an unknown sampler, for more steps than the chain has, for labels and a scale for a model without
+/// labels, for labels that it does not have, and for fewer images than labels.
 checked_plan check_plan(const sampling_plan& plan, const run_settings& settings);
 
-/// Draws with a progress bar. `also` sees every step. Throws `stopped_by_user`, which says `how_to_go_on`.
+/// Draws with a progress bar. `also` is called at every step. Throws `stopped_by_user`, which says `how_to_go_on`.
 common::drawing draw(softscore::tbb_backend& be, const model& m, const run_settings& settings, const checked_plan& plan,
                      const std::string& how_to_go_on, const common::sampling_watch& also = {});
 
-/// In how many columns the images of a plan are shown: a row or more for each class.
+/// The number of columns in which the images of a plan are shown: each class has at least one row.
 std::size_t columns_of(const checked_plan& plan, std::size_t most = 10);
 
 }  // namespace images

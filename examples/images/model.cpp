@@ -30,7 +30,7 @@ struct model::parts {
 
 namespace {
 
-// The shared estimator of a denoiser that it keeps.
+// The shared estimator of a denoiser, which it keeps.
 template <class D>
 common::any_denoiser erased(D denoiser) {
   const auto kept = std::make_shared<const D>(std::move(denoiser));
@@ -77,7 +77,7 @@ void model::save(const std::filesystem::path& folder) const {
 
 namespace {
 
-// A file may claim any network; what it holds bounds what may be made for it.
+// A file may claim a network of any size, so the size of the file limits the memory made for it.
 parameter_layout checked_layout(const safetensors_file& file, const unet_config& network) {
   auto layout = unet<step_index>::layout_of(network);
   double there = 0.0;

@@ -41,8 +41,8 @@ class model {
                                    const softscore::training_options& options, const training_watch& watch,
                                    const std::optional<softscore::training_state>& from,
                                    const softscore::checkpoint_extras& extras);
-  /// Its denoiser, clipped to the range of pixels, under classifier-free guidance where the scale is not 1. The model
-  /// outlives it.
+  /// Its denoiser, clipped to the range of pixels, under classifier-free guidance if the scale is not 1. The model must
+  /// outlive it.
   common::any_denoiser denoiser(double scale) const;
   /// Writes a folder that diffusers reads.
   void save(const std::filesystem::path& folder) const;
@@ -52,7 +52,7 @@ class model {
   std::unique_ptr<parts> parts_;
 };
 
-/// A model out of a file or a folder, ready to draw.
+/// A model read from a file or a folder, ready to draw.
 struct opened_model {
   model made;
   run_settings settings;

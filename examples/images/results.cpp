@@ -27,7 +27,7 @@ using common::short_number;
 
 constexpr std::size_t most_shown = 100;
 
-// Everything that the page tells, gathered before a word of it is written.
+// Everything that the page shows, collected before it is written.
 struct findings {
   checked_plan plan;
   common::drawing drawn;
@@ -124,7 +124,7 @@ common::report make_report(const run_settings& settings, const findings& found, 
   return page;
 }
 
-// Images of all classes, which may lie beside each other in the set.
+// Images of all classes, which may be contiguous in the set.
 softscore::image_batch some_of(const softscore::image_batch& images, std::size_t count) {
   const softscore::shape all = softscore::extent_of(images);
   count = std::min(count, all.images);

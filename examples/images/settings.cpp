@@ -35,7 +35,7 @@ std::string size_text(const softscore::shape& image) {
   return std::to_string(image.height) + " x " + std::to_string(image.width);
 }
 
-// At most 32 groups, as usual, of at least two channels where the widths allow that.
+// At most 32 groups, as usual, with at least two channels each if the widths allow that.
 std::size_t groups_for(const std::vector<std::size_t>& widths) {
   std::size_t common = 0;
   for (const std::size_t width : widths) common = std::gcd(common, width);
@@ -44,7 +44,7 @@ std::size_t groups_for(const std::vector<std::size_t>& widths) {
   return groups;
 }
 
-// Names of folders hold no '/'.
+// Names of folders contain no '/'.
 std::string joined(const std::vector<std::string>& names) {
   std::string text;
   for (const auto& name : names) text += (text.empty() ? "" : "/") + name;
@@ -69,7 +69,7 @@ softscore::unet_config network_for(const network_plan& plan, const softscore::sh
   c.layers_per_block = plan.layers;
   c.dropout = plan.dropout;
   c.norm_num_groups = groups_for(plan.widths);
-  // Heads of at most 32 channels, which every level with attention and the middle can be cut into.
+  // Heads of at most 32 channels that divide every level with attention and the middle.
   std::size_t head = plan.widths.back();
   for (std::size_t k = 0; k < plan.attention; ++k) head = std::gcd(head, plan.widths[levels - 1 - k]);
   while (head > 32 && head % 2 == 0) head /= 2;

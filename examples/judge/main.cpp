@@ -1,6 +1,6 @@
-// A judge of images: a classifier that learns MNIST, Fashion-MNIST or CIFAR-10 and then says, in its features, how far
-// a set of images is from the test images. It guides no sampler, and its seed is none of the recipes'. The .safetensors
-// files beside this one are such judges.
+// A judge of images: a classifier that learns MNIST, Fashion-MNIST or CIFAR-10, and whose features then show how far a
+// set of images is from the test images. It guides no sampler, and no recipe has its seed. The .safetensors files
+// beside this one are such judges.
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstddef>
@@ -29,7 +29,7 @@ struct options {
   bool flip{}, resume{};
 };
 
-// All files of CIFAR-10 in a folder whose names begin so, in the order of their names; none where there are none.
+// All files of CIFAR-10 in a folder whose names begin with `beginning`, sorted by name; none if there are none.
 labeled_images read_batches(const std::filesystem::path& folder, const std::string& beginning) {
   std::vector<std::filesystem::path> files;
   for (const auto& entry : std::filesystem::directory_iterator{folder})

@@ -1,6 +1,6 @@
-// Digits by their label: a U-Net of diffusers' kind, widths 16, 32 and 32, learns from the images of MNIST or
-// Fashion-MNIST (files in IDX form) and their labels, of which a tenth is hidden from it. It then draws ten images of
-// each class, a row per class, at several scales of classifier-free guidance (Ho and Salimans 2022).
+// Digits by their label: a U-Net like those of diffusers, with widths 16, 32 and 32, learns from the images of MNIST or
+// Fashion-MNIST (files in IDX form) and their labels, a tenth of which are hidden from it. It then draws ten images of
+// each class, one row per class, at several scales of classifier-free guidance (Ho and Salimans 2022).
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>

@@ -1,6 +1,6 @@
-// Restores digits with a model that was trained on noise alone (digits train --recipe ddpm): fills holes and undoes a
-// loss of resolution with every method for inverse problems, shows them beside each other, and says how near each comes
-// to the truth.
+// Restores digits with a model that was trained on noise alone (digits train --recipe ddpm): it fills holes and undoes
+// a loss of resolution with every method for inverse problems, shows the results side by side, and says how near each
+// comes to the truth.
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cmath>
@@ -48,7 +48,7 @@ struct options {
   double sigma{0.05}, zeta{0.4}, hole{0.5};
 };
 
-// Scores pictures beside their truths, prints a line of each method, and keeps the lines for restored.csv.
+// Scores pictures against their truths, prints a line per method, and keeps the lines for restored.csv.
 class examiner {
  public:
   // The truth is in the range of the model.
@@ -89,12 +89,12 @@ class examiner {
   void write_lines(const std::filesystem::path& folder) const { write_file(folder / "restored.csv", lines_); }
 
  private:
-  // Images in [0, 1]; what lies outside is clipped, as in a picture.
+  // Images in [0, 1]; values outside are clipped, as in a picture.
   image_batch pictures_of(image_batch images) const {
     for (float& pixel : images) pixel = std::clamp((pixel - scale_.offset) / scale_.gain, 0.0f, 1.0f);
     return images;
   }
-  // Infinite for the truth beside itself.
+  // Infinite if the truth is compared with itself.
   static double mean(const std::vector<double>& values) {
     return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
   }
@@ -107,7 +107,7 @@ class examiner {
   std::vector<image_batch> pictures_{};
 };
 
-// Every method on one measurement of the same images, which come in the range of the model.
+// Applies every method to one measurement of the same images, which are in the range of the model.
 template <class Op>
 void restore(tbb_backend& be, const digits::model& model, const image_batch& truth, const measurement<Op>& how,
              const options& chosen, examiner& exam) {
@@ -131,7 +131,7 @@ void restore(tbb_backend& be, const digits::model& model, const image_batch& tru
   solve("projection", projection{how, seen}, chosen.steps);
   solve("ddrm", ddrm{how, seen}, chosen.steps);
   solve("diffpir", diffpir{how, seen}, chosen.steps);
-  // Its guidance passes through the network's Jacobian over a_t, whose error is all there is while a_t is small.
+  // Its guidance passes through the network's Jacobian over a_t, which consists only of its error while a_t is small.
   solve("pigdm", pigdm{how, seen, 0.1}, chosen.steps, 0.5);
   solve("dps", dps{how, seen, chosen.zeta}, chosen.steps);
   solve("repaint", repaint{how, seen, 5}, std::max<std::size_t>(2, chosen.steps / 5));

@@ -63,7 +63,7 @@ void search(const settings& s, const Op& op, const std::vector<double>& levels, 
                    {"largest edge allowed", number(found.longest)},
                    {"pairs", std::to_string(found.pairs)}}});
   // end search
-  // The same noise at the same times: the two differ in their levels alone.
+  // The same noise at the same times: the two differ only in their levels.
   const tabulated baseline = after_noise(
       matched_mse_levels(be, op, images, levels, options.sigma, {.sigma_min = 0.01, .sigma_max = 50.0}, s.candidates),
       noise);

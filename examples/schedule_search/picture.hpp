@@ -11,7 +11,7 @@
 #include <softscore/corruption/tabulated.hpp>
 #include <softscore/io/tiled.hpp>
 
-// The picture of a schedule: its level over time, and what a few images look like at even times.
+// The picture of a schedule: its level over time, and a few images at even times.
 namespace schedule_search {
 
 using color = std::array<float, 3>;
@@ -28,7 +28,7 @@ class canvas {
   void put(std::size_t y, std::size_t x, const color& c) {
     for (std::size_t k = 0; k < 3; ++k) image_(0, k, y, x) = c[k];
   }
-  /// A disc of radius `r` around (x, y), cut off at the edge.
+  /// A disc of radius `r` around (x, y), clipped at the edge.
   void dot(double x, double y, double r, const color& c) {
     const auto within = [](double v, std::size_t end) {
       return static_cast<std::size_t>(std::clamp(v, 0.0, static_cast<double>(end)));
@@ -50,7 +50,7 @@ class canvas {
   softscore::image_batch image_;
 };
 
-/// x_t of the images at `columns` even times from 0 to 1, one image a row.
+/// x_t of the images at `columns` even times from 0 to 1, one image per row.
 template <class Be, class Op>
 softscore::image_batch strip(Be& be, const Op& op, const softscore::tabulated& schedule,
                              softscore::view<const float, softscore::host_space> images, std::size_t columns) {
@@ -72,8 +72,8 @@ softscore::image_batch strip(Be& be, const Op& op, const softscore::tabulated& s
   return tiled(all, columns, 2, 1.0f);
 }
 
-/// The levels of a schedule (blue, with a dot per point of the search) and of its baseline (orange) over time, above
-/// the strip.
+/// The levels of a schedule (blue, with a dot for each point of the search) and of its baseline (orange) over time,
+/// above the strip.
 inline softscore::image_batch picture(const softscore::tabulated& found, const softscore::tabulated& baseline,
                                       double stage, const softscore::image_batch& images) {
   using namespace softscore;

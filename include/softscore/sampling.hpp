@@ -1,7 +1,7 @@
 #pragma once
 
-// Corruptions, denoisers, samplers and the serial backend, without a header of any third party: what a program needs
-// that brings its own denoiser.
+// Corruptions, denoisers, samplers and the serial backend, without any third-party header: all that a program with its
+// own denoiser needs.
 #include <softscore/backend/serial/backend.hpp>
 #include <softscore/corruption/background_corruption.hpp>
 #include <softscore/corruption/beta_table.hpp>

@@ -1,6 +1,6 @@
 #pragma once
 
-// The whole library. A program that is compiled often includes the headers it uses instead.
+// The whole library. A program that is compiled often should include only the headers that it uses.
 #include <softscore/backend/serial.hpp>
 #include <softscore/backend/tbb.hpp>
 #include <softscore/core/eigen.hpp>

@@ -6,23 +6,23 @@
 
 namespace softscore {  // shared
 
-/// What a layer applies to every element of its result: PyTorch's Identity, SiLU, ReLU, GELU and GELU(approximate =
-/// "tanh").
+/// The function that a layer applies to every element of its result: PyTorch's Identity, SiLU, ReLU, GELU and
+/// GELU(approximate = "tanh").
 enum class activation { none, silu, relu, gelu, gelu_tanh };
 
 }  // namespace softscore
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// The logistic function 1 / (1 + exp(-z)) of a number, and 1 minus it, each to full relative precision. Numbers below
-/// -700 (-87 in float) count as that, so that the exponential stays finite.
+/// Computes the logistic function 1 / (1 + exp(-z)) of a number, and 1 minus it, each to full relative precision.
+/// Numbers below -700 (-87 in float) are treated as that limit, so that the exponential stays finite.
 template <class T>
 struct logistic {
   T value, complement;
 
   SOFTSCORE_HD explicit logistic(T z) {
     constexpr T least = sizeof(T) == sizeof(double) ? T(-700) : T(-87);
-    const T e = std::exp(z < least ? -least : -z);  // a NaN stays one
+    const T e = std::exp(z < least ? -least : -z);  // a NaN stays NaN
     value = T(1) / (T(1) + e);
     complement = e * value;
   }
@@ -53,7 +53,7 @@ struct silu {
   }
 };
 
-/// ReLU(z) = max(z, 0); its slope at 0 is 0, as in PyTorch. A NaN stays one.
+/// ReLU(z) = max(z, 0); its slope at 0 is 0, as in PyTorch. A NaN stays NaN.
 struct relu {
   template <class T>
   SOFTSCORE_HD static T value(T z) {
@@ -65,8 +65,8 @@ struct relu {
   }
 };
 
-/// The tanh form of GELU, z (1 + tanh(k (z + 0.044715 z^3))) / 2 with k = sqrt(2 / pi) (Hendrycks and Gimpel 2016), by
-/// the sigmoid that it equals: (1 + tanh(t)) / 2 = 1 / (1 + exp(-2 t)).
+/// The tanh form of GELU, z (1 + tanh(k (z + 0.044715 z^3))) / 2 with k = sqrt(2 / pi) (Hendrycks and Gimpel 2016). It
+/// is computed with the equivalent sigmoid: (1 + tanh(t)) / 2 = 1 / (1 + exp(-2 t)).
 struct gelu_tanh {
   template <class T>
   SOFTSCORE_HD static T value(T z) {
@@ -88,7 +88,7 @@ struct gelu_tanh {
 
 namespace detail {
 
-// Calls body with the scalar functions of an activation, so that loops over elements choose before they start.
+// Calls body with the scalar functions of an activation, so that the choice is made before a loop over elements starts.
 template <class Body>
 void with_activation(activation which, const Body& body) {
   switch (which) {

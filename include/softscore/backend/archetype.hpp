@@ -7,8 +7,8 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// A backend that exists in declarations only. Its space is not the host's, so a model that passes a `static_assert`
-/// against it uses nothing but the verbs and touches no element.
+/// A backend that consists of declarations only. Its space is not the host's, so a model that passes a `static_assert`
+/// against it uses only the verbs and touches no element.
 struct archetype_backend {
   struct space {
     static constexpr bool host = false;

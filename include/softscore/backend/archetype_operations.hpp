@@ -6,7 +6,7 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-// The operations of the archetype, in declarations only, so that networks can be checked against it too.
+// The operations of the archetype, as declarations only, so that networks can be checked against it too.
 struct archetype_plan {};
 template <Scalar T>
 archetype_plan make_scratch(archetype_backend&);

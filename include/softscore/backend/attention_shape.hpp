@@ -9,17 +9,17 @@
 
 namespace softscore {  // shared
 
-/// The order of the channels that hold queries, keys and values, slowest index first. Three linear maps one after the
-/// other give the first, the first version of guided-diffusion has the second, and EDM has the third.
+/// The order of the channels that hold queries, keys and values, slowest index first. Three separate linear maps give
+/// the first, the first version of guided-diffusion has the second, and EDM has the third.
 enum class qkv_order { qkv_head_channel, head_qkv_channel, head_channel_qkv };
 
-/// Attention over the pixels of an image, each of which is a token: `heads` times queries, keys and values of
-/// `head_width` numbers, for images of height x width pixels. `images` is the largest batch that will be asked for.
+/// The sizes of attention over the pixels of an image, each of which is a token: `heads` times queries, keys and values
+/// of `head_width` numbers, for images of height x width pixels. `images` is the size of the largest batch.
 struct attention_shape {
   std::size_t images{}, heads{}, head_width{}, height{}, width{};
   qkv_order order{qkv_order::qkv_head_channel};
 
-  /// The greatest sizes that backends take.
+  /// The largest sizes that backends support.
   static constexpr std::size_t most_head_width = 256, most_tokens = 4096;
 
   SOFTSCORE_SHARED SOFTSCORE_HD constexpr std::size_t tokens() const { return height * width; }
@@ -57,8 +57,8 @@ inline void require_valid(const attention_shape& s) {
   product_of("number of channels of queries, keys and values", {s.images, 3, s.heads, s.head_width, s.tokens()});
 }
 
-/// Throws `error` unless a view of queries, keys and values has the extent that was planned, with at most as many
-/// images.
+/// Throws `error` unless a view of queries, keys and values has the planned extent, with at most as many images as
+/// planned.
 inline void require_fits(const attention_shape& s, const shape& qkv) {
   require(qkv.channels == s.input(1).channels, "the number of channels of queries, keys and values", qkv.channels,
           "3 * heads * head_width of the attention that was planned");

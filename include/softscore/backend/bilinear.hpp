@@ -10,28 +10,28 @@ namespace softscore::inline SOFTSCORE_ABI {
 namespace detail {
 
 // Linear interpolation along a side of `in` pixels that becomes one of `out`: pixel o is read at (o + 1/2) in / out -
-// 1/2, and at the border beyond it. Whole numbers, so that no place is rounded.
+// 1/2, and at the border where this is outside. Positions are integers, so that none is rounded.
 struct linear_places {
   std::size_t in, out;
 
-  // Twice `out` times the place of pixel o.
+  // Twice `out` times the position of pixel o.
   SOFTSCORE_HD constexpr std::size_t scaled(std::size_t o) const {
     const std::size_t at = (2 * o + 1) * in;
     return at < out ? 0 : at - out;
   }
   SOFTSCORE_HD constexpr std::size_t lower(std::size_t o) const { return scaled(o) / (2 * out); }
   SOFTSCORE_HD constexpr std::size_t upper(std::size_t o) const { return lower(o) + 1 < in ? lower(o) + 1 : in - 1; }
-  // What pixel o takes of the upper one.
+  // The weight of the upper pixel in pixel o.
   template <class T>
   SOFTSCORE_HD constexpr T share(std::size_t o) const {
     return static_cast<T>(scaled(o) % (2 * out)) / static_cast<T>(2 * out);
   }
-  // What pixel o takes of pixel i.
+  // The weight of pixel i in pixel o.
   template <class T>
   SOFTSCORE_HD constexpr T weight(std::size_t o, std::size_t i) const {
     return (lower(o) == i ? T(1) - share<T>(o) : T(0)) + (upper(o) == i ? share<T>(o) : T(0));
   }
-  // The first pixel that may read pixel i; those that do follow as long as `lower` is at most i.
+  // The first pixel that may read pixel i; the others follow as long as `lower` is at most i.
   SOFTSCORE_HD constexpr std::size_t first_reader(std::size_t i) const {
     const std::size_t least = 2 * i * out, less = out + in;
     return least <= less ? 0 : (least - less + 2 * in - 1) / (2 * in);
@@ -40,7 +40,8 @@ struct linear_places {
 
 }  // namespace detail
 
-/// A pixel of an image that is resized to `height` by `width`: the bilinear mean of the four pixels around its place.
+/// A pixel of an image that is resized to `height` by `width`: the bilinear mean of the four pixels around its
+/// position.
 template <class T>
 struct bilinear_body {
   std::size_t height, width;
@@ -56,7 +57,7 @@ struct bilinear_body {
   }
 };
 
-/// The sum of dy over the pixels that read a pixel of the image of `height` by `width`, by its weight in them.
+/// The sum of dy over the pixels that read a pixel of the `height` by `width` image, each with its weight.
 template <class T>
 struct bilinear_backward_body {
   std::size_t height, width;
@@ -75,8 +76,8 @@ struct bilinear_backward_body {
   }
 };
 
-/// y (N,C,H',W'): x (N,C,H,W) resized by bilinear interpolation, as PyTorch's interpolate with align_corners=False, and
-/// without smoothing where it gets smaller.
+/// Sets y (N,C,H',W') to x (N,C,H,W), resized by bilinear interpolation, as PyTorch's interpolate with
+/// align_corners=False. A smaller result is not smoothed.
 template <class Be, class T>
 void bilinear_forward(Be& be, in_of<Be, T> x, out_of<Be, T> y) {
   map_planes(be, bilinear_body<T>{y.extent().height, y.extent().width}, x, y);

@@ -5,8 +5,8 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-// Operations with a number for each channel, as bodies of `map_channels`: of an element and of its channel's number,
-// or of vectors of both.
+// Operations with a number for each channel, as bodies of `map_channels`. Their arguments are an element and its
+// channel's number, or vectors of both.
 
 struct scale_channel {
   template <class V>
@@ -29,8 +29,8 @@ struct spread_channel {
   }
 };
 
-/// y (N,C,H,W) = x times g, a number for each image and channel (N,C) or for each channel (1,C). y may be x. The
-/// gradient with respect to x is the same call on dy; that with respect to g (N,C) is `dot_pixels` of dy and x.
+/// Sets y (N,C,H,W) to x times g, a number for each image and channel (N,C) or for each channel (1,C). y may be x. The
+/// gradient with respect to x is the same call on dy; the gradient with respect to g (N,C) is `dot_pixels` of dy and x.
 template <class Be, class T>
 void scale_channels_forward(Be& be, in_of<Be, T> x, in_of<Be, T> g, out_of<Be, T> y) {
   map_channels(be, scale_channel{}, x, g, y);
@@ -44,15 +44,15 @@ void scale_channels_backward(Be& be, in_of<Be, T> x, in_of<Be, T> g, in_of<Be, T
   if (!dx.empty()) map_channels(be, scale_channel{}, dy, g, dx);
 }
 
-/// y (N,C,H,W) = x plus v, a number for each image and channel (N,C) or for each channel (1,C). y may be x. The
+/// Sets y (N,C,H,W) to x plus v, a number for each image and channel (N,C) or for each channel (1,C). y may be x. The
 /// gradient with respect to v (N,C) is `sum_pixels` of dy.
 template <class Be, class T>
 void add_channels(Be& be, in_of<Be, T> x, in_of<Be, T> v, out_of<Be, T> y) {
   map_channels(be, add_channel{}, x, v, y);
 }
 
-/// y (N,C,H,W): planes that hold the numbers of v, (N,C) or (1,C). The gradient with respect to v (N,C) is `sum_pixels`
-/// of dy.
+/// Sets y (N,C,H,W) to planes that hold the numbers of v, (N,C) or (1,C). The gradient with respect to v (N,C) is
+/// `sum_pixels` of dy.
 template <class Be, class T>
 void spread_channels(Be& be, in_of<Be, T> v, out_of<Be, T> y) {
   map_channels(be, spread_channel{}, y, v, y);  // the body ignores what is in y

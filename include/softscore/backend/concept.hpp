@@ -19,11 +19,11 @@ namespace softscore::inline SOFTSCORE_ABI {
 template <class T>
 concept Scalar = std::same_as<T, float> || std::same_as<T, double>;
 
-/// A view of T where backend `Be` keeps its arrays.
+/// A view of T in the memory of backend `Be`.
 template <class Be, class T>
 using view_of = view<T, typename Be::space>;
 
-/// The type of an argument that a function on backend `Be` reads. T is not deduced from it, so that it takes a view of
+/// The type of an argument that a function on backend `Be` reads. T is not deduced from it, so it accepts a view of
 /// mutable elements too.
 template <class Be, class T>
 using in_of = const_view<T, typename Be::space>;
@@ -67,16 +67,16 @@ struct gather_probe {
     return *image + static_cast<T>(*table);
   }
 };
-// Becomes the std::shared_ptr<const std::vector<double>> that a table is. This header does not name it, for <memory>
-// takes longer to compile than all the rest of it.
+// Converts to the type of a table, std::shared_ptr<const std::vector<double>>. This header does not name that type,
+// because <memory> takes longer to compile than all the rest of it.
 struct table_probe {
   template <class Table>
   operator const Table&() const;
 };
 }  // namespace detail
 
-/// `be.make<T>(shape)` returns an owning array of zeros whose `view()` lies in the backend's space. Memory comes from a
-/// pool that the backend keeps, so an array that a step makes and drops costs no allocation from the second step on.
+/// `be.make<T>(shape)` returns an owning array of zeros whose `view()` is in the backend's space. The memory comes from
+/// a pool that the backend keeps, so an array that a step makes and drops costs no allocation from the second step on.
 template <class Be, class T>
 concept AllocatesArrays = Scalar<T> && requires(Be& be, shape s) {
   typename Be::space;
@@ -110,7 +110,7 @@ concept MapsElements =
     requires(Be& be, view_of<Be, T> a, view_of<Be, const T> b) { be.for_each(detail::map_probe{}, a, b); };
 
 /// `be.each_pixel(body, levels, in, out, tables...)` stores `body(level, shape, pixel, image, in_of_the_image,
-/// table...)` into every element of `out`; `in` is not `out`. A table is a view of doubles, seen by the body as a
+/// table...)` into every element of `out`; `in` is not `out`. A table is a view of doubles; the body receives it as a
 /// pointer.
 template <class Be, class T>
 concept GathersPixels =
@@ -128,29 +128,29 @@ concept Converts = requires(Be& be, view_of<Be, double> d, view_of<Be, float> f)
   be.convert(view_of<Be, const float>(f), d);
 };
 
-/// `be.constant(table)` gives a view of a table of doubles, a std::shared_ptr<const std::vector<double>>, that never
-/// changes and that the caller keeps alive; a device copies it over once.
+/// `be.constant(table)` returns a view of a table of doubles, a std::shared_ptr<const std::vector<double>>, that never
+/// changes and that the caller keeps alive; a device copies it once.
 template <class Be>
 concept KeepsTables = requires(Be& be, detail::table_probe table) {
   { be.constant(table) } -> std::same_as<view_of<Be, const double>>;
 };
 
-/// Where arrays live and how arithmetic is done: the verbs that every corruption, objective and sampler is written in.
-/// Models: serial_backend, tbb_backend, cuda_backend.
+/// Where arrays are stored and how arithmetic is done: the verbs in which every corruption, objective and sampler is
+/// written. Models: serial_backend, tbb_backend, cuda_backend.
 template <class Be, class T>
 concept Backend = AllocatesArrays<Be, T> && AllocatesArrays<Be, double> && CopiesToHost<Be, T> && FillsNoise<Be, T> &&
                   CombinesLinearly<Be, T> && MapsElements<Be, T> && GathersPixels<Be, T> && ReducesPerImage<Be, T> &&
                   KeepsTables<Be> && Converts<Be>;
 
-/// `be.correlate_separably(kernels, in, out)`: a faster way to correlate each image with its own symmetric kernel, or
-/// all with the only one, along rows and columns than two gathers. Optional.
+/// `be.correlate_separably(kernels, in, out)` correlates each image with its own symmetric kernel, or all images with a
+/// single one, along rows and columns, faster than two gathers. Optional.
 template <class Be, class T>
 concept CorrelatesSeparably = requires(Be& be, view_of<Be, const double> kernels, view_of<Be, const T> in,
                                        view_of<Be, T> out) { be.correlate_separably(kernels, in, out); };
 
-/// `be.combine_with_normal(key, images, factor, out, terms...)`: what `normal` into an array and `combine` of up to
-/// three terms with that array, times `factor`, as the last one would store, in one pass and to the same bits.
-/// Optional.
+/// `be.combine_with_normal(key, images, factor, out, terms...)` stores, in one pass, the bits that `normal` into an
+/// array and then `combine` would store, where the last term of `combine` is that array times `factor`. There are up to
+/// three other terms. Optional.
 template <class Be, class T>
 concept CombinesWithNormal =
     requires(Be& be, noise_key key, image_range images, view_of<Be, T> out, term_of<Be, T> one) {
@@ -158,22 +158,22 @@ concept CombinesWithNormal =
       be.combine_with_normal(key, images, 1.0, out, one, one, one);
     };
 
-/// `be.flush()` starts what was asked for so far, without waiting. Optional, for a backend that gathers work: the loops
-/// call it at the end of a step.
+/// `be.flush()` starts all requested work without waiting. Optional, for a backend that gathers work: the loops call it
+/// at the end of a step.
 template <class Be>
 concept GathersWork = requires(Be& be) { be.flush(); };
 
-/// `be.measure_norm(array, most)` finds the norm of a flat array and the factor min(1, most / (norm + 1e-6)), and
-/// `be.for_each_clipped(body, a, b...)` is `for_each` with `body.clipped(factor)`, which changes nothing where the norm
-/// is not finite; neither waits. `be.measured_norm()` is that norm once a later result has been waited for. Optional,
-/// for a backend where to wait costs time.
+/// `be.measure_norm(array, most)` computes the norm of a flat array and the factor min(1, most / (norm + 1e-6)).
+/// `be.for_each_clipped(body, a, b...)` is `for_each` with `body.clipped(factor)`, and changes nothing if the norm is
+/// not finite. Neither waits. `be.measured_norm()` is that norm, once the caller has waited for a later result.
+/// Optional, for a backend where waiting costs time.
 template <class Be>
 concept ClipsWithoutWaiting = requires(Be& be, view_of<Be, const float> array, double most) {
   be.measure_norm(array, most);
   { be.measured_norm() } -> std::same_as<double>;
 };
 
-/// `be.rank()` of `be.ranks()` backends that train one network together, each with its share of every batch;
+/// `be.rank()` of `be.ranks()` backends that train one network together, each with its share of every batch.
 /// `be.average(array)` replaces the array of every rank by their mean, and `be.average(number)` returns the mean of the
 /// numbers, with the same bits everywhere. Optional.
 template <class Be>
@@ -184,8 +184,8 @@ concept TrainsTogether = requires(Be& be, view_of<Be, float> array, double numbe
   { be.average(number) } -> std::same_as<double>;
 };
 
-/// A backend whose arrays the host may touch; it also offers `be.parallel(count, body)`, which calls `body(i)` for
-/// i = 0 .. count - 1, in any order, on its threads.
+/// A backend whose arrays the host may access. It also offers `be.parallel(count, body)`, which calls `body(i)` for i =
+/// 0 .. count - 1, in any order, on its threads.
 template <class Be>
 concept HostBackend = Be::space::host && requires(Be& be) { be.parallel(std::size_t{}, detail::task_probe{}); };
 

@@ -12,7 +12,7 @@
 
 namespace softscore {  // shared
 
-/// The rows and columns of a convolution's kernel. One number is a square kernel.
+/// The rows and columns of a convolution's kernel. A single number gives a square kernel.
 struct kernel_size {
   std::size_t height{}, width{};
 
@@ -25,7 +25,7 @@ struct kernel_size {
   SOFTSCORE_SHARED friend constexpr bool operator==(const kernel_size&, const kernel_size&) = default;
 };
 
-/// How many rows and columns of zeros a convolution puts around its input.
+/// How many rows and columns of zeros a convolution adds around its input.
 struct conv2d_padding {
   std::size_t top{}, left{}, bottom{}, right{};
 
@@ -36,21 +36,21 @@ struct conv2d_padding {
   SOFTSCORE_SHARED friend constexpr bool operator==(const conv2d_padding&, const conv2d_padding&) = default;
 };
 
-/// The sizes of a convolution: a kernel on every `stride`-th row and column of the padded input, from the first on.
+/// The sizes of a convolution: a kernel at every `stride`-th row and column of the padded input, starting at the first.
 /// The default padding is 'same', for odd kernels only: with stride 1 the output is as high and as wide as the input.
-/// `images` is the largest batch that will be asked for.
+/// `images` is the size of the largest batch.
 struct conv2d_shape {
   std::size_t images{}, in_channels{}, out_channels{}, height{}, width{};
   kernel_size kernel{};
   std::size_t stride{1};
   conv2d_padding padding = conv2d_padding::same();
 
-  /// The padding in numbers, also where it is 'same'.
+  /// The padding as numbers, even if it is 'same'.
   SOFTSCORE_SHARED constexpr conv2d_padding border() const {
     const std::size_t rows = kernel.height / 2, columns = kernel.width / 2;
     return padding == conv2d_padding::same() ? conv2d_padding{rows, columns, rows, columns} : padding;
   }
-  /// Whether the kernel is odd and its center starts and ends on the image, by default or by such numbers.
+  /// Whether the kernel is odd and its center starts and ends on the image, by default or with equivalent numbers.
   SOFTSCORE_SHARED constexpr bool is_same() const {
     const std::size_t rows = kernel.height / 2, columns = kernel.width / 2;
     return kernel.height % 2 == 1 && kernel.width % 2 == 1 && border() == conv2d_padding{rows, columns, rows, columns};
@@ -74,8 +74,8 @@ struct conv2d_shape {
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// Throws `error` unless the sizes and the stride are positive, the padding is 'same' of an odd kernel or numbers, the
-/// kernel fits into the padded input, and all arrays have sizes that a computer can have.
+/// Throws `error` unless the sizes and the stride are positive, the padding is numbers or 'same' for an odd kernel, the
+/// kernel fits into the padded input, and the arrays are small enough for memory.
 template <class = when_called>
 void require_valid(const conv2d_shape& s) {
   require(s.images > 0, "images", s.images, "at least 1");
@@ -92,7 +92,7 @@ void require_valid(const conv2d_shape& s) {
     require(s.kernel.width % 2 == 1, "kernel.width", s.kernel.width,
             "odd, so that it has a center, or padded by numbers");
   }
-  constexpr std::size_t most = most_bytes / 16;  // of anything, so that sums of a few do not overflow
+  constexpr std::size_t most = most_bytes / 16;  // for every size, so that sums of a few do not overflow
   const conv2d_padding border = s.border();
   const std::size_t largest = (std::max)(
       {s.height, s.width, s.kernel.height, s.kernel.width, border.top, border.left, border.bottom, border.right});
@@ -102,7 +102,7 @@ void require_valid(const conv2d_shape& s) {
           "at most the height of the padded input, " + std::to_string(s.padded_height()));
   require(s.kernel.width <= s.padded_width(), "kernel.width", s.kernel.width,
           "at most the width of the padded input, " + std::to_string(s.padded_width()));
-  // The gradient in x reads dy with the rest of a kernel on each side.
+  // The gradient in x reads dy padded with the rest of the kernel on each side.
   const std::size_t rows = (std::max)(s.padded_height(), s.height + s.kernel.height),
                     columns = (std::max)(s.padded_width(), s.width + s.kernel.width);
   product_of("number of weights of a convolution", {s.out_channels, s.in_channels, s.kernel.height, s.kernel.width},
@@ -113,7 +113,7 @@ void require_valid(const conv2d_shape& s) {
 
 namespace detail {
 
-// The same convolution with its padding in numbers, and with a stride no larger than the padded input.
+// The same convolution with its padding as numbers, and with a stride no larger than the padded input.
 inline conv2d_shape in_numbers(conv2d_shape s) {
   s.padding = s.border();
   s.stride = (std::min)(s.stride, (std::max)(s.padded_height(), s.padded_width()));

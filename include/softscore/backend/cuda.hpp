@@ -1,7 +1,7 @@
 #pragma once
 
-// The CUDA backend with all its operations: the only header to take it from, so that no operation can be missing. It is
-// for files that nvcc compiles (softscore::cuda).
+// The CUDA backend with all its operations. Include only this header, so that no operation can be missing. It is for
+// files that nvcc compiles (softscore::cuda).
 #if !defined(__CUDACC__)
 #error "softscore: softscore/backend/cuda.hpp is for files that a CUDA compiler compiles"
 #endif

@@ -9,10 +9,10 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// Which elements dropout keeps, and the factor of those that it keeps (Srivastava et al. 2014, scaled in training).
-/// Word e of the key and the number of the image in the run (word e % 4 of `random_words` with block e / 4) belongs to
-/// element e of the image in plain order (C,H,W), or to channel e if whole channels are dropped. The element is kept if
-/// its word is at least floor(2^32 probability). So the mask is the same on every backend and in any batch.
+/// Decides which elements dropout keeps, and their factor (Srivastava et al. 2014, scaled in training). Word e of the
+/// key and the number of the image in the run (word e % 4 of `random_words` with block e / 4) belongs to element e of
+/// the image in plain order (C,H,W), or to channel e if whole channels are dropped. The element is kept if its word is
+/// at least floor(2^32 probability). So the mask is the same on every backend and in any batch.
 class dropout_rule {
  public:
   /// Throws `error` unless 0 <= probability < 1.
@@ -23,7 +23,7 @@ class dropout_rule {
 
   SOFTSCORE_HD std::uint32_t threshold() const { return threshold_; }
   SOFTSCORE_HD double scale() const { return scale_; }
-  /// The element x whose word is `word`.
+  /// Returns the result for the element x whose word is `word`.
   template <class T>
   SOFTSCORE_HD T operator()(T x, std::uint32_t word) const {
     return word >= threshold_ ? x * static_cast<T>(scale_) : T(0);

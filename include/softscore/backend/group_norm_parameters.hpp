@@ -8,7 +8,7 @@
 
 namespace softscore::inline SOFTSCORE_ABI::detail {
 
-// Mean and 1 / standard deviation of what is normalized together.
+// Mean and 1 / standard deviation of the elements that are normalized together.
 struct normalizer {
   double mean, scale;
 };
@@ -18,8 +18,8 @@ SOFTSCORE_HD inline normalizer normalizer_of(double mean, double variance, doubl
   return {mean, 1 / std::sqrt((variance < 0 ? 0 : variance) + epsilon)};
 }
 
-// The arguments of a group norm besides its input, with 0 and 1 for those that are absent. In double, so that products
-// of them are rounded once, when an element is computed.
+// The arguments of a group norm except its input, with 0 and 1 for those that are absent. They are in double, so that
+// products of them are rounded once, when an element is computed.
 template <class T>
 struct group_norm_parameters {
   const T* shift;       // (N,C), (1,C) or null

@@ -12,8 +12,8 @@
 namespace softscore {  // shared
 
 /// A group norm (Wu and He 2018) with what surrounds it in a U-Net. `sizes` is the extent of the input, with the
-/// largest batch that will be asked for. `groups` divides the channels; group g holds the channels g C / groups and
-/// following. `epsilon` is added to the variance before the root is taken. `then` is applied to the result.
+/// largest batch. `groups` divides the channels; group g consists of the channels from g C / groups on. `epsilon` is
+/// added to the variance before the root is taken. `then` is applied to the result.
 struct group_norm_shape {
   shape sizes{};
   std::size_t groups{1};

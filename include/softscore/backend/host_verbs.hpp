@@ -14,15 +14,15 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// The backend's verbs for arrays in host memory, over one primitive of `Derived`: `parallel(count, body)`. Each image,
-/// or each fixed block of elements, is one task, and nothing is summed across tasks, so the bits do not depend on how
-/// tasks are spread over threads.
+/// The backend's verbs for arrays in host memory, built on one primitive of `Derived`: `parallel(count, body)`. Each
+/// image, or each fixed block of elements, is one task, and nothing is summed across tasks, so the bits do not depend
+/// on how tasks are distributed over threads.
 template <class Derived>
 class host_verbs {
  public:
   using space = host_space;
 
-  // Written out, for GCC 12 forgets to instantiate the initializer of a backend inside another one.
+  // Written out, because GCC 12 forgets to instantiate the initializer of a backend inside another one.
   host_verbs() : pool_{std::make_shared<memory_pool>()} {}
 
   template <Scalar T>
@@ -94,7 +94,7 @@ class host_verbs {
     share(a.extent().images, elements, [&](std::size_t image) {
       const auto* p = raw(a) + image * elements;
       const auto* q = raw(b) + image * elements;
-      // Eight running sums, so that the adds do not wait for each other; the order is fixed by the length alone.
+      // Eight running sums, so that the additions do not wait for each other; the order depends only on the length.
       double sum[8] = {};
       const std::size_t rest = elements % 8, whole = elements - rest;
       for (std::size_t i = 0; i < whole; i += 8)
@@ -111,8 +111,8 @@ class host_verbs {
   }
 
  protected:
-  /// Runs `count` tasks, on the caller's thread alone where waking another would take longer than all of them. `work`
-  /// is what one task does, in elements added.
+  /// Runs `count` tasks, on the caller's thread alone if waking another would take longer than all of them. `work` is
+  /// the work of one task, in elements added.
   template <class Body>
   void share(std::size_t count, std::size_t work, const Body& body) {
     constexpr std::size_t least = 16384;
@@ -125,7 +125,7 @@ class host_verbs {
  private:
   std::shared_ptr<memory_pool> pool_;
 
-  static constexpr std::size_t block = 8192;  // elements of one task: enough work to outweigh handing it out
+  static constexpr std::size_t block = 8192;  // elements of one task: enough work to outweigh the cost of scheduling it
 
   Derived& self() { return static_cast<Derived&>(*this); }
 

@@ -26,7 +26,7 @@ struct joined_planes {
         plane{sizes.first.extent().plane()} {}
 
   SOFTSCORE_HD bool in_parts() const { return of_second > 0; }
-  // Where channel c of image n begins, or the block whose first channel it is; null where its part is empty.
+  // Where channel c of image n begins, or the block whose first channel it is; null if its part is empty.
   SOFTSCORE_HD T* at(std::size_t n, std::size_t c) const {
     return c < of_first ? moved(first, n * of_first + c) : moved(second, n * of_second + c - of_first);
   }

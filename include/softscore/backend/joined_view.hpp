@@ -12,7 +12,7 @@
 
 namespace softscore {  // shared
 
-/// Two activations seen as one: the channels of `first`, then those of `second`, which is empty where there is only one
+/// Two activations seen as one: the channels of `first`, then those of `second`, which is empty if there is only one
 /// part. A view converts to it.
 template <class T, class Space>
 struct joined_view {
@@ -23,7 +23,7 @@ struct joined_view {
   template <class U>
     requires std::convertible_to<view<U, Space>, view<T, Space>>
   SOFTSCORE_SHARED joined_view(view<U, Space> one) : first{one} {}
-  /// Mutable elements where const ones are asked for.
+  /// Mutable elements convert to const ones.
   template <class U>
     requires std::same_as<const U, T>
   SOFTSCORE_SHARED joined_view(joined_view<U, Space> other) : first{other.first}, second{other.second} {}
@@ -38,7 +38,7 @@ struct joined_view {
   }
 };
 
-/// The type of an argument that a function reads, whether it is in one part or in two.
+/// The type of an argument that a function reads, in one part or in two.
 template <class T, class Space>
 using const_joined_view = std::type_identity_t<joined_view<const T, Space>>;
 
@@ -54,7 +54,7 @@ using joined_out_of = std::type_identity_t<joined_view<T, typename Be::space>>;
 
 namespace detail {
 
-// An activation in one array: itself, or a copy for as long as one call lasts. With `wanted` false it stays as it is.
+// An activation in one array: itself, or a copy for the length of one call. If `wanted` is false there is no copy.
 template <class Be, class T>
 class joined_copy {
  public:

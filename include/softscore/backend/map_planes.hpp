@@ -8,8 +8,8 @@
 namespace softscore::inline SOFTSCORE_ABI {
 
 /// One channel of one image as the body of `map_planes` reads it: `in(row, column)` is a number. A backend that
-/// works on several channels at the same time hands the body a plane of the same interface whose values are vectors of
-/// numbers, one for each channel.
+/// processes several channels at once passes a plane with the same interface whose values are vectors of numbers, one
+/// for each channel.
 template <class T>
 struct plane_of {
   using scalar = T;

@@ -15,10 +15,10 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-// The heavy operations of networks are free functions that take the backend first; each backend has its own overloads.
-// Where an array may be empty, an empty view means "not wanted".
+// The expensive operations of networks are free functions that take the backend first; each backend has its own
+// overloads. If an array may be empty, an empty view means "not wanted".
 
-/// The types of the things that a backend's operations keep between calls.
+/// The types of the objects that a backend's operations keep between calls.
 template <class Be, class T>
 using scratch_of = decltype(make_scratch<T>(std::declval<Be&>()));
 template <class Be, class T>
@@ -33,9 +33,9 @@ using group_norm_plan_of = decltype(make_group_norm<T>(std::declval<Be&>(), grou
 template <class Be, class T>
 using layer_norm_plan_of = decltype(make_layer_norm<T>(std::declval<Be&>(), shape{}, double{}));
 
-/// `channel_block<T>(be, channels)` is how many channels lie side by side in an activation: 1 for the plain order
-/// N,C,H,W, a divisor of `channels` otherwise. Between the layers activations have this order; `pack` and `unpack`
-/// convert at the ends of a network. The logical shape stays (N,C,H,W).
+/// `channel_block<T>(be, channels)` is the number of channels that are contiguous in an activation: 1 for the plain
+/// order N,C,H,W, a divisor of `channels` otherwise. Activations have this order between the layers; `pack` and
+/// `unpack` convert at the ends of a network. The logical shape stays (N,C,H,W).
 template <class Be, class T>
 concept OrdersChannels = requires(Be& be, view_of<Be, const T> from, view_of<Be, T> to) {
   { channel_block<T>(be, std::size_t{}) } -> std::convertible_to<std::size_t>;
@@ -43,10 +43,10 @@ concept OrdersChannels = requires(Be& be, view_of<Be, const T> from, view_of<Be,
   unpack(be, from, to);
 };
 
-/// `make_conv2d<T>(be, sizes, scratch)` plans a convolution and makes all its memory; plans that never run at
-/// the same time share one scratch, from `make_scratch<T>(be)`. `conv2d_prepare` takes new weights, `conv2d_forward`
-/// and `conv2d_backward` use the weights last prepared. The views of `conv2d_forward` are x, weight, bias, y and,
-/// where there is one, what is added to y. x may be a `joined_view`.
+/// `make_conv2d<T>(be, sizes, scratch)` plans a convolution and allocates all its memory; plans that never run at the
+/// same time share one scratch, from `make_scratch<T>(be)`. `conv2d_prepare` takes new weights; `conv2d_forward` and
+/// `conv2d_backward` use the weights prepared last. The views of `conv2d_forward` are x, weight, bias, y and,
+/// optionally, an addend to y. x may be a `joined_view`.
 template <class Be, class T>
 concept Convolves2d = requires(Be& be, conv2d_plan_of<Be, T>& plan, view_of<Be, const T> in, view_of<Be, T> out,
                                joined_in_of<Be, T> in_parts) {
@@ -66,7 +66,7 @@ concept NormalizesLayers =
       layer_norm_gelu_backward(be, plan, in, in, in, in, out, out, out, out);
     };
 
-/// `activate_forward(be, f, z, y)` and `activate_backward(be, f, z, dy, dz)` for every `activation` f, in place too.
+/// `activate_forward(be, f, z, y)` and `activate_backward(be, f, z, dy, dz)` for every `activation` f, also in place.
 template <class Be, class T>
 concept Activates = requires(Be& be, activation f, view_of<Be, const T> in, view_of<Be, T> out) {
   activate_forward(be, f, in, out);
@@ -74,15 +74,15 @@ concept Activates = requires(Be& be, activation f, view_of<Be, const T> in, view
 };
 
 /// `map_planes(be, body, in, out)` maps each channel of each image to one of another size (backend/map_planes.hpp):
-/// what resampling and pooling are made of.
+/// resampling and pooling are built on it.
 template <class Be, class T>
 concept MapsPlanes = requires(Be& be, view_of<Be, const T> in, view_of<Be, T> out) {
   map_planes(be, detail::plane_probe{}, in, out);
   map_planes(be, detail::plane_probe{}, in, in, out);
 };
 
-/// `map_channels(be, body, x, numbers, y)` joins each element with the number of its image and channel, and
-/// `dot_pixels` and `sum_pixels` sum over the pixels of each channel.
+/// `map_channels(be, body, x, numbers, y)` combines each element with the number of its image and channel; `dot_pixels`
+/// and `sum_pixels` sum over the pixels of each channel.
 template <class Be, class T>
 concept MapsChannels = requires(Be& be, view_of<Be, const T> in, view_of<Be, T> out) {
   map_channels(be, add_channel{}, in, in, out);
@@ -90,7 +90,7 @@ concept MapsChannels = requires(Be& be, view_of<Be, const T> in, view_of<Be, T> 
   sum_pixels(be, in, out);
 };
 
-/// `concatenate(be, a, b, out)` joins the channels of two activations, `separate(be, from, a, b)` parts them.
+/// `concatenate(be, a, b, out)` joins the channels of two activations, and `separate(be, from, a, b)` splits them.
 template <class Be, class T>
 concept JoinsChannels = requires(Be& be, view_of<Be, const T> in, view_of<Be, T> out) {
   concatenate(be, in, in, out);
@@ -112,9 +112,9 @@ concept LooksUpRows = requires(Be& be, view_of<Be, const T> in, view_of<Be, T> o
 };
 
 /// Group norm of x + shift with affine gain and bias, then modulation per image and channel, then an activation. The
-/// views of `group_norm_forward` are x, shift, gain, bias, modulation and y; those of `group_norm_backward` are the
-/// first five, dy, dx, dgain, dbias, dshift and dmodulation, and where the gradient in x is added to others, two of
-/// these and the sum. x may be a `joined_view`, and then the second of these and the sum are too.
+/// views of `group_norm_forward` are x, shift, gain, bias, modulation and y. Those of `group_norm_backward` are the
+/// first five, dy, dx, dgain, dbias, dshift and dmodulation and, if the gradient in x is added to others, two of those
+/// and the sum. x may be a `joined_view`; then the second addend and the sum are too.
 template <class Be, class T>
 concept NormalizesGroups = requires(Be& be, group_norm_plan_of<Be, T>& plan, view_of<Be, const T> in,
                                     view_of<Be, T> out, joined_in_of<Be, T> in_parts, joined_out_of<Be, T> out_parts) {
@@ -143,8 +143,8 @@ concept MultipliesMatrices = requires(Be& be, view_of<Be, const T> in, view_of<B
   gelu_backward(be, in, in, out);
 };
 
-/// Softmax attention over the pixels of an image. `make_attention<T>(be, sizes, scratch)` plans it and makes all its
-/// memory; the scratch is shared as that of convolutions, and may be left out.
+/// Softmax attention over the pixels of an image. `make_attention<T>(be, sizes, scratch)` plans it and allocates all
+/// its memory; the scratch is shared as for convolutions, and may be omitted.
 template <class Be, class T>
 concept Attends = requires(Be& be, attention_plan_of<Be, T>& plan, view_of<Be, const T> in, view_of<Be, T> out) {
   attention_forward(be, plan, in, out);

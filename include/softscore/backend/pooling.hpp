@@ -9,11 +9,11 @@
 
 namespace softscore {  // shared
 
-/// The windows of a pooling, squares of `kernel` pixels a side that lie `stride` apart, over planes with `padding`
+/// The windows of a pooling: squares of `kernel` pixels per side that are `stride` apart, over planes with `padding`
 /// pixels at each border, as in PyTorch.
 struct pool_window {
   std::size_t kernel{2}, stride{2}, padding{};
-  /// Whether a mean divides by all pixels of a window, or by those inside the image (PyTorch's count_include_pad).
+  /// Whether a mean divides by all pixels of a window, or only by those inside the image (PyTorch's count_include_pad).
   bool count_padding{true};
 
   /// The number of windows along `size` pixels.
@@ -26,8 +26,8 @@ struct pool_window {
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// The shape of what a pooling makes of `in`. Throws `error` for windows of no pixel, a stride of 0, a padding above
-/// half a window, and images smaller than a window.
+/// The shape of the pooled `in`. Throws `error` for windows without pixels, a stride of 0, a padding above half a
+/// window, and images smaller than a window.
 inline shape pooled(const pool_window& w, const shape& in) {
   require(w.kernel >= 1, "the window of a pooling", w.kernel, "at least 1");
   require(w.stride >= 1, "the stride of a pooling", w.stride, "at least 1");
@@ -39,7 +39,7 @@ inline shape pooled(const pool_window& w, const shape& in) {
 
 namespace detail {
 
-// Places `first` to `last` - 1 along a row or a column.
+// Positions `first` to `last` - 1 along a row or a column.
 struct pool_span {
   std::size_t first, last;
 };
@@ -50,7 +50,7 @@ SOFTSCORE_HD constexpr pool_span pixels_of_window(const pool_window& w, std::siz
   return {first < w.padding ? 0 : first - w.padding, end < size ? end : size};
 }
 
-// The windows, of `count`, that hold pixel `i`.
+// The windows, of `count`, that contain pixel `i`.
 SOFTSCORE_HD constexpr pool_span windows_of_pixel(const pool_window& w, std::size_t i, std::size_t count) {
   const std::size_t at = i + w.padding, end = at / w.stride + 1;
   return {at < w.kernel ? 0 : (at - w.kernel) / w.stride + 1, end < count ? end : count};
@@ -63,7 +63,7 @@ SOFTSCORE_HD constexpr std::size_t pool_count(const pool_window& w, pool_span ro
 
 }  // namespace detail
 
-/// The greatest pixel of a window; a NaN if there is one.
+/// The maximum of a window; NaN if there is one.
 struct pool_max_body {
   pool_window window;
 
@@ -76,13 +76,13 @@ struct pool_max_body {
       for (std::size_t c = columns.first; c < columns.last; ++c) {
         const auto v = in(r, c);
         const auto more = v > most ? v : most;
-        most = v == v ? more : v;  // a NaN is greater than all
+        most = v == v ? more : v;  // a NaN counts as the largest
       }
     return most;
   }
 };
 
-/// The sum of dy over the windows whose greatest pixel, the first one of several, is this.
+/// The sum of dy over the windows whose maximum, the first of several, is at this pixel.
 struct pool_max_backward_body {
   pool_window window;
 
@@ -130,8 +130,8 @@ struct pool_mean_body {
   }
 };
 
-/// The sum over the windows that hold a pixel of dy over the number of their pixels; `height` and `width` are those of
-/// the image.
+/// The sum, over the windows that contain a pixel, of dy over the number of their pixels; `height` and `width` are
+/// those of the image.
 template <class T>
 struct pool_mean_backward_body {
   pool_window window;
@@ -152,26 +152,26 @@ struct pool_mean_backward_body {
   }
 };
 
-/// y (shape `pooled(window, x)`): the greatest pixel of every window of x (N,C,H,W).
+/// Sets y (shape `pooled(window, x)`) to the maximum of every window of x (N,C,H,W).
 template <class Be, class T>
 void pool_max_forward(Be& be, const pool_window& window, in_of<Be, T> x, out_of<Be, T> y) {
   map_planes(be, pool_max_body{window}, x, y);
 }
 
-/// dx from dy and the x of the forward pass. Where several pixels of a window are the greatest, the first takes it all,
-/// as in PyTorch.
+/// Sets dx from dy and the x of the forward pass. If several pixels of a window are the maximum, the first one takes
+/// the whole gradient, as in PyTorch.
 template <class Be, class T>
 void pool_max_backward(Be& be, const pool_window& window, in_of<Be, T> x, in_of<Be, T> dy, out_of<Be, T> dx) {
   map_planes(be, pool_max_backward_body{window}, x, dy, dx);
 }
 
-/// y (shape `pooled(window, x)`): the mean of every window of x (N,C,H,W).
+/// Sets y (shape `pooled(window, x)`) to the mean of every window of x (N,C,H,W).
 template <class Be, class T>
 void pool_mean_forward(Be& be, const pool_window& window, in_of<Be, T> x, out_of<Be, T> y) {
   map_planes(be, pool_mean_body<T>{window}, x, y);
 }
 
-/// dx (N,C,H,W) from dy.
+/// Sets dx (N,C,H,W) from dy.
 template <class Be, class T>
 void pool_mean_backward(Be& be, const pool_window& window, in_of<Be, T> dy, out_of<Be, T> dx) {
   map_planes(be, pool_mean_backward_body<T>{window, dx.extent().height, dx.extent().width}, dy, dx);

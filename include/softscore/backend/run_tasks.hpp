@@ -6,7 +6,7 @@
 
 namespace softscore::inline SOFTSCORE_ABI::detail {
 
-// Calls body(i) for i = first .. last - 1. There is one copy of its machine code, whoever calls it: a compiler may fuse
+// Calls body(i) for i = first .. last - 1. There is one copy of its machine code for all callers. A compiler may fuse
 // a * b + c * d into one rounding on either side, and copies made for several callers would then differ in the last
 // bit.
 template <class Body>

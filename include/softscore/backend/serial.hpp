@@ -1,6 +1,6 @@
 #pragma once
 
-// The serial backend with all its operations: the only header to take it from, so that no operation can be missing.
+// The serial backend with all its operations. Include only this header, so that no operation can be missing.
 #include <softscore/backend/operations.hpp>
 #include <softscore/backend/pooling.hpp>
 #include <softscore/backend/resampling.hpp>

@@ -21,14 +21,14 @@ class compiled_backend;
 
 namespace detail {
 
-// Named before the backend is complete.
+// Declared before the backend is complete.
 template <Scalar T>
 const compiled::operations<T>& operations_of(const compiled_backend& be);
 template <Scalar T>
 void* kernels_behind(const compiled_backend& be);
 
-// Each operation is a friend function of an empty base class of the backend, where argument-dependent lookup finds it:
-// so its arguments have the types of the table and convert to them.
+// Each operation is a friend function of an empty base class of the backend, where argument-dependent lookup finds it.
+// So its arguments have the types of the table, and are converted to them.
 #define SOFTSCORE_COMPILED_CALL(name, function, ...)                          \
   template <class T, class Pointer = decltype(compiled::operations<T>::name)> \
   struct name##_call;                                                         \
@@ -48,7 +48,7 @@ struct no_call {};
 using compiled_calls = all_of_them<SOFTSCORE_COMPILED_OPERATIONS(SOFTSCORE_COMPILED_BASES) no_call>;
 #undef SOFTSCORE_COMPILED_BASES
 
-// Runs the loop of the kernels that stands where List has the body.
+// Runs the kernels' loop for the body at its position in List.
 template <class List, class Body, class... T>
 void run_known(void* backend, const compiled::known_loop* loops, const Body& body, view<T, host_space>... views) {
   const std::array arrays{compiled::any_view{raw(views), views.extent()}...};
@@ -58,18 +58,18 @@ void run_known(void* backend, const compiled::known_loop* loops, const Body& bod
 }  // namespace detail
 
 /// The oneTBB threads and kernels of `tbb_backend`, compiled beforehand into the library softscore::compiled, for
-/// several instruction sets. A program that uses it compiles in a fraction of the time, needs no -march, and takes the
-/// kernels that its processor is fastest with when it runs. Bodies that a program writes for `for_each`, `each_pixel`,
+/// several instruction sets. A program that uses it compiles in a fraction of the time, needs no -march, and selects at
+/// run time the kernels that are fastest on its processor. Bodies that a program writes for `for_each`, `each_pixel`,
 /// `map_planes` and `map_channels` are compiled with the program. Results are those of a `tbb_backend` compiled for the
 /// same instruction set, and the same for any number of threads.
 class compiled_backend : public host_verbs<compiled_backend>, public detail::compiled_calls {
  public:
-  /// As many threads as this process may run at once, and the best instruction set of this processor, or what the
-  /// environment variable SOFTSCORE_INSTRUCTIONS names; throws `error` where that cannot be had.
+  /// Uses as many threads as this process may run at once, and the best instruction set of this processor, or the one
+  /// that the environment variable SOFTSCORE_INSTRUCTIONS names; throws `error` if that one is not available.
   compiled_backend() : compiled_backend{0, compiled::chosen_kernels()} {}
   /// `threads` threads, the caller's included; throws `error` unless they are between 1 and 4096.
   explicit compiled_backend(std::size_t threads) : compiled_backend{checked(threads), compiled::chosen_kernels()} {}
-  /// With the kernels of one instruction set; throws `error` where this processor lacks it.
+  /// Uses the kernels of one instruction set; throws `error` if this processor lacks it.
   compiled_backend(std::size_t threads, compiled::instruction_set instructions)
       : compiled_backend{checked(threads), compiled::kernels_of(instructions)} {}
 

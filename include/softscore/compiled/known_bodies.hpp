@@ -19,14 +19,14 @@
 
 namespace softscore::inline SOFTSCORE_ABI::detail {
 
-/// A body of a loop that the library softscore::compiled holds a loop of, and the elements of its arrays in order.
+/// A body for which the library softscore::compiled has a compiled loop, and the element types of its arrays in order.
 template <class Body, class... Elements>
 struct known_body {
-  // The bytes of the body go from a file of one set of flags to a file of another.
+  // The bytes of the body pass from a file with one set of flags to a file with another.
   static_assert(std::is_trivially_copyable_v<Body>);
 };
 
-// The bodies that the kernels know; a program compiles the loop of any other one itself. A new one is a line here.
+// The bodies that the kernels know; a program compiles the loop of any other body itself. Add a new one as a line here.
 template <class T>
 using known_element_bodies = std::tuple<known_body<adam_body, T, T, T, const T>,                     //
                                         known_body<averaged_body<adam_body>, T, T, T, T, const T>,   //
@@ -54,7 +54,7 @@ using known_channel_bodies = std::tuple<known_body<scale_channel, T, const T, co
                                         known_body<add_channel, T, const T, const T>,    //
                                         known_body<spread_channel, T, const T, const T>>;
 
-/// The place of a body in a list, or the length of the list.
+/// The position of a body in a list, or the length of the list.
 template <class List, class Body, class... Elements>
 constexpr std::size_t place_in = 0;
 template <class... Known, class Body, class... Elements>

@@ -13,7 +13,7 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// How many channels lie side by side in an activation, as on the `tbb_backend` of the same instruction set.
+/// The number of channels that are contiguous in an activation, as on the `tbb_backend` of the same instruction set.
 template <class T>
 std::size_t channel_block(const compiled_backend& be, std::size_t channels) {
   const std::size_t lanes = detail::operations_of<T>(be).lanes;
@@ -22,7 +22,7 @@ std::size_t channel_block(const compiled_backend& be, std::size_t channels) {
 
 namespace detail {
 
-// One channel among `step` side by side, with the interface of `plane_of`.
+// One of `step` interleaved channels, with the interface of `plane_of`.
 template <class T>
 struct spread_plane {
   using scalar = T;
@@ -44,7 +44,7 @@ spread_plane<T> channel_at(view<const T, host_space> of, std::size_t k, std::siz
   return {raw(of) + start_of_channel(of.extent(), k, block), of.extent().height, of.extent().width, block};
 }
 
-// Bodies that the kernels know run there, others here, one channel at a time.
+// The kernels run the bodies that they know; others run here, one channel at a time.
 template <class Body, class T, class... In>
 void map_planes_of(compiled_backend& be, const Body& body, view<T, host_space> out, view<In, host_space>... in) {
   using known = known_plane_bodies<T>;

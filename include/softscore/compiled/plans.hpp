@@ -26,7 +26,7 @@ class compiled_plan {
   const compiled::kernels* of_{};
 };
 
-/// The plan of a convolution, which says what method was chosen.
+/// The plan of a convolution, which also tells which method was chosen.
 template <class T>
 class compiled_conv2d : public compiled_plan<compiled::conv2d_kind, T> {
  public:

@@ -14,11 +14,11 @@
 #include <softscore/core/shape.hpp>
 #include <softscore/core/view.hpp>
 
-// What a program and the kernels of the library softscore::compiled know of each other: pointers to functions whose
-// arguments are types that files of all flags share.
+// The interface between a program and the kernels of the library softscore::compiled: pointers to functions whose
+// arguments have types that files share for any flags.
 
-// Operations of networks: a name, the function that has it, and the arguments after the backend, as `operations` below
-// calls them. A new operation is a line here.
+// Operations of networks: a name, the function, and the arguments after the backend, as `operations` below calls them.
+// Add a new operation as a line here.
 #define SOFTSCORE_COMPILED_OPERATIONS(OPERATION)                                                                     \
   OPERATION(pack, pack, in, out)                                                                                     \
   OPERATION(unpack, unpack, in, out)                                                                                 \
@@ -57,7 +57,7 @@ namespace compiled {
 
 struct kernels;
 
-/// What the kernels keep between calls of an operation of kind `Kind`: the address of an object, and whose it is.
+/// What the kernels keep between calls of an operation of kind `Kind`: the address of an object, and its owner.
 template <class Kind, class T>
 struct handle {
   void* plan{};
@@ -71,7 +71,7 @@ struct group_norm_kind;
 struct layer_norm_kind;
 struct attention_kind;
 
-/// A new object of the kernels, and the function that destroys it.
+/// A new object made by the kernels, and the function that destroys it.
 struct owned {
   void* object;
   void (*destroy)(void*);
@@ -91,7 +91,7 @@ struct any_view {
   shape extent;
 };
 
-/// A loop whose body the kernels know: the backend, the body and its arrays.
+/// A loop whose body the kernels know. Its arguments are the backend, the body and its arrays.
 using known_loop = void (*)(void* backend, const void* body, const any_view* arrays);
 
 /// The operations of one instruction set on arrays of T. The first argument of each is the backend.
@@ -112,7 +112,7 @@ struct operations {
   SOFTSCORE_COMPILED_OPERATIONS(SOFTSCORE_COMPILED_MEMBER)
 #undef SOFTSCORE_COMPILED_MEMBER
 
-  std::size_t lanes;  // channels that lie side by side in an activation where they divide its channels
+  std::size_t lanes;  // contiguous channels in an activation, if they divide its channels
 
   owned (*make_scratch)(void*);
   owned (*make_conv2d)(void*, const conv2d_shape&, scratch);
@@ -134,7 +134,7 @@ struct operations {
   const known_loop* over_channels;  // known_channel_bodies
 };
 
-/// A number that changes where the list of operations does, so that a program does not call kernels of other headers.
+/// A number that changes if the list of operations does, so that a program does not call kernels of other headers.
 SOFTSCORE_SHARED constexpr std::uint64_t hash_of(const char* text, std::uint64_t hash = 14695981039346656037u) {
   for (; *text != '\0'; ++text) hash = (hash ^ static_cast<unsigned char>(*text)) * 1099511628211u;
   return hash;
@@ -156,15 +156,15 @@ struct kernels {
   const operations<double>* of_double;
 };
 
-/// The instruction sets that there are kernels for.
+/// The instruction sets for which there are kernels.
 enum class instruction_set { x86_64_v2, x86_64_v3, x86_64_v4 };
 
-/// The kernels that new backends get: those of the best instruction set that this processor has, or of the one that the
-/// environment variable SOFTSCORE_INSTRUCTIONS names ("x86-64-v2", "x86-64-v3", "x86-64-v4"). Throws `error` where that
-/// is none of them or one that the processor lacks.
+/// Returns the kernels that new backends use: those of the best instruction set of this processor, or of the one that
+/// the environment variable SOFTSCORE_INSTRUCTIONS names ("x86-64-v2", "x86-64-v3", "x86-64-v4"). Throws `error` if
+/// that is not one of these, or if the processor lacks it.
 const kernels& chosen_kernels();
 
-/// Those of one instruction set; throws `error` where the processor lacks it.
+/// Returns those of one instruction set; throws `error` if the processor lacks it.
 const kernels& kernels_of(instruction_set which);
 
 }  // namespace compiled

@@ -16,11 +16,11 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// The most bytes that an object may have: more than that, and distances inside it do not fit into a std::ptrdiff_t.
+/// The most bytes that an object may have. Distances inside a larger object do not fit into a std::ptrdiff_t.
 inline constexpr std::size_t most_bytes = PTRDIFF_MAX;
 
-/// The product of counts, by the one rule for every size that counts make; nothing if it is above `most` or does not
-/// fit into a std::size_t.
+/// Returns the product of counts, or nothing if it is above `most` or does not fit into a std::size_t. Every size that
+/// is computed from counts uses this one rule.
 template <class = when_called>
 std::optional<std::size_t> product_within(std::span<const std::size_t> counts, std::size_t most) {
   std::size_t product = 1;
@@ -33,7 +33,7 @@ std::optional<std::size_t> product_within(std::span<const std::size_t> counts, s
   return fits ? std::optional{product} : std::nullopt;
 }
 
-/// The same product; throws `error` naming `what` and the counts if there is none.
+/// Returns the same product; throws `error` naming `what` and the counts if there is none.
 template <class = when_called>
 std::size_t product_of(std::string_view what, std::span<const std::size_t> counts, std::size_t most = most_bytes) {
   const auto product = product_within(counts, most);
@@ -50,15 +50,15 @@ std::size_t product_of(std::string_view what, std::initializer_list<std::size_t>
   return product_of(what, std::span<const std::size_t>{counts.begin(), counts.size()}, most);
 }
 
-/// The bytes of an array of `T` of that extent. Throws `error` if there is no such number.
+/// Returns the bytes of an array of `T` of that extent. Throws `error` if there is no such number.
 template <class T>
 std::size_t bytes_of(const shape& extent) {
   return product_of("number of bytes of an array",
                     {extent.images, extent.channels, extent.height, extent.width, sizeof(T)});
 }
 
-/// What `make` returns. Throws `error` naming `what`, or what it is the number of, and the bytes if there is no memory
-/// for it.
+/// Returns what `make` returns. If there is not enough memory it throws `error` naming `what` and the bytes; a leading
+/// "number of " is dropped from `what`.
 template <class Make>
 decltype(auto) with_memory(std::string_view what, std::size_t bytes, const Make& make) {
   try {
@@ -70,8 +70,8 @@ decltype(auto) with_memory(std::string_view what, std::size_t bytes, const Make&
   }
 }
 
-/// Makes room in `vector` for as many elements as the product of `counts`, which it returns. Throws `error` naming
-/// `what` if there is no such number or no memory for it.
+/// Reserves room in `vector` for as many elements as the product of `counts`, and returns that product. Throws `error`
+/// naming `what` if the product does not fit or there is not enough memory.
 template <class T>
 std::size_t reserve_for(std::vector<T>& vector, std::string_view what, std::initializer_list<std::size_t> counts) {
   const std::size_t count = product_of(what, counts, most_bytes / sizeof(T));
@@ -79,7 +79,7 @@ std::size_t reserve_for(std::vector<T>& vector, std::string_view what, std::init
   return count;
 }
 
-/// A vector of as many elements as the product of `counts`. Throws as `reserve_for` does.
+/// Returns a vector of as many elements as the product of `counts`. Throws as `reserve_for` does.
 template <class T>
 std::vector<T> vector_of(std::string_view what, std::initializer_list<std::size_t> counts, const T& value = {}) {
   std::vector<T> elements;

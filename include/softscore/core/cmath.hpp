@@ -1,7 +1,7 @@
 #pragma once
 
-// <cmath>, which the other headers take from here. libstdc++'s looks for the one of C before it asks whether it has
-// been read already, so whoever names it a hundred times reads it a hundred times: an eighth of a second.
+// <cmath> for all other headers. libstdc++'s version opens C's <math.h> before it checks its own include guard, so
+// including it a hundred times costs a hundred reads: an eighth of a second.
 #include <cmath>
 
 #include <softscore/core/config.hpp>

@@ -10,19 +10,19 @@
 
 namespace softscore {  // shared
 
-/// The class of an image, counted from 0; `no_class` stands for none.
+/// The class of an image, counted from 0; `no_class` means that the image has none.
 using class_label = std::int32_t;
 inline constexpr class_label no_class = -1;
 
-/// What is known of the images of a batch besides x_t and the time. It refers to host memory that the caller keeps; an
-/// empty member means that nothing is known.
+/// What is known about the images of a batch besides x_t and the time. It refers to host memory that the caller keeps.
+/// An empty member means that nothing is known.
 struct conditioning {
   std::span<const class_label> labels{};     ///< one per image
   view<const float, host_space> image{};     ///< (N,c,H,W): a network sees it beside x
   view<const float, host_space> features{};  ///< (N,E,1,1): numbers that a network embeds
 
   SOFTSCORE_SHARED bool empty() const { return labels.empty() && image.empty() && features.empty(); }
-  /// What belongs to `count` images from number `first` of the batch on.
+  /// Returns the part that belongs to `count` images, from image `first` of the batch on.
   SOFTSCORE_SHARED conditioning images(std::size_t first, std::size_t count) const {
     return {labels.empty() ? labels : labels.subspan(first, count), image.empty() ? image : image.images(first, count),
             features.empty() ? features : features.images(first, count)};
@@ -33,8 +33,8 @@ struct conditioning {
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// Throws `error` unless what is known is known of every image of a batch of that shape, once; an image beside x is as
-/// high and wide as x.
+/// Throws `error` unless every member that is given has exactly one entry for each image of a batch of that shape, and
+/// an image beside x has the height and width of x.
 template <class = when_called>
 void require_one_per_image(const conditioning& given, const shape& images) {
   const auto all = [&](std::size_t count, const char* what) {

@@ -20,8 +20,8 @@ class [[gnu::visibility("default")]] error : public std::runtime_error {
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// Throws `error` with the sentence "<argument> is <value>, but it must be <rule>". A number has as many digits as tell
-/// it from every other, and no locale changes it.
+/// Throws `error` with the sentence "<argument> is <value>, but it must be <rule>". A number is printed with as many
+/// digits as distinguish it from every other, independent of the locale.
 template <class Value>
 [[noreturn]] void reject(std::string_view argument, const Value& value, std::string_view rule) {
   std::string sentence{argument};
@@ -29,14 +29,14 @@ template <class Value>
   throw error(sentence += rule);
 }
 
-/// Returns when `holds`; otherwise `reject(argument, value, rule)`.
+/// Returns if `holds` is true; otherwise calls `reject(argument, value, rule)`.
 template <class Value>
 constexpr void require(bool holds, std::string_view argument, const Value& value, std::string_view rule) {
   if (!holds) reject(argument, value, rule);
 }
 
 namespace detail {
-// Runs `check`; the sentence that it throws begins with what it is about: "for the test images, ...".
+// Runs `check`, and puts the subject in front of the sentence that it throws: "for the test images, ...".
 template <class Check>
 void require_for(std::string_view what, const Check& check) {
   try {

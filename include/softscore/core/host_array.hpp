@@ -20,14 +20,14 @@
 #include <softscore/core/view.hpp>
 
 #if defined(__linux__)
-// Defined where the program contains the address sanitizer, null elsewhere.
+// Defined if the program contains the address sanitizer, null otherwise.
 extern "C" [[gnu::weak, gnu::visibility("default")]] void softscore_address_sanitizer() __asm__("__asan_init");
 #endif
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// Keeps the blocks of host memory that arrays give back and hands them out again, so that after the first step of a
-/// run nothing reaches the heap. Safe to use from several threads.
+/// Keeps the blocks of host memory that arrays give back, and hands them out again, so that a run allocates nothing
+/// after its first step. Safe to use from several threads.
 class memory_pool {
  public:
   static constexpr std::size_t alignment = 64;  // a cache line, and the widest vector
@@ -52,7 +52,7 @@ class memory_pool {
     void* bytes;
     bool zero;
   };
-  /// Throws `std::bad_alloc` where there is no memory.
+  /// Throws `std::bad_alloc` if there is no memory.
   taken_block take(std::size_t bytes) {
     {
       const std::lock_guard guard{mutex_};
@@ -72,7 +72,7 @@ class memory_pool {
   }
 
  private:
-  // What lies in a block while nobody has it, so that taking it back needs no memory.
+  // This header lies inside a free block, so giving a block back needs no memory.
   struct free_block {
     free_block* next;
   };
@@ -83,8 +83,8 @@ class memory_pool {
   };
 
 #if defined(__linux__)
-  // The sanitizer sees only the heap, so with it large blocks lie there too. The program is asked, not the flags of
-  // this file, because a block may be taken in one file and given up in another.
+  // The sanitizer sees only the heap, so under it large blocks are allocated there too. We ask the program, not the
+  // flags of this file, because one file may take a block and another may give it back.
   static bool has_fresh_pages(std::size_t bytes) {
     void (*const sanitizer)() = &softscore_address_sanitizer;
     return bytes >= huge_page && sanitizer == nullptr;
@@ -94,8 +94,8 @@ class memory_pool {
     return (bytes + huge_page - 1) / huge_page * huge_page;
   }
 
-  // Large blocks come from the system: its pages are zero, and take no memory before something is written to them. They
-  // are huge ones, because passes over a batch go through more small pages than the processor remembers.
+  // Large blocks come from the system: its pages are zero, and use no memory before something is written to them. They
+  // are huge pages, because a pass over a batch touches more small pages than the processor's TLB holds.
   static void* fresh_pages(std::size_t bytes) {
     if (bytes > (std::numeric_limits<std::size_t>::max)() - 2 * huge_page) throw std::bad_alloc{};
     const std::size_t room = whole_pages(bytes) + huge_page;
@@ -121,7 +121,7 @@ class memory_pool {
     ::operator delete(block, std::align_val_t{alignment});
   }
 
-  // A program has few sizes of arrays, so they are simply looked through.
+  // A program uses few sizes of arrays, so a linear search is enough.
   blocks_of_a_size& of_size(std::size_t bytes) {
     for (auto* each = sizes_; each != nullptr; each = each->next)
       if (each->bytes == bytes) return *each;
@@ -133,22 +133,22 @@ class memory_pool {
   blocks_of_a_size* sizes_{};
 };
 
-/// An owning batch in host memory, aligned for vector instructions and zero at first. It moves but does not copy, so
-/// that no copy of a batch goes unseen. Its memory returns to the pool it came from.
+/// An owning batch in host memory, aligned for vector instructions and initialized to zero. It moves but does not copy,
+/// so that every copy of a batch is explicit. Its memory returns to the pool it came from.
 template <class T>
 class host_array {
  public:
   static_assert(std::is_trivially_copyable_v<T>);
 
   host_array() = default;
-  /// Throws `error` for an extent of more bytes than there can be, and where there is no memory for them.
+  /// Throws `error` if the extent has more bytes than an object may have, or if there is not enough memory.
   explicit host_array(shape extent, std::shared_ptr<memory_pool> pool = std::make_shared<memory_pool>())
       : data_{nullptr, release{std::move(pool), bytes_of<T>(extent)}}, extent_{extent} {
     if (extent.size() == 0) return;
     const release& owner = data_.get_deleter();
     const auto taken = with_memory("an array", owner.bytes, [&] { return owner.pool->take(owner.bytes); });
     data_.reset(static_cast<T*>(taken.bytes));
-    // A number whose bytes are zero is zero, and pages that nobody has written to stay unused.
+    // A number whose bytes are zero is zero, and pages that nobody writes to use no memory.
     if (!taken.zero || !std::is_arithmetic_v<T>) std::uninitialized_fill_n(data_.get(), extent.size(), T{});
   }
 

@@ -6,8 +6,8 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// An object that can be moved, at its making and later. `std::movable` asks besides for swapping and for what an
-/// assignment returns, and instantiates a hundred classes for each type that it is asked about.
+/// An object that can be move-constructed and move-assigned. `std::movable` also asks for swap and for the type that an
+/// assignment returns, and so instantiates a hundred classes for each type.
 template <class T>
 concept Movable = !std::is_reference_v<T> && requires(T& from, T& to) {
   T{static_cast<T&&>(from)};

@@ -11,7 +11,7 @@
 
 namespace softscore {  // shared
 
-/// What a stream of random numbers is for. Streams never share a word.
+/// What a stream of random numbers is used for. Streams never share a word.
 enum class noise_stream : std::uint8_t {
   start,
   sampling,
@@ -30,27 +30,27 @@ enum class noise_stream : std::uint8_t {
   beside
 };
 
-/// Names one draw of a run. Together with the number of an image and of an element inside it, it picks one word of
-/// Philox, so a number does not depend on batch size, threads or the order of calls.
+/// Identifies one draw of a run. Together with the number of an image and of an element inside it, it selects one word
+/// of Philox, so a number does not depend on batch size, threads or the order of calls.
 struct noise_key {
   std::uint64_t seed{};
   noise_stream stream{noise_stream::user};
   std::uint32_t step{};
   std::uint8_t draw{};
 
-  /// Different values of `draw`: a draw with a larger number would be one of these again.
+  /// The number of distinct values of `draw`: larger values would repeat these.
   static constexpr std::size_t draws = 256;
 };
 
-/// Which images of a run a batch holds: `count` of them from number `first` on (below `most`).
+/// Which images of a run a batch holds: `count` of them, from number `first` on (below `most`).
 struct image_range {
   std::uint64_t first{};
   std::size_t count{};
 
-  /// An image of a larger number would have the noise of one below it.
+  /// An image with a larger number would get the noise of one below it.
   static constexpr std::uint64_t most = std::uint64_t{1} << 48;
 
-  /// The number of image `i` of a batch. A batch of more images than `count` holds the range again and again.
+  /// Returns the number of image `i` of a batch. A batch of more images than `count` repeats the range.
   SOFTSCORE_SHARED std::uint64_t number(std::size_t i) const { return first + (count > 0 ? i % count : i); }
 };
 
@@ -58,7 +58,7 @@ struct image_range {
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// Four uniform words: those of elements 4 `block` to 4 `block` + 3 of the image.
+/// Returns four uniform words, for elements 4 `block` to 4 `block` + 3 of the image.
 SOFTSCORE_HD constexpr std::array<std::uint32_t, 4> random_words(const noise_key& key, std::uint64_t image,
                                                                  std::uint32_t block) {
   const auto purpose = (static_cast<std::uint32_t>(key.stream) << 24) | (static_cast<std::uint32_t>(key.draw) << 16) |
@@ -67,8 +67,8 @@ SOFTSCORE_HD constexpr std::array<std::uint32_t, 4> random_words(const noise_key
                 {static_cast<std::uint32_t>(key.seed), static_cast<std::uint32_t>(key.seed >> 32)});
 }
 
-/// A uniform number in [0, 1) with 53 bits, for element `index` of the image: exact arithmetic, so the same bits
-/// everywhere.
+/// Returns a uniform number in [0, 1) with 53 bits, for element `index` of the image. The arithmetic is exact, so the
+/// bits are the same everywhere.
 SOFTSCORE_HD constexpr double uniform(const noise_key& key, std::uint64_t image, std::uint32_t index) {
   const auto words = random_words(key, image, index / 2);
   const std::uint32_t high = words[2 * (index % 2)], low = words[2 * (index % 2) + 1];
@@ -76,7 +76,7 @@ SOFTSCORE_HD constexpr double uniform(const noise_key& key, std::uint64_t image,
   return static_cast<double>(bits) * 0x1p-53;
 }
 
-/// A uniform whole number in [0, bound), for element `index` of the image; the bias is below bound / 2^64.
+/// Returns a uniform integer in [0, bound), for element `index` of the image; the bias is below bound / 2^64.
 SOFTSCORE_HD constexpr std::uint64_t uniform_below(std::uint64_t bound, const noise_key& key, std::uint64_t image,
                                                    std::uint32_t index) {
   const auto words = random_words(key, image, index / 2);
@@ -90,8 +90,8 @@ SOFTSCORE_HD constexpr std::uint64_t uniform_below(std::uint64_t bound, const no
 
 namespace detail {
 
-// Every a * b + c below is an explicit fma and no bare product meets a sum, so a compiler has nothing left to contract
-// and the bits agree between compilers, optimization levels and devices.
+// Every a * b + c below is an explicit fma, and no other product is an operand of a sum. So a compiler has nothing left
+// to contract, and the bits agree between compilers, optimization levels and devices.
 
 // -2 log(u) for u in [2^-33, 1]: u = 2^e m with m in [sqrt(1/2), sqrt(2)), then log(m) = 2 atanh(s), s = (m-1)/(m+1).
 SOFTSCORE_HD inline float minus_two_log(float u) {
@@ -109,7 +109,7 @@ SOFTSCORE_HD inline float minus_two_log(float u) {
   return -2.0f * std::fma(exponent, 0.69314718f, log_m);
 }
 
-// sqrt(x) for x in [0, 64]: three Newton steps for 1/sqrt(x) from its exponent halved, then one for the root.
+// sqrt(x) for x in [0, 64]: three Newton steps for 1/sqrt(x), starting from half its exponent, then one for the root.
 SOFTSCORE_HD inline float root(float x) {
   float y = std::bit_cast<float>(0x5F3759DFu - (std::bit_cast<std::uint32_t>(x) >> 1));
   const float half = -0.5f * x;
@@ -126,8 +126,8 @@ struct sine_cosine {
   float sine, cosine;
 };
 
-// Sine and cosine of 2 pi word / 2^32: the nearest quarter turn is taken off exactly, the Taylor series serve the rest,
-// at most an eighth of a turn.
+// Sine and cosine of 2 pi word / 2^32. The nearest quarter turn is subtracted exactly, and Taylor series give the rest,
+// which is at most an eighth of a turn.
 SOFTSCORE_HD inline sine_cosine circle(std::uint32_t word) {
   const std::uint32_t quarter = (word + 0x20000000u) >> 30;
   const auto rest = static_cast<std::int32_t>(word - (quarter << 30));  // in [-2^29, 2^29)
@@ -149,9 +149,9 @@ SOFTSCORE_HD inline sine_cosine circle(std::uint32_t word) {
 
 }  // namespace detail
 
-/// Four independent standard normal numbers, for elements 4 `block` to 4 `block` + 3 of the image, by Box and Muller's
-/// transform of the four words. They are float32 numbers whatever the precision of the state, they have the same bits
-/// on every compiler and device, and none exceeds 6.77.
+/// Returns four independent standard normal numbers, for elements 4 `block` to 4 `block` + 3 of the image, by Box and
+/// Muller's transform of the four words. They are float32 numbers for any precision of the state, have the same bits on
+/// every compiler and device, and none exceeds 6.77.
 SOFTSCORE_HD inline std::array<float, 4> normals(const noise_key& key, std::uint64_t image, std::uint32_t block) {
   const auto words = random_words(key, image, block);
   std::array<float, 4> z{};

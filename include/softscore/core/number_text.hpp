@@ -14,9 +14,9 @@
 
 namespace softscore::inline SOFTSCORE_ABI::detail {
 
-// Numbers as messages and files show them: std::to_chars, which no locale of the program changes.
+// Numbers as messages and files show them, through std::to_chars, so that the program's locale does not change them.
 
-/// The fewest digits that give the same number back, with an exponent where "%g" has one.
+/// Returns the fewest digits that read back as the same number, with an exponent where "%g" has one.
 template <class Number>
   requires std::is_arithmetic_v<Number>
 std::string shortest(Number number) {
@@ -27,28 +27,28 @@ std::string shortest(Number number) {
     return {digits, std::to_chars(digits, digits + sizeof digits, number).ptr};
 }
 
-/// The number rounded to so many digits after the point, as "%.*f".
+/// Returns the number rounded to that many decimals, like "%.*f".
 inline std::string fixed(double number, int decimals) {
   char digits[512];  // 309 before the point at most
   const auto [end, failed] = std::to_chars(digits, digits + sizeof digits, number, std::chars_format::fixed, decimals);
   return failed == std::errc{} ? std::string{digits, end} : shortest(number);
 }
 
-/// The number rounded to so many digits in all, as "%.*g".
+/// Returns the number rounded to that many significant digits, like "%.*g".
 inline std::string rounded(double number, int digits) {
   char text[64];
   const auto [end, failed] = std::to_chars(text, text + sizeof text, number, std::chars_format::general, digits);
   return failed == std::errc{} ? std::string{text, end} : shortest(number);
 }
 
-/// "1 channel", "2 channels": a count and what it counts, whose plural ends in s.
+/// Returns a count and its noun, whose plural ends in s: "1 channel", "2 channels".
 inline std::string counted(std::size_t count, std::string_view noun) {
   std::string text = shortest(count);
   ((text += ' ') += noun) += count == 1 ? "" : "s";
   return text;
 }
 
-/// Any value as text: words as they are, numbers by `shortest`, all else as it prints itself to a stream.
+/// Returns any value as text: words unchanged, numbers by `shortest`, everything else as its `operator<<` prints it.
 template <class Value>
 std::string shown(const Value& value) {
   if constexpr (std::is_convertible_v<const Value&, std::string_view>) {

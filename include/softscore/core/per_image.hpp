@@ -10,12 +10,12 @@ namespace softscore {  // shared
 template <class T>
 class per_image;
 
-/// One value per image: those of a vector, an array or a span, which must outlive the result.
+/// Returns one value per image: those of a vector, an array or a span, which must outlive the result.
 template <class Values>
 SOFTSCORE_SHARED constexpr per_image<typename Values::value_type> each_of(const Values& values);
 
-/// One value for a whole batch (sampling) or one value per image (training). It refers to the values of the second
-/// kind and does not own them.
+/// One value for a whole batch (sampling), or one value per image (training). In the second case it refers to the
+/// values and does not own them.
 template <class T>
 class per_image {
  public:

@@ -8,7 +8,7 @@
 namespace softscore::inline SOFTSCORE_ABI {
 
 /// Philox4x32-10 (Salmon et al. 2011): ten rounds turn a 128-bit counter under a 64-bit key into four independent
-/// uniform 32-bit words. Pure, so any word of a stream can be had in any order.
+/// uniform 32-bit words. The function is pure, so the words of a stream can be computed in any order.
 SOFTSCORE_HD constexpr std::array<std::uint32_t, 4> philox(std::array<std::uint32_t, 4> counter,
                                                            std::array<std::uint32_t, 2> key) {
   std::uint32_t c0 = counter[0], c1 = counter[1], c2 = counter[2], c3 = counter[3];

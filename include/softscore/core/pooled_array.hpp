@@ -17,10 +17,10 @@ namespace softscore::inline SOFTSCORE_ABI::detail {
 class block_pool {
  public:
   struct block {
-    std::size_t bytes;  // behind the header
+    std::size_t bytes;  // after the header
     std::size_t home;   // the slot it was last in: a thread that repeats its calls finds the same blocks
   };
-  // So far behind a block's header its bytes begin, aligned for every plain type.
+  // The distance from the start of a block's header to its bytes, which are aligned for every plain type.
   static constexpr std::size_t header =
       (std::max)(sizeof(block), static_cast<std::size_t>(__STDCPP_DEFAULT_NEW_ALIGNMENT__));
 
@@ -59,9 +59,10 @@ class block_pool {
 
 inline constinit block_pool pooled_blocks{};
 
-// Numbers for as long as one call lasts, one for each image of a batch, that a `per_image` may refer to while a
-// parallel loop runs. In steady state it takes nothing from the heap. A thread that waits for a loop may begin another
-// task that makes the same call, so the memory belongs to the call: a buffer of the thread's would be overwritten.
+// A temporary array for the length of one call, with one number per image of a batch, that a `per_image` may refer to
+// while a parallel loop runs. In steady state it takes nothing from the heap. The memory belongs to the call, not to
+// the thread: a thread that waits for a loop may begin another task that makes the same call and would overwrite a
+// buffer of the thread.
 template <class T>
 class pooled_array {
   static_assert(std::is_trivially_copyable_v<T> && alignof(T) <= __STDCPP_DEFAULT_NEW_ALIGNMENT__);
@@ -75,7 +76,7 @@ class pooled_array {
   pooled_array& operator=(const pooled_array&) = delete;
   ~pooled_array() { give_back(); }
 
-  // `count` elements whose values nobody has set.
+  // Resizes to `count` elements, whose values are not set.
   void resize(std::size_t count) {
     give_back();
     block_ = pooled_blocks.take(count * sizeof(T));

@@ -12,8 +12,8 @@ struct diffusion_time {
   SOFTSCORE_SHARED friend constexpr auto operator<=>(const diffusion_time&, const diffusion_time&) = default;
 };
 
-/// What a network is shown for a time under EDM's preconditioning: ln(sigma / a) / 4, see `edm_denoiser`. It
-/// is on a scale of its own, below 0 where the noise is weak.
+/// What a network receives instead of a time under EDM's preconditioning: ln(sigma / a) / 4, see `edm_denoiser`. It is
+/// negative where the noise is weak.
 struct c_noise {
   double value{};
   SOFTSCORE_SHARED friend constexpr auto operator<=>(const c_noise&, const c_noise&) = default;
@@ -39,14 +39,14 @@ struct noise_level {
   SOFTSCORE_SHARED friend constexpr auto operator<=>(const noise_level&, const noise_level&) = default;
 };
 
-/// The deviation of the noise under a corruption whose signal keeps its size (VE).
+/// The standard deviation of the noise under a corruption that leaves the signal's scale unchanged (VE).
 struct sigma {
   double value{};
   SOFTSCORE_SHARED friend constexpr auto operator<=>(const sigma&, const sigma&) = default;
 };
 
-/// How far an operator family has gone: 0 is the identity, and damage grows with it. The unit is the family's own (a
-/// blur's standard deviation in pixels, the rows and columns a mask takes away, -log of a gain).
+/// How far an operator family has gone: 0 is the identity, and damage grows with it. Each family has its own unit (a
+/// blur's standard deviation in pixels, the rows and columns that a mask removes, -log of a gain).
 struct level {
   double value{};
   SOFTSCORE_SHARED friend constexpr auto operator<=>(const level&, const level&) = default;

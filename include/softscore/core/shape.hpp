@@ -17,7 +17,7 @@ struct shape {
   SOFTSCORE_SHARED SOFTSCORE_HD constexpr std::size_t per_image() const { return channels * height * width; }
   /// Elements of the whole batch.
   SOFTSCORE_SHARED SOFTSCORE_HD constexpr std::size_t size() const { return images * channels * height * width; }
-  /// The same image extent with another number of images.
+  /// The same image extent with a different number of images.
   SOFTSCORE_SHARED SOFTSCORE_HD constexpr shape with_images(std::size_t count) const {
     return {count, channels, height, width};
   }
@@ -25,11 +25,11 @@ struct shape {
   SOFTSCORE_SHARED friend constexpr bool operator==(const shape&, const shape&) = default;
 };
 
-/// A place inside one image.
+/// A position inside one image.
 struct pixel {
   std::size_t channel{}, row{}, column{};
 
-  /// Where the pixel lies in an image of that extent.
+  /// The pixel's offset in an image of that extent.
   SOFTSCORE_SHARED SOFTSCORE_HD constexpr std::size_t offset(const shape& s) const {
     return (channel * s.height + row) * s.width + column;
   }
@@ -40,7 +40,8 @@ struct pixel {
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// Prints "images x channels x height x width", for error sentences. (A template, that who prints includes <ostream>.)
+/// Prints "images x channels x height x width", for error messages. (It is a template so that only code that prints
+/// must include <ostream>.)
 template <class Traits>
 std::basic_ostream<char, Traits>& operator<<(std::basic_ostream<char, Traits>& out, const shape& s) {
   return out << s.images << " x " << s.channels << " x " << s.height << " x " << s.width;

@@ -12,8 +12,8 @@
 
 namespace softscore {  // shared
 
-/// The times of a sampling run, from its start down to its end. It owns the (t, s) pairs, so a step can never disagree
-/// with the list of steps.
+/// The times of a sampling run, from its start down to its end. It owns the (t, s) pairs, so a step always agrees with
+/// the list of steps.
 class time_grid {
  public:
   /// Times in falling order, all in [0, 1], at least two; throws `error` otherwise.
@@ -41,7 +41,7 @@ class time_grid {
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// `steps` equal steps from `from` down to `to`. Throws `error` if `steps` is 0 or the times are not in falling order.
+/// Returns `steps` equal steps from `from` down to `to`. Throws `error` if `steps` is 0 or the times do not fall.
 template <class = when_called>
 time_grid uniform_grid(std::size_t steps, double from = 1.0, double to = 0.0) {
   require(steps >= 1, "steps", steps, "at least 1");

@@ -15,8 +15,8 @@ struct host_space {
   static constexpr bool host = true;
 };
 
-/// A pointer and a shape; it owns nothing. Elements can be touched only where `Space` is the host's, so code written
-/// against a view runs on every backend or does not compile.
+/// A pointer and a shape; it owns nothing. Elements are accessible only where `Space` is the host's, so code written
+/// against a view either runs on every backend or does not compile.
 template <class T, class Space>
 class view {
  public:
@@ -26,7 +26,7 @@ class view {
   SOFTSCORE_SHARED view() = default;
   SOFTSCORE_SHARED SOFTSCORE_HD constexpr view(T* data, shape extent) : data_{data}, extent_{extent} {}
 
-  /// A view of mutable elements serves wherever a view of const elements is asked for.
+  /// A view of mutable elements converts to a view of const elements.
   template <class U>
     requires std::same_as<const U, T>
   SOFTSCORE_SHARED SOFTSCORE_HD constexpr view(view<U, Space> other) : data_{raw(other)}, extent_{other.extent()} {}
@@ -48,17 +48,17 @@ class view {
     return {data_ + i * extent_.per_image(), extent_.per_image()};
   }
 
-  /// `count` consecutive images from `first` on.
+  /// `count` consecutive images, from image `first` on.
   SOFTSCORE_SHARED SOFTSCORE_HD constexpr view images(std::size_t first, std::size_t count) const {
     return {data_ + first * extent_.per_image(), extent_.with_images(count)};
   }
 
-  /// `part.size()` consecutive elements from `offset` on, seen with another shape: a named slice of a flat array.
+  /// `part.size()` consecutive elements, from `offset` on, with shape `part`: a named slice of a flat array.
   SOFTSCORE_SHARED SOFTSCORE_HD constexpr view slice(std::size_t offset, shape part) const {
     return {data_ + offset, part};
   }
 
-  /// The address. Only headers under backend/ call it (a check greps for that).
+  /// The address. Only headers under backend/ call it (a check looks for other calls).
   SOFTSCORE_SHARED SOFTSCORE_HD friend constexpr T* raw(view v) { return v.data_; }
 
  private:
@@ -66,7 +66,7 @@ class view {
   shape extent_{};
 };
 
-/// A read-only view, in a place where the element type is not deduced: it takes a `view<T>` too.
+/// A read-only view for parameters whose element type is not deduced: it accepts a `view<T>` too.
 template <class T, class Space>
 using const_view = std::type_identity_t<view<const T, Space>>;
 

@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <type_traits>
 
-// xtensor is the user's side of the library; no other header includes it. Its own warnings are not ours to fix.
+// The one header that includes xtensor, which only users of the library see. Its own warnings are not ours to fix.
 #if defined(__GNUC__)
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wconversion"
@@ -12,7 +12,7 @@
 #pragma GCC diagnostic ignored "-Wshadow"
 #pragma GCC diagnostic ignored "-Wpedantic"
 #pragma GCC diagnostic ignored "-Wunused-parameter"
-#if !defined(__clang__)  // GCC's own vector intrinsics, and loops it unrolls, set these off when inlined
+#if !defined(__clang__)  // GCC's own vector intrinsics, and loops it unrolls, cause these when inlined
 #pragma GCC diagnostic ignored "-Wuninitialized"
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 #pragma GCC diagnostic ignored "-Warray-bounds"
@@ -37,16 +37,16 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// A tensor of rank four whose elements lie as a view's do, whatever XTENSOR_DEFAULT_LAYOUT says: images x channels x
+/// A tensor of rank four with the same memory order as a view, for any XTENSOR_DEFAULT_LAYOUT: images x channels x
 /// height x width, the last index fastest.
 template <class T>
 using row_major_tensor = xt::xtensor<T, 4, xt::layout_type::row_major>;
 
-/// Images that own their memory, as readers and samplers hand them out: images x channels x height x width.
+/// Images that own their memory, as readers and samplers return them: images x channels x height x width.
 using image_batch = row_major_tensor<float>;
 
-/// Elements of one tensor of that extent, not initialized. Throws `error` for an extent of more bytes than there can
-/// be, and where there is no memory for them.
+/// Returns an uninitialized tensor of that extent. Throws `error` if the extent has more bytes than an object may have,
+/// or if there is not enough memory.
 template <class T = float>
 row_major_tensor<T> make_tensor(const shape& extent) {
   return with_memory("a tensor", bytes_of<T>(extent), [&] {
@@ -55,7 +55,7 @@ row_major_tensor<T> make_tensor(const shape& extent) {
   });
 }
 
-/// The extent of a tensor of rank four.
+/// Returns the extent of a tensor of rank four.
 template <class T, xt::layout_type Layout>
 shape extent_of(const xt::xtensor<T, 4, Layout>& tensor) {
   return {tensor.shape(0), tensor.shape(1), tensor.shape(2), tensor.shape(3)};
@@ -71,7 +71,7 @@ constexpr void require_row_major() {
 
 }  // namespace detail
 
-/// A view of a row-major tensor's elements. The tensor must outlive it.
+/// Returns a view of a row-major tensor's elements. The tensor must outlive it.
 template <class T, xt::layout_type Layout>
 view<T, host_space> as_view(xt::xtensor<T, 4, Layout>& tensor) {
   detail::require_row_major<Layout>();
@@ -85,7 +85,7 @@ view<const T, host_space> as_view(const xt::xtensor<T, 4, Layout>& tensor) {
 template <class T, xt::layout_type Layout>
 void as_view(const xt::xtensor<T, 4, Layout>&&) = delete;
 
-/// A host view as an xtensor expression of rank four that refers to the same elements: reads, writes and every
+/// Returns a host view as an xtensor expression of rank four that refers to the same elements: reads, writes and every
 /// xtensor function work on it.
 template <class T, class Space>
   requires(Space::host)
@@ -96,7 +96,7 @@ auto as_xtensor(view<T, Space> v) {
                                                std::array<std::size_t, 4>{s.images, s.channels, s.height, s.width});
 }
 
-/// A copy of a host view that owns its elements.
+/// Returns a copy of a host view that owns its elements.
 template <class T, class Space>
   requires(Space::host)
 auto to_xtensor(view<T, Space> v) {

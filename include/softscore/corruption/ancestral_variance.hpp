@@ -4,8 +4,8 @@
 
 namespace softscore {  // shared
 
-/// The variance of the fresh noise of an ancestral step, such as `ddpm`'s: `fixed_large` is beta, best for N(0, I)
-/// data; `fixed_small` is btilde, best for a point (the names in diffusers).
+/// The variance of the fresh noise of an ancestral step, such as `ddpm`'s: `fixed_large` is beta, the best choice for
+/// N(0, I) data; `fixed_small` is btilde, the best for a single point (the names in diffusers).
 enum class ancestral_variance { fixed_large, fixed_small };
 
 }  // namespace softscore

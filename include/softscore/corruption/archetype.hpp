@@ -6,8 +6,8 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// A corruption that exists in declarations only and offers all that a corruption may: a score and a scalar signal. It
-/// stands in where a `static_assert` checks a denoiser, an objective or a sampler.
+/// A corruption that consists of declarations only and offers everything a corruption may offer: a score and a scalar
+/// signal. `static_assert`s use it to check denoisers, objectives and samplers.
 struct archetype_corruption {
   using distribution = standard_normal;
   using operator_type = identity;
@@ -33,7 +33,7 @@ struct archetype_corruption {
 static_assert(Corruption<archetype_corruption> && GaussianCorruption<archetype_corruption> &&
               DifferentiableSignal<archetype_corruption> && DifferentiableScalarSignal<archetype_corruption>);
 
-/// The same with a background that the sampler knows in place of noise.
+/// The same with a background that the sampler knows instead of noise.
 struct archetype_background_corruption : archetype_corruption {
   using distribution = fixed_background;
 };

@@ -14,7 +14,7 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// x_t = C_{w(t)} x_0 + (I - C_{w(t)}) b: the image gives way to one background b per image, which the sampler knows
+/// x_t = C_{w(t)} x_0 + (I - C_{w(t)}) b: the image fades into one background b per image, which the sampler knows
 /// (Bansal et al. 2022; Knottenbelt n.d., Section 2a). b = c + `grain` z with one number c per image, uniform in
 /// [-`range`, `range`], and z standard normal.
 template <class Op, class S>
@@ -24,8 +24,8 @@ class background_corruption : public scheduled_operator<Op, S> {
  public:
   using distribution = fixed_background;
 
-  /// Throws what the schedule's `check` throws, for a level that the operator does not have, and unless both numbers of
-  /// the background are finite and at least 0.
+  /// Throws what the schedule's `check` throws, for a level that the operator does not have, and unless `range` and
+  /// `grain` are finite and at least 0.
   background_corruption(Op op, S schedule, double range = 0.5, double grain = 0.05)
       : scheduled_operator<Op, S>{std::move(op), std::move(schedule)}, range_{range}, grain_{grain} {
     this->check();
@@ -33,7 +33,7 @@ class background_corruption : public scheduled_operator<Op, S> {
     require(grain_ >= 0.0 && std::isfinite(grain_), "grain", grain_, "at least 0 and finite");
   }
 
-  /// x_t as b + C_t (x_0 - b): one application of the operator.
+  /// Stores x_t as b + C_t (x_0 - b): one application of the operator.
   template <class Be, Scalar T>
   void corrupt(Be& be, per_image<diffusion_time> times, in_of<Be, T> clean, in_of<Be, T> xi, out_of<Be, T> out) const {
     auto difference = be.template make<T>(out.extent());
@@ -55,7 +55,7 @@ class background_corruption : public scheduled_operator<Op, S> {
     be.combine(xi, term{grain_, xi}, term_of<Be, T>{each_of(colors), flat.view()});
   }
 
-  /// x_t when all of the image that C_t lets through is 0; at t = 1, where nothing is let through, that is b.
+  /// Stores the x_t whose visible part C_t x_0 is 0; at t = 1, where C_t lets nothing through, this is b.
   template <class Be, Scalar T>
   void start(Be& be, diffusion_time t, std::uint64_t seed, image_range images, out_of<Be, T> x,
              out_of<Be, T> xi) const {
@@ -64,7 +64,7 @@ class background_corruption : public scheduled_operator<Op, S> {
     corrupt<Be, T>(be, t, nothing.view(), xi, x);
   }
 
- public:  // for kernels, which are made of public types only
+ public:  // for kernels, which can use only public types
   struct one {
     template <class T>
     SOFTSCORE_HD void operator()(T& x) const {

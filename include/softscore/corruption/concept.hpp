@@ -11,7 +11,7 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// The distribution of xi, which no syntax can show, so a corruption declares it as its member type `distribution`.
+/// The distribution of xi. No syntax can express it, so a corruption declares it as its member type `distribution`.
 /// Standard normal: x_t has a score.
 struct standard_normal {
   static constexpr bool has_score = true, known_to_sampler = false;
@@ -21,28 +21,28 @@ struct fixed_background {
   static constexpr bool has_score = false, known_to_sampler = true;
 };
 
-/// `schedule.level_at(t)` is the operator's level at time t, not falling with t.
+/// `schedule.level_at(t)` is the operator's level at time t; it never falls with t.
 template <class S>
 concept LevelSchedule = requires(const S s, diffusion_time t) {
   { s.level_at(t) } -> std::same_as<level>;
 };
 
-/// `schedule.sigma_at(t)` is the standard deviation of the noise at time t, not falling with t.
+/// `schedule.sigma_at(t)` is the standard deviation of the noise at time t; it never falls with t.
 template <class S>
 concept NoiseSchedule = requires(const S s, diffusion_time t) {
   { s.sigma_at(t) } -> std::same_as<double>;
 };
 
-/// `schedule.level_rate_at(t)` and `schedule.sigma_rate_at(t)` are the derivatives of level and noise in time: a
-/// schedule that is smooth in time. Optional: methods that step in time itself need it.
+/// `schedule.level_rate_at(t)` and `schedule.sigma_rate_at(t)` are the derivatives of level and noise with respect to
+/// time: the schedule is smooth in time. Optional: methods that integrate in time itself need it.
 template <class S>
 concept DifferentiableSchedule = requires(const S s, diffusion_time t) {
   { s.level_rate_at(t) } -> std::same_as<double>;
   { s.sigma_rate_at(t) } -> std::same_as<double>;
 };
 
-/// `schedule.gain_rate_at(t)` is the derivative of exp(-level) in time, finite also where the level is infinite because
-/// the signal ends there. Optional, for schedules of the operator `scaling`.
+/// `schedule.gain_rate_at(t)` is the derivative of exp(-level) with respect to time. It is finite even where the signal
+/// ends and the level is infinite. Optional, for schedules of the operator `scaling`.
 template <class S>
 concept GivesGainRate = requires(const S s, diffusion_time t) {
   { s.gain_rate_at(t) } -> std::same_as<double>;
@@ -54,7 +54,7 @@ concept GivesGainRate = requires(const S s, diffusion_time t) {
 template <class S>
 concept Schedule = LevelSchedule<S> && NoiseSchedule<S>;
 
-/// `schedule.check()` throws for parameters that cannot be right; a corruption calls it when it is made. Optional.
+/// `schedule.check()` throws for invalid parameters; the constructor of a corruption calls it. Optional.
 template <class S>
 concept ChecksParameters = requires(const S s) { s.check(); };
 
@@ -96,7 +96,7 @@ concept Corruption =
 template <class C>
 concept HasNormalNoise = DeclaresDistribution<C> && C::distribution::has_score;
 
-/// `c.sigma(t)`: the noise is sigma I times xi.
+/// `c.sigma(t)`: the noise is sigma times xi.
 template <class C>
 concept HasSigma = requires(const C c, diffusion_time t) {
   { c.sigma(t) } -> std::same_as<double>;
@@ -110,14 +110,14 @@ concept GaussianCorruption = HasNormalNoise<C> && HasSigma<C>;
 template <class C>
 concept BackgroundCorruption = DeclaresDistribution<C> && C::distribution::known_to_sampler;
 
-/// `c.signal_gain(t)`: C_t = a_t I, and a_t is that number.
+/// `c.signal_gain(t)` is the number a_t for which C_t = a_t I.
 template <class C>
 concept ScalarSignal = requires(const C c, diffusion_time t) {
   { c.signal_gain(t) } -> std::same_as<double>;
 };
 
-/// `c.signal_derivative(be, times, x, out)` stores (dC_t/dt) x, and `c.sigma_rate(t)` is d sigma / dt: a corruption
-/// that is smooth in time. Optional.
+/// `c.signal_derivative(be, times, x, out)` stores (dC_t/dt) x, and `c.sigma_rate(t)` is d sigma / dt: the corruption
+/// is smooth in time. Optional.
 template <class C, class Be = archetype_backend, class T = float>
 concept DifferentiableSignal = requires(const C c, Be& be, per_image<diffusion_time> times, diffusion_time t,
                                         view_of<Be, const T> x, view_of<Be, T> out) {

@@ -17,9 +17,9 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// x_t = C_{w(t)} x_0 + sigma(t) z with z standard normal: an operator family, a schedule that gives it its level w and
-/// the noise its deviation sigma at every time, and the distribution of what is left at the start of sampling (Daras et
-/// al. 2022, Eq. 4).
+/// x_t = C_{w(t)} x_0 + sigma(t) z with z standard normal. It consists of an operator family, a schedule that gives the
+/// level w of the operator and the standard deviation sigma of the noise at every time, and the distribution of what is
+/// left of the image at the start of sampling (Daras et al. 2022, Eq. 4).
 template <class Op, class S, Prior P = nothing_left>
 class corruption : public scheduled_operator<Op, S> {
   static_assert(
@@ -46,7 +46,7 @@ class corruption : public scheduled_operator<Op, S> {
   {
     return degradation<Op>::gain(linear_operator(), schedule().level_at(t));
   }
-  /// d a_t / dt, where operator and schedule know their derivatives.
+  /// d a_t / dt, if operator and schedule know their derivatives.
   double signal_gain_rate(diffusion_time t) const
     requires DifferentiableGain<Op> && DifferentiableSchedule<S>
   {
@@ -67,8 +67,8 @@ class corruption : public scheduled_operator<Op, S> {
   {
     return 2.0 * (std::log(signal_gain(t)) - std::log(sigma(t)));
   }
-  /// The time at which `log_snr` is `lambda`, to the last bit of the time. Throws `error` unless it lies between the
-  /// log-SNR of time 1 and that of time 0.
+  /// The time at which `log_snr` is `lambda`, exact to the last bit of the time. Throws `error` unless it lies between
+  /// the log-SNR of time 1 and that of time 0.
   diffusion_time time_of_log_snr(double lambda) const
     requires ScalarOperator<Op>
   {
@@ -81,7 +81,7 @@ class corruption : public scheduled_operator<Op, S> {
     return diffusion_time{late};
   }
 
-  /// Stores (dC_t/dt) x, where operator and schedule know their derivatives: dC_w/dw at the image's level, times the
+  /// Stores (dC_t/dt) x, if operator and schedule know their derivatives: dC_w/dw at the image's level, times the
   /// level's rate.
   template <class Be, Scalar T>
   void signal_derivative(Be& be, per_image<diffusion_time> times, in_of<Be, T> x, out_of<Be, T> out) const

@@ -15,9 +15,9 @@
 namespace softscore::inline SOFTSCORE_ABI {
 
 /// The cosine schedule in continuous time (Nichol and Dhariwal 2021, Eq. 17): abar(t) = f(t) / f(0), f(t) = cos^2(pi/2
-/// (t + offset) / (1 + offset)). Goes with `scaling`. Nothing is left of the signal at the schedule's own time 1, where
-/// the level is infinite; our time 1 is its time `horizon`, and 0.9946 (Lu et al. 2022a) keeps log-SNR finite for
-/// methods that need it.
+/// (t + offset) / (1 + offset)). It is used with `scaling`. At the schedule's own time 1 no signal is left and the
+/// level is infinite. Our time 1 is its time `horizon`; 0.9946 (Lu et al. 2022a) keeps log-SNR finite for methods that
+/// need it.
 struct cosine {
   double offset{0.008}, horizon{1.0};
 
@@ -29,7 +29,8 @@ struct cosine {
 
   level level_at(diffusion_time t) const {
     const double turned = turn() * horizon * t.value, start = turn() * offset;
-    // Early the loss of signal is small, late the signal itself: each is computed without cancellation.
+    // At early times the loss of signal is small, at late times the signal itself: each is computed without
+    // cancellation.
     if (turned < 0.5)
       return level{-std::log1p(-2.0 * std::pow(std::sin(0.5 * turned), 2) - std::tan(start) * std::sin(turned))};
     return level{std::log(std::cos(start)) - std::log(std::sin(turn() * (1.0 - horizon * t.value)))};

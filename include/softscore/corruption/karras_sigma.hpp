@@ -8,8 +8,9 @@
 namespace softscore::inline SOFTSCORE_ABI {
 
 /// Noise alone, whose root of order `rho` rises linearly (Karras et al. 2022, Eq. 5): sigma(t) = (sigma_min^{1/rho} + t
-/// (sigma_max^{1/rho} - sigma_min^{1/rho}))^rho. Equal steps of t are their steps of sigma. With `rho` 1 and
-/// `sigma_min` 0 it is their sigma(t) = t, time counted in units of `sigma_max`. The level is 0: goes with `identity`.
+/// (sigma_max^{1/rho} - sigma_min^{1/rho}))^rho. Equal steps of t are the paper's steps of sigma. With `rho` 1 and
+/// `sigma_min` 0 it is the paper's sigma(t) = t, with time in units of `sigma_max`. The level is 0, so it is used with
+/// `identity`.
 struct karras_sigma {
   double sigma_min{0.002}, sigma_max{80.0}, rho{7.0};
 

@@ -8,8 +8,8 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// A diffusion whose rate beta(t) changes linearly from `rate_first` to `rate_last`: with B its integral from 0 to t,
-/// a_t = exp(-B / 2), so the level of the operator `scaling` is B / 2. `Noise` gives sigma_t and its rate from that
+/// A diffusion whose rate beta(t) changes linearly from `rate_first` to `rate_last`. With B its integral from 0 to t,
+/// a_t = exp(-B / 2), so the level of the operator `scaling` is B / 2. `Noise` computes sigma_t and its rate from that
 /// level and its rate.
 template <class Noise>
 struct linear_rate {
@@ -33,7 +33,7 @@ struct linear_rate {
 };
 
 namespace detail {
-// a falls and sigma rises with B, so log-SNR falls where the level rises: from no noise to B = 10.05.
+// a falls and sigma rises with B, so log-SNR falls wherever the level rises, here from no noise to B = 10.05.
 template <class S>
 constexpr bool ends_of_linear_rate = falls_over_time([](diffusion_time t) { return -S{}.level_at(t).value; }) &&
                                      S{}.level_at(diffusion_time{0.0}).value == 0.0 &&

@@ -17,9 +17,9 @@ concept LogSnrRule = requires(const R rule, diffusion_time t) {
   { rule.log_snr_rate_at(t) } -> std::same_as<double>;
 };
 
-/// The schedule that preserves the variance and has a given log-SNR lambda: a^2 = 1 / (1 + exp(-lambda)) and sigma^2 =
-/// 1 / (1 + exp(lambda)) (Kingma et al. 2021). Goes with `scaling`. Level and noise at time 0 are small, not 0, where
-/// lambda is finite there.
+/// The variance-preserving schedule with a given log-SNR lambda: a^2 = 1 / (1 + exp(-lambda)) and sigma^2 = 1 / (1 +
+/// exp(lambda)) (Kingma et al. 2021). It is used with `scaling`. If lambda is finite at time 0, level and noise are
+/// small there, not 0.
 template <LogSnrRule R>
 struct log_snr_schedule {
   R rule{};
@@ -31,7 +31,7 @@ struct log_snr_schedule {
   }
   level level_at(diffusion_time t) const {
     const double fallen = -rule.log_snr_at(t);
-    return level{0.5 * (fallen > 700.0 ? fallen : std::log1p(std::exp(fallen)))};  // where exp overflows they are equal
+    return level{0.5 * (fallen > 700.0 ? fallen : std::log1p(std::exp(fallen)))};  // where exp overflows both are equal
   }
   double sigma_at(diffusion_time t) const { return 1.0 / std::sqrt(1.0 + std::exp(rule.log_snr_at(t))); }
   double level_rate_at(diffusion_time t) const {
@@ -61,7 +61,7 @@ static_assert(linear_log_snr{}.log_snr_at(diffusion_time{0.0}) == 20.0 &&
               linear_log_snr{}.log_snr_at(diffusion_time{1.0}) == -20.0);
 
 /// lambda(t) = -log(exp(`first` + `growth` t^2) - 1), the log-SNR of DDPM in continuous time (Crowson and Pressman
-/// 2021). It is a `variance_preserving` whose integral B begins at `first`.
+/// 2021). It is that of `variance_preserving` with an integral B that begins at `first`.
 struct ddpm_log_snr {
   double first{1e-4}, growth{10.0};
 

@@ -15,7 +15,8 @@
 namespace softscore::inline SOFTSCORE_ABI {
 
 /// The distribution of C_1 x_0, to which sampling adds its noise. `prior.draw(seed, image, shape, out)` writes one
-/// image and depends on nothing else; `prior.zero()` is true if that image is 0. Models: nothing_left, fitted_prior.
+/// image, which depends on these arguments alone; `prior.zero()` is true if that image is always 0. Models:
+/// nothing_left, fitted_prior.
 template <class L>
 concept Prior = requires(const L prior, std::uint64_t seed, std::uint64_t image, shape s, std::span<double> out) {
   prior.draw(seed, image, s, out);
@@ -33,12 +34,12 @@ struct nothing_left {
 static_assert(Prior<nothing_left>);
 
 /// A Gaussian fitted to fully corrupted data: mean + sum_k deviation_k g_k mode_k (a distribution of our own).
-/// `train/fit_prior.hpp` fits one; `train/fit_color_prior.hpp` fits the single random color of Daras et al. 2022,
-/// Appendix D, one constant mode per channel.
+/// `train/fit_prior.hpp` fits it; `train/fit_color_prior.hpp` fits the single random color of Daras et al. 2022,
+/// Appendix D, with one constant mode per channel.
 class fitted_prior {
  public:
   fitted_prior() = default;
-  /// `modes` holds one mode of `mean.size()` elements after the other, as many as there are `deviations`; throws
+  /// `modes` holds the modes one after the other, each of `mean.size()` elements, one for each of `deviations`. Throws
   /// `error` if the lengths disagree, and for a number that is not finite.
   template <class = when_called>
   fitted_prior(std::vector<double> mean, std::vector<double> deviations, std::vector<double> modes)

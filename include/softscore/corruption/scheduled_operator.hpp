@@ -11,8 +11,9 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// An operator family at the level that a schedule gives it at every time: the signal C_{w(t)} x_0 of a corruption,
-/// whatever is added to it (Daras et al. 2022, Eq. 4). The base of `corruption` and `background_corruption`.
+/// An operator family at the level that a schedule gives at every time: the signal C_{w(t)} x_0 of a corruption,
+/// without what the corruption adds (Daras et al. 2022, Eq. 4). It is the base of `corruption` and
+/// `background_corruption`.
 template <class Op, class S>
 class scheduled_operator {
   static_assert(LinearOperator<Op>, "softscore: this type is not a linear operator: it lacks apply or adjoint");
@@ -41,7 +42,7 @@ class scheduled_operator {
  protected:
   scheduled_operator(Op op, S schedule) : operator_{std::move(op)}, schedule_{std::move(schedule)} {}
 
-  // Levels do not fall with time, so those of the two ends have all others between them.
+  // Levels never fall with time, so the levels at the two ends enclose all others.
   void check() const {
     if constexpr (ChecksParameters<S>) schedule_.check();
     require_level(operator_, level_at(diffusion_time{0.0}));

@@ -13,8 +13,8 @@
 namespace softscore::inline SOFTSCORE_ABI {
 
 /// The sigmoid schedule in continuous time (Jabri et al. 2022; Chen 2023, Algorithm 1): abar(t) = (S(end) - S(start + t
-/// (end - start))) / (S(end) - S(start)) with S(u) = 1 / (1 + exp(-u / temperature)). Goes with `scaling`. Our time 1
-/// is its time `horizon`; at its own time 1 nothing is left of the signal and the level is infinite.
+/// (end - start))) / (S(end) - S(start)) with S(u) = 1 / (1 + exp(-u / temperature)). It is used with `scaling`. Our
+/// time 1 is its time `horizon`; at its own time 1 no signal is left and the level is infinite.
 struct sigmoid_gain {
   double start{-3.0}, end{3.0}, temperature{1.0}, horizon{1.0};
 
@@ -48,8 +48,8 @@ struct sigmoid_gain {
 };
 static_assert(Schedule<sigmoid_gain>);
 
-/// The sigmoid table (Xu et al. 2022, their code): beta_i = first + (last - first) / (1 + exp(-u_i)), u_i from -6 to 6
-/// over i = 1 .. steps.
+/// The sigmoid table (Xu et al. 2022, their code): beta_i = first + (last - first) / (1 + exp(-u_i)), with u_i from -6
+/// to 6 over i = 1 .. steps.
 class sigmoid_beta : public beta_table {
  public:
   /// Throws `error` if `steps` is below 2 or a beta does not lie in (0, 1).

@@ -7,15 +7,15 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// Noise and corruption that rise together (Daras et al. 2022, Appendix F.1.1): sigma geometrically from `sigma_min` to
-/// `sigma_max`, the level from `level_min` at once to `level_max`, linearly or geometrically. The paper prints the
-/// noise from 0.1 to 0.01, which is the direction of sampling.
+/// Noise and corruption that rise together (Daras et al. 2022, Appendix F.1.1): sigma rises geometrically from
+/// `sigma_min` to `sigma_max` while the level rises linearly or geometrically from `level_min` to `level_max`. The
+/// paper prints the noise from 0.1 to 0.01, which is the direction of sampling.
 struct simultaneous {
   double sigma_min{0.01}, sigma_max{0.1};
   double level_min{0.0}, level_max{14.0};
   spacing levels{spacing::linear};
 
-  /// Throws `error` for values that give no noise or level at some time.
+  /// Throws `error` if these values give no valid noise or level at some time.
   void check() const {
     require(std::isfinite(sigma_max), "sigma_max", sigma_max, "finite");
     require(sigma_min > 0.0 && sigma_min <= sigma_max, "sigma_min", sigma_min, "above 0 and at most sigma_max");

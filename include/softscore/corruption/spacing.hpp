@@ -14,11 +14,12 @@
 #include <softscore/core/time_grid.hpp>
 #include <softscore/corruption/concept.hpp>
 
-// Where a sampler steps. Every grid made here has as many steps as it has evaluations: its last step goes from the last
-// time asked for to time 0 exactly.
+// Time grids for samplers. Every grid made here has as many steps as evaluations: its last step goes from the last
+// requested time to exactly time 0.
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// A corruption with a signal that is a number times the image, so that it has a log-SNR and each lies at one time.
+/// A corruption whose signal is a number times the image, so that it has a log-SNR and each log-SNR belongs to one
+/// time.
 template <class C>
 concept HasLogSnr = requires(const C c, diffusion_time t, double lambda) {
   { c.log_snr(t) } -> std::same_as<double>;
@@ -43,8 +44,8 @@ void require_steps(std::size_t table_steps, std::size_t steps) {
 }
 }  // namespace detail
 
-/// The grid through indices of a table of T steps, counted from 0 as the field does: index i is time (i + 1) / T.
-/// Throws `error` if there are none, they do not fall, or one is not below `table_steps`.
+/// Returns the grid through indices of a table of T steps, counted from 0 as is usual in the field: index i is time (i
+/// + 1) / T. Throws `error` if there are no indices, they do not fall, or one is not below `table_steps`.
 template <class = when_called>
 time_grid grid_of_indices(std::size_t table_steps, std::span<const std::size_t> falling) {
   return detail::grid_through(table_steps, falling);
@@ -54,7 +55,7 @@ time_grid grid_of_indices(std::size_t table_steps, std::initializer_list<std::si
   return detail::grid_through(table_steps, std::span<const std::size_t>{falling.begin(), falling.size()});
 }
 
-/// `steps` indices from T - 1 to 0, evenly spaced and rounded to the nearest, halves to the even one ("linspace"; Lin
+/// Returns `steps` indices from T - 1 to 0, evenly spaced and rounded to the nearest, halves to even ("linspace"; Lin
 /// et al. 2023, Table 2). Throws `error` unless 1 <= steps <= T, as do the lists below.
 template <class = when_called>
 std::vector<std::size_t> linspace_indices(std::size_t table_steps, std::size_t steps) {
@@ -66,8 +67,8 @@ std::vector<std::size_t> linspace_indices(std::size_t table_steps, std::size_t s
   return indices;
 }
 
-/// Multiples of the whole stride T / steps, plus `offset`, from the largest down to `offset` ("leading"; Lin et al.
-/// 2023, Table 2).
+/// Returns multiples of the integer stride T / steps, plus `offset`, from the largest down to `offset` ("leading"; Lin
+/// et al. 2023, Table 2).
 template <class = when_called>
 std::vector<std::size_t> leading_indices(std::size_t table_steps, std::size_t steps, std::size_t offset = 0) {
   detail::require_steps(table_steps, steps);
@@ -76,8 +77,8 @@ std::vector<std::size_t> leading_indices(std::size_t table_steps, std::size_t st
   return indices;
 }
 
-/// T - i T / steps - 1, rounded, for i = 0, 1, ..: it always holds the last index T - 1 ("trailing"; Lin et al. 2023,
-/// Table 2).
+/// Returns T - i T / steps - 1, rounded, for i = 0, 1, ..: the list always contains the last index T - 1 ("trailing";
+/// Lin et al. 2023, Table 2).
 template <class = when_called>
 std::vector<std::size_t> trailing_indices(std::size_t table_steps, std::size_t steps) {
   detail::require_steps(table_steps, steps);
@@ -90,9 +91,9 @@ std::vector<std::size_t> trailing_indices(std::size_t table_steps, std::size_t s
   return indices;
 }
 
-/// Squares of evenly spaced numbers from sqrt(0.8 T) to 0, cut to whole ones, by the arithmetic of the public code
-/// (Song, Meng and Ermon 2021, Appendix D.2): more steps where little noise is left. With many steps the smallest
-/// indices repeat, as they do in the published lists of 50 and 100 of 1000.
+/// Returns squares of evenly spaced numbers from sqrt(0.8 T) to 0, truncated to integers with the arithmetic of the
+/// public code (Song, Meng and Ermon 2021, Appendix D.2): more steps where little noise is left. With many steps the
+/// smallest indices repeat, as they do in the published lists of 50 and 100 of 1000.
 template <class = when_called>
 std::vector<std::size_t> quadratic_indices(std::size_t table_steps, std::size_t steps) {
   detail::require_steps(table_steps, steps);
@@ -105,7 +106,7 @@ std::vector<std::size_t> quadratic_indices(std::size_t table_steps, std::size_t 
   return indices;
 }
 
-/// The grids of these lists.
+/// Return the grids of these lists.
 template <class = when_called>
 time_grid linspace_grid(std::size_t table_steps, std::size_t steps) {
   return detail::grid_through(table_steps, linspace_indices(table_steps, steps));
@@ -118,9 +119,9 @@ template <class = when_called>
 time_grid trailing_grid(std::size_t table_steps, std::size_t steps) {
   return detail::grid_through(table_steps, trailing_indices(table_steps, steps));
 }
-/// From an index to itself a sampler's step changes nothing, so this grid passes an index that its list repeats once:
-/// it draws the images of the published lists in fewer steps, 49 for 50 and 96 for 100. Throws `error` if more than a
-/// tenth of the list repeats.
+/// A sampler's step from an index to itself changes nothing, so this grid contains a repeated index of its list only
+/// once. It draws the images of the published lists in fewer steps: 49 for 50, and 96 for 100. Throws `error` if more
+/// than a tenth of the list repeats.
 template <class = when_called>
 time_grid quadratic_grid(std::size_t table_steps, std::size_t steps) {
   const std::vector<std::size_t> all = quadratic_indices(table_steps, steps);
@@ -129,8 +130,8 @@ time_grid quadratic_grid(std::size_t table_steps, std::size_t steps) {
   return detail::grid_through(table_steps, 10 * once.size() < 9 * all.size() ? all : once);
 }
 
-/// `count` noise levels from `most` down to `least` whose roots of order `rho` are evenly spaced (Karras et al. 2022,
-/// Eq. 5), both ends exact. Throws `error` unless 0 < least < most, rho > 0 and count >= 1.
+/// Returns `count` noise levels from `most` down to `least` whose roots of order `rho` are evenly spaced (Karras et al.
+/// 2022, Eq. 5), both ends exact. Throws `error` unless 0 < least < most, rho > 0 and count >= 1.
 template <class = when_called>
 std::vector<double> karras_sigmas(std::size_t count, double least, double most, double rho = 7.0) {
   require(count >= 1, "count", count, "at least 1");
@@ -146,15 +147,15 @@ std::vector<double> karras_sigmas(std::size_t count, double least, double most, 
   return sigmas;
 }
 
-/// The grid whose times have the given falling ratios sigma / a of noise to signal. Throws `error` if a ratio does not
-/// lie between those of time 0 and time 1, or is that of time 0, since the grid ends there.
+/// Returns the grid of times at which sigma / a, the ratio of noise to signal, has the given falling values. Throws
+/// `error` if a ratio is not between those of time 0 and time 1, or is that of time 0, where the grid ends anyway.
 template <HasLogSnr C>
 time_grid grid_of_noise(const C& corruption, std::span<const double> sigma_over_gain) {
   std::vector<double> times;
   for (const double ratio : sigma_over_gain) {
     require(ratio > 0.0, "ratio of noise to signal", ratio, "above 0");
     double lambda = -2.0 * std::log(ratio);
-    // The noisiest one may be that of time 1 itself, but for rounding.
+    // The noisiest one may be that of time 1 itself, up to rounding.
     const double least = corruption.log_snr(diffusion_time{1.0});
     if (std::abs(lambda - least) <= 1e-12 * (1.0 + std::abs(least))) lambda = least;
     times.push_back(corruption.time_of_log_snr(lambda).value);
@@ -168,15 +169,15 @@ time_grid grid_of_noise(const C& corruption, std::initializer_list<double> sigma
   return grid_of_noise(corruption, std::span<const double>{sigma_over_gain.begin(), sigma_over_gain.size()});
 }
 
-/// Karras' spacing of sigma / a between `least` and `most` as a grid of `steps` steps.
+/// Returns Karras' spacing of sigma / a between `least` and `most` as a grid of `steps` steps.
 template <HasLogSnr C>
 time_grid karras_grid(const C& corruption, std::size_t steps, double least = 0.002, double most = 80.0,
                       double rho = 7.0) {
   return grid_of_noise(corruption, karras_sigmas(steps, least, most, rho));
 }
 
-/// `steps` times evenly spaced in log-SNR between those of the times `from` and `last`, then 0 (Lu et al. 2022a,
-/// Section 3.4). Throws `error` unless 1 >= from > last > 0 and their log-SNR is finite.
+/// Returns `steps` times evenly spaced in log-SNR, from time `from` to time `last`, and then 0 (Lu et al. 2022a,
+/// Section 3.4). Throws `error` unless 1 >= from > last > 0 and the log-SNR of both is finite.
 template <HasLogSnr C>
 time_grid log_snr_grid(const C& corruption, std::size_t steps, double from = 1.0, double last = 1e-3) {
   require(steps >= 1, "steps", steps, "at least 1");

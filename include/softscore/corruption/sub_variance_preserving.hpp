@@ -13,8 +13,8 @@ struct sub_preserved_variance {
 };
 }  // namespace detail
 
-/// The diffusion whose variance stays below that of `variance_preserving` (Song et al. 2021, Eq. 29): the same rate
-/// beta(t) from `rate_first` to `rate_last` and its integral B, a_t = exp(-B / 2), and sigma_t = 1 - exp(-B). It is
+/// The diffusion whose variance stays below that of `variance_preserving` (Song et al. 2021, Eq. 29): it has the same
+/// rate beta(t) from `rate_first` to `rate_last` with integral B, a_t = exp(-B / 2), and sigma_t = 1 - exp(-B). It is
 /// used with `scaling`.
 using sub_variance_preserving = linear_rate<detail::sub_preserved_variance>;
 static_assert(Schedule<sub_variance_preserving> && detail::ends_of_linear_rate<sub_variance_preserving>);

@@ -19,12 +19,12 @@ struct schedule_point {
   friend bool operator==(const schedule_point&, const schedule_point&) = default;
 };
 
-/// A schedule given by points, with straight lines between them (Daras et al. 2022, Appendix C): what a search found,
-/// or a file holds (schedule/schedule_file.hpp).
+/// A schedule given by points, with straight lines between them (Daras et al. 2022, Appendix C): the result of a
+/// search, or the contents of a file (schedule/schedule_file.hpp).
 class tabulated {
  public:
-  /// Throws `error` unless times rise from exactly 0 to exactly 1, and level and sigma are finite, at least 0 and never
-  /// fall.
+  /// Throws `error` unless the times rise from exactly 0 to exactly 1, and level and sigma are finite, at least 0 and
+  /// never fall.
   template <class = when_called>
   explicit tabulated(std::vector<schedule_point> points) : points_{std::move(points)} {
     require(points_.size() >= 2, "number of points of the schedule", points_.size(), "at least 2");
@@ -44,7 +44,7 @@ class tabulated {
 
   level level_at(diffusion_time t) const { return level{between(t, &schedule_point::level)}; }
   double sigma_at(diffusion_time t) const { return between(t, &schedule_point::sigma); }
-  /// The slopes, at a point that of the line after it.
+  /// The slopes; at a point, that of the line after it.
   double level_rate_at(diffusion_time t) const { return slope(t, &schedule_point::level); }
   double sigma_rate_at(diffusion_time t) const { return slope(t, &schedule_point::sigma); }
 
@@ -74,9 +74,9 @@ class tabulated {
 };
 static_assert(Schedule<tabulated>);
 
-/// Levels spread evenly over the time after the first stage of `noise`, during which the noise rises and the level
-/// stays at the first of them (Daras et al. 2022, Appendix C). Of `noise` only the sigmas and the stage are used; its
-/// rise is tabulated at 33 times. Throws `error` if there are fewer than two levels.
+/// Returns a schedule whose first stage is that of `noise`: the noise rises, and the level stays at the first of
+/// `levels`. The levels are spread evenly over the time after it (Daras et al. 2022, Appendix C). Of `noise` only the
+/// sigmas and the stage are used; its rise is tabulated at 33 times. Throws `error` if there are fewer than two levels.
 template <class = when_called>
 tabulated after_noise(const std::vector<double>& levels, const two_stage& noise) {
   require(levels.size() >= 2, "number of levels", levels.size(), "at least 2");

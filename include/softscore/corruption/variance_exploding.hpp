@@ -13,7 +13,7 @@ namespace softscore::inline SOFTSCORE_ABI {
 struct variance_exploding {
   double sigma_min{0.01}, sigma_max{50.0}, level_max{0.0};
 
-  /// Throws `error` for values that give no noise or level at some time.
+  /// Throws `error` if these values give no valid noise or level at some time.
   void check() const {
     require(std::isfinite(sigma_max), "sigma_max", sigma_max, "finite");
     require(sigma_min > 0.0 && sigma_min <= sigma_max, "sigma_min", sigma_min, "above 0 and at most sigma_max");

@@ -15,8 +15,9 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// Reads a CIFAR-10 binary file (plain or gzip): records of a label byte and 3 x 32 x 32 pixel bytes, as RGB images in
-/// [0, 1]. Throws `error` naming the file when it is no whole number of records, is empty, or a label is above 9.
+/// Reads a CIFAR-10 binary file (plain or gzip), whose records are a label byte and 3 x 32 x 32 pixel bytes, as RGB
+/// images in [0, 1]. Throws `error` naming the file if its length is not a whole number of records, if it is empty, or
+/// if a label is above 9.
 template <class = when_called>
 labeled_images read_cifar10(const std::filesystem::path& path) {
   constexpr std::size_t pixels = 3 * 32 * 32, record = 1 + pixels;

@@ -37,7 +37,7 @@ void check_idx_magic(const Bytes& bytes, const std::string& path, std::size_t ra
                std::to_string(magic) + " (unsigned bytes, rank " + std::to_string(rank) + ")");
 }
 
-// Reads an IDX file, packed or not; a packed one is unpacked no further than its header's sides allow.
+// Reads an IDX file, packed or not; a packed one is unpacked only as far as the sides in its header allow.
 template <class = when_called>
 std::vector<std::uint8_t> read_idx(const std::filesystem::path& path, std::size_t rank) {
   return read_plain_or_gzip(path, [&](std::span<const std::uint8_t> head) {
@@ -51,7 +51,7 @@ std::vector<std::uint8_t> read_idx(const std::filesystem::path& path, std::size_
   });
 }
 
-// Checks an IDX file of unsigned bytes against its magic number and sides; returns where the content begins.
+// Checks the magic number and the sides of an IDX file of unsigned bytes; returns where the content begins.
 template <class Bytes, std::size_t Rank>
 std::size_t check_idx(const Bytes& bytes, const std::string& path, std::array<std::size_t, Rank>& sides) {
   constexpr std::size_t start = 4 + 4 * Rank;
@@ -74,7 +74,7 @@ std::size_t check_idx(const Bytes& bytes, const std::string& path, std::array<st
 }  // namespace detail
 
 /// Reads the images of an IDX file (unsigned bytes, rank 3; plain or gzip) as one channel in [0, 1]. Throws `error`
-/// naming the file when its magic number, shape or length is not that of such a file.
+/// naming the file if its magic number, shape or length is not that of such a file.
 template <class = when_called>
 image_batch read_idx_images(const std::filesystem::path& path) {
   const auto bytes = detail::read_idx(path, 3);
@@ -100,8 +100,8 @@ std::vector<class_label> read_idx_labels(const std::filesystem::path& path, unsi
 
 namespace detail {
 
-// The file of one part under any of its usual names: "-" or "." before idx, plain before .gz. Kaggle's copy of MNIST
-// has folders of the one spelling beside files of the other.
+// Finds the file of one part under any of its usual names: "-" or "." before idx, plain before .gz. Kaggle's copy of
+// MNIST has folders with one spelling beside files with the other.
 template <class = when_called>
 std::filesystem::path find_idx(const std::filesystem::path& folder, std::string_view part, std::string_view kind) {
   const std::string stem = std::string{part} + std::string{kind.starts_with("idx3") ? "-images" : "-labels"};
@@ -129,8 +129,8 @@ labeled_images read_idx_part(const std::filesystem::path& folder, std::string_vi
 }  // namespace detail
 
 /// Reads MNIST, or any set in its four files, from a folder: {train,t10k}-images-idx3-ubyte and
-/// {train,t10k}-labels-idx1-ubyte, also spelled with "." before idx, plain or .gz; folders of those names are passed
-/// over. Throws `error` naming the folder or file and what is wrong with it; both parts must have images of one size.
+/// {train,t10k}-labels-idx1-ubyte, also spelled with "." before idx, plain or .gz; folders of those names are skipped.
+/// Throws `error` naming the folder or file and what is wrong with it; both parts must have images of one size.
 template <class = when_called>
 data_set read_mnist(const std::filesystem::path& folder) {
   data_set data{detail::read_idx_part(folder, "train"), detail::read_idx_part(folder, "t10k")};

@@ -22,8 +22,9 @@ struct image_folder {
   std::size_t skipped{};                     ///< entries named *.png that are hidden or folders
 };
 
-/// The *.png files of a folder, in capitals or not, but not of folders inside it. Hidden files are skipped, "._a.png"
-/// for example, where macOS keeps what belongs to a.png. Throws `error` naming the folder when it cannot be read.
+/// Finds the *.png files of a folder, in upper or lower case, but not those of its sub-folders. Hidden files are
+/// skipped, such as "._a.png", in which macOS keeps attributes of a.png. Throws `error` naming the folder if it cannot
+/// be read.
 template <class = when_called>
 image_folder find_images(const std::filesystem::path& folder) {
   namespace fs = std::filesystem;
@@ -35,7 +36,7 @@ image_folder find_images(const std::filesystem::path& folder) {
       if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
     }
     if (ending != ".png") continue;
-    std::error_code ignored;  // what is no folder, and no file either, is for the one who reads it to refuse
+    std::error_code ignored;  // what is neither a folder nor a file is refused by whoever reads it
     if (entry->path().filename().string().starts_with('.') || entry->is_directory(ignored))
       ++found.skipped;
     else
@@ -46,8 +47,8 @@ image_folder find_images(const std::filesystem::path& folder) {
   return found;
 }
 
-/// Reads the files that `find_images` found, in their order, as images in [0, 1]. Throws `error` naming the folder when
-/// there is none, and naming the file when its size or number of channels is not that of the first one.
+/// Reads the files that `find_images` found, in their order, as images in [0, 1]. Throws `error` naming the folder if
+/// there is none, and naming the file if its size or number of channels differs from the first one's.
 template <class = when_called>
 image_batch read_image_folder(const image_folder& folder) {
   const auto& files = folder.files;
@@ -55,7 +56,7 @@ image_batch read_image_folder(const image_folder& folder) {
     throw error(detail::printable(folder.path.string()) + " must have PNG files, but has none" +
                 (folder.skipped > 0 ? " (" + std::to_string(folder.skipped) + " hidden or a folder)" : ""));
   }
-  // The images are collected first: the first one's size says nothing about the others.
+  // The images are collected first, because the first one's size says nothing about the others.
   std::vector<float> pixels;
   shape first;
   for (const auto& file : files) {

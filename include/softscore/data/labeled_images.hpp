@@ -11,7 +11,7 @@
 
 namespace softscore {  // shared
 
-/// Images in [0, 1] with what else is known of each; what is empty is not known.
+/// Images in [0, 1] with what else is known about each; an empty member is not known.
 struct labeled_images {
   image_batch pixels;
   std::vector<class_label> labels{};  ///< the class of each
@@ -19,22 +19,22 @@ struct labeled_images {
   image_batch features{};             ///< (N,E,1,1): numbers that a network embeds
 
   SOFTSCORE_SHARED shape extent() const { return extent_of(pixels); }
-  /// What is known of the images besides their pixels; it refers to the members.
+  /// What is known about the images besides their pixels; it refers to the members.
   SOFTSCORE_SHARED conditioning given() const {
     const auto known = [](const image_batch& numbers) {
       return numbers.size() == 0 ? view<const float, host_space>{} : as_view(numbers);
     };
     return {{labels.data(), labels.size()}, known(beside), known(features)};
   }
-  /// Throws `error` naming `what` the images are for, unless what is known is known of each image, once; an image
-  /// beside x is as high and wide as x.
+  /// Throws `error`, with `what` the images are for, unless every member that is given has exactly one entry per image;
+  /// an image beside x has the height and width of x.
   template <class = when_called>
   SOFTSCORE_SHARED void check(std::string_view what) const {
     detail::require_for(what, [&] { require_one_per_image(given(), extent()); });
   }
 };
 
-/// What a model learns from and what it is tested on.
+/// The images that a model learns from, and those that it is tested on.
 struct data_set {
   labeled_images training;
   labeled_images test;

@@ -18,8 +18,8 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// Which images each training step sees. Every epoch is a fresh permutation of all images, a function of (seed, epoch)
-/// alone, and its last partial batch is dropped (Knottenbelt n.d.); so a step number is all that resuming needs.
+/// Which images each training step receives. Every epoch is a new permutation of all images, a function of (seed,
+/// epoch) alone, and its last partial batch is dropped (Knottenbelt n.d.). So a step number is enough to resume.
 class shuffling_loader {
  public:
   /// Throws `error` unless 1 <= batch <= images < 2^32.
@@ -37,8 +37,8 @@ class shuffling_loader {
   /// The epoch of a step; both count from 0.
   std::size_t epoch_of(std::size_t step) const { return step / steps_per_epoch(); }
 
-  /// The numbers of the images of a step (counted from 0 over all epochs). It refers to memory of the loader, which
-  /// the next call may reuse. Allocates nothing.
+  /// The numbers of the images of a step (counted from 0 over all epochs). It refers to memory of the loader, which the
+  /// next call may reuse. It allocates nothing.
   template <class = when_called>
   std::span<const std::uint32_t> indices(std::size_t step) {
     if (epoch_of(step) != epoch_) shuffle(epoch_of(step));
@@ -63,8 +63,8 @@ class shuffling_loader {
   std::size_t epoch_{};
 };
 
-/// Copies the images with the given numbers into a buffer of the caller, rescaled. Allocates nothing. Throws `error`
-/// when the buffer has not room for exactly these images, or a number is not one of an image.
+/// Copies the images with the given numbers into the caller's buffer, rescaled. It allocates nothing. Throws `error` if
+/// the buffer does not have room for exactly these images, or if there is no image with one of the numbers.
 template <class = when_called>
 void gather(view<const float, host_space> images, std::span<const std::uint32_t> numbers, pixel_scale scale,
             view<float, host_space> out) {
@@ -78,8 +78,8 @@ void gather(view<const float, host_space> images, std::span<const std::uint32_t>
   }
 }
 
-/// Mirrors each image left-right with probability 1/2, one draw for each place of a step's batch. Returns how many.
-/// Allocates nothing.
+/// Mirrors each image left-right with probability 1/2, with one draw for each position in a step's batch. Returns how
+/// many were mirrored. It allocates nothing.
 template <class = when_called>
 std::size_t flip_at_random(view<float, host_space> batch, std::uint64_t seed, std::size_t step) {
   const noise_key key{seed, noise_stream::flips, static_cast<std::uint32_t>(step), 0};

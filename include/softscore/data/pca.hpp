@@ -15,11 +15,11 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// A Gaussian fitted to images in their leading modes: mean, and along each of k orthonormal modes the standard
-/// deviation, largest first. It serves as a prior (our own) and as features of the Frechet distance.
+/// A Gaussian fitted to images in their leading modes: the mean, and the standard deviation along each of k orthonormal
+/// modes, largest first. It is used as a prior (our own) and for the features of the Frechet distance.
 struct principal_components {
   std::vector<double> mean;        ///< d
-  std::vector<double> modes;       ///< k x d, one mode a row; its entry of largest size is positive
+  std::vector<double> modes;       ///< k x d, one mode per row; its entry of largest magnitude is positive
   std::vector<double> deviations;  ///< k
   double total_variance{};         ///< the sum of the variances along all d axes
 
@@ -27,11 +27,11 @@ struct principal_components {
   std::size_t count() const { return deviations.size(); }
 };
 
-// What computes with Eigen here is a template of its precision, so that only its users compile it.
+// Functions that compute with Eigen are templates of their precision here, so that only their users compile them.
 namespace detail {
 
-/// Mean of the rows, and the sum over rows of (row - mean)(row - mean)^T, in double. The blocks are of fixed length, so
-/// the bits do not depend on anything but the rows.
+/// Computes the mean of the rows, and the sum over rows of (row - mean)(row - mean)^T, in double. The blocks have a
+/// fixed length, so the bits depend only on the rows.
 template <class T, std::floating_point Real>
 struct row_moments {
   Eigen::VectorX<Real> mean;
@@ -57,7 +57,7 @@ struct row_moments {
   }
 };
 
-/// The rows less their mean, in double, and that mean.
+/// The rows minus their mean, in double, and that mean.
 template <std::floating_point Real>
 struct centered_rows {
   row_matrix<Real> rows;
@@ -70,7 +70,7 @@ struct centered_rows {
   }
 };
 
-// The sum of the variances sees every element of every image.
+// The sum of the variances includes every element of every image.
 template <class T>
 void require_finite_images(double total_variance, view<T, host_space> images) {
   if (std::isfinite(total_variance)) return;
@@ -82,9 +82,9 @@ void require_finite_images(double total_variance, view<T, host_space> images) {
 
 }  // namespace detail
 
-/// The first `count` principal components of a batch of images, by the eigenvectors of their covariance (divisor
-/// n - 1); of the n x n Gram matrix where there are fewer images than elements. Throws `error` unless
-/// 1 <= count <= min(n - 1, d), and for the first image that is not finite.
+/// Computes the first `count` principal components of a batch of images, from the eigenvectors of their covariance
+/// (divisor n - 1), or of the n x n Gram matrix if there are fewer images than elements. Throws `error` unless 1 <=
+/// count <= min(n - 1, d), and for the first image that is not finite.
 template <class T, std::floating_point Real = double>
 principal_components fit_principal_components(view<T, host_space> images, std::size_t count) {
   const std::size_t n = images.extent().images, d = images.extent().per_image();
@@ -123,7 +123,7 @@ principal_components fit_principal_components(view<T, host_space> images, std::s
       const auto from = eigen_index(n - 1 - k);
       auto mode = modes.row(eigen_index(k));
       mode = (centered.rows.transpose() * solved.eigenvectors().col(from)).transpose();
-      // Orthogonal already but for rounding, which grows where the eigenvalue is small.
+      // Orthogonal already, except for rounding, which grows if the eigenvalue is small.
       for (int twice = 0; twice < 2; ++twice) {
         for (std::size_t j = 0; j < k; ++j) mode -= mode.dot(modes.row(eigen_index(j))) * modes.row(eigen_index(j));
       }
@@ -140,7 +140,7 @@ principal_components fit_principal_components(view<T, host_space> images, std::s
   return result;
 }
 
-/// Coordinates of images along the modes, less those of the mean: n x k, one image a row.
+/// Returns the coordinates of images along the modes, minus those of the mean: n x k, one image per row.
 template <class T, std::floating_point Real = double>
 row_matrix<Real> project(const principal_components& components, view<T, host_space> images) {
   const std::size_t n = images.extent().images, d = images.extent().per_image();

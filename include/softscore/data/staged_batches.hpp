@@ -14,14 +14,14 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// The batches of training, each gathered and rescaled in one buffer of host memory, if wished before it is asked for:
-/// `prepare` between handing work to a backend and waiting for it costs nothing where the two run at once. What a batch
-/// holds depends on its step alone. The images, and what is known of them, must outlive it. Allocates nothing after
-/// construction.
+/// The batches of training, each gathered and rescaled in one buffer of host memory, optionally before it is needed:
+/// calling `prepare` between handing work to a backend and waiting for it costs nothing if the two run at once. The
+/// content of a batch depends only on its step. The images, and what is known about them, must outlive it. It allocates
+/// nothing after construction.
 class staged_batches {
  public:
-  /// With `flips`, images are mirrored at random (`flip_at_random`), each together with the image beside it; `scale` is
-  /// that of the images alone. Throws what `shuffling_loader` throws, and unless what is known is known of each image.
+  /// With `flips`, images are mirrored at random (`flip_at_random`), each together with the image beside it; `scale`
+  /// applies only to the images. Throws as `shuffling_loader` does, and unless what is known is known about each image.
   template <class = when_called>
   staged_batches(view<const float, host_space> images, std::size_t batch, std::uint64_t seed, pixel_scale scale,
                  const conditioning& given = {}, bool flips = false)
@@ -44,7 +44,7 @@ class staged_batches {
   template <class = when_called>
   void prepare(std::size_t step) {
     if (held_ == step) return;
-    held_.reset();  // what throws halfway leaves no batch
+    held_.reset();  // an exception halfway leaves no batch
     const auto numbers = loader_.indices(step);
     gather(images_, numbers, scale_, memory_.view());
     if (!beside_.view().empty()) gather(of_all_.image, numbers, {}, beside_.view());
@@ -63,17 +63,17 @@ class staged_batches {
     return memory_.view();
   }
 
-  /// What is known of the batch that the buffer holds.
+  /// What is known about the batch in the buffer.
   conditioning given() const { return {{labels_.data(), labels_.size()}, beside_.view(), features_.view()}; }
 
-  /// The first `count` images of the buffer for use as memory; the batch in it is forgotten.
+  /// The first `count` images of the buffer for use as memory; the batch in the buffer is lost.
   view<float, host_space> borrow(std::size_t count) {
     held_.reset();
     return memory_.view().images(0, count);
   }
 
  private:
-  // The extent of a batch of what is known; 0 where it is not.
+  // The extent of a batch of conditions; 0 if they are not given.
   static shape places(view<const float, host_space> known, std::size_t batch) {
     return known.empty() ? shape{0, 0, 0, 0} : known.extent().with_images(batch);
   }

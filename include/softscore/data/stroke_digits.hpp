@@ -20,8 +20,8 @@ namespace softscore::inline SOFTSCORE_ABI {
 
 namespace detail {
 
-// Slant, turn, proportions and a slow bend of the sheet, then the place and size on the paper: about 20 of 28 pixels
-// high, and so that no ink reaches the outermost pixels.
+// Slant, rotation, proportions and a slow bend of the sheet, then position and size on the paper: about 20 of 28 pixels
+// high, and such that no ink reaches the outermost pixels.
 template <class Pen>
 void place_digit(Pen& pen, ink_dice& dice, double side, double half_width) {
   const double slant = dice.normal(0.12, 0.16), turn = dice.normal(0.0, 0.06), aspect = dice.uniform(0.8, 1.12);
@@ -41,7 +41,7 @@ void place_digit(Pen& pen, ink_dice& dice, double side, double half_width) {
   }
   const double room = side - 2.5 * half_width - 2.6;
   const double scale = (std::min)({height, room / (bottom - top), room / (std::max)(right - left, 0.1)});
-  // A digit that fills the room has none to move in, but for rounding.
+  // A digit that fills the available room cannot move, except for rounding.
   const double free_x = (std::max)(0.0, 0.5 * (room - scale * (right - left))),
                free_y = (std::max)(0.0, 0.5 * (room - scale * (bottom - top)));
   const double x = 0.5 * side + std::clamp(shift_x, -free_x, free_x),
@@ -61,7 +61,7 @@ void ink_digit(std::size_t digit, std::uint64_t seed, std::uint64_t image, std::
   const double half_width = pixel * std::clamp(1.2 * std::exp(dice.normal(0.0, 0.26)), 0.7, 2.0);
   place_digit(pen, dice, static_cast<double>(side), half_width);
 
-  // The pressure wanders slowly along the path.
+  // The pressure varies slowly along the path.
   const double depth = dice.uniform(0.0, 0.22), phase = dice.uniform(0.0, 1.0);
   const double length = (static_cast<double>(side)) * dice.uniform(0.5, 1.2);
   const auto width = [&](double s) {
@@ -83,11 +83,12 @@ void ink_digit(std::size_t digit, std::uint64_t seed, std::uint64_t image, std::
 
 }  // namespace detail
 
-/// Draws handwritten-looking digits: `count` images of side x side pixels in [0, 1] (white ink on black, one channel)
-/// from number `first` on. Image i shows the digit i mod 10 in one of several ways of writing it, with a hand, slant,
-/// width, pen and place of its own, and is a function of (seed, i, side) alone; pixels are whole 1/255, which hides how
-/// a compiler rounds. Test images are those behind the training images: the same seed, another `first`. Throws `error`
-/// unless 1 <= count < 2^32 and 12 <= side <= 1024, and where there is no memory for the images.
+/// Draws handwritten-looking digits: `count` images of side x side pixels in [0, 1] (white ink on black, one channel),
+/// from number `first` on. Image i shows the digit i mod 10 in one of several ways of writing it, with its own hand,
+/// slant, width, pen and position. It is a function of (seed, i, side) alone; pixels are multiples of 1/255, which
+/// hides differences in rounding between compilers. Use the numbers after the training images as test images: the same
+/// seed, another `first`. Throws `error` unless 1 <= count < 2^32 and 12 <= side <= 1024, and if there is not enough
+/// memory for the images.
 template <class = when_called>
 labeled_images stroke_digits(std::size_t count, std::uint64_t seed, std::size_t side = 28, std::uint64_t first = 0) {
   require(side >= 12 && side <= 1024, "the side of the stroke digits", side, "from 12 to 1024 pixels");
@@ -107,7 +108,7 @@ labeled_images stroke_digits(std::size_t count, std::uint64_t seed, std::size_t 
   return result;
 }
 
-/// A training and a test set of stroke digits that share no image.
+/// Returns a training set and a test set of stroke digits that share no image.
 template <class = when_called>
 data_set stroke_digit_set(std::size_t training, std::size_t test, std::uint64_t seed, std::size_t side = 28) {
   return {stroke_digits(training, seed, side), stroke_digits(test, seed, side, training)};

@@ -6,7 +6,7 @@
 namespace softscore::inline SOFTSCORE_ABI::detail {
 
 // Ten digits as a hand writes them, in a box from (-0.35, -0.5) to (0.35, 0.5), y down, in the usual order of strokes.
-// No call has two rolls of the dice among its arguments: their order would be the compiler's.
+// No call has two random draws among its arguments, because the compiler chooses the order of arguments.
 
 template <class Pen>
 void draw_zero(Pen& pen, ink_dice& dice) {
@@ -16,7 +16,7 @@ void draw_zero(Pen& pen, ink_dice& dice) {
     pen.arc({0, 0}, width, 0.5, from, -sweep, growth);
     return;
   }
-  pen.move_to(0.1, -0.49);  // less even, begun and ended by a small hook
+  pen.move_to(0.1, -0.49);  // less even, with a small hook at both ends
   pen.curve_through({{-0.5 * width, -0.42},
                      {-width, 0.0},
                      {-0.6 * width, 0.42},
@@ -179,7 +179,7 @@ void draw_nine(Pen& pen, ink_dice& dice) {
   const double style = dice.uniform(0.0, 1.0);
   if (style < 0.45) {  // a straight tail
     pen.line_to(dice.uniform(0.06, 0.2), 0.5);
-  } else if (style < 0.75) {  // a bowed one
+  } else if (style < 0.75) {  // a curved one
     pen.curve_through({{0.2, 0.04}, {0.1, 0.32}, {-0.04, 0.5}});
   } else {  // a hook
     pen.curve_through({{0.22, 0.1}, {0.14, 0.4}, {-0.04, 0.48}, {-0.22, 0.36}});

@@ -15,7 +15,7 @@
 
 namespace softscore::inline SOFTSCORE_ABI::detail {
 
-/// A place on the paper, x to the right and y down.
+/// A position on the paper, x to the right and y down.
 struct ink_point {
   double x{}, y{};
 };
@@ -27,7 +27,7 @@ class ink_dice {
 
   double uniform(double low, double high) { return low + (high - low) * softscore::uniform(key_, image_, next_++); }
   bool chance(double probability) { return uniform(0.0, 1.0) < probability; }
-  /// Normal, held within two deviations so that no digit is torn apart.
+  /// A normal number, clipped to two deviations so that no digit is torn apart.
   double normal(double mean, double deviation) {
     const noise_key other{key_.seed, key_.stream, 1, 0};
     const double z = static_cast<double>(normals(other, image_, next_++)[0]);
@@ -40,8 +40,8 @@ class ink_dice {
   std::uint32_t next_{};
 };
 
-/// A path of the pen as short straight pieces. Glyphs draw in a box about one high and 0.7 wide around the origin;
-/// each control point is shaken by the hand, which `shake` measures.
+/// A path of the pen as short straight pieces. Glyphs are drawn in a box about one high and 0.7 wide around the origin;
+/// the hand moves each control point at random, by an amount that `shake` measures.
 template <class = when_called>
 class ink_pen {
  public:
@@ -63,14 +63,14 @@ class ink_pen {
       points_.push_back({a.x + (b.x - a.x) * t - (b.y - a.y) * side, a.y + (b.y - a.y) * t + (b.x - a.x) * side});
     }
   }
-  /// A smooth curve (Catmull and Rom's spline) from where the pen is through all the points.
+  /// A smooth curve (Catmull and Rom's spline) from the pen's position through all the points.
   void curve_through(std::initializer_list<ink_point> through) {
     knots_.assign(1, points_.back());
     for (const auto& p : through) knots_.push_back(shaken(p.x, p.y));
     spline();
   }
-  /// Part of an ellipse, from angle `from` over `sweep` (turns, clockwise from the right), its size growing by the
-  /// factor `growth` on the way. The pen must have been lifted: it starts the stroke.
+  /// Part of an ellipse, from angle `from` over `sweep` (in turns, clockwise from the right), whose size grows by the
+  /// factor `growth` on the way. The pen must be lifted: the arc starts the stroke.
   void arc(ink_point center, double rx, double ry, double from, double sweep, double growth) {
     constexpr int pieces = 40;
     for (int i = 0; i <= pieces; ++i) {
@@ -114,7 +114,7 @@ class ink_pen {
   std::vector<std::size_t> starts_;
 };
 
-/// Ink on a square of pixels: keeps, for each pixel, how far it lies outside the nearest stroke (negative inside).
+/// Ink on a square of pixels: keeps, for each pixel, its distance from the nearest stroke (negative inside).
 template <class = when_called>
 class ink_paper {
  public:
@@ -122,7 +122,7 @@ class ink_paper {
 
   void clear() { std::fill(outside_.begin(), outside_.end(), std::numeric_limits<double>::infinity()); }
 
-  /// A straight piece from `a` to `b` in pixels, whose half width goes from `ra` to `rb`.
+  /// A straight piece from `a` to `b` in pixels, whose half width changes from `ra` to `rb`.
   void piece(ink_point a, ink_point b, double ra, double rb) {
     const double reach = (std::max)(ra, rb) + edge;
     const auto [left, right] = pixels((std::min)(a.x, b.x) - reach, (std::max)(a.x, b.x) + reach);
@@ -139,7 +139,8 @@ class ink_paper {
     }
   }
 
-  /// The gray of each pixel: 1 inside, 0 outside, smooth over the width of an edge, rounded to whole 1/255.
+  /// The gray value of each pixel: 1 inside, 0 outside, smooth over the width of an edge, rounded to multiples of
+  /// 1/255.
   void develop(std::span<float> out) const {
     for (std::size_t i = 0; i < outside_.size(); ++i) {
       const double t = std::clamp(0.5 - 0.5 * outside_[i] / edge, 0.0, 1.0);

@@ -5,8 +5,9 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// A denoiser that exists in declarations only, pullback, density and the parameterization to a network's output
-/// included. It stands in where a `static_assert` checks a sampler or an objective.
+/// A denoiser that consists of declarations only and offers everything a denoiser may offer, including the pullback,
+/// the density and the parameterization by a network's output. `static_assert`s use it to check samplers and
+/// objectives.
 struct archetype_denoiser {
   static constexpr int evaluations = 1;
   static constexpr prediction predicts = prediction::epsilon;

@@ -17,20 +17,20 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// Stands for the second denoiser where one answers with labels and without.
+/// Stands for the second denoiser if one denoiser answers both with and without labels.
 struct same_without_labels {};
 
-/// Classifier-free guidance (Ho and Salimans 2022, Eq. 6): h = h_u + scale (h_c - h_u), from a denoiser that knows the
-/// labels and one that is asked without them; both see what else is known of the images. Noise, velocity and score are
-/// affine in h at fixed x_t, so the same line holds for them. scale 0 is without the labels, 1 with them, and their w
-/// is scale - 1. `classifier_free{denoiser, scale}` asks one denoiser for both.
+/// Classifier-free guidance (Ho and Salimans 2022, Eq. 6): h = h_u + scale (h_c - h_u). The first denoiser receives the
+/// labels and the second does not; both receive all other conditions. Noise, velocity and score are affine in h at
+/// fixed x_t, so the same formula holds for them. Scale 0 gives the estimate without labels and scale 1 the one with
+/// them; the paper's w is scale - 1. `classifier_free{denoiser, scale}` uses one denoiser for both.
 template <class Conditional, class Unconditional = same_without_labels>
 class classifier_free {
  public:
   static constexpr int evaluations = Conditional::evaluations + Unconditional::evaluations;
   using any_size = std::bool_constant<TakesAnySize<Conditional> && TakesAnySize<Unconditional>>;
 
-  /// Throws `error` for a scale that is not finite.
+  /// Throws `error` if the scale is not finite.
   classifier_free(Conditional conditional, Unconditional unconditional, double scale)
       : conditional_{std::move(conditional)}, unconditional_{std::move(unconditional)}, scale_{scale} {
     require(std::isfinite(scale_), "scale", scale_, "finite");
@@ -45,7 +45,7 @@ class classifier_free {
     if constexpr (ChecksTimes<Conditional>) conditional_.check(t);
     if constexpr (ChecksTimes<Unconditional>) unconditional_.check(t);
   }
-  /// Throws `error` for images, or for what is known of them, that one of the two does not take.
+  /// Throws `error` for images, or conditions, that one of the two does not accept.
   void check(const conditioning& given, const shape& images) const {
     if constexpr (ChecksBatch<Conditional>) conditional_.check(given, images);
     if constexpr (ChecksBatch<Unconditional>) unconditional_.check(without_labels(given), images);
@@ -56,7 +56,7 @@ class classifier_free {
   {
     return conditional_.image();
   }
-  /// How many classes the conditional denoiser knows.
+  /// The number of classes that the conditional denoiser knows.
   std::size_t label_count() const
     requires TakesLabels<Conditional>
   {
@@ -97,7 +97,7 @@ class classifier_free {
     be.combine(out, term{scale_, out}, term{1.0 - scale_, other});
   }
 
-  /// Stores what the conditional denoiser learned of the variance of a step.
+  /// Stores the variance of a step that the conditional denoiser learned.
   template <class Be, Scalar T, class M>
   void variance_share(Be& be, const condition& q, out_of<Be, T> out, M& ws) const
     requires LearnsVariance<Conditional, Be, T>
@@ -122,15 +122,15 @@ class classifier_free {
 static_assert(
     DifferentiableDenoiser<classifier_free<archetype_denoiser, archetype_denoiser>, archetype_backend, float>);
 
-/// The same from one denoiser that takes labels, asked once for twice the images: with their labels, then with
-/// `no_class`. An estimate counts as two evaluations. Where the scale is 0 or 1, or no labels are given, one half of
-/// them decides and the other is left out. A learned variance is that of the first half.
+/// The same from one denoiser that takes labels. It is evaluated once for twice the images: first with their labels,
+/// then with `no_class`. An estimate counts as two evaluations. If the scale is 0 or 1, or no labels are given, only
+/// one half has an influence, and the other is not computed. A learned variance is that of the first half.
 template <class D>
 class classifier_free<D, same_without_labels> : public wrapped_denoiser<D> {
  public:
   static constexpr int evaluations = 2 * D::evaluations;
 
-  /// Throws `error` for a scale that is not finite, and for a denoiser whose network was made without classes.
+  /// Throws `error` if the scale is not finite, and for a denoiser whose network was made without classes.
   classifier_free(D denoiser, double scale) : wrapped_denoiser<D>{std::move(denoiser)}, scale_{scale} {
     static_assert(TakesLabels<D>,
                   "softscore: classifier-free guidance by one denoiser asks it with labels and without, and this "
@@ -144,8 +144,7 @@ class classifier_free<D, same_without_labels> : public wrapped_denoiser<D> {
   double scale() const { return scale_; }
 
   using wrapped_denoiser<D>::check;
-  /// Throws `error` for images, or for what is known of them, that the denoiser does not take with the labels or
-  /// without them.
+  /// Throws `error` for images, or conditions, that the denoiser does not accept with the labels or without them.
   void check(const conditioning& given, const shape& images) const {
     wrapped_denoiser<D>::check(given, images);
     if (scale_ == 1.0 || given.labels.empty()) return;
@@ -161,7 +160,7 @@ class classifier_free<D, same_without_labels> : public wrapped_denoiser<D> {
     Array in, out;  // twice the images
     std::vector<class_label> labels;
     std::vector<diffusion_time> times;
-    std::vector<float> image, features;  // where they are given
+    std::vector<float> image, features;  // if they are given
   };
 
   template <Scalar T, class Be>
@@ -200,7 +199,7 @@ class classifier_free<D, same_without_labels> : public wrapped_denoiser<D> {
     return q;
   }
 
-  // Gives both halves the same images, and combines what comes of them.
+  // Gives both halves the same images, evaluates them by `ask`, and combines the results.
   template <class Be, class T, class M, class Ask>
   void in_halves(Be& be, view_of<Be, const T> from, view_of<Be, T> to, M& ws, const Ask& ask) const {
     const std::size_t images = from.extent().images;
@@ -212,7 +211,7 @@ class classifier_free<D, same_without_labels> : public wrapped_denoiser<D> {
                term_of<Be, T>{1.0 - scale_, out.images(images, images)});
   }
 
-  // The condition of twice the images, the same in both halves; the second has no class.
+  // The condition for twice the images. It is the same in both halves, except that the second has no class.
   template <class M>
   static condition twice(const condition& q, M& ws) {
     const std::size_t images = q.given.labels.size();

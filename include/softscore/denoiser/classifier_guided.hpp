@@ -15,21 +15,21 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// `g.gradient(be, condition, x, out, workspace)` stores the gradient in x of log p(c given x_t = x), c being what is
-/// asked for: a class, a caption, a measurement. The condition holds the labels of the images. `g.workspace<T>(be,
-/// shape)` makes what it writes.
+/// `g.gradient(be, condition, x, out, workspace)` stores the gradient in x of log p(c given x_t = x), where c is what
+/// sampling should satisfy: a class, a caption, a measurement. The condition holds the labels of the images.
+/// `g.workspace<T>(be, shape)` makes all memory that it writes to.
 template <class G, class Be, class T>
 concept GivesLogProbabilityGradient =
     HasWorkspace<G, Be, T> && requires(const G g, Be& be, condition q, view_of<Be, const T> x, view_of<Be, T> out,
                                        workspace_of<G, Be, T>& ws) { g.gradient(be, q, x, out, ws); };
 
 /// Classifier guidance (Dhariwal and Nichol 2021, Algorithm 2): adds scale times the gradient of log p(c given x_t) to
-/// the score, so that by Tweedie's formula h gains scale (sigma_t^2 / a_t) grad. With scale 1 and the exact gradient it
-/// is E[x_0 given x_t and c]. For C = a I, where the score gives h.
+/// the score. By Tweedie's formula h gains scale (sigma_t^2 / a_t) grad. With scale 1 and the exact gradient it is
+/// E[x_0 given x_t and c]. It requires C = a I, where the score determines h.
 template <class D, class C, class G>
 class classifier_guided : public wrapped_denoiser<D> {
  public:
-  /// Throws `error` for a scale that is not finite.
+  /// Throws `error` if the scale is not finite.
   classifier_guided(D denoiser, C corruption, G guide, double scale = 1.0)
       : wrapped_denoiser<D>{std::move(denoiser)},
         corruption_{std::move(corruption)},
@@ -43,7 +43,7 @@ class classifier_guided : public wrapped_denoiser<D> {
   }
 
   using wrapped_denoiser<D>::check;
-  /// Throws `error` where nothing is left of the signal, and where the denoiser has no answer.
+  /// Throws `error` if no signal is left at that time, or if the denoiser has no answer there.
   void check(diffusion_time t) const {
     wrapped_denoiser<D>::check(t);
     static_cast<void>(gain(t));
@@ -54,7 +54,7 @@ class classifier_guided : public wrapped_denoiser<D> {
     OfDenoiser denoiser;
     OfClassifier classifier;
     Array gradient;
-    std::vector<double> gains;  // per image, where images have times of their own
+    std::vector<double> gains;  // per image, if images have times of their own
   };
 
   template <class Be, class T>

@@ -15,19 +15,19 @@
 namespace softscore::inline SOFTSCORE_ABI {
 
 /// What an estimate depends on besides x_t: which images of the run these are, the time of each, and what else is known
-/// of them. The members of `given` hold the images of this batch alone.
+/// about them. The members of `given` hold only the images of this batch.
 struct condition {
   image_range images{};
   per_image<diffusion_time> times{diffusion_time{}};
   conditioning given{};
 };
 
-/// What the output phi of a network stands for: the residual x_0 - x_t, the noise eps, the clean image x_0, the
-/// velocity v = a eps - sigma x_0, the score -eps / sigma, or a mixture that a preconditioning chooses, which means
-/// something only through the estimate.
+/// What the output phi of a network means: the residual x_0 - x_t, the noise eps, the clean image x_0, the velocity v =
+/// a eps - sigma x_0, the score -eps / sigma, or a mixture chosen by a preconditioning, which has a meaning only
+/// through the estimate.
 enum class prediction { residual, epsilon, clean, velocity, score, preconditioned };
 
-/// `d.workspace<T>(be, shape)` makes all that an evaluation writes, for batches of at most that shape.
+/// `d.workspace<T>(be, shape)` makes all memory that an evaluation writes to, for batches of at most that shape.
 template <class D, class Be, class T>
 concept HasWorkspace = requires(const D d, Be& be, shape s) {
   { d.template workspace<T>(be, s) } -> Movable;
@@ -42,51 +42,51 @@ template <class D, class Be, class T>
 concept EstimatesClean = requires(const D d, Be& be, condition q, view_of<Be, const T> x, view_of<Be, T> out,
                                   workspace_of<D, Be, T>& ws) { d.estimate(be, q, x, out, ws); };
 
-/// `D::evaluations`: how many network evaluations one estimate costs.
+/// `D::evaluations` is the number of network evaluations that one estimate costs.
 template <class D>
 concept CountsEvaluations = requires {
   { D::evaluations } -> std::convertible_to<int>;
 };
 
-/// h(x_t, t), an estimate of E[x_0 given x_t]. Const: what an evaluation writes lives in its workspace. Models:
+/// h(x_t, t), an estimate of E[x_0 given x_t]. A denoiser is const: an evaluation writes only to its workspace. Models:
 /// residual_denoiser, epsilon_denoiser, learned_variance_denoiser, clean_denoiser, velocity_denoiser,
 /// gaussian_denoiser, mixture_denoiser, posterior_denoiser, spectral_denoiser, edm_denoiser, classifier_free,
 /// classifier_guided, static_thresholding, dynamic_thresholding.
 template <class D, class Be, class T>
 concept Denoiser = HasWorkspace<D, Be, T> && EstimatesClean<D, Be, T> && CountsEvaluations<D>;
 
-/// `d.pullback(be, condition, v, out, workspace)` stores J^T v into `out`: the vector-Jacobian product (vjp) of the
-/// workspace's last estimate, J being its derivative in x. Optional: guidance by gradients needs it.
+/// `d.pullback(be, condition, v, out, workspace)` stores J^T v into `out`, where J is the derivative in x of the
+/// workspace's last estimate: a vector-Jacobian product (vjp). Optional: guidance by gradients needs it.
 template <class D, class Be, class T>
 concept PullsBack = requires(const D d, Be& be, condition q, view_of<Be, const T> v, view_of<Be, T> out,
                              workspace_of<D, Be, T>& ws) { d.pullback(be, q, v, out, ws); };
 
-/// `d.check(t)` throws at a time at which `d` has no answer; `integrate` asks for every time of a grid before it
+/// `d.check(t)` throws at a time at which `d` has no answer; `integrate` calls it for every time of a grid before it
 /// starts. Optional.
 template <class D>
 concept ChecksTimes = requires(const D d, diffusion_time t) { d.check(t); };
 
-/// `d.check(given, images)` throws for a batch of that shape, or for what is known of it, that `d` does not take;
-/// `integrate` asks before it starts. Optional.
+/// `d.check(given, images)` throws for conditions or a batch shape that `d` does not accept; `integrate` calls it
+/// before it starts. Optional.
 template <class D>
 concept ChecksBatch = requires(const D d, const conditioning& given, const shape& images) { d.check(given, images); };
 
-/// `d.image()` is the shape of the images that `d` takes, whatever its count of images. Optional: `integrate` refuses
-/// others unless `TakesAnySize` (nn/concept.hpp) holds, and sampling draws images of that shape.
+/// `d.image()` is the shape of the images that `d` accepts, for any number of images. Optional: `integrate` refuses
+/// other shapes unless `TakesAnySize` (nn/concept.hpp) holds, and sampling draws images of that shape.
 template <class D>
 concept KnowsImage = requires(const D d) {
   { d.image() } -> std::convertible_to<shape>;
 };
 
-/// `d.log_density(be, condition, x, host, workspace)` writes log p_t(x) of each image, p_t being the density of x_t, to
-/// `host`. Optional: closed forms know it, and methods that accept or refuse a step need it.
+/// `d.log_density(be, condition, x, host, workspace)` writes log p_t(x) of each image to `host`, where p_t is the
+/// density of x_t. Optional: closed forms know it, and methods that accept or reject a step need it.
 template <class D, class Be, class T>
 concept KnowsDensity = requires(const D d, Be& be, condition q, view_of<Be, const T> x, double* host,
                                 workspace_of<D, Be, T>& ws) { d.log_density(be, q, x, host, ws); };
 
 /// `d.variance_share(be, condition, out, workspace)` stores, for every element of the workspace's last estimate, the
-/// share u of log beta in the logarithm of an ancestral step's variance; that of log beta tilde is 1 - u (Nichol and
-/// Dhariwal 2021, Eq. 15). Optional: `learned_ddpm` asks for it.
+/// share u of log beta in the logarithm of an ancestral step's variance; the share of log beta tilde is 1 - u (Nichol
+/// and Dhariwal 2021, Eq. 15). Optional: `learned_ddpm` needs it.
 template <class D, class Be, class T>
 concept LearnsVariance = requires(const D d, Be& be, condition q, view_of<Be, T> out, workspace_of<D, Be, T>& ws) {
   d.variance_share(be, q, out, ws);
@@ -95,9 +95,9 @@ concept LearnsVariance = requires(const D d, Be& be, condition q, view_of<Be, T>
 template <class D, class Be, class T>
 concept DifferentiableDenoiser = Denoiser<D, Be, T> && PullsBack<D, Be, T>;
 
-/// `d.from_output<Be, T>(be, times, x, phi, out, workspace)` stores the estimate that belongs to a network's output
-/// `phi` at x into `out`, which may be `phi`; `d.to_output<Be, T>(be, times, gradient, out, workspace)` turns the
-/// gradient of a loss in the estimate into that in phi; `D::predicts` says what phi stands for. Optional: objectives
+/// `d.from_output<Be, T>(be, times, x, phi, out, workspace)` stores the estimate that corresponds to a network's output
+/// `phi` at x into `out`, which may be `phi`. `d.to_output<Be, T>(be, times, gradient, out, workspace)` turns the
+/// gradient of a loss in the estimate into the gradient in phi. `D::predicts` says what phi means. Optional: objectives
 /// need it.
 template <class D, class Be, class T>
 concept ParameterizesOutput = requires(const D d, Be& be, per_image<diffusion_time> times, view_of<Be, const T> in,

@@ -8,12 +8,12 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-// What networks are trained to predict, from an estimate h of x_0 and the x_t that it was made from, and back (Salimans
-// and Ho 2022; Daras et al. 2022, Eq. 16). Arrays have one shape, batch x channels x height x width, and all images are
-// at one time; the result may not overlap with h.
+// Conversions from an estimate h of x_0, and the x_t that it was made from, to what networks are trained to predict,
+// and back (Salimans and Ho 2022; Daras et al. 2022, Eq. 16). All arrays have the same shape, batch x channels x height
+// x width, and all images the same time. The result may not overlap with h.
 
-/// Stores the noise eps = (x_t - C_t h) / sigma_t that belongs to h. Throws `error` where sigma_t is 0, since x_t then
-/// says nothing about eps.
+/// Stores the noise eps = (x_t - C_t h) / sigma_t that corresponds to h. Throws `error` where sigma_t is 0, since x_t
+/// then says nothing about eps.
 template <class Be, GaussianCorruption C, Scalar T>
 void epsilon_from_clean(Be& be, const C& corruption, diffusion_time t, in_of<Be, T> x, in_of<Be, T> h,
                         out_of<Be, T> out) {
@@ -23,7 +23,7 @@ void epsilon_from_clean(Be& be, const C& corruption, diffusion_time t, in_of<Be,
   be.combine(out, term_of<Be, T>{1.0 / sigma, x}, term{-1.0 / sigma, out});
 }
 
-/// Stores the score (C_t h - x_t) / sigma_t^2 that belongs to h. Throws `error` where sigma_t is 0, since the
+/// Stores the score (C_t h - x_t) / sigma_t^2 that corresponds to h. Throws `error` where sigma_t is 0, since the
 /// distribution of x_t may then have no density.
 template <class Be, GaussianCorruption C, Scalar T>
 void score_from_clean(Be& be, const C& corruption, diffusion_time t, in_of<Be, T> x, in_of<Be, T> h,
@@ -35,7 +35,7 @@ void score_from_clean(Be& be, const C& corruption, diffusion_time t, in_of<Be, T
   be.combine(out, term{scale, out}, term_of<Be, T>{-scale, x});
 }
 
-/// Stores the velocity v = a_t eps - sigma_t h that belongs to h, which is (a_t x_t - h) / sigma_t, for C = a I with
+/// Stores the velocity v = a_t eps - sigma_t h that corresponds to h. It is (a_t x_t - h) / sigma_t for C = a I with
 /// a^2 + sigma^2 = 1. Throws `error` where that sum is not 1 or sigma_t is 0.
 template <class Be, ScalarGaussianCorruption C, Scalar T>
 void velocity_from_clean(Be& be, const C& corruption, diffusion_time t, in_of<Be, T> x, in_of<Be, T> h,
@@ -47,9 +47,9 @@ void velocity_from_clean(Be& be, const C& corruption, diffusion_time t, in_of<Be
   be.combine(out, one{a / sigma, x}, one{-1.0 / sigma, h});
 }
 
-/// Stores the estimate h that belongs to phi, of which `parameterization` says what it stands for:
-/// `epsilon_parameterization`, `velocity_parameterization`, `score_parameterization`, `residual_parameterization` or
-/// `clean_parameterization`. Throws `error` where phi says nothing about x_0, such as eps where no signal is left.
+/// Stores the estimate h that corresponds to phi. `parameterization` says what phi means: `epsilon_parameterization`,
+/// `velocity_parameterization`, `score_parameterization`, `residual_parameterization` or `clean_parameterization`.
+/// Throws `error` where phi says nothing about x_0, such as eps where no signal is left.
 template <class Be, Parameterization L, Scalar T>
 void clean_from(Be& be, const L& parameterization, diffusion_time t, in_of<Be, T> x, in_of<Be, T> phi,
                 out_of<Be, T> out) {

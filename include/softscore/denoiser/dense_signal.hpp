@@ -22,7 +22,7 @@ Eigen::MatrixX<Real> dense_map(const shape& image, const Apply& apply) {
   return Eigen::Map<const Eigen::MatrixX<Real>>(&columns.view()[0], eigen_index(d), eigen_index(d));
 }
 
-// Calls `body(i, image)` with every image of a batch, on the host in double.
+// Calls `body(i, image)` for every image of a batch, on the host in double.
 template <class T, class Be, class Body>
 void each_image_on_host(Be& be, const shape& image, view_of<Be, const T> in, const Body& body) {
   const std::size_t d = in.extent().per_image();

@@ -24,11 +24,11 @@ struct diffusers_pipeline {
 };
 
 /// Reads the folder of a DDPMPipeline or DDIMPipeline, or a model's folder with scheduler_config.json beside
-/// config.json. Throws `error` as `load_diffusers` and `load_diffusers_scheduler` do, and for a network with a table of
-/// times that has another number of steps than the scheduler.
+/// config.json. Throws `error` as `load_diffusers` and `load_diffusers_scheduler` do, and for a network whose table of
+/// times has a different number of steps than the scheduler.
 template <class = when_called>
 diffusers_pipeline load_diffusers_pipeline(const std::filesystem::path& folder, const loading_options& options = {}) {
-  diffusers_scheduler scheduler = load_diffusers_scheduler(folder);  // first, for it is read sooner
+  diffusers_scheduler scheduler = load_diffusers_scheduler(folder);  // first, because it is quick to read
   diffusers_pipeline all{load_diffusers(folder, options), std::move(scheduler)};
   if (all.network.steps() != all.scheduler.chain_steps())
     reject(detail::printable(folder.string()) + ": num_train_timesteps of the scheduler", all.scheduler.chain_steps(),
@@ -38,13 +38,13 @@ diffusers_pipeline load_diffusers_pipeline(const std::filesystem::path& folder, 
 
 /// Writes a folder that diffusers' DDPMPipeline.from_pretrained reads (DDIMPipeline's for `scheduler_kind::ddim`): the
 /// model in unet/ as `save_diffusers` writes it, scheduler/scheduler_config.json, and model_index.json. `values` are
-/// the network's weights, and `which` says whether they are the average. Throws `error` for a scheduler of another
-/// number of steps than the network's, for a network that does not state the size of its images, which the pipeline
-/// draws, and as `save_diffusers` and `scheduler_config_text` do, before any file is written.
+/// the network's weights, and `which` says whether they are the average. Before it writes any file it throws `error` as
+/// `save_diffusers` and `scheduler_config_text` do, if scheduler and network have different numbers of steps, and for a
+/// network that does not state the size of its images, which the pipeline needs.
 template <class = when_called>
 void save_diffusers(const std::filesystem::path& folder, const unet<step_index>& net,
                     const diffusers_scheduler& scheduler, std::span<const float> values, saved_weights which) {
-  static_cast<void>(scheduler_config_text(scheduler));  // refuses
+  static_cast<void>(scheduler_config_text(scheduler));  // throws if invalid
   require(scheduler.chain_steps() == net.steps(), "the number of steps of the scheduler's chain",
           scheduler.chain_steps(), "that of the network's, " + std::to_string(net.steps()));
   require(net.settings().height > 0 && net.settings().width > 0, "the height and width of the network's settings", 0,
@@ -62,7 +62,7 @@ void save_diffusers(const std::filesystem::path& folder, const unet<step_index>&
   write_file(folder / "model_index.json", std::string_view{index.done()});
 }
 
-/// The same with the network's own parameters.
+/// Writes the same with the network's own parameters.
 template <class = when_called>
 void save_diffusers(const std::filesystem::path& folder, const unet<step_index>& net,
                     const diffusers_scheduler& scheduler, saved_weights which = saved_weights::last) {

@@ -19,8 +19,8 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// The scheduler of a folder of diffusers: scheduler/scheduler_config.json, or scheduler_config.json beside the model's
-/// config.json. Throws `error` as `read_scheduler_config` does, and where there is none.
+/// Reads the scheduler of a folder of diffusers: scheduler/scheduler_config.json, or scheduler_config.json beside the
+/// model's config.json. Throws `error` as `read_scheduler_config` does, and if there is no such file.
 template <class = when_called>
 diffusers_scheduler load_diffusers_scheduler(const std::filesystem::path& folder) {
   std::error_code ignored;
@@ -28,7 +28,7 @@ diffusers_scheduler load_diffusers_scheduler(const std::filesystem::path& folder
   return read_scheduler_config(std::filesystem::exists(inside, ignored) ? inside : folder / "scheduler_config.json");
 }
 
-/// Writes scheduler_config.json into a folder, which is made if it is not there. Throws `error` as
+/// Writes scheduler_config.json into a folder, which is created if it does not exist. Throws `error` as
 /// `scheduler_config_text` does, and if the file cannot be written.
 template <class = when_called>
 void save_diffusers_scheduler(const std::filesystem::path& folder, const diffusers_scheduler& scheduler) {
@@ -44,7 +44,7 @@ namespace detail {
 }
 }  // namespace detail
 
-/// Throws `error` unless the network of a model predicts what a denoiser takes from it.
+/// Throws `error` unless the network of a model predicts what a denoiser expects from it.
 inline void require_prediction(const diffusers_scheduler& scheduler, prediction wanted) {
   if (scheduler.predicts != wanted)
     detail::reject_prediction(scheduler.predicts,
@@ -52,7 +52,7 @@ inline void require_prediction(const diffusers_scheduler& scheduler, prediction 
 }
 
 /// Calls f with the denoiser that a network and its scheduler make, before any clipping: `epsilon_denoiser`,
-/// `clean_denoiser` or `velocity_denoiser`. f returns the same type for all. Throws `error` for another prediction.
+/// `clean_denoiser` or `velocity_denoiser`. f must return the same type for all. Throws `error` for another prediction.
 template <StatesImage Net, class F>
 decltype(auto) with_denoiser(Net network, const diffusers_scheduler& scheduler, F&& f) {
   switch (scheduler.predicts) {

@@ -16,12 +16,13 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// The numbers of EDM's preconditioning at noise s = sigma / a, for data of deviation d (Karras et al. 2022, Table 1).
+/// The coefficients of EDM's preconditioning at noise s = sigma / a, for data of standard deviation d (Karras et al.
+/// 2022, Table 1).
 struct edm_numbers {
   double skip{};   ///< d^2 / (s^2 + d^2)
   double out{};    ///< s d / sqrt(s^2 + d^2)
   double in{};     ///< 1 / sqrt(s^2 + d^2)
-  double label{};  ///< ln(s) / 4, which the network sees for a time
+  double label{};  ///< ln(s) / 4, which the network receives instead of the time
 };
 inline edm_numbers edm_preconditioning(double noise, double data_deviation) {
   require(noise > 0.0, "sigma / a under EDM's preconditioning", noise, "above 0");
@@ -31,7 +32,7 @@ inline edm_numbers edm_preconditioning(double noise, double data_deviation) {
 }
 
 namespace detail {
-// sigma_t and a_t of a corruption with C = a I, as EDM counts them.
+// sigma_t and a_t of a corruption with C = a I, in EDM's terms.
 template <class C>
 struct edm_scale {
   C corruption;
@@ -54,7 +55,7 @@ struct edm_scale {
 };
 }  // namespace detail
 
-/// phi is what the preconditioned network returns, so h = skip x_t / a_t + out phi.
+/// phi is the output of the preconditioned network, so h = skip x_t / a_t + out phi.
 template <class C>
 class edm_parameterization {
  public:
@@ -71,17 +72,17 @@ class edm_parameterization {
   detail::edm_scale<C> scale_;
 };
 
-/// A network that is shown in x / a instead of x and `c_noise`, ln(sigma / a) / 4, instead of the time (Karras et al.
-/// 2022, Table 1). It has the parameters, and all else, of the network it is made from.
+/// A network that receives in x / a instead of x and `c_noise`, ln(sigma / a) / 4, instead of the time (Karras et al.
+/// 2022, Table 1). It has the parameters, and everything else, of the network it wraps.
 template <StatesImage Net, class C>
 class edm_network : public Net {
  public:
-  using time_type = diffusion_time;  // what it is asked with, other than Net
+  using time_type = diffusion_time;  // the type of time that it receives, unlike Net
 
   edm_network(Net network, C corruption, double data_deviation)
       : Net{std::move(network)}, scale_{std::move(corruption), data_deviation} {}
 
-  /// Throws `error` for what the network that it is made from does not take.
+  /// Throws `error` for what the wrapped network does not accept.
   void check(const conditioning& given, const shape& images) const { check_conditioning(inner(), given, images); }
 
   template <class Be, class T>
@@ -140,7 +141,7 @@ class edm_network : public Net {
  private:
   const Net& inner() const { return *this; }
 
-  // Puts in x / a into the workspace and returns what the network sees for times.
+  // Stores in x / a in the workspace, and returns what the network receives instead of times.
   template <class Be, class T>
   network_input<c_noise> show(Be& be, const network_input<diffusion_time>& asked, view_of<Be, const T> x,
                               memory<Be, T>& ws) const {

@@ -18,7 +18,7 @@ namespace softscore::inline SOFTSCORE_ABI {
 
 /// The exact denoiser of Gaussian data N(m, S) under any Gaussian corruption (textbook: the conditional mean of a
 /// Gaussian): h = m + S C^T (C S C^T + sigma^2 I)^-1 (x - C m). C is dense here, found by corrupting unit vectors, so
-/// it is for images of at most a few hundred elements: an oracle for samplers and for users' corruptions. Computes in
+/// it suits images of at most a few hundred elements: an oracle for samplers and for users' corruptions. It computes in
 /// `Real` on the host.
 template <GaussianCorruption C, std::floating_point Real = double>
 class gaussian_denoiser {
@@ -69,7 +69,7 @@ class gaussian_denoiser {
 
   /// log p_t(x), the natural logarithm of the density of x_t.
   double log_density(diffusion_time t, const Eigen::VectorX<Real>& x) const { return seen_at(t).log_share(x); }
-  /// The gradient of log p_t(x), from the density; Tweedie's formula (Daras et al. 2022, Eq. 16) gives it from the
+  /// The gradient of log p_t(x), from the density. Tweedie's formula (Daras et al. 2022, Eq. 16) gives it from the
   /// estimate.
   Eigen::VectorX<Real> score(diffusion_time t, const Eigen::VectorX<Real>& x) const { return seen_at(t).score(x); }
 

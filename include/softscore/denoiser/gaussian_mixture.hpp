@@ -11,18 +11,19 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// One normal distribution of a mixture, and its share.
+/// One normal distribution of a mixture, and its weight.
 struct gaussian_component {
   double weight{1.0};
   Eigen::VectorXd mean;
   Eigen::MatrixXd covariance;  ///< symmetric, no eigenvalue below 0
 };
 
-/// A distribution of images with d elements: the sum of weight times N(mean, covariance). A single component is a
-/// normal distribution.
+/// A distribution of images with d elements: the sum of weight times N(mean, covariance). With a single component it is
+/// a normal distribution.
 using gaussian_mixture = std::vector<gaussian_component>;
 
-/// Throws `error` unless the mixture has components, all of `elements` elements, with weights above 0 that sum to 1.
+/// Throws `error` unless the mixture has at least one component, all components have `elements` elements, and the
+/// weights are positive and sum to 1.
 template <class = when_called>
 void check_mixture(const gaussian_mixture& distribution, std::size_t elements) {
   require(!distribution.empty(), "components of the mixture", distribution.size(), "at least 1");
@@ -48,7 +49,7 @@ Eigen::VectorX<Real> mean_of(const gaussian_mixture& distribution) {
   return mean;
 }
 
-/// The covariance of a mixture: the mean of the covariances and the covariance of the means.
+/// The covariance of a mixture: the mean of the covariances plus the covariance of the means.
 template <std::floating_point Real = double>
 Eigen::MatrixX<Real> covariance_of(const gaussian_mixture& distribution) {
   const Eigen::VectorX<Real> mean = mean_of<Real>(distribution);

@@ -11,9 +11,9 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// A denoiser that computes in `Net` whatever the precision of the sampler's state: `sample<double>` with
-/// `in_precision<float>(denoiser)` keeps the state in double and evaluates the network in float. What it answers is
-/// the inner denoiser's answer to x rounded to `Net`. Where the state is `Net` already nothing is copied.
+/// A denoiser that computes in `Net` for any precision of the sampler's state: `sample<double>` with
+/// `in_precision<float>(denoiser)` keeps the state in double and evaluates the network in float. Its answer is the
+/// inner denoiser's answer to x rounded to `Net`. If the state is `Net` already, nothing is copied.
 template <Scalar Net, class D>
 class precision_denoiser : public wrapped_denoiser<D> {
  public:

@@ -9,10 +9,10 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// The network predicts the noise of a corruption with C = a I and, in as many channels more, the share u of log beta
-/// in the logarithm of the variance of an ancestral step (Nichol and Dhariwal 2021, Eq. 15). Train it with
-/// `learned_variance_loss`; `learned_ddpm{}` samples by both. Throws `error` unless the network's output has twice the
-/// channels of the image.
+/// The network predicts the noise of a corruption with C = a I and, in as many additional channels, the share u of log
+/// beta in the logarithm of the variance of an ancestral step (Nichol and Dhariwal 2021, Eq. 15). Train it with
+/// `learned_variance_loss`; `learned_ddpm{}` uses both for sampling. Throws `error` unless the network's output has
+/// twice the channels of the image.
 template <class Net, class C>
 class learned_variance_denoiser : public network_denoiser<Net, epsilon_parameterization<C>> {
   using base = network_denoiser<Net, epsilon_parameterization<C>>;
@@ -70,8 +70,8 @@ class learned_variance_denoiser : public network_denoiser<Net, epsilon_parameter
     be.combine(out, one{this->of_output(q.times, images, ws), out}, one{this->of_input(q.times, images, ws), v});
   }
 
- public:  // for kernels, which are made of public types only
-  // Of (2N,c,H,W), eps and u of every image in turn, the image of number 2 i + which; `from` is image i.
+ public:  // for kernels, which can use only public types
+  // Taken from (2N,c,H,W), where eps and u of every image alternate: image 2 i + which. `from` is image i.
   struct taken_half {
     std::size_t which;
     template <class T>
@@ -79,7 +79,7 @@ class learned_variance_denoiser : public network_denoiser<Net, epsilon_parameter
       return from[(i + which) * s.per_image() + p.offset(s)];
     }
   };
-  // Image j / 2 for an even number j, and 0 for an odd one; `from` is image j.
+  // Image j / 2 if j is even, and 0 if j is odd; `from` is image j.
   struct before_zeros {
     template <class T>
     SOFTSCORE_HD T operator()(level, const shape& s, pixel p, std::size_t j, const T* from) const {

@@ -16,19 +16,20 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// The exact denoiser of a Gaussian mixture under any Gaussian corruption (textbook): every component's estimate,
-/// weighed by its probability given x_t. Its pullback, the density and the score of x_t are exact too. C is dense here,
-/// as in gaussian_denoiser: an oracle for images of at most a few hundred elements. Computes in `Real` on the host.
+/// The exact denoiser of a Gaussian mixture under any Gaussian corruption (textbook): the sum of the components'
+/// estimates, each weighted by the component's probability given x_t. Its pullback, and the density and the score of
+/// x_t, are exact too. C is dense here, as in gaussian_denoiser: an oracle for images of at most a few hundred
+/// elements. It computes in `Real` on the host.
 template <GaussianCorruption C, std::floating_point Real = double>
 class mixture_denoiser {
  public:
   static constexpr int evaluations = 1;
 
-  /// Throws `error` if the components' sizes disagree with the image or the weights do not sum to 1.
+  /// Throws `error` if the components' sizes differ from the image's or the weights do not sum to 1.
   mixture_denoiser(C corruption, gaussian_mixture distribution, shape image)
       : mixture_denoiser{std::move(corruption), std::vector<gaussian_mixture>{std::move(distribution)}, image} {}
 
-  /// The distribution of the clean image number `image` of a run.
+  /// The distribution of clean image `image` of a run.
   const gaussian_mixture& distribution(std::uint64_t image = 0) const { return distributions_[place(image)]; }
 
   /// C_t as a d x d matrix.
@@ -38,7 +39,7 @@ class mixture_denoiser {
     });
   }
 
-  /// The distribution of x_t, for image number `image` of a run.
+  /// The distribution of x_t, for image `image` of a run.
   gaussian_mixture marginal(diffusion_time t, std::uint64_t image = 0) const {
     const Eigen::MatrixX<Real> signal = signal_matrix(t);
     const double sigma = corruption_.sigma(t);
@@ -52,11 +53,11 @@ class mixture_denoiser {
     return seen;
   }
 
-  /// log p_t(x), for image number `image` of a run.
+  /// log p_t(x), for image `image` of a run.
   double log_density(diffusion_time t, const Eigen::VectorX<Real>& x, std::uint64_t image = 0) const {
     return seen_at(t, distribution(image)).log_density(x);
   }
-  /// The gradient of log p_t(x), from the density; Tweedie's formula (Daras et al. 2022, Eq. 16) gives it from the
+  /// The gradient of log p_t(x), from the density. Tweedie's formula (Daras et al. 2022, Eq. 16) gives it from the
   /// estimate.
   Eigen::VectorX<Real> score(diffusion_time t, const Eigen::VectorX<Real>& x, std::uint64_t image = 0) const {
     return seen_at(t, distribution(image)).score(x);
@@ -69,8 +70,8 @@ class mixture_denoiser {
 
   struct memory {
     std::vector<detail::basic_seen_mixture<Real>> seen;  // of the last estimate, one per image or one for all
-    Eigen::MatrixX<Real> x;                              // its images, one a column
-    diffusion_time at{-1.0};                             // where one time is shared: that time
+    Eigen::MatrixX<Real> x;                              // its images, one per column
+    diffusion_time at{-1.0};                             // if one time is shared: that time
     std::uint64_t first{};                               // the number of the first image
   };
 

@@ -16,9 +16,9 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// Makes a denoiser of a network (nn/concept.hpp): h = of_input x_t + of_output phi(x_t, t), by the parameterization's
-/// weights. The network is asked on its own scale of time (network_time.hpp), with what else is known of the images.
-/// The aliases below name the parameterizations of the field.
+/// Makes a denoiser from a network (nn/concept.hpp): h = of_input x_t + of_output phi(x_t, t), with the
+/// parameterization's weights. The network receives the time on its own scale (network_time.hpp), and what else is
+/// known about the images. The aliases below name the parameterizations of the field.
 template <StatesImage Net, Parameterization L>
 class network_denoiser {
  public:
@@ -33,24 +33,24 @@ class network_denoiser {
   const Net& network() const { return network_; }
   Net& network() { return network_; }
   const L& parameterization() const { return parameterization_; }
-  /// Throws `error` at a time that the network does not take, or where its output cannot give the estimate.
+  /// Throws `error` at a time that the network does not accept, or at which its output cannot give the estimate.
   void check(diffusion_time t) const {
     static_cast<void>(parameterization_.weights(t));
     check_network_time(t);
   }
-  /// Throws `error` at a time that the network's scale has no number for, or that the network does not take.
+  /// Throws `error` at a time that has no value on the network's scale, or that the network does not accept.
   void check_network_time(diffusion_time t) const {
     const auto of_network = network_time(network_, parameterization_, t);
     if constexpr (ChecksNetworkTime<Net>) network_.check_time(of_network);
   }
-  /// Throws `error` for images, or for what is known of them, that the network does not take.
+  /// Throws `error` for images, or conditions, that the network does not accept.
   void check(const conditioning& given, const shape& images) const {
     if constexpr (TakesAnySize<Net> && StatesOutput<Net>) static_cast<void>(network_.output(images));
     check_conditioning(network_, given, images);
   }
   /// The shape of one image.
   shape image() const { return network_.image(); }
-  /// How many classes the network knows.
+  /// The number of classes that the network knows.
   std::size_t label_count() const
     requires TakesLabels<Net>
   {
@@ -60,7 +60,7 @@ class network_denoiser {
   template <class NetworkMemory>
   struct memory {
     NetworkMemory network;
-    std::vector<double> of_input{}, of_output{};  // per image, where images have times of their own
+    std::vector<double> of_input{}, of_output{};  // per image, if images have times of their own
     std::vector<time_type_of<Net>> of_network{};  // the same on the network's scale
   };
 
@@ -84,14 +84,14 @@ class network_denoiser {
     detail::evaluate_asked<Be, T>(be, network_, input(q, std::nullopt, x.extent().images, ws), x, phi, ws.network);
   }
 
-  /// What the network is asked with.
+  /// The condition that the network receives.
   template <class M>
   network_input<time_type_of<Net>> input(const condition& q, const std::optional<dropout_draw>& dropout,
                                          std::size_t images, M& ws) const {
     return {network_times(network_, parameterization_, q.times, images, ws.of_network), q.given, dropout};
   }
 
-  /// Stores the estimate that belongs to the network's output `phi` at x into `out`, which may be `phi`.
+  /// Stores the estimate that corresponds to the network's output `phi` at x into `out`, which may be `phi`.
   template <class Be, Scalar T, class M>
   void from_output(Be& be, per_image<diffusion_time> times, in_of<Be, T> x, in_of<Be, T> phi, out_of<Be, T> out,
                    M& ws) const {
@@ -99,7 +99,7 @@ class network_denoiser {
     be.combine(out, one{of_input(times, x.extent().images, ws), x}, one{of_output(times, x.extent().images, ws), phi});
   }
 
-  /// Turns the gradient of a loss in h into that in phi: `out` = of_output `gradient`, which may be `out`.
+  /// Turns the gradient of a loss in h into the gradient in phi: `out` = of_output `gradient`. `out` may be `gradient`.
   template <class Be, Scalar T, class M>
   void to_output(Be& be, per_image<diffusion_time> times, in_of<Be, T> gradient, out_of<Be, T> out, M& ws) const {
     be.combine(out, term_of<Be, T>{of_output(times, out.extent().images, ws), gradient});
@@ -180,9 +180,9 @@ concept OwnsNetwork = requires(D d, const D constant) {
   { constant.network() } -> std::same_as<const typename D::network_type&>;
 };
 
-/// Stores the output of the denoiser's network at x into `out`, under the flat `parameters` that lie in the backend:
-/// what a training step does before `network().backward`. The network is asked on its own scale of time, with the
-/// condition of the images and the draw of its dropout layers. `workspace` is the denoiser's.
+/// Stores the output of the denoiser's network at x into `out`, with the flat `parameters` in the backend's memory. A
+/// training step does this before `network().backward`. The network receives the time on its own scale, the condition
+/// of the images, and the draw of its dropout layers. `workspace` is the denoiser's.
 template <class Be, Scalar T, OwnsNetwork D, class M>
 void forward_network(Be& be, const D& denoiser, in_of<Be, T> parameters, const condition& q,
                      const std::optional<dropout_draw>& dropout, in_of<Be, T> x, out_of<Be, T> out, M& workspace) {
@@ -194,8 +194,8 @@ void forward_network(Be& be, const D& denoiser, in_of<Be, T> parameters, const c
                                  network_input<diffusion_time>{q.times, q.given, dropout}, x, out, workspace.network);
 }
 
-/// A denoiser that training can change: it owns a network, whose workspace is the member `network` of its own, and says
-/// how the network's output makes the estimate.
+/// A denoiser that training can change: it owns a network, its workspace has the network's workspace as the member
+/// `network`, and it says how the estimate follows from the network's output.
 template <class D, class Be = archetype_backend, class T = float>
 concept Trainable = OwnsNetwork<D> && ParameterizesOutput<D, Be, T> && requires(workspace_of<D, Be, T>& ws) {
   { (ws.network) } -> std::same_as<workspace_of<typename D::network_type, Be, T>&>;

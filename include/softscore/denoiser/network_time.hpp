@@ -14,16 +14,17 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// Time t on the scale of step indices, for a chain of `steps` steps: t steps - 1, so that time k / steps is index k -
-/// 1 exactly (our own; diffusers has the indices alone). Throws `error` for a chain without steps.
+/// Returns time t on the scale of step indices, for a chain of `steps` steps: t steps - 1, so that time k / steps is
+/// exactly index k - 1 (our own; diffusers has only the indices). Throws `error` for a chain without steps.
 inline step_index step_index_at(diffusion_time t, std::size_t steps) {
   require(steps >= 1, "steps of the network's chain", steps, "at least 1");
   const double count = static_cast<double>(steps), index = t.value * count - 1.0, whole = std::round(index);
-  // k / steps is rounded, and an index that a file holds is not.
+  // k / steps is rounded, but an index that a file holds is not.
   return {std::abs(index - whole) <= 1e-12 * count ? whole : index};
 }
 
-/// Time t as the corruption's log(a_t^2 / sigma_t^2) (Kingma et al. 2021). Throws `error` unless both are above 0.
+/// Returns time t as the corruption's log(a_t^2 / sigma_t^2) (Kingma et al. 2021). Throws `error` unless both are above
+/// 0.
 template <class C>
 log_snr log_snr_at(const C& corruption, diffusion_time t) {
   const double a = corruption.signal_gain(t), sigma = corruption.sigma(t);
@@ -32,8 +33,8 @@ log_snr log_snr_at(const C& corruption, diffusion_time t) {
   return {2.0 * (std::log(a) - std::log(sigma))};
 }
 
-/// `parameterization.corruption()`, of which a_t and sigma_t are known: what the scales `log_snr`, `noise_level`,
-/// `sigma` and `c_noise` are taken from.
+/// `parameterization.corruption()` has known a_t and sigma_t: the scales `log_snr`, `noise_level`, `sigma` and
+/// `c_noise` are computed from them.
 template <class L>
 concept KnowsNoiseScale = requires(const L parameterization) {
   requires ScalarSignal<std::remove_cvref_t<decltype(parameterization.corruption())>>;
@@ -41,7 +42,7 @@ concept KnowsNoiseScale = requires(const L parameterization) {
 };
 
 namespace detail {
-// Whether a time can be turned into a network's own; one sentence where it cannot.
+// Whether a time can be turned into a network's own; the static_assert says in one sentence why not.
 template <class Net, class L>
 constexpr bool require_network_time() {
   using time = time_type_of<Net>;
@@ -58,8 +59,8 @@ constexpr bool require_network_time() {
 }
 }  // namespace detail
 
-/// Time t on a network's own scale, from the number of its steps or from the corruption of its parameterization. Throws
-/// `error` where the scale has no number for t.
+/// Returns time t on a network's own scale, computed from the network's number of steps or from the corruption of its
+/// parameterization. Throws `error` if t has no value on the scale.
 template <class Net, class L>
 time_type_of<Net> network_time(const Net& network, const L& parameterization, diffusion_time t) {
   using time = time_type_of<Net>;
@@ -80,7 +81,7 @@ time_type_of<Net> network_time(const Net& network, const L& parameterization, di
   }
 }
 
-/// The same for all images of a batch; `buffer` keeps the times where each image has its own.
+/// The same for all images of a batch; `buffer` keeps the times if each image has its own.
 template <class Net, class L>
 per_image<time_type_of<Net>> network_times(const Net& network, const L& parameterization,
                                            per_image<diffusion_time> times, std::size_t images,

@@ -10,12 +10,13 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// The estimate as a combination of the noisy image and the network's output phi: h = of_input x_t + of_output phi.
+/// The estimate as a linear combination of the noisy image and the network's output phi: h = of_input x_t + of_output
+/// phi.
 struct parameterization_weights {
   double of_input{}, of_output{};
 };
 
-/// `parameterization.weights(t)` gives the combination at time t, and `L::predicts` what phi stands for (Salimans and
+/// `parameterization.weights(t)` gives the coefficients at time t, and `L::predicts` says what phi means (Salimans and
 /// Ho 2022).
 template <class L>
 concept Parameterization = requires(const L parameterization, diffusion_time t) {
@@ -37,24 +38,24 @@ struct clean_parameterization {
 };
 static_assert(Parameterization<clean_parameterization>);
 
-/// A noise that is normal and a signal that is a number times the image: what the noise and the velocity give x_0
-/// under.
+/// The noise is normal and the signal is a number times the image, so that noise and velocity determine x_0.
 template <class C>
 concept ScalarGaussianCorruption = GaussianCorruption<C> && ScalarSignal<C>;
 
 namespace detail {
 
-// Where less is left of the signal, the inverse of its gain times an image is no number of float32.
+// With less signal than this, an image times the inverse of the gain does not fit into float32.
 inline constexpr double least_gain = 1e-30;
 
-// What the three parameterizations below share: the corruption, and a sentence for one that they cannot serve.
+// What the three parameterizations below share: the corruption, and a sentence for a corruption that they cannot use.
 template <class C>
 class parameterization_under {
  public:
   const C& corruption() const { return corruption_; }
 
  protected:
-  // The sentence stands here and not in the class, whose failure would make a compiler say more than it.
+  // The static_assert stands here and not in the class: if it failed there, the compiler would report more than its
+  // sentence.
   explicit parameterization_under(C corruption) : corruption_{std::move(corruption)} {
     static_assert(ScalarGaussianCorruption<C>,
                   "softscore: a prediction of the noise, the velocity or the score needs normal noise and a signal "
@@ -65,7 +66,7 @@ class parameterization_under {
   template <class Rule>
   parameterization_weights weights_by(diffusion_time t, Rule rule) const {
     if constexpr (ScalarGaussianCorruption<C>) return rule(corruption_.signal_gain(t), corruption_.sigma(t));
-    return {};  // the sentence above is all that a compiler should say
+    return {};  // the sentence above is all that a compiler should report
   }
 
  private:
@@ -82,7 +83,7 @@ class epsilon_parameterization : detail::parameterization_under<C> {
   static constexpr prediction predicts = prediction::epsilon;
   explicit epsilon_parameterization(C c) : detail::parameterization_under<C>{std::move(c)} {}
 
-  /// Throws `error` where nothing is left of the signal, since eps then says nothing about x_0.
+  /// Throws `error` where no signal is left, since eps then says nothing about x_0.
   parameterization_weights weights(diffusion_time t) const {
     return this->weights_by(t, [](double a, double sigma) {
       require(a > 0.0, "the signal's gain under an epsilon prediction", a, "above 0");
@@ -118,7 +119,7 @@ class score_parameterization : detail::parameterization_under<C> {
   static constexpr prediction predicts = prediction::score;
   explicit score_parameterization(C c) : detail::parameterization_under<C>{std::move(c)} {}
 
-  /// Throws `error` where nothing is left of the signal, since the score then says nothing about x_0.
+  /// Throws `error` where no signal is left, since the score then says nothing about x_0.
   parameterization_weights weights(diffusion_time t) const {
     return this->weights_by(t, [](double a, double sigma) {
       require(a > 0.0, "the signal's gain under a score prediction", a, "above 0");

@@ -19,7 +19,7 @@ struct pixel_range {
 };
 
 namespace detail {
-// The element body out = h, cut to the range.
+// The element body out = h, clipped to the range.
 struct clip_to_range {
   pixel_range range;
   template <class T>

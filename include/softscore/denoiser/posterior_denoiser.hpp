@@ -12,7 +12,7 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// The matrix A of a measurement of images of that shape.
+/// Returns the matrix A of a measurement of images of that shape.
 template <class Op>
 Eigen::MatrixXd measurement_matrix(const measurement<Op>& how, const shape& image) {
   return detail::dense_map(image, [&](auto& be, auto units, auto columns) {
@@ -20,8 +20,8 @@ Eigen::MatrixXd measurement_matrix(const measurement<Op>& how, const shape& imag
   });
 }
 
-/// The distribution of x_0 given y = A x_0 + sigma n, for x_0 of the distribution `prior` (Bayes' rule for normal
-/// distributions): each component has the mean m + G (y - A m) and the covariance S - G A S with G = S A^T (A S A^T +
+/// The distribution of x_0 given y = A x_0 + sigma n, if x_0 has the distribution `prior` (Bayes' rule for normal
+/// distributions). Each component has the mean m + G (y - A m) and the covariance S - G A S with G = S A^T (A S A^T +
 /// sigma^2 I)^-1, and its weight is multiplied by its density at y. With sigma = 0, y must be a value that A can take.
 template <std::floating_point Real = double>
 gaussian_mixture posterior_distribution(const gaussian_mixture& prior, const Eigen::MatrixXd& a, double sigma,
@@ -30,7 +30,7 @@ gaussian_mixture posterior_distribution(const gaussian_mixture& prior, const Eig
   const Eigen::VectorX<Real> share = seen.responsibilities(y);
   gaussian_mixture distribution;
   for (std::size_t k = 0; k < prior.size(); ++k) {
-    if (share[eigen_index(k)] == 0.0) continue;  // underflowed: no double can weigh it
+    if (share[eigen_index(k)] == 0.0) continue;  // underflowed: too small a weight for a double
     const auto& part = seen.parts()[k];
     const Eigen::MatrixXd& s = prior[k].covariance;
     Eigen::MatrixX<Real> covariance = s - part.gain * a * s;
@@ -41,13 +41,13 @@ gaussian_mixture posterior_distribution(const gaussian_mixture& prior, const Eig
 }
 
 /// E[x_0 given x_t and y], for a measurement y = A x_0 + n of data whose distribution is a Gaussian mixture or, with a
-/// single component, normal: the exact denoiser of the distribution given y (textbook: Bayes' rule), which
-/// `distribution(image)` returns. With it every sampler draws from the posterior; it is the oracle of methods for
+/// single component, normal. It is the exact denoiser of the distribution given y (textbook: Bayes' rule), which
+/// `distribution(image)` returns. With it every sampler draws from the posterior; it is the oracle for methods for
 /// inverse problems.
 template <GaussianCorruption C>
 class posterior_denoiser : public mixture_denoiser<C> {
  public:
-  /// One distribution for each image of y. Throws `error` for sizes that disagree.
+  /// One distribution for each image of y. Throws `error` if the sizes disagree.
   template <class Op>
   posterior_denoiser(C corruption, const gaussian_mixture& prior, const measurement<Op>& how, const observation& y,
                      shape image)

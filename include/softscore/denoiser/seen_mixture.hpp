@@ -13,10 +13,10 @@
 
 namespace softscore::inline SOFTSCORE_ABI::detail {
 
-// Templates here, and wherever else a decomposition stands, so that only the programs that use it compile Eigen's code.
+// Decompositions stand in templates, here and elsewhere, so that only the programs that use them compile Eigen's code.
 // N(m, S) seen through y = A x + sigma n: what the distribution of y and that of x given y need. K = A S A^T + sigma^2
-// I is the covariance of y. Where K is singular, which needs sigma = 0, its pseudo-inverse serves: y then lies in its
-// range.
+// I is the covariance of y. K is singular only if sigma = 0; its pseudo-inverse then takes the place of the inverse,
+// because y lies in its range.
 template <std::floating_point Real>
 struct basic_seen_component {
   double weight{};

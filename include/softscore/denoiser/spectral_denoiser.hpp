@@ -19,10 +19,10 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// The exact denoiser of normal data N(m, V diag(variances) V^T), V holding the modes of the corruption's own operator,
-/// C_w = U diag(s) V^T: in each mode h = m + v s / (s^2 v + sigma^2) (x - s m) (textbook). For images of any size, on
-/// the backend, where the family's modes are the same at every level: blurs by DCT and FFT, fades and masks, multiples
-/// of I. Its pullback and density are exact too.
+/// The exact denoiser of normal data N(m, V diag(variances) V^T), where V holds the modes of the corruption's own
+/// operator, C_w = U diag(s) V^T. In each mode h = m + v s / (s^2 v + sigma^2) (x - s m) (textbook). It takes images of
+/// any size, runs on the backend, and requires a family whose modes are the same at every level: blurs by DCT and FFT,
+/// fades and masks, multiples of I. Its pullback and density are exact too.
 template <GaussianCorruption C>
 class spectral_denoiser {
   static_assert(HasSvd<typename C::operator_type>,
@@ -31,8 +31,8 @@ class spectral_denoiser {
  public:
   static constexpr int evaluations = 1;
 
-  /// `mean` is an image, `variances` one number for each mode, where the svd of the operator puts it. Throws `error`
-  /// if they are not as many as an image has elements or a variance is negative.
+  /// `mean` is an image; `variances` holds one number for each mode, in the order of the operator's svd. Throws `error`
+  /// unless each has as many elements as an image, and if a variance is negative.
   spectral_denoiser(C corruption, std::vector<double> mean, std::vector<double> variances, shape image)
       : corruption_{std::move(corruption)},
         mean_{std::move(mean)},
@@ -47,7 +47,7 @@ class spectral_denoiser {
 
   shape image() const { return image_; }
 
-  /// Throws `error` where the modes of C_t are not those of C_0.
+  /// Throws `error` if the modes of C_t are not those of C_0.
   void check(diffusion_time t) const {
     const std::vector<double> here = modes_of_probe(t);
     double most = 0.0;
@@ -121,7 +121,7 @@ class spectral_denoiser {
     for (std::size_t i = 0; i < images; ++i) host[i] = ws.log_factors[ws.parts.size() == 1 ? 0 : i] - 0.5 * host[i];
   }
 
- public:  // for kernels, which are made of public types only
+ public:  // for kernels, which can use only public types
   struct affine {
     template <class T>
     SOFTSCORE_HD void operator()(T& x, const T& gain, const T& offset) const {
@@ -140,7 +140,7 @@ class spectral_denoiser {
     return degradation<typename C::operator_type>::svd(corruption_.linear_operator(), corruption_.level_at(t), image_);
   }
 
-  // V^T of an image; the probe is one without symmetries.
+  // V^T of an image; the probe is an image without symmetries.
   template <class D>
   std::vector<double> modes_of(const D& parts, const std::vector<double>& image) const {
     serial_backend be;
@@ -167,7 +167,7 @@ class spectral_denoiser {
     }
   }
 
-  // The numbers of every mode at the times asked for; nothing is done if they are those of the last call.
+  // Computes the numbers of every mode at the times asked for, unless the last call computed the same.
   template <class Be, class T>
   void prepare(Be& be, const condition& q, const shape& extent, memory<Be, T>& ws) const {
     require(extent.with_images(1) == image_, "extent of the images", extent, "that of the denoiser's");

@@ -20,8 +20,8 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// Static thresholding (Saharia et al. 2022, Section 2.3): clips every estimate to the range of clean pixels. Where a
-/// pixel is clipped, the pullback lets nothing through.
+/// Static thresholding (Saharia et al. 2022, Section 2.3): clips every estimate to the range of clean pixels. The
+/// pullback is 0 at clipped pixels.
 template <class D>
 class static_thresholding : public wrapped_denoiser<D> {
  public:
@@ -34,7 +34,7 @@ class static_thresholding : public wrapped_denoiser<D> {
   template <class OfDenoiser, class Array>
   struct memory {
     OfDenoiser denoiser;
-    Array estimate, passed;  // before clipping; what of a vector passes
+    Array estimate, passed;  // before clipping; the part of a vector that passes
   };
 
   template <Scalar T, class Be>
@@ -59,7 +59,7 @@ class static_thresholding : public wrapped_denoiser<D> {
     this->inner().pullback(be, q, passed, out, ws.denoiser);
   }
 
- public:  // for kernels, which are made of public types only
+ public:  // for kernels, which can use only public types
   struct pass {
     pixel_range range;
     template <class T>
@@ -73,9 +73,9 @@ class static_thresholding : public wrapped_denoiser<D> {
 };
 static_assert(DifferentiableDenoiser<static_thresholding<archetype_denoiser>, archetype_backend, float>);
 
-/// Dynamic thresholding (Saharia et al. 2022, Section 2.3): with pixels brought to [-1, 1], s is the `percentile` of an
+/// Dynamic thresholding (Saharia et al. 2022, Section 2.3). With pixels scaled to [-1, 1], s is the `percentile` of an
 /// image's |h|, at least 1 and at most `most`; the image is clipped to [-s, s] and divided by s. The percentile
-/// interpolates linearly between the sorted values, as NumPy's does, and is each image's own. On a device the estimate
+/// interpolates linearly between the sorted values, as in NumPy, and each image has its own. On a device the estimate
 /// passes through host memory.
 template <class D>
 class dynamic_thresholding : public wrapped_denoiser<D> {
@@ -92,7 +92,7 @@ class dynamic_thresholding : public wrapped_denoiser<D> {
   template <class OfDenoiser, class T>
   struct memory {
     OfDenoiser denoiser;
-    std::vector<T> host, sorted;  // the batch, and the sizes of one image's pixels
+    std::vector<T> host, sorted;  // the batch, and the absolute values of one image's pixels
     std::vector<double> shrink;   // 1 / s of each image
   };
 
@@ -111,7 +111,7 @@ class dynamic_thresholding : public wrapped_denoiser<D> {
     for (std::size_t i = 0; i < out.extent().images; ++i) {
       for (std::size_t k = 0; k < elements; ++k) {
         ws.sorted[k] = std::abs(ws.host[i * elements + k]);
-        // What is no number has no place among the sorted.
+        // A value that is not finite has no place in the sorted order.
         if (!std::isfinite(ws.sorted[k]))
           reject("size of a pixel in the estimate of image " + detail::shown(q.images.number(i)) + " at time " +
                      detail::shown(q.times[i].value),
@@ -123,7 +123,7 @@ class dynamic_thresholding : public wrapped_denoiser<D> {
     be.for_each(clip_and_return{range_}, out);
   }
 
- public:  // for kernels, which are made of public types only
+ public:  // for kernels, which can use only public types
   struct bring {
     pixel_range range;
     template <class T>
@@ -141,7 +141,7 @@ class dynamic_thresholding : public wrapped_denoiser<D> {
   };
 
  private:
-  // The value at place percentile / 100 (n - 1) of the sorted ones; reorders them.
+  // The value at position percentile / 100 (n - 1) of the sorted ones; reorders the values.
   template <class T>
   double percentile_of(std::vector<T>& values) const {
     const double place = percentile_ / 100.0 * static_cast<double>(values.size() - 1);

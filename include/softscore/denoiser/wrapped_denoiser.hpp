@@ -10,9 +10,9 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// What a denoiser made of another one passes on: which times, images, labels and other conditions it takes, what an
-/// estimate costs, and a learned variance. Wrappers derive from it; the inner denoiser's workspace is the member
-/// `denoiser` of theirs.
+/// What a wrapper passes on from the denoiser inside it: which times, images, labels and other conditions it accepts,
+/// what an estimate costs, and a learned variance. Wrappers derive from it; the inner denoiser's workspace is the
+/// member `denoiser` of their workspaces.
 template <class D>
 class wrapped_denoiser {
  public:
@@ -21,28 +21,27 @@ class wrapped_denoiser {
 
   const D& inner() const { return denoiser_; }
 
-  /// Throws what the inner denoiser throws at a time that has no answer.
+  /// Throws what the inner denoiser throws at a time at which it has no answer.
   void check(diffusion_time t) const {
     if constexpr (ChecksTimes<D>) denoiser_.check(t);
   }
-  /// Throws what the inner denoiser throws for images, or for what is known of them, that it does not take.
+  /// Throws what the inner denoiser throws for images, or conditions, that it does not accept.
   void check(const conditioning& given, const shape& images) const {
     if constexpr (ChecksBatch<D>) denoiser_.check(given, images);
   }
-  /// The shape of one image, where the inner denoiser knows it.
+  /// The shape of one image, if the inner denoiser knows it.
   shape image() const
     requires KnowsImage<D>
   {
     return denoiser_.image();
   }
-  /// How many classes the inner denoiser knows.
+  /// The number of classes that the inner denoiser knows.
   std::size_t label_count() const
     requires TakesLabels<D>
   {
     return denoiser_.label_count();
   }
-  /// Stores what the inner denoiser learned of the variance of a step, at the last estimate in its part of the
-  /// workspace.
+  /// Stores the variance of a step that the inner denoiser learned, at the last estimate in its part of the workspace.
   template <class Be, Scalar T, class M>
   void variance_share(Be& be, const condition& q, out_of<Be, T> out, M& ws) const
     requires LearnsVariance<D, Be, T> && requires { ws.denoiser; }

@@ -23,8 +23,8 @@ namespace softscore::inline SOFTSCORE_ABI {
 
 namespace detail {
 
-/// The hidden neighbor that a file is written to before it has its name: `.<name>.partial`, or a hash of the name where
-/// that is longer than `longest`, the most bytes that the file system takes in a name.
+/// The hidden file, in the same folder, to which a file is written before it gets its name: `.<name>.partial`, or a
+/// hash of the name if that is longer than `longest`, the most bytes that the file system allows in a name.
 template <class = when_called>
 std::string partial_name(const std::string& name, std::size_t longest) {
   constexpr std::string_view ending = ".partial";
@@ -38,18 +38,18 @@ std::string partial_name(const std::string& name, std::size_t longest) {
 
 }  // namespace detail
 
-/// A file that appears whole or not at all. What is written goes to a hidden neighbor, `.<name>.partial`; `commit`
-/// syncs it, gives it the name and syncs the folder. Without `commit` the neighbor is removed and an older file of
-/// that name stays as it was. A link is followed; a device or a pipe is written directly. Throws `error` with the
-/// system's reason when anything fails, and when another writer has the same file open. A file system without `flock`
-/// cannot tell of other writers: there each has a neighbor of its own, and the last to commit wins.
+/// A file that appears complete or not at all. It is written to a hidden file beside it, `.<name>.partial`; `commit`
+/// syncs that, renames it and syncs the folder. Without `commit` the hidden file is removed, and an older file of that
+/// name stays unchanged. A link is followed; a device or a pipe is written directly. Throws `error` with the system's
+/// reason if anything fails, and if another writer has the same file open. A file system without `flock` cannot detect
+/// other writers: there each writer has its own hidden file, and the last to commit wins.
 class atomic_file {
  public:
   template <class = when_called>
   explicit atomic_file(const std::filesystem::path& path) : shown_{path.string()} {
     struct stat old{};
     const bool there = ::stat(path.c_str(), &old) == 0;
-    if (!there && errno == ENAMETOOLONG) fail(errno);  // the neighbor's name may be shorter
+    if (!there && errno == ENAMETOOLONG) fail(errno);  // the hidden file's name may be shorter
     if (there && S_ISDIR(old.st_mode)) fail(EISDIR);
     direct_ = there && !S_ISREG(old.st_mode);
     if (direct_) {
@@ -70,7 +70,7 @@ class atomic_file {
 
   ~atomic_file() {
     if (file_ < 0) return;
-    // Removed before it is closed: while the lock is held no other writer can have taken the name over.
+    // Removed before it is closed: while the lock is held, no other writer can have taken over the name.
     if (!direct_) ::unlink(partial_.c_str());
     ::close(file_);
   }
@@ -91,7 +91,7 @@ class atomic_file {
     write(std::as_bytes(std::span{text.data(), text.size()}));
   }
 
-  /// Makes the file appear under its name. Nothing can be written afterwards.
+  /// Makes the file appear under its name. Nothing can be written after that.
   template <class = when_called>
   void commit() {
     if (::fsync(file_) != 0 && !(direct_ && (errno == EINVAL || errno == EROFS))) fail(errno);
@@ -104,7 +104,7 @@ class atomic_file {
   }
 
  private:
-  // Also where a link points at nothing yet. Linux follows forty links, then it takes them for a circle.
+  // Follows links even if their target does not exist yet. Linux follows forty links, and then assumes a loop.
   template <class = when_called>
   static std::filesystem::path followed(std::filesystem::path path) {
     std::error_code ignored;
@@ -115,7 +115,7 @@ class atomic_file {
 
   [[noreturn]] void fail(int reason) const { detail::file_failure(shown_, "be written", reason); }
 
-  // The lock keeps two writers apart and dies with its process, so what a killed process left is simply taken over.
+  // The lock separates two writers and ends with its process, so the remains of a killed process are simply taken over.
   template <class = when_called>
   void open_partial() {
     for (;;) {
@@ -144,12 +144,12 @@ class atomic_file {
     }
   }
 
-  // How file systems say that they have no locks, or cannot sync a folder.
+  // The errors by which file systems say that they have no locks, or cannot sync a folder.
   static bool unsupported(int reason) {
     return reason == ENOSYS || reason == ENOTSUP || reason == EINVAL || reason == ENOLCK;
   }
 
-  // Takes the lock: 0, or the reason that there is none.
+  // Takes the lock. Returns 0, or the reason why there is none.
   static int locked(int file) {
     while (::flock(file, LOCK_EX | LOCK_NB) != 0) {
       if (errno != EINTR) return errno;
@@ -157,7 +157,8 @@ class atomic_file {
     return 0;
   }
 
-  // Closes a neighbor that could not be locked. One that holds something is a leftover or another writer's.
+  // Closes a hidden file that could not be locked. If it holds something, it is a leftover or belongs to another
+  // writer.
   template <class = when_called>
   void discard_if_empty(int file) const {
     struct stat about{};
@@ -165,8 +166,7 @@ class atomic_file {
     ::close(file);
   }
 
-  // Without locks only a name that nobody has is ours: the first free one of `.0.<hash>.partial`,
-  // `.1.<hash>.partial`...
+  // Without locks only an unused name is safe: the first free one of `.0.<hash>.partial`, `.1.<hash>.partial`...
   template <class = when_called>
   int open_unlocked() {
     const auto folder = partial_.parent_path();
@@ -180,7 +180,7 @@ class atomic_file {
     fail(EEXIST);
   }
 
-  // Empties the open neighbor and gives it the permissions of the file that it will replace.
+  // Empties the open hidden file and gives it the permissions of the file that it will replace.
   template <class = when_called>
   void prepare() {
     struct stat old{};
@@ -197,7 +197,7 @@ class atomic_file {
   void sync_folder() const {
     const auto parent = target_.parent_path();
     const int folder = ::open(parent.empty() ? "." : parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (folder < 0) return;  // a folder that may be searched but not read: the file itself is safe
+    if (folder < 0) return;  // a folder that may be searched but not read; the file itself is safe
     const int result = ::fsync(folder);
     const int reason = errno;
     ::close(folder);

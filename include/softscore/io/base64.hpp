@@ -10,7 +10,7 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// The bytes in base 64 with padding (RFC 4648, section 4).
+/// Returns the bytes in base 64 with padding (RFC 4648, section 4).
 template <class = when_called>
 std::string base64(std::span<const std::uint8_t> bytes) {
   constexpr std::string_view digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -28,7 +28,7 @@ std::string base64(std::span<const std::uint8_t> bytes) {
   return text;
 }
 
-/// The bytes of a file as an address that a page can carry inside itself, for example with type "image/png".
+/// Returns the bytes of a file as an address that a page can contain, for example with type "image/png".
 template <class = when_called>
 std::string data_uri(std::string_view type, std::span<const std::uint8_t> bytes) {
   return "data:" + std::string{type} + ";base64," + base64(bytes);

@@ -11,7 +11,7 @@
 
 namespace softscore::inline SOFTSCORE_ABI::detail {
 
-/// Text from a file or a path, fit for an error sentence: control characters become '?', long text is cut.
+/// Makes text from a file or a path fit for an error message: control characters become '?', and long text is cut.
 inline std::string printable(std::string_view text, std::size_t longest = 300) {
   std::string shown{text.substr(0, longest)};
   for (char& c : shown) {
@@ -30,7 +30,8 @@ inline void require_file(bool holds, std::string_view path, std::string_view arg
                          std::string_view rule) {
   if (!holds) reject(printable(path) + ": " + std::string{argument}, value, rule);
 }
-/// The same for values that are no text; a template for text, too, would be one for each length of a literal.
+/// The same for values that are not text. (A template that also took text would be instantiated for each length of a
+/// literal.)
 template <class Value>
   requires(!std::convertible_to<const Value&, std::string_view>)
 void require_file(bool holds, std::string_view path, std::string_view argument, const Value& value,
@@ -38,7 +39,7 @@ void require_file(bool holds, std::string_view path, std::string_view argument, 
   if (!holds) reject(printable(path) + ": " + std::string{argument}, value, rule);
 }
 
-/// Runs `check`; the sentence that it throws begins with the file: "<path>: ...".
+/// Runs `check`, and puts the file in front of the sentence that it throws: "<path>: ...".
 template <class Check>
 void require_for_file(std::string_view path, const Check& check) {
   try {

@@ -34,14 +34,14 @@ struct gzip_stream : z_stream {
 
 }  // namespace detail
 
-/// True if the bytes begin as a gzip file does.
+/// Returns true if the bytes begin like a gzip file.
 inline bool is_gzip(std::span<const std::uint8_t> bytes) {
   return bytes.size() >= 2 && bytes[0] == 0x1F && bytes[1] == 0x8B;
 }
 
-/// The content of a gzip file (RFC 1952; several members in a row are one content), at most `limit` bytes of it.
-/// Memory grows with what is really there, never with what a header claims. Throws `error` naming `path` when the
-/// stream is damaged, cut short, followed by other bytes, or longer than `limit`.
+/// Returns the content of a gzip file (RFC 1952; several consecutive members are one content), at most `limit` bytes.
+/// Memory grows with the actual content, never with what a header claims. Throws `error` naming `path` if the stream is
+/// damaged, cut short, followed by other bytes, or longer than `limit`.
 template <class = when_called>
 std::vector<std::uint8_t> gunzip(std::span<const std::uint8_t> bytes, const std::string& path,
                                  std::size_t limit = std::size_t{1} << 32) {
@@ -78,9 +78,9 @@ std::vector<std::uint8_t> gunzip(std::span<const std::uint8_t> bytes, const std:
   return content;
 }
 
-/// The first bytes of a gzip file's content, at most as many as `head` holds, from as many members as that takes;
-/// `head` shrunk to those that there are. A damaged stream gives what comes before the damage: `gunzip` is the one to
-/// complain.
+/// Stores the first bytes of a gzip file's content, at most as many as `head` holds, from as many members as that
+/// takes. Returns the part of `head` that was filled. A damaged stream gives what comes before the damage; `gunzip`
+/// reports it.
 inline std::span<const std::uint8_t> gunzip_head(std::span<const std::uint8_t> bytes, std::span<std::uint8_t> head) {
   detail::gzip_stream stream;
   stream.next_in = const_cast<Bytef*>(bytes.data());  // zlib does not write there
@@ -92,7 +92,8 @@ inline std::span<const std::uint8_t> gunzip_head(std::span<const std::uint8_t> b
   return {head.data(), head.size() - stream.avail_out};
 }
 
-/// A whole file, unpacked if its first bytes say gzip: at most `limit` bytes. Throws as `read_file` and `gunzip` do.
+/// Reads a whole file, and unpacks it if its first bytes are those of gzip: at most `limit` bytes. Throws as
+/// `read_file` and `gunzip` do.
 template <class = when_called>
 std::vector<std::uint8_t> read_plain_or_gzip(const std::filesystem::path& path,
                                              std::size_t limit = std::size_t{1} << 32) {
@@ -100,9 +101,9 @@ std::vector<std::uint8_t> read_plain_or_gzip(const std::filesystem::path& path,
   return is_gzip({bytes.data(), bytes.size()}) ? gunzip({bytes.data(), bytes.size()}, path.string(), limit) : bytes;
 }
 
-/// The same for a format whose header tells the size: a packed file is unpacked to at most `size(head)` bytes, `head`
-/// being the first 64 of its content or all if it has fewer. So a small file cannot unpack to a large one that is then
-/// refused.
+/// The same for a format whose header states the size: a packed file is unpacked to at most `size(head)` bytes, where
+/// `head` is the first 64 bytes of its content, or all if there are fewer. So a small file cannot unpack to a large one
+/// that is refused only afterwards.
 template <std::invocable<std::span<const std::uint8_t>> Size>
 std::vector<std::uint8_t> read_plain_or_gzip(const std::filesystem::path& path, Size size) {
   auto bytes = read_file(path, std::size_t{1} << 32);

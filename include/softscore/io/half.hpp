@@ -7,12 +7,12 @@
 
 namespace softscore::inline SOFTSCORE_ABI::detail {
 
-// The float of the same value as a bfloat16, a float's upper half.
+// The float with the value of a bfloat16, which is the upper half of a float.
 inline float widened_bfloat16(std::uint16_t bits) {
   return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16);
 }
 
-// The float of the same value as an IEEE half: subnormal halves become normal floats, infinities and NaNs remain.
+// The float with the value of an IEEE half: subnormal halves become normal floats; infinities and NaNs are kept.
 inline float widened_float16(std::uint16_t bits) {
   const std::uint32_t sign = static_cast<std::uint32_t>(bits & 0x8000u) << 16, exponent = (bits >> 10) & 0x1Fu,
                       fraction = bits & 0x3FFu;

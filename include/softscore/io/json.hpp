@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-// RapidJSON reads the JSON of our files; no other header includes it. Its own warnings are not ours to fix.
+// The one header that includes RapidJSON, which reads the JSON of our files. Its own warnings are not ours to fix.
 #if defined(__GNUC__)
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wconversion"
@@ -27,11 +27,11 @@
 
 namespace softscore::inline SOFTSCORE_ABI::detail {
 
-// What instantiates RapidJSON is a template of this, which nobody gives: only programs that read or write JSON compile
-// it.
+// Everything that instantiates RapidJSON is a template with this parameter, which always has its default: only programs
+// that read or write JSON compile it.
 using json_encoding = rapidjson::UTF8<>;
 
-/// RapidJSON's memory, which throws where there is none; RapidJSON's own allocator would hand out a null pointer.
+/// RapidJSON's memory, which throws if there is none; RapidJSON's own allocator would return a null pointer.
 struct json_allocator {
   static const bool kNeedFree = true;
   void* Malloc(std::size_t size) { return Realloc(nullptr, 0, size); }
@@ -43,8 +43,8 @@ struct json_allocator {
   static void Free(void* memory) { rapidjson::CrtAllocator::Free(memory); }
 };
 
-/// The base of a handler of `json_fault`: events that never come, as numbers come as they are spelled, but that
-/// RapidJSON wants to see.
+/// The base of a handler of `json_fault`. These events never occur, because numbers are passed as text, but RapidJSON
+/// requires the functions.
 struct json_handler {
   bool Int(int) { return false; }
   bool Uint(unsigned) { return false; }
@@ -53,11 +53,11 @@ struct json_handler {
   bool Double(double) { return false; }
 };
 
-/// Reads JSON event by event into `handler`, whose `RawNumber` is given numbers as they are spelled, and without
-/// recursion, however deep the text nests. Returns what the text is if it is not one JSON value in UTF-8 throughout
-/// ("broken at byte 7"), else nothing.
-//
-// RapidJSON 1.1 does not convert the numbers: 10e308 becomes -3.1e-308 there, and exponents near -2^31 overflow.
+/// Reads JSON event by event into `handler`, whose `RawNumber` receives numbers as they are spelled. It does not
+/// recurse, for any depth of nesting. If the text is not one JSON value in UTF-8, returns what it is instead ("broken
+/// at byte 7"), otherwise nothing.
+// RapidJSON 1.1 does not convert the numbers, because it turns 10e308 into -3.1e-308, and exponents near -2^31
+// overflow.
 template <class Encoding = json_encoding, class Handler>
 std::string json_fault(std::string_view text, Handler& handler) {
   constexpr unsigned how =
@@ -68,12 +68,12 @@ std::string json_fault(std::string_view text, Handler& handler) {
   if (result.Code() == rapidjson::kParseErrorNumberTooBig)
     return "holding a number too large for double precision at byte " + std::to_string(result.Offset());
   if (result.IsError()) return "broken at byte " + std::to_string(result.Offset());
-  // A byte 0 ends RapidJSON's reading, but not the text.
+  // A zero byte ends RapidJSON's reading, but not the text.
   if (stream.Tell() != text.size()) return "broken at byte " + std::to_string(stream.Tell());
   return {};
 }
 
-/// Appends a text as JSON spells it, in quotes; false if it is not UTF-8.
+/// Appends a text as a JSON string, in quotes; returns false if it is not UTF-8.
 template <class Encoding = json_encoding>
 bool append_json(std::string& to, std::string_view text) {
   struct appender {

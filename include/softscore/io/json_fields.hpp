@@ -24,11 +24,11 @@ struct json_field {
   enum class kind { null, boolean, number, text, list, other };
 
   kind what{kind::null};
-  std::string text{};               ///< of a text; how a number is spelled; "true" or "false"
+  std::string text{};               ///< the text; a number as spelled; "true" or "false"
   std::vector<json_field> items{};  ///< of a list
 };
 
-/// The settings of a JSON file that is one object. A key inside another object is written "outer.inner". Its functions
+/// The settings of a JSON file that is one object. A key inside another object is written "outer.inner". All functions
 /// throw `error` naming the file and the key.
 class json_settings {
  public:
@@ -36,7 +36,7 @@ class json_settings {
       : path_{std::move(path)}, fields_{std::move(fields)} {}
 
   const std::string& path() const { return path_; }
-  /// The value of a key; nothing where there is none or it is null.
+  /// The value of a key; null if there is none or it is null.
   const json_field* find(std::string_view key) const {
     const auto found = fields_.find(key);
     return found == fields_.end() || found->second.what == json_field::kind::null ? nullptr : &found->second;
@@ -45,7 +45,7 @@ class json_settings {
   /// Whether the key is there and its value is null.
   bool is_null(std::string_view key) const { return contains(key) && find(key) == nullptr; }
 
-  /// The value of a key; `otherwise` where there is none or it is null.
+  /// The value of a key; `otherwise` if there is none or it is null.
   template <class = when_called>
   bool flag(std::string_view key, bool otherwise) const {
     const json_field* field = find(key);
@@ -70,7 +70,7 @@ class json_settings {
     need(field->what == json_field::kind::text, key, *field, "a text");
     return field->text;
   }
-  /// The list of a key; nothing where there is none.
+  /// The list of a key; nothing if there is none.
   template <class = when_called>
   std::optional<std::vector<double>> numbers(std::string_view key) const {
     const json_field* field = find(key);
@@ -101,7 +101,7 @@ class json_settings {
     }
     return all;
   }
-  /// Throws `error`: the value of the key is not what `rule` says.
+  /// Throws `error`: the value of the key does not satisfy `rule`.
   template <class = when_called>
   [[noreturn]] void refuse(std::string_view key, std::string_view rule) const {
     const auto found = fields_.find(key);
@@ -145,8 +145,8 @@ class json_settings {
 
 namespace detail {
 
-// Reads an object event by event, so that no key that comes twice is missed. Lists inside lists and objects inside
-// lists are passed over. The functions with capitals are RapidJSON's events.
+// Reads an object event by event, so that no repeated key goes unnoticed. Lists inside lists and objects inside lists
+// are skipped. The functions with capitals are RapidJSON's events.
 template <class Encoding>
 class json_fields_reader : public json_handler {
  public:
@@ -182,7 +182,7 @@ class json_fields_reader : public json_handler {
   }
   bool StartArray() {
     if (skipping_ > 0 || list_ != nullptr) return skip();
-    if (outer_.empty()) return true;  // a text that is a list; `read` says that it is no object
+    if (outer_.empty()) return true;  // a text that is a list; `read` reports that it is not an object
     list_ = &put({json_field::kind::list, {}, {}});
     return true;
   }
@@ -222,7 +222,7 @@ class json_fields_reader : public json_handler {
 
   const std::string& path_;
   std::map<std::string, json_field, std::less<>> fields_;
-  std::vector<std::string> outer_;  // of each open object, what its keys begin with
+  std::vector<std::string> outer_;  // the prefix of the keys of each open object
   std::string key_;
   json_field* list_{};
   std::size_t skipping_{};
@@ -231,16 +231,15 @@ class json_fields_reader : public json_handler {
 
 }  // namespace detail
 
-/// The settings in a text that is one JSON object; errors name `path`. Throws `error` for text that is not and for a
-/// key that comes twice.
+/// Reads the settings in a text that is one JSON object; errors name `path`. Throws `error` for other text and for a
+/// repeated key.
 template <class Encoding = detail::json_encoding>
 json_settings parse_json_settings(std::string_view text, std::string path) {
   auto fields = detail::json_fields_reader<Encoding>{path}.read(text);
   return {std::move(path), std::move(fields)};
 }
 
-/// Reads a JSON file of at most 16 MB that is one object. Throws `error` for text that is not and for a key that comes
-/// twice.
+/// Reads a JSON file of at most 16 MB that is one object. Throws `error` for other text and for a repeated key.
 template <class Encoding = detail::json_encoding>
 json_settings read_json_settings(const std::filesystem::path& path) {
   constexpr std::size_t most = std::size_t{1} << 24;

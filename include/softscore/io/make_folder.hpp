@@ -8,7 +8,7 @@
 
 namespace softscore::inline SOFTSCORE_ABI::detail {
 
-/// Makes a folder and those above it, unless they are there. Throws `error` with the system's reason if it cannot.
+/// Creates a folder and its parents, unless they exist. Throws `error` with the system's reason if it cannot.
 template <class = when_called>
 void make_folder(const std::filesystem::path& folder) {
   std::error_code reason;

@@ -34,16 +34,16 @@ struct npy_type {
   std::size_t size;
 };
 
-/// The types that are read; the order of one byte is any.
+/// The types that are read; a type of one byte may have any byte order.
 inline constexpr npy_type npy_types[] = {{"<f4", 4}, {"<f8", 8}, {"|u1", 1}, {"<u1", 1}, {">u1", 1}};
 
-/// What a .npy file's header says.
+/// The contents of a .npy file's header.
 struct npy_header {
   npy_type type;
   shape extent;
 };
 
-// Reads the one line of Python that a .npy header is, as far as NumPy writes it: a dictionary of three entries.
+// Reads the one line of Python in a .npy header, in the form that NumPy writes: a dictionary of three entries.
 template <class = when_called>
 class npy_header_reader {
  public:
@@ -143,7 +143,7 @@ class npy_header_reader {
 
 }  // namespace detail
 
-/// Writes images as NumPy's .npy (format 1.0: float32, C order, rank four). The file appears whole or not at all.
+/// Writes images as NumPy's .npy (format 1.0: float32, C order, rank four). The file appears complete or not at all.
 template <class = when_called>
 void write_npy(const std::filesystem::path& path, view<const float, host_space> images) {
   const shape& s = images.extent();
@@ -165,9 +165,9 @@ void write_npy(const std::filesystem::path& path, const image_batch& images) {
   write_npy(path, as_view(images));
 }
 
-/// Reads images from a .npy file of NumPy (format 1 to 3: C order, rank four, empty ones included): float32 as it is,
-/// float64 rounded to float32, and bytes as byte / 255, as an image's. Throws `error` naming the file for every other
-/// content, the element type, the order, the rank and the length included, and when a finite float64 is beyond float32.
+/// Reads images from a .npy file of NumPy (format 1 to 3: C order, rank four, including empty arrays): float32
+/// unchanged, float64 rounded to float32, and bytes as byte / 255. Throws `error` naming the file for all other
+/// content, including a wrong element type, order, rank or length, and if a finite float64 is too large for float32.
 template <class = when_called>
 image_batch read_npy(const std::filesystem::path& path) {
   const std::string name = path.string();
@@ -176,7 +176,7 @@ image_batch read_npy(const std::filesystem::path& path) {
   detail::require_file(text.starts_with("\x93NUMPY"), name, "the beginning", "not NumPy's", "\\x93NUMPY");
   detail::require_file(text.size() >= 8 && text[6] >= 1 && text[6] <= 3 && text[7] == 0, name, "the format", "another",
                        "version 1.0, 2.0 or 3.0");
-  const std::size_t start = text[6] == 1 ? 10 : 12;  // behind the header's length, of two bytes or four
+  const std::size_t start = text[6] == 1 ? 10 : 12;  // after the header's length, of two bytes or four
   detail::require_file(text.size() >= start, name, "the size", text.size(),
                        "at least " + std::to_string(start) + " bytes");
   std::size_t length = 0;
@@ -188,7 +188,7 @@ image_batch read_npy(const std::filesystem::path& path) {
   const std::size_t content = text.size() - start - length;
   const std::size_t sides[] = {extent.images, extent.channels, extent.height, extent.width};
   const bool empty = std::find(std::begin(sides), std::end(sides), 0u) != std::end(sides);
-  // The sides of an empty array must fit together, too: others multiply only some of them.
+  // The sides of an empty array must fit together too: other code multiplies only some of them.
   const std::size_t most = empty ? (std::numeric_limits<std::size_t>::max)() / 8 : content;
   std::size_t counts[] = {1, 1, 1, 1};
   std::transform(std::begin(sides), std::end(sides), std::begin(counts), [](auto n) { return n > 0 ? n : 1; });

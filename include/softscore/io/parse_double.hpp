@@ -12,8 +12,8 @@
 
 namespace softscore::inline SOFTSCORE_ABI::detail {
 
-// The number that `text`, a number of JSON, stands for, whatever the global locale; none where double has no such
-// number.
+// Returns the value of `text`, a number of JSON, independent of the global locale; nothing if it is outside the range
+// of double.
 template <class = when_called>
 std::optional<double> parse_double(std::string_view text) {
   double number{};

@@ -23,7 +23,7 @@ namespace softscore::inline SOFTSCORE_ABI {
 
 namespace detail {
 
-/// A number in [0, 1] as a byte, to the nearest; numbers outside are clipped, and what is no number is 0.
+/// A number in [0, 1] as a byte, rounded to the nearest; numbers outside are clipped, and NaN becomes 0.
 inline std::uint8_t to_byte(float value) {
   if (!(value > 0.0f)) return 0;
   return value >= 1.0f ? std::uint8_t{255} : static_cast<std::uint8_t>(value * 255.0f + 0.5f);
@@ -31,8 +31,8 @@ inline std::uint8_t to_byte(float value) {
 
 }  // namespace detail
 
-/// The PNG file of one image: 8 bits, gray for one channel and RGB for three. Pixels are clipped to [0, 1]. Throws
-/// `error` when there is not one image, or its channels are neither one nor three.
+/// Returns the PNG file of one image: 8 bits, gray for one channel and RGB for three. Pixels are clipped to [0, 1].
+/// Throws `error` if there is not exactly one image, or if it has neither one nor three channels.
 template <class = when_called>
 std::vector<std::uint8_t> encode_png(view<const float, host_space> image) {
   const shape& s = image.extent();
@@ -62,7 +62,7 @@ std::vector<std::uint8_t> encode_png(const image_batch& image) {
   return encode_png(as_view(image));
 }
 
-/// Writes one image, gray or RGB, to a PNG file that appears whole or not at all.
+/// Writes one image, gray or RGB, to a PNG file that appears complete or not at all.
 template <class = when_called>
 void write_png(const std::filesystem::path& path, view<const float, host_space> image) {
   const auto file = encode_png(image);
@@ -75,8 +75,8 @@ void write_png(const std::filesystem::path& path, const image_batch& image) {
 
 namespace detail {
 
-// libpng at work on a file in memory. It reports errors by a jump, so the two functions that call what may jump,
-// `begin` and `finish`, have nothing of their own to destroy.
+// Decodes a file in memory with libpng. It reports errors by longjmp, so the two functions whose calls may jump,
+// `begin` and `finish`, have no objects to destroy.
 class png_decoder {
  public:
   explicit png_decoder(std::span<const std::uint8_t> bytes)
@@ -90,12 +90,12 @@ class png_decoder {
   png_decoder& operator=(const png_decoder&) = delete;
   ~png_decoder() { png_destroy_read_struct(&png_, &info_, nullptr); }
 
-  /// Reads up to the pixels, of which `finish` then makes samples of 8 bits as they are stored; false when it fails.
+  /// Reads up to the pixels, which `finish` converts to samples of 8 bits as they are stored; false if it fails.
   bool begin() {
     if (setjmp(png_jmpbuf(png_)) != 0) return false;
     png_set_read_fn(png_, this, on_read);
-    png_set_crc_action(png_, PNG_CRC_DEFAULT, PNG_CRC_ERROR_QUIT);  // a damaged tRNS would be left out
-    // Of the chunks that an image can do without, tRNS alone is read: no profile or text is unpacked.
+    png_set_crc_action(png_, PNG_CRC_DEFAULT, PNG_CRC_ERROR_QUIT);  // otherwise a damaged tRNS would be omitted
+    // Of the optional chunks only tRNS is read: no profile or text is unpacked.
     png_set_keep_unknown_chunks(png_, PNG_HANDLE_CHUNK_NEVER, nullptr, -1);
     png_read_info(png_, info_);
     png_set_expand(png_);
@@ -104,12 +104,11 @@ class png_decoder {
     png_read_update_info(png_, info_);
     return true;
   }
-  /// Reads the pixels into rows of `width` x `channels` bytes and what follows up to the file's end; false when it
-  /// fails.
+  /// Reads the pixels into rows of `width` x `channels` bytes, and the rest up to the file's end; false if it fails.
   bool finish(png_bytepp rows) {
     if (setjmp(png_jmpbuf(png_)) != 0) return false;
     png_read_image(png_, rows);
-    png_set_crc_action(png_, PNG_CRC_DEFAULT, PNG_CRC_WARN_DISCARD);  // what follows changes no pixel
+    png_set_crc_action(png_, PNG_CRC_DEFAULT, PNG_CRC_WARN_DISCARD);  // what follows does not change pixels
     png_read_end(png_, nullptr);
     return true;
   }
@@ -142,20 +141,20 @@ class png_decoder {
 
 }  // namespace detail
 
-/// The image in a PNG file's bytes, in [0, 1]: one channel if the file is gray, three if it has color. Samples are
-/// taken as they are stored, as Pillow takes them: gamma and color profiles change nothing, 16 bits become 8 by value /
-/// 257 to the nearest, fewer bits fill the range, and transparent pixels are laid on black in these values (200 at
-/// alpha 128 is 100). Bytes after the file's end are left alone. Throws `error` naming `path` when the bytes are no
-/// whole PNG file or claim more pixels than they could hold.
+/// Returns the image in a PNG file's bytes, in [0, 1]: one channel if the file is gray, three if it has color. Samples
+/// are used as they are stored, as in Pillow: gamma and color profiles have no effect, 16 bits become 8 by value / 257
+/// rounded to the nearest, fewer bits fill the range, and transparent pixels are blended with black in these values
+/// (200 at alpha 128 is 100). Bytes after the file's end are ignored. Throws `error` naming `path` if the bytes are not
+/// a complete PNG file, or claim more pixels than they could hold.
 template <class = when_called>
 image_batch decode_png(std::span<const std::uint8_t> bytes, const std::string& path) {
   detail::png_decoder decoder{bytes};
-  // The reason exists once the call is over, so it is no argument beside the call.
+  // The reason exists only after the call, so it cannot be an argument beside it.
   if (!decoder.begin()) {
     detail::require_file(false, path, "the content", "not an image (" + decoder.reason() + ")", "a PNG file");
   }
   const std::size_t width = decoder.width(), height = decoder.height(), channels = decoder.channels();
-  // Deflate packs at most 1032 to 1, and a byte of it holds at most 8 pixels.
+  // Deflate compresses at most 1032 to 1, and a byte of its output holds at most 8 pixels.
   const std::size_t pixels = width * height;
   detail::require_file(pixels / (std::size_t{8} * 1032) <= bytes.size() && pixels <= std::size_t{1} << 28, path,
                        "the number of pixels", pixels, "one that the file can hold, and below 2^28");

@@ -17,8 +17,8 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// The bytes of a regular file of at most `limit` bytes. Throws `error` with the system's reason when it cannot be
-/// read, when it is not a regular file, when it is too long and when it changes its length meanwhile.
+/// Returns the bytes of a regular file of at most `limit` bytes. Throws `error` with the system's reason if it cannot
+/// be read, if it is not a regular file, if it is too long, and if its length changes meanwhile.
 template <class = when_called>
 std::vector<std::uint8_t> read_file(const std::filesystem::path& path, std::size_t limit = std::size_t{1} << 32) {
   const std::string name = path.string();
@@ -28,7 +28,7 @@ std::vector<std::uint8_t> read_file(const std::filesystem::path& path, std::size
       if (number >= 0) ::close(number);
     }
   };
-  // O_NONBLOCK: a pipe nobody writes to must not hang us before we see that it is one.
+  // O_NONBLOCK: a pipe without a writer must not block us before we see that it is a pipe.
   const descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
   if (file.number < 0) detail::file_failure(name, "be read", errno);
   struct stat about{};

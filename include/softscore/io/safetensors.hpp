@@ -34,8 +34,8 @@ static_assert(std::endian::native == std::endian::little,
 
 namespace detail {
 
-/// The bytes of one element of a safetensors type, or 0 for a type that is not known or has no whole bytes: the format
-/// gains types, and a file with one of them still holds the others.
+/// Returns the bytes of one element of a safetensors type, or 0 for a type that is unknown or has no whole bytes. The
+/// format gains types, and a file with a new one still holds the others.
 inline std::size_t tensor_type_size(std::string_view type) {
   struct type_size {
     std::string_view name;
@@ -67,7 +67,7 @@ inline constexpr std::string_view tensor_type<std::int64_t>{"I64"};
 template <>
 inline constexpr std::string_view tensor_type<std::uint64_t>{"U64"};
 
-/// "[2, 3]", for error sentences.
+/// "[2, 3]", for error messages.
 template <class Sizes>
 std::string shape_text(const Sizes& extent) {
   std::string text = "[";
@@ -90,9 +90,9 @@ struct safetensors_header {
   std::map<std::string, std::string, std::less<>> metadata;
 };
 
-// Reads the header's JSON event by event: nothing outside the one form the format knows is ever stored, and a name
-// that comes twice is seen (a parsed document would keep the last one only). Fields that we do not know are passed
-// over, whatever they hold, as the format's own reader does. The functions with capitals are RapidJSON's events.
+// Reads the header's JSON event by event. Only the one form that the format allows is ever stored, and a repeated name
+// is detected (a parsed document would keep only the last one). Unknown fields are skipped with any content, as in the
+// format's own reader. The functions with capitals are RapidJSON's events.
 template <class Encoding>
 class safetensors_header_reader : public json_handler {
  public:
@@ -193,7 +193,7 @@ class safetensors_header_reader : public json_handler {
     if (text[0] == '-') return misplaced("a negative number");
     if (place_ != place::list) return misplaced("a number");
     auto& list = field_ == "shape" ? entry_.extent : offsets_;
-    const std::size_t longest = field_ == "shape" ? 64 : 2;  // NumPy, too, has at most 64 dimensions
+    const std::size_t longest = field_ == "shape" ? 64 : 2;  // NumPy has at most 64 dimensions too
     demand(list.size() < longest, "given a long " + field_,
            "given at most " + std::to_string(longest) + " numbers there");
     std::size_t number = 0;
@@ -228,12 +228,12 @@ class safetensors_header_reader : public json_handler {
   void demand(bool holds, const std::string& value, std::string_view rule) const {
     if (!holds) require_file(false, path_, "the entry " + printable(name_, 80), value, rule);
   }
-  // The end of the value of a field that we do not know, or of a part of it.
+  // The end of a value, or of part of a value, of an unknown field.
   bool leave() {
     if (--depth_ == 0) place_ = place::tensor;
     return true;
   }
-  // A value without parts, which only a field that we do not know may have here.
+  // A value without parts, which is allowed here only for an unknown field.
   bool scalar(const char* what) {
     if (place_ != place::unknown) return misplaced(what);
     if (depth_ == 0) place_ = place::tensor;
@@ -244,8 +244,8 @@ class safetensors_header_reader : public json_handler {
                 printable(name_, 80) + "\"), but it must be an object of tensors with dtype, shape and data_offsets");
   }
 
-  // Every range must fit its shape and its type, if we know that, and the ranges together must cover the data once,
-  // without a hole.
+  // Every range must fit its shape and its type, if the type is known, and the ranges together must cover the data
+  // once, without gaps.
   void check_ranges(std::size_t data_size) const {
     std::vector<const named_entry*> order;
     for (const named_entry& each : header_.tensors) {
@@ -278,7 +278,7 @@ class safetensors_header_reader : public json_handler {
   std::string_view path_;
   safetensors_header& header_;
   place place_{place::outside};
-  std::size_t depth_{};  // how many objects and arrays of a field that we do not know are open
+  std::size_t depth_{};  // how many objects and arrays of an unknown field are open
   std::string name_, field_;
   std::set<std::string, std::less<>> names_, fields_;
   tensor_entry entry_;
@@ -291,9 +291,9 @@ class safetensors_header_reader : public json_handler {
 template <class Encoding>
 class basic_safetensors_file {
  public:
-  /// Reads and checks a whole file. Throws `error` naming the file and the broken rule: the length of the header
-  /// (8 bytes, at most 100 MB, inside the file), its JSON, double names, types, shapes, and byte ranges that must
-  /// cover the data exactly once. A tensor of a type that the library does not use is no fault until it is asked for.
+  /// Reads and checks a whole file. Throws `error` naming the file and the broken rule: the length of the header (8
+  /// bytes, at most 100 MB, inside the file), its JSON, repeated names, types, shapes, and byte ranges that must cover
+  /// the data exactly once. A tensor of a type that the library does not use is an error only when it is requested.
   explicit basic_safetensors_file(const std::filesystem::path& path) : path_{path.string()}, bytes_{read_file(path)} {
     constexpr std::size_t longest_header = 100'000'000;
     detail::require_file(bytes_.size() >= 8, path_, "the size", bytes_.size(), "at least 8 bytes");
@@ -322,14 +322,13 @@ class basic_safetensors_file {
   }
   bool contains(std::string_view name) const { return header_.tensors.contains(name); }
 
-  /// The shape of a tensor. Throws `error` when the file has none of that name.
+  /// The shape of a tensor. Throws `error` if the file has no tensor of that name.
   const std::vector<std::size_t>& extent(std::string_view name) const { return entry(name).extent; }
   /// The type of a tensor, as the format spells it ("F32").
   const std::string& type(std::string_view name) const { return entry(name).type; }
 
-  /// The elements of a tensor. Throws `error` when the file has none of that name or it has another type: T may be
-  /// float, double, uint8_t, int32_t, uint32_t, int64_t or uint64_t, and the types that the format has beside these are
-  /// not read.
+  /// Returns the elements of a tensor. Throws `error` if the file has no tensor of that name or it has another type. T
+  /// may be float, double, uint8_t, int32_t, uint32_t, int64_t or uint64_t; the other types of the format are not read.
   template <class T>
   std::vector<T> tensor(std::string_view name) const {
     const auto& found = typed_entry<T>(name);
@@ -337,7 +336,7 @@ class basic_safetensors_file {
     copy(found, elements.data());
     return elements;
   }
-  /// The same, where the shape must be `extent`.
+  /// The same for a tensor whose shape must be `extent`.
   template <class T>
   std::vector<T> tensor(std::string_view name, std::span<const std::size_t> extent) const {
     check_extent(typed_entry<T>(name), name, extent);
@@ -347,7 +346,7 @@ class basic_safetensors_file {
   std::vector<T> tensor(std::string_view name, std::initializer_list<std::size_t> extent) const {
     return tensor<T>(name, std::span<const std::size_t>{extent.begin(), extent.size()});
   }
-  /// Copies a tensor of shape `extent` to memory of the caller, which must have room for exactly that many.
+  /// Copies a tensor of shape `extent` to the caller's memory, which must have room for exactly that many elements.
   template <class T>
   void tensor_into(std::string_view name, std::span<const std::size_t> extent, std::span<T> out) const {
     const auto& found = typed_entry<T>(name);
@@ -357,7 +356,7 @@ class basic_safetensors_file {
     copy(found, out.data());
   }
 
-  /// The elements of a tensor of type F32, F16 or BF16 as float; a narrow type is widened, which is exact.
+  /// Returns the elements of a tensor of type F32, F16 or BF16 as float; a narrow type is widened, which is exact.
   std::vector<float> floats(std::string_view name) const {
     const auto& found = entry(name);
     if (found.type == "F32") return tensor<float>(name);
@@ -373,12 +372,12 @@ class basic_safetensors_file {
     return wide;
   }
 
-  /// A string of the metadata, if it is there.
+  /// A string of the metadata, if it exists.
   std::optional<std::string> find_metadata(std::string_view key) const {
     const auto found = header_.metadata.find(key);
     return found == header_.metadata.end() ? std::nullopt : std::optional{found->second};
   }
-  /// A string of the metadata. Throws `error` when it is not there.
+  /// A string of the metadata. Throws `error` if it does not exist.
   std::string metadata(std::string_view key) const {
     auto found = find_metadata(key);
     if (!found)
@@ -421,7 +420,7 @@ class basic_safetensors_file {
   detail::safetensors_header header_;
 };
 
-/// The file in the one encoding that the format has.
+/// The file in the only encoding of the format.
 using safetensors_file = basic_safetensors_file<detail::json_encoding>;
 
 /// Reads a safetensors file; the same as its constructor.
@@ -430,7 +429,7 @@ basic_safetensors_file<Encoding> read_safetensors(const std::filesystem::path& p
   return basic_safetensors_file<Encoding>{path};
 }
 
-/// One array to write. It refers to the elements and does not own them.
+/// An array to write. It refers to the elements and does not own them.
 struct named_tensor {
   template <class T>
   named_tensor(std::string label, std::vector<std::size_t> shape, std::span<const T> elements)
@@ -451,15 +450,15 @@ struct named_tensor {
   std::span<const std::byte> bytes;
 };
 
-/// Writes a safetensors file: wider types first, else in the order given, so every tensor is aligned and the bytes
-/// depend on the arguments alone. The file appears whole or not at all (`atomic_file`). Throws `error` when a name
-/// comes twice, when text is not UTF-8, or when the file cannot be written.
+/// Writes a safetensors file: wider types first, otherwise in the given order, so every tensor is aligned and the bytes
+/// depend only on the arguments. The file appears complete or not at all (`atomic_file`). Throws `error` if a name is
+/// repeated, if text is not UTF-8, or if the file cannot be written.
 template <class Encoding = detail::json_encoding>
 void write_safetensors(const std::filesystem::path& path, std::span<const named_tensor> tensors,
                        const std::map<std::string, std::string>& metadata = {}) {
   std::vector<const named_tensor*> order;
   for (const auto& tensor : tensors) order.push_back(&tensor);
-  // By address where the types are as wide: std::stable_sort of libstdc++ 12 sets off a warning of clang 19.
+  // By address for types of equal width: std::stable_sort of libstdc++ 12 causes a warning of clang 19.
   std::sort(order.begin(), order.end(), [](const named_tensor* a, const named_tensor* b) {
     const std::size_t width_of_a = detail::tensor_type_size(a->type), width_of_b = detail::tensor_type_size(b->type);
     return width_of_a != width_of_b ? width_of_a > width_of_b : a < b;

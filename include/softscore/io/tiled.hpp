@@ -9,8 +9,8 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// One image that shows all images of a batch side by side, `columns` in a row, with `gap` pixels of value
-/// `background` between and around them. Throws `error` when there is no image or no column.
+/// Returns one image that shows all images of a batch in a grid, `columns` in a row, with `gap` pixels of value
+/// `background` between and around them. Throws `error` if there is no image or no column.
 template <class = when_called>
 image_batch tiled(view<const float, host_space> images, std::size_t columns, std::size_t gap = 2,
                   float background = 0.5f) {

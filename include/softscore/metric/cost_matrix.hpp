@@ -38,11 +38,11 @@ row_matrix<T> squared_distances_on(Threads& threads, const Eigen::Ref<const row_
   require(x.rows() >= 1, "the number of points of the first cloud", x.rows(), "at least 1");
   require(y.rows() >= 1, "the number of points of the second cloud", y.rows(), "at least 1");
   require(x.cols() == y.cols(), "the dimension of the second cloud", y.cols(), "that of the first");
-  // A common shift changes no distance and makes the squares smaller.
+  // A common shift changes no distance and reduces the squares.
   const Eigen::Matrix<T, 1, Eigen::Dynamic> middle = x.colwise().mean();
   const row_matrix<T> b = y.rowwise() - middle;
   const Eigen::Matrix<T, Eigen::Dynamic, 1> of_b = b.rowwise().squaredNorm();
-  // Where these squares are finite, so is every distance: |a - b|^2 <= 2 (|a|^2 + |b|^2).
+  // If these squares are finite, so is every distance: |a - b|^2 <= 2 (|a|^2 + |b|^2).
   const T most = of_b.maxCoeff();
   const auto refuse = [&] {
     require_finite_rows(x, "point", "the first cloud");
@@ -52,7 +52,7 @@ row_matrix<T> squared_distances_on(Threads& threads, const Eigen::Ref<const row_
   if (!of_b.allFinite()) refuse();
   constexpr T lost = T{0x1p-7};  // seven bits
   auto cost = matrix_of<row_matrix<T>>("a matrix of costs", x.rows(), y.rows());
-  // Every block packs the second cloud anew: with 256 rows the matrix took a sixth longer.
+  // Every block packs the second cloud again: with 256 rows the matrix took a sixth longer.
   each_block(threads, x.rows(), 512, [&](Eigen::Index, Eigen::Index first, Eigen::Index count) {
     const row_matrix<T> a = x.middleRows(first, count).rowwise() - middle;
     auto block = cost.middleRows(first, count);
@@ -72,10 +72,10 @@ row_matrix<T> squared_distances_on(Threads& threads, const Eigen::Ref<const row_
 
 }  // namespace detail
 
-/// The squared distances |x_i - y_j|^2 between the rows of two matrices, by one blocked matrix product (textbook).
-/// Entries far below the squares they are the difference of lose digits that way and are computed again from the
-/// differences themselves, so that close pairs keep their precision. Throws `error` unless both have rows, and equally
-/// many columns, and are finite, as are the distances in T.
+/// Returns the squared distances |x_i - y_j|^2 between the rows of two matrices, by one blocked matrix product
+/// (textbook). Entries much smaller than the squares whose difference they are lose digits that way. They are computed
+/// again from the differences themselves, so that close pairs keep their precision. Throws `error` unless both matrices
+/// have rows and the same number of columns, and are finite, as are the distances in T.
 template <class T>
 row_matrix<T> squared_distances(const Eigen::Ref<const row_matrix<T>>& x, const Eigen::Ref<const row_matrix<T>>& y) {
   detail::one_thread here;

@@ -21,7 +21,8 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// Nats of a whole image as bits per element. Throws `error` for no elements and for nats that are not finite.
+/// Converts nats of a whole image to bits per element. Throws `error` if there are no elements, and for nats that are
+/// not finite.
 inline double bits_per_dimension(double nats, std::size_t elements) {
   require(elements >= 1, "elements", elements, "at least 1");
   require(std::isfinite(nats), "nats", nats, "finite");
@@ -34,7 +35,7 @@ struct elbo_terms {
   std::vector<double> transitions;     ///< the sum of KL(q(x_s given x_t, x_0) || p(x_s given x_t)) over steps to s > 0
   std::vector<double> reconstruction;  ///< -log p(x_0 given x_1)
 
-  /// -ELBO of image i: in expectation at least the negative log density of x_0 under the model.
+  /// -ELBO of image i: its expectation is at least the negative log density of x_0 under the model.
   double total(std::size_t i) const { return prior[i] + transitions[i] + reconstruction[i]; }
 };
 
@@ -44,27 +45,27 @@ namespace softscore {  // shared
 
 /// Options of `elbo`.
 struct elbo_options {
-  /// The variance of the model's steps: beta, or beta tilde. The step to time 0 has beta under both.
+  /// The variance of the model's steps: beta, or beta tilde. With both, the step to time 0 has beta.
   ancestral_variance variance{ancestral_variance::fixed_large};
-  /// p(x_T) is N(0, prior_variance I). 1 suits preserved variance, sigma_T^2 exploding noise.
+  /// p(x_T) is N(0, prior_variance I). Use 1 for a preserved variance, sigma_T^2 for exploding noise.
   double prior_variance{1.0};
-  std::uint64_t seed{0};   ///< of the one z that stands for the expectation, in every step of every image
+  std::uint64_t seed{0};   ///< of the one z, per step and image, that estimates the expectation
   std::uint64_t first{0};  ///< number of the first image
-  conditioning given{};    ///< what is known of the images
+  conditioning given{};    ///< what is known about the images
 };
 
 }  // namespace softscore
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// The negative evidence lower bound of the chain that `grid` makes of the corruption, for the images `clean` (Ho et
-/// al. 2020, Eq. 5; Kim and Lee 2024, Eq. 28 to 31): the model's steps have the mean of the posterior q(x_s given x_t,
-/// x_0 = h) (Ho et al. 2020, Eq. 7). One z is drawn per image and step, so the sum is an unbiased estimate. For N(0, I)
-/// data, the exact estimate and variance beta it is the negative log density itself (own derivation). It is that of the
-/// density of the images as they are given; for pixels of 256 values spread over a width r, bits of a pixel are
-/// bits_per_dimension + log2(256 / r). Throws `error` unless the grid ends at time 0 and the prior variance is above 0
-/// and finite, if the noise does not grow in a step, for conditions that are not one per image or that the denoiser
-/// does not take, and for the first image that is not finite or has no finite bound.
+/// Estimates the negative evidence lower bound, for the images `clean`, of the chain that `grid` makes of the
+/// corruption (Ho et al. 2020, Eq. 5; Kim and Lee 2024, Eq. 28 to 31). The model's steps have the mean of the posterior
+/// q(x_s given x_t, x_0 = h) (Ho et al. 2020, Eq. 7). One z is drawn per image and step, so the sum is an unbiased
+/// estimate. For N(0, I) data, the exact estimate and variance beta it is the negative log density itself (own
+/// derivation). The density is that of the images as they are given; for pixels with 256 values spread over a width r,
+/// the bits of a pixel are bits_per_dimension + log2(256 / r). Throws `error` unless the grid ends at time 0 and the
+/// prior variance is above 0 and finite; if the noise does not grow in a step; for conditions that are not one per
+/// image or that the denoiser does not accept; and for the first image that is not finite or has no finite bound.
 template <class Be, class C, class D, class T>
 elbo_terms elbo(Be& be, const C& corruption, const D& denoiser, const time_grid& grid, out_of<Be, T> clean,
                 const elbo_options& options = {}) {
@@ -107,7 +108,7 @@ elbo_terms elbo(Be& be, const C& corruption, const D& denoiser, const time_grid&
     be.combine(h.view(), term_of<Be, value>{1.0, clean}, term{-1.0, h.view()});
     be.dot(h.view(), h.view(), square.data());
     if (at.last()) {
-      // x_0 itself: C_0 = I without noise, whatever the schedule says of time 0.
+      // x_0 itself: C_0 = I without noise, for any schedule.
       const double variance = sigma_t * sigma_t;
       for (std::size_t i = 0; i < extent.images; ++i)
         terms.reconstruction[i] = 0.5 * (square[i] / variance + d * std::log(2.0 * std::numbers::pi * variance));
@@ -128,7 +129,7 @@ elbo_terms elbo(Be& be, const C& corruption, const D& denoiser, const time_grid&
   return terms;
 }
 
-/// The negative evidence lower bound in bits per element, the mean over a set of images, and what it cost each.
+/// The negative evidence lower bound in bits per element, the mean over a set of images, and the cost for each.
 struct elbo_bits {
   double prior{}, transitions{}, reconstruction{};
   std::size_t nfe{};
@@ -143,7 +144,7 @@ namespace softscore {  // shared
 /// Options of `elbo_in_bits`.
 struct elbo_bits_options {
   elbo_options chain{};
-  pixel_scale pixels{};        ///< from the range of the images to that which the denoiser was trained in
+  pixel_scale pixels{};        ///< from the range of the images to the one that the denoiser was trained in
   std::size_t batch_size{64};  ///< images that go through the denoiser together; the result does not depend on it
 };
 
@@ -151,10 +152,10 @@ struct elbo_bits_options {
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// Bits per dimension of images under any denoiser, a trained network's for instance: `elbo` over batches of images
-/// that lie on the host, in their own type of number. It is the bound for the density of the images as they are given,
-/// before `pixels` scales them; pixels of 256 values in [0, 1] have 8 bits more. Throws `error` as `elbo` does, and for
-/// no images, a batch of 0 and a scale that is not above 0.
+/// Computes the bits per dimension of images under any denoiser, for instance a trained network: `elbo` over batches of
+/// images on the host, in their own number type. It is the bound for the density of the images as they are given,
+/// before `pixels` scales them; pixels with 256 values in [0, 1] have 8 bits more. Throws `error` as `elbo` does, if
+/// there are no images, for a batch of 0 and for a scale that is not above 0.
 template <class Be, class C, class D, class T>
 elbo_bits elbo_in_bits(Be& be, const C& corruption, const D& denoiser, const time_grid& grid,
                        view<T, host_space> images, const elbo_bits_options& options = {}) {

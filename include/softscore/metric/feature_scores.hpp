@@ -19,7 +19,7 @@
 
 namespace softscore {  // shared
 
-/// How `score_features` computes its scores.
+/// Options of `score_features`.
 struct feature_score_options {
   kernel_subsets kernel{};
   std::size_t neighbors{3};
@@ -31,18 +31,18 @@ struct feature_score_options {
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// What a classifier's features say of a set of images beside test images.
+/// What a classifier's features say about a set of images, compared with test images.
 struct feature_scores {
-  double frechet{};  ///< Frechet distance, squared; biased upwards by about a constant over N
+  double frechet{};  ///< squared Frechet distance; biased upwards by about a constant over N
   std::optional<frechet_line>
-      extrapolated{};           ///< to infinitely many images; not for fewer than 10 F images of F features
+      extrapolated{};           ///< to infinitely many images; empty for fewer than 10 F images of F features
   mean_and_deviation kernel{};  ///< kernel distance over subsets; unbiased
   precision_and_recall neighborhood{};
   mean_and_deviation inception{};  ///< the inception score, over ten runs of the images
 };
 
-/// Compares the judgement of a set of images with that of test images. Precision and recall take equally many of both,
-/// chosen at random, because balls shrink with more; the others take all. Throws `error` as the metrics do.
+/// Compares the features of a set of images with those of test images. Precision and recall use the same number of
+/// both, chosen at random, because balls shrink with more; the other scores use all. Throws `error` as the metrics do.
 template <std::floating_point Real>
 feature_scores score_features(const basic_judgement<Real>& images, const basic_judgement<Real>& tests,
                               const feature_score_options& options = {}) {
@@ -56,7 +56,7 @@ feature_scores score_features(const basic_judgement<Real>& images, const basic_j
   const std::size_t like = (std::min)(count, static_cast<std::size_t>(tests.features.rows()));
   found.neighborhood = precision_recall(detail::random_rows(tests.features, like, options.seed, 0),
                                         detail::random_rows(images.features, like, options.seed, 0), options.neighbors);
-  // In random order, because images that come class by class would have runs of one class.
+  // In random order, because images that are sorted by class would have runs of one class.
   found.inception = inception_score(detail::random_rows(images.probabilities, count, options.seed, 0),
                                     (std::min)(options.splits, count));
   return found;

@@ -16,7 +16,7 @@
 namespace softscore::inline SOFTSCORE_ABI::detail {
 
 /// Throws `error` for the first element of an Eigen matrix that is not finite: "element 2 of sample 5 of the first
-/// set", where `row` is what a row is and `whole` the matrix. It costs one pass.
+/// set". `row` says what a row is, and `whole` what the matrix is. It costs one pass.
 template <class Matrix>
 void require_finite_rows(const Matrix& matrix, std::string_view row, std::string_view whole) {
   if (matrix.allFinite()) return;
@@ -28,8 +28,8 @@ void require_finite_rows(const Matrix& matrix, std::string_view row, std::string
                matrix(i, j), "finite");
 }
 
-/// Throws `error` for the first of a batch's images, numbered from `first` on, whose value is not finite; it names the
-/// image itself where that is to blame.
+/// Throws `error` for the first of a batch's images, numbered from `first` on, whose value is not finite. If the image
+/// itself is not finite, the message says so.
 template <class Be, class T>
 void require_finite_values(Be& be, out_of<Be, T> images, std::uint64_t first, std::string_view name,
                            const std::vector<double>& values) {
@@ -43,7 +43,8 @@ void require_finite_values(Be& be, out_of<Be, T> images, std::uint64_t first, st
   }
 }
 
-/// The value, unless it is not finite although all that it was made of is: then its type has no room for it.
+/// Returns the value. Throws `error` if it is not finite: everything it was computed from is, so its type is too small
+/// for it.
 template <class Real>
 Real finite_result(std::string_view name, Real value) {
   require(std::isfinite(value), name, value,

@@ -26,7 +26,7 @@ struct basic_gaussian_moments {
 };
 using gaussian_moments = basic_gaussian_moments<double>;
 
-/// Mean and covariance (divisor n - 1) of the rows of a matrix, at least two.
+/// Returns mean and covariance (divisor n - 1) of the rows of a matrix, which has at least two.
 template <std::floating_point Real>
 basic_gaussian_moments<Real> moments_of(const row_matrix<Real>& rows) {
   require(rows.rows() >= 2, "the number of samples", rows.rows(), "at least 2");
@@ -39,14 +39,14 @@ basic_gaussian_moments<Real> moments_of(const row_matrix<Real>& rows) {
 
 namespace detail {
 
-/// F with F F^T the symmetric matrix, by Cholesky's steps with the largest entry left on the diagonal as the next
-/// pivot; rows keep their places. It ends where all that is left is within the rounding of the largest: square roots of
-/// it would be noise of a far larger size.
+/// Returns F such that F F^T is the symmetric matrix, by Cholesky's steps with the largest remaining diagonal entry as
+/// the next pivot; rows keep their positions. It ends when all that remains is within the rounding of the largest
+/// entry: square roots of it would be noise of a much larger size.
 template <std::floating_point Real>
 Eigen::MatrixX<Real> factor_of(const Eigen::MatrixX<Real>& covariance) {
-  constexpr Eigen::Index width = 64;  // columns that are taken off the rest in one product
+  constexpr Eigen::Index width = 64;  // columns that are subtracted from the rest in one product
   const Eigen::Index n = covariance.rows();
-  Eigen::MatrixX<Real> rest = covariance, factor(n, n);  // of the rest, the lower triangle
+  Eigen::MatrixX<Real> rest = covariance, factor(n, n);  // of the rest, only the lower triangle
   Eigen::VectorX<Real> left = covariance.diagonal();
   const Real rounding = static_cast<Real>(n) * std::numeric_limits<Real>::epsilon() * left.maxCoeff();
   std::vector<Eigen::Index> pivots;
@@ -92,10 +92,10 @@ void check_laws(const basic_gaussian_moments<Real>& a, const basic_gaussian_mome
 
 }  // namespace detail
 
-/// Frechet distance between two normal distributions, squared as is the custom: |m1 - m2|^2 + tr(S1 + S2 - 2 (S1
+/// Returns the Frechet distance between two normal distributions, squared as is usual: |m1 - m2|^2 + tr(S1 + S2 - 2 (S1
 /// S2)^{1/2}) (Heusel et al. 2017). The last trace is the nuclear norm of F1^T F2 with S = F F^T, which keeps the
-/// digits that a square root of small eigenvalues loses. Throws `error` when the sizes differ, and when the
-/// distributions or the distance are not finite.
+/// digits that a square root of small eigenvalues loses. Throws `error` if the sizes differ, and if the distributions
+/// or the distance are not finite.
 template <std::floating_point Real>
 Real frechet_distance(const basic_gaussian_moments<Real>& a, const basic_gaussian_moments<Real>& b) {
   detail::check_laws(a, b);
@@ -105,10 +105,11 @@ Real frechet_distance(const basic_gaussian_moments<Real>& a, const basic_gaussia
                                                            b.covariance.trace() - Real{2} * cross);
 }
 
-/// Frechet distance between the normal distributions fitted to two sets of samples, one sample a row. Where both sets
-/// have fewer samples than features it never forms a covariance: tr (S1 S2)^{1/2} = |X1c X2c^T|_nuclear / sqrt((n1 -
-/// 1)(n2 - 1)) (own derivation). Small sets are biased upwards; compare only sets of the same sizes. Throws `error`
-/// when a set has fewer than two samples, the features differ in number, or a sample or the distance is not finite.
+/// Returns the Frechet distance between the normal distributions fitted to two sets of samples, one sample per row. If
+/// both sets have fewer samples than features it never forms a covariance: tr (S1 S2)^{1/2} = |X1c X2c^T|_nuclear /
+/// sqrt((n1 - 1)(n2 - 1)) (own derivation). Small sets are biased upwards; compare only sets of the same sizes. Throws
+/// `error` if a set has fewer than two samples, if the numbers of features differ, or if a sample or the distance is
+/// not finite.
 template <std::floating_point Real>
 Real frechet_distance(const row_matrix<Real>& a, const row_matrix<Real>& b) {
   require(a.cols() == b.cols(), "the number of features of the second set", b.cols(), "that of the first");
@@ -126,8 +127,8 @@ Real frechet_distance(const row_matrix<Real>& a, const row_matrix<Real>& b) {
                                                            centered_b.squaredNorm() / less_b - Real{2} * cross);
 }
 
-/// Frechet distance between two sets of images, in the coordinates along the given modes (64 of the training images by
-/// custom here). It is not an FID: those features come from a network.
+/// Returns the Frechet distance between two sets of images, in the coordinates along the given modes (by convention
+/// here, 64 modes of the training images). It is not an FID, whose features come from a network.
 template <class A, class B>
 double frechet_in_components(const principal_components& components, view<A, host_space> a, view<B, host_space> b) {
   return frechet_distance(project(components, a), project(components, b));

@@ -17,11 +17,11 @@
 
 namespace softscore {  // shared
 
-/// A straight line through distances of sets of N samples, over 1/N.
+/// A straight line through distances of sets of N samples, as a function of 1/N.
 struct frechet_line {
-  double infinite{};   ///< where 1/N is 0: without the bias of a small set
-  double slope{};      ///< what the bias is times N
-  double deviation{};  ///< of the distances from the line
+  double infinite{};   ///< its value at 1/N = 0: without the bias of a small set
+  double slope{};      ///< the bias times N
+  double deviation{};  ///< standard deviation of the distances from the line
   double at_all{};     ///< the distance of all samples
 };
 
@@ -38,7 +38,7 @@ namespace softscore::inline SOFTSCORE_ABI {
 
 namespace detail {
 
-/// The line through (1/N, distance) with the least squares (textbook).
+/// Returns the least-squares line through (1/N, distance) (textbook).
 inline frechet_line line_over_inverse(std::span<const double> sizes, std::span<const double> distances) {
   const auto count = static_cast<double>(sizes.size());
   double mean_x = 0.0, mean_y = 0.0, xx = 0.0, xy = 0.0;
@@ -65,11 +65,11 @@ inline frechet_line line_over_inverse(std::span<const double> sizes, std::span<c
 
 }  // namespace detail
 
-/// Frechet distance of a set of samples from a normal distribution, extrapolated to infinitely many samples: the
-/// distance of N samples is biased upwards by about a constant over N, so that a line through those of random subsets
-/// over 1/N meets 1/N = 0 without it (Chong and Forsyth 2020, Section 4). What the distribution itself was fitted to is
-/// not extrapolated. Throws `error` for fewer than two points, and unless `least` is at least 2 and below the number of
-/// samples; and as `frechet_distance` does.
+/// Returns the Frechet distance of a set of samples from a normal distribution, extrapolated to infinitely many
+/// samples. The distance of N samples is biased upwards by about a constant over N, so a line through the distances of
+/// random subsets, as a function of 1/N, has no bias at 1/N = 0 (Chong and Forsyth 2020, Section 4). The set that the
+/// distribution itself was fitted to is not extrapolated. Throws `error` for fewer than two points, unless `least` is
+/// at least 2 and below the number of samples, and as `frechet_distance` does.
 template <std::floating_point Real>
 frechet_line frechet_extrapolated(const row_matrix<Real>& samples, const basic_gaussian_moments<Real>& distribution,
                                   const frechet_sizes& sizes = {}) {

@@ -12,7 +12,7 @@
 namespace softscore::inline SOFTSCORE_ABI {
 
 namespace detail {
-// A pivot is what an axis still varies when those before it are known, and rounding leaves that of a singular matrix
+// A pivot is the remaining variance of an axis when those before it are known. In a singular matrix, rounding leaves it
 // anywhere within d eps of the axis's own variance.
 template <std::floating_point Real>
 void require_regular(const Eigen::LDLT<Eigen::MatrixX<Real>>& factors, const Eigen::MatrixX<Real>& covariance,
@@ -28,9 +28,9 @@ void require_regular(const Eigen::LDLT<Eigen::MatrixX<Real>>& factors, const Eig
 }
 }  // namespace detail
 
-/// The Kullback-Leibler divergence of the normal distribution `a` from `b`, in nats (textbook): [tr(B^-1 A) - d + (a -
-/// b)^T B^-1 (a - b) + ln(|B| / |A|)] / 2. Throws `error` when the sizes differ, when a covariance is singular to the
-/// rounding of its type, for which the divergence is infinite or has no formula, and when a number is not finite.
+/// Returns the Kullback-Leibler divergence of the normal distribution `a` from `b`, in nats (textbook): [tr(B^-1 A) - d
+/// + (a - b)^T B^-1 (a - b) + ln(|B| / |A|)] / 2. Throws `error` if the sizes differ; if a covariance is singular to
+/// the rounding of its type, because the divergence is then infinite or has no formula; and if a number is not finite.
 template <std::floating_point Real>
 Real gaussian_kl(const basic_gaussian_moments<Real>& a, const basic_gaussian_moments<Real>& b) {
   detail::check_laws(a, b);

@@ -14,11 +14,11 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// The inception score (Salimans et al. 2016, Section 4) from a classifier's probabilities, N x K, one image a row: exp
-/// of the mean of KL(p(k given x), p(k)), where p(k) is the mean of the rows. It is computed for each of `splits` runs
-/// of rows of about equal length, and lies between 1 and K. Rows must be in random order, unless there is one split.
-/// The score does not look at the data: compare it with that of test images. Throws `error` for fewer rows than splits,
-/// and unless each row is of probabilities that sum to 1 within 1e-4.
+/// Returns the inception score (Salimans et al. 2016, Section 4) from a classifier's probabilities, N x K, one image
+/// per row: exp of the mean of KL(p(k given x), p(k)), where p(k) is the mean of the rows. It is computed for each of
+/// `splits` runs of rows of about equal length, and is between 1 and K. Rows must be in random order, unless there is
+/// one split. The score does not take the data into account: compare it with that of test images. Throws `error` for
+/// fewer rows than splits, and unless each row holds probabilities that sum to 1 within 1e-4.
 template <std::floating_point Real>
 mean_and_deviation inception_score(const row_matrix<Real>& probabilities, std::size_t splits = 10) {
   const auto rows = static_cast<std::size_t>(probabilities.rows());

@@ -15,10 +15,10 @@
 
 namespace softscore {  // shared
 
-/// The random subsets over which a kernel distance is averaged.
+/// The random subsets that a kernel distance is averaged over.
 struct kernel_subsets {
   std::size_t count{100};
-  std::size_t size{1000};  ///< at most; all samples of the smaller set where there are fewer
+  std::size_t size{1000};  ///< at most; all samples of the smaller set if there are fewer
   std::uint64_t seed{0};
 };
 
@@ -28,7 +28,7 @@ namespace softscore::inline SOFTSCORE_ABI {
 
 namespace detail {
 
-// The sum of (x . y / d + 1)^3 over blocks of 256 rows, `from(i)` being the first row of y for the rows from i on.
+// The sum of (x . y / d + 1)^3 over blocks of 256 rows; `from(i)` is the first row of y for the rows from i on.
 template <class Real, class Begin, class Weigh>
 double cubic_kernel_sum(const row_matrix<Real>& x, const row_matrix<Real>& y, const Begin& from, const Weigh& weigh) {
   constexpr Eigen::Index width = 256;
@@ -50,7 +50,7 @@ double kernel_sum_across(const row_matrix<Real>& x, const row_matrix<Real>& y) {
   return cubic_kernel_sum(
       x, y, [](Eigen::Index) { return Eigen::Index{0}; }, [](Eigen::Index, Eigen::Index) { return 1.0; });
 }
-// Over all pairs of different rows of x; blocks beside the diagonal count twice.
+// Over all pairs of different rows of x; blocks off the diagonal count twice.
 template <class Real>
 double kernel_sum_within(const row_matrix<Real>& x) {
   const Real scale = Real{1} / static_cast<Real>(x.cols());
@@ -73,10 +73,11 @@ void check_clouds(const row_matrix<Real>& a, const row_matrix<Real>& b, Eigen::I
 
 }  // namespace detail
 
-/// The kernel distance of two sets of features, one sample a row: the unbiased estimate of the squared maximum mean
-/// discrepancy under the kernel (x . y / d + 1)^3 (Binkowski et al. 2018, Section 4). Its mean does not depend on the
-/// numbers of samples; it is 0 for two sets of one distribution, so that it may be negative. Throws `error` when a set
-/// has fewer than two samples, the features differ in number, or a sample or the distance is not finite.
+/// Returns the kernel distance of two sets of features, one sample per row: the unbiased estimate of the squared
+/// maximum mean discrepancy under the kernel (x . y / d + 1)^3 (Binkowski et al. 2018, Section 4). Its mean does not
+/// depend on the numbers of samples, and is 0 for two sets of one distribution, so the estimate may be negative. Throws
+/// `error` if a set has fewer than two samples, if the numbers of features differ, or if a sample or the distance is
+/// not finite.
 template <std::floating_point Real>
 double kernel_distance(const row_matrix<Real>& a, const row_matrix<Real>& b) {
   detail::check_clouds(a, b, 2);
@@ -88,7 +89,7 @@ double kernel_distance(const row_matrix<Real>& a, const row_matrix<Real>& b) {
 }
 
 /// The same over random subsets of both sets, as KID is reported (Binkowski et al. 2018, Section 4). The subsets
-/// overlap, so that the deviation is that of one subset and not of the mean.
+/// overlap, so the deviation is that of one subset, not of the mean.
 template <std::floating_point Real>
 mean_and_deviation kernel_distance(const row_matrix<Real>& a, const row_matrix<Real>& b,
                                    const kernel_subsets& subsets) {

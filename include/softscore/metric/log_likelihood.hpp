@@ -19,17 +19,17 @@
 
 namespace softscore {  // shared
 
-/// How the trace of the flow's Jacobian is found: exactly, by one pullback for each element of an image; or by
-/// Hutchinson's estimate, v^T J v for random signs v, one pullback for each probe.
+/// How the trace of the flow's Jacobian is computed: exactly, with one pullback for each element of an image; or by
+/// Hutchinson's estimate, v^T J v for random signs v, with one pullback for each probe.
 enum class trace_by { elements, probes };
 
 /// Options of `log_likelihood`.
 struct likelihood_options {
   trace_by trace{trace_by::elements};
-  std::size_t probes{1};   ///< per image; they stay the same along the whole path, which keeps the estimate unbiased
+  std::size_t probes{1};   ///< per image; constant along the whole path, which keeps the estimate unbiased
   std::uint64_t seed{0};   ///< of the probes
   std::uint64_t first{0};  ///< number of the first image
-  conditioning given{};    ///< what is known of the images
+  conditioning given{};    ///< what is known about the images
 };
 
 /// The log density of every image, in nats, and the evaluations and pullbacks spent on each.
@@ -57,11 +57,11 @@ struct white_density {
   }
 };
 
-/// The times for a likelihood: `steps` steps from `from` down to `to` that are even in 0.7 log sigma / L + 0.3 t, where
-/// L is what log sigma falls by and t is counted likewise from 0 to 1. Near the data the flow turns within a change of
-/// log sigma and not within one of t, so equal steps in t would be too long there; near the noise it is the reverse,
-/// where sigma stands still. Of our own choice. Throws `error` unless 1 >= from > to > 0 and sigma is above 0 and
-/// finite at both.
+/// Returns the times for a likelihood: `steps` steps from `from` down to `to` that are even in 0.7 log sigma / L + 0.3
+/// t, where L is the total decrease of log sigma, and t is scaled likewise from 0 to 1. Near the data the flow turns
+/// within a change of log sigma, not within a change of t, so equal steps in t would be too long there. Near the noise,
+/// where sigma changes little, it is the reverse. This is our own choice. Throws `error` unless 1 >= from > to > 0 and
+/// sigma is above 0 and finite at both.
 template <GaussianCorruption C>
 time_grid likelihood_grid(const C& corruption, std::size_t steps = 200, double from = 1.0, double to = 1e-3) {
   require(steps >= 1, "steps", steps, "at least 1");
@@ -90,8 +90,8 @@ time_grid likelihood_grid(const C& corruption, std::size_t steps = 200, double f
 
 namespace detail {
 
-// The flow in u = x / sigma: du/dt = M h / sigma with M = C' - (sigma' / sigma) C, and the log determinant of its map
-// grows by tr(M J). The part of the flow that is linear in x is in the change of variables, exactly.
+// The flow in u = x / sigma: du/dt = M h / sigma with M = C' - (sigma' / sigma) C; the log determinant of its map grows
+// by tr(M J). The change of variables contains the part of the flow that is linear in x exactly.
 template <class Be, class C, class D, class T>
 class likelihood_flow {
  public:
@@ -132,7 +132,7 @@ class likelihood_flow {
         be_.normal(noise_key{options_.seed, noise_stream::test, static_cast<std::uint32_t>(i)}, images_, probe);
         be_.for_each(sign{}, probe);
       }
-      // Where it is missing that is said below, and nothing else.
+      // If it is missing, the message below says so, and no other.
       if constexpr (PullsBack<D, Be, T>) denoiser_.pullback(be_, q, pulls, pulled, workspace_);
       move(t, probe, moved);
       be_.dot(pulled, moved, each_.data());
@@ -147,7 +147,7 @@ class likelihood_flow {
  private:
   using one = term_of<Be, T>;
 
- public:  // for kernels, which are made of public types only
+ public:  // for kernels, which can use only public types
   struct unit {
     std::size_t place;
     SOFTSCORE_HD T operator()(level, const shape& s, pixel p, std::size_t, const T*) const {
@@ -183,15 +183,15 @@ class likelihood_flow {
 
 }  // namespace detail
 
-/// The log density at `x` of what the probability flow draws when its start has the density `base` (Chen et al. 2018,
-/// Theorem 1, on the flow of Daras et al. 2022, Eq. 19): log p(x_0) = log base(x_1) + the integral of the flow's
-/// divergence along its path, which starts from `x` at the grid's last time and is followed up to its first by
-/// Runge-Kutta's method of order 4, a step for each of the grid's. How long the steps are decides the error:
-/// `likelihood_grid` makes a good one. With the exact estimate and the density of x_1 it is
-/// the log density of x at the grid's last time. The part of the flow that is linear in x is integrated exactly. For
-/// any corruption with a score and a derivative in time; the denoiser pulls back. Throws `error` if there is no noise
-/// at a time of the grid or there are no probes, for conditions that are not one per image or that the denoiser does
-/// not take, and for the first image whose log density is not finite.
+/// Returns the log density at `x` of what the probability flow draws if its start has the density `base` (Chen et al.
+/// 2018, Theorem 1, on the flow of Daras et al. 2022, Eq. 19): log p(x_0) = log base(x_1) + the integral of the flow's
+/// divergence along its path. The path starts from `x` at the grid's last time; the Runge-Kutta method of order 4
+/// follows it up to the grid's first time, with one step for each of the grid's. The lengths of the steps determine the
+/// error: `likelihood_grid` makes a good grid. With the exact estimate and the density of x_1 it is the log density of
+/// x at the grid's last time. The part of the flow that is linear in x is integrated exactly. It works for any
+/// corruption with a score and a derivative in time; the denoiser must have a pullback. Throws `error` if there is no
+/// noise at a time of the grid or there are no probes, for conditions that are not one per image or that the denoiser
+/// does not accept, and for the first image whose log density is not finite.
 template <class Be, class C, class D, class T, class Base>
 likelihood_result log_likelihood(Be& be, const C& corruption, const D& denoiser, const time_grid& grid, out_of<Be, T> x,
                                  const Base& base, const likelihood_options& options = {}) {
@@ -245,9 +245,9 @@ likelihood_result log_likelihood(Be& be, const C& corruption, const D& denoiser,
 }
 
 /// The same on `likelihood_grid(corruption)`, 200 steps from time 1 to time 0.001: the log density of x at that time.
-/// The steps miss it by less than 1e-4 nat for mixtures of one and of four elements whose components have variances
-/// down to 0.05, under all common schedules and under a blur. As many equal steps in time miss it by up to 6 nat there.
-/// Twice the steps leave a sixteenth of the error.
+/// The error is below 1e-4 nat for mixtures of one and of four elements whose components have variances down to 0.05,
+/// under all common schedules and under a blur. The same number of equal steps in time has an error of up to 6 nat
+/// there. Twice the steps leave a sixteenth of the error.
 template <class Be, class C, class D, class T, class Base>
 likelihood_result log_likelihood(Be& be, const C& corruption, const D& denoiser, out_of<Be, T> x, const Base& base,
                                  const likelihood_options& options = {}) {

@@ -8,7 +8,7 @@
 
 namespace softscore {  // shared
 
-/// The mean of repeated measurements, and how far they spread about it: the root of their mean squared deviation.
+/// The mean of repeated measurements, and their spread about it: the root of their mean squared deviation.
 struct mean_and_deviation {
   double mean{}, deviation{};
 };

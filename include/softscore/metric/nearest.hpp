@@ -21,9 +21,9 @@ struct neighbor {
   double distance{};
 };
 
-/// For each image of `queries` the nearest one of `set`, by pixel L2 (Daras et al. 2022, Appendix F.4); the first of
-/// equals. Throws `error` when the set is empty, its images have another shape, or an image or a distance is not finite
-/// in T.
+/// Finds, for each image of `queries`, the nearest one of `set` by pixel L2 (Daras et al. 2022, Appendix F.4); the
+/// first if several are equally near. Throws `error` if the set is empty, if its images have another shape, or if an
+/// image or a distance is not finite in T.
 template <std::floating_point T = float>
 std::vector<neighbor> nearest_images(std::type_identity_t<view<const T, host_space>> queries,
                                      std::type_identity_t<view<const T, host_space>> set) {

@@ -19,10 +19,10 @@
 
 namespace softscore {  // shared
 
-/// How images are shown to a classifier.
+/// How a classifier evaluates images.
 struct judging_options {
-  std::size_t batch_size{256};  ///< images that are evaluated together; they do not change the result
-  pixel_scale pixels{};         ///< what the network sees of a pixel in [0, 1], as in training
+  std::size_t batch_size{256};  ///< images that are evaluated together; the result does not depend on it
+  pixel_scale pixels{};         ///< from a pixel in [0, 1] to what the network sees, as in training
   diffusion_time time{0.0};     ///< of all images, for a network that takes the time
 };
 
@@ -30,7 +30,7 @@ struct judging_options {
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// What a classifier says of images, one a row.
+/// The output of a classifier for images, one per row.
 template <std::floating_point Real>
 struct basic_judgement {
   row_matrix<Real> features;       ///< N x F
@@ -38,7 +38,7 @@ struct basic_judgement {
 };
 using judgement = basic_judgement<double>;
 
-/// Asks a classifier for its features and probabilities of `images` (N,c,H,W). They have the same bits for any batch
+/// Computes a classifier's features and probabilities of `images` (N,c,H,W). They have the same bits for any batch
 /// size. Throws `error` for a batch size of 0, for images of another shape than the network's, and if a feature is not
 /// finite.
 template <class Be, class Net, std::floating_point Real = double>
@@ -82,8 +82,8 @@ basic_judgement<Real> judge(Be& be, const Net& net, std::type_identity_t<view<co
   return found;
 }
 
-/// The share of images whose most probable class is their label, in [0, 1]. Throws `error` unless there is an image,
-/// and each has a label below the number of classes.
+/// Returns the share of images whose most probable class is their label, in [0, 1]. Throws `error` unless there is at
+/// least one image and each has a label below the number of classes.
 template <std::floating_point Real>
 double accuracy(const row_matrix<Real>& probabilities, std::span<const class_label> labels) {
   require(probabilities.rows() >= 1, "the number of images", probabilities.rows(), "at least 1");

@@ -8,8 +8,8 @@
 
 namespace softscore::inline SOFTSCORE_ABI::detail {
 
-// The reflections that take a matrix to its upper triangle R, as one: Q = I - V T V^T with Q R the matrix. So another
-// matrix is reflected by products of matrices.
+// The reflections that turn a matrix into its upper triangle R, as one: Q = I - V T V^T, where Q R is the matrix. In
+// this form another matrix is reflected by matrix products.
 template <std::floating_point Real>
 class block_reflection {
  public:
@@ -34,7 +34,7 @@ class block_reflection {
   }
 
   const Eigen::MatrixX<Real>& triangle() const { return triangle_; }
-  // Q^T times the matrix, and the matrix times Q, in its place.
+  // Q^T times the matrix, and the matrix times Q, in place.
   void on_the_left(Eigen::Ref<Eigen::MatrixX<Real>> matrix) const {
     const Eigen::MatrixX<Real> along = factor_.transpose() * (vectors_.transpose() * matrix).eval();
     matrix.noalias() -= vectors_ * along;
@@ -48,8 +48,8 @@ class block_reflection {
   Eigen::MatrixX<Real> triangle_, vectors_, factor_;
 };
 
-// Reflections from both sides that leave an upper triangle with `width` diagonals above the main one, of a matrix with
-// no fewer rows than columns.
+// Reflections from both sides that leave an upper triangle with `width` diagonals above the main one, for a matrix with
+// at least as many rows as columns.
 template <std::floating_point Real>
 void reduce_to_band(Eigen::MatrixX<Real>& matrix, Eigen::Index width) {
   const Eigen::Index rows = matrix.rows(), columns = matrix.cols();
@@ -67,9 +67,9 @@ void reduce_to_band(Eigen::MatrixX<Real>& matrix, Eigen::Index width) {
   }
 }
 
-// From such a band to two diagonals: row by row, what a reflection adds below or beyond the band is chased down and out
-// (Lang: "Parallel reduction of banded matrices to bidiagonal form"). Elements off the two diagonals are left as they
-// come.
+// Reduces such a band to two diagonals: row by row, what a reflection adds below or beyond the band is chased down and
+// out (Lang: "Parallel reduction of banded matrices to bidiagonal form"). Elements off the two diagonals are left with
+// arbitrary values.
 template <std::floating_point Real>
 void reduce_to_bidiagonal(Eigen::MatrixX<Real>& matrix, Eigen::Index width) {
   const Eigen::Index n = matrix.cols();
@@ -88,9 +88,9 @@ void reduce_to_bidiagonal(Eigen::MatrixX<Real>& matrix, Eigen::Index width) {
   }
 }
 
-/// The sum of the singular values s of M (own derivation: the trace term of the Frechet distance), each found to within
-/// the rounding of the largest: M is reflected to a band, by products of matrices, and then to two diagonals d, e, and
-/// the symmetric matrix with d1, e1, d2, e2, ... beside a diagonal of zeros has the eigenvalues s and -s. Eigen's
+/// Returns the sum of the singular values s of M (own derivation: the trace term of the Frechet distance), each
+/// accurate to the rounding of the largest. M is reflected to a band by matrix products, and then to two diagonals d,
+/// e. The symmetric matrix with d1, e1, d2, e2, ... beside a diagonal of zeros has the eigenvalues s and -s. Eigen's
 /// singular value decomposition takes twenty seconds to compile.
 template <std::floating_point Real>
 Real nuclear_norm(Eigen::MatrixX<Real> matrix) {
@@ -105,7 +105,7 @@ Real nuclear_norm(Eigen::MatrixX<Real> matrix) {
     beside[2 * i] = matrix(i, i);
     if (i + 1 < n) beside[2 * i + 1] = matrix(i, i + 1);
   }
-  // The solver tells small from nothing by absolute sizes, so it is given a matrix whose largest entry is 1.
+  // The solver uses absolute sizes to decide what is negligible, so it receives a matrix whose largest entry is 1.
   const Real largest = beside.cwiseAbs().maxCoeff();
   if (largest == 0 || !beside.allFinite()) return beside.sum();
   beside /= largest;

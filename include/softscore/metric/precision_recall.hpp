@@ -16,8 +16,8 @@ namespace softscore {  // shared
 
 /// The shares of two sets that lie in each other's neighborhood.
 struct precision_and_recall {
-  double precision{};  ///< of drawn samples that are like real ones
-  double recall{};     ///< of real samples that the drawn ones come near
+  double precision{};  ///< share of drawn samples that are like real ones
+  double recall{};     ///< share of real samples that are near drawn ones
 };
 
 }  // namespace softscore
@@ -66,10 +66,11 @@ double share_inside(const row_matrix<Real>& x, const row_matrix<Real>& centers, 
 
 }  // namespace detail
 
-/// Precision and recall of drawn samples (Kynkaanniemi et al. 2019, Eq. 1 and 2), one sample a row: the share of
-/// `drawn` in the balls around the real samples that reach to their `neighbors`-th nearest real one, and the share of
-/// `real` in such balls around the drawn ones. Use sets of equal size: with more samples the balls shrink. Throws
-/// `error` unless each set has more samples than neighbors, the features agree in number, and all are finite.
+/// Returns precision and recall of drawn samples (Kynkaanniemi et al. 2019, Eq. 1 and 2), one sample per row. Precision
+/// is the share of `drawn` that lie in the balls around the real samples; the ball of a real sample reaches to its
+/// `neighbors`-th nearest real one. Recall is the share of `real` in such balls around the drawn samples. Use sets of
+/// equal size: with more samples the balls shrink. Throws `error` unless each set has more samples than neighbors, the
+/// numbers of features agree, and all are finite.
 template <std::floating_point Real>
 precision_and_recall precision_recall(const row_matrix<Real>& real, const row_matrix<Real>& drawn,
                                       std::size_t neighbors = 3) {

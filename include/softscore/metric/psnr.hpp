@@ -18,7 +18,7 @@ namespace softscore::inline SOFTSCORE_ABI {
 
 namespace detail {
 
-// What every comparison of images with their truths asks.
+// What every comparison of images with their truths requires.
 template <class T>
 void check_pairs(view<const T, host_space> images, view<const T, host_space> truth, double data_range) {
   require(truth.extent() == images.extent(), "the shape of the true images", truth.extent(),
@@ -32,9 +32,9 @@ void check_pairs(view<const T, host_space> images, view<const T, host_space> tru
 
 }  // namespace detail
 
-/// The peak signal-to-noise ratio of each image in decibels, 10 log10(r^2 / mean (x - truth)^2) over all its elements,
-/// where r, `data_range`, is the distance of the lowest possible value from the highest (textbook). It is infinite for
-/// an image that equals its truth. Throws `error` when the shapes differ, r is not positive and finite, or an image or
+/// Returns the peak signal-to-noise ratio of each image in decibels, 10 log10(r^2 / mean (x - truth)^2) over all its
+/// elements, where r, `data_range`, is the highest possible value minus the lowest (textbook). It is infinite for an
+/// image that equals its truth. Throws `error` if the shapes differ, if r is not positive and finite, or if an image or
 /// its mean squared error is not finite.
 template <std::floating_point T = float>
 std::vector<double> psnr(std::type_identity_t<view<const T, host_space>> images,

@@ -9,7 +9,8 @@
 
 namespace softscore::inline SOFTSCORE_ABI::detail {
 
-/// `count` different rows of a matrix, chosen at random: a function of the seed and the number of the draw alone.
+/// Returns `count` different rows of a matrix, chosen at random: a function of the seed and the number of the draw
+/// alone.
 template <class Real>
 row_matrix<Real> random_rows(const row_matrix<Real>& from, std::size_t count, std::uint64_t seed, std::size_t draw) {
   const auto rows = static_cast<std::size_t>(from.rows());

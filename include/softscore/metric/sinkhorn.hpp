@@ -18,14 +18,14 @@
 
 namespace softscore {  // shared
 
-/// When `sinkhorn` is done.
+/// When `sinkhorn` stops.
 struct sinkhorn_options {
-  double regularization{0.05};  ///< in units of the cost, or of its mean where `relative`
+  double regularization{0.05};  ///< in units of the cost, or of its mean if `relative`
   bool relative{true};
-  double tolerance{1e-5};     ///< largest sum of |column marginal - wanted|; the row marginals hold to rounding
+  double tolerance{1e-5};     ///< largest sum of |column marginal - wanted|; the row marginals are exact to rounding
   std::size_t rounds{10000};  ///< most rounds
 
-  /// Throws `error` for values that cannot be right.
+  /// Throws `error` for invalid values.
   SOFTSCORE_SHARED void check() const {
     require(std::isfinite(regularization) && regularization > 0.0, "regularization", regularization,
             "above 0 and finite");
@@ -41,7 +41,7 @@ namespace softscore::inline SOFTSCORE_ABI {
 /// What `sinkhorn` found: the plan P = exp((f_i + g_j - C_ij) / regularization) a_i b_j.
 struct sinkhorn_result {
   double cost{};            ///< <P, C>
-  double value{};           ///< <P, C> + regularization KL(P | a b^T), what P minimizes
+  double value{};           ///< <P, C> + regularization KL(P | a b^T), which P minimizes
   double regularization{};  ///< in units of the cost
   double marginal_error{};  ///< sum over columns of |marginal - wanted|
   std::size_t rounds{};     ///< how many were made
@@ -51,9 +51,9 @@ struct sinkhorn_result {
 
 namespace detail {
 
-// Sinkhorn's rounds on a kernel into which the potentials f, g found so far are absorbed, K = exp((f + g - C) / reg) a
-// b^T, so that the factors u, v stay near 1 and nothing overflows however small the regularization (Schmitzer 2019,
-// Section 3.1). Rows are worked on in blocks that depend on the sizes alone, and the blocks' sums are added in order.
+// Sinkhorn's rounds on a kernel that contains the potentials f, g found so far, K = exp((f + g - C) / reg) a b^T. So
+// the factors u, v stay near 1, and nothing overflows for small regularizations (Schmitzer 2019, Section 3.1). Rows are
+// processed in blocks that depend on the sizes alone, and the sums of the blocks are added in order.
 template <class T, class Threads>
 class sinkhorn_rounds {
   using column = Eigen::Matrix<T, Eigen::Dynamic, 1>;
@@ -71,7 +71,7 @@ class sinkhorn_rounds {
         // At most 16 blocks, of 2^16 elements or more.
         length_{(std::max)((cost.rows() + 15) / 16, (Eigen::Index{1} << 16) / cost.cols() + 1)},
         partial_{cost.cols(), (cost.rows() + length_ - 1) / length_} {
-    // First potentials for which every row and column of the kernel has an entry exp(0).
+    // Initial potentials for which every row and column of the kernel has an entry exp(0).
     f_ = cost.rowwise().minCoeff().template cast<double>();
     g_.setConstant(std::numeric_limits<double>::infinity());
     for (Eigen::Index i = 0; i < cost.rows(); ++i)
@@ -80,17 +80,17 @@ class sinkhorn_rounds {
     absorb();
   }
 
-  // One round: v so that the columns match, then u so that the rows do. The kernel passes through the cache once, for
-  // each row is used for its own factor and, with it, for the next sums over columns.
+  // One round: v so that the columns match, then u so that the rows do. The kernel passes through the cache once,
+  // because each row is used for its own factor and at the same time for the next sums over columns.
   void round() {
     v_ = columns_.array() / sums_.array();
     update_rows();
     if (strayed()) absorb();
   }
-  // How far the columns are off; the rows match to rounding.
+  // The error of the columns; the rows match to rounding.
   double error() const { return (v_.array() * sums_.array() - columns_.array()).abs().template cast<double>().sum(); }
 
-  // <P, C>, and the potentials with u and v in them.
+  // Computes <P, C>, and the potentials with u and v included.
   void finish(sinkhorn_result& result) const {
     double total = 0.0;
     for (Eigen::Index i = 0; i < cost_.rows(); ++i)
@@ -99,7 +99,7 @@ class sinkhorn_rounds {
     result.cost = total;
     result.f = f_ + regularization_ * u_.template cast<double>().array().log().matrix();
     result.g = g_ + regularization_ * v_.template cast<double>().array().log().matrix();
-    // KL(P | a b^T) is <P, (f + g - C) / reg>, and the rows of P sum to a, its columns to b but for the error.
+    // KL(P | a b^T) is <P, (f + g - C) / reg>; the rows of P sum to a, and its columns to b up to the error.
     const Eigen::VectorXd marginal = (v_.array() * sums_.array()).matrix().template cast<double>();
     result.value = a_.dot(result.f) + marginal.dot(result.g);
   }
@@ -128,7 +128,7 @@ class sinkhorn_rounds {
     return u_.maxCoeff() > stray || v_.maxCoeff() > stray || u_.minCoeff() < T{1} / stray ||
            v_.minCoeff() < T{1} / stray;
   }
-  // Takes u and v into the potentials and makes the kernel anew.
+  // Moves u and v into the potentials and computes the kernel again.
   void absorb() {
     if (u_.size() > 0) {
       f_ += regularization_ * u_.template cast<double>().array().log().matrix();
@@ -201,7 +201,7 @@ sinkhorn_result sinkhorn_on(Threads& threads, const row_matrix<T>& cost, const E
   return result;
 }
 
-// Only a plan with the clouds' own weights tells their distance. The rounding of T is the least that a tolerance means.
+// Only a plan with the clouds' own weights gives their distance. A tolerance below the rounding of T has no meaning.
 template <class T>
 const sinkhorn_result& require_converged(const sinkhorn_result& found, const sinkhorn_options& options,
                                          std::string_view between) {
@@ -222,11 +222,11 @@ Eigen::VectorX<Real> equal_weights(Eigen::Index count) {
 
 }  // namespace detail
 
-/// Entropy-regularized transport between the weights `a` of the rows and `b` of the columns, each summing to 1, at the
-/// given cost (Cuturi 2013; Daras et al. 2022, Appendix C): P minimizes <P, C> + reg KL(P | a b^T). It computes in T
-/// and keeps the potentials apart in double; a round reads the kernel once. Small regularizations are slow: `converged`
-/// tells whether the tolerance was met. Throws `error` for weights or costs that cannot be right, and where T has no
-/// room for the plan.
+/// Finds the entropy-regularized transport between the weights `a` of the rows and `b` of the columns, each summing to
+/// 1, at the given cost (Cuturi 2013; Daras et al. 2022, Appendix C): P minimizes <P, C> + reg KL(P | a b^T). It
+/// computes in T and keeps the potentials separately in double; a round reads the kernel once. Small regularizations
+/// are slow: `converged` tells whether the tolerance was met. Throws `error` for invalid weights or costs, and if T is
+/// too small for the plan.
 template <class T>
 sinkhorn_result sinkhorn(const row_matrix<T>& cost, const Eigen::VectorXd& a, const Eigen::VectorXd& b,
                          const sinkhorn_options& options = {}) {
@@ -234,8 +234,8 @@ sinkhorn_result sinkhorn(const row_matrix<T>& cost, const Eigen::VectorXd& a, co
   return detail::sinkhorn_on<T>(here, cost, a, b, options);
 }
 
-/// The same on the backend's threads, to the same bits for any number of them. Many transports at once are better run
-/// one a thread.
+/// The same on the backend's threads, with the same bits for any number of them. For many transports at once, it is
+/// better to run one per thread.
 template <class T, HostBackend Be>
 sinkhorn_result sinkhorn(Be& be, const row_matrix<T>& cost, const Eigen::VectorXd& a, const Eigen::VectorXd& b,
                          const sinkhorn_options& options = {}) {
@@ -254,9 +254,10 @@ sinkhorn_result sinkhorn(Be& be, const row_matrix<T>& cost, const sinkhorn_optio
                      options);
 }
 
-/// Regularized 2-Wasserstein distance between two clouds of points, one a row: sqrt(<P, C>) with C the squared
-/// distances (Daras et al. 2022, Appendix C). Of a cloud and itself it is not 0. Throws `error` as `sinkhorn` does, and
-/// when the rounds end before the tolerance is met: the plan is then not one between these clouds.
+/// Returns the regularized 2-Wasserstein distance between two clouds of points, one per row: sqrt(<P, C>) with C the
+/// squared distances (Daras et al. 2022, Appendix C). The distance of a cloud from itself is not 0. Throws `error` as
+/// `sinkhorn` does, and if the rounds end before the tolerance is met, because the plan is then not one between these
+/// clouds.
 template <class T>
 double sinkhorn_distance(const row_matrix<T>& x, const row_matrix<T>& y, const sinkhorn_options& options = {}) {
   return std::sqrt(
@@ -271,7 +272,7 @@ double sinkhorn_distance(Be& be, const row_matrix<T>& x, const row_matrix<T>& y,
           .cost);
 }
 
-/// The transports that a debiased divergence is made of.
+/// The transports of a debiased divergence.
 struct divergence_result {
   sinkhorn_result between, first, second;  ///< of the clouds, and of each with itself
 
@@ -283,13 +284,14 @@ struct divergence_result {
   }
 };
 
-/// The three transports of `sinkhorn_divergence`, converged or not; where the first is not, the others are left out.
+/// Computes the three transports of `sinkhorn_divergence`, converged or not; if the first did not converge, the others
+/// are left out.
 template <class T>
 divergence_result sinkhorn_divergence_parts(const row_matrix<T>& x, const row_matrix<T>& y,
                                             sinkhorn_options options = {}) {
   divergence_result found;
   found.between = sinkhorn<T>(squared_distances<T>(x, y), options);
-  if (!found.between.converged) return found;  // the divergence is worth nothing
+  if (!found.between.converged) return found;  // the divergence has no value then
   options.relative = false;
   options.regularization = found.between.regularization;
   found.first = sinkhorn<T>(squared_distances<T>(x, x), options);
@@ -297,9 +299,9 @@ divergence_result sinkhorn_divergence_parts(const row_matrix<T>& x, const row_ma
   return found;
 }
 
-/// The debiased divergence W(x, y) - (W(x, x) + W(y, y)) / 2 of the regularized values W = <P, C> + reg KL, which is 0
-/// between a cloud and itself (Feydy et al. 2019). All three use the regularization of the first. Throws `error` as
-/// `sinkhorn_distance` does.
+/// Returns the debiased divergence W(x, y) - (W(x, x) + W(y, y)) / 2 of the regularized values W = <P, C> + reg KL,
+/// which is 0 between a cloud and itself (Feydy et al. 2019). All three use the regularization of the first. Throws
+/// `error` as `sinkhorn_distance` does.
 template <class T>
 double sinkhorn_divergence(const row_matrix<T>& x, const row_matrix<T>& y, const sinkhorn_options& options = {}) {
   const auto found = sinkhorn_divergence_parts<T>(x, y, options);

@@ -16,9 +16,9 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// The squared 2-Wasserstein distance of two sets of numbers: the integral of the squared difference of their
-/// quantiles. Exact, also for sets of different sizes. Throws `error` if one is empty, and if a number or the distance
-/// is not finite.
+/// Returns the squared 2-Wasserstein distance of two sets of numbers: the integral of the squared difference of their
+/// quantiles. It is exact, even for sets of different sizes. Throws `error` if one is empty, and if a number or the
+/// distance is not finite.
 template <class = when_called>
 double wasserstein_of_numbers(std::vector<double> x, std::vector<double> y) {
   const auto check = [](const std::vector<double>& numbers, const std::string& name) {
@@ -43,10 +43,10 @@ double wasserstein_of_numbers(std::vector<double> x, std::vector<double> y) {
   return detail::finite_result("the squared Wasserstein distance", sum);
 }
 
-/// Sliced 2-Wasserstein distance between two clouds of points, one a row (Rabin et al. 2011; Bonneel et al. 2015): the
-/// root of the mean, over random directions, of the squared distance of the projections. A shift by m changes it by
-/// about |m| / sqrt(dimension). Throws `error` unless both have rows, equally many columns, and there is a direction;
-/// and for numbers that are not finite.
+/// Returns the sliced 2-Wasserstein distance between two clouds of points, one per row (Rabin et al. 2011; Bonneel et
+/// al. 2015): the root of the mean, over random directions, of the squared distance of the projections. A shift by m
+/// changes it by about |m| / sqrt(dimension). Throws `error` unless both have rows and the same number of columns, if
+/// there is no direction, and for numbers that are not finite.
 template <class T>
 double sliced_wasserstein(const row_matrix<T>& x, const row_matrix<T>& y, std::size_t directions = 128,
                           std::uint64_t seed = 0) {

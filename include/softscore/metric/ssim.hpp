@@ -20,7 +20,7 @@ namespace detail {
 
 inline constexpr std::size_t ssim_window = 11;
 
-// One direction of the window: a Gaussian of deviation 1.5 pixels whose weights sum to 1.
+// One direction of the window: a Gaussian of standard deviation 1.5 pixels whose weights sum to 1.
 inline std::array<double, ssim_window> ssim_weights() {
   std::array<double, ssim_window> weights{};
   double sum = 0.0;
@@ -32,8 +32,8 @@ inline std::array<double, ssim_window> ssim_weights() {
   return weights;
 }
 
-// The mean of a plane under the window, at the (height - 10) x (width - 10) places where it lies inside; `rows` keeps
-// what one direction leaves.
+// The mean of a plane under the window, at the (height - 10) x (width - 10) positions where it fits inside. `rows`
+// holds the result of the first direction.
 inline void ssim_means(std::span<const double> plane, std::size_t height, std::size_t width,
                        const std::array<double, ssim_window>& weights, std::vector<double>& rows,
                        std::vector<double>& means) {
@@ -50,12 +50,12 @@ inline void ssim_means(std::span<const double> plane, std::size_t height, std::s
 
 }  // namespace detail
 
-/// The structural similarity of each image and its truth, at most 1, which equal images have: the mean over channels
-/// and places of (2 m_x m_y + c1) (2 s_xy + c2) / ((m_x^2 + m_y^2 + c1) (s_x^2 + s_y^2 + c2)). Means, variances and the
-/// covariance are those under a Gaussian window of 11 x 11 pixels and deviation 1.5, at the places where it lies
-/// inside the image; c1 = (0.01 r)^2 and c2 = (0.03 r)^2, where r, `data_range`, is the distance of the lowest possible
-/// value from the highest (Wang et al. 2004, Section III). Throws `error` when the shapes differ, the images are
-/// smaller than the window, r is not positive and finite, or an image or its similarity is not finite.
+/// Returns the structural similarity of each image and its truth. It is at most 1, and equal images have 1. It is the
+/// mean over channels and positions of (2 m_x m_y + c1) (2 s_xy + c2) / ((m_x^2 + m_y^2 + c1) (s_x^2 + s_y^2 + c2)).
+/// Means, variances and the covariance are those under a Gaussian window of 11 x 11 pixels and standard deviation 1.5,
+/// at the positions where it fits inside the image; c1 = (0.01 r)^2 and c2 = (0.03 r)^2, where r, `data_range`, is the
+/// highest possible value minus the lowest (Wang et al. 2004, Section III). Throws `error` if the shapes differ, the
+/// images are smaller than the window, r is not positive and finite, or an image or its similarity is not finite.
 template <std::floating_point T = float>
 std::vector<double> ssim(std::type_identity_t<view<const T, host_space>> images,
                          std::type_identity_t<view<const T, host_space>> truth, double data_range = 1.0) {

@@ -12,8 +12,8 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// y = x + (weight e + bias) at every pixel, e being the image's embedding of E features: how a block of a U-Net is
-/// told the time (Ho et al. 2020). Its parameters are `weight` (C,E) and `bias` (C).
+/// y = x + (weight e + bias) at every pixel, where e is the image's embedding of E features: this is how a block of a
+/// U-Net receives the time (Ho et al. 2020). Its parameters are `weight` (C,E) and `bias` (C).
 class add_embedding : public prepares_nothing {
  public:
   shape place(placement& to, const std::string& name, const shape& in) {

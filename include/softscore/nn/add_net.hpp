@@ -22,14 +22,14 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// What `add_net` may differ in. Its defaults are those of Ng et al. n.d.
+/// Options of `add_net`. The defaults are those of Ng et al. n.d.
 struct add_net_options {
   std::size_t classes{10};
   std::size_t kernel{17};
-  bool last_relu{true};  ///< as printed; without it the result can be negative too
+  bool last_relu{true};  ///< as in the document; without it the result can be negative too
 };
 
-/// What a network that looks at the class of an image and at nothing else knows of it: there are no features of it.
+/// What a network knows about an image if it sees only the class: an embedding without features.
 template <NetworkTime Time>
 class class_alone {
  public:
@@ -73,16 +73,17 @@ using add_net_body =
     sequential<named<conv2d>, activate, named<class_dense>, activate, named<conv2d_transposed>, activate>;
 }
 
-/// The layer that Ng et al. n.d. add behind a network without labels, to turn its velocity v (N,C,H,W) towards a class:
-/// a convolution to one channel without padding, a dense layer for each class, and the transpose of such a convolution,
-/// each with ReLU behind it. Parameters have the original's names; for three channels of 32 x 32 and ten classes they
-/// are 659,658. As printed the last ReLU leaves no negative velocity. It does not look at the time.
+/// The layer that Ng et al. n.d. add after a network without labels, to turn its velocity v (N,C,H,W) towards a class.
+/// It is a convolution to one channel without padding, a dense layer for each class, and the transpose of such a
+/// convolution, each followed by ReLU. Parameters have the original's names; for three channels of 32 x 32 and ten
+/// classes there are 659,658. As the document has it, the last ReLU removes negative velocities. It does not see the
+/// time.
 template <NetworkTime Time = log_snr>
 class add_net : public layered_network<detail::add_net_body, class_alone<Time>> {
  public:
   using time_type = Time;
 
-  /// For images of that shape. Throws `error` for a kernel that is larger than these, and for no classes.
+  /// For images of that shape. Throws `error` for a kernel that is larger than the images, and for no classes.
   template <class = when_called>
   explicit add_net(const shape& image, const add_net_options& options = {})
       : layered_network<detail::add_net_body, class_alone<Time>>{body_for(image, options),
@@ -90,9 +91,9 @@ class add_net : public layered_network<detail::add_net_body, class_alone<Time>> 
         options_{options} {}
 
   const add_net_options& options() const { return options_; }
-  /// The number of classes that labels name.
+  /// The number of classes that labels can name.
   std::size_t label_count() const { return options_.classes; }
-  /// Throws `error` unless every image has a class, and for anything else that is given.
+  /// Throws `error` unless every image has a class, and if anything else is given.
   void check(const conditioning& given, const shape& images) const {
     layered_network<detail::add_net_body, class_alone<Time>>::check(given, images);
     this->embedding().check(given, images.images);

@@ -10,12 +10,13 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// `net.check(given, images)` throws for what is known of a batch of that shape that a network does not take. Optional.
+/// `net.check(given, images)` throws for conditions, of a batch of that shape, that a network does not accept.
+/// Optional.
 template <class N>
 concept ChecksConditioning =
     requires(const N net, const conditioning& given, const shape& images) { net.check(given, images); };
 
-/// `net.check_time(t)` throws for a time on a network's own scale that it does not take. Optional.
+/// `net.check_time(t)` throws for a time on a network's own scale that it does not accept. Optional.
 template <class N>
 concept ChecksNetworkTime = requires(const N net, time_type_of<N> t) { net.check_time(t); };
 
@@ -31,7 +32,7 @@ void evaluate_asked(Be& be, const N& net, const network_input<Time>& asked, in_o
     net.evaluate(be, asked.times, x, out, workspace);
 }
 
-// The same with the flat `parameters` that lie in the backend; `net.backward` may follow.
+// The same with the flat `parameters` in the backend's memory; `net.backward` may follow.
 template <class Be, Scalar T, class N, class Time, class M>
 void forward_asked(Be& be, const N& net, in_of<Be, T> parameters, const network_input<Time>& asked, in_of<Be, T> x,
                    out_of<Be, T> out, M& workspace) {
@@ -44,7 +45,7 @@ void forward_asked(Be& be, const N& net, in_of<Be, T> parameters, const network_
 }  // namespace detail
 
 /// Throws `error` for labels, an image or features given to a network that takes none, for labels that are not classes
-/// of it, and for what its own `check` refuses. A network that takes more than the times states its `time_type`.
+/// of it, and as the network's own `check` does. A network that takes more than the times states its `time_type`.
 template <class N>
 void check_conditioning(const N& net, const conditioning& given, const shape& images) {
   if (!given.labels.empty()) {

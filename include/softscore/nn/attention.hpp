@@ -14,9 +14,9 @@
 namespace softscore::inline SOFTSCORE_ABI {
 
 /// Self-attention over the pixels of an image (Vaswani et al. 2017, Eq. 1): y (N,C,H,W) = proj(softmax(q k^T / sqrt(d))
-/// v) with (q, k, v) = qkv(x), in `heads` heads of `head_width` = d channels. Both maps are 1x1 convolutions with bias,
-/// of the parameters `qkv.weight` (3 heads d,C,1,1), `qkv.bias`, `proj.weight` (C,heads d,1,1) and `proj.bias`. A norm
-/// before it and the sum with x are layers of their own: `residual{sequential{group_norm{32}, attention{8, 64}}}`.
+/// v) with (q, k, v) = qkv(x), in `heads` heads of `head_width` = d channels. Both maps are 1x1 convolutions with bias;
+/// their parameters are `qkv.weight` (3 heads d,C,1,1), `qkv.bias`, `proj.weight` (C,heads d,1,1) and `proj.bias`. A
+/// norm before it and the sum with x are separate layers: `residual{sequential{group_norm{32}, attention{8, 64}}}`.
 class attention {
  public:
   attention(std::size_t heads, std::size_t head_width, qkv_order order = qkv_order::qkv_head_channel)

@@ -20,10 +20,10 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// A network behind one whose parameters stay as they are: phi(x, t) = added(frozen(x, t), t), as Ng et al. n.d. put
-/// `add_net` behind a U-Net without labels. Its parameters are those of `added`, which alone sees labels; `frozen` sees
-/// x and the time. In evaluations, but not in training, images whose time on the networks' scale is above a limit get
-/// frozen(x, t) as it is.
+/// A network after one whose parameters do not change: phi(x, t) = added(frozen(x, t), t), as Ng et al. n.d. put
+/// `add_net` after a U-Net without labels. Its parameters are those of `added`, the only one that sees labels; `frozen`
+/// sees x and the time. In evaluations, but not in training, images whose time on the networks' scale is above a limit
+/// get frozen(x, t) unchanged.
 template <class Frozen, class Added>
 class behind_frozen {
  public:
@@ -31,7 +31,7 @@ class behind_frozen {
   static_assert(std::is_same_v<time_type, typename Added::time_type>,
                 "softscore: both networks take the time on the same scale");
 
-  /// Throws `error` unless `added` takes what `frozen` gives.
+  /// Throws `error` unless `added` accepts what `frozen` returns.
   template <class = when_called>
   behind_frozen(Frozen frozen, Added added) : frozen_{std::move(frozen)}, added_{std::move(added)} {
     static_cast<void>(output(image()));
@@ -40,8 +40,8 @@ class behind_frozen {
   const Frozen& frozen() const { return frozen_; }
   const Added& added() const { return added_; }
   Added& added() { return added_; }
-  /// The largest time at which evaluations use `added`: on the scale of log-SNR what is above it is less noisy. Without
-  /// a limit there is none, and evaluations use it always.
+  /// The largest time at which evaluations use `added`; on the scale of log-SNR, larger times are less noisy. By
+  /// default there is no limit, and evaluations always use it.
   void set_limit(time_type most) { limit_ = most.value; }
 
   std::size_t parameter_count() const { return added_.parameter_count(); }
@@ -57,7 +57,7 @@ class behind_frozen {
   shape image() const { return {1, frozen_.image().channels, added_.image().height, added_.image().width}; }
   shape output(const shape& images) const { return added_.output(frozen_.output(images)); }
   std::size_t label_count() const { return added_.label_count(); }
-  /// Throws `error` for what `added` does not take.
+  /// Throws `error` for what `added` does not accept.
   void check(const conditioning& given, const shape& images) const { added_.check(given, frozen_.output(images)); }
   void check_time(time_type t) const
     requires ChecksNetworkTime<Frozen>
@@ -69,9 +69,9 @@ class behind_frozen {
   struct memory {
     network_workspace_of<Frozen, Be, T> frozen;
     network_workspace_of<Added, Be, T> added;
-    array_of<Be, T> v, dv;     // what frozen gives, and its gradient
+    array_of<Be, T> v, dv;     // the output of frozen, and its gradient
     std::vector<char> acting;  // of each image in the last evaluation, whether added was used
-    std::size_t count{};       // of those for which it was
+    std::size_t count{};       // how many images it was used for
   };
   template <class T, class Be>
   memory<Be, T> workspace(Be& be, const shape& most) const {
@@ -119,7 +119,7 @@ class behind_frozen {
   }
 
  private:
-  // The images for which added was not used, from `from` to `to`.
+  // Copies the images for which added was not used from `from` to `to`.
   template <class Be, class T>
   static void keep_others(Be& be, view_of<Be, const T> from, view_of<Be, T> to, const memory<Be, T>& ws) {
     const std::size_t images = to.extent().images;

@@ -13,7 +13,7 @@
 namespace softscore::inline SOFTSCORE_ABI {
 
 /// x (N,C,H,W) -> y (N,C,height,width) by bilinear interpolation, as PyTorch's interpolate with align_corners=False:
-/// pixel o of a side is read at (o + 1/2) H / height - 1/2, and at the border beyond it.
+/// pixel o of a side is read at (o + 1/2) H / height - 1/2, and at the border where this is outside.
 class resize_bilinear : public stateless_layer {
  public:
   /// Throws `error` for sides that are not from 1 to 65536.
@@ -39,7 +39,7 @@ class resize_bilinear : public stateless_layer {
   }
 
  private:
-  // Products of two sides and a small number are within std::size_t.
+  // Products of two sides and a small number fit into std::size_t.
   static std::size_t checked(const char* what, std::size_t side) {
     require(side >= 1 && side <= 65536, what, side, "between 1 and 65536, where an image is resized");
     return side;

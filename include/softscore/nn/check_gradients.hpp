@@ -22,16 +22,16 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// What `check_gradients` found of one array: the relative error of its gradient, and how large it may be.
+/// What `check_gradients` found for one array: the relative error of its gradient, and how large it may be.
 struct gradient_finding {
   std::string of;
   double relative_error{}, allowed{};
 
-  /// False also where the error is not a number.
+  /// False also if the error is NaN.
   bool holds() const { return relative_error <= allowed; }
 };
 
-/// One finding per array that has a gradient, then those of what else a layer owes.
+/// One finding for each array that has a gradient, then one for each other property that a layer must have.
 struct gradient_report {
   std::vector<gradient_finding> findings;
 
@@ -40,7 +40,7 @@ struct gradient_report {
   }
 };
 
-/// A line per finding: whether it holds, the array, the error and what is allowed.
+/// Returns a line per finding: whether it holds, the array, the error and the limit.
 template <class = when_called>
 std::ostream& operator<<(std::ostream& out, const gradient_report& report) {
   for (const gradient_finding& f : report.findings)
@@ -51,9 +51,9 @@ std::ostream& operator<<(std::ostream& out, const gradient_report& report) {
 
 /// How `check_gradients` tries a layer or network.
 struct gradient_trials {
-  std::size_t embedding{};                ///< features of the embedding that the layer is given
+  std::size_t embedding{};                ///< features of the embedding that the layer receives
   std::optional<dropout_draw> dropout{};  ///< the draw of dropout layers, which do nothing without one
-  /// Whether the elements of x lie at least .02 apart and .01 from 0: for functions with kinks, such as ReLU and the
+  /// Whether the elements of x are at least .02 apart and .01 from 0: for functions with kinks, such as ReLU and the
   /// maximum.
   bool apart{false};
   std::uint64_t seed{1};
@@ -75,7 +75,7 @@ inline std::vector<double> trial_numbers(std::size_t count, std::uint64_t seed, 
   return values;
 }
 
-// The same, but in steps of .02 around 0 and in an order that is drawn.
+// The same, but in steps of .02 around 0 and in a random order.
 inline std::vector<double> trial_numbers_apart(std::size_t count, std::uint64_t seed, std::uint32_t use) {
   const std::vector<double> drawn = trial_numbers(count, seed, use);
   std::vector<std::size_t> order(count);
@@ -87,7 +87,7 @@ inline std::vector<double> trial_numbers_apart(std::size_t count, std::uint64_t 
   return values;
 }
 
-// The initial values of the parameters, moved a little: gains of 1 and gates of 0 hide errors.
+// The initial values of the parameters, changed a little: gains of 1 and gates of 0 hide errors.
 inline std::vector<double> trial_parameters(const parameter_layout& layout, std::uint64_t seed) {
   std::vector<float> drawn(layout.count());
   draw_initial_values(layout, seed, drawn);
@@ -96,16 +96,17 @@ inline std::vector<double> trial_parameters(const parameter_layout& layout, std:
   return values;
 }
 
-// One array of several that lie in one.
+// One of several arrays inside a larger one.
 struct gradient_part {
   std::string name;
   std::size_t offset{}, size{};
 };
 
-// The relative error of `slopes`, the gradient of `loss` at `point` with respect to the part, by the slope along two
-// directions u, each twice the gradient's own direction plus a random one, so that the slope is not small by chance.
-// The slope is (8 (f(h) - f(-h)) - (f(2h) - f(-2h))) / 12h; its error is h^4 f'''''/30 plus the rounding of f,
-// about 1e-16 |f| / h. `size` is that of the terms of f: slopes below 1e-4 of it are compared with that.
+// Returns the relative error of `slopes`, the gradient of `loss` at `point` with respect to the part. It compares the
+// slope along two directions u. Each is twice the gradient's own direction plus a random one, so that the slope is not
+// small by chance. The slope is (8 (f(h) - f(-h)) - (f(2h) - f(-2h))) / 12h; its error is h^4 f'''''/30 plus the
+// rounding of f, about 1e-16 |f| / h. `size` is the magnitude of the terms of f: errors of slopes below 1e-4 of it are
+// relative to that.
 template <class Loss>
 double gradient_error(const Loss& loss, const std::vector<double>& point, const std::vector<double>& slopes,
                       const gradient_part& part, double size, std::uint64_t seed) {
@@ -126,7 +127,7 @@ double gradient_error(const Loss& loss, const std::vector<double>& point, const 
     const double difference = (8 * (along(h) - along(-h)) - (along(2 * h) - along(-2 * h))) / (12 * h);
     const double slope = std::inner_product(own.begin(), own.end(), u.begin(), 0.0);
     const double error = std::abs(difference - slope) / (std::max)(std::abs(slope), 1e-4 * size);
-    if (!(error <= most)) most = error;  // a NaN stays
+    if (!(error <= most)) most = error;  // a NaN is kept
   }
   return most;
 }
@@ -136,10 +137,10 @@ inline double different(const std::vector<double>& a, const std::vector<double>&
 }  // namespace detail
 
 /// Compares the gradients of a layer, for a batch of the shape `in`, with central differences in double on the serial
-/// backend: dx, that of every parameter array and that of the embedding. The layer has random parameters, an input, an
-/// embedding and memory for one image more. The report says also whether the layer sets all of its results, whether
-/// they keep their bits when dx or the gradients of the parameters are not wanted, and whether an embedding for all
-/// images is that embedding for each. Throws `error` for a shape that the layer cannot take.
+/// backend: dx, the gradient of every parameter array and that of the embedding. The layer has random parameters, an
+/// input, an embedding, and memory for one image more. The report also says whether the layer sets all of its results,
+/// whether they keep their bits when dx or the gradients of the parameters are not wanted, and whether one embedding
+/// for all images gives the same as that embedding for each. Throws `error` for a shape that the layer cannot take.
 template <class L>
   requires Layer<L, serial_backend, double>
 gradient_report check_gradients(const L& layer, const shape& in, const gradient_trials& trials = {}) {
@@ -220,9 +221,9 @@ gradient_report check_gradients(const L& layer, const shape& in, const gradient_
   return report;
 }
 
-/// The same for a network asked with `asked`, a time or a `network_input`, on a batch of the shape `images`: dx and the
-/// gradient of every parameter array, that of the embedding's parameters included. The parameters are the network's
-/// own, moved a little.
+/// The same for a network evaluated with `asked`, a time or a `network_input`, on a batch of the shape `images`: dx and
+/// the gradient of every parameter array, including the embedding's. The parameters are the network's own, changed a
+/// little.
 template <class N, class Input>
   requires NetworkInput<Input> && Network<N, serial_backend, double, time_of_input<Input>>
 gradient_report check_gradients(const N& network, const Input& asked, const shape& images,

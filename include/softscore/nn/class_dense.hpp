@@ -17,13 +17,13 @@
 namespace softscore::inline SOFTSCORE_ABI {
 
 /// A dense layer for each class, as in the network that Ng et al. n.d. add: x (N,C,H,W), flattened in this order, -> y
-/// of the same shape = weight_k x + bias_k with the class k of each image. Its parameters are called k.weight (D,D) and
-/// k.bias (D) with D = C H W, so a network with it takes images of one size. It needs a label for every image.
+/// of the same shape = weight_k x + bias_k with the class k of each image. Its parameters are k.weight (D,D) and k.bias
+/// (D) with D = C H W, so a network with it accepts only one image size. It needs a label for every image.
 class class_dense : public prepares_nothing {
  public:
   explicit class_dense(std::size_t classes) : classes_{classes} {}
 
-  /// Throws `error` for no classes, and unless height and width are known.
+  /// Throws `error` if there are no classes, and unless height and width are known.
   shape place(placement& to, const std::string& name, const shape& in) {
     require(in.plane() > 0, "the input of a dense layer", in, "of a known height and width");
     require(classes_ > 0, "the classes of a dense layer for each", classes_, "at least 1");
@@ -42,12 +42,13 @@ class class_dense : public prepares_nothing {
     return in.with_images(1);
   }
 
-  // Images are sorted by class on the way in and put back on the way out, so that each class is one product.
+  // Images are sorted by class before the product and restored to their order after it, so that each class is one
+  // product.
   template <class Be, class T>
   struct state {
     planned_array<Be, T> plain, sorted, result;  // (N,C,H,W), then (N,D) twice
-    planned_array<Be, T> indices;                // (N): which image comes to a place
-    std::vector<T> order, back;                  // these on the host, and their inverse
+    planned_array<Be, T> indices;                // (N): which image is at each position
+    std::vector<T> order, back;                  // these on the host, and the inverse order
     std::vector<std::size_t> ends;               // of each class, in the sorted batch
   };
   template <class Be, class T>

@@ -30,13 +30,13 @@ namespace softscore::inline SOFTSCORE_ABI {
 /// The sizes of a classifier.
 struct classifier_sizes {
   std::vector<std::size_t> widths{16, 32, 64};  ///< channels of the stages; each halves height and width
-  std::size_t features{64};                     ///< numbers of an image before the last layer
+  std::size_t features{64};                     ///< numbers that describe an image before the last layer
   std::size_t classes{10};
 
   bool operator==(const classifier_sizes&) const = default;
 };
 
-/// `net.feature_count()` numbers describe an image, beside a score for each of `net.class_count()` classes:
+/// `net.feature_count()` numbers describe an image, in addition to a score for each of `net.class_count()` classes.
 /// `net.features(workspace)` are those of the images that were evaluated last, (N,F,1,1) in plain order. Images have
 /// the shape `net.image()`.
 template <class N, class Be, class T>
@@ -102,10 +102,10 @@ classifier_body<Timed> classifier_layers_of(const classifier_sizes& sizes) {
 
 }  // namespace detail
 
-/// A classifier: stages of two 3x3 convolutions, each with group norm and SiLU, and the greatest of every 2x2 pixels;
+/// A classifier: stages of two 3x3 convolutions, each with group norm and SiLU, and the maximum over every 2x2 pixels;
 /// then a dense layer with SiLU, whose outputs are the `features`, and one with a score for each class. Its output is
-/// (N,K,1,1), and log-probabilities are scores less their log-sum-exp. One that is `Timed` takes the time of x_t: its
-/// embedding is added between the convolutions of each stage. It takes images of one size.
+/// (N,K,1,1); log-probabilities are the scores minus their log-sum-exp. A `Timed` classifier takes the time of x_t: its
+/// embedding is added between the convolutions of each stage. It accepts images of one size.
 template <bool Timed>
 class basic_classifier
     : public layered_network<detail::classifier_body<Timed>, std::conditional_t<Timed, time_embedding, no_embedding>> {
@@ -116,8 +116,8 @@ class basic_classifier
   static constexpr bool timed = Timed;
   static constexpr std::size_t time_features = 64, most_width = 4096, most_side = 4096;
 
-  /// `image` is the shape of what it classifies; its number of images does not matter. Throws `error` for sizes out of
-  /// range, and for images that are smaller than what the stages halve.
+  /// `image` is the shape of the images it classifies; their number does not matter. Throws `error` for sizes out of
+  /// range, and for images that are too small for the stages to halve.
   template <class = when_called>
   explicit basic_classifier(classifier_sizes sizes = {}, const shape& image = {1, 1, 28, 28})
       : network{detail::classifier_layers_of<Timed>(checked(sizes, image)), made_embedding(), image, "", "time"},
@@ -127,7 +127,7 @@ class basic_classifier
   std::size_t class_count() const { return sizes_.classes; }
   std::size_t feature_count() const { return sizes_.features; }
 
-  /// The features (N,F,1,1) of the images that were evaluated last with this workspace.
+  /// Returns the features (N,F,1,1) of the images that were evaluated last with this workspace.
   template <class Be, class T>
   view_of<Be, const T> features(const typename network::template memory<Be, T>& ws) const {
     return network::body_memory(ws).between[0].view(network::images_of(ws));

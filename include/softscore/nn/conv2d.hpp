@@ -12,7 +12,7 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// What may differ between convolutions besides their channels.
+/// Options of convolutions, except their channels.
 struct conv2d_options {
   kernel_size kernel{3};
   std::size_t stride{1};
@@ -21,7 +21,7 @@ struct conv2d_options {
 };
 
 /// A convolution: x (N,I,H,W) -> y (N,O,H',W'), with H' = (H + top + bottom - kernel height) / stride + 1, rounded
-/// down, and W' likewise; with the default padding, H' and W' are H and W over the stride, rounded up. Its parameters
+/// down, and W' likewise. With the default padding, H' and W' are H and W over the stride, rounded up. Its parameters
 /// are `weight` (O,I,kernel height,kernel width) and `bias` (O).
 class conv2d {
  public:
@@ -45,7 +45,7 @@ class conv2d {
     return out;
   }
   shape output(const shape& in) const {
-    // With any height and width, in order to refuse options that no input fits.
+    // With unknown height and width, only to refuse options that no input fits.
     if (in.plane() == 0) {
       require_valid(of({1, in.channels, sizes_.kernel.height, sizes_.kernel.width}, 1));
       return {1, sizes_.out_channels, 0, 0};
@@ -73,7 +73,7 @@ class conv2d {
   void forward(Be& be, const pass<Be, T>& p, joined_in_of<Be, T> x, out_of<Be, T> y, state<Be, T>& m) const {
     conv2d_forward(be, m.plan, x, weight_.in(p.parameters), bias_.in(p.parameters), y);
   }
-  /// The same plus an addend of the output's shape, which is not y.
+  /// The same plus an addend of the output's shape, which must not be y.
   template <class Be, class T>
   void forward_and_add(Be& be, const pass<Be, T>& p, in_of<Be, T> x, in_of<Be, T> addend, out_of<Be, T> y,
                        state<Be, T>& m) const {

@@ -12,8 +12,8 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// A dense layer on a whole image: x (N,C,H,W), flattened in this order, -> y (N,O,1,1), as a classifier ends with. Its
-/// parameters are `weight` (O,C H W) and `bias` (O), so a network with it takes images of one size.
+/// A dense layer on a whole image, as at the end of a classifier: x (N,C,H,W), flattened in this order, -> y (N,O,1,1).
+/// Its parameters are `weight` (O,C H W) and `bias` (O), so a network with it accepts only one image size.
 class dense : public prepares_nothing {
  public:
   explicit dense(std::size_t outputs, bool bias = true) : outputs_{outputs}, has_bias_{bias} {}
@@ -35,7 +35,7 @@ class dense : public prepares_nothing {
 
   template <class Be, class T>
   struct state {
-    planned_array<Be, T> flat, d_flat;  // (N,C,H,W) in plain order, where that is not the order of activations
+    planned_array<Be, T> flat, d_flat;  // (N,C,H,W) in plain order, if activations have another order
   };
   template <class Be, class T>
   state<Be, T> memory(planning<Be, T>& with, const shape& in) const {

@@ -24,21 +24,21 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// What `load_diffusers` may do without.
+/// Options of `load_diffusers`.
 struct loading_options {
-  bool partial{};        ///< parameters that the file lacks, or has in another shape, keep their first values
-  std::uint64_t seed{};  ///< of these
-  weights_fit* fit{};    ///< where to say what did not fit, if anywhere
+  bool partial{};        ///< parameters that the file lacks, or has in another shape, keep their initial values
+  std::uint64_t seed{};  ///< seed of these values
+  weights_fit* fit{};    ///< where to report what did not fit, if anywhere
 };
 
-/// Whether saved weights are those that training ended with, or their moving average.
+/// Whether saved weights are the last ones of training, or their moving average.
 enum class saved_weights { last, average };
 
 namespace detail {
 
 inline constexpr const char* diffusers_weights = "diffusion_pytorch_model";
 
-// The folder of the model itself: that of a pipeline has it in unet/.
+// The folder of the model itself: a pipeline's folder has it in unet/.
 inline std::filesystem::path model_folder(const std::filesystem::path& folder) {
   std::error_code ignored;
   const bool pipeline = !std::filesystem::exists(folder / "config.json", ignored) &&
@@ -46,7 +46,7 @@ inline std::filesystem::path model_folder(const std::filesystem::path& folder) {
   return pipeline ? folder / "unet" : folder;
 }
 
-// The file of the weights. Throws `error` for formats that are not read, saying how to convert them.
+// The file of the weights. Throws `error` for formats that are not supported, and says how to convert them.
 inline std::filesystem::path weights_file(const std::filesystem::path& folder) {
   const std::filesystem::path file = folder / (std::string{diffusers_weights} + ".safetensors");
   std::error_code ignored;
@@ -59,11 +59,11 @@ inline std::filesystem::path weights_file(const std::filesystem::path& folder) {
       reject(printable(folder.string()) + ": the model", "split over several files", advice);
   if (std::filesystem::exists(folder / (std::string{diffusers_weights} + ".bin"), ignored))
     reject(printable(folder.string()) + ": the model", "pickled", advice);
-  return file;  // reading it says that it is missing
+  return file;  // reading it reports that it is missing
 }
 
-// The steps of the chain that the scheduler beside a model, or that of its pipeline, was made with; `otherwise` where
-// there is none.
+// The number of steps of the chain, from the scheduler beside a model or that of its pipeline; `otherwise` if there is
+// none.
 template <class = when_called>
 std::size_t chain_steps_of(const std::filesystem::path& folder, std::size_t otherwise) {
   std::error_code ignored;
@@ -90,13 +90,13 @@ void require_scale(const unet_config& c, const std::filesystem::path& config) {
 
 }  // namespace detail
 
-/// The UNet2DModel of a folder that diffusers' save_pretrained wrote, or of a pipeline's folder: config.json and
-/// diffusion_pytorch_model.safetensors, whose float16 and bfloat16 weights are widened. The scheduler's file, where
-/// there is one, says how many steps its chain has; denoiser/diffusers_scheduler.hpp reads the rest of it. `Time` is
-/// `step_index`, or `sigma` where time_embedding_type is fourier. Throws `error` naming the file: for settings that are
-/// not supported (`read_unet_config`), for a network on another scale of time, and for weights that are split, pickled,
-/// missing, surplus, of another shape or not finite, except for what `options` allow; one tensor at least must fit.
-/// Names and shapes are compared before there is memory for the network.
+/// Reads the UNet2DModel of a folder that diffusers' save_pretrained wrote, or of a pipeline's folder: config.json and
+/// diffusion_pytorch_model.safetensors, whose float16 and bfloat16 weights are widened. If there is a scheduler's file,
+/// it says how many steps the chain has; denoiser/diffusers_scheduler.hpp reads the rest of it. `Time` is `step_index`,
+/// or `sigma` if time_embedding_type is fourier. Throws `error` naming the file: for settings that are not supported
+/// (`read_unet_config`), for a network on another scale of time, and for weights that are split, pickled, missing,
+/// surplus, of another shape or not finite, unless `options` allow them; at least one tensor must fit. Names and shapes
+/// are compared before memory for the network is allocated.
 template <NetworkTime Time = step_index>
 unet<Time> load_diffusers(const std::filesystem::path& folder, const loading_options& options = {}) {
   const std::filesystem::path at = detail::model_folder(folder), config = at / "config.json";
@@ -112,7 +112,7 @@ unet<Time> load_diffusers(const std::filesystem::path& folder, const loading_opt
       throw error(detail::printable(config.string()) + ": " + refused.what());
     }
   };
-  {  // before there is memory for as many numbers as a config may ask for
+  {  // before memory is allocated for as many numbers as a config may ask for
     const parameter_layout layout = of_config([&] { return unet<Time>::layout_of(settings); });
     const weights_fit fit = compare_weights(file, layout, "", [](const parameter&, const std::string&) {});
     if (options.fit != nullptr) *options.fit = fit;
@@ -129,9 +129,9 @@ unet<Time> load_diffusers(const std::filesystem::path& folder, const loading_opt
 }
 
 /// Writes a folder that diffusers' UNet2DModel.from_pretrained reads: config.json and the weights `values`, a flat
-/// array in the order of the network's parameters, as float32. The file's metadata says in "weights" whether they are
-/// the last ones or the average. Throws `error` for settings that UNet2DModel does not have, for another number of
-/// weights, for one that is not finite, and if the folder cannot be written.
+/// array in the order of the network's parameters, as float32. The entry "weights" of the file's metadata says whether
+/// they are the last ones or the average. Throws `error` for settings that UNet2DModel does not have, for a wrong
+/// number of weights, for a weight that is not finite, and if the folder cannot be written.
 template <NetworkTime Time>
 void save_diffusers(const std::filesystem::path& folder, const unet<Time>& net, std::span<const float> values,
                     saved_weights which) {
@@ -156,7 +156,7 @@ void save_diffusers(const std::filesystem::path& folder, const unet<Time>& net, 
   file.commit();
 }
 
-/// The same with the network's own parameters.
+/// Writes the same with the network's own parameters.
 template <NetworkTime Time>
 void save_diffusers(const std::filesystem::path& folder, const unet<Time>& net,
                     saved_weights which = saved_weights::last) {

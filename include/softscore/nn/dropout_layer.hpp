@@ -14,10 +14,10 @@
 namespace softscore::inline SOFTSCORE_ABI {
 
 /// Dropout (Srivastava et al. 2014): y = x / (1 - probability) where a mask keeps the element, and 0 elsewhere; with
-/// `of_channels` whole channels are dropped. It does nothing unless the network is trained. Masks
-/// depend on the seed, the step, the number of the image in the step's batch, the number of this layer among the
-/// network's dropout layers, and the element: they are the same on every backend, for any split of a batch, and when
-/// activations are recomputed.
+/// `of_channels` whole channels are dropped. It does nothing unless the network is being trained. Masks depend on the
+/// seed, the step, the number of the image in the step's batch, the number of this layer among the network's dropout
+/// layers, and the element. They are the same on every backend, for any split of a batch, and when activations are
+/// recomputed.
 class dropout_layer : public stateless_layer {
  public:
   static constexpr bool backward_in_place = true;

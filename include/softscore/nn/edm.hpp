@@ -21,16 +21,16 @@
 
 namespace softscore {  // shared
 
-/// The two networks of Karras et al. 2022: that of Song et al. 2021, as DDPM++ or NCSN++, and that of Dhariwal and
-/// Nichol 2021.
+/// The two networks of Karras et al. 2022: the one of Song et al. 2021, as DDPM++ or NCSN++, and the one of Dhariwal
+/// and Nichol 2021.
 enum class edm_model { song, dhariwal };
 
 }  // namespace softscore
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// The settings of a SongUNet or DhariwalUNet (Karras et al. 2022), with the names of their constructors. Where their
-/// defaults differ, these are SongUNet's.
+/// The settings of a SongUNet or DhariwalUNet (Karras et al. 2022), with the names of their constructors' arguments.
+/// Where their defaults differ, these are SongUNet's.
 struct edm_settings {
   edm_model model_type{edm_model::song};
   std::size_t img_resolution{}, in_channels{}, out_channels{};
@@ -49,11 +49,11 @@ struct edm_settings {
     return std::find(attn_resolutions.begin(), attn_resolutions.end(), img_resolution >> level) !=
            attn_resolutions.end();
   }
-  /// The filter of its samplers.
+  /// The filter of its resampling layers.
   std::vector<double> taps() const { return smooth ? std::vector<double>{1, 3, 3, 1} : std::vector<double>{1, 1}; }
 };
 
-/// The same network as a `unet`. Throws `error` for settings that do not fit together.
+/// Returns the settings of the same network as a `unet`. Throws `error` for settings that do not fit together.
 template <class = when_called>
 unet_config unet_settings(const edm_settings& s) {
   require(s.model_channels >= 4 && s.model_channels <= 65536, "model_channels", s.model_channels,
@@ -111,7 +111,7 @@ unet_config unet_settings(const edm_settings& s) {
   return c;
 }
 
-/// EDM's names of the parameters of a network with these settings and this layout.
+/// Returns EDM's names of the parameters of a network with these settings and this layout.
 template <class = when_called>
 source_layout edm_names(const edm_settings& s, const parameter_layout& network) {
   source_layout names{network};
@@ -133,7 +133,7 @@ source_layout edm_names(const edm_settings& s, const parameter_layout& network) 
   const auto attention = [&](const std::string& from, const std::string& to) {
     if (!names.has(to + ".to_q.weight")) return;
     names.add_pair(from + ".norm2", to + ".group_norm");
-    names.add_heads(from + ".qkv", to, 0, qkv_order::head_channel_qkv);  // of any width: that order does not show it
+    names.add_heads(from + ".qkv", to, 0, qkv_order::head_channel_qkv);  // for any width: the order is the same
     names.add_pair(from + ".proj", to + ".to_out.0");
   };
   if (s.fourier) names.add("map_noise.freqs", "time_proj.weight");
@@ -171,9 +171,9 @@ source_layout edm_names(const edm_settings& s, const parameter_layout& network) 
   return names;
 }
 
-/// The settings in a JSON file with the arguments of SongUNet or DhariwalUNet, and model_type. Throws `error` naming
-/// the file and the key for values of another type and for what is not supported: encoders and decoders with skips,
-/// other filters.
+/// Reads the settings in a JSON file with the arguments of SongUNet or DhariwalUNet, and model_type. Throws `error`
+/// naming the file and the key for values of another type and for what is not supported: encoders and decoders with
+/// skips, other filters.
 template <class = when_called>
 edm_settings read_edm_settings(const std::filesystem::path& path) {
   const json_settings from = read_json_settings(path);
@@ -219,10 +219,10 @@ edm_settings read_edm_settings(const std::filesystem::path& path) {
   return s;
 }
 
-/// The SongUNet or DhariwalUNet of a safetensors file that the state dict of EDM's network was written to
-/// (docs/how-to/other-networks.md), with or without "model." before every name. Its times are `c_noise`:
-/// `edm_denoiser` wraps it. Throws `error` naming the file for weights that are missing, surplus, of another shape or
-/// not finite, and for other filters than those of the settings.
+/// Reads the SongUNet or DhariwalUNet of a safetensors file that contains the state dict of EDM's network
+/// (docs/how-to/other-networks.md), with or without "model." before every name. Its times are `c_noise`: `edm_denoiser`
+/// wraps it. Throws `error` naming the file for weights that are missing, surplus, of another shape or not finite, and
+/// for filters other than those of the settings.
 template <class = when_called>
 unet<c_noise> load_edm(const std::filesystem::path& weights, const edm_settings& s) {
   const std::vector<double> taps = s.taps();

@@ -16,11 +16,11 @@ namespace softscore::inline SOFTSCORE_ABI {
 template <class E, class Be, class T>
 using embedding_memory = decltype(std::declval<const E&>().memory(std::declval<planning<Be, T>&>()));
 
-/// What turns the time, and whatever else is known of an image, into the features that layers add to activations:
-/// `e.width()` of them, from parameters that `e.place` declares. `e.check(input, images)` throws `error` for what it
-/// does not take. `e.forward(be, parameters, input, rows, memory)` returns (rows,E), `rows` being 1 where all images
-/// are known the same; `e.gradient(memory, rows)` is where layers add to; `e.backward(be, parameters, gradients, rows,
-/// memory)` sets its slices of `gradients`.
+/// Turns the time, and everything else that is known about an image, into the features that layers add to activations:
+/// `e.width()` of them, from parameters that `e.place` declares. `e.check(input, images)` throws `error` for inputs
+/// that it does not accept. `e.forward(be, parameters, input, rows, memory)` returns (rows,E), where `rows` is 1 if the
+/// same is known about all images. Layers add their gradients to `e.gradient(memory, rows)`; `e.backward(be,
+/// parameters, gradients, rows, memory)` sets its slices of `gradients`.
 template <class E, class Be, class T, class Time>
 concept Embedding = requires(E e, const E constant, parameter_layout& layout, const std::string& name,
                              planning<Be, T>& with, const network_input<Time>& input, Be& be, std::size_t rows,
@@ -33,8 +33,8 @@ concept Embedding = requires(E e, const E constant, parameter_layout& layout, co
   constant.backward(be, parameters, gradients, rows, m);
 };
 
-/// `e.planes(memory, rows)` are numbers (rows,P), of the last `forward`, that the network sees as constant planes
-/// beside x; `e.d_planes(memory, rows)` is where their gradient belongs before `backward`. Optional.
+/// `e.planes(memory, rows)` are numbers (rows,P), from the last `forward`, that the network sees as constant planes
+/// beside x; `e.d_planes(memory, rows)` takes their gradient before `backward`. Optional.
 template <class E, class Be, class T>
 concept GivesPlanes = requires(const E e, std::size_t rows, embedding_memory<E, Be, T>& m) {
   { e.planes(m, rows) } -> std::convertible_to<view_of<Be, const T>>;
@@ -42,7 +42,7 @@ concept GivesPlanes = requires(const E e, std::size_t rows, embedding_memory<E, 
 };
 
 /// `e.scale_output(be, y, memory)` multiplies each image of the network's output, or of a gradient with respect to it,
-/// by a number that belongs to its time. Optional.
+/// by a number that depends on its time. Optional.
 template <class E, class Be, class T>
 concept ScalesOutput =
     requires(const E e, Be& be, view_of<Be, T> y, embedding_memory<E, Be, T>& m) { e.scale_output(be, y, m); };

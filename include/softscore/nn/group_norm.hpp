@@ -12,7 +12,7 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// Group norm (Wu and He 2018): each image's channels in `groups` of equal size are shifted and scaled to mean 0 and
+/// Group norm (Wu and He 2018): each image's channels, in `groups` of equal size, are shifted and scaled to mean 0 and
 /// variance 1 over the pixels and channels of a group. Its parameters are `weight` and `bias`, both (C), unless it is
 /// made without them. An activation that follows in `sequential` is computed in the same pass.
 class group_norm : public prepares_nothing {
@@ -59,7 +59,7 @@ class group_norm : public prepares_nothing {
   template <class Be, class T>
   void backward(Be& be, const pass<Be, T>& p, in_of<Be, T> x, in_of<Be, T> dy, out_of<Be, T> dx,
                 state<Be, T>& m) const {
-    if (dx.empty()) {  // the operation needs one
+    if (dx.empty()) {  // the operation requires a dx
       auto unwanted = be.template make<T>(x.extent());
       backward<Be, T>(be, p, x, dy, unwanted.view(), m);
       return;

@@ -20,19 +20,19 @@
 namespace softscore::inline SOFTSCORE_ABI {
 
 /// The settings of a UNetModel of guided-diffusion (ADM; Dhariwal and Nichol 2021), with the names and defaults of its
-/// constructor.
+/// constructor's arguments.
 struct guided_diffusion_settings {
-  std::size_t image_size{};  ///< 0: not said
+  std::size_t image_size{};  ///< 0: not stated
   std::size_t in_channels{3}, out_channels{3};
   std::size_t model_channels{};
   std::vector<double> channel_mult{1, 2, 4, 8};
   std::size_t num_res_blocks{};
-  std::vector<std::size_t> attention_resolutions{};  ///< by how much smaller than the image planes with attention are
+  std::vector<std::size_t> attention_resolutions{};  ///< the image's size over that of planes with attention
   double dropout{};
   std::size_t num_classes{};                       ///< 0: none
-  std::size_t num_heads{1}, num_head_channels{0};  ///< of attention: how many, unless it is said how wide
+  std::size_t num_heads{1}, num_head_channels{0};  ///< of attention: the number of heads, unless their width is given
   bool use_scale_shift_norm{}, resblock_updown{};
-  bool use_new_attention_order{};  ///< in which order the rows of q, k and v lie in the file
+  bool use_new_attention_order{};  ///< the order in which the rows of q, k and v lie in the file
   std::size_t groups{32};          ///< of each norm; 32 in the original
 
   bool attends(std::size_t level) const {
@@ -41,7 +41,7 @@ struct guided_diffusion_settings {
   }
 };
 
-/// The same network as a `unet`. Throws `error` for settings that do not fit together.
+/// Returns the settings of the same network as a `unet`. Throws `error` for settings that do not fit together.
 template <class = when_called>
 unet_config unet_settings(const guided_diffusion_settings& s) {
   require(s.model_channels >= 1 && s.model_channels <= 65536, "model_channels", s.model_channels,
@@ -85,7 +85,7 @@ unet_config unet_settings(const guided_diffusion_settings& s) {
   return c;
 }
 
-/// guided-diffusion's names of the parameters of a network with these settings and this layout.
+/// Returns guided-diffusion's names of the parameters of a network with these settings and this layout.
 template <class = when_called>
 source_layout guided_diffusion_names(const guided_diffusion_settings& s, const parameter_layout& network) {
   source_layout names{network};
@@ -146,8 +146,8 @@ source_layout guided_diffusion_names(const guided_diffusion_settings& s, const p
   return names;
 }
 
-/// The settings in a JSON file with the arguments of UNetModel. Throws `error` naming the file and the key for values
-/// of another type, and for resampling without convolutions, which is not supported.
+/// Reads the settings in a JSON file with the arguments of UNetModel. Throws `error` naming the file and the key for
+/// values of another type, and for resampling without convolutions, which is not supported.
 template <class = when_called>
 guided_diffusion_settings read_guided_diffusion_settings(const std::filesystem::path& path) {
   const json_settings from = read_json_settings(path);
@@ -175,9 +175,9 @@ guided_diffusion_settings read_guided_diffusion_settings(const std::filesystem::
   return s;
 }
 
-/// The UNetModel of a safetensors file that guided-diffusion's state dict was written to
+/// Reads the UNetModel of a safetensors file that contains guided-diffusion's state dict
 /// (docs/how-to/other-networks.md). Its times are the indices of a chain. Throws `error` naming the file for weights
-/// that are missing, surplus, of another shape or not finite; the order of q, k and v cannot be seen from the file.
+/// that are missing, surplus, of another shape or not finite. The file does not show the order of q, k and v.
 template <class = when_called>
 unet<step_index> load_guided_diffusion(const std::filesystem::path& weights, const guided_diffusion_settings& s) {
   return detail::load_source<unet<step_index>>(

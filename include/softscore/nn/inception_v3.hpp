@@ -59,19 +59,19 @@ inception_body inception_layers() {
 
 }  // namespace detail
 
-/// Inception-v3 (Szegedy et al. 2016) as TensorFlow had it at the end of 2015, the network of the FID (Heusel et al.
-/// 2017) and of pytorch-fid: means of windows leave the border out, and the last block takes the greatest pixel
-/// instead. It sees images with pixels in [0, 1] and one or three channels, which it resizes (`inception_input`). Its
-/// output is a score for each of 1008 classes, (N,1008,1,1), and its `features` are the 2048 means of the last block.
-/// Batch norms are folded into the convolutions: `read_inception_v3` does so.
+/// Inception-v3 (Szegedy et al. 2016) as in TensorFlow at the end of 2015, the network of the FID (Heusel et al. 2017)
+/// and of pytorch-fid: means over windows exclude the border, and the last block uses the maximum instead. It takes
+/// images with pixels in [0, 1] and one or three channels, which it resizes (`inception_input`). Its output is a score
+/// for each of 1008 classes, (N,1008,1,1), and its `features` are the 2048 means of the last block. Batch norms are
+/// folded into the convolutions by `read_inception_v3`.
 ///
 /// An image takes about 54 MB in float while it is evaluated, so plan for batches of 8 to 32 images.
 class inception_v3 : public layered_network<detail::inception_body, no_embedding> {
   using network = layered_network<detail::inception_body, no_embedding>;
 
  public:
-  /// `image` is the shape of what is shown to it; its number of images does not matter. Throws `error` for other than
-  /// one or three channels.
+  /// `image` is the shape of the images it receives; their number does not matter. Throws `error` unless there are one
+  /// or three channels.
   template <class = when_called>
   explicit inception_v3(const shape& image = {1, 3, inception_input::side, inception_input::side})
       : network{detail::inception_layers(), no_embedding{}, image, "", ""} {}
@@ -79,7 +79,7 @@ class inception_v3 : public layered_network<detail::inception_body, no_embedding
   std::size_t class_count() const { return 1008; }
   std::size_t feature_count() const { return 2048; }
 
-  /// The features (N,2048,1,1) of the images that were evaluated last with this workspace.
+  /// Returns the features (N,2048,1,1) of the images that were evaluated last with this workspace.
   template <class Be, class T>
   view_of<Be, const T> features(const network::memory<Be, T>& ws) const {
     return network::body_memory(ws).between[0].view(network::images_of(ws));

@@ -10,7 +10,7 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// Layer norm over the channels at each pixel: what transformers apply to tokens (Ba et al. 2016). Its parameters are
+/// Layer norm over the channels at each pixel, as transformers apply it to tokens (Ba et al. 2016). Its parameters are
 /// `weight` and `bias`, both (C), unless it is made without them.
 class layer_norm : public prepares_nothing {
  public:
@@ -46,7 +46,7 @@ class layer_norm : public prepares_nothing {
   template <class Be, class T>
   void backward(Be& be, const pass<Be, T>& p, in_of<Be, T> x, in_of<Be, T> dy, out_of<Be, T> dx,
                 state<Be, T>& m) const {
-    if (dx.empty()) {  // the operation needs one
+    if (dx.empty()) {  // the operation requires a dx
       auto unwanted = be.template make<T>(x.extent());
       backward<Be, T>(be, p, x, dy, unwanted.view(), m);
       return;

@@ -12,8 +12,8 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// Layer norm over (C,H,W) with `weight` and `bias`, both (C,H,W), then GELU, then, where it is asked for, the image's
-/// embedding (N,C) added to every pixel. A gain per pixel ties it to one image size.
+/// Layer norm over (C,H,W) with `weight` and `bias`, both (C,H,W), then GELU, then, if requested, the image's embedding
+/// (N,C) added to every pixel. A gain per pixel ties it to one image size.
 class layer_norm_gelu {
  public:
   static constexpr bool backward_in_place = true;

@@ -15,17 +15,17 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// What a layer is tried on.
+/// The sizes of a trial of a layer.
 struct layer_trial_sizes {
   shape in{};                             ///< of the batch
-  std::size_t planned_images{};           ///< what memory is planned for; 0 stands for the batch
+  std::size_t planned_images{};           ///< number of images that memory is planned for; 0: that of the batch
   std::size_t embedding{};                ///< features of an image's embedding
-  std::size_t embedding_rows{};           ///< 1, or as many as images, which is what 0 stands for
-  std::optional<dropout_draw> dropout{};  ///< nothing: dropout layers do nothing
+  std::size_t embedding_rows{};           ///< 1, or as many as images; 0: as many as images
+  std::optional<dropout_draw> dropout{};  ///< empty: dropout layers do nothing
 };
 
-/// One layer by itself, with all that a network gives to it: a flat parameter array, an embedding, memory and a batch,
-/// on any backend. Values come and go as plain vectors in double. `forward` and `backward` allocate nothing.
+/// One layer by itself, with everything that a network gives it: a flat parameter array, an embedding, memory and a
+/// batch, on any backend. Values are passed as plain vectors in double. `forward` and `backward` allocate nothing.
 template <class L, class Be, class T>
 class layer_trial {
  public:
@@ -41,7 +41,7 @@ class layer_trial {
   void set_parameters(const std::vector<double>& values) { upload(values, parameters_); }
   void set_embedding(const std::vector<double>& values) { upload(values, embedding_); }
 
-  /// Takes the parameters and runs the forward pass.
+  /// Sets the parameters and runs the forward pass.
   void forward() {
     const view_of<Be, const T> parameters = of(parameters_);
     layer_.prepare(be_, parameters, memory_);
@@ -49,7 +49,7 @@ class layer_trial {
     pass_.embedding = of(embedding_);
     layer_.forward(be_, pass_, x_.view(), y_.view(), memory_);
   }
-  /// Runs the backward pass; gradients that are not wanted keep what they were. Those of the embedding are wanted where
+  /// Runs the backward pass; gradients that are not wanted stay unchanged. The gradient of the embedding is wanted if
   /// those of the parameters are.
   void backward(bool wants_dx = true, bool wants_gradients = true) {
     pass<Be, T> p = pass_;
@@ -66,7 +66,7 @@ class layer_trial {
   std::vector<double> gradients() { return downloaded(of(gradients_)); }
   std::vector<double> d_embedding() { return downloaded(of(d_embedding_)); }
 
-  /// Fills everything that the passes set with numbers that are none, so that a part left out shows.
+  /// Fills everything that the passes set with NaN, so that omitted parts are visible.
   void spoil() {
     const auto spoilt = [&](view_of<Be, T> v) {
       const std::vector<T> values(v.size(), std::numeric_limits<T>::quiet_NaN());
@@ -138,7 +138,7 @@ class layer_trial {
   parameter_layout layout_;
   planning<Be, T> with_;
   memory_of<L, Be, T> memory_;
-  array x_, dx_, plain_in_, y_, dy_, plain_out_;  // the plain ones for values on their way from and to the host
+  array x_, dx_, plain_in_, y_, dy_, plain_out_;  // the plain ones hold values that are copied from and to the host
   std::optional<array> embedding_, d_embedding_, parameters_, gradients_;
   pass<Be, T> pass_{};
 };

@@ -22,7 +22,7 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// The image that a network sees beside x, if it has channels: before those of x, as in SR3 (Saharia et al. 2021), or
+/// The image that a network sees beside x, if it has channels: before x's channels, as in SR3 (Saharia et al. 2021), or
 /// after them.
 struct image_beside {
   std::size_t channels{};
@@ -31,7 +31,8 @@ struct image_beside {
   image_beside(std::size_t of_channels = 0, bool before_x = true) : channels{of_channels}, first{before_x} {}
 };
 
-/// All that evaluations of a network write: activations, gradients, plans and the backend's copy of the parameters.
+/// All memory that evaluations of a network write to: activations, gradients, plans and the backend's copy of the
+/// parameters.
 template <class Body, class E, class Be, class T>
 class network_memory {
  public:
@@ -55,9 +56,9 @@ class network_memory {
 
   /// The shape that it was made for.
   const shape& most() const { return most_; }
-  /// Elements of all activations.
+  /// The number of elements of all activations.
   std::size_t elements() const { return with_.elements(); }
-  /// How the convolutions are computed, for people; empty where the backend does not say.
+  /// A description, for people, of how the convolutions are computed; empty if the backend has none.
   std::string describe() const { return with_.describe(); }
 
  private:
@@ -67,11 +68,11 @@ class network_memory {
   shape most_;
   planning<Be, T> with_;
   planned_array<Be, T> input_, output_, d_input_;  // in activation order
-  planned_array<Be, T> x_, beside_;                // the parts of the input, where it has two; x_ is also for dx
+  planned_array<Be, T> x_, beside_;                // the parts of the input, if it has two; x_ is also used for dx
   planned_array<Be, T> plain_beside_;
   embedding_memory<E, Be, T> embedding_;
   memory_of<Body, Be, T> body_;
-  std::uint64_t stamp_{};  // of the parameters in own_parameters_ that the plans are prepared for; 0 for others
+  std::uint64_t stamp_{};  // stamp of the parameters in own_parameters_ that the plans are prepared for; 0 for others
   std::vector<T> beside_staging_, staging_;  // the second for parameters of another precision
   array_of<Be, T> own_parameters_;
   pass<Be, T> last_{};  // the last evaluation
@@ -85,7 +86,7 @@ class layered_network : public parameter_store {
   template <class Be, class T>
   using memory = network_memory<Body, E, Be, T>;
 
-  /// The shape of one image, as the network was made for.
+  /// The shape of one image that the network was made for.
   const shape& image() const { return image_; }
   /// The shape of the output for a batch of that shape. Throws `error` for images that the network cannot take.
   shape output(const shape& images) const {
@@ -98,7 +99,7 @@ class layered_network : public parameter_store {
 
   /// The image that it sees beside x.
   const image_beside& beside() const { return beside_; }
-  /// Throws `error` if the image given beside x is missing, surplus or of another shape than a batch `images` asks for.
+  /// Throws `error` if the image given beside x is missing, surplus or of another shape than a batch `images` requires.
   template <class = when_called>
   void check(const conditioning& given, const shape& images) const {
     const shape wanted{images.images, beside_.channels, images.height, images.width};
@@ -115,8 +116,8 @@ class layered_network : public parameter_store {
   const Body& body() const { return body_; }
   const E& embedding() const { return embedding_; }
 
-  /// Memory for batches of at most `most.images` images. After this nothing below allocates. Throws `error` for a shape
-  /// that the network cannot take.
+  /// Makes memory for batches of at most `most.images` images. After this nothing below allocates. Throws `error` for a
+  /// shape that the network cannot take.
   template <class T, class Be>
     requires NetworkBackend<Be, T>
   memory<Be, T> workspace(Be& be, const shape& most) const {
@@ -124,9 +125,9 @@ class layered_network : public parameter_store {
     return {be, body_, embedding_, most.with_images(1), most.images, beside_.channels, parameter_count()};
   }
 
-  /// out = phi(x, t) with the network's own parameters, which reach the backend when their stamp has changed. x is
-  /// (N,c,H,W), in plain order, as is out; N may be less than the workspace's. `asked` is a time, one per image, or a
-  /// `network_input`.
+  /// Stores out = phi(x, t) with the network's own parameters, which are copied to the backend if their stamp has
+  /// changed. x (N,c,H,W) and out are in plain order; N may be less than the workspace's. `asked` is a time, one per
+  /// image, or a `network_input`.
   template <class Be, class T, NetworkInput Input>
     requires Embedding<E, Be, T, time_of_input<Input>>
   void evaluate(Be& be, const Input& asked, in_of<Be, T> x, std::type_identity_t<view_of<Be, T>> out,
@@ -148,7 +149,7 @@ class layered_network : public parameter_store {
     run<Be, T>(be, ws.own_parameters_.view(), input, x, out, alike ? 1 : x.extent().images, ws);
   }
 
-  /// out = phi(x, t) with the flat parameters `params` that lie in the backend.
+  /// Stores out = phi(x, t) with the flat parameters `params` in the backend's memory.
   template <class Be, class T, NetworkInput Input>
     requires Embedding<E, Be, T, time_of_input<Input>>
   void forward(Be& be, in_of<Be, T> params, const Input& asked, in_of<Be, T> x,
@@ -160,8 +161,8 @@ class layered_network : public parameter_store {
     run<Be, T>(be, params, input, x, out, x.extent().images, ws);
   }
 
-  /// After `forward` with the same parameters: from dout, the gradient of a loss with respect to out, sets that with
-  /// respect to x and that with respect to the parameters. Either may be empty and is then skipped.
+  /// Call it after `forward` with the same parameters. From dout, the gradient of a loss with respect to out, it sets
+  /// the gradients with respect to x and the parameters. Either may be empty and is then skipped.
   template <class Be, class T>
   void backward(Be& be, in_of<Be, T> params, in_of<Be, T> dout, std::type_identity_t<view_of<Be, T>> dx,
                 std::type_identity_t<view_of<Be, T>> gradients, memory<Be, T>& ws) const {
@@ -192,7 +193,7 @@ class layered_network : public parameter_store {
     if (embeds) embedding_.backward(be, params, gradients, images, ws.embedding_);
   }
 
-  /// out = J^T v, the transpose of the Jacobian in x at the last evaluation in `ws`.
+  /// Stores out = J^T v, where J is the Jacobian in x at the last evaluation in `ws`.
   template <class Be, class T>
   void pullback(Be& be, in_of<Be, T> v, std::type_identity_t<view_of<Be, T>> out, memory<Be, T>& ws) const {
     backward<Be, T>(be, ws.last_.parameters, v, out, {}, ws);
@@ -204,7 +205,7 @@ class layered_network : public parameter_store {
                   const std::string& embedding_name, image_beside beside = {})
       : layered_network{placed(std::move(body), std::move(embedding), image, body_name, embedding_name, beside)} {}
 
-  /// What the layers keep between passes, with the activations of the last evaluation.
+  /// The layers' memory between passes, with the activations of the last evaluation.
   template <class Be, class T>
   static const memory_of<Body, Be, T>& body_memory(const memory<Be, T>& ws) {
     return ws.body_;
@@ -215,7 +216,7 @@ class layered_network : public parameter_store {
     return ws.last_.images;
   }
 
-  /// What a network is made of, without the values of its parameters.
+  /// What a network consists of, without the values of its parameters.
   struct parts {
     Body body;
     E embedding;
@@ -224,7 +225,7 @@ class layered_network : public parameter_store {
     std::size_t output_channels;
     parameter_layout layout;
   };
-  /// The same from what `placed` returns for these arguments.
+  /// The same, from what `placed` returns for these arguments.
   explicit layered_network(parts all)
       : parameter_store{std::move(all.layout)},
         body_{std::move(all.body)},
@@ -243,7 +244,7 @@ class layered_network : public parameter_store {
   }
 
  private:
-  // Whether the embedding is run: for features of its own, or for numbers that are seen as planes.
+  // Whether the embedding is evaluated: for its own features, or for numbers that the network sees as planes.
   bool is_embedded() const {
     if constexpr (requires { embedding_.plane_count(); }) return embedding_.width() + embedding_.plane_count() > 0;
     return embedding_.width() > 0;
@@ -266,7 +267,7 @@ class layered_network : public parameter_store {
     check(input.given, x.extent());
   }
 
-  // The input of the body, in activation order: x, and beside it the image, which comes from the host.
+  // The input of the body, in activation order: x, and the image beside it, which comes from the host.
   template <class Be, class T>
   void fill_input(Be& be, const conditioning& given, view_of<Be, const T> x, view_of<Be, T> in,
                   memory<Be, T>& ws) const {
@@ -284,7 +285,7 @@ class layered_network : public parameter_store {
     concatenate(be, beside_.first ? image : of_x, beside_.first ? of_x : image, in);
   }
 
-  // The forward pass; `rows` is 1 where all images are known the same.
+  // The forward pass; `rows` is 1 if the same is known about all images.
   template <class Be, class T, class Time>
   void run(Be& be, view_of<Be, const T> params, const network_input<Time>& input, view_of<Be, const T> x,
            view_of<Be, T> out, std::size_t rows, memory<Be, T>& ws) const {

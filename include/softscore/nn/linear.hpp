@@ -9,7 +9,7 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// A dense layer y = weight x + bias; its weight (O,I) and bias (O) lie in the flat parameter array. It keeps nothing
+/// A dense layer y = weight x + bias, whose weight (O,I) and bias (O) are in the flat parameter array. It keeps nothing
 /// between the passes.
 class linear {
  public:

@@ -9,8 +9,8 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// A layer that places its parameters under a name of its own inside a container, instead of a number; the empty name
-/// puts them directly under the container's.
+/// A layer that places its parameters under its own name inside a container, instead of under a number. With the empty
+/// name they are directly under the container's name.
 template <class L>
 struct named {
   std::string name;
@@ -35,7 +35,7 @@ inline std::string joined_name(const std::string& outer, const std::string& inne
   return outer.empty() ? inner : inner.empty() ? outer : outer + "." + inner;
 }
 
-// What a container calls its layer number k.
+// The layer inside `named`, and the name that a container gives to layer k.
 template <class L>
 const L& layer_of(const L& layer) {
   return layer;
@@ -65,13 +65,14 @@ std::string name_of_layer(const named<L>& with_name, std::size_t) {
 template <class L>
 concept BackwardInPlace = requires { requires L::backward_in_place; };
 
-// A layer that leaves activations as they are in some passes, as dropout does where nobody trains.
+// A layer that leaves activations unchanged in some passes, as dropout does outside training.
 template <class L, class Pass>
 concept MayPassThrough = requires(const L layer, const Pass& p) {
   { layer.passes_through(p) } -> std::same_as<bool>;
 };
 
-// A layer that takes over what the one after it does, as a norm takes over an activation: `a.absorb(b)` says whether.
+// A layer that can also do the work of the layer after it, as a norm can apply an activation: `a.absorb(b)` says
+// whether it does.
 template <class A, class B>
 concept Absorbs = requires(A a, const B b) {
   { a.absorb(b) } -> std::same_as<bool>;

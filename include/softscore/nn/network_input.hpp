@@ -20,15 +20,15 @@ concept NetworkTime =
     std::same_as<Time, diffusion_time> || std::same_as<Time, step_index> || std::same_as<Time, log_snr> ||
     std::same_as<Time, c_noise> || std::same_as<Time, noise_level> || std::same_as<Time, sigma>;
 
-/// Which draw of dropout masks a training step makes: masks depend on these numbers, the layer and the element alone.
+/// Which dropout masks a training step draws: masks depend only on these numbers, the layer and the element.
 struct dropout_draw {
   std::uint64_t seed{};
   std::uint32_t step{};
   std::uint64_t first_image{};  ///< the number, within the step's batch, of the first image that is evaluated
 };
 
-/// What a network is asked with besides x: times on its own scale, one for the batch or one per image, what else is
-/// known of the images, and in training the draw of its dropout layers, which do nothing without one.
+/// What a network receives besides x: times on its own scale, one for the batch or one per image, what else is known
+/// about the images, and in training the draw of its dropout layers, which do nothing without it.
 template <NetworkTime Time>
 struct network_input {
   using time_type = Time;

@@ -10,12 +10,12 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// The embedding of a network that looks at x alone, at the same one for all times: it has no features and no
+/// The embedding of a network that sees only x and gives the same result at all times: it has no features and no
 /// parameters.
 struct no_embedding {
   std::size_t width() const { return 0; }
   void place(parameter_layout&, const std::string&) {}
-  /// Throws `error` for labels or features, of which the network knows nothing.
+  /// Throws `error` for labels or features, because the network cannot use them.
   template <NetworkTime Time>
   void check(const network_input<Time>& input, std::size_t) const {
     require(input.given.labels.empty(), "labels given to a network", input.given.labels.size(),

@@ -8,11 +8,12 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// The settings of the U-Net that Ng et al. n.d. start from (Crowson and Pressman 2021), for a `unet<log_snr>` that
-/// predicts the velocity of images with three channels: four levels of pairs of convolutions with ReLU, `channels` wide
-/// at the top and twice as wide at each level below (64 in the original), with the time and, where there are classes,
-/// four numbers of each as planes behind x. Parameters have the original's names. 64 channels are 23,208,715
-/// parameters, and 23,211,315 with ten classes. Throws `error` for widths that are 0 or absurd.
+/// Returns the settings of the U-Net that Ng et al. n.d. start from (Crowson and Pressman 2021), for a `unet<log_snr>`
+/// that predicts the velocity of images with three channels. It has four levels of pairs of convolutions with ReLU,
+/// `channels` wide at the top and twice as wide at each level below (64 in the original). The time and, if there are
+/// classes, four numbers for each class enter as planes behind x. Parameters have the original's names. With 64
+/// channels there are 23,208,715 parameters, and 23,211,315 with ten classes. Throws `error` for widths that are 0 or
+/// absurd.
 template <class = when_called>
 unet_config paper003_unet(std::size_t channels = 64, std::size_t classes = 0) {
   require(channels >= 1 && channels <= 8192, "channels", channels, "between 1 and 8192");

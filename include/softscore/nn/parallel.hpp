@@ -16,7 +16,7 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// y = [a(x), b(x), ...]: branches side by side, their channels concatenated. All give the same height and width.
+/// y = [a(x), b(x), ...]: parallel branches whose channels are concatenated. All have the same output height and width.
 template <class... Ls>
 class parallel {
  public:
@@ -42,7 +42,7 @@ class parallel {
   struct state {
     std::tuple<memory_of<detail::unnamed<Ls>, Be, T>...> of;
     std::array<planned_array<Be, T>, count> outputs;  // of the branches, or their gradients
-    std::array<planned_array<Be, T>, count> joined;   // of the first ones together
+    std::array<planned_array<Be, T>, count> joined;   // the first outputs, concatenated
     planned_array<Be, T> dx;                          // of a branch after the first
   };
   template <class Be, class T>
@@ -105,7 +105,7 @@ class parallel {
     each([&](auto k) { outputs[k] = get<k>().output(in); });
     return outputs;
   }
-  // The shape of the first `branches` outputs side by side.
+  // The shape of the first `branches` outputs, concatenated.
   static shape joined(const std::array<shape, count>& outputs, std::size_t branches) {
     shape all = outputs[0].with_images(1);
     for (std::size_t k = 1; k < branches; ++k) {
@@ -115,7 +115,7 @@ class parallel {
     }
     return all;
   }
-  // The first k outputs together.
+  // The first k outputs, concatenated.
   template <class Be, class T>
   static view_of<Be, T> first(state<Be, T>& m, std::size_t k, std::size_t images) {
     return (k == 1 ? m.outputs[0] : m.joined[k]).view(images);

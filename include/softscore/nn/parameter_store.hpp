@@ -17,10 +17,11 @@
 namespace softscore::inline SOFTSCORE_ABI {
 
 /// The master copy of a network's parameters on the host: one flat array with named slices, a stamp that changes
-/// whenever they may have, and whether they were ever given values. They are 0 until then. Networks derive from it.
+/// whenever they may have changed, and whether they were ever given values. They are 0 until then. Networks derive from
+/// it.
 class parameter_store {
  public:
-  /// Throws `error` if there is no memory for them.
+  /// Throws `error` if there is not enough memory for them.
   explicit parameter_store(parameter_layout layout)
       : layout_{std::move(layout)}, values_{vector_of<float>("number of parameters", {layout_.count()})} {}
 
@@ -29,24 +30,25 @@ class parameter_store {
   const parameter_layout& layout() const { return layout_; }
 
   std::span<const float> parameters() const { return {values_.data(), values_.size()}; }
-  /// To write parameters in place. Take it anew for every change: only the call tells workspaces that they are stale.
+  /// The parameters, to be written in place. Call it again for every change: only the call tells workspaces that they
+  /// are stale.
   std::span<float> mutable_parameters() {
     stamp_ = next_stamp();
     initialized_ = true;
     return {values_.data(), values_.size()};
   }
-  /// Throws `error` for another number of values.
+  /// Throws `error` for a wrong number of values.
   template <class = when_called>
   void set_parameters(std::span<const float> values) {
     require(values.size() == parameter_count(), "the number of parameters", values.size(),
             "that of the network, " + std::to_string(parameter_count()));
     std::copy(values.begin(), values.end(), mutable_parameters().begin());
   }
-  /// The initial values that the layers placed, a function of the seed.
+  /// Sets the initial values that the layers declared, a function of the seed.
   void initialize(std::uint64_t seed) { draw_initial_values(layout(), seed, mutable_parameters()); }
   /// Whether the parameters were ever set, initialized or handed out for writing.
   bool initialized() const { return initialized_; }
-  /// Differs whenever the parameters may differ, across all networks of the process.
+  /// A number that changes whenever the parameters may change; it is unique among all networks of the process.
   std::uint64_t stamp() const { return stamp_; }
 
  private:

@@ -16,15 +16,15 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// The values that training starts from: uniform in [start - spread, start + spread], or normal with that mean and
+/// The initial values for training: uniform in [start - spread, start + spread], or normal with that mean and standard
 /// deviation.
 struct first_values {
   double start{}, spread{};
   bool normal{};
 };
 
-/// One named array inside the flat array of all parameters of a network. Its name, order of elements and first values
-/// are PyTorch's. The gradient of one that is not trained, such as the frequencies of Fourier features, is 0.
+/// One named array inside the flat array of all parameters of a network. Its name, order of elements and initial values
+/// are PyTorch's. The gradient of an array that is not trained, such as the frequencies of Fourier features, is 0.
 struct parameter {
   std::string name;
   std::vector<std::size_t> sizes;
@@ -40,7 +40,7 @@ struct parameter {
   }
 };
 
-/// The names, shapes and places of a network's parameters, in the order of the flat array.
+/// The names, shapes and offsets of a network's parameters, in the order of the flat array.
 class parameter_layout {
  public:
   /// Appends an array and returns its offset.
@@ -66,7 +66,7 @@ class parameter_layout {
     return weight;
   }
 
-  /// Changes the first values of the arrays from number `first_array` on to what `chosen(parameter)` returns.
+  /// Changes the initial values of the arrays from number `first_array` on to what `chosen(parameter)` returns.
   template <class F>
   void choose_first_values(std::size_t first_array, const F& chosen) {
     for (std::size_t k = first_array; k < all_.size(); ++k) {
@@ -84,7 +84,7 @@ class parameter_layout {
   auto begin() const { return all_.begin(); }
   auto end() const { return all_.end(); }
 
-  /// The array of that name; throws `error` where there is none.
+  /// The array of that name; throws `error` if there is none.
   template <class = when_called>
   const parameter& at(std::string_view name) const {
     for (const parameter& p : all_)
@@ -97,7 +97,7 @@ class parameter_layout {
   std::size_t count_{};
 };
 
-/// Fills the flat array with the values to start training from, which depend on the seed and the place only.
+/// Fills the flat array with the initial values, which depend only on the seed and the position.
 template <class = when_called>
 void draw_initial_values(const parameter_layout& layout, std::uint64_t seed, std::span<float> values) {
   const noise_key key{seed, noise_stream::initial_weights};

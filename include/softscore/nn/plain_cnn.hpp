@@ -31,15 +31,15 @@ inline plain_cnn_body plain_cnn_layers(const std::vector<std::size_t>& widths, s
 }  // namespace detail
 
 /// The convolutional network of Knottenbelt n.d., Section 1a: blocks of 7x7 convolution, layer norm over (C,H,W) and
-/// GELU, with an embedding of time added per channel after the first block, then a 3x3 convolution back to the image's
-/// channels, or to `outputs` times as many: two, where the variance is learned too (Nichol and Dhariwal 2021). Widths
-/// 16,32,32,16 on 1 x 28 x 28 give 291,217 parameters, widths 16,32,64,32,16 give 542,161. Its layer norms have a gain
-/// per pixel, so it takes images of one shape.
+/// GELU, with an embedding of time added per channel after the first block. A 3x3 convolution follows, back to the
+/// image's channels or to `outputs` times as many: two if the variance is learned too (Nichol and Dhariwal 2021).
+/// Widths 16,32,32,16 on 1 x 28 x 28 give 291,217 parameters, and widths 16,32,64,32,16 give 542,161. Its layer norms
+/// have a gain per pixel, so it accepts images of one shape.
 class plain_cnn : public layered_network<detail::plain_cnn_body, time_embedding> {
  public:
   static constexpr std::size_t most_width = 4096, most_side = 4096, most_outputs = 16;
 
-  /// `image` is the shape of what it maps, whatever its number of images. Parameters are 0 until they are set or
+  /// `image` is the shape of the images it maps; their number does not matter. Parameters are 0 until they are set or
   /// initialized. Throws `error` for an empty list of widths and for sizes out of range.
   template <class = when_called>
   explicit plain_cnn(std::vector<std::size_t> widths = {16, 32, 32, 16}, const shape& image = {1, 1, 28, 28},

@@ -18,7 +18,7 @@
 namespace softscore::inline SOFTSCORE_ABI {
 
 namespace detail {
-// One stretch of memory that layers divide among themselves while they are planned, and that is made when all have.
+// One stretch of memory that layers divide among themselves during planning. It is allocated when planning ends.
 template <class Be, class T>
 struct planned_memory {
   static constexpr std::size_t line = 16;  // elements, so that every part begins where a vector may
@@ -37,7 +37,7 @@ struct planned_memory {
 };
 }  // namespace detail
 
-/// A part of a network's memory, for as many images as were planned for. Its view exists when planning has ended.
+/// A part of a network's memory, for as many images as were planned for. Its view exists once planning has ended.
 template <class Be, class T>
 class planned_array {
  public:
@@ -58,11 +58,11 @@ class planned_array {
   shape one_{};
 };
 
-/// Where layers ask for their memory, once, in the order of the forward pass. Nothing is allocated later.
+/// Layers request their memory here, once, in the order of the forward pass. Nothing is allocated later.
 ///
-/// `keep` is for what the backward pass reads. `temporary` is for what one call of `forward` or `backward` needs; while
-/// a `temporary_scope` is alive its arrays are apart from those that layers inside it ask for, and layers side by side
-/// share theirs. While a `recomputed_scope` is alive, `keep` gives memory that other such scopes share.
+/// `keep` is for what the backward pass reads. `temporary` is for what one call of `forward` or `backward` needs. While
+/// a `temporary_scope` is alive, its arrays do not overlap with those requested by layers inside it; layers beside each
+/// other share theirs. While a `recomputed_scope` is alive, `keep` returns memory that other such scopes share.
 template <class Be, class T>
 class planning {
  public:
@@ -80,8 +80,8 @@ class planning {
     if constexpr (requires { std::string_view{plan.describe()}; }) count(plan.describe());
     return plan;
   }
-  /// How the convolutions that were planned are computed, for people: "convolutions: 4 by transform of length 32, 2 by
-  /// plain loops". Empty where there are none, or where the backend does not say.
+  /// A description, for people, of how the planned convolutions are computed: "convolutions: 4 by transform of length
+  /// 32, 2 by plain loops". Empty if there are none, or if the backend has no description.
   std::string describe() const {
     std::string text;
     for (const auto& [method, number] : methods_)
@@ -120,13 +120,13 @@ class planning {
     bool outermost_;
   };
 
-  /// Makes the memory. Throws `error` if there is not that much.
+  /// Allocates the memory. Throws `error` if there is not enough.
   void finish() {
     for (const auto& memory : {kept_, again_, temporaries_})
       memory->array.emplace(backend_->template make<T>({memory->most / memory->line, 1, 1, memory->line}));
   }
 
-  /// Elements that `keep`, `keep` in recomputed scopes and `temporary` came to.
+  /// The elements of `keep`, of `keep` in recomputed scopes, and of `temporary`, in total.
   std::size_t elements() const { return kept_->most + again_->most + temporaries_->most; }
 
  private:
@@ -154,7 +154,7 @@ class planning {
   shared_memory again_ = std::make_shared<detail::planned_memory<Be, T>>();
   shared_memory temporaries_ = std::make_shared<detail::planned_memory<Be, T>>();
   bool recomputed_{};
-  std::vector<std::pair<std::string, std::size_t>> methods_{};  // of convolutions, and how many each computes
+  std::vector<std::pair<std::string, std::size_t>> methods_{};  // of convolutions, and how many each one computes
 };
 
 }  // namespace softscore::inline SOFTSCORE_ABI

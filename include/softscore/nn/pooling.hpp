@@ -17,7 +17,7 @@ inline shape pooled_or_unknown(const pool_window& window, const shape& in) {
 }
 }  // namespace detail
 
-/// x (N,C,H,W) -> the greatest pixel of every window, as PyTorch's MaxPool2d.
+/// x (N,C,H,W) -> the maximum of every window, as PyTorch's MaxPool2d.
 class max_pool : public stateless_layer {
  public:
   explicit max_pool(const pool_window& window = {}) : window_{window} {}

@@ -10,7 +10,7 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// The same layer, which keeps none of its activations for the backward pass but computes them again there (gradient
+/// The same layer, but it keeps none of its activations for the backward pass and computes them again there (gradient
 /// checkpointing, Chen et al. 2016): less memory for one more forward pass, and the same bits.
 template <class L>
 class recompute {

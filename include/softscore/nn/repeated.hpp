@@ -14,7 +14,7 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// The same layer `times` times, one after the other, with the same parameters each time. It keeps the shape. The
+/// Applies the same layer `times` times in sequence, with the same parameters each time. The layer keeps the shape. The
 /// gradients of its parameters are the sums over its applications.
 template <class L>
 class repeated {
@@ -41,7 +41,7 @@ class repeated {
     std::vector<memory_of<L, Be, T>> of;
     std::vector<planned_array<Be, T>> between;
     std::array<planned_array<Be, T>, 2> d;
-    std::vector<array_of<Be, T>> sums;  // of the gradients of the parameters, where there is more than one application
+    std::vector<array_of<Be, T>> sums;  // of the gradients of the parameters, if there is more than one application
   };
   template <class Be, class T>
   state<Be, T> memory(planning<Be, T>& with, const shape& in) const {

@@ -40,7 +40,7 @@ struct upsample_nearest : stateless_layer {
   }
 };
 
-/// x (N,C,H,W) -> y (N,C,H/2,W/2): means of squares of 2 x 2 pixels. It refuses odd heights and widths.
+/// x (N,C,H,W) -> y (N,C,H/2,W/2): the mean of each square of 2 x 2 pixels. It refuses odd heights and widths.
 struct downsample_mean : stateless_layer {
   shape place(placement&, const std::string&, const shape& in) { return output(in); }
   shape output(const shape& in) const { return detail::halved(in); }

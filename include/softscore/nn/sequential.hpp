@@ -17,9 +17,9 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// Layers one after the other. Under the name of the whole they are called 0, 1, ..., unless they are `named`. A layer
-/// that can do the next one's work in its own pass does (a group norm an activation); the numbers stay. A layer that
-/// has nothing to do in a pass, such as dropout in sampling, costs nothing unless it is the first.
+/// Layers in sequence. Inside the container they are named 0, 1, ..., unless they are `named`. If a layer can do the
+/// next one's work in its own pass, it does (a group norm computes an activation); the numbers do not change. A layer
+/// that has nothing to do in a pass, such as dropout in sampling, costs nothing unless it is the first.
 template <class... Ls>
 class sequential {
  public:
@@ -54,8 +54,8 @@ class sequential {
   template <class Be, class T>
   struct state {
     std::tuple<memory_of<detail::unnamed<Ls>, Be, T>...> of;
-    std::array<planned_array<Be, T>, count> between;  // what comes out of each layer but the last
-    std::array<planned_array<Be, T>, 2> gradients;    // those of two neighbors among them, in turn
+    std::array<planned_array<Be, T>, count> between;  // the output of each layer except the last
+    std::array<planned_array<Be, T>, 2> gradients;    // those of two neighbors among them, alternating
   };
   template <class Be, class T>
   state<Be, T> memory(planning<Be, T>& with, const shape& in) const {
@@ -77,7 +77,7 @@ class sequential {
       if (!absorbed_[k] && !last(k, absorbed_)) between[k] = with.keep(at);
       return made;
     };
-    // Braces, so that the layers ask one after the other.
+    // Braces, so that the layers request their memory in order.
     return [&]<std::size_t... k>(std::index_sequence<k...>) {
       std::tuple<memory_of<detail::unnamed<Ls>, Be, T>...> of{plan(std::integral_constant<std::size_t, k>{})...};
       return state<Be, T>{std::move(of), between, gradients};
@@ -104,7 +104,7 @@ class sequential {
                 state<Be, T>& m) const {
     view_of<Be, const T> d = dy;
     const std::array<bool, count> skipped = skipped_in(p);
-    std::size_t turn = 0;  // of the two arrays, the one that d lies in; 0 also while d is the caller's
+    std::size_t turn = 0;  // which of the two arrays holds d; 0 also while d is the caller's
     each([&](auto done) {
       constexpr std::size_t k = count - 1 - done;
       if (skipped[k]) return;
@@ -134,7 +134,8 @@ class sequential {
   const auto& get() const {
     return detail::layer_of(std::get<K>(layers_));
   }
-  // The layers that are not run in a pass, for others do their work or there is none. The first one is always run.
+  // The layers that a pass skips, because another layer does their work or they do nothing. The first one is never
+  // skipped.
   template <class Pass>
   std::array<bool, count> skipped_in(const Pass& p) const {
     std::array<bool, count> skipped = absorbed_;
@@ -150,7 +151,7 @@ class sequential {
       if (!skipped[k]) return false;
     return true;
   }
-  // The layer whose output layer k takes; `count` if that is the input of the whole.
+  // The layer whose output is the input of layer k; `count` if that is the input of the whole.
   static std::size_t source_of(std::size_t k, const std::array<bool, count>& skipped) {
     while (k-- > 0)
       if (!skipped[k]) return k;
@@ -161,7 +162,7 @@ class sequential {
   std::array<bool, count> absorbed_{};
 };
 
-/// The same for layers of one type whose number is not in the program's text: `sequential{std::vector{...}}`.
+/// The same for layers of one type whose number is known only at run time: `sequential{std::vector{...}}`.
 template <class L>
 class sequential<std::vector<L>> {
  public:
@@ -169,7 +170,7 @@ class sequential<std::vector<L>> {
                 "softscore: the parts of this sequential layer are not layers, for they have no place(placement&, "
                 "name, shape) and output(shape) that return a shape");
 
-  /// Throws `error` for no layers.
+  /// Throws `error` if there are no layers.
   explicit sequential(std::vector<L> layers) : layers_{std::move(layers)} {
     require(!layers_.empty(), "the number of layers of a sequential layer", layers_.size(), "at least 1");
   }

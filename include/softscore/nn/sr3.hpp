@@ -18,14 +18,14 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// The settings of the U-Net of SR3 (Saharia et al. 2021), with the names of the port in PyTorch that most weights come
+/// The settings of the U-Net of SR3 (Saharia et al. 2021), with the names of the PyTorch port that most weights come
 /// from. It sees the image that it enlarges before x, and the gain of the signal as its time.
 struct sr3_settings {
   std::size_t image_size{128};
   std::size_t in_channel{6}, out_channel{3};  ///< of both images; of x
   std::size_t inner_channel{32}, norm_groups{32};
   std::vector<std::size_t> channel_mults{1, 2, 4, 8, 8};
-  std::vector<std::size_t> attn_res{8};  ///< the sides of planes with attention
+  std::vector<std::size_t> attn_res{8};  ///< the side lengths of planes with attention
   std::size_t res_blocks{3};
   double dropout{};
 
@@ -34,7 +34,7 @@ struct sr3_settings {
   }
 };
 
-/// The same network as a `unet`. Throws `error` for settings that do not fit together.
+/// Returns the settings of the same network as a `unet`. Throws `error` for settings that do not fit together.
 template <class = when_called>
 unet_config unet_settings(const sr3_settings& s) {
   require(s.inner_channel >= 1 && s.inner_channel <= 65536, "inner_channel", s.inner_channel, "between 1 and 65536");
@@ -69,7 +69,7 @@ unet_config unet_settings(const sr3_settings& s) {
   return c;
 }
 
-/// SR3's names of the parameters of a network with these settings and this layout.
+/// Returns SR3's names of the parameters of a network with these settings and this layout.
 template <class = when_called>
 source_layout sr3_names(const sr3_settings& s, const parameter_layout& network) {
   source_layout names{network};
@@ -112,8 +112,8 @@ source_layout sr3_names(const sr3_settings& s, const parameter_layout& network) 
   return names;
 }
 
-/// The settings in a JSON file with the arguments of the network. Throws `error` naming the file and the key for values
-/// of another type.
+/// Reads the settings in a JSON file with the arguments of the network. Throws `error` naming the file and the key for
+/// values of another type.
 template <class = when_called>
 sr3_settings read_sr3_settings(const std::filesystem::path& path) {
   const json_settings from = read_json_settings(path);
@@ -130,7 +130,7 @@ sr3_settings read_sr3_settings(const std::filesystem::path& path) {
   return s;
 }
 
-/// The network of a safetensors file that SR3's state dict was written to (docs/how-to/other-networks.md), with or
+/// Reads the network of a safetensors file that contains SR3's state dict (docs/how-to/other-networks.md), with or
 /// without "denoise_fn." before every name. Throws `error` naming the file for weights that are missing, surplus, of
 /// another shape or not finite.
 template <class = when_called>

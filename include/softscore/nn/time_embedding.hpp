@@ -30,13 +30,12 @@ inline std::array<double, 32> features_of(double t) {
 }
 }  // namespace detail
 
-/// The 32 numbers that stand for a time: sin(f t) for f = 0 and 2 pi 1.5^k, k = 0 .. 14, then cos(f t) - 1 for the same
-/// f (Knottenbelt n.d., Section 1a).
+/// Returns the 32 numbers that represent a time: sin(f t) for f = 0 and 2 pi 1.5^k, k = 0 .. 14, then cos(f t) - 1 for
+/// the same f (Knottenbelt n.d., Section 1a).
 inline std::array<double, 32> time_features(diffusion_time t) { return detail::features_of(t.value); }
 
 /// The embedding of time of Knottenbelt n.d., Section 1a: 32 features, then the four dense layers 32 -> 128 -> 128 ->
-/// 128
-/// -> C, with GELU between them but not at the end. It knows images by their time alone.
+/// 128 -> C, with GELU between them but not at the end. It uses only the time of an image.
 class time_embedding {
  public:
   static constexpr std::size_t features = 32, hidden = 128, depth = 4;
@@ -49,7 +48,7 @@ class time_embedding {
     layers_.assign({linear{layout, name + ".0", features, hidden}, linear{layout, name + ".2", hidden, hidden},
                     linear{layout, name + ".4", hidden, hidden}, linear{layout, name + ".6", hidden, width_}});
   }
-  /// Throws `error` for labels or features, of which this embedding knows nothing.
+  /// Throws `error` for labels or features, because this embedding cannot use them.
   template <NetworkTime Time>
     requires(std::same_as<Time, diffusion_time> || std::same_as<Time, c_noise>)
   void check(const network_input<Time>& input, std::size_t) const {
@@ -87,14 +86,14 @@ class time_embedding {
     }
     be.upload(m.host_features.data(), m.features.view().images(0, rows));  // (rows,32)
     for (std::size_t k = 0; k < depth; ++k) {
-      const auto z = m.pre[k].view().images(0, rows);  // (rows,128), at last (rows,C)
+      const auto z = m.pre[k].view().images(0, rows);  // (rows,128), in the last layer (rows,C)
       layers_[k].template forward<Be, T>(be, parameters, of_layer(m, k, rows), z);
       if (k + 1 < depth) gelu_forward(be, z, m.post[k].view().images(0, rows));
     }
     return m.pre.back().view().images(0, rows);
   }
 
-  /// Where the gradient (rows,C) with respect to the embedding is gathered before `backward`.
+  /// Where the gradient (rows,C) with respect to the embedding is accumulated before `backward`.
   template <class Be, class T>
   view_of<Be, T> gradient(state<Be, T>& m, std::size_t rows) const {
     return m.d.back().view().images(0, rows);

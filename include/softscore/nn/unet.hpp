@@ -21,7 +21,7 @@ namespace softscore::inline SOFTSCORE_ABI {
 
 /// The U-Net of denoising diffusion (Ho et al. 2020; Dhariwal and Nichol 2021), with the settings, quirks and parameter
 /// names of diffusers' UNet2DModel. `Time` is the scale on which it takes the time: `step_index` for models of
-/// diffusers, `sigma` for those with Fourier features, whose output is divided by it. It works on images of any size
+/// diffusers, `sigma` for those with Fourier features, whose output is divided by it. It accepts images of any size
 /// that its levels divide.
 template <NetworkTime Time>
 class unet : public layered_network<unet_body, unet_embedding<Time>> {
@@ -30,13 +30,13 @@ class unet : public layered_network<unet_body, unet_embedding<Time>> {
   using any_size = std::true_type;  ///< that its levels divide
 
   /// Parameters are 0 until they are set or initialized. Throws `error` for settings that contradict each other, for
-  /// groups that do not divide the channels of their norm, and for Fourier features or a table of steps on another
-  /// scale of time than theirs.
+  /// groups that do not divide the channels of their norm, and for Fourier features or a table of steps on a scale of
+  /// time that is not theirs.
   template <class = when_called>
   explicit unet(const unet_config& settings)
       : layered_network<unet_body, unet_embedding<Time>>{parts_of(settings)}, settings_{settings} {}
 
-  /// The parameters that a network with these settings has; there is no memory for their values yet. Throws as the
+  /// Returns the parameters that a network with these settings has, without memory for their values. Throws as the
   /// constructor does.
   template <class = when_called>
   static parameter_layout layout_of(const unet_config& settings) {
@@ -44,7 +44,7 @@ class unet : public layered_network<unet_body, unet_embedding<Time>> {
   }
 
   const unet_config& settings() const { return settings_; }
-  /// The number of classes that labels name, counted from 0; 0 where it takes no labels.
+  /// The number of classes that labels can name, counted from 0; 0 if it takes no labels.
   std::size_t label_count() const { return settings_.label_count(); }
   /// The number of steps of the chain whose indices it takes.
   std::size_t steps() const
@@ -52,12 +52,12 @@ class unet : public layered_network<unet_body, unet_embedding<Time>> {
   {
     return settings_.steps();
   }
-  /// Throws `error` for labels, features and images beside x that it does not take, with `images` of them.
+  /// Throws `error` for labels, features and images beside x that it does not accept for a batch of the shape `images`.
   void check(const conditioning& given, const shape& images) const {
     layered_network<unet_body, unet_embedding<Time>>::check(given, images);
     this->embedding().check(given, images.images);
   }
-  /// Throws `error` for a time that it does not take: one without a row in a table of learned times, a sigma that is
+  /// Throws `error` for a time that it does not accept: one without a row in a table of learned times, a sigma that is
   /// not positive, and one that is not finite.
   void check_time(Time t) const { this->embedding().check_time(t); }
 
@@ -78,7 +78,7 @@ class unet : public layered_network<unet_body, unet_embedding<Time>> {
               "another one for this scale of time: a table has a row for each step index");
     return settings;
   }
-  // What it maps, as large as the settings say; where they do not, 32 pixels or the least that the levels divide.
+  // The shape of its images, with the size in the settings; without one, 32 pixels or the least that the levels divide.
   static shape image_of(const unet_config& settings) {
     const std::size_t least = (std::max)(std::size_t{32}, settings.multiple());
     return {1, settings.in_channels - settings.planes() - settings.beside_channels,

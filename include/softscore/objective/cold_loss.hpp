@@ -41,7 +41,7 @@ struct cold_loss {
     denoiser.template to_output<Be, T>(be, batch.times, sign, gradient, denoiser_memory);
   }
 
- public:  // for kernels, which are made of public types only
+ public:  // for kernels, which can use only public types
   struct sign_of {
     template <class T>
     SOFTSCORE_HD void operator()(T& out, const T& x) const {

@@ -12,8 +12,8 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// A corrupted batch: the images x_0, the xi of each, x_t = C_t x_0 + N_t xi at the time of each, and what else is
-/// known of them, as the network is given it. The labels are those of the data where the network takes none.
+/// A corrupted batch: the images x_0, the xi of each, x_t = C_t x_0 + N_t xi at the time of each, and the conditions
+/// that the network receives. The labels are those of the data, even if the network takes none.
 template <class Be, class T>
 struct corrupted_batch {
   per_image<diffusion_time> times{diffusion_time{}};
@@ -30,9 +30,10 @@ concept HasObjectiveWorkspace = requires(const O o, Be& be, shape s) {
   { o.template workspace<T>(be, s) } -> Movable;
 };
 
-/// `o.evaluate(be, corruption, denoiser, denoiser_memory, batch, phi, gradient, losses, memory)`: from the network's
-/// output `phi` on `batch.noisy`, writes the loss of each image to `losses` on the host, and the gradient of the
-/// batch's mean loss in phi to `gradient`, which may be `phi`. Losses are means over an image's elements.
+/// `o.evaluate(be, corruption, denoiser, denoiser_memory, batch, phi, gradient, losses, memory)` computes the loss from
+/// the network's output `phi` on `batch.noisy`. It writes the loss of each image to `losses` on the host, and the
+/// gradient in phi of the batch's mean loss to `gradient`, which may be `phi`. Losses are means over an image's
+/// elements.
 template <class O, class C, class D, class Be, class T>
 concept ScoresOutput =
     requires(const O o, Be& be, const C c, const D d, workspace_of<D, Be, T>& dm, const corrupted_batch<Be, T>& b,
@@ -44,22 +45,22 @@ template <class O>
 concept NeedsNormalNoise = requires { requires O::needs_normal_noise; };
 template <class O>
 concept NeedsEpsilonPrediction = requires { requires O::needs_epsilon_prediction; };
-/// `needs_scalar_signal`, as a sampler's: a loss that uses a_t.
+/// `needs_scalar_signal`, as for samplers: the loss uses a_t.
 template <class O>
 concept WeighsByGain = requires { requires O::needs_scalar_signal; };
 
-/// `needs_labels`: a loss that compares with the labels, even if the network takes none.
+/// `needs_labels`: the loss compares with the labels, even if the network takes none.
 template <class O>
 concept NeedsLabels = requires { requires O::needs_labels; };
 
-/// `o.output(images)`: the shape that the network's output must have for a batch of that shape. Optional: without it
+/// `o.output(images)` is the shape that the network's output must have for a batch of that shape. Optional: without it
 /// the output has the images' height and width, and `O::outputs` times their channels.
 template <class O>
 concept StatesNetworkOutput = requires(const O o, const shape& images) {
   { o.output(images) } -> std::same_as<shape>;
 };
 
-/// `O::outputs`: how many times the image's channels the network's output must have; 1 where it is not stated.
+/// `O::outputs` is the required ratio of the output's channels to the image's; 1 if not stated.
 template <class O>
 constexpr std::size_t outputs_of() {
   if constexpr (requires { std::size_t{O::outputs}; }) return O::outputs;
@@ -71,9 +72,9 @@ concept ObjectiveNeedsAreMet =
     (!NeedsNormalNoise<O> || GaussianCorruption<C>) && (!WeighsByGain<O> || ScalarSignal<C>) &&
     (!NeedsEpsilonPrediction<O> || (D::predicts == prediction::epsilon));
 
-/// What training minimizes for denoiser D under corruption C, from which it may use what `Corruption` and
-/// `ParameterizesOutput` name, and `sigma` where it needs normal noise. Models: soft_score_matching_loss, naive_loss,
-/// epsilon_loss, weighted_loss, learned_variance_loss, distillation_loss, cold_loss, cross_entropy.
+/// What training minimizes for denoiser D under corruption C. It may use what `Corruption` and `ParameterizesOutput`
+/// name, and `sigma` if it needs normal noise. Models: soft_score_matching_loss, naive_loss, epsilon_loss,
+/// weighted_loss, learned_variance_loss, distillation_loss, cold_loss, cross_entropy.
 template <class O, class C, class D, class Be, class T>
 concept Objective = Corruption<C, Be, T> && ParameterizesOutput<D, Be, T> && ObjectiveNeedsAreMet<O, C, D> &&
                     HasObjectiveWorkspace<O, Be, T> && ScoresOutput<O, C, D, Be, T>;

@@ -18,7 +18,8 @@ namespace softscore::inline SOFTSCORE_ABI {
 
 namespace detail {
 
-/// The logarithm of the sum of e^s over scores s (textbook): the largest is taken out first, so that nothing overflows.
+/// The logarithm of the sum of e^s over scores s (textbook). The largest score is factored out, so that nothing
+/// overflows.
 template <class T>
 double log_sum_exp(std::span<const T> scores) {
   const auto most = static_cast<double>(*std::max_element(scores.begin(), scores.end()));
@@ -32,7 +33,7 @@ double log_sum_exp(std::span<const T> scores) {
 /// The cross-entropy of a classifier, in nats: -sum_k q_k log p_k, where p is the softmax of the network's `classes`
 /// scores (N,K,1,1) and q is 1 at the image's label. With label smoothing e, q is 1 - e + e / K there and e / K
 /// elsewhere (Szegedy et al. 2016, Section 7). Under `undamaged` it trains on clean images, under any other corruption
-/// on x_t with its time. The gradient in the scores is p - q.
+/// on x_t and its time. The gradient in the scores is p - q.
 struct cross_entropy {
   static constexpr bool needs_labels = true;
   std::size_t classes{10};
@@ -40,7 +41,7 @@ struct cross_entropy {
 
   shape output(const shape& images) const { return {images.images, classes, 1, 1}; }
 
-  /// Throws `error` unless there are two classes, and a smoothing of at least 0 and below 1.
+  /// Throws `error` unless there are at least two classes and the smoothing is at least 0 and below 1.
   template <Scalar T, class Be>
   std::vector<T> workspace(Be&, const shape& most) const {
     require(classes >= 2, "the number of classes of a cross-entropy", classes, "at least 2");
@@ -49,7 +50,7 @@ struct cross_entropy {
     return std::vector<T>(most.images * classes);
   }
 
-  /// Throws `error` unless each image has a label that is a class.
+  /// Throws `error` unless each image has a label that names a class.
   template <class Be, class C, class D, class DM, class T, class M>
   void evaluate(Be& be, const C&, const D&, DM&, const corrupted_batch<Be, T>& batch, in_of<Be, T> phi,
                 out_of<Be, T> gradient, double* losses, M& scores) const {

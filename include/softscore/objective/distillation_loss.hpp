@@ -15,17 +15,18 @@
 namespace softscore::inline SOFTSCORE_ABI {
 
 /// Progressive distillation (Salimans and Ho 2022, Algorithm 2): the student learns to do in one step of `ddim` without
-/// noise what its teacher does in two of half the length. With x'' where the teacher arrives at t'' = t - 1 / steps,
-/// the student's estimate is compared with x~ = (x'' - (sigma'' / sigma) x_t) / (a'' - (sigma'' / sigma) a), of which
-/// one step leads there too: mean max(a^2 / sigma^2, 1) |h - x~|^2. Train it with `time_distribution{steps}`, sample it
-/// with `ddim{}` on `uniform_grid(steps)`, then let it teach one of half the steps. Needs C_t = a_t I.
+/// noise what its teacher does in two steps of half the length. Let x'' be the point that the teacher reaches at t'' =
+/// t - 1 / steps. The student's estimate is compared with x~ = (x'' - (sigma'' / sigma) x_t) / (a'' - (sigma'' / sigma)
+/// a), the estimate from which one step leads to x'' too: mean max(a^2 / sigma^2, 1) |h - x~|^2. Train it with
+/// `time_distribution{steps}`, sample it with `ddim{}` on `uniform_grid(steps)`, then let it teach a student of half
+/// the steps. It needs C_t = a_t I.
 template <class Teacher>
 class distillation_loss {
  public:
   static constexpr bool needs_normal_noise = true, needs_scalar_signal = true;
 
-  /// The teacher, a denoiser whose two steps count, and the student's number of steps. Throws `error` unless that is at
-  /// least 1.
+  /// The teacher is a denoiser, which takes two steps for each of the student's; `steps` is the student's number of
+  /// steps. Throws `error` unless it is at least 1.
   distillation_loss(Teacher teacher, std::size_t steps) : teacher_{std::move(teacher)}, steps_{steps} {
     require(steps >= 1, "steps", steps, "at least 1");
   }
@@ -55,7 +56,7 @@ class distillation_loss {
             numbers};
   }
 
-  /// The workspace holds what a step needs; the loss of a time below 1 / steps is that of a step to 0.
+  /// `memory` holds everything that an evaluation needs; at a time below 1 / steps the loss is that of a step to 0.
   template <class Be, class C, class D, class DM, class T, class M>
   void evaluate(Be& be, const C& c, const D& denoiser, DM& denoiser_memory, const corrupted_batch<Be, T>& batch,
                 in_of<Be, T> phi, out_of<Be, T> gradient, double* losses, M& memory) const {
@@ -75,7 +76,7 @@ class distillation_loss {
     }
     be.combine(x, one{each(memory.of_x), batch.noisy}, one{each(memory.of_estimate), h});
 
-    // To t'', and from there to x~, which comes into h.
+    // To t'', and from there to x~, which is stored in h.
     const per_image<diffusion_time> middle{std::span<const diffusion_time>{memory.middle.data(), images}};
     teacher_.estimate(be, condition{first_images_of(images), middle, given_of(batch)}, view_of<Be, const T>(x), h,
                       memory.of_teacher);
@@ -100,7 +101,7 @@ class distillation_loss {
   }
 
  private:
-  // What is known of the images; the labels only where the teacher takes them.
+  // The conditions of the images; they contain the labels only if the teacher takes them.
   template <class Batch>
   conditioning given_of(const Batch& batch) const {
     conditioning given = batch.given;
@@ -111,7 +112,7 @@ class distillation_loss {
   }
   static image_range first_images_of(std::size_t images) { return {0, images}; }
   static per_image<double> each(const std::vector<double>& numbers) { return each_of(numbers); }
-  // `share` of a step of the student earlier.
+  // The time that is `share` of a step of the student before t.
   diffusion_time before(diffusion_time t, double share) const {
     return diffusion_time{(std::max)(0.0, t.value - share / static_cast<double>(steps_))};
   }

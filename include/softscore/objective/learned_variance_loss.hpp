@@ -12,9 +12,8 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// The logarithms of the two variances between which a learned one lies, for the step that ends at s and begins at t:
-/// beta, and beta tilde (Nichol and Dhariwal 2021, Eq. 15). At the last step, whose beta tilde is 0, that of the step
-/// before is taken.
+/// The logarithms of the two variances between which a learned one lies, for the step from t to s: beta, and beta tilde
+/// (Nichol and Dhariwal 2021, Eq. 15). The last step, whose beta tilde is 0, uses that of the step before it.
 struct variance_range {
   double log_least{}, log_most{};
 
@@ -39,8 +38,8 @@ struct variance_range {
 /// DDPM's simple loss together with a bound that trains the variance (Nichol and Dhariwal 2021, Eq. 15 and 16): mean
 /// |eps_hat - z|^2 + `share` T L_t. The network's output has twice the channels of the image: eps_hat, then u, and log
 /// var = u log beta + (1 - u) log beta_tilde. L_t is the mean over elements of the KL divergence, in nats, between the
-/// chain's posterior and the step of the model (at the last step the negative logarithm of its density); no gradient
-/// runs through eps_hat in it. Times are i / `steps`.
+/// chain's posterior and the step of the model (at the last step, the negative logarithm of its density). No gradient
+/// of L_t flows through eps_hat. Times are i / `steps`.
 struct learned_variance_loss {
   static constexpr bool needs_normal_noise = true, needs_scalar_signal = true, needs_epsilon_prediction = true;
   static constexpr std::size_t outputs = 2;
@@ -53,7 +52,7 @@ struct learned_variance_loss {
     A vectors;                 // (2N,c,H,W), of which the first N are -xi
     A residual, values, ones;  // (N,c,H,W)
     Doubles rules;             // (N,6): the bound of every image
-    std::vector<double> host;  // the same
+    std::vector<double> host;  // the same, on the host
   };
   template <Scalar T, class Be>
   scratch<array_of<Be, T>, array_of<Be, double>> workspace(Be& be, const shape& most) const {
@@ -133,14 +132,14 @@ struct learned_variance_loss {
             share * static_cast<double>(steps)};
   }
 
- public:  // for kernels, which are made of public types only
+ public:  // for kernels, which can use only public types
   struct set_one {
     template <class T>
     SOFTSCORE_HD void operator()(T& x) const {
       x = T{1};
     }
   };
-  // Of (2N,c,H,W): image j / 2 for an even number j, and 0 for an odd one; `from` is image j.
+  // For (2N,c,H,W): image j / 2 if j is even, and 0 if j is odd; `from` is image j.
   struct before_zeros {
     template <class T>
     SOFTSCORE_HD T operator()(level, const shape& s, pixel p, std::size_t j, const T* from) const {
@@ -148,7 +147,7 @@ struct learned_variance_loss {
       return j % 2 == 0 ? first[j / 2 * s.per_image() + p.offset(s)] : T{};
     }
   };
-  // Below, image i of (N,c,H,W) is made of images 2 i and 2 i + 1, e and u; `from` is image i.
+  // Below, image i of (N,c,H,W) is computed from images 2 i and 2 i + 1, which are e and u; `from` is image i.
   struct first_half {
     template <class T>
     SOFTSCORE_HD T operator()(level, const shape& s, pixel p, std::size_t i, const T* from) const {

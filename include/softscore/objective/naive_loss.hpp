@@ -8,7 +8,7 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// The clean image compared with the estimate, whatever the corruption: mean |h - x_0|^2, the baseline of Daras et al.
+/// Compares the clean image with the estimate under any corruption: mean |h - x_0|^2, the baseline of Daras et al.
 /// 2022, Section 3.1. For a network that predicts x_0 it is the squared loss of cold diffusion (Bansal et al. 2022).
 struct naive_loss : detail::keeps_residual {
   template <class Be, class C, class D, class DM, class T, class M>

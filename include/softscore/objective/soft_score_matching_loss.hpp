@@ -22,9 +22,9 @@ struct soft_score_matching_loss {
   static constexpr bool needs_normal_noise = true;
 
   loss_weight weight{loss_weight::inverse_variance};
-  /// Compares under C at time t - ahead (at 0 if that is earlier). With 0 this is the loss of Daras et al. 2022, which
-  /// trains nothing in the null space of C_t although the step adds (C_s - C_t) h from there; a value above the longest
-  /// step trains that part too.
+  /// Compares under C at time t - ahead (at 0 if that is earlier). With 0 this is the loss of Daras et al. 2022. It
+  /// trains nothing in the null space of C_t, although the sampler's step adds (C_s - C_t) h from there. A value above
+  /// the longest step trains that part too.
   double ahead{0.0};
 
   /// Throws `error` unless 0 <= ahead <= 1.

@@ -11,11 +11,11 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// Denoising score matching with any weight (Vincent 2011; Salimans and Ho 2022, Section 4): w mean e^2, e being the
-/// error of what the weight refers to (x_0, eps, v or the score), whatever the network predicts. Under C = a I the
-/// error is that of the network's own output and the weight is converted, so nothing is divided by a small a or sigma
-/// that need not be. Under another C_t the errors of eps and of the score are C_t (h - x_0) over sigma and sigma^2, and
-/// there is no v.
+/// Denoising score matching with any weight (Vincent 2011; Salimans and Ho 2022, Section 4): w mean e^2, where e is the
+/// error of the quantity that the weight refers to (x_0, eps, v or the score). The network may predict another
+/// quantity. Under C = a I the error is that of the network's own output and the weight is converted, so nothing is
+/// divided by a small a or sigma without need. Under another C_t the errors of eps and of the score are C_t (h - x_0)
+/// over sigma and sigma^2, and there is no v.
 template <class Weight = unit_weight<prediction::epsilon>>
 struct weighted_loss {
   static constexpr bool needs_normal_noise = true,
@@ -45,7 +45,7 @@ struct weighted_loss {
  private:
   static per_image<double> each(const std::vector<double>& numbers) { return each_of(numbers); }
 
-  // phi minus what it should be, of_clean x_0 + of_noise z, with the weight brought to its units.
+  // phi minus its target of_clean x_0 + of_noise z; the weight is converted to the units of phi.
   template <class Be, class C, class D, class T, class M>
   void in_units_of_output(Be& be, const C& c, const corrupted_batch<Be, T>& batch, view_of<Be, const T> phi,
                           view_of<Be, T> gradient, double* losses, M& memory) const {
@@ -90,7 +90,7 @@ struct weighted_loss {
     if constexpr (!of_image) c.template signal<Be, T>(be, batch.times, residual, corrupted);
     const auto error = of_image ? residual : corrupted;
     detail::mean_square<Be, T>(be, error, losses, memory.scales, [&](std::size_t i) {
-      // As for a = 1, since C_t is in the error already.
+      // As for a = 1, since the error contains C_t already.
       const double scale = error_scale(Weight::refers_to, 1.0, c.sigma(batch.times[i]));
       return weight(c, batch.times[i]) * scale * scale;
     });

@@ -12,8 +12,8 @@
 
 namespace softscore::inline SOFTSCORE_ABI::detail {
 
-// The mean over elements of weight * residual^2 for every image; on return `scales` holds, per image, what turns the
-// residual into the gradient of the batch's mean loss.
+// The mean over elements of weight * residual^2 for every image. On return `scales` holds, per image, the factor that
+// turns the residual into the gradient of the batch's mean loss.
 template <class Be, class T, class W>
 void mean_square(Be& be, view_of<Be, const T> residual, double* losses, std::vector<double>& scales, W weight_of) {
   const std::size_t images = residual.extent().images;
@@ -26,7 +26,7 @@ void mean_square(Be& be, view_of<Be, const T> residual, double* losses, std::vec
   }
 }
 
-// h - x_0 where the network's output on the batch is phi.
+// h - x_0, where phi is the network's output on the batch.
 template <class Be, class D, class DM, class T>
 void error_of_estimate(Be& be, const D& denoiser, DM& denoiser_memory, const corrupted_batch<Be, T>& batch,
                        view_of<Be, const std::type_identity_t<T>> phi, view_of<Be, std::type_identity_t<T>> residual) {
@@ -35,7 +35,7 @@ void error_of_estimate(Be& be, const D& denoiser, DM& denoiser_memory, const cor
   be.combine(residual, one{1.0, residual}, one{-1.0, batch.clean});
 }
 
-// Scratch of an objective on the estimate: h and a second array, and numbers and a time per image.
+// Scratch memory of an objective on the estimate: h and a second array, and numbers and a time per image.
 template <class A>
 struct residual_memory {
   A residual, corrupted;
@@ -43,7 +43,7 @@ struct residual_memory {
   std::vector<diffusion_time> times;
 };
 
-// The workspace of an objective that has no other.
+// The workspace of an objective that needs no other.
 struct keeps_residual {
   template <Scalar T, class Be>
   residual_memory<array_of<Be, T>> workspace(Be& be, const shape& most) const {

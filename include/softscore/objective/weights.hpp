@@ -9,8 +9,8 @@
 #include <softscore/corruption/concept.hpp>
 #include <softscore/denoiser/concept.hpp>
 
-// Weights of a loss at time t. In the literature each refers to the error of x_0, of eps, of v or of the score; under
-// C = a I these are one error in different units, so a weight says which it means and `weight_on` converts it (own
+// Weights of a loss at time t. In the literature each refers to the error of x_0, of eps, of v or of the score. Under C
+// = a I these are one error in different units, so a weight says which it refers to, and `weight_on` converts it (own
 // derivation).
 namespace softscore::inline SOFTSCORE_ABI {
 
@@ -21,8 +21,8 @@ concept LossWeight = requires(const W w, const C c, diffusion_time t) {
   { W::refers_to } -> std::convertible_to<prediction>;
 };
 
-/// How many units of the error of `what` one unit of the error of x_0 makes at gain a and noise sigma: a / sigma for
-/// eps, 1 / sigma for v, a / sigma^2 for the score (Salimans and Ho 2022).
+/// Returns how many units of the error of `what` one unit of the error of x_0 makes, at gain a and noise sigma: a /
+/// sigma for eps, 1 / sigma for v, a / sigma^2 for the score (Salimans and Ho 2022).
 constexpr double error_scale(prediction what, double a, double sigma) {
   switch (what) {
     case prediction::epsilon:
@@ -39,14 +39,14 @@ constexpr double error_scale(prediction what, double a, double sigma) {
   return 1.0;
 }
 
-/// The weight on the squared error of `to` that equals `weight` on that of `from`.
+/// Returns the weight on the squared error of `to` that equals `weight` on that of `from`.
 constexpr double weight_on(prediction to, prediction from, double weight, double a, double sigma) {
   if (to == from) return weight;
   const double ratio = error_scale(from, a, sigma) / error_scale(to, a, sigma);
   return weight * ratio * ratio;
 }
 
-/// A weight that asks the corruption for its gain a_t says so by `static constexpr bool needs_gain`.
+/// A weight that needs the corruption's gain a_t states this by `static constexpr bool needs_gain`.
 template <class W>
 concept NeedsGain = requires { requires W::needs_gain; };
 
@@ -58,7 +58,7 @@ double snr_of(const C& c, diffusion_time t) {
 }
 }  // namespace detail
 
-/// 1 on the error of one thing: on eps it is DDPM's simple loss (Ho et al. 2020, Eq. 14), on the score plain score
+/// 1 on the error of one quantity: on eps it is DDPM's simple loss (Ho et al. 2020, Eq. 14), on the score plain score
 /// matching.
 template <prediction What>
 struct unit_weight {
@@ -121,7 +121,8 @@ struct p2_weight {
   }
 };
 
-/// (s^2 + d^2) / (s d)^2 on x_0 with s = sigma / a and d the deviation of the data (Karras et al. 2022, Table 1).
+/// (s^2 + d^2) / (s d)^2 on x_0 with s = sigma / a and d the standard deviation of the data (Karras et al. 2022, Table
+/// 1).
 struct edm_weight {
   static constexpr prediction refers_to = prediction::clean;
   static constexpr bool needs_gain = true;
@@ -133,7 +134,7 @@ struct edm_weight {
 };
 
 /// The weight of the variational bound on eps for a chain of `steps` steps with variance beta: beta / (2 alpha (1 -
-/// abar)) (Ho et al. 2020, Eq. 12). t is taken for the end of a step that begins at t - 1 / steps.
+/// abar)) (Ho et al. 2020, Eq. 12). t is the noisy end of a step whose other end is t - 1 / steps.
 struct elbo_weight {
   static constexpr prediction refers_to = prediction::epsilon;
   static constexpr bool needs_gain = true;

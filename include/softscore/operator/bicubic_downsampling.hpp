@@ -12,12 +12,12 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// Down-sampling with a cubic filter and back up with the same one, shown at the old size: C_w = E R along rows and
-/// columns. R reads the image at the centers of the small one's pixels with the cubic kernel (Keys 1981, with a = -1/2)
-/// stretched by the factor, so that nothing aliases; E interpolates with the kernel as it is. Both leave out what lies
-/// beyond the edge and divide by the sum of the weights. Level w is factor - 1, rounded to a whole number:
-/// `at_factor(4)` for a quarter of the size. The kernel has negative weights, so C_w may amplify a little. The levels
-/// are discrete, so C_t jumps in t.
+/// Down-sampling with a cubic filter and up-sampling with the same one, so that the result has the original size: C_w =
+/// E R along rows and columns. R reads the image at the centers of the small image's pixels with the cubic kernel (Keys
+/// 1981, with a = -1/2), stretched by the factor so that nothing aliases; E interpolates with the unstretched kernel.
+/// Both leave out what is beyond the edge and divide by the sum of the weights. Level w is factor - 1, rounded to an
+/// integer: `at_factor(4)` for a quarter of the size. The kernel has negative weights, so C_w may amplify a little. The
+/// levels are discrete, so C_t jumps in t.
 struct bicubic_downsampling {
   /// The level that leaves 1 / factor of the rows and columns.
   static constexpr level at_factor(std::size_t factor) { return level{static_cast<double>(factor) - 1.0}; }
@@ -45,7 +45,7 @@ struct bicubic_downsampling {
  private:
   SOFTSCORE_HD static std::size_t factor_at(level w) { return static_cast<std::size_t>(w.value + 0.5) + 1; }
 
- public:  // for kernels, which are made of public types only
+ public:  // for kernels, which can use only public types
   // Row j, column k of R, n x n with rows of zeros below those of the small image.
   struct reduce {
     SOFTSCORE_HD double operator()(level w, const shape& s, pixel p, std::size_t, const double*) const {

@@ -10,11 +10,12 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// Down-sampling by the mean of blocks (textbook), shown at the old size: every pixel becomes the mean of its block of
-/// factor x factor pixels, which start at the upper left corner and are smaller where they reach the lower and right
-/// edges. Level w is factor - 1, rounded to a whole number: `at_factor(4)` for a quarter of the size. C_w = E R, where
-/// R takes the means and E repeats them; it is an orthogonal projection, so it is its own adjoint, C^T C = C, and its
-/// singular values are 1 for what the small image holds and 0 for the rest. The levels are discrete, so C_t jumps in t.
+/// Down-sampling by the mean of blocks (textbook), shown at the original size: every pixel becomes the mean of its
+/// block of factor x factor pixels. Blocks start at the upper left corner and are smaller where they reach the lower
+/// and right edges. Level w is factor - 1, rounded to an integer: `at_factor(4)` for a quarter of the size. C_w = E R,
+/// where R takes the means and E repeats them. It is an orthogonal projection, so it is its own adjoint, C^T C = C, and
+/// its singular values are 1 for what the small image holds and 0 for the rest. The levels are discrete, so C_t jumps
+/// in t.
 struct box_downsampling {
   static constexpr bool never_amplifies = true;
   /// The level that leaves 1 / factor of the rows and columns.

@@ -8,9 +8,9 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// Keeps a centered rectangle and blacks out the rest (Daras et al. 2022, Appendix G). Level w takes round(w) rows and
-/// columns away: a square image of side n keeps a square of side n - round(w), none from w = n on. A projection; the
-/// levels are discrete, so C_t jumps in t.
+/// Keeps a centered rectangle and sets the rest to 0 (Daras et al. 2022, Appendix G). Level w removes round(w) rows and
+/// columns: a square image of side n keeps a square of side n - round(w), and nothing from w = n on. It is a
+/// projection; the levels are discrete, so C_t jumps in t.
 struct centered_mask {
   static constexpr bool never_amplifies = true;
 };
@@ -21,7 +21,7 @@ struct degradation<centered_mask> : diagonal<degradation<centered_mask>> {
     const auto taken = static_cast<std::size_t>(w.value + 0.5);
     return kept(taken, s.height, p.row) && kept(taken, s.width, p.column) ? 1.0 : 0.0;
   }
-  /// What the larger level keeps lies inside what the smaller one keeps.
+  /// What the larger level keeps is inside what the smaller one keeps.
   static level compose(const centered_mask&, level first, level second) { return first > second ? first : second; }
 
  private:

@@ -20,17 +20,17 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// What `check_laws` found of one law: the largest error on any image, relative to what the law compares, and how large
-/// rounding can make it. A bound of infinity marks a number that is only reported.
+/// What `check_laws` found for one law: the largest error on any image, relative to what the law compares, and how
+/// large rounding can make it. A bound of infinity marks a number that is only reported.
 struct law_finding {
   std::string law;
   double largest_error{}, bound{};
 
-  /// False also where the error is not a number.
+  /// False also if the error is NaN.
   bool holds() const { return largest_error <= bound; }
 };
 
-/// One finding per law that the operator owes, in the order in which they are checked.
+/// One finding for each law that applies to the operator, in the order in which they are checked.
 struct law_report {
   std::vector<law_finding> findings;
 
@@ -43,7 +43,7 @@ struct law_report {
   double norm{};
 };
 
-/// A line per law: whether it holds, its name, the largest error and its bound.
+/// Returns a line per law: whether it holds, its name, the largest error and its bound.
 template <class = when_called>
 std::ostream& operator<<(std::ostream& out, const law_report& report) {
   for (const law_finding& f : report.findings) {
@@ -56,8 +56,8 @@ std::ostream& operator<<(std::ostream& out, const law_report& report) {
   return out;
 }
 
-/// What `check_laws` tries: levels from 0 to `level_max`, and images of each of the `extents`. Operators that fit one
-/// size of image need extents of that size.
+/// What `check_laws` tries: levels from 0 to `level_max`, and images of each of the `extents`. Operators for one image
+/// size need extents of that size.
 struct law_trials {
   double level_max{1.0};
   std::vector<shape> extents{{5, 3, 7, 9}, {4, 1, 8, 5}, {3, 3, 1, 6}};
@@ -112,7 +112,7 @@ class law_bench {
   shape extent_;
 };
 
-// max that a NaN does not pass unseen.
+// A maximum that keeps a NaN.
 inline void keep_largest(double& most, double value) {
   if (!(value <= most)) most = value;
 }
@@ -156,8 +156,8 @@ class law_checker {
 
     const double norm = (std::max)(1.0, largest_norm(bench, each));
     keep_largest(norm_, norm_of_);
-    // An element of C x is a sum of at most d products, so rounding moves it by at most d u |row of C| |x|, and all d
-    // of them together by sqrt(d) times that; sixteen allows for operators made of several such sums.
+    // An element of C x is a sum of at most d products, so rounding changes it by at most d u |row of C| |x|, and all d
+    // of them together by sqrt(d) times that. The factor sixteen allows for operators made of several such sums.
     const auto d = static_cast<double>(bench.extent().per_image());
     const double rounding = 16.0 * d * std::sqrt(d) * 0.5 * static_cast<double>(std::numeric_limits<T>::epsilon());
 
@@ -183,7 +183,7 @@ class law_checker {
   void found(const std::string& law, double error, double bound) {
     for (law_finding& f : findings_)
       if (f.law == law) {
-        // Extents differ in their bounds: the one that comes closest to its own, or breaks it, is reported.
+        // Extents have different bounds: the one that comes closest to its own, or exceeds it, is reported.
         const bool closer = error * f.bound > f.largest_error * bound || (bound == f.bound && error > f.largest_error);
         if (f.holds() && (!(error <= bound) || closer)) f = {law, error, bound};
         return;
@@ -232,7 +232,7 @@ class law_checker {
     found("a level per image is that level for each", distance(bench, together, alone, scale), rounding);
   }
 
-  // Power iteration on C'C: every image its own level, or its own number of the same.
+  // Power iteration on C'C: each image has its own level, or its own start at the same level.
   double largest_norm(const bench_type& bench, per_image<level> each) {
     auto x = bench.normal(trials_.seed + 6);
     std::vector<double> length = bench.norms(x);
@@ -289,8 +289,8 @@ class law_checker {
     found("C_b C_a = C_compose(a, b)", distance(bench, twice, at_once, scale), rounding);
   }
 
-  // Against central differences of orders 6 and 8 in the level: their difference shows how far the better one may be
-  // from the limit, and rounding divided by the step adds to it. Unlike dual numbers, this asks nothing of the
+  // Compares with central differences of orders 6 and 8 in the level: their difference shows how far the better one may
+  // be from the limit, and rounding divided by the step adds to it. Unlike dual numbers, this requires nothing of the
   // operator's code, so it works for any type and on any device.
   void check_derivative(const bench_type& bench, double norm, double rounding) {
     auto x = bench.normal(trials_.seed + 9);
@@ -375,11 +375,11 @@ class law_checker {
 
 }  // namespace detail
 
-/// Tries the laws that an operator family owes on random images, with a level per image, on backend `be` in precision
-/// `T`: the identity at level 0, linearity, that `adjoint` is the transpose, and, where the operator has them, `gain`,
-/// `compose`, `derivative` and `svd`. The norm of C is found by power iteration, reported, and held to 1 where the
-/// operator declares that it never amplifies. Throws `error` if the trials name no extent or a level_max that is not
-/// above 0.
+/// Checks, on random images with a level per image, the laws that apply to an operator family, on backend `be` in
+/// precision `T`: the identity at level 0, linearity, that `adjoint` is the transpose, and, if the operator has them,
+/// `gain`, `compose`, `derivative` and `svd`. Power iteration finds the norm of C; it is reported, and must be at most
+/// 1 if the operator declares that it never amplifies. Throws `error` if the trials name no extent or a level_max that
+/// is not above 0.
 template <class T = double, class Op, class Be>
   requires LinearOperator<Op, Be, T>
 law_report check_laws(const Op& op, Be& be, const law_trials& trials = {}) {

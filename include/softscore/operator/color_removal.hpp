@@ -11,10 +11,10 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// Takes the color out of an image: every channel moves from its own value to the pixel's luminance, C_w = (1 - w) I +
-/// w 1 l^T over the channels, w from 0 to 1. l is 0.299, 0.587, 0.114 for red, green and blue (Rec. ITU-R BT.601), and
-/// equal shares for any other number of channels. Gray stays as it is; a saturated color grows lighter, so C_w may
-/// amplify, by 1.16 at most.
+/// Removes the color of an image: every channel moves from its own value to the pixel's luminance, C_w = (1 - w) I + w
+/// 1 l^T over the channels, with w from 0 to 1. l is 0.299, 0.587, 0.114 for red, green and blue (Rec. ITU-R BT.601),
+/// and equal shares for any other number of channels. Gray does not change; a saturated color becomes lighter, so C_w
+/// may amplify, by at most 1.16.
 struct color_removal {};
 
 template <>
@@ -37,7 +37,7 @@ struct degradation<color_removal> : gathered<degradation<color_removal>> {
   SOFTSCORE_HD static T derivative_pixel(const color_removal&, level, const shape& s, pixel p, const T* image) {
     return luminance(s, p, image) - image[p.offset(s)];
   }
-  /// The shares of color that two levels leave multiply.
+  /// The shares of color that two levels leave are multiplied.
   static level compose(const color_removal&, level first, level second) {
     return level{1.0 - (1.0 - first.value) * (1.0 - second.value)};
   }

@@ -14,14 +14,14 @@
 namespace softscore::inline SOFTSCORE_ABI {
 
 /// Two families at one level, one after the other: C_w = A_w B_w, written `A * B`. Each acts at the level that it is
-/// given; `paced` matches their units. It is smooth where both are, a number where both are, never amplifies where
-/// neither does, and has an SVD where one is a number or both are diagonal.
+/// given; `paced` matches their units. The composition is smooth if both are, a number times the identity if both are,
+/// and never amplifies if neither does. It has an SVD if one is a number or both are diagonal.
 template <class A, class B>
 class composed {
  public:
   static constexpr bool never_amplifies = NeverAmplifies<A> && NeverAmplifies<B>;
 
-  /// `second` acts on what `first` left.
+  /// `second` acts on the result of `first`.
   composed(A second, B first) : second_{std::move(second)}, first_{std::move(first)} {}
 
   template <class Be, Scalar T>

@@ -11,12 +11,12 @@ namespace softscore::inline SOFTSCORE_ABI {
 
 /// How the library uses a linear operator family C_w of type `Op`: it calls `degradation<Op>::apply(op, be, levels, in,
 /// out)` and `degradation<Op>::adjoint(...)`, never `Op` itself. This primary template forwards to members `apply`,
-/// `adjoint` and, where they exist, `gain`, `derivative`, `compose`, `check_level` and `svd` of `Op`, so a struct with
-/// those members needs nothing else. A type from elsewhere is adapted by a specialization; the helpers `diagonal`,
+/// `adjoint` and, if they exist, `gain`, `derivative`, `compose`, `check_level` and `svd` of `Op`, so a struct with
+/// those members needs nothing else. A specialization adapts a type from another library; the helpers `diagonal`,
 /// `gathered` and `on_host` make that a few lines.
 ///
-/// Level 0 is the identity and damage grows with the level; there may be one level per image. `in` and `out` have one
-/// shape and do not overlap.
+/// Level 0 is the identity and damage grows with the level; each image may have its own level. `in` and `out` have the
+/// same shape and do not overlap.
 template <class Op>
 struct degradation {
   template <class Be, Scalar T>
@@ -63,7 +63,7 @@ struct degradation {
   {
     op.check_level(w);
   }
-  // Its type is written out, for to deduce it is to compile the decomposition.
+  // The return type is written out, because deducing it would compile the decomposition.
   template <class Given>
   static auto svd(const Given& op, level w, const shape& image) -> decltype(op.svd(w, image)) {
     return op.svd(w, image);
@@ -92,36 +92,36 @@ concept ScalarOperator = requires(const Op op, level w) {
   { degradation<Op>::gain(op, w) } -> std::same_as<double>;
 };
 
-/// `degradation<Op>::gain_derivative(op, w)` is the derivative of the gain in the level. Optional.
+/// `degradation<Op>::gain_derivative(op, w)` is the derivative of the gain with respect to the level. Optional.
 template <class Op>
 concept DifferentiableGain = ScalarOperator<Op> && requires(const Op op, level w) {
   { degradation<Op>::gain_derivative(op, w) } -> std::same_as<double>;
 };
 
-/// `degradation<Op>::derivative(op, be, levels, in, out)` stores (dC_w/dw) in: a family that is smooth in its level.
+/// `degradation<Op>::derivative(op, be, levels, in, out)` stores (dC_w/dw) in: the family is smooth in its level.
 /// Optional: methods of order above two need it at times between those of the grid.
 template <class Op, class Be = archetype_backend, class T = float>
 concept DifferentiableInLevel =
     LinearOperator<Op, Be, T> && requires(const Op op, Be& be, per_image<level> levels, view_of<Be, const T> in,
                                           view_of<Be, T> out) { degradation<Op>::derivative(op, be, levels, in, out); };
 
-/// `degradation<Op>::compose(op, a, b)` is the level of C_b C_a, for a family that is a semigroup: two blurs in a row
+/// `degradation<Op>::compose(op, a, b)` is the level of C_b C_a, for a family that is a semigroup: two successive blurs
 /// are one. Optional.
 template <class Op>
 concept ComposesLevels = requires(const Op op, level w) {
   { degradation<Op>::compose(op, w, w) } -> std::same_as<level>;
 };
 
-/// `degradation<Op>::never_amplifies` is true: |C_w x| <= |x| at every level, which `check_laws` then holds it to.
+/// `degradation<Op>::never_amplifies` is true: |C_w x| <= |x| at every level, which `check_laws` then enforces.
 /// Optional; the primary template takes it from `Op`.
 template <class Op>
 concept NeverAmplifies =
     requires { requires degradation<Op>::never_amplifies; } || requires { requires Op::never_amplifies; };
 
-/// The singular values and vectors of one square matrix A = U diag(values) V^T of the elements of an image: `values()`
-/// are as many as the elements, in any order, none below 0. `to_modes` stores V^T in, `from_modes` V in,
-/// `measurement_to_modes` U^T in and `measurement_from_modes` U in; `in` and `out` have one shape and do not overlap,
-/// and mode k lies where element k does.
+/// The singular values and vectors of one square matrix A = U diag(values) V^T of the elements of an image. `values()`
+/// holds as many numbers as there are elements, in any order, none negative. `to_modes` stores V^T in, `from_modes` V
+/// in, `measurement_to_modes` U^T in and `measurement_from_modes` U in; `in` and `out` have the same shape and do not
+/// overlap, and mode k is at the position of element k.
 template <class D, class Be, class T>
 concept SingularValues = requires(const D d, Be& be, view_of<Be, const T> in, view_of<Be, T> out) {
   { d.values() } -> std::convertible_to<std::span<const double>>;
@@ -131,8 +131,8 @@ concept SingularValues = requires(const D d, Be& be, view_of<Be, const T> in, vi
   d.measurement_from_modes(be, in, out);
 };
 
-/// `degradation<Op>::svd(op, level, image)` decomposes C_w for images of that extent; the number of images in it does
-/// not matter. Optional: restoration in the modes of a measurement needs it.
+/// `degradation<Op>::svd(op, level, image)` decomposes C_w for images of that extent; their number does not matter.
+/// Optional: restoration in the modes of a measurement needs it.
 template <class Op, class Be = archetype_backend, class T = float>
 concept HasSvd = LinearOperator<Op, Be, T> && requires(const Op op, level w, const shape& image) {
   { degradation<Op>::svd(op, w, image) } -> SingularValues<Be, T>;

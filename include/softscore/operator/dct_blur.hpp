@@ -10,9 +10,9 @@
 namespace softscore::inline SOFTSCORE_ABI {
 
 /// Blur by the heat equation with reflecting edges, solved exactly in the cosine transform: mode (i, j) of a height x
-/// width image keeps exp(-w^2 ((pi i / height)^2 + (pi j / width)^2) / 2) (Rissanen et al. 2022). Level w is the
-/// standard deviation in pixels. The mean of an image never changes, and two blurs in a row are exactly one: their
-/// squares add up.
+/// width image is multiplied by exp(-w^2 ((pi i / height)^2 + (pi j / width)^2) / 2) (Rissanen et al. 2022). Level w is
+/// the standard deviation in pixels. The mean of an image never changes, and two successive blurs are exactly one:
+/// their squares add up.
 struct dct_blur {
   static constexpr bool never_amplifies = true;
 };
@@ -21,7 +21,7 @@ template <>
 struct degradation<dct_blur> : spectral<degradation<dct_blur>> {
   SOFTSCORE_HD static double mode(std::size_t n, std::size_t i, std::size_t k) {
     const auto count = static_cast<double>(n);
-    // The cosine repeats after 4 n halves of a pixel.
+    // The cosine repeats after 4 n half pixels.
     const auto turn = static_cast<double>(k * (2 * i + 1) % (4 * n));
     return std::sqrt((k == 0 ? 1.0 : 2.0) / count) * std::cos(std::numbers::pi * turn / (2.0 * count));
   }

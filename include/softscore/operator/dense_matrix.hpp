@@ -15,12 +15,12 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// Any matrix A of the elements of an image, mixed in by the level: C_w = (1 - w) I + w A, w from 0 to 1. The product
-/// runs on the host through xtensor-blas, so a program that uses this links a BLAS besides the library; a device stages
-/// each batch. Its price per image is the square of the number of elements.
+/// Any matrix A of the elements of an image, mixed in by the level: C_w = (1 - w) I + w A, with w from 0 to 1. The
+/// product runs on the host through xtensor-blas, so a program that uses this also links a BLAS; a device stages each
+/// batch. Its cost per image is the square of the number of elements.
 class dense_matrix {
  public:
-  /// A tensor of rank two whose elements lie row by row, whatever XTENSOR_DEFAULT_LAYOUT says.
+  /// A tensor of rank two whose elements are stored row by row, for any XTENSOR_DEFAULT_LAYOUT.
   template <class T>
   using tensor = xt::xtensor<T, 2, xt::layout_type::row_major>;
 
@@ -74,7 +74,7 @@ class dense_matrix {
       return *in_double_;
   }
 
-  // Images are rows: the product of all with A at once.
+  // Images are rows: one product of all of them with A.
   template <Scalar T, class Be, class Product>
   void multiply(Be& be, view_of<Be, const T> in, view_of<Be, T> out, const Product& product) const {
     const shape& s = in.extent();

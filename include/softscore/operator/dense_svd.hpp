@@ -17,12 +17,12 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// The singular values and vectors of any square matrix of the elements of an image. For images of at most a
-/// thousand elements or so: the matrices have the square of that, and finding them costs its cube. Computes on the
-/// host; copies share the matrices.
+/// The singular values and vectors of any square matrix of the elements of an image. It suits images of at most about a
+/// thousand elements: the matrices have the square of that many elements, and finding them costs its cube. It computes
+/// on the host; copies share the matrices.
 class dense_svd {
  public:
-  /// Of a matrix or an expression of one. Throws `error` if it is not square or not finite.
+  /// Decomposes a matrix, or an expression of one. Throws `error` if it is not square or not finite.
   template <class Expression>
   explicit dense_svd(const Eigen::MatrixBase<Expression>& given) {
     using number = typename Expression::Scalar;
@@ -31,8 +31,9 @@ class dense_svd {
     const square matrix = given;
     require(matrix.rows() == matrix.cols(), "columns of the matrix", matrix.cols(), "as many as its rows");
     require(matrix.allFinite(), "an element of the matrix", "not finite", "finite");
-    // The eigenvectors of A^T A are V but for small values, whose squares are lost; Jacobi rotations of A V mend these
-    // and have little to do for the others. Every product is of plain matrices, to compile one kind of product only.
+    // The eigenvectors of A^T A are V, except for small values, whose squares are lost. Jacobi rotations of A V correct
+    // these and have little to do for the others. Every product is one of plain matrices, so that only one kind of
+    // product is compiled.
     const square transposed = matrix.transpose();
     const Eigen::SelfAdjointEigenSolver<square> close{square{transposed * matrix}};
     const square turned = matrix * close.eigenvectors();
@@ -47,7 +48,7 @@ class dense_svd {
     vectors_ = std::make_shared<const vectors>(vectors{u, v, square{u.transpose()}, square{v.transpose()}});
   }
 
-  /// C_w of any family, found by applying it to unit images.
+  /// Decomposes C_w of any family, found by applying it to unit images.
   template <class Op, Scalar Real = double>
     requires LinearOperator<Op, serial_backend, Real>
   static dense_svd of(const Op& op, level w, const shape& image) {

@@ -13,7 +13,7 @@
 namespace softscore::inline SOFTSCORE_ABI {
 
 namespace detail {
-// One element of diag(entry) x; `table` is there for operators that look their entries up.
+// One element of diag(entry) x; `table` is for operators that look up their entries.
 template <class F, class Op>
 struct diagonal_body {
   Op op;
@@ -43,12 +43,13 @@ concept HasEntryDerivative = requires(const Op op, level w, const shape s, pixel
 };
 }  // namespace detail
 
-/// Makes a degradation of a multiplication per pixel. `F` gives `static double entry(const Op&, level, const shape&,
-/// pixel)`, 1 at level 0; the adjoint follows, since a real diagonal is its own. Entries that are dear to compute come
-/// from a table: `F` then also gives `static const std::shared_ptr<const std::vector<double>>& table(const Op&)`, and
-/// `entry` takes the pointer to it as a fifth argument, and what `F::parameters(op)` returns instead of the operator. A
-/// `static void check(const Op&, const shape&)` that refuses images of a wrong size is called first, where there is
-/// one. An `entry_derivative` with the arguments of `entry` returns d entry/dw and makes the family differentiable.
+/// Makes a degradation from a multiplication per pixel. `F` has `static double entry(const Op&, level, const shape&,
+/// pixel)`, which is 1 at level 0; the adjoint follows, since a real diagonal matrix is its own. Entries that are
+/// expensive to compute come from a table. `F` then also has `static const std::shared_ptr<const std::vector<double>>&
+/// table(const Op&)`, and `entry` takes the pointer to the table as a fifth argument, and the result of
+/// `F::parameters(op)` instead of the operator. If there is a `static void check(const Op&, const shape&)`, which
+/// refuses images of a wrong size, it is called first. An `entry_derivative` with the arguments of `entry` returns d
+/// entry/dw and makes the family differentiable.
 template <class F>
 struct diagonal {
   template <class Op, class Be, Scalar T>
@@ -87,7 +88,7 @@ struct diagonal {
   static void multiply(const Op& op, Be& be, per_image<level> levels, view_of<Be, const T> in, view_of<Be, T> out) {
     if constexpr (requires { F::check(op, in.extent()); }) F::check(op, in.extent());
     if constexpr (detail::HasTable<F, Op>) {
-      // The body travels to the device without the operator, which may own memory there is no copy of.
+      // The body is copied to the device without the operator, which may own memory of which there is no copy.
       be.each_pixel(Body<F, decltype(F::parameters(op))>{F::parameters(op)}, levels, in, out,
                     be.constant(F::table(op)));
     } else {

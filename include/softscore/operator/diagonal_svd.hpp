@@ -18,7 +18,7 @@ namespace softscore::inline SOFTSCORE_ABI {
 /// of its entry.
 class diagonal_svd {
  public:
-  /// `entries` are the diagonal, one per element of an image.
+  /// `entries` are the diagonal, one for each element of an image.
   template <class = when_called>
   explicit diagonal_svd(std::vector<double> entries) : values_{std::move(entries)} {
     if (std::any_of(values_.begin(), values_.end(), [](double v) { return v < 0.0; })) {
@@ -60,7 +60,7 @@ class diagonal_svd {
     measurement_to_modes<Be, T>(be, in, out);
   }
 
- public:  // for kernels, which are made of public types only
+ public:  // for kernels, which can use only public types
   struct turn {
     template <class T>
     SOFTSCORE_HD T operator()(level, const shape& s, pixel p, std::size_t, const T* image, const double* signs) const {
@@ -70,11 +70,11 @@ class diagonal_svd {
 
  private:
   std::vector<double> values_;
-  std::shared_ptr<const std::vector<double>> signs_;  // none where all are 1
+  std::shared_ptr<const std::vector<double>> signs_;  // null if all are 1
 };
 static_assert(SingularValues<diagonal_svd, archetype_backend, float>);
 
-/// A family whose svd says that it is diagonal.
+/// A family whose svd states that it is diagonal.
 template <class Op>
 concept IsDiagonal = requires(const Op op, level w, const shape& image) {
   { degradation<Op>::svd(op, w, image) } -> std::same_as<diagonal_svd>;

@@ -17,10 +17,10 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// An eraser head that zig-zags over the image (Knottenbelt n.d., Eq. 5). At every place of its path it multiplies the
-/// pixels at distance rho by 0 where rho <= 3 and by 1 - exp(-rho^2 / 18) beyond. Level w is the severity, from 0 to
-/// `severities()`: the product of the first round(M w / severities) heads of the M on the path. The path is drawn for
-/// 28 x 28 pixels and stretched to other sizes.
+/// An eraser head that moves over the image in zig-zags (Knottenbelt n.d., Eq. 5). At every position of its path it
+/// multiplies the pixels at distance rho by 0 if rho <= 3 and by 1 - exp(-rho^2 / 18) otherwise. Level w is the
+/// severity, from 0 to `severities()`: the product of the first round(M w / severities) of the M heads on the path. The
+/// path is drawn for 28 x 28 pixels and stretched to other sizes.
 class eraser {
  public:
   static constexpr bool never_amplifies = true;
@@ -37,7 +37,7 @@ class eraser {
   }
 
   std::size_t severities() const { return severities_; }
-  /// Places of the path: 219 for 28 x 28.
+  /// Positions on the path: 219 for 28 x 28.
   std::size_t heads() const { return heads_; }
 
  private:
@@ -48,7 +48,7 @@ class eraser {
     friend bool operator==(const place&, const place&) = default;
   };
 
-  // Bresenham's line between neighboring corners; a place that was visited before is passed over.
+  // Bresenham's line between neighboring corners; a position that was visited before is skipped.
   template <class = when_called>
   std::vector<place> path() const {
     static constexpr std::array<std::pair<int, int>, 16> corners{{{3, 0},

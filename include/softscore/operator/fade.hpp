@@ -6,9 +6,9 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// C_w = diag(1 - w m): dims the image from the edge inwards, smoothly in the level, which lies in [0, 1]
+/// C_w = diag(1 - w m): dims the image from the edge inwards, smoothly in the level, which is in [0, 1]
 /// (docs/decisions/0005). m is the distance from the image's center in the larger of the two directions, over half the
-/// side, below 1. The differentiable twin of `centered_mask`.
+/// side, below 1. It is the differentiable counterpart of `centered_mask`.
 struct fade {
   static constexpr bool never_amplifies = true;
 };

@@ -9,17 +9,17 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// Gaussian blur of an image that repeats itself beyond its edges, in the real form of the discrete Fourier transform:
-/// a wave with i periods along the height and j along the width keeps exp(-w^2 ((2 pi i / height)^2 + (2 pi j /
-/// width)^2) / 2) (textbook). Level w is the standard deviation in pixels. The mean of an image never changes, and two
-/// blurs in a row are exactly one: their squares add up.
+/// Gaussian blur of an image that repeats periodically beyond its edges, in the real form of the discrete Fourier
+/// transform. A wave with i periods along the height and j along the width is multiplied by exp(-w^2 ((2 pi i /
+/// height)^2 + (2 pi j / width)^2) / 2) (textbook). Level w is the standard deviation in pixels. The mean of an image
+/// never changes, and two successive blurs are exactly one: their squares add up.
 struct fft_blur {
   static constexpr bool never_amplifies = true;
 };
 
 template <>
 struct degradation<fft_blur> : spectral<degradation<fft_blur>> {
-  /// The constant, then cosine and sine of one period, of two, and so on; where n is even, the last one alternates.
+  /// The constant, then cosine and sine of one period, of two, and so on; if n is even, the last one alternates.
   SOFTSCORE_HD static double mode(std::size_t n, std::size_t i, std::size_t k) {
     const auto count = static_cast<double>(n);
     const double turn = 2.0 * std::numbers::pi * static_cast<double>(periods(k) * i % n) / count;

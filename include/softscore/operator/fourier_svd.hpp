@@ -18,13 +18,13 @@
 namespace softscore::inline SOFTSCORE_ABI {
 
 /// The singular values and vectors of any real convolution on a torus. V holds the waves cos(2 pi f . p) and sin(2 pi f
-/// . p) of every frequency f; a convolution stretches both by the size of its transfer at f, which is a singular value,
-/// and shifts them by its phase, which turns V into U. To or from modes costs a pass along each axis and one or two
-/// over the modes.
+/// . p) of every frequency f. A convolution scales both by the absolute value of its transfer function at f, which is a
+/// singular value, and shifts them by its phase, which turns V into U. A transform to or from modes costs a pass along
+/// each axis and one or two over the modes.
 class fourier_svd {
  public:
-  /// `transfer(i, j)` is the complex number that the wave exp(2 pi i (i y / height + j x / width)) is multiplied by; j
-  /// may be below 0.
+  /// `transfer(i, j)` is the complex number that multiplies the wave exp(2 pi i (i y / height + j x / width)); j may be
+  /// negative.
   template <class Transfer>
   fourier_svd(const shape& image, const Transfer& transfer)
       : products_{degradation<fft_blur>::svd(fft_blur{}, level{0.0}, image)} {
@@ -35,9 +35,9 @@ class fourier_svd {
       for (std::size_t x = 0; x < width; ++x) {
         const wave down = wave_of(y, height), across = wave_of(x, width);
         const bool four = !down.alone && !across.alone;
-        // The modes of the axes are products: cos cos, cos sin, sin cos and sin sin. Where both axes have a partner,
-        // their sums and differences are the waves of f = (i, j), in the places of cos cos and sin cos, and of (i, -j),
-        // in those of sin sin and cos sin.
+        // The modes of the axes are products: cos cos, cos sin, sin cos and sin sin. If both axes have a partner, their
+        // sums and differences are waves: those of f = (i, j) in the places of cos cos and sin cos, and those of (i,
+        // -j) in the places of sin sin and cos sin.
         if (four) {
           const std::size_t other = partner(y) * width + partner(x);
           const bool first = !down.sine, same = down.sine == across.sine;
@@ -60,7 +60,7 @@ class fourier_svd {
           shifts.set(y * width + x, turn.real(), sine ? turn.imag() : -turn.imag(), mate);
         }
       }
-    // What is left where a wave is removed is the rounding of the transfer's sum.
+    // Where a wave is removed, only the rounding of the transfer's sum is left.
     const double floor = static_cast<double>(plane) * std::numeric_limits<double>::epsilon() *
                          *std::max_element(values.begin(), values.end());
     for (double& v : values)
@@ -100,7 +100,7 @@ class fourier_svd {
   }
 
  private:
-  // Mode k of n along an axis: its periods, whether it is a sine, and whether it has no partner of the other kind.
+  // Mode k of n along an axis: its periods, whether it is a sine, and whether it lacks a partner of the other kind.
   struct wave {
     std::size_t periods;
     bool sine, alone;
@@ -111,7 +111,7 @@ class fourier_svd {
   }
   static std::size_t partner(std::size_t k) { return k % 2 == 1 ? k + 1 : k - 1; }
 
-  // Every mode becomes a number times itself plus a number times one other.
+  // Every mode becomes a number times itself plus a number times one other mode.
   class mixture {
    public:
     template <class = when_called>
@@ -123,7 +123,7 @@ class fourier_svd {
       numbers_[3 * mode + 1] = others;
       numbers_[3 * mode + 2] = static_cast<double>(other);
     }
-    // What a mode takes from the other, the other takes from it: partners come in pairs.
+    // Partners come in pairs: what a mode takes from the other, the other takes from it.
     template <class = when_called>
     mixture transposed() const {
       mixture turned = *this;
@@ -140,7 +140,7 @@ class fourier_svd {
     std::vector<double> numbers_;
   };
 
- public:  // for kernels, which are made of public types only
+ public:  // for kernels, which can use only public types
   struct mix {
     template <class T>
     SOFTSCORE_HD T operator()(level, const shape& s, pixel p, std::size_t, const T* modes, const double* table) const {

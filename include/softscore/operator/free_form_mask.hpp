@@ -12,15 +12,15 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// Hides pixels in an order of the user's own (a family of our own): every pixel carries the highest level at which it
-/// is still seen, and level w hides, in all channels, those whose number is below w. A map of two values is a mask for
-/// in-painting; a map of distances opens or closes a shape. The levels are discrete, so C_t jumps in t.
+/// Hides pixels in an order chosen by the user (a family of our own). Every pixel has the highest level at which it is
+/// still visible, and level w hides, in all channels, the pixels whose number is below w. A map of two values is a mask
+/// for in-painting; a map of distances opens or closes a shape. The levels are discrete, so C_t jumps in t.
 class free_form_mask {
  public:
   static constexpr bool never_amplifies = true;
 
-  /// `seen_until` holds height x width numbers, row by row; infinity for what is never hidden. Throws `error` if there
-  /// are fewer or more, or if one of them is below 0 or no number.
+  /// `seen_until` holds height x width numbers, row by row; infinity means never hidden. Throws `error` if there are
+  /// fewer or more, or if one of them is negative or NaN.
   template <class = when_called>
   free_form_mask(std::size_t height, std::size_t width, std::vector<double> seen_until)
       : height_{height}, width_{width} {

@@ -9,7 +9,7 @@
 namespace softscore::inline SOFTSCORE_ABI {
 
 namespace detail {
-// What one output pixel is asked for.
+// What is computed for one output pixel.
 struct of_apply {
   template <class F, class... Arguments>
   SOFTSCORE_HD static auto ask(const Arguments&... arguments) {
@@ -47,11 +47,11 @@ concept HasDerivativePixel = requires(const Op op, level w, const shape s, pixel
 };
 }  // namespace detail
 
-/// Makes a degradation of a rule for one output pixel. `F` gives `static T apply_pixel(const Op&, level, const shape&,
+/// Makes a degradation from a rule for one output pixel. `F` has `static T apply_pixel(const Op&, level, const shape&,
 /// pixel, const T* image)`, which reads the image's elements (channels x height x width) and returns the pixel of C_w
-/// image, and `adjoint_pixel` likewise for the transpose; a `derivative_pixel` for dC_w/dw is optional. An operator
-/// with a table of numbers gives `table(const Op&)` and `parameters(const Op&)` as for `diagonal`: the three functions
-/// then take the parameters in place of the operator and a pointer to the table as their last argument.
+/// image, and likewise `adjoint_pixel` for the transpose; a `derivative_pixel` for dC_w/dw is optional. For an operator
+/// with a table of numbers, `F` has `table(const Op&)` and `parameters(const Op&)` as for `diagonal`: the three
+/// functions then take the parameters instead of the operator, and a pointer to the table as their last argument.
 template <class F>
 struct gathered {
   template <class Op, class Be, Scalar T>

@@ -12,9 +12,9 @@
 namespace softscore::inline SOFTSCORE_ABI {
 
 /// Blur by a Gaussian kernel, k(i, j) proportional to exp(-(i^2 + j^2) / (2 w^2)) for |i|, |j| <= half_width, sum 1,
-/// with zero padding (Daras et al. 2022, Appendices D and G). Level w is the standard deviation in pixels. Separable,
-/// symmetric, so its own adjoint. Taps that reach past the image still count in the sum, so the image loses mass at its
-/// edge.
+/// with zero padding (Daras et al. 2022, Appendices D and G). Level w is the standard deviation in pixels. It is
+/// separable, and symmetric, so it is its own adjoint. Taps outside the image still count in the sum, so the image
+/// loses mass at its edge.
 struct gaussian_blur {
   std::size_t half_width{28};
   static constexpr bool never_amplifies = true;  // its weights add up to at most 1 along rows and along columns
@@ -38,7 +38,7 @@ struct gaussian_blur {
     correlate<T>(be, levels, make_kernel(be, levels, images, moved{-1.0}).view(), in, subtracted.view());
     be.combine(out, term{1.0, out}, term{-1.0, subtracted.view()});
   }
-  /// Of the matrices along rows and columns, which have the kernel around their diagonals.
+  /// For the matrices along rows and columns, which have the kernel around their diagonals.
   template <class = when_called>
   kronecker_svd svd(level w, const shape& image) const {
     const auto along = [&](std::size_t side) {
@@ -60,12 +60,12 @@ struct gaussian_blur {
   }
 
  private:
-  // Half kernels, one image a row or one row for all, from the weights and what `Finish` asks to know of all of them.
+  // Half kernels, one row per image or one row for all, from the weights and what `Finish` computes from all of them.
   template <class Be, class Finish>
   array_of<Be, double> make_kernel(Be& be, per_image<level> levels, std::size_t images, const Finish& finish) const {
     const std::size_t kernels = levels.shared() ? 1 : images, taps = half_width + 1;
-    // What is returned comes first: as a stack, a device's pool then hands out the same blocks to the next caller, and
-    // a step that is replayed finds its addresses.
+    // The result is allocated first: a device's pool works as a stack, so it then hands out the same blocks to the next
+    // caller, and a step that is replayed finds its addresses.
     auto kernel = be.template make<double>({kernels, 1, 1, taps});
     auto weights = be.template make<double>({kernels, 1, 1, taps});
     auto sums = be.template make<double>({kernels, 1, 1, Finish::sums});
@@ -88,19 +88,19 @@ struct gaussian_blur {
     }
   }
 
- public:  // for kernels, which are made of public types only
+ public:  // for kernels, which can use only public types
   // Tap i of an image's half kernel, before and after division by the sum of all 2 half_width + 1.
   struct weight {
     SOFTSCORE_HD double operator()(level w, const shape&, pixel p, std::size_t, const double*) const {
       const auto i = static_cast<double>(p.column);
-      if (p.column == 0) return 1.0;  // at a level whose square underflows too
+      if (p.column == 0) return 1.0;  // even at a level whose square underflows
       if (w.value <= 0.0) return 0.0;
       const double exponent = i * i / (2.0 * w.value * w.value);
-      return exponent > 746.0 ? 0.0 : std::exp(-exponent);  // exp takes longest where nothing is left
+      return exponent > 746.0 ? 0.0 : std::exp(-exponent);  // exp is slowest where the result underflows
     }
   };
-  // 0: the sum of all 2 half_width + 1 weights; 1: that of each times i^2 / w^2. Weights fall with i, and one that is 0
-  // ends them.
+  // 0: the sum of all 2 half_width + 1 weights; 1: the sum of each times i^2 / w^2. Weights fall with i, so the sums
+  // end at the first weight that is 0.
   struct weight_sums {
     std::size_t taps;
     SOFTSCORE_HD double operator()(level w, const shape&, pixel p, std::size_t image, const double*,
@@ -119,8 +119,8 @@ struct gaussian_blur {
       return weights[p.column] / of[image * sums];
     }
   };
-  // Tap i of (k +- w dk/dw) / sqrt(2 w): dk_i/dw is k_i times i^2 / w^3, less the mean of that under k. Where even the
-  // first neighbor's weight underflows, the kernel does not move.
+  // Tap i of (k +- w dk/dw) / sqrt(2 w): dk_i/dw is k_i times i^2 / w^3, minus the mean of that under k. If even the
+  // weight of the first neighbor underflows, the kernel does not change.
   struct moved {
     static constexpr std::size_t sums = 2;
     double sign;
@@ -148,7 +148,7 @@ struct gaussian_blur {
     return sum;
   }
 
- public:  // for kernels, which are made of public types only
+ public:  // for kernels, which can use only public types
   struct along_rows {
     std::size_t half, step;  // from one image's kernel to the next's
     template <class T>

@@ -13,11 +13,11 @@
 namespace softscore::inline SOFTSCORE_ABI {
 
 namespace detail {
-// The numbers of a kernel, shared by copies.
+// The weights of a kernel, shared by copies.
 class kernel_weights {
  public:
-  /// `weights` are height x width numbers, row by row, the middle one for the pixel itself. Throws `error` if a side is
-  /// even, if there are fewer or more weights than that, or if one is not finite.
+  /// `weights` are height x width numbers, row by row; the middle one is for the pixel itself. Throws `error` if a side
+  /// is even, if there are fewer or more weights, or if one is not finite.
   template <class = when_called>
   kernel_weights(std::size_t height, std::size_t width, std::vector<double> weights) : sides_{height, width} {
     require(height % 2 == 1, "height of the kernel", height, "odd");
@@ -39,9 +39,9 @@ class kernel_weights {
 };
 }  // namespace detail
 
-/// Convolution with a kernel of the user's own, zeros outside the image: a bright pixel becomes the kernel. Level w,
-/// from 0 to 1, mixes it in: C_w = (1 - w) I + w K, which is the identity at 0 and smooth in w for any kernel at all;
-/// to stretch a kernel with the level would mean to interpolate it.
+/// Convolution with a kernel given by the user, with zeros outside the image: a bright pixel becomes the kernel. Level
+/// w, from 0 to 1, mixes it in: C_w = (1 - w) I + w K, which is the identity at 0 and smooth in w for every kernel.
+/// Stretching the kernel with the level instead would require interpolation.
 class kernel_blur : public detail::kernel_weights {
  public:
   using kernel_weights::kernel_weights;
@@ -74,8 +74,8 @@ struct degradation<kernel_blur> : gathered<degradation<kernel_blur>> {
     return static_cast<T>(1.0 - w.value) * own + static_cast<T>(w.value) * blurred;
   }
 
-  // Offset d of the kernel sits at the pixel p - d for a convolution, at p + d for its transpose. Along one direction,
-  // offsets run from -half to half, those outside the image left out.
+  // Offset d of the kernel is at the pixel p - d for a convolution, at p + d for its transpose. Along one direction,
+  // offsets run from -half to half, without those outside the image.
   struct range {
     std::ptrdiff_t first, last;
   };

@@ -14,12 +14,12 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// The singular values and vectors of a map that acts on channels, rows and columns one after another: those of the
-/// three matrices, and every product of three values. Mode (c, i, j) lies where pixel (c, i, j) does. To or from modes
-/// costs one pass for each axis that the map touches.
+/// The singular values and vectors of a map that acts on channels, rows and columns one after another: the vectors are
+/// those of the three matrices, and the values are the products of three values. Mode (c, i, j) is at the position of
+/// pixel (c, i, j). A transform to or from modes costs one pass for each axis that the map acts on.
 class kronecker_svd {
  public:
-  /// One axis: U, the values and V of its n x n matrix, row by row; nothing at all where the map leaves it alone.
+  /// One axis: U, the values and V of its n x n matrix, row by row; empty if the map does not act on it.
   struct axis {
     std::shared_ptr<const std::vector<double>> u, v;
     std::vector<double> values;
@@ -42,7 +42,7 @@ class kronecker_svd {
           values_.push_back(of(axes_[0], c) * of(axes_[1], y) * of(axes_[2], x));
   }
 
-  /// The same vectors with values of their own, one per element of an image, where these are no products.
+  /// The same vectors with other values, one for each element of an image, if these are not products.
   template <class = when_called>
   kronecker_svd(axis channels, axis rows, axis columns, std::vector<double> values)
       : axes_{std::move(channels), std::move(rows), std::move(columns)}, values_{std::move(values)} {}

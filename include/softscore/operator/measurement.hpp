@@ -8,8 +8,9 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// How an inverse problem is measured: y = A x_0 + sigma n, n standard normal, where A = C_w is an operator family
-/// frozen at the level `at` (Chung et al. 2023). y has the shape of x_0: where A reduces, it is expand after reduce.
+/// The measurement of an inverse problem: y = A x_0 + sigma n, with n standard normal, where A = C_w is an operator
+/// family at the fixed level `at` (Chung et al. 2023). y has the shape of x_0: if A reduces, it is reduce followed by
+/// expand.
 template <class Op>
 struct measurement {
   static_assert(LinearOperator<Op>, "softscore: this type is not a linear operator: it lacks apply or adjoint");
@@ -37,7 +38,7 @@ struct measurement {
     degradation<Op>::adjoint(op, be, per_image<level>{at}, y, out);
   }
 
-  /// Measures `clean`: stores A clean + sigma n into `out`, n being the standard normal numbers of the key.
+  /// Measures `clean`: stores A clean + sigma n into `out`, where n are the standard normal numbers of the key.
   template <class Be, Scalar T>
   void observe(Be& be, noise_key key, image_range images, in_of<Be, T> clean, out_of<Be, T> out) const {
     apply<Be, T>(be, clean, out);

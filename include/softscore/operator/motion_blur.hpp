@@ -9,11 +9,11 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// Blur by a camera that moves straight: the mean of 32 copies of the image, evenly spread along a streak of w pixels
-/// that is centered on the pixel, each read between pixels bilinearly, with zeros outside. Level w is the length of the
-/// streak. The streak is symmetric, so C_w is its own adjoint; it loses mass at the edges. Bilinear reading has kinks
-/// in w, so there is no derivative. An image has to be read 128 times per pixel; streaks above 32 pixels show the
-/// copies.
+/// Blur by a camera that moves straight: the mean of 32 copies of the image, evenly spaced along a streak of w pixels
+/// that is centered on the pixel. Each copy is read by bilinear interpolation, with zeros outside. Level w is the
+/// length of the streak. The streak is symmetric, so C_w is its own adjoint; it loses mass at the edges. Bilinear
+/// reading has kinks in w, so there is no derivative. The image is read 128 times per pixel; streaks above 32 pixels
+/// show the copies.
 struct motion_blur {
   double degrees{0.0};  // 0 along the rows, 90 along the columns
   static constexpr bool never_amplifies = true;
@@ -27,7 +27,7 @@ struct degradation<motion_blur> : gathered<degradation<motion_blur>> {
     const double down = w.value * std::sin(turn), across = w.value * std::cos(turn);
     const T* plane = image + p.channel * s.plane();
     const T own = plane[p.row * s.width + p.column];
-    // Differences to the pixel itself: their sum is exactly 0 where the streak has no length.
+    // Differences from the pixel itself: their sum is exactly 0 if the streak has no length.
     T sum{};
     for (int k = 0; k < copies; ++k) {
       const double along = (static_cast<double>(2 * k + 1) / copies - 1.0) * 0.5;
@@ -43,7 +43,7 @@ struct degradation<motion_blur> : gathered<degradation<motion_blur>> {
  private:
   static constexpr int copies = 32;
 
-  // The plane at p moved by a fraction of pixels: a weighted mean of the four around that place.
+  // The plane at p moved by a fractional number of pixels: a weighted mean of the four pixels around that position.
   template <class T>
   SOFTSCORE_HD static T read(const shape& s, pixel p, double down, double across, const T* plane) {
     const double top = std::floor(down), left = std::floor(across);

@@ -15,11 +15,11 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// Measured images y, kept on the host in double: one for each image of a run, image number i being y's image i; or a
-/// single one, of which every image of the run is a reconstruction. Copies share the numbers.
+/// Measured images y, kept on the host in double: one for each image of a run, where image i of the run has image i of
+/// y; or a single one, for which every image of the run is a reconstruction. Copies share the numbers.
 class observation {
  public:
-  /// Throws `error` if there are no images, the values are not as many as the shape has, or one is not finite.
+  /// Throws `error` if there are no images, if the number of values is not the shape's, or if one is not finite.
   template <class = when_called>
   observation(shape extent, std::vector<double> values) : extent_{extent} {
     require(extent.images >= 1, "images of the observation", extent.images, "at least 1");
@@ -38,7 +38,7 @@ class observation {
 
   const shape& extent() const { return extent_; }
 
-  /// Where the y of image number `image` of a run lies; throws `error` if there is none.
+  /// The position of the y of image `image` of a run; throws `error` if there is none.
   std::size_t place(std::uint64_t image) const {
     if (extent_.images == 1) return 0;
     require(image < extent_.images, "number of the image", image,
@@ -46,7 +46,7 @@ class observation {
     return static_cast<std::size_t>(image);
   }
 
-  /// The y of image number `image` of a run.
+  /// The y of image `image` of a run.
   std::span<const double> of(std::uint64_t image) const {
     return {values_->data() + place(image) * extent_.per_image(), extent_.per_image()};
   }

@@ -9,9 +9,9 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// Makes a degradation of a function on one image in host memory. `F` gives `static void apply_image(const Op&, level,
-/// const shape&, std::span<const T> in, std::span<T> out)` and `transpose_image` likewise; both must be safe to call
-/// for several images at once; a `derivative_image` for dC_w/dw is optional. On a device each batch is staged through
+/// Makes a degradation from a function on one image in host memory. `F` has `static void apply_image(const Op&, level,
+/// const shape&, std::span<const T> in, std::span<T> out)` and likewise `transpose_image`; both must be safe to call
+/// for several images at once. A `derivative_image` for dC_w/dw is optional. On a device each batch is staged through
 /// host memory.
 template <class F>
 struct on_host {

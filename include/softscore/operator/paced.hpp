@@ -13,8 +13,8 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// An operator family that runs at another pace: its level is `pace` times the level it is given, so that operators
-/// with different units can share one level (`composed`, `side_by_side`). It offers what `Op` offers.
+/// An operator family at another pace: its level is `pace` times the level it is given, so that operators with
+/// different units can share one level (`composed`, `side_by_side`). It offers everything that `Op` offers.
 template <class Op>
 class paced {
   static_assert(LinearOperator<Op>, "softscore: this type is not a linear operator: it lacks apply or adjoint");

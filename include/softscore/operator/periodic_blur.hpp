@@ -13,9 +13,9 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// `kernel_blur` of an image that repeats itself beyond its edges: a bright pixel becomes the kernel, wrapped around.
-/// Level w, from 0 to 1, mixes it in, C_w = (1 - w) I + w K. Its singular values are the sizes of its transfer
-/// function, 1 - w + w sum_d k(d) exp(-2 pi i f . d).
+/// `kernel_blur` of an image that repeats periodically beyond its edges: a bright pixel becomes the kernel, wrapped
+/// around. Level w, from 0 to 1, mixes it in, C_w = (1 - w) I + w K. Its singular values are the absolute values of its
+/// transfer function, 1 - w + w sum_d k(d) exp(-2 pi i f . d).
 class periodic_blur : public detail::kernel_weights {
  public:
   using kernel_weights::kernel_weights;
@@ -60,13 +60,13 @@ struct degradation<periodic_blur> : gathered<degradation<periodic_blur>> {
   }
 
  private:
-  // The part of a turn after the whole ones.
+  // The fractional part of a number of turns.
   static double turns(std::ptrdiff_t periods, std::ptrdiff_t place, std::size_t side) {
     const auto n = static_cast<std::ptrdiff_t>(side);
     return static_cast<double>(periods * place % n) / static_cast<double>(n);
   }
-  // Offset d of the kernel sits at the pixel p - d for a convolution, at p + d for its transpose. Whole turns are added
-  // so that nothing is below 0.
+  // Offset d of the kernel is at the pixel p - d for a convolution, at p + d for its transpose. Whole turns are added
+  // so that no position is negative.
   SOFTSCORE_HD static std::size_t wrapped(std::size_t position, std::size_t tap, std::size_t half, bool mirrored,
                                           std::size_t side) {
     const std::size_t ahead =

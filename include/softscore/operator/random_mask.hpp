@@ -9,10 +9,10 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// Hides pixels drawn at random, all channels of each together (a family of our own): every pixel has a uniform number
-/// of the key, and level w, from 0 to 1, hides those whose number is below w. So w is the share that is hidden on
-/// average, what one level hides stays hidden at all higher ones, and every image of a run has the same mask. The
-/// levels are discrete, so C_t jumps in t.
+/// Hides pixels drawn at random, each in all channels (a family of our own): every pixel has a uniform number of the
+/// key, and level w, from 0 to 1, hides those whose number is below w. So w is the average share of hidden pixels, what
+/// one level hides stays hidden at all higher ones, and every image of a run has the same mask. The levels are
+/// discrete, so C_t jumps in t.
 struct random_mask {
   noise_key key{};
   static constexpr bool never_amplifies = true;

@@ -12,9 +12,9 @@
 namespace softscore::inline SOFTSCORE_ABI {
 
 /// The regularized inverse of a measurement, G b = (A^T A + rho I)^-1 A^T b, for any operator: conjugate gradients on
-/// the backend (Hestenes and Stiefel 1952), each image with its own step lengths and its own end. With rho = 0 it is
-/// the pseudo-inverse, also where A has none; the number of steps is at most that of the different singular values of
-/// A, one for a mask. Made once for batches of one shape; solving allocates nothing.
+/// the backend (Hestenes and Stiefel 1952), where each image has its own step lengths and its own end. With rho = 0 it
+/// is the pseudo-inverse, even if A has no inverse. The number of steps is at most the number of different singular
+/// values of A, one for a mask. It is made once for batches of one shape; solving allocates nothing.
 template <class Be, class T>
 class regularized_inverse {
  public:

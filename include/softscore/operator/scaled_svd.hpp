@@ -10,11 +10,11 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// The singular values and vectors of a number times a matrix whose own are known: the vectors stay.
+/// The singular values and vectors of a number times a matrix whose own are known: the vectors do not change.
 template <class D>
 class scaled_svd {
  public:
-  /// Throws `error` if the number is below 0 or none.
+  /// Throws `error` if the number is negative or NaN.
   scaled_svd(double gain, D parts) : parts_{std::move(parts)} {
     require(gain >= 0.0, "gain", gain, "at least 0");
     for (const double v : parts_.values()) values_.push_back(gain * v);

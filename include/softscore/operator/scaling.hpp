@@ -12,10 +12,10 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// C_w = exp(-w) I: the shrinking signal of variance-preserving diffusion, whose a_t is level -log a_t.
+/// C_w = exp(-w) I: the shrinking signal of variance-preserving diffusion, whose a_t corresponds to level -log a_t.
 struct scaling {
   static constexpr bool never_amplifies = true;
-  /// The gain is exp(-w): a schedule may know its rate better than the chain rule does where w is infinite.
+  /// The gain is exp(-w): where w is infinite, a schedule may know its rate, which the chain rule does not give.
   static constexpr bool exponential_gain = true;
 
   template <class Be, Scalar T>

@@ -12,7 +12,7 @@
 namespace softscore::inline SOFTSCORE_ABI {
 
 /// Two families at one level on different channels: A on the first `channels` of an image, B on all others. The shape
-/// stays. Images are handled one by one, since channels of several images do not lie together.
+/// does not change. Images are processed one by one, since the channels of several images are not contiguous.
 template <class A, class B>
 class side_by_side {
   static_assert(LinearOperator<A> && LinearOperator<B>,

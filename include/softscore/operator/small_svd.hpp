@@ -16,7 +16,7 @@ struct small_svd {
   std::vector<double> u, values, v;
 };
 
-// Columns of a matrix, each contiguous.
+// The columns of a matrix, each contiguous.
 struct columns_of {
   std::size_t n;
   std::vector<double> elements;
@@ -43,8 +43,8 @@ struct columns_of {
   }
 };
 
-// Replaces the columns that `missing` marks by unit vectors orthogonal to all others: of the axes, made orthogonal
-// twice, the one that keeps most of its length.
+// Replaces the columns that `missing` marks by unit vectors orthogonal to all others. Each is made from the axis that
+// keeps most of its length when it is made orthogonal, which is done twice.
 template <class = when_called>
 void complete_basis(columns_of& basis, std::vector<char> missing) {
   const std::size_t n = basis.n;
@@ -75,7 +75,7 @@ void complete_basis(columns_of& basis, std::vector<char> missing) {
 }
 
 // One-sided Jacobi rotations (Hestenes 1958), for matrices of the size of one side of an image: the columns of A V are
-// turned until they are orthogonal. Values below n times the rounding of the largest are noise and become 0.
+// rotated until they are orthogonal. Values below n times the rounding of the largest are noise and become 0.
 template <class = when_called>
 small_svd decompose(std::size_t n, const std::vector<double>& matrix) {
   columns_of w{n, std::vector<double>(n * n)}, v{n, std::vector<double>(n * n)};

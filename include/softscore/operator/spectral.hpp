@@ -19,7 +19,7 @@ struct fill_modes {
     return F::mode(s.width, p.row, p.column);
   }
 };
-// What the modes change by: C - I is small where C is close to the identity, and nothing at level 0.
+// The change of the modes: C - I is small if C is close to the identity, and exactly 0 at level 0.
 template <class F, class Op>
 struct mode_change {
   Op op;
@@ -34,7 +34,7 @@ struct mode_change_derivative {
     return F::mode_gain_derivative(op, w, s, p);
   }
 };
-// Modes times a table of numbers, `each` further on for each image.
+// Modes times a table of numbers; each image's numbers are `each` elements after the previous image's.
 struct scale_modes {
   std::size_t each;
   template <class T>
@@ -48,11 +48,11 @@ concept HasModeGainDerivative =
     requires(const Op op, level w, const shape s, pixel p) { F::mode_gain_derivative(op, w, s, p); };
 }  // namespace detail
 
-/// Makes a degradation of a number per mode, for modes that are products of one along rows and one along columns. `F`
-/// gives `static double mode(std::size_t n, std::size_t i, std::size_t k)`, element i of mode k of n, orthonormal, and
-/// `static double mode_gain(const Op&, level, const shape&, pixel mode)`, 1 at level 0; `mode_gain_derivative` with the
-/// same arguments makes the family differentiable. Such a map is symmetric, so it is its own adjoint. A pass along an
-/// axis costs its length per pixel, and there are four.
+/// Makes a degradation from a number per mode, for modes that are products of one along rows and one along columns. `F`
+/// has `static double mode(std::size_t n, std::size_t i, std::size_t k)`, element i of mode k of n, orthonormal, and
+/// `static double mode_gain(const Op&, level, const shape&, pixel mode)`, which is 1 at level 0; a
+/// `mode_gain_derivative` with the same arguments makes the family differentiable. Such a map is symmetric, so it is
+/// its own adjoint. A pass along an axis costs its length per pixel, and there are four passes.
 template <class F>
 struct spectral {
   template <class Op, class Be, Scalar T>
@@ -69,7 +69,7 @@ struct spectral {
   static void derivative(const Op& op, Be& be, per_image<level> levels, in_of<Be, T> in, out_of<Be, T> out) {
     in_modes<T>(be, detail::mode_change_derivative<F, Op>{op}, levels, in, out);
   }
-  /// Gains below 0 are not provided for.
+  /// Negative gains are not supported.
   template <class Op>
   static kronecker_svd svd(const Op& op, level w, const shape& image) {
     const auto along = [](std::size_t n) {
@@ -96,7 +96,7 @@ struct spectral {
     const view_of<Be, T> other = scratch.view();
     detail::transform_axis<true, T>(be, detail::image_axis::rows, down, 0, in, other);
     detail::transform_axis<true, T>(be, detail::image_axis::columns, across, 0, other, out);
-    // One table for a shared level, as a sampler's is: exponentials are dear.
+    // One table for a shared level, as a sampler has: exponentials are expensive.
     auto changes = be.template make<double>(s.with_images(levels.shared() ? 1 : s.images));
     be.each_pixel(body, levels, view_of<Be, const double>(changes.view()), changes.view());
     be.each_pixel(detail::scale_modes{levels.shared() ? 0 : s.per_image()}, levels, view_of<Be, const T>(out), other,

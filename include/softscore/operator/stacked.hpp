@@ -9,8 +9,8 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// Two measurements of one image, one below the other: M = (A_w; B_w). Images of c channels give measurements of 2 c,
-/// A's before B's. Since it changes the shape it is no operator family: it corrupts nothing, but measures.
+/// Two measurements of one image, one below the other: M = (A_w; B_w). Images of c channels give measurements of 2 c
+/// channels, A's before B's. It changes the shape, so it is not an operator family: it can measure, but not corrupt.
 template <class A, class B>
 class stacked {
   static_assert(LinearOperator<A> && LinearOperator<B>,
@@ -19,12 +19,12 @@ class stacked {
  public:
   stacked(A first, B second) : first_{std::move(first)}, second_{std::move(second)} {}
 
-  /// The extent of measurements of images of that extent.
+  /// The extent of measurements for images of that extent.
   static constexpr shape measured(const shape& image) {
     return {image.images, 2 * image.channels, image.height, image.width};
   }
 
-  /// Stores M in into `out`; throws `error` unless `out` has twice the channels of `in` and else its extent.
+  /// Stores M in into `out`; throws `error` unless `out` has twice the channels of `in` and otherwise the same extent.
   template <class Be, Scalar T>
   void measure(Be& be, per_image<level> levels, in_of<Be, T> in, out_of<Be, T> out) const {
     check(in.extent(), out.extent());
@@ -37,7 +37,7 @@ class stacked {
   }
 
   /// Stores the transpose of M times in, A^T y_A + B^T y_B, into `out`; throws `error` unless `in` has twice the
-  /// channels of `out` and else its extent.
+  /// channels of `out` and otherwise the same extent.
   template <class Be, Scalar T>
   void measure_adjoint(Be& be, per_image<level> levels, in_of<Be, T> in, out_of<Be, T> out) const {
     check(out.extent(), in.extent());

@@ -16,7 +16,7 @@ inline std::size_t length_along(image_axis axis, const shape& s) {
 }
 
 // out(.., i, ..) = sum over k of M(i, k) in(.., k, ..) along one axis, or M(k, i) if transposed. The table holds M, n x
-// n, `each` elements further on for each image (0: one for all).
+// n; each image's is `each` elements after the previous one's (0: one for all).
 template <image_axis Axis, bool Transposed>
 struct along_axis {
   std::size_t each;
@@ -42,7 +42,7 @@ struct along_axis {
 };
 
 // out[x] = sum over k < n of a[k * step] lines[k * length + x] for x from `first` on, `Chunk` of them at a time in
-// registers; returns the first x that is left.
+// registers; returns the first x that is not done.
 template <std::size_t Chunk, class T>
 std::size_t sum_of_lines(std::size_t first, std::size_t n, const T* a, std::size_t step, const T* lines,
                          std::size_t length, T* out) {
@@ -62,7 +62,7 @@ void sum_of_lines(std::size_t n, const T* a, std::size_t step, const T* lines, s
   sum_of_lines<1>(first, n, a, step, lines, length, out);
 }
 
-// On the host the inner loop runs over neighbors in memory. `weights` hold the matrix's elements of one k together.
+// On the host the inner loop runs over neighbors in memory. `weights` hold the matrix's elements of one k contiguously.
 template <class T>
 void combine_lines(std::size_t n, std::size_t length, const T* weights, const T* in, T* out) {
   for (std::size_t i = 0; i < n; ++i) sum_of_lines(n, weights + i, n, in, length, out + i * length);

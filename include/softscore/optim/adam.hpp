@@ -19,14 +19,14 @@ struct root_of_number {
 };
 }  // namespace detail
 
-/// One element of an Adam step, as PyTorch computes it; the corrections for the zero start are worked out beforehand.
+/// One element of an Adam step, as PyTorch computes it; the corrections for the zero start are computed beforehand.
 struct adam_body {
   double beta1, beta2, epsilon;
   double step_size;           // learning_rate / (1 - beta1^k)
   double root_of_correction;  // sqrt(1 - beta2^k)
   double gradient_factor;     // what the gradient is multiplied by first (clipping)
 
-  /// The same with a factor that is found out later.
+  /// The same with a factor that becomes known later.
   SOFTSCORE_HD adam_body clipped(double factor) const {
     adam_body body = *this;
     body.gradient_factor = factor;
@@ -48,7 +48,7 @@ struct adam_body {
   }
 };
 
-/// An update of a parameter, and its moving average follows in the same pass over memory (optim/ema.hpp).
+/// An update of a parameter that also updates its moving average in the same pass over memory (optim/ema.hpp).
 template <class Update>
 struct averaged_body {
   Update update;
@@ -68,12 +68,12 @@ struct averaged_body {
   }
 };
 
-/// Adam with the bias correction of its paper. The moments m and v, zero at first and as long as the parameters, and
-/// the count of steps belong to the caller, who saves and restores them.
+/// Adam with the bias correction of its paper. The moments m and v, which start at zero and are as long as the
+/// parameters, and the count of steps belong to the caller, who saves and restores them.
 struct adam {
   double learning_rate{2e-4}, beta1{0.9}, beta2{0.999}, epsilon{1e-8};
 
-  /// The body of step `number` (from 1 on) with the rate times `rate_factor` (warm-up) and the gradient times
+  /// Returns the body of step `number` (from 1 on), with the rate times `rate_factor` (warm-up) and the gradient times
   /// `gradient_factor` (clipping).
   adam_body body(std::uint64_t number, double rate_factor = 1, double gradient_factor = 1) const {
     require(number >= 1, "the number of an Adam step", number, "at least 1");
@@ -86,14 +86,14 @@ struct adam {
             gradient_factor};
   }
 
-  /// theta, m, v <- one step along `gradient`; all are flat arrays of one length.
+  /// theta, m, v <- one step along `gradient`; all are flat arrays of the same length.
   template <class Be, class T>
   void step(Be& be, std::uint64_t number, out_of<Be, T> theta, out_of<Be, T> m, out_of<Be, T> v, in_of<Be, T> gradient,
             double rate_factor = 1, double gradient_factor = 1) const {
     be.for_each(body(number, rate_factor, gradient_factor), theta, m, v, gradient);
   }
 
-  /// The same with the moving average <- keep average + (1 - keep) theta in the same pass.
+  /// The same, and also average <- keep average + (1 - keep) theta in the same pass.
   template <class Be, class T>
   void step_with_average(Be& be, std::uint64_t number, out_of<Be, T> theta, out_of<Be, T> m, out_of<Be, T> v,
                          out_of<Be, T> average, in_of<Be, T> gradient, double keep, double rate_factor = 1,

@@ -8,7 +8,7 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// One element of an AdamW step, as PyTorch computes it: the parameter shrinks, then Adam's step is taken.
+/// One element of an AdamW step, as PyTorch computes it: the parameter is reduced, then Adam's step is taken.
 struct adamw_body {
   adam_body update;
   double shrink;  // 1 - learning_rate weight_decay
@@ -28,18 +28,19 @@ struct adamw_body {
 };
 
 /// Adam with decoupled weight decay (Loshchilov and Hutter 2019, Algorithm 2): a step also multiplies the parameters by
-/// 1 - learning_rate weight_decay, which neither the moments nor clipping see. Weight decay follows the schedule of the
-/// learning rate.
+/// 1 - learning_rate weight_decay, which affects neither the moments nor clipping. Weight decay follows the schedule of
+/// the learning rate.
 struct adamw {
   double learning_rate{2e-4}, beta1{0.9}, beta2{0.999}, epsilon{1e-8}, weight_decay{0.01};
 
-  /// The body of step `number` (from 1 on) with the rate times `rate_factor` and the gradient times `gradient_factor`.
+  /// Returns the body of step `number` (from 1 on), with the rate times `rate_factor` and the gradient times
+  /// `gradient_factor`.
   adamw_body body(std::uint64_t number, double rate_factor = 1, double gradient_factor = 1) const {
     return {adam{learning_rate, beta1, beta2, epsilon}.body(number, rate_factor, gradient_factor),
             1 - learning_rate * rate_factor * weight_decay};
   }
 
-  /// theta, m, v <- one step along `gradient`; all are flat arrays of one length.
+  /// theta, m, v <- one step along `gradient`; all are flat arrays of the same length.
   template <class Be, class T>
   void step(Be& be, std::uint64_t number, out_of<Be, T> theta, out_of<Be, T> m, out_of<Be, T> v, in_of<Be, T> gradient,
             double rate_factor = 1, double gradient_factor = 1) const {

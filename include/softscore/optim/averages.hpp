@@ -10,18 +10,19 @@
 
 namespace softscore {  // shared
 
-/// The forms of a moving average of the parameters; the functions below say which share of its old value each keeps.
+/// The forms of a moving average of the parameters; the functions below say which share of its old value each one
+/// keeps.
 enum class ema_form : std::uint8_t { none, warmup, half_life, inverse_gamma, power };
 
-/// The share of its old value that a moving average of the parameters keeps at each step, a function of the number of
-/// the step and of the images of a batch. The functions below make one.
+/// The share of its old value that a moving average of the parameters keeps at each step. It is a function of the
+/// number of the step and of the images in a batch. The functions below make one.
 struct ema_schedule {
   ema_form form{ema_form::none};
-  double most{1.0};       ///< the largest share, of the forms `warmup` and `inverse_gamma`
-  double half_life{};     ///< in images, of the form `half_life`
-  double ramp{};          ///< of the form `half_life`, or 0 for none
-  double inv_gamma{1.0};  ///< of the form of this name
-  double power{};         ///< the exponent, of the forms `inverse_gamma` and `power`
+  double most{1.0};       ///< the largest share, for the forms `warmup` and `inverse_gamma`
+  double half_life{};     ///< in images, for the form `half_life`
+  double ramp{};          ///< for the form `half_life`; 0 for none
+  double inv_gamma{1.0};  ///< for the form of this name
+  double power{};         ///< the exponent, for the forms `inverse_gamma` and `power`
 
   /// Whether there is an average.
   SOFTSCORE_SHARED explicit operator bool() const { return form != ema_form::none; }
@@ -46,7 +47,7 @@ struct ema_schedule {
     return 0.0;
   }
 
-  /// Throws `error` for the first number that cannot be right.
+  /// Throws `error` for the first invalid number.
   SOFTSCORE_SHARED void check() const {
     if (form == ema_form::warmup || form == ema_form::inverse_gamma)
       require(most > 0.0 && most <= 1.0, "largest share that the average keeps", most, "above 0 and at most 1");
@@ -65,23 +66,24 @@ struct ema_schedule {
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// Keeps min(most, (1 + n) / (10 + n)) at step n: the untrained parameters are soon forgotten (docs/decisions/0007).
+/// Keeps min(most, (1 + n) / (10 + n)) at step n: the average soon forgets the untrained parameters
+/// (docs/decisions/0007).
 inline ema_schedule warmed_ema(double most) { return {.form = ema_form::warmup, .most = most}; }
 
-/// Halves the weight of a step every `images` images; with a `ramp` above 0 every `ramp` times the images seen before
-/// the step, where these are fewer (0.05 in the code of Karras et al. 2022).
+/// Halves the weight of a step every `images` images. With a `ramp` above 0 it halves the weight every `ramp` times the
+/// images seen before the step, if these are fewer (0.05 in the code of Karras et al. 2022).
 inline ema_schedule half_life_ema(double images, double ramp = 0.0) {
   return {.form = ema_form::half_life, .half_life = images, .ramp = ramp};
 }
 
-/// Keeps min(most, 1 - (1 + (n - 1) / inv_gamma)^-power) at step n, as diffusers' EMAModel with use_ema_warmup.
+/// Keeps min(most, 1 - (1 + (n - 1) / inv_gamma)^-power) at step n, like diffusers' EMAModel with use_ema_warmup.
 inline ema_schedule inverse_gamma_ema(double inv_gamma = 1.0, double power = 2.0 / 3.0, double most = 0.9999) {
   return {.form = ema_form::inverse_gamma, .most = most, .inv_gamma = inv_gamma, .power = power};
 }
 
-/// Keeps (1 - 1 / n)^(gamma + 1) at step n, so that step k weighs as k^gamma (Karras et al. 2024, Section 3.1).
-/// `relative_width` is the deviation of these weights over the length of training, sigma_rel, which is 0.1 for gamma =
-/// 6.94. Throws `error` unless it is above 0 and at most that of gamma = 0, 0.2886.
+/// Keeps (1 - 1 / n)^(gamma + 1) at step n, so that step k has the weight k^gamma (Karras et al. 2024, Section 3.1).
+/// `relative_width` is the standard deviation of these weights over the length of training, sigma_rel, which is 0.1 for
+/// gamma = 6.94. Throws `error` unless it is above 0 and at most that of gamma = 0, 0.2886.
 template <class = when_called>
 ema_schedule power_ema(double relative_width) {
   const auto width = [](double g) { return std::sqrt((g + 1.0) / (g + 3.0)) / (g + 2.0); };

@@ -10,18 +10,18 @@
 namespace softscore::inline SOFTSCORE_ABI {
 
 /// Clipping by the global norm (Daras et al. 2022, Appendix D; PyTorch's clip_grad_norm_): the gradient is multiplied
-/// by min(1, most / (norm + 1e-6)). The factor goes to Adam, so the gradient is not written again.
+/// by min(1, most / (norm + 1e-6)). The factor is passed to Adam, so the gradient is not written again.
 class clip {
  public:
-  /// For flat gradients of `count` elements; `most` is the greatest norm, and infinity only measures.
+  /// For flat gradients of `count` elements; `most` is the largest norm, and with infinity it only measures.
   clip(double most, std::size_t count)
       : most_{most}, blocks_{count / block}, rest_{count % block}, sums_(blocks_ + 1) {}
 
-  /// Measures the gradient and returns the factor; it is not a number where the gradient is not.
+  /// Measures the gradient and returns the factor, which is NaN if the gradient is.
   template <class Be, class T>
   double factor(Be& be, out_of<Be, T> gradient) {
     const view_of<Be, const T> g = gradient;
-    // Blocks of fixed length take the place of images, so the order of the sum depends on the count alone.
+    // Blocks of fixed length take the place of images, so the order of the sum depends only on the count.
     if (blocks_ > 0) {
       const auto whole = g.slice(0, {blocks_, 1, 1, block});
       be.dot(whole, whole, sums_.data());

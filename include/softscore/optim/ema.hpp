@@ -15,8 +15,7 @@ struct ema_body {
 };
 
 /// The exponential moving average of the parameters, used for sampling. `keep` is the share of the old average, 0.999
-/// in the code of Song et al. 2021. Galerne 2024 writes 1 - m for it, where m = 1e-4 is the share of the new
-/// parameters.
+/// in the code of Song et al. 2021. Galerne 2024 calls it 1 - m, where m = 1e-4 is the share of the new parameters.
 struct ema {
   double keep{0.999};
 

@@ -7,7 +7,7 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// Starts a sum whose roundings are kept.
+/// Starts a sum that keeps its rounding errors.
 struct start_sum_body {
   template <class T>
   SOFTSCORE_HD void operator()(T& sum, T& lost, const T& value) const {
@@ -35,14 +35,14 @@ struct mean_of_sum_body {
   }
 };
 
-/// The mean of the gradients of a batch's parts, which are added in their order with the roundings kept: for any number
-/// of parts it is as precise as one of them.
+/// The mean of the gradients of a batch's parts. They are added in order, and the rounding errors are kept: for any
+/// number of parts it is as precise as one of them.
 template <class Be, class T = float>
 class gradient_sum {
  public:
   gradient_sum(Be& be, const shape& flat) : sum_{be.template make<T>(flat)}, lost_{be.template make<T>(flat)} {}
 
-  /// Takes the gradient of the next part; after the last of `parts` parts sets it to the mean of all.
+  /// Adds the gradient of the next part; after the last of `parts` parts, sets it to the mean of all.
   void add(Be& be, std::size_t part, std::size_t parts, out_of<Be, T> gradient) {
     const view_of<Be, const T> value = gradient;
     if (part == 0)

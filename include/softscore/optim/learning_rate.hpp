@@ -10,22 +10,23 @@
 
 namespace softscore {  // shared
 
-/// What the learning rate does after its warm-up: it stays, or falls linearly or along half a cosine.
+/// What the learning rate does after its warm-up: it stays constant, or falls linearly or along half a cosine.
 enum class rate_decay : std::uint8_t { constant, linear, cosine };
 
 }  // namespace softscore
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// A learning rate that grows linearly to step `warmup.steps` and then stays, or falls to `end` times its largest value
-/// at step `last`, where it stays. The cosine is that of Loshchilov and Hutter 2017, Eq. 5, without restarts.
+/// A learning rate that grows linearly until step `warmup.steps` and then stays constant, or falls to `end` times its
+/// largest value at step `last`, where it stays. The cosine is that of Loshchilov and Hutter 2017, Eq. 5, without
+/// restarts.
 struct learning_rate_schedule {
   linear_warmup warmup{};
   rate_decay decay{rate_decay::constant};
   std::uint64_t last{};
   double end{};
 
-  /// What step `number` (from 1 on) multiplies the rate by.
+  /// The factor of the rate at step `number` (from 1 on).
   double factor(std::uint64_t number) const {
     if (decay == rate_decay::constant || number <= warmup.steps) return warmup.factor(number);
     if (number >= last) return end;

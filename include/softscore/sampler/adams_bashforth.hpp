@@ -14,9 +14,10 @@
 namespace softscore::inline SOFTSCORE_ABI {
 
 /// The Adams-Bashforth method of order 1 to 4 on the probability-flow ODE in time, for steps of any lengths (Bashforth
-/// and Adams 1883; Liu et al. 2022 use it for diffusion models): the slope over the step is the polynomial through the
-/// slopes of the last `Order` times. One evaluation a step; the first `Order` - 1 steps of a method of order above 2
-/// are taken by `rk4`, with three evaluations more each, since a start of low order would stay in the result.
+/// and Adams 1883; Liu et al. 2022 use it for diffusion models). The slope over the step is the polynomial through the
+/// slopes at the last `Order` times. It takes one evaluation per step. If the order is above 2, `rk4` takes the first
+/// `Order` - 1 steps with three more evaluations each, since the error of a start of low order would stay in the
+/// result.
 template <int Order = 2>
 struct adams_bashforth {
   static_assert(Order >= 1 && Order <= 4, "softscore: the order of adams_bashforth is 1, 2, 3 or 4");

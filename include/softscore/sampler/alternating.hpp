@@ -6,9 +6,9 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// Steps of `ddim` without noise and of `probability_flow` by turns, the first being one of `ddim` (Daras et al. 2022,
-/// Appendix F.3, who call it a predictor-corrector; a step of the flow at one level would do nothing, so whole steps
-/// alternate).
+/// Steps of `ddim` without noise alternate with steps of `probability_flow`, and `ddim` is first (Daras et al. 2022,
+/// Appendix F.3, who call it a predictor-corrector). Whole steps alternate because a step of the flow at one level
+/// would do nothing.
 struct alternating : one_evaluation<alternating> {
   template <class C>
   step_weights weights(const C& c, const step_at& at) const {

@@ -7,7 +7,7 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// A run of declarations only, against which each sampler is checked where it is defined.
+/// A run that consists of declarations only; each sampler is checked against it where it is defined.
 using archetype_run = sampling_run<archetype_backend, archetype_corruption, archetype_denoiser, float>;
 /// The same over a background.
 using archetype_background_run =

@@ -7,8 +7,8 @@
 
 namespace softscore::inline SOFTSCORE_ABI::detail {
 
-// Whether sampler, corruption and denoiser, the second to fourth argument of a call on backend `Be`, stand where they
-// belong. If one stands where another belongs, says in one sentence which.
+// Checks whether sampler, corruption and denoiser, the second to fourth argument of a call on backend `Be`, are in this
+// order. If they are not, one sentence says which argument is in the wrong place.
 template <class Be, class S, class C, class D, class T>
 constexpr bool in_order() {
   if constexpr (Corruption<S, Be, T>) {

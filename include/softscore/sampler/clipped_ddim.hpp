@@ -6,10 +6,10 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// DDIM as diffusers' DDIMScheduler with `clip_sample` takes a step: the estimate of the clean image is clipped to the
-/// range of pixels, the noise that the network predicted is kept as it is. x_s = C_s clip(h) + keep (x_t - C_t h) + add
-/// z with the weights of `ddim`; the last step returns clip(h). `ddim` of a `static_thresholding` denoiser takes the
-/// noise from the clipped estimate instead (`use_clipped_model_output` there).
+/// DDIM with the step of diffusers' DDIMScheduler with `clip_sample`: the estimate of the clean image is clipped to the
+/// range of pixels, and the noise that the network predicted is kept unchanged. x_s = C_s clip(h) + keep (x_t - C_t h)
+/// + add z with the weights of `ddim`; the last step returns clip(h). `ddim` of a `static_thresholding` denoiser takes
+/// the noise from the clipped estimate instead (`use_clipped_model_output` in diffusers).
 struct clipped_ddim {
   static constexpr int order = 1, evaluations_per_step = 1;
   static constexpr bool needs_score = true, handles_last_step = true;

@@ -7,8 +7,8 @@
 namespace softscore::inline SOFTSCORE_ABI {
 
 /// Cold diffusion's sampler: x_s = x_t - D(h, t) + D(h, s), where D corrupts without drawing anything (Bansal et al.
-/// 2022, Algorithm 2; Daras et al. 2022, Eq. 18). D uses the image's own background where the corruption has one, and
-/// is C_t h otherwise; then the noise in x_t stays as it is. The last step returns h.
+/// 2022, Algorithm 2; Daras et al. 2022, Eq. 18). If the corruption has a background, D uses the image's own. Otherwise
+/// D is C_t h, and the noise in x_t stays unchanged. The last step returns h.
 struct cold {
   static constexpr int order = 1, evaluations_per_step = 1;
 

@@ -14,14 +14,14 @@ class time_grid;
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-// A sampler S steps inside a run R = sampling_run<Be, C, D, T> (sampling_run.hpp), which owns all that changes.
+// A sampler S steps inside a run R = sampling_run<Be, C, D, T> (sampling_run.hpp), which owns everything that changes.
 
 template <class R>
 using view_in = view_of<typename R::backend, typename R::value_type>;
 template <class R>
 using const_view_in = view_of<typename R::backend, const typename R::value_type>;
 
-/// `divides_by_gain`: a sampler that needs the derivative, and takes it relative to a signal that must not be gone.
+/// `divides_by_gain`: the sampler needs the derivative and divides it by the signal's gain, which must not be 0.
 template <class S>
 concept DividesByGain = requires { requires S::divides_by_gain; };
 
@@ -38,23 +38,23 @@ concept Steps = requires(const S s, R& run, state_of<S, R>& state, const step_at
   s.step(run, state, at, x, h);
 };
 
-/// `S::handles_last_step`: the step that ends at time 0 is the sampler's own as well. Without it `integrate` takes that
-/// step, which returns h. Optional.
+/// `S::handles_last_step`: the sampler also takes the step that ends at time 0. Otherwise `integrate` takes that step,
+/// which returns h. Optional.
 template <class S>
 concept HandlesLastStep = requires { requires S::handles_last_step; };
 
-/// `s.check(grid)` throws for a grid that the method cannot follow; `integrate` asks before the first step. Optional.
+/// `s.check(grid)` throws for a grid that the method cannot follow; `integrate` calls it before the first step.
+/// Optional.
 template <class S>
 concept ChecksGrid = requires(const S s, const time_grid& grid) { s.check(grid); };
 
-/// `S::least_steps`: a grid of fewer steps would leave nothing of the method but its start; `integrate` refuses it.
-/// Optional.
+/// `S::least_steps`: a grid of fewer steps would contain only the method's start, so `integrate` refuses it. Optional.
 template <class S>
 concept StatesLeastSteps = requires {
   { S::least_steps } -> std::convertible_to<std::size_t>;
 };
 
-/// `S::draws_per_step`: how many numbered draws of noise a step takes at most; one where it is not stated.
+/// `S::draws_per_step`: the largest number of numbered draws of noise in a step; one if not stated.
 template <class S>
 concept StatesDraws = requires {
   { S::draws_per_step } -> std::convertible_to<std::size_t>;

@@ -23,7 +23,7 @@ struct ddpm : one_evaluation<ddpm> {
   step_weights weights(const C& c, const step_at& at) const {
     const double sigma_t = c.sigma(at.t), sigma_s = c.sigma(at.s);
     const double ratio = noise_ratio(sigma_t, sigma_s), g = gain_ratio(c, at);
-    // sigma_t^2 - g^2 sigma_s^2, which is 1 - alpha where a^2 + sigma^2 = 1 and the noise added from s to t in general.
+    // sigma_t^2 - g^2 sigma_s^2: 1 - alpha if a^2 + sigma^2 = 1, and in general the noise added from s to t.
     const double added = (std::max)(0.0, (sigma_t - g * sigma_s) * (sigma_t + g * sigma_s));
     return {g * ratio, std::sqrt(variance == ancestral_variance::fixed_large ? added : added * ratio)};
   }

@@ -16,7 +16,7 @@ namespace softscore::inline SOFTSCORE_ABI {
 
 namespace detail {
 
-// Stands in for what an operator lacks, so that the compiler says our sentence and no other.
+// Stands in for what an operator lacks, so that the compiler reports our sentence and no other.
 struct no_singular_values {
   std::span<const double> values() const { return {}; }
   template <class Be, class In, class Out>
@@ -37,13 +37,13 @@ auto singular_parts(const Op& op, level at, const shape& image) {
 
 }  // namespace detail
 
-/// DDRM (Kawar et al. 2022, Eq. 7 and 8): steps each singular mode of A = U diag(s) V^T by itself. With s the noise of
-/// the mode's measurement y = (U^T y) / s is sigma_y / s. At noise sigma = sigma_s / a_s above it a mode is drawn from
-/// the measurement, (1 - eta_b) h + eta_b y; below it, from the estimate and the measurement's error, h + sqrt(1 -
-/// eta^2) sigma (y - h) s / sigma_y; and a mode that is not measured takes DDIM's step with the share eta of fresh
-/// noise. Without noise the last step returns y in every measured mode, otherwise h. For C = a I; sampling starts from
-/// the corruption's distribution, not from y. Modes whose singular value is within the rounding of the largest count as
-/// not measured.
+/// DDRM (Kawar et al. 2022, Eq. 7 and 8) steps each singular mode of A = U diag(s) V^T separately. Here s is the mode's
+/// singular value, and the noise of its measurement y = (U^T y) / s is sigma_y / s. If the noise sigma = sigma_s / a_s
+/// is above that, the mode is drawn from the measurement, (1 - eta_b) h + eta_b y. If it is below, the mode is drawn
+/// from the estimate and the measurement's error, h + sqrt(1 - eta^2) sigma (y - h) s / sigma_y. A mode that is not
+/// measured takes DDIM's step with the share eta of fresh noise. Without measurement noise the last step returns y in
+/// every measured mode, otherwise h. It requires C = a I; sampling starts from the corruption's distribution, not from
+/// y. Modes whose singular value is 0, up to the rounding of the largest, count as not measured.
 template <class Op>
 class ddrm {
   static_assert(HasSvd<Op>, "softscore: DDRM needs the measurement's singular values, and its operator has none");
@@ -53,9 +53,9 @@ class ddrm {
   static constexpr bool needs_score = true, needs_scalar_signal = true, handles_last_step = true;
 
   double eta{0.85};   ///< the share of fresh noise
-  double eta_b{1.0};  ///< how far a mode goes to its measurement where the measurement is the surer
+  double eta_b{1.0};  ///< how far a mode moves to its measurement where the measurement is more certain
 
-  /// Throws `error` for shares outside [0, 1] and for a measurement of a negative level or sigma.
+  /// Throws `error` for shares outside [0, 1] and for a measurement with a negative level or sigma.
   ddrm(measurement<Op> how, observation y, double share = 0.85, double to_measurement = 1.0)
       : eta{share}, eta_b{to_measurement}, how_{std::move(how)}, y_{std::move(y)} {
     how_.check();
@@ -67,7 +67,7 @@ class ddrm {
   struct scratch {
     using array = decltype(std::declval<R&>().make());
     decltype(detail::singular_parts(std::declval<const Op&>(), level{}, shape{})) parts;
-    array values, y, h, x, noise;  // in modes, but h, which serves both
+    array values, y, h, x, noise;  // in modes, except that h first holds y in pixels
   };
 
   template <class R>
@@ -101,7 +101,7 @@ class ddrm {
     const auto& c = run.corruption();
     const double sigma_t = c.sigma(at.t), sigma_s = at.last() ? 0.0 : c.sigma(at.s);
     const double kept = sigma_s * std::sqrt(1.0 - eta * eta);
-    // Nothing here divides by a gain: there may be no signal at t, and none at s.
+    // Nothing here divides by a gain: there may be no signal at t, or at s.
     const mode_step rule{how_.sigma,
                          sigma_s,
                          at.last() ? 1.0 : c.signal_gain(at.s),
@@ -117,14 +117,14 @@ class ddrm {
     memory.parts.from_modes(be, memory.x.view(), x);
   }
 
- public:  // for kernels, which are made of public types only
+ public:  // for kernels, which can use only public types
   struct divide {
     template <class T>
     SOFTSCORE_HD void operator()(T& y, const T& s) const {
       y = s > T{} ? y / s : T{};
     }
   };
-  // One mode of x, from its values at t to those at s.
+  // Steps one mode of x from its value at t to its value at s.
   struct mode_step {
     double sigma_y, sigma_s, a_s, a_t, of_rest, of_distance, fresh, eta_b;
     template <class T>

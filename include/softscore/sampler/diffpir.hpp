@@ -11,7 +11,7 @@ namespace softscore::inline SOFTSCORE_ABI {
 
 /// DiffPIR (Zhu et al. 2023, Algorithm 1): the estimate becomes h' = argmin |y - A v|^2 + rho |v - h|^2 with rho =
 /// lambda sigma_y^2 a_t^2 / sigma_t^2, and x_s = C_s h' + sigma_s (sqrt(1 - zeta) (x_t - C_t h') / sigma_t + sqrt(zeta)
-/// z). Where C_t is no number, a_t is 1 in rho. The minimum is found by conjugate gradients, so any operator serves.
+/// z). If C_t is not a number times I, a_t is 1 in rho. Conjugate gradients find the minimum, so any operator works.
 /// The last step returns h'.
 template <class Op>
 class diffpir {
@@ -19,10 +19,10 @@ class diffpir {
   static constexpr int order = 1, evaluations_per_step = 1;
   static constexpr bool needs_score = true, handles_last_step = true;
 
-  double lambda{1.0};  ///< how much the estimate weighs against the measurement
-  double zeta{0.3};    ///< the share of the noise's variance that is drawn anew
+  double lambda{1.0};  ///< the weight of the estimate against the measurement
+  double zeta{0.3};    ///< the share of the noise's variance that is drawn again
 
-  /// Throws `error` for a negative lambda, a zeta outside [0, 1] or a measurement of a negative level or sigma.
+  /// Throws `error` for a negative lambda, a zeta outside [0, 1] or a measurement with a negative level or sigma.
   diffpir(measurement<Op> how, observation y, double weight = 1.0, double fresh = 0.3)
       : lambda{weight}, zeta{fresh}, how_{std::move(how)}, y_{std::move(y)} {
     how_.check();

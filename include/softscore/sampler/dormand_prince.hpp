@@ -18,16 +18,16 @@
 namespace softscore::inline SOFTSCORE_ABI {
 
 /// Dormand and Prince's method of order 5 with control of the error, on the probability-flow ODE in time (Dormand and
-/// Prince 1980, RK5(4)7M; Daras et al. 2022, Appendix B.1). A step of the grid is divided until the estimated error of
-/// every part is below absolute + relative |x|, in the root mean square over an image. Each image divides for itself,
-/// so the result does not depend on how images are batched; the evaluations counted are those of the image that took
-/// most. The ODE ends above time 0: the step that ends at 0 returns h.
+/// Prince 1980, RK5(4)7M; Daras et al. 2022, Appendix B.1). It divides a step of the grid until the estimated error of
+/// every part is below absolute + relative |x|, in the root mean square over an image. Each image is divided
+/// independently, so the result does not depend on how images are batched. The evaluations counted are those of the
+/// image that needed most. The ODE ends above time 0: the step that ends at 0 returns h.
 struct dormand_prince {
   static constexpr int order = 5, evaluations_per_step = 7;
   static constexpr bool needs_score = true, needs_derivative = true;
 
   double relative{1e-4}, absolute{1e-4};
-  double longest{0.1};  ///< no part is longer in time: the estimate may miss what happens inside a long one
+  double longest{0.1};  ///< the longest part in time: the estimate may miss what happens inside a longer one
 
   dormand_prince() = default;
   /// Throws `error` unless both tolerances and the longest part are above 0.
@@ -38,7 +38,7 @@ struct dormand_prince {
     require(longest > 0.0, "longest", longest, "above 0");
   }
 
-  /// Throws `error` for a grid of one step down to time 0: that step would return h and leave nothing to integrate.
+  /// Throws `error` for a grid whose only step ends at time 0: that step would return h and leave nothing to integrate.
   void check(const time_grid& grid) const {
     require(grid.steps() > 1 || grid.end().value > 0.0, "number of steps", grid.steps(),
             "at least 2 for dormand_prince where the grid ends at time 0");
@@ -80,8 +80,8 @@ struct dormand_prince {
     return memory;
   }
 
-  /// Throws `error` where the tolerance of an image is below the rounding of its numbers, where the error is not
-  /// finite, and where it asks for more than 10,000 parts or for parts too short for the numbers of the time.
+  /// Throws `error` if the tolerance of an image is below the rounding of its numbers, if the error is not finite, and
+  /// if the error requires more than 10,000 parts, or parts too short for the floating-point numbers of the time.
   template <class R>
   void step(R& run, scratch<R>& memory, const step_at& at, view_in<R> x, view_in<R> h) const {
     auto& be = run.on();
@@ -96,7 +96,7 @@ struct dormand_prince {
       bool all_there = true;
       for (std::size_t i = 0; i < images; ++i) {
         const double rest = memory.now[i] - at.s.value;
-        // An image that is there waits, with parts of length 0; one that is nearly there goes all the way.
+        // An image that has arrived waits, with parts of length 0; an image that has nearly arrived goes all the way.
         memory.length[i] = memory.proposed[i] > 0.999 * rest ? rest : memory.proposed[i];
         all_there = all_there && rest == 0.0;
       }
@@ -113,7 +113,7 @@ struct dormand_prince {
         run.estimate(times, ahead, h_ahead);
         memory.slope(run, times, ahead, h_ahead, memory.slopes[j].view());
       }
-      // The last stage stands at the new x, so `ahead` is the step and its slope the first of the next part.
+      // The last stage is at the new x, so `ahead` is the step, and its slope is the first one of the next part.
       weigh(memory, difference, stages);
       be.combine(error, one{0.0, x});
       detail::add_up(run, error, error, memory.coefficients, memory.coefficients.size(), memory.slopes);
@@ -138,11 +138,11 @@ struct dormand_prince {
        {19372.0 / 6561, -25360.0 / 2187, 64448.0 / 6561, -212.0 / 729},
        {9017.0 / 3168, -355.0 / 33, 46732.0 / 5247, 49.0 / 176, -5103.0 / 18656},
        {35.0 / 384, 0.0, 500.0 / 1113, 125.0 / 192, -2187.0 / 6784, 11.0 / 84}}};
-  // Fifth order less fourth.
+  // Fifth order minus fourth.
   static constexpr row difference{71.0 / 57600,      0.0,        -71.0 / 16695, 71.0 / 1920,
                                   -17253.0 / 339200, 22.0 / 525, -1.0 / 40};
 
- public:  // for kernels, which are made of public types only
+ public:  // for kernels, which can use only public types
   struct in_units {
     double absolute, relative;
     template <class T>
@@ -153,7 +153,7 @@ struct dormand_prince {
   };
 
  private:
-  // Below the rounding of x an error is noise, which no shorter part makes smaller.
+  // Below the rounding of x an error is noise, and shorter parts do not reduce it.
   template <class R, class M>
   void require_tolerance(R& run, M& memory, view_in<R> x) const {
     const auto rounding = static_cast<double>(std::numeric_limits<typename R::value_type>::epsilon());
@@ -180,7 +180,7 @@ struct dormand_prince {
     }
   }
 
-  // Takes the part or not, and proposes the next length from the error, which goes with its fifth power.
+  // Accepts the part or not, and proposes the next length from the error, which is proportional to its fifth power.
   template <class M>
   void decide(M& memory, std::size_t i, double wrong, const step_at& at) const {
     require(std::isfinite(wrong), "error of a part of a step", wrong, "finite");
@@ -191,7 +191,7 @@ struct dormand_prince {
     const double factor = wrong == 0.0 ? 5.0 : std::clamp(0.9 * std::pow(wrong, -0.2), 0.2, take ? 5.0 : 1.0);
     const bool arrives = memory.length[i] == memory.now[i] - at.s.value;
     if (take) memory.now[i] = arrives ? at.s.value : memory.now[i] - memory.length[i];
-    // A part cut short by the end of the grid's step says little about the next one.
+    // A part that the end of the grid's step cut short says little about the next one.
     const double next = (std::min)(longest, factor * memory.length[i]);
     memory.proposed[i] = take && arrives ? (std::max)(memory.proposed[i], next) : next;
     require(memory.proposed[i] > 1e-12, "length of a part of a step", memory.proposed[i],

@@ -10,11 +10,11 @@
 namespace softscore::inline SOFTSCORE_ABI {
 
 /// DPM-Solver of order 1, 2 or 3, for C = a I (Lu et al. 2022a, Eq. 3.7, Algorithms 1 and 2 with r_1 = 1/2, and r_1,
-/// r_2 = 1/3, 2/3): the probability flow in lambda = log(a / sigma) with its linear part exact and the noise eps = (x_t
-/// - a_t h) / sigma_t as a polynomial. As many evaluations a step as the order, at times between t and s where lambda
-/// has gone that far; one in the last step. Order 1 is `ddim`. A step that starts without signal or ends without noise,
-/// where lambda is infinite, is one of order 1, and so is one in which sigma / a falls by more than the state's numbers
-/// can show.
+/// r_2 = 1/3, 2/3). It integrates the probability flow in lambda = log(a / sigma), with the linear part exact and the
+/// noise eps = (x_t - a_t h) / sigma_t as a polynomial. It takes as many evaluations per step as its order, at times
+/// between t and s that are these fractions of the step in lambda, and one in the last step. Order 1 is `ddim`. A step
+/// that starts without signal or ends without noise, where lambda is infinite, has order 1. So has a step in which
+/// sigma / a falls by more than the state's numbers can resolve.
 template <int Order = 2>
 struct dpm_solver {
   static_assert(Order >= 1 && Order <= 3, "softscore: the order of dpm_solver is 1, 2 or 3");
@@ -47,7 +47,7 @@ struct dpm_solver {
     const auto part_at = [&](double part) {
       return detail::time_of_half_log_snr(c, start + part * length, at.t, at.s);
     };
-    // x at an earlier time if eps stays what it is at t.
+    // x at an earlier time if eps keeps its value at t.
     const auto straight = [&](double a, double sigma, view_in<R> out) {
       be.combine(out, term{a - sigma / sigma_t * a_t, h}, term{sigma / sigma_t, x});
     };

@@ -10,10 +10,10 @@
 namespace softscore::inline SOFTSCORE_ABI {
 
 /// DPM-Solver++ (3M), the exponential multistep method of order 3 on the probability flow, for C = a I (Lu et al.
-/// 2022b): x_s = (sigma_s / sigma_t) x_t + a_s integral_0^H exp(u - H) p(u) du, with p the polynomial in lambda = log(a
-/// / sigma) through the last three estimates and H the step in lambda. The weights are those of that polynomial; public
-/// code takes half of the term of second order, which leaves order 2. The first step is one of `dpm_solver<2>`, with
-/// one more evaluation, and the second goes through two estimates.
+/// 2022b): x_s = (sigma_s / sigma_t) x_t + a_s integral_0^H exp(u - H) p(u) du. p is the polynomial in lambda = log(a /
+/// sigma) through the last three estimates, and H is the step in lambda. The weights are those of that polynomial;
+/// public code takes half of the term of second order, which leaves order 2. The first step is one of `dpm_solver<2>`,
+/// with one more evaluation, and the second uses two estimates.
 struct dpm_solver_pp_3m {
   static constexpr int order = 3, evaluations_per_step = 1;
   static constexpr std::size_t least_steps = 3;

@@ -13,12 +13,12 @@ namespace softscore::inline SOFTSCORE_ABI {
 
 /// DPM-Solver++ (3M) on the reverse SDE, for C = a I (Lu et al. 2022b; k-diffusion, `sample_dpmpp_3m_sde`): x_s =
 /// (sigma_s / sigma_t) exp(-eta H) x_t + a_s (1 + eta) integral_0^H exp((1 + eta)(u - H)) p(u) du + sigma_s sqrt(1 -
-/// exp(-2 eta H)) z, with p the polynomial in lambda = log(a / sigma) through the last three estimates and H the step
-/// in lambda. eta from 0 to 1 is the share of the noise: 1, the default, is the reverse SDE, 0 the probability flow.
-/// The weights are the polynomial's own, where public code takes half of the last term. Of order 2 in distribution for
-/// eta > 0: how the noise wanders between two times is not in the estimates at those times, whatever the polynomial
-/// through them, and adds to the variance what is of second order. The first step goes through one estimate and the
-/// second through two, which leaves order 2 for eta = 0 as well; `dpm_solver_pp_3m` starts better.
+/// exp(-2 eta H)) z. p is the polynomial in lambda = log(a / sigma) through the last three estimates, and H is the step
+/// in lambda. eta, from 0 to 1, is the share of the noise: 1, the default, is the reverse SDE, and 0 the probability
+/// flow. The weights are the polynomial's own; public code takes half of the last term. It is of order 2 in
+/// distribution for eta > 0. The reason is how the noise varies between two times: the estimates at those times do not
+/// contain it, so no polynomial through them does, and it adds a term of second order to the variance. The first step
+/// uses one estimate and the second two, which leaves order 2 for eta = 0 as well; `dpm_solver_pp_3m` starts better.
 struct dpm_solver_pp_3m_sde {
   static constexpr int order = 2, evaluations_per_step = 1;
   static constexpr std::size_t least_steps = 3;
@@ -50,7 +50,8 @@ struct dpm_solver_pp_3m_sde {
     auto& past = memory.past;
     const double length = detail::lambda_length(c, at);
     const double sigma_t = c.sigma(at.t), sigma_s = c.sigma(at.s), a_s = c.signal_gain(at.s);
-    // Infinite steps, from no signal or to no noise, are the limits of these lines; eta = 0 times that length is not.
+    // Steps of infinite length, from no signal or to no noise, are the limits of these lines; eta = 0 times that length
+    // is not.
     const double of_noise = eta == 0.0 ? 0.0 : eta * length, damped = length + of_noise;
     const double keep = (sigma_s == sigma_t ? 1.0 : sigma_s / sigma_t) * std::exp(-of_noise);
     const double add = sigma_s * std::sqrt(-std::expm1(-2.0 * of_noise));

@@ -15,13 +15,13 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// How far `dps` goes along the gradient: a fixed zeta; zeta over the distance |y - A h| of each image, as its authors
-/// do; or zeta times what the score of N(y; A h, sigma_y^2 I) moves in the step.
+/// How far `dps` moves along the gradient: a fixed zeta; zeta over the distance |y - A h| of each image, as in the
+/// paper; or zeta times what the score of N(y; A h, sigma_y^2 I) moves x in the step.
 enum class dps_scale { constant, residual, likelihood };
 
 /// Diffusion posterior sampling (Chung et al. 2023, Algorithm 1): steps by `rule`, then x_s -= zeta_t grad |y - A
-/// h(x_t)|^2, where the gradient in x_t is -2 J^T A^T (y - A h). It takes x_0 given x_t for a single point, therefore
-/// trusts y too much, and is biased even with an exact estimate. The last step returns h with the same correction.
+/// h(x_t)|^2, where the gradient in x_t is -2 J^T A^T (y - A h). It treats x_0 given x_t as a single point. Therefore
+/// it trusts y too much, and is biased even with an exact estimate. The last step returns h with the same correction.
 template <class Op, OneEvaluationRule Rule = ddpm>
 class dps {
  public:
@@ -32,8 +32,8 @@ class dps {
   double zeta{1.0};
   dps_scale scale{dps_scale::residual};
 
-  /// Throws `error` for a zeta that is negative or infinite, a measurement of a negative level or sigma, and for one
-  /// without noise under `dps_scale::likelihood`.
+  /// Throws `error` for a zeta that is negative or infinite, a measurement with a negative level or sigma, and for a
+  /// measurement without noise under `dps_scale::likelihood`.
   dps(measurement<Op> how, observation y, double length = 1.0, dps_scale which = dps_scale::residual, Rule rule = {})
       : zeta{length}, scale{which}, how_{std::move(how)}, y_{std::move(y)}, rule_{std::move(rule)} {
     how_.check();
@@ -50,8 +50,8 @@ class dps {
     std::vector<double> each;
   };
 
-  /// Throws `error` where the likelihood scales the step and nothing is left of the signal: Tweedie's formula divides
-  /// by it, and the limit depends on the data's covariance.
+  /// Throws `error` if the likelihood scales the step and no signal is left: Tweedie's formula divides by the signal's
+  /// gain, and the limit depends on the data's covariance.
   template <class R>
   scratch<R> start(R& run) const {
     run.each_step([&](const step_at& at) {
@@ -75,7 +75,7 @@ class dps {
     const double share = scale == dps_scale::likelihood
                              ? zeta * detail::score_share(run.corruption(), rule_, at) / (how_.sigma * how_.sigma)
                              : 2.0 * zeta;
-    // Where y is met but for what underflows there is no direction left.
+    // Where y is met up to underflow, there is no direction left.
     const auto least = static_cast<double>((std::numeric_limits<typename R::value_type>::min)());
     for (double& e : memory.each)
       e = scale == dps_scale::residual ? (std::sqrt(e) > 1e8 * least ? share / std::sqrt(e) : 0.0) : share;

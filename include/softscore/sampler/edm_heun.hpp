@@ -12,11 +12,12 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// EDM's stochastic sampler, for C = a I (Karras et al. 2022, Algorithm 2): Heun's method in y = sigma / a on x / a,
-/// after noise has raised y to (1 + gamma) y, gamma = min(churn / steps, sqrt 2 - 1), wherever `churn_from` <= y <=
-/// `churn_to`; the noise's deviation is multiplied by `noise`. Two evaluations a step without churn, one in the last,
-/// and three with it, since the estimate at the raised time is made anew. y is raised to its value at time 1 at most,
-/// so the step that starts there adds no noise. With churn 0, the default, the method adds no noise and is of order 2.
+/// EDM's stochastic sampler, for C = a I (Karras et al. 2022, Algorithm 2): Heun's method in y = sigma / a on x / a.
+/// Before the step, noise raises y to (1 + gamma) y with gamma = min(churn / steps, sqrt 2 - 1), wherever `churn_from`
+/// <= y <= `churn_to`; the noise's deviation is multiplied by `noise`. Without churn it takes two evaluations per step
+/// and one in the last. With churn it takes three, since the estimate at the raised time is computed again. y is never
+/// raised above its value at time 1, so the step that starts there adds no noise. With churn 0, the default, the method
+/// adds no noise and is of order 2.
 struct edm_heun {
   static constexpr int order = 2, evaluations_per_step = 2;
   static constexpr bool needs_score = true, needs_scalar_signal = true;
@@ -24,7 +25,7 @@ struct edm_heun {
   double churn{0.0}, churn_from{0.0}, churn_to{HUGE_VAL}, noise{1.0};
 
   edm_heun() = default;
-  /// Throws `error` unless no number is negative and `noise_factor` is finite.
+  /// Throws `error` unless all numbers are at least 0 and `noise_factor` is finite.
   explicit edm_heun(double churned, double from = 0.0, double to = HUGE_VAL, double noise_factor = 1.0)
       : churn{churned}, churn_from{from}, churn_to{to}, noise{noise_factor} {
     require(churn >= 0.0, "churn", churn, "at least 0");
@@ -53,7 +54,7 @@ struct edm_heun {
                  keep = sigma_s == sigma_t ? 1.0 : sigma_s / sigma_t;
     const auto ahead = memory.ahead.view(), h_ahead = memory.h_ahead.view();
     be.combine(ahead, term{a_s - keep * a_t, h}, term{keep, x});
-    // Without signal at the start the slope is that of the noise alone, and without noise at the end there is none.
+    // Without signal at the start the slope is that of the noise alone; without noise at the end there is no slope.
     if (detail::is_jump<typename R::value_type>(detail::lambda_length(c, {at.index, at.count, from, at.s}))) {
       be.combine(x, term{1.0, ahead});
       return;
@@ -66,7 +67,7 @@ struct edm_heun {
   }
 
  private:
-  // Adds the churn's noise to x, makes h anew and returns the time that belongs to them.
+  // Adds the churn's noise to x, computes h again, and returns the time that x and h now belong to.
   template <class R>
   diffusion_time raise(R& run, scratch<R>& memory, const step_at& at, view_in<R> x, view_in<R> h) const {
     const auto& c = run.corruption();

@@ -13,8 +13,8 @@
 
 namespace softscore::inline SOFTSCORE_ABI::detail {
 
-// The last estimates of a run and where in lambda = log(a / sigma) they were made, the newest first. Without signal
-// lambda is infinite, and what was known is forgotten.
+// The last estimates of a run and the values of lambda = log(a / sigma) at which they were made, the newest first.
+// Without signal lambda is infinite, and earlier estimates are dropped.
 template <class R>
 struct estimate_history {
   std::array<decltype(std::declval<R&>().make()), 3> h;
@@ -23,7 +23,7 @@ struct estimate_history {
 
   explicit estimate_history(R& run) : h{run.make(), run.make(), run.make()} {}
 
-  // On a plateau of the schedule x and lambda stay what they are, but for rounding, and so does what is known.
+  // On a plateau of the schedule x and lambda stay the same up to rounding, and so do the estimates.
   void add(R& run, double at, const_view_in<R> estimate) {
     if (known == 0 || !same_half_log_snr(at, lambda[0])) {
       std::rotate(h.begin(), h.begin() + 2, h.end());
@@ -36,7 +36,7 @@ struct estimate_history {
   }
 
   // The weights of the newest `count` estimates for a step of `length` in lambda from the newest: those of the
-  // polynomial through them. `damped` is the exponent of the whole step, which is the length itself on an ODE.
+  // polynomial through them. `damped` is the exponent of the whole step; on an ODE it is the length itself.
   std::array<double, 4> weights(double length, std::size_t count, double damped) const {
     std::array<double, 3> nodes{};
     for (std::size_t j = 0; j < count; ++j) nodes[j] = (lambda[j] - lambda[0]) / length;

@@ -8,13 +8,13 @@
 namespace softscore::inline SOFTSCORE_ABI {
 
 /// The Euler-Maruyama method on the reverse SDE, in time (Galerne 2024): x_s = x_t + (s - t)(slope of the probability
-/// flow - g^2 score / 2) + g sqrt(t - s) z. g^2 = d sigma^2 / dt - 2 (a'/a) sigma^2 where the signal is a number a
-/// times the image, as in the SDEs of the field, and d sigma^2 / dt elsewhere (Daras et al. 2022, Eq. 13). Where C_t
-/// and sigma_t^2 are straight lines in time and C = I it is `momentum`, which takes the differences themselves.
+/// flow - g^2 score / 2) + g sqrt(t - s) z. g^2 = d sigma^2 / dt - 2 (a'/a) sigma^2 if the signal is a number a times
+/// the image, as in the SDEs of the field, and d sigma^2 / dt otherwise (Daras et al. 2022, Eq. 13). If C_t and
+/// sigma_t^2 are linear in time and C = I it equals `momentum`, which takes the differences themselves.
 struct euler_maruyama {
   static constexpr int order = 1, evaluations_per_step = 1;
   static constexpr bool needs_score = true, needs_derivative = true;
-  /// Its stochastic part follows a'_t / a_t, which has no value where nothing is left of the signal.
+  /// Its stochastic part follows a'_t / a_t, which has no value where no signal is left.
   static constexpr bool divides_by_gain = true;
 
   template <class R>
@@ -23,7 +23,7 @@ struct euler_maruyama {
     decltype(std::declval<R&>().make()) flow, noise, now;
   };
 
-  /// Throws `error` where the noise that the SDE adds in a unit of time is not finite.
+  /// Throws `error` if the noise that the SDE adds per unit of time is not finite.
   template <class R>
   scratch<R> start(R& run) const {
     run.each_step([&](const step_at& at) {
@@ -50,7 +50,7 @@ struct euler_maruyama {
   }
 
  private:
-  // g^2, to which rounding must not give a sign.
+  // g^2; rounding must not make it negative.
   template <class C>
   static double growth_at(const C& c, diffusion_time t) {
     const double sigma = c.sigma(t);

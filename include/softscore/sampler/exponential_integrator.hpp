@@ -16,13 +16,14 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// The exponential multistep method of order 1 to 3 on the probability flow, mode by mode: for C_t = V diag(c_t) V^T
-/// with modes that do not move in time, mode i has its own lambda = log(c_i / sigma), and x_s = (sigma_s / sigma_t) x_t
-/// + c_i integral_0^H exp(u - H) p(u) du, with p the polynomial in it through the last `Order` estimates. What
-/// `dpm_solver_pp_3m` is for C = a I (Lu et al. 2022b) this is for blurs by DCT and FFT, fades and every diagonal
-/// family, masks included, without a derivative in time. Order 1 is `ddim`. One evaluation a step; order 3 takes one
-/// more in its first. The start asks the operator for the singular values at all times of the grid and keeps them, a
-/// number per element and time; no step takes memory (but under a dense matrix, whose products do).
+/// The exponential multistep method of order 1 to 3 on the probability flow, mode by mode, for C_t = V diag(c_t) V^T
+/// with modes that do not change in time. Mode i has its own lambda = log(c_i / sigma), and x_s = (sigma_s / sigma_t)
+/// x_t + c_i integral_0^H exp(u - H) p(u) du, where p is the polynomial in lambda through the last `Order` estimates.
+/// It does the same as `dpm_solver_pp_3m` does for C = a I (Lu et al. 2022b), here for blurs by DCT and FFT, fades and
+/// every diagonal family, masks included, and needs no derivative in time. Order 1 is `ddim`. It takes one evaluation
+/// per step; order 3 takes one more in the first step. The start computes the operator's singular values at all times
+/// of the grid and keeps them, one number per element and time. No step allocates memory, except under a dense matrix,
+/// whose products do.
 template <int Order = 2>
 struct exponential_integrator {
   static_assert(Order >= 1 && Order <= 3, "softscore: the order of exponential_integrator is 1, 2 or 3");
@@ -37,7 +38,7 @@ struct exponential_integrator {
   template <class R>
   struct scratch {
     using array = decltype(std::declval<R&>().make());
-    parts_in<R> parts;          // at the grid's start; their modes are those of every time
+    parts_in<R> parts;          // at the grid's start; the modes are the same at every time
     std::vector<double> gains;  // c_i at every time of the grid, time by time
     std::array<array, 3> past;  // modes of the last estimates, the newest first
     array modes, weighted, ahead, h_ahead;
@@ -48,7 +49,7 @@ struct exponential_integrator {
     std::size_t known{};
   };
 
-  /// Throws `error` if the modes of C_t move in time or its left and right ones differ.
+  /// Throws `error` if the modes of C_t change in time, or if its left and right ones differ.
   template <class R>
   scratch<R> start(R& run) const {
     require_standing_modes(run);
@@ -78,13 +79,13 @@ struct exponential_integrator {
     memory.now = gains.subspan(at.index * d, d);
     memory.next = gains.subspan((at.index + 1) * d, d);
     const double sigma_t = c.sigma(at.t), sigma_s = c.sigma(at.s);
-    std::vector<double>& newest = memory.lambda[2];  // in the place of the oldest
+    std::vector<double>& newest = memory.lambda[2];  // takes the place of the oldest
     bool moved = memory.known == 0;
     for (std::size_t i = 0; i < d; ++i) {
       newest[i] = std::log(memory.now[i] / sigma_t);
       moved = moved || !detail::same_half_log_snr(newest[i], memory.lambda[0][i]);
     }
-    // On a plateau of the schedule all modes stay what they are, and so does what is known.
+    // On a plateau of the schedule all modes stay the same, and so do the estimates.
     if (moved) {
       std::rotate(memory.past.begin(), memory.past.begin() + 2, memory.past.end());
       std::rotate(memory.lambda.begin(), memory.lambda.begin() + 2, memory.lambda.end());
@@ -94,7 +95,7 @@ struct exponential_integrator {
 
     const double keep = sigma_s == sigma_t ? 1.0 : sigma_s / sigma_t;
     if (Order == 3 && memory.known == 1) {
-      // The first step again, through the estimate at its end too, which is kept in the place of the oldest.
+      // Repeats the first step, now also with the estimate at its end, which is kept in the place of the oldest.
       advance(run, memory, keep, sigma_s, 1, false, x, memory.ahead.view());
       run.estimate(at.s, memory.ahead.view(), memory.h_ahead.view());
       memory.parts.to_modes(be, const_view_in<R>{memory.h_ahead.view()}, memory.past[1].view());
@@ -104,7 +105,7 @@ struct exponential_integrator {
     }
   }
 
- public:  // for kernels, which are made of public types only
+ public:  // for kernels, which can use only public types
   struct multiply {
     template <class T>
     SOFTSCORE_HD T operator()(level, const shape& s, pixel p, std::size_t, const T* modes, const double* weight) const {
@@ -120,7 +121,7 @@ struct exponential_integrator {
                                            run.extent());
   }
 
-  // c_i at the time at which each step begins, then at the grid's end; nothing there if the last step returns h.
+  // c_i at the time at which each step begins, then at the grid's end; not there if the last step returns h.
   template <class R>
   static std::vector<double> gains_along(R& run) {
     const time_grid& grid = run.grid();
@@ -150,7 +151,7 @@ struct exponential_integrator {
       nodes[1] = 1.0;
       used = 2;
     }
-    // A mode that stood still or had no signal yet looks less far back.
+    // A mode that stood still or had no signal yet uses fewer earlier estimates.
     for (; !to_end && used < count; ++used) {
       nodes[used] = (memory.lambda[used][i] - start) / length;
       if (!std::isfinite(nodes[used]) || nodes[used] >= nodes[used - 1]) break;

@@ -8,10 +8,10 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// A rule for the two numbers of `one_evaluation`, applied to an estimate that looks ahead: h + (h - h_before) / (2 q),
-/// which stands for the middle of the step, q being the length of the step before over that of this one. Lengths are
-/// measured in log(a / sigma) where the signal is a number times the image, and in time elsewhere. The first step, and
-/// one that ends without noise that the state's numbers show, take h itself.
+/// A rule for the two numbers of `one_evaluation`, applied to an extrapolated estimate: h + (h - h_before) / (2 q),
+/// which is valid for the middle of the step. q is the ratio of the previous step's length to this one's. Lengths are
+/// measured in log(a / sigma) if the signal is a number times the image, and in time otherwise. The first step, and a
+/// step that ends with no noise, or with less than the state's numbers can resolve, use h itself.
 template <class Rule>
 struct extrapolated : one_evaluation<Rule> {
   static constexpr int order = 2;
@@ -33,7 +33,7 @@ struct extrapolated : one_evaluation<Rule> {
     auto& be = run.on();
     const auto before = memory.before.view(), ahead = memory.ahead.view();
     const double length = detail::clock_length(run.corruption(), at);
-    // An estimate from too close by would show its rounding, and a step of no length leaves what is known as it is.
+    // An estimate from too close by would only add its rounding; a step of length 0 leaves the history unchanged.
     const bool looks =
         memory.length > detail::least_distance * length && !detail::is_jump<typename R::value_type>(length);
     const double more = looks ? 0.5 * length / memory.length : 0.0;

@@ -16,15 +16,15 @@
 
 namespace softscore::inline SOFTSCORE_ABI::detail {
 
-// sigma' / sigma, which is 0 where there is no noise and none comes.
+// sigma' / sigma, which is 0 where there is no noise and none is added.
 template <class C>
 double relative_noise_rate(const C& c, diffusion_time t) {
   const double rate = c.sigma_rate(t);
   return rate == 0.0 ? 0.0 : rate / c.sigma(t);
 }
 
-// The slope of the flow divides the rounding of x by the noise, so a step must not be longer than the noise there lasts
-// by more than numbers of type T can show.
+// The slope of the flow divides the rounding of x by the noise. So a step must not be so long, relative to the time in
+// which that noise vanishes, that numbers of type T cannot resolve the slope.
 template <class T, class C>
 void require_slope(const C& c, diffusion_time t, double length) {
   const double times = std::abs(length * relative_noise_rate(c, t));
@@ -34,8 +34,8 @@ void require_slope(const C& c, diffusion_time t, double length) {
 }
 
 // The right-hand side of the probability-flow ODE in time (Daras et al. 2022, Eq. 19): dx/dt = C'_t h + (sigma'_t /
-// sigma_t)(x - C_t h), for images that may be at times of their own. Holds what it writes, so that a step does not
-// allocate.
+// sigma_t)(x - C_t h), for images that may have different times. It holds all memory that it writes to, so that a step
+// does not allocate.
 template <class R>
 class flow_slope {
  public:
@@ -69,8 +69,8 @@ class flow_slope {
   std::vector<double> of_x_, of_h_;
 };
 
-// out = x + the sum of the first `count` coefficients[j] arrays[j], in passes of at most four terms; a coefficient that
-// is 0 for the whole batch is passed over.
+// out = x + the sum of the first `count` coefficients[j] arrays[j], in passes of at most four terms. A coefficient that
+// is 0 for the whole batch is skipped.
 template <class R, class Coefficients, class Arrays>
 void add_up(R& run, view_in<R> out, const_view_in<R> x, const Coefficients& coefficients, std::size_t count,
             Arrays& arrays) {

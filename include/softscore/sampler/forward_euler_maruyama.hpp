@@ -14,7 +14,7 @@ namespace softscore::inline SOFTSCORE_ABI {
 
 namespace detail {
 
-// What stands for E[x_0 given x_t] where the data is the clean images themselves: those, at every x_t.
+// Takes the place of E[x_0 given x_t] if the data are the clean images themselves: it returns them at every x_t.
 template <class Be, class T>
 struct known_images {
   view_of<Be, const T> clean;
@@ -22,7 +22,7 @@ struct known_images {
   view_of<Be, const T> operator()(diffusion_time, view_of<Be, const T>) const { return clean; }
 };
 
-// One sentence for what a corruption lacks.
+// Says in one sentence what a corruption lacks.
 template <class C, class Be, class T>
 constexpr bool has_forward_sde() {
   constexpr bool noisy = GaussianCorruption<C>, smooth = DifferentiableSignal<C, Be, T>;
@@ -34,8 +34,8 @@ constexpr bool has_forward_sde() {
   return noisy && smooth;
 }
 
-// The walk up the grid. `ByGain`: by dx = (a'/a) x dt + g dw; else by dx = C' h dt + sqrt(d sigma^2 / dt) dw with h of
-// `estimate(t, x)`.
+// Goes up the grid. `ByGain`: by dx = (a'/a) x dt + g dw; otherwise by dx = C' h dt + sqrt(d sigma^2 / dt) dw with h
+// from `estimate(t, x)`.
 template <bool ByGain, class Be, class C, class T, class Estimate>
 void walk_forward(Be& be, const C& corruption, const time_grid& grid, view_of<Be, const T> clean,
                   const image_range& images, std::uint64_t seed, view_of<Be, T> x, const Estimate& estimate) {
@@ -53,7 +53,7 @@ void walk_forward(Be& be, const C& corruption, const time_grid& grid, view_of<Be
     }
   };
   // The variance that a step adds. Where noise begins, sigma may rise like a root, so that its rate is infinite; there
-  // it is what the step must add in all. Rounding must not give it a sign, and no step takes noise away.
+  // the variance is the whole increase over the step. Rounding must not make it negative, and no step removes noise.
   const auto added_in = [&](const step_at& at) {
     const double sigma = corruption.sigma(at.s);
     if (sigma == 0.0) return std::pow(corruption.sigma(at.t), 2);
@@ -89,16 +89,16 @@ void walk_forward(Be& be, const C& corruption, const time_grid& grid, view_of<Be
 
 }  // namespace detail
 
-/// Draws x at the grid's first time from clean images by the Euler-Maruyama method on the forward SDE (Galerne 2024),
-/// which starts from x_t = C_t x_0 + sigma_t z at the grid's last time and goes up the grid: x_t = x_s + (t - s) drift
-/// + g sqrt(t - s) z. Where C_t = a_t I the SDE is that of the field, drift (a'/a) x and g^2 = d sigma^2 / dt - 2
-/// (a'/a) sigma^2 (Song et al. 2021). Elsewhere it is that of Daras et al. 2022, Eq. 13, for the clean image as the
-/// only one: drift C'_t x_0 and g^2 = d sigma^2 / dt. Given x_0, both have mean C_t x_0 and covariance sigma_t^2 I in
-/// the limit, with an error of order 1 in the steps; `corrupt` draws from that distribution at once, for one time.
-/// Stores into `x`; `images` says which images of a run they are, so that the noise does not depend on batches. A run
-/// back from x needs another seed: samplers draw from the same streams. Throws `error` for shapes or counts that
-/// differ, and where the SDE's coefficients are not finite at a time from which a step starts, as where nothing is left
-/// of the signal, or its noise falls.
+/// Draws x at the grid's first time from clean images by the Euler-Maruyama method on the forward SDE (Galerne 2024).
+/// It starts from x_t = C_t x_0 + sigma_t z at the grid's last time and goes up the grid: x_t = x_s + (t - s) drift + g
+/// sqrt(t - s) z. If C_t = a_t I the SDE is that of the field, with drift (a'/a) x and g^2 = d sigma^2 / dt - 2 (a'/a)
+/// sigma^2 (Song et al. 2021). Otherwise it is that of Daras et al. 2022, Eq. 13, with the clean image as the only
+/// data: drift C'_t x_0 and g^2 = d sigma^2 / dt. Given x_0, both have mean C_t x_0 and covariance sigma_t^2 I in the
+/// limit, with an error of order 1 in the steps; `corrupt` draws from that distribution directly, for one time. The
+/// result is stored into `x`; `images` says which images of a run they are, so that the noise does not depend on
+/// batches. A run back from x needs another seed, because samplers draw from the same streams. Throws `error` for
+/// shapes or counts that differ, and if the SDE's coefficients are not finite at a time from which a step starts, for
+/// example where no signal is left, or if its noise falls.
 template <class Be, class C, class T>
 void forward_euler_maruyama(Be& be, const C& corruption, const time_grid& grid, in_of<Be, T> clean,
                             const image_range& images, std::uint64_t seed, out_of<Be, T> x) {
@@ -107,9 +107,9 @@ void forward_euler_maruyama(Be& be, const C& corruption, const time_grid& grid, 
                                                                   detail::known_images<Be, T>{clean});
 }
 
-/// The same on the SDE of Daras et al. 2022, Eq. 13, for all data: drift C'_t E[x_0 given x_t], which the denoiser
-/// estimates, at every kind of signal. It forgets x_0. With the exact estimate the x of clean images that are drawn
-/// from the data have the marginal distributions of x_t. One evaluation a step.
+/// The same on the SDE of Daras et al. 2022, Eq. 13, for all data, under every kind of signal: the drift is C'_t E[x_0
+/// given x_t], which the denoiser estimates. It forgets x_0. With the exact estimate, and clean images drawn from the
+/// data, x has the marginal distribution of x_t. It takes one evaluation per step.
 template <class Be, class C, class D, class T>
 void forward_euler_maruyama(Be& be, const C& corruption, const D& denoiser, const time_grid& grid, in_of<Be, T> clean,
                             const image_range& images, std::uint64_t seed, out_of<Be, T> x) {

@@ -10,7 +10,7 @@
 namespace softscore::inline SOFTSCORE_ABI {
 
 /// Heun's method on the probability-flow ODE, of order 2 (Galerne 2024): a `probability_flow` step to x', then the mean
-/// of the increments at both ends. Two evaluations a step, one in the last.
+/// of the increments at both ends. Two evaluations per step, one in the last.
 struct heun {
   static constexpr int order = 2, evaluations_per_step = 2;
   static constexpr bool needs_score = true;
@@ -40,7 +40,7 @@ struct heun {
     double keep = probability_flow{}.weights(run.corruption(), at).keep;
     run.signal(at.t, h, now);
     run.signal(at.s, h, next);
-    // The slope at s would divide the rounding of x' by sigma_s^2; the noise that is left is a part of the noise at t.
+    // The slope at s would divide the rounding of x' by sigma_s^2; the remaining noise is a fraction of the noise at t.
     if (detail::is_jump<typename R::value_type>(2.0 * std::log(sigma_t / sigma_s))) {
       keep = sigma_s / sigma_t;
       be.combine(x, term{1.0, next}, term{keep, x}, term{-keep, now});

@@ -24,8 +24,8 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// Where sampling starts: x at the grid's first time, the xi in it, which images of the run these are, and what is
-/// known of them, in host memory that outlives the run.
+/// The start of sampling: x at the grid's first time, the xi in it, which images of the run these are, and what is
+/// known about them, in host memory that outlives the run.
 template <class Be, class T>
 struct start_point {
   array_of<Be, T> x, xi;
@@ -33,8 +33,8 @@ struct start_point {
   conditioning given{};
 };
 
-/// What an observer sees of every step: the step, x before it, the estimate h at x, the evaluations spent so far on an
-/// image of this batch, and where the batch stands among all images that are drawn.
+/// What an observer receives at every step: the step, x before it, the estimate h at x, the evaluations spent so far on
+/// an image of this batch, and the batch's position among all images that are drawn.
 template <class Be, class T>
 struct sampling_progress {
   Be& backend;
@@ -42,11 +42,11 @@ struct sampling_progress {
   view_of<Be, const T> x, h;
   std::size_t nfe{};
   std::size_t done{};    ///< images of the batches before this one
-  std::size_t images{};  ///< that are drawn in all
+  std::size_t images{};  ///< images drawn in all
 };
 
-/// Looks on and does nothing. An observer is called with a `sampling_progress` before every step; one that returns
-/// false stops the run, and the result is x as it is then.
+/// Does nothing. An observer is called with a `sampling_progress` before every step. If it returns false the run stops,
+/// and the result is x at that moment.
 struct no_observer {
   template <class Progress>
   void operator()(const Progress&) const {}
@@ -73,7 +73,7 @@ bool goes_on(Observer& observer, const Progress& progress) {
     return observer(progress), true;
 }
 
-// One sentence for what does not fit, the first thing in the order of the arguments, and one for each unmet need.
+// One sentence for the first argument that does not fit, and one for each unmet need.
 template <class Be, class S, class C, class D, class T>
 constexpr bool parts_fit() {
   static_assert(Backend<Be, T>, "softscore: the first argument is not a backend for this element type");
@@ -95,9 +95,9 @@ constexpr bool parts_fit() {
   }
 }
 
-// A noise that rises while time falls would ask for the root of a negative number in the middle of a run, and a level
-// that is no number would spread without a word. A level may be infinite where that only means a signal of gain 0, and
-// the sampler either asks for no slope or for one that is finite, without dividing by the gain.
+// A noise that rises while time falls would lead to the root of a negative number in the middle of a run, and a level
+// that is NaN would spread without a message. A level may be infinite if that only means a signal of gain 0. The
+// sampler must then either need no slope, or one that is finite without dividing by the gain.
 template <class S, class T, class C>
 void require_falling_noise(const C& corruption, const time_grid& grid) {
   if constexpr (requires { corruption.level_at(grid.start()).value; }) {
@@ -124,8 +124,8 @@ void require_falling_noise(const C& corruption, const time_grid& grid) {
     }
   }
 }
-// Bad numbers in the start point would spread over whole images, and those of a result would leave without a word. The
-// sum of squares of an image shows one; where it overflows in double, the numbers themselves decide.
+// Bad numbers in the start point would spread over whole images, and those in a result would go unnoticed. The sum of
+// squares of an image detects them; if it overflows in double, the numbers themselves decide.
 template <class Be, class T, class Name>
 void require_finite(Be& be, view_of<Be, const T> x, const Name& name) {
   std::vector<double> squares(x.extent().images);
@@ -146,10 +146,10 @@ void require_finite_result(Be& be, view_of<Be, const T> x, const image_range& im
 }  // namespace detail
 
 /// Runs a sampler from `from` along the grid. T is the precision of the state. The result depends on the seed and on
-/// the numbers of the images, not on how they are batched. Throws `error` before the first step if the noise rises
-/// along the grid, if the grid is too short for the sampler, or if the start point holds other images than it says or
-/// the denoiser takes, labels or other conditions that are not one per image or that the denoiser does not take, or
-/// numbers that are not finite; and after the last step if an image is not finite, which it names.
+/// the numbers of the images, not on how they are batched. Before the first step it throws `error` if the noise rises
+/// along the grid; if the grid is too short for the sampler; if the start point holds other images than it says or the
+/// denoiser accepts; if labels or other conditions are not one per image or not accepted by the denoiser; and for
+/// numbers that are not finite. After the last step it throws if an image is not finite, and names the image.
 template <class Be, class S, class C, class D, class T, class Observer = no_observer>
 integrate_result<Be, T> integrate(Be& be, const S& sampler, const C& corruption, const D& denoiser,
                                   const time_grid& grid, start_point<Be, T> from, std::uint64_t seed,
@@ -173,7 +173,7 @@ integrate_result<Be, T> integrate(Be& be, const S& sampler, const C& corruption,
               "that of the denoiser's images");
     if constexpr (ChecksBatch<D>) denoiser.check(from.given, x.extent());
     detail::require_finite<Be, T>(be, x, [](std::size_t) { return "size of x in the start point"; });
-    // Where xi is noise, no sampler may look at it.
+    // If xi is noise, no sampler may read it.
     if constexpr (BackgroundCorruption<C>)
       detail::require_finite<Be, T>(be, from.xi.view(), [](std::size_t) { return "size of xi in the start point"; });
     sampling_run<Be, C, D, T> run{be,          corruption,     denoiser, x.extent(), seed,
@@ -197,8 +197,8 @@ integrate_result<Be, T> integrate(Be& be, const S& sampler, const C& corruption,
   }
 }
 
-/// Draws x at the grid's first time from the corruption's own prior, for images `images.first` on, of which `given` is
-/// known.
+/// Draws x at the grid's first time from the corruption's own prior, for images from `images.first` on. `given` is what
+/// is known about them.
 template <class T, class Be, class C>
 start_point<Be, T> draw_start(Be& be, const C& corruption, const time_grid& grid, shape image, image_range images,
                               std::uint64_t seed, const conditioning& given = {}) {

@@ -16,13 +16,13 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// A sampler that is a rule for two numbers (one_evaluation.hpp): what methods for inverse problems step with.
+/// A sampler that is a rule for two numbers (one_evaluation.hpp): methods for inverse problems step with it.
 template <class S>
 concept OneEvaluationRule = std::derived_from<S, one_evaluation<S>>;
 
 namespace detail {
 
-// What every method for inverse problems carries: y of the run's images, and y - A h.
+// What every method for inverse problems holds: y of the run's images, and y - A h.
 template <class R>
 struct measured_state {
   using array = decltype(std::declval<R&>().make());
@@ -44,7 +44,7 @@ void compare(R& run, const measurement<Op>& how, view_in<R> h, measured_state<R>
   be.combine(state.rest.view(), term{1.0, state.y.view()}, term{-1.0, state.rest.view()});
 }
 
-// Whether nothing is left of the signal at t, or so little that what an estimate follows of x_t underflows in type T.
+// Whether no signal is left at t, or so little that the influence of x_t on an estimate underflows in type T.
 template <class T, class C>
 bool signal_is_gone(const C& corruption, diffusion_time t) {
   using limits = std::numeric_limits<T>;
@@ -54,15 +54,15 @@ bool signal_is_gone(const C& corruption, diffusion_time t) {
     return false;
 }
 
-// Whether the weight rho of an estimate against its measurement is so large that the estimate stays what it is.
+// Whether the weight rho of an estimate against its measurement is so large that the estimate does not change.
 template <class T>
 bool outweighs_measurement(double rho) {
   return !(rho < std::sqrt(static_cast<double>((std::numeric_limits<T>::max)())));
 }
 
-// What a step by the rule does with an addition g to the score at (x_t, t), per unit of g. By Tweedie's formula the
-// estimate gains (sigma_t^2 / a_t) g, and x_s = a_s h + c (x_t - a_t h) + n z. Where C_t is no number only C_t h
-// follows from the score, and the part of C_s h that C_t h does not show stays as it was.
+// The change of the rule's step per unit of g, when g is added to the score at (x_t, t). By Tweedie's formula the
+// estimate gains (sigma_t^2 / a_t) g, and x_s = a_s h + c (x_t - a_t h) + n z. If C_t is not a number times I, the
+// score determines only C_t h, and the part of C_s h that C_t h does not show stays unchanged.
 template <class C, class Rule>
 double score_share(const C& corruption, const Rule& rule, const step_at& at) {
   const double sigma = corruption.sigma(at.t), keep = at.last() ? 0.0 : rule.weights(corruption, at).keep;

@@ -35,7 +35,7 @@ struct langevin_step {
     run.on().combine(pull.view(), one{1.0, noise.view()}, one{-1.0, x});
   }
 
-  // From `pull`, fresh numbers in `noise` and `length`.
+  // Moves x by `pull`, with fresh numbers in `noise` and the step lengths in `length`.
   void move(R& run, double sigma, const_view_in<R> x, view_in<R> out) {
     using one = term<typename R::value_type, typename R::backend::space>;
     for (std::size_t i = 0; i < length.size(); ++i) {
@@ -49,9 +49,9 @@ struct langevin_step {
 }  // namespace detail
 
 /// The unadjusted Langevin algorithm (Galerne 2024; Kim and Lee 2024, Eq. 44 with eta = 2 q): x += q score(x_t, t) +
-/// sqrt(2 q) z. It draws from the distribution of x_t at the time where it stands, so a grid that hardly moves gives a
-/// chain at one level; the step from t to s changes nothing else, and the last one returns h. For every q > 0 it is
-/// biased: on N(0, v) its variance tends to v / (1 - q / (2 v)).
+/// sqrt(2 q) z. It draws from the distribution of x_t at the current time, so a grid that hardly moves gives a chain at
+/// one level. The step from t to s changes nothing else, and the last one returns h. For every q > 0 it is biased: on
+/// N(0, v) its variance tends to v / (1 - q / (2 v)).
 struct ula {
   static constexpr int order = 1, evaluations_per_step = 1;
   static constexpr bool needs_score = true;
@@ -83,9 +83,10 @@ struct ula {
 };
 static_assert(Sampler<ula, archetype_run>);
 
-/// Annealed Langevin dynamics (Song and Ermon 2019, Algorithm 1): at each time of the grid `Steps` steps of `ula` with
-/// q = `share` sigma_t^2, then on to the next time with x as it is. `share` is their epsilon / (2 sigma_L^2), 0.1 in
-/// their experiments. `Steps` evaluations a step, one in the last, which returns h.
+/// Annealed Langevin dynamics (Song and Ermon 2019, Algorithm 1): at each time of the grid it takes `Steps` steps of
+/// `ula` with q = `share` sigma_t^2, and then continues at the next time with the same x. `share` is the paper's
+/// epsilon / (2 sigma_L^2), which is 0.1 in its experiments. `Steps` evaluations per step, one in the last, which
+/// returns h.
 template <int Steps = 1>
 struct annealed_langevin {
   static_assert(Steps >= 1, "softscore: annealed_langevin takes at least one step at each time");
@@ -96,7 +97,7 @@ struct annealed_langevin {
   double share{0.1};
 
   annealed_langevin() = default;
-  /// Throws `error` unless 0 < share < 2: from 2 on the chain leaves for infinity.
+  /// Throws `error` unless 0 < share < 2: from 2 on the chain diverges.
   explicit annealed_langevin(double of_variance) : share{of_variance} {
     require(share > 0.0 && share < 2.0, "share", share, "above 0 and below 2");
   }
@@ -109,7 +110,7 @@ struct annealed_langevin {
 
   template <class R>
   scratch<R> start(R& run) const {
-    // Here and not in the class, whose failure would make a compiler say more than this sentence.
+    // Here and not in the class: if it failed there, the compiler would report more than this sentence.
     static_assert(
         Steps <= static_cast<int>(noise_key::draws),
         "softscore: annealed_langevin takes at most 256 steps at each time, since more would draw the same noise "

@@ -12,13 +12,13 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// In place of a function: u is what the denoiser says. A network's is held to no range, in training and here alike.
+/// Takes the place of a function: u comes from the denoiser. A network's u has no bounds, neither in training nor here.
 struct learned_share {};
 
 /// DDPM's ancestral sampler with a variance between its two, for C = a I (Nichol and Dhariwal 2021, Eq. 15): log
 /// variance = u log beta + (1 - u) log btilde, u in [0, 1]. `interpolation` is a function of the time that returns u,
-/// or one that is called with (backend, time, x, h, out) and stores a u for every element into `out`, such as a
-/// network's. `learned_ddpm{}` takes the u that the denoiser's network learned (`learned_variance_denoiser`).
+/// or one that is called with (backend, time, x, h, out) and stores a u for every element into `out`, for example from
+/// a network. `learned_ddpm{}` takes the u that the denoiser's network learned (`learned_variance_denoiser`).
 template <class Interpolation = learned_share>
 struct learned_ddpm {
   static constexpr int order = 1, evaluations_per_step = 1;
@@ -58,7 +58,7 @@ struct learned_ddpm {
         run.variance_share(at.t, memory.u.view());
       else
         interpolation(be, at.t, const_view_in<R>{x}, const_view_in<R>{h}, memory.u.view());
-      // The logarithm is kept finite, so that 0 to the power of 0 is 1 where no noise is left at s.
+      // The logarithm is kept finite, so that 0 to the power of 0 is 1 if no noise is left at s.
       const double log_ratio =
           most > 0.0 ? (std::max)(std::log(least / most), std::numeric_limits<double>::lowest()) : 0.0;
       be.for_each(spread{most, log_ratio}, noise, const_view_in<R>{memory.u.view()});
@@ -66,8 +66,8 @@ struct learned_ddpm {
     }
   }
 
- public:  // for kernels, which are made of public types only
-  // Multiplies a normal number by the deviation large^u small^(1 - u).
+ public:  // for kernels, which can use only public types
+  // Multiplies a normal number by the standard deviation large^u small^(1 - u).
   struct spread {
     double large, log_ratio;
     template <class T>

@@ -12,10 +12,10 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// The Metropolis-adjusted Langevin algorithm (Roberts and Tweedie 1996): proposes y = x + q score(x) + sqrt(2 q) z and
-/// goes there with probability min(1, p(y) / p(x) exp((|y - x - q score(x)|^2 - |x - y - q score(y)|^2) / (4 q))), each
-/// image for itself. It leaves the distribution of x_t at the time where it stands as it is, for any q. Needs a
-/// denoiser that knows the density of x_t; the grid is that of `ula`. Two evaluations a step, one in the last.
+/// The Metropolis-adjusted Langevin algorithm (Roberts and Tweedie 1996). It proposes y = x + q score(x) + sqrt(2 q) z
+/// and accepts it with probability min(1, p(y) / p(x) exp((|y - x - q score(x)|^2 - |x - y - q score(y)|^2) / (4 q))),
+/// each image independently. It leaves the distribution of x_t at the current time unchanged, for any q. It needs a
+/// denoiser that knows the density of x_t; the grid is that of `ula`. Two evaluations per step, one in the last.
 struct mala {
   static constexpr int order = 1, evaluations_per_step = 2;
   static constexpr bool needs_score = true, needs_density = true;

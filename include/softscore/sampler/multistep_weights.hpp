@@ -10,12 +10,12 @@
 
 namespace softscore::inline SOFTSCORE_ABI::detail {
 
-// Nodes of a step from 0 to 1 that are closer than this are one: what changes between them is the rounding of h.
+// Nodes of a step from 0 to 1 that are closer than this count as one: h changes between them only by rounding.
 inline constexpr double least_distance = 1e-4;
 
 // Weights w_j with sum_j w_j p(r_j) = integral_0^1 exp(-H (1 - v)) p(v) dv for every polynomial p of lower degree than
-// there are nodes r_j: multistep methods are this at the places where h or the slope is known. H = 0 is the plain
-// integral. At most four nodes; one that is too close to a node before it in the list has the weight 0.
+// the number of nodes r_j. Multistep methods use them with nodes where h or the slope is known. H = 0 is the plain
+// integral. There are at most four nodes; a node that is too close to an earlier one in the list has weight 0.
 inline std::array<double, 4> multistep_weights(double length, std::span<const double> nodes) {
   std::array<double, 4> weights{};
   std::array<bool, 4> counts{};
@@ -26,7 +26,7 @@ inline std::array<double, 4> multistep_weights(double length, std::span<const do
   }
   for (std::size_t j = 0; j < nodes.size(); ++j) {
     if (!counts[j]) continue;
-    // The polynomial that is 1 at node j and 0 at the others, by its coefficients.
+    // The polynomial that is 1 at node j and 0 at the others, given by its coefficients.
     std::array<double, 4> basis{1.0};
     for (std::size_t k = 0; k < nodes.size(); ++k) {
       if (k == j || !counts[k]) continue;

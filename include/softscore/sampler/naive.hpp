@@ -5,8 +5,8 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// Corrupts the estimate anew at every step (Daras et al. 2022, Algorithm 1). It does not keep the marginals, however
-/// many steps.
+/// Corrupts the estimate again at every step (Daras et al. 2022, Algorithm 1). It does not keep the marginals for any
+/// number of steps.
 struct naive : one_evaluation<naive> {
   template <class C>
   step_weights weights(const C& c, const step_at& at) const {

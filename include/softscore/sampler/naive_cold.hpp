@@ -6,10 +6,10 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// Cold diffusion's naive sampler: x_s = D(h, s), the estimate corrupted anew with the image's own background (Bansal
-/// et al. 2022, Algorithm 1). It trusts h wholly, so what h misses is lost in each step: even for D(x, t) = x + t u,
-/// where `cold` is exact with any h, x_s is off by all of h's error. The last step returns h. Under noise, `naive` is
-/// its like.
+/// Cold diffusion's naive sampler: x_s = D(h, s), the estimate corrupted again with the image's own background (Bansal
+/// et al. 2022, Algorithm 1). It trusts h completely, so each step loses what h misses. Even for D(x, t) = x + t u,
+/// where `cold` is exact with any h, x_s has all of h's error. The last step returns h. Its counterpart under noise is
+/// `naive`.
 struct naive_cold {
   static constexpr int order = 1, evaluations_per_step = 1;
   static constexpr bool needs_background = true;

@@ -11,11 +11,11 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-// What a sampler may need of the corruption or of the denoiser that it runs with, each once: the flag by which a
-// sampler S states it, whether a run R (sampling_run.hpp) meets it, and the sentence for one that does not.
+// What a sampler may need of its corruption or denoiser, each need once: the flag by which a sampler S states it,
+// whether a run R (sampling_run.hpp) meets it, and the sentence for a run that does not.
 namespace needs {
 
-// A static_assert of C++20 wants a literal, and programs print the same words.
+// A static_assert of C++20 requires a literal, and programs print the same words.
 #define SOFTSCORE_NEED_SENTENCE(words)               \
   static constexpr std::string_view sentence{words}; \
   template <bool Met>                                \
@@ -109,7 +109,7 @@ template <class... Each>
 struct list {
   static constexpr std::size_t size = sizeof...(Each);
 };
-/// Every need, those of the corruption first. A new one is a struct above and a name here.
+/// Every need; those of the corruption are first. A new need is a struct above and a name here.
 using all = list<score, scalar_signal, background, derivative, svd, pullback, density, learned_variance>;
 
 }  // namespace needs
@@ -126,11 +126,11 @@ constexpr bool needs_or_steps_by() {
 }
 }  // namespace detail
 
-/// S states the need by a `static constexpr bool` of the name `Need::flag`, or steps by a sampler that has the need:
+/// S states the need by a `static constexpr bool` with the name `Need::flag`, or steps by a sampler that has the need:
 /// `using steps_by = Rule;`.
 template <class S, class Need>
 concept Needs = detail::needs_or_steps_by<S, Need>();
-/// The corruption and the denoiser of the run R offer what the need asks for.
+/// The corruption and the denoiser of the run R offer what the need requires.
 template <class R, class Need>
 concept Meets = Need::template met<R>;
 
@@ -150,13 +150,13 @@ constexpr void require_needs(needs::list<Each...>) {
 }
 }  // namespace detail
 
-/// The sentence of the first need of S that R does not meet; empty if R meets them all.
+/// Returns the sentence of the first need of S that R does not meet; empty if R meets them all.
 template <class S, class R>
 constexpr std::string_view unmet_need() {
   return detail::unmet_need<S, R>(needs::all{});
 }
 
-/// Everything that S needs, R offers. `integrate` says in one sentence which need is not met.
+/// R offers everything that S needs. `integrate` says in one sentence which need is not met.
 template <class S, class R>
 concept NeedsAreMet = unmet_need<S, R>().empty();
 

@@ -17,20 +17,20 @@ struct step_weights {
   double add{};   ///< of fresh noise
 };
 
-/// a_t / a_s, taken as 1 where nothing is left of the signal at either time, as where the schedule stands still.
+/// a_t / a_s; 1 if no signal is left at either time, as it is where the schedule stands still.
 template <class C>
 double gain_ratio(const C& corruption, const step_at& at) {
   const double a_t = corruption.signal_gain(at.t), a_s = corruption.signal_gain(at.s);
   return a_t == a_s ? 1.0 : a_t / a_s;
 }
 
-/// sigma_s^2 / sigma_t^2, taken as 1 where the two are equal, at 0 / 0 too.
+/// sigma_s^2 / sigma_t^2; 1 if the two are equal, even for 0 / 0.
 inline double noise_ratio(double sigma_t, double sigma_s) {
   return sigma_s == sigma_t ? 1.0 : (sigma_s / sigma_t) * (sigma_s / sigma_t);
 }
 
 namespace detail {
-// A weight that is no number of type T would make every pixel one that is not finite; this says in which step.
+// A weight that is not finite in type T would make every pixel not finite; this error says in which step.
 template <class T>
 void require_weight(const step_at& at, double weight) {
   if (std::abs(weight) <= static_cast<double>((std::numeric_limits<T>::max)())) return;
@@ -39,9 +39,9 @@ void require_weight(const step_at& at, double weight) {
 }
 }  // namespace detail
 
-/// A sampler from a rule for the two numbers. `Rule` derives from `one_evaluation<Rule>` and gives
+/// Makes a sampler from a rule for the two numbers. `Rule` derives from `one_evaluation<Rule>` and has the member
 /// `step_weights weights(const C& corruption, const step_at& at) const`; the step is written here, once. The last step
-/// returns h (docs/decisions/0006). Throws `error` for a number that is not finite, with the times of the step.
+/// returns h (docs/decisions/0006). Throws `error` for a weight that is not finite, with the times of the step.
 template <class Rule>
 struct one_evaluation {
   static constexpr int order = 1, evaluations_per_step = 1;

@@ -11,16 +11,17 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// How far `pigdm` goes along the gradient: as the score moves a step of its rule; or, as public implementations do
-/// with trained networks, a_s a_t r^2 times the score of y (a_s = 1 in the last step). The Jacobian of a network that
-/// predicts the noise has an error over a_t, which the second keeps small where a_t is; it is exact for no data.
+/// How far `pigdm` moves along the gradient: as far as the score moves a step of its rule; or, as public
+/// implementations do with trained networks, a_s a_t r^2 times the score of y (a_s = 1 in the last step). The Jacobian
+/// of a network that predicts the noise has an error divided by a_t, which the second choice keeps small where a_t is
+/// small; it is not exact for any data.
 enum class pigdm_scale { score, gain };
 
-/// Pseudoinverse guidance (Song et al. 2023, Eq. 7): takes x_0 given x_t for normal with covariance r^2 I about h, so
-/// that the score of y given x_t is J^T A^T (r^2 A A^T + sigma_y^2 I)^-1 (y - A h), and steps by `rule` along the sum
-/// of both scores. r^2 = v sigma^2 / (a^2 v + sigma^2) is that of data N(0, v I), for which the method is exact. For C
-/// = a I: else the score does not give h. Where nothing is left of the signal, J is that of such data too. The last
-/// step returns the guided estimate.
+/// Pseudoinverse guidance (Song et al. 2023, Eq. 7) treats x_0 given x_t as normal with covariance r^2 I about h. The
+/// score of y given x_t is then J^T A^T (r^2 A A^T + sigma_y^2 I)^-1 (y - A h), and the sampler steps by `rule` along
+/// the sum of both scores. r^2 = v sigma^2 / (a^2 v + sigma^2) is that of data N(0, v I), for which the method is
+/// exact. It requires C = a I, because otherwise the score does not determine h. Where no signal is left, J is that of
+/// such data too. The last step returns the guided estimate.
 template <class Op, OneEvaluationRule Rule = ddim>
 class pigdm {
  public:
@@ -31,7 +32,7 @@ class pigdm {
   double data_variance{1.0};  ///< v
   pigdm_scale scale{pigdm_scale::score};
 
-  /// Throws `error` for a data variance that is not above 0 or a measurement of a negative level or sigma.
+  /// Throws `error` for a data variance that is not above 0 or a measurement with a negative level or sigma.
   pigdm(measurement<Op> how, observation y, double variance = 1.0, Rule rule = {},
         pigdm_scale which = pigdm_scale::score)
       : data_variance{variance}, scale{which}, how_{std::move(how)}, y_{std::move(y)}, rule_{std::move(rule)} {
@@ -68,7 +69,7 @@ class pigdm {
     memory.inverse.solve(run.on(), how_, rho, rest, rest);
     const double a_s = at.last() ? 1.0 : run.corruption().signal_gain(at.s);
     if (scale == pigdm_scale::score && detail::signal_is_gone<T>(run.corruption(), at.t)) {
-      // J is a_t r^2 / sigma_t^2 for data N(0, v I), and cancels what the score's share divides by.
+      // J is a_t r^2 / sigma_t^2 for data N(0, v I), and cancels the divisor of the score's share.
       take_step(rule_, run, memory.of_rule, at, x, h);
       run.on().combine(x, term{1.0, x}, term{a_s, rest});
       return;

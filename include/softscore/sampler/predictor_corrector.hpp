@@ -12,7 +12,7 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// Langevin steps of one length q, in squared units of the image.
+/// Langevin steps that all have the length q, in squared units of the image.
 struct fixed_length {
   double length{};
   static constexpr bool looks = false;
@@ -24,9 +24,9 @@ struct fixed_length {
   double operator()(double, double, double) const { return length; }
 };
 
-/// Langevin steps by a signal-to-noise ratio: q = 2 alpha (snr |z| / |score|)^2, image by image, with alpha = (a_t /
-/// a_s)^2 where the signal is a number times the image and 1 elsewhere (Song et al. 2021, Algorithms 2 and 3; their
-/// code averages the norms over a batch and so lets images depend on each other). 0.16 and 0.17 are common.
+/// Langevin steps whose length follows from a signal-to-noise ratio: q = 2 alpha (snr |z| / |score|)^2, image by image,
+/// with alpha = (a_t / a_s)^2 if the signal is a number times the image and 1 otherwise (Song et al. 2021, Algorithms 2
+/// and 3; their code averages the norms over a batch, so that images depend on each other). 0.16 and 0.17 are common.
 struct snr_length {
   double snr{0.16};
   static constexpr bool looks = true;
@@ -53,9 +53,9 @@ constexpr std::size_t draws_per_step() {
 }  // namespace detail
 
 /// Predictor and corrector (Song et al. 2021, Algorithms 2 and 3): a step of `Predictor`, then `Correctors` Langevin
-/// steps on the distribution of x_s, each with an evaluation of its own. `reverse_diffusion` as predictor gives the VE
-/// and VP forms of the paper; `momentum` takes every corruption with a score. The last step is the predictor's, h. What
-/// it tends to with many steps has the bias of its Langevin steps.
+/// steps on the distribution of x_s, each with its own evaluation. `reverse_diffusion` as predictor gives the VE and VP
+/// forms of the paper; `momentum` accepts every corruption with a score. The last step is the predictor's and returns
+/// h. Its limit for many steps has the bias of its Langevin steps.
 template <class Predictor = momentum, class Length = snr_length, int Correctors = 1>
 struct predictor_corrector {
   static_assert(Correctors >= 1, "softscore: predictor_corrector takes at least one corrector");
@@ -81,7 +81,7 @@ struct predictor_corrector {
 
   template <class R>
   scratch<R> start(R& run) const {
-    // Here and not in the class, whose failure would make a compiler say more than this sentence.
+    // Here and not in the class: if it failed there, the compiler would report more than this sentence.
     static_assert(draws_per_step <= noise_key::draws,
                   "softscore: predictor_corrector draws noise at most 256 times in a step, for the predictor and each "
                   "corrector, since more would draw the same noise again; put more times into the grid");

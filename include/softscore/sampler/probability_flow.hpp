@@ -5,7 +5,7 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// Euler's method on the probability-flow ODE, in sigma^2 (Daras et al. 2022, Eq. 51). Adds no noise.
+/// Euler's method on the probability-flow ODE, in sigma^2 (Daras et al. 2022, Eq. 51). It adds no noise.
 struct probability_flow : one_evaluation<probability_flow> {
   template <class C>
   step_weights weights(const C& c, const step_at& at) const {

@@ -9,9 +9,9 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// Makes every estimate agree with a measurement y = A x_0: h' = h + A^+ (y - A h) keeps of h only what A does not see,
-/// then steps by `rule` with h' (Wang et al. 2022, Algorithm 1). The noise of y stays in the image. The pseudo-inverse
-/// is found by conjugate gradients, so any operator serves. The last step returns h'.
+/// Makes every estimate agree with a measurement y = A x_0: h' = h + A^+ (y - A h) keeps only the part of h that A does
+/// not see. Then it steps by `rule` with h' (Wang et al. 2022, Algorithm 1). The noise of y stays in the image.
+/// Conjugate gradients find the pseudo-inverse, so any operator works. The last step returns h'.
 template <class Op, OneEvaluationRule Rule = ddim>
 class projection {
  public:
@@ -19,7 +19,7 @@ class projection {
   static constexpr bool needs_score = true, handles_last_step = true;
   using steps_by = Rule;
 
-  /// Throws `error` for a measurement of a negative level or sigma.
+  /// Throws `error` for a measurement with a negative level or sigma.
   projection(measurement<Op> how, observation y, Rule rule = {})
       : how_{std::move(how)}, y_{std::move(y)}, rule_{std::move(rule)} {
     how_.check();

@@ -14,11 +14,12 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// RePaint (Lugmayr et al. 2022, Algorithm 1): what a projection A such as a mask sees of the image is set to the
-/// measurement, noised to the level of s, and the rest is stepped by DDPM; then the whole goes back to t by the forward
-/// noise and the step is repeated, `rounds` times in all, so that both parts come to agree. Biased even with an exact
-/// estimate: the part seen is drawn from the noised measurement, not from its distribution given the rest. sigma_y
-/// plays no role. One evaluation each round; the last step has one round and returns A y + (I - A) h. For C = a I.
+/// RePaint (Lugmayr et al. 2022, Algorithm 1), for C = a I. The part of the image that a projection A, such as a mask,
+/// sees is set to the measurement, with noise to the level of s; DDPM steps the rest. Then the whole image returns to t
+/// by the forward noise, and the step is repeated, `rounds` times in all, so that both parts come to agree. It is
+/// biased even with an exact estimate: the part seen is drawn from the noised measurement, not from its distribution
+/// given the rest. sigma_y has no effect. One evaluation per round; the last step has one round and returns A y + (I -
+/// A) h.
 template <class Op>
 class repaint {
  public:
@@ -29,7 +30,7 @@ class repaint {
   unsigned rounds{10};
   ddpm rule{};
 
-  /// Throws `error` unless there are 1 to 85 rounds, and for a measurement of a negative level or sigma.
+  /// Throws `error` unless there are 1 to 85 rounds, and for a measurement with a negative level or sigma.
   repaint(measurement<Op> how, observation y, unsigned times = 10, ddpm step_rule = {})
       : rounds{times}, rule{step_rule}, how_{std::move(how)}, y_{std::move(y)} {
     how_.check();

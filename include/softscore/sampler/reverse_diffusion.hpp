@@ -10,8 +10,8 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// The predictor of score-based diffusion, for C = a I (Song et al. 2021, Algorithms 2 and 3): with g = a_t / a_s and v
-/// = sigma_t^2 - g^2 sigma_s^2, the noise added from s to t, x_s = (2 - g) x_t + v score + sqrt(v) z. Under VP g =
+/// The predictor of score-based diffusion, for C = a I (Song et al. 2021, Algorithms 2 and 3): x_s = (2 - g) x_t + v
+/// score + sqrt(v) z, with g = a_t / a_s and v = sigma_t^2 - g^2 sigma_s^2, the noise added from s to t. Under VP g =
 /// sqrt(1 - beta) and v = beta; under VE, where g = 1, it is `momentum`.
 struct reverse_diffusion {
   static constexpr int order = 1, evaluations_per_step = 1;

@@ -9,8 +9,8 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// An explicit Runge-Kutta method of `Stages` stages: stage j is taken at the part `nodes[j]` of the step, from the
-/// slopes before it with the weights `rows[j]`, and the step adds the slopes with `weights`.
+/// An explicit Runge-Kutta method of `Stages` stages. Stage j is at the fraction `nodes[j]` of the step and uses the
+/// slopes before it with the weights `rows[j]`; the step adds the slopes with `weights`.
 template <std::size_t Stages>
 struct butcher_tableau {
   std::array<double, Stages> nodes{};
@@ -18,9 +18,9 @@ struct butcher_tableau {
   std::array<double, Stages> weights{};
 };
 
-/// A sampler from a Runge-Kutta method: it integrates the probability-flow ODE dx/dt = C'_t h + (sigma'_t / sigma_t) (x
-/// - C_t h) in time (Daras et al. 2022, Eq. 19). `Method` derives from `runge_kutta<Method>` and gives `static
-/// constexpr butcher_tableau<Stages> tableau` and its order. One evaluation per stage; the last step returns h.
+/// Makes a sampler from a Runge-Kutta method: it integrates the probability-flow ODE dx/dt = C'_t h + (sigma'_t /
+/// sigma_t) (x - C_t h) in time (Daras et al. 2022, Eq. 19). `Method` derives from `runge_kutta<Method>` and has
+/// `static constexpr butcher_tableau<Stages> tableau` and its order. One evaluation per stage; the last step returns h.
 template <class Method>
 struct runge_kutta {
   static constexpr bool needs_score = true, needs_derivative = true;
@@ -33,7 +33,7 @@ struct runge_kutta {
     std::vector<per_image<double>> scaled;
   };
 
-  /// Throws `error` where the slope at a stage divides the rounding of x by too little noise.
+  /// Throws `error` if the slope at a stage divides the rounding of x by too little noise.
   template <class R>
   scratch<R> start(R& run) const {
     run.each_step([&](const step_at& at) {

@@ -10,7 +10,7 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// Drawn images, in the range that the denoiser was trained in or that was asked for, and the network evaluations spent
+/// Drawn images, in the range that the denoiser was trained in or that was requested, and the network evaluations spent
 /// on each. After a stop the images of the batches that were not begun are 0.
 template <class T>
 struct sample_result {
@@ -19,8 +19,8 @@ struct sample_result {
   bool stopped{};
 };
 
-/// Draws images as the `sample` of sample_into.hpp does, into memory of its own. T is the precision of the state.
-/// Throws `error` for what that one refuses.
+/// Draws images as the `sample` of sample_into.hpp does, into its own memory. T is the precision of the state. Throws
+/// `error` as that function does.
 template <class T = float, class Be, class S, class C, class D, class Observer = no_observer>
 sample_result<T> sample(Be& be, const S& sampler, const C& corruption, const D& denoiser, const time_grid& grid,
                         const sample_options& options = {}, Observer&& observer = {}) {

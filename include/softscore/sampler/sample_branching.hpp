@@ -32,15 +32,15 @@ namespace softscore {  // shared
 struct branching_options {
   std::size_t images{100};  ///< how many to draw: a multiple of the number of classes
   std::uint64_t seed{0};
-  double noise{1.0};  ///< of v, the largest share that is added where an image gets another one beside it
+  double noise{1.0};  ///< of v, the largest share that is added when an image is copied
 };
 
 }  // namespace softscore
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// Drawn images, the class of each, the evaluations that lie behind an image, and how many images the frozen network
-/// was shown in all. After a stop the images that were not there yet are 0.
+/// Drawn images, the class of each, the number of evaluations behind an image, and how many images the frozen network
+/// evaluated in all. After a stop the images that did not exist yet are 0.
 template <class T>
 struct branching_result {
   row_major_tensor<T> images;
@@ -49,7 +49,7 @@ struct branching_result {
   bool stopped{};
 };
 
-/// The prime factors of a number, the largest first; none of 1.
+/// Returns the prime factors of a number, the largest first; 1 has none.
 template <class = when_called>
 std::vector<std::size_t> prime_factors(std::size_t number) {
   std::vector<std::size_t> factors;
@@ -62,7 +62,7 @@ std::vector<std::size_t> prime_factors(std::size_t number) {
 
 namespace detail {
 
-// The uniform numbers that make a copy differ, for the copies from number `first` of the batch on.
+// The uniform numbers that make copies differ, for the copies from number `first` of the batch on.
 struct branching_noise {
   std::uint64_t seed;
 
@@ -84,14 +84,14 @@ struct spread_body {
   }
 };
 
-// A corruption as what a network's time is taken from.
+// A corruption in the form from which a network's time is computed.
 template <class C>
 struct of_corruption {
   const C& from;
   const C& corruption() const { return from; }
 };
 
-// What a run of a sampler is made with where the estimates come from elsewhere.
+// Takes the denoiser's place in a sampler's run whose estimates come from elsewhere.
 struct no_denoiser {
   static constexpr int evaluations = 1;
   struct memory {};
@@ -105,15 +105,15 @@ struct no_denoiser {
 
 }  // namespace detail
 
-/// Draws images of all classes from one start (Ng et al. n.d., Section 4.2, version 2): the frozen network without
-/// labels is shown few images while there are few. It predicts the velocity v. Step 0 makes one image of each class
-/// with the added network; each of the next steps makes as many of every image as the next prime factor of images /
-/// classes says, the largest first: one keeps v, the others take added(v (1 + noise u)) with u uniform in [0, 1). Then
-/// all v pass through the added network up to step N / 2, and after it none. Image j of the copies of n images is
-/// number j n + i, and draws noise of its own from then on. The sampler takes one estimate a step and keeps nothing
-/// between steps, as `ddim` does. The observer sees each step after its images were added. Throws `error` for images
-/// that are not a multiple of the classes, for more factors than steps follow the first, for noise that is not finite,
-/// and unless a^2 + sigma^2 = 1.
+/// Draws images of all classes from one start (Ng et al. n.d., Section 4.2, version 2): the frozen network, which sees
+/// no labels, evaluates few images while there are few. It predicts the velocity v. Step 0 makes one image of each
+/// class with the added network. Each of the next steps multiplies the images by the next prime factor of images /
+/// classes, the largest first: one copy keeps v, and the others take added(v (1 + noise u)) with u uniform in [0, 1).
+/// In the following steps up to N / 2, every v passes through the added network; in later steps none does. Copy j of
+/// image i, out of n images, becomes image j n + i, and from then on draws its own noise. The sampler must take one
+/// estimate per step and keep nothing between steps, as `ddim` does. The observer sees each step after its images were
+/// added. Throws `error` for a number of images that is not a multiple of the classes, for more factors than there are
+/// steps after the first, for noise that is not finite, and unless a^2 + sigma^2 = 1.
 template <class T = float, class Be, class S, class C, class Frozen, class Added, class Observer = no_observer,
           class Draw = detail::branching_noise>
 branching_result<T> sample_branching(Be& be, const S& sampler, const C& corruption,
@@ -158,7 +158,7 @@ branching_result<T> sample_branching(Be& be, const S& sampler, const C& corrupti
   branching_result<T> result;
   result.labels.assign(options.images, no_class);
   std::size_t count = 1;
-  // Sets the v of `images` images from number `first` on from what `work` holds there.
+  // Sets the v of `images` images, from number `first` on, from what `work` holds for them.
   const auto add = [&](double t, std::size_t first, std::size_t images) {
     const conditioning known{.labels = std::span<const class_label>{result.labels}.subspan(first, images)};
     net.added().evaluate(be, network_input<time_type>{time_type{t}, known}, constant{work.view().images(first, images)},

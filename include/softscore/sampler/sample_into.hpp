@@ -23,14 +23,14 @@ namespace softscore {  // shared
 /// Options of `sample`.
 struct sample_options {
   std::size_t images{64};             ///< how many to draw
-  std::uint64_t seed{0};              ///< image i of a seed is the same whatever else is drawn
+  std::uint64_t seed{0};              ///< image i of a seed does not depend on what else is drawn
   std::uint64_t first{0};             ///< number of the first image
   std::size_t batch_size{64};         ///< images that go through the network together; the result does not depend on it
-  std::optional<shape> image{};       ///< the shape of one image; the denoiser's own where it knows it
+  std::optional<shape> image{};       ///< the shape of one image; by default the denoiser's own, if it knows it
   std::vector<class_label> labels{};  ///< the class of each image in the order of drawing, or one for all
-  conditioning given{};               ///< what else is known of each image, in the same order
-  /// From [0, 1] to the range that the model sees, as in training: the images come back in [0, 1], cut to it. Without
-  /// it they come back as the model draws them.
+  conditioning given{};               ///< what else is known about each image, in the same order
+  /// From [0, 1] to the range that the model sees, as in training: the images are returned in [0, 1], clipped to it.
+  /// Without it they are returned as the model draws them.
   std::optional<pixel_scale> pixels{};
 };
 
@@ -38,7 +38,7 @@ struct sample_options {
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// What drawing took: the network evaluations spent on each image, and whether an observer stopped the run.
+/// The cost of drawing: the network evaluations spent on each image, and whether an observer stopped the run.
 struct sample_summary {
   std::size_t nfe{};
   bool stopped{};
@@ -62,7 +62,7 @@ shape shape_to_draw(const D& denoiser, const sample_options& options) {
   return options.image->with_images(1);
 }
 
-// Brings pixels back from the model's range to [0, 1]; what is not a number stays so.
+// Converts pixels back from the model's range to [0, 1]; NaN stays NaN.
 template <class T>
 void undo_scale(std::span<T> pixels, pixel_scale scale) {
   const T gain = static_cast<T>(scale.gain), offset = static_cast<T>(scale.offset);
@@ -72,7 +72,7 @@ void undo_scale(std::span<T> pixels, pixel_scale scale) {
   }
 }
 
-// What to draw: the shape of one image, and what is known of each.
+// What to draw: the shape of one image, and what is known about each.
 struct drawing {
   shape image;
   std::vector<class_label> labels;
@@ -106,11 +106,11 @@ drawing to_draw(const D& denoiser, const sample_options& options) {
 }  // namespace detail
 
 /// Draws images into `out`, one after another and channel by channel, in the range that the denoiser was trained in or
-/// that the option `pixels` asks for: starts from the corruption's distribution at the grid's first time and runs the
-/// sampler along the grid, batch by batch. T is the precision of the state. The observer sees every step of every batch
-/// (integrate.hpp); after a stop the images of the batches that were not begun are 0. Throws `error` for a count of 0,
-/// where `out` does not have the size of the images, for a shape that is missing or that the denoiser does not take,
-/// for another number of labels than 1 and that of the images, and for what `integrate` refuses.
+/// that the option `pixels` requests. It starts from the corruption's distribution at the grid's first time and runs
+/// the sampler along the grid, batch by batch. T is the precision of the state. The observer sees every step of every
+/// batch (integrate.hpp); after a stop the images of the batches that were not begun are 0. Throws `error` for a count
+/// of 0, if `out` does not have the size of the images, for a shape that is missing or that the denoiser does not
+/// accept, for a number of labels other than 1 and the number of images, and as `integrate` does.
 template <class Be, class S, class C, class D, class T, std::size_t Size, class Observer = no_observer>
 sample_summary sample(Be& be, const S& sampler, const C& corruption, const D& denoiser, const time_grid& grid,
                       std::span<T, Size> out, const sample_options& options = {}, Observer&& observer = {}) {

@@ -15,7 +15,7 @@
 namespace softscore::inline SOFTSCORE_ABI {
 
 namespace detail {
-// Calls f(sampler, denoiser) with what the scheduler asks for.
+// Calls f(sampler, denoiser) with those that the scheduler specifies.
 template <class D, class F>
 auto with_sampler(const diffusers_scheduler& scheduler, D denoiser, double eta, const F& f) {
   if (scheduler.kind == scheduler_kind::ddim) {
@@ -31,10 +31,10 @@ auto with_sampler(const diffusers_scheduler& scheduler, D denoiser, double eta, 
 }
 }  // namespace detail
 
-/// Draws images as the DDPMPipeline or DDIMPipeline of diffusers does in `steps` steps, in [0, 1]: by the scheduler's
+/// Draws images as the DDPMPipeline or DDIMPipeline of diffusers does in `steps` steps, in [0, 1], with the scheduler's
 /// chain, prediction, spacing, clipping and variance. `eta` is the share of noise under a DDIMScheduler. T is the
-/// precision of the state. Where the option `pixels` is not set it is the scheduler's. Throws `error` for what `sample`
-/// refuses, and for an eta under a DDPMScheduler.
+/// precision of the state. If the option `pixels` is not set, it is the scheduler's. Throws `error` as `sample` does,
+/// and for an eta under a DDPMScheduler.
 template <class T = float, class Be>
 sample_result<T> sample_pipeline(Be& be, diffusers_pipeline pipeline, std::size_t steps, sample_options options = {},
                                  double eta = 0.0) {

@@ -11,8 +11,8 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// Everything of one run of a sampler that is not the sampler: it answers estimates and counts them, draws the noise of
-/// the run's images, and knows their xi. Samplers are const and see the world through this.
+/// Everything in one run of a sampler except the sampler: it computes estimates and counts them, draws the noise of the
+/// run's images, and knows their xi. Samplers are const and have access to these only through it.
 template <class Be, class C, class D, class T>
 class sampling_run {
  public:
@@ -21,8 +21,8 @@ class sampling_run {
   using denoiser_type = D;
   using value_type = T;
 
-  /// `grid` is what the run goes along; a sampler that prepares for all its times asks for it. `given` is what is known
-  /// of the images, in host memory that outlives the run.
+  /// `grid` holds the times of the run; a sampler that prepares for all its times reads it. `given` is what is known
+  /// about the images, in host memory that outlives the run.
   sampling_run(Be& be, const C& corruption, const D& denoiser, shape extent, std::uint64_t seed, image_range images,
                view_of<Be, const T> xi, const time_grid* grid = nullptr, const conditioning& given = {})
       : backend_{be},
@@ -42,45 +42,45 @@ class sampling_run {
   const shape& extent() const { return extent_; }
   /// Which images of the run the batch holds.
   const image_range& images() const { return images_; }
-  /// What is known of the images besides.
+  /// What else is known about the images.
   const conditioning& given() const { return given_; }
-  /// The times that the run goes along. Throws `error` if it was made without.
+  /// The times of the run. Throws `error` if the run was made without a grid.
   const time_grid& grid() const {
     if (grid_ == nullptr) reject("the grid of the run", "missing", "given to a run of this sampler");
     return *grid_;
   }
 
-  /// Calls f(step_at) for every step of the grid, where there is one: for samplers that refuse before they start.
+  /// Calls f(step_at) for every step of the grid, if there is one: for samplers that check before they start.
   template <class F>
   void each_step(const F& f) const {
     for (std::size_t i = 0; grid_ != nullptr && i < grid_->steps(); ++i) f((*grid_)[i]);
   }
 
-  /// An array of the batch's shape, zero at first.
+  /// Returns an array of the batch's shape, initialized to zero.
   auto make() { return backend_.template make<T>(extent_); }
 
-  /// Stores h(x, t) into `out` and counts the evaluations. The images may be at times of their own.
+  /// Stores h(x, t) into `out` and counts the evaluations. Each image may have its own time.
   void estimate(per_image<diffusion_time> times, view_of<Be, const T> x, view_of<Be, T> out) {
     denoiser_.estimate(backend_, condition{images_, times, given_}, x, out, workspace_);
     nfe_ += static_cast<std::size_t>(D::evaluations);
   }
 
-  /// Stores J^T v into `out`, J being the Jacobian of the last estimate, which was at time t.
+  /// Stores J^T v into `out`, where J is the Jacobian of the last estimate, which was at time t.
   void pullback(diffusion_time t, view_of<Be, const T> v, view_of<Be, T> out)
     requires PullsBack<D, Be, T>
   {
     denoiser_.pullback(backend_, condition{images_, t, given_}, v, out, workspace_);
   }
 
-  /// Stores where the variance of an ancestral step lies between its two, for every element, as the denoiser's last
-  /// estimate said.
+  /// Stores, for every element, where the variance of an ancestral step lies between its two, according to the
+  /// denoiser's last estimate.
   void variance_share(diffusion_time t, view_of<Be, T> out)
     requires LearnsVariance<D, Be, T>
   {
     denoiser_.variance_share(backend_, condition{images_, t, given_}, out, workspace_);
   }
 
-  /// Writes log p_t(x) of each image to `host`, p_t being the density of x_t.
+  /// Writes log p_t(x) of each image to `host`, where p_t is the density of x_t.
   void log_density(diffusion_time t, view_of<Be, const T> x, double* host)
     requires KnowsDensity<D, Be, T>
   {
@@ -92,8 +92,8 @@ class sampling_run {
   void normal(const step_at& at, view_of<Be, T> out, std::size_t draw = 0) {
     backend_.normal(key_of(at, draw), images_, out);
   }
-  /// Stores the sum of the terms, at most three, and of `factor` times the numbers of a step into `out`, in one pass
-  /// where the backend can; `noise` is memory for the numbers.
+  /// Stores the sum of the terms, at most three, plus `factor` times the normal numbers of a step into `out`, in one
+  /// pass if the backend can; `noise` is memory for the numbers.
   template <class... Terms>
   void combine_with_normal(const step_at& at, double factor, view_of<Be, T> noise, view_of<Be, T> out,
                            const Terms&... terms) {
@@ -105,8 +105,8 @@ class sampling_run {
     }
   }
 
-  /// Writes a uniform number in [0, 1) for each image of the batch to `host`, of another stream than `normal`'s
-  /// numbers under the same step and draw.
+  /// Writes a uniform number in [0, 1) for each image of the batch to `host`, from a different stream than `normal`'s
+  /// numbers for the same step and draw.
   void uniform(const step_at& at, double* host, std::size_t draw = 0) const {
     noise_key key = key_of(at, draw);
     key.stream = noise_stream::acceptance;
@@ -125,7 +125,7 @@ class sampling_run {
     corruption_.signal_derivative(backend_, times, x, out);
   }
 
-  /// The xi of the images, where the sampler may know it.
+  /// The xi of the images, if the sampler may know it.
   view_of<Be, const T> background() const
     requires BackgroundCorruption<C>
   {

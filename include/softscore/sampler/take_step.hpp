@@ -5,8 +5,8 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// One step of a sampler as `integrate` takes it, for samplers that step by another one too: in the step that ends at
-/// time 0 x becomes h (docs/decisions/0006), unless the sampler handles that step itself.
+/// Takes one step of a sampler as `integrate` does, for samplers that also step by another one. In the step that ends
+/// at time 0, x becomes h (docs/decisions/0006), unless the sampler handles that step itself.
 template <class S, class R, class State>
 void take_step(const S& sampler, R& run, State& state, const step_at& at, view_in<R> x, view_in<R> h) {
   if constexpr (!HandlesLastStep<S>) {

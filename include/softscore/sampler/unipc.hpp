@@ -14,11 +14,11 @@
 namespace softscore::inline SOFTSCORE_ABI {
 
 /// UniPC of order 1, 2 or 3 on the probability flow, for C = a I (Zhao et al. 2023, Algorithms 1 and 2, in the form
-/// that predicts x_0, with B(h) = e^h - 1). The predictor UniP-p goes through p estimates: it is `ddim`,
-/// `dpm_solver_pp_2m` or `dpm_solver_pp_3m`. The corrector UniC-p takes the estimate that the next step makes anyway,
-/// at the predicted x, and does the step again through p + 1 estimates: order p + 1 without a further evaluation. What
-/// a run that ends above time 0 returns is predicted. For p = 3 the first step is one of `dpm_solver<3>`, with two more
-/// evaluations, since the error of a start of low order would stay.
+/// that predicts x_0, with B(h) = e^h - 1). The predictor UniP-p uses p estimates: it is `ddim`, `dpm_solver_pp_2m` or
+/// `dpm_solver_pp_3m`. The corrector UniC-p takes the estimate that the next step makes anyway, at the predicted x, and
+/// repeats the step with p + 1 estimates: order p + 1 without another evaluation. If a run ends above time 0, its
+/// result is predicted, not corrected. For p = 3 the first step is one of `dpm_solver<3>`, with two more evaluations,
+/// since the error of a start of low order would stay.
 template <int Order = 2, bool Corrects = true>
 struct unipc {
   static_assert(Order >= 1 && Order <= 3, "softscore: the order of unipc is 1, 2 or 3");
@@ -30,9 +30,9 @@ struct unipc {
   struct scratch {
     detail::estimate_history<R> past;
     typename dpm_solver<3>::template scratch<R> of_start;
-    decltype(std::declval<R&>().make()) from;  // x where the step before began
+    decltype(std::declval<R&>().make()) from;  // x where the previous step began
     diffusion_time before{};
-    std::size_t through{};  // estimates that the prediction went through; 0 if there is nothing to correct
+    std::size_t through{};  // number of estimates in the prediction; 0 if there is nothing to correct
   };
 
   template <class R>
@@ -66,7 +66,7 @@ struct unipc {
   }
 
  private:
-  // Through two estimates UniPC takes half the change per length, not the polynomial's own weights.
+  // With two estimates UniPC takes half the change per length, not the polynomial's own weights.
   template <class Past>
   static std::array<double, 4> predictor(const Past& past, double length, std::size_t through) {
     if (through != 2) return past.weights(length, through);

@@ -22,14 +22,14 @@
 namespace softscore::inline SOFTSCORE_ABI {
 
 /// The clouds {C_w x + sigma z} of one set of images at many levels, and the regularized Wasserstein distances between
-/// them (Daras et al. 2022, Appendix C): the same images and the same noise at every level. A debiased distance is the
-/// root of `sinkhorn_divergence`, 0 between a cloud and itself, and takes three transports. Clouds are made when needed
-/// and the last few kept; pairs run on the backend's threads.
+/// them (Daras et al. 2022, Appendix C). Every level has the same images and the same noise. A debiased distance is the
+/// root of `sinkhorn_divergence`: it is 0 between a cloud and itself and takes three transports. Clouds are made when
+/// needed, and the last few are kept; pairs run on the backend's threads.
 template <HostBackend Be, LinearOperator Op, std::floating_point Real = float>
 class corrupted_clouds {
  public:
-  /// Keeps at most `kept` clouds. `images` must outlive this. Throws `error` for fewer than two images or levels that
-  /// are negative, fall or are not finite, as an image may be neither.
+  /// Keeps at most `kept` clouds. `images` must outlive this object. Throws `error` for fewer than two images, and for
+  /// levels that are negative, fall or are not finite; images must be finite too.
   corrupted_clouds(Be& be, Op op, view<const Real, host_space> images, std::vector<double> levels, double sigma,
                    const sinkhorn_options& transport, std::uint64_t seed = 0, std::size_t kept = 96,
                    bool debiased = false)
@@ -58,16 +58,17 @@ class corrupted_clouds {
   }
 
   const std::vector<double>& levels() const { return levels_; }
-  /// Clouds made so far; one that was dropped and made again counts twice.
+  /// The number of clouds made so far; a cloud that was dropped and made again counts twice.
   std::size_t clouds_made() const { return made_; }
-  /// Distances computed. Levels between which the operator does not change, as a mask's, make one cloud.
+  /// The number of distances computed. Levels between which the operator does not change, such as a mask's, share one
+  /// cloud.
   std::size_t pairs() const { return pairs_.size(); }
-  /// Pairs whose transport stopped before the tolerance was met.
+  /// The number of pairs whose transport stopped before it met the tolerance.
   std::size_t unfinished() const { return unfinished_; }
-  /// The largest marginal error of all transports: what the least certain distance is worth.
+  /// The largest marginal error of all transports: it tells how accurate the least certain distance is.
   double marginal_error() const { return marginal_error_; }
 
-  /// Writes the distances from level k to `count` levels from `first` on to `out`.
+  /// Writes the distances from level k to the `count` levels that start at `first` into `out`.
   void operator()(std::size_t k, std::size_t first, std::size_t count, double* out) {
     const std::size_t from = equal_[k];
     std::vector<std::size_t> missing;
@@ -84,7 +85,7 @@ class corrupted_clouds {
   }
 
  private:
-  // For every level the first one with the same operator: a random image tells any two linear maps apart.
+  // For every level, finds the first one with the same operator: a random image tells any two linear maps apart.
   void find_equals() {
     const shape one = clean_.view().extent().with_images(1);
     auto random = be_->template make<Real>(one), now = be_->template make<Real>(one);
@@ -120,7 +121,7 @@ class corrupted_clouds {
   measured distance(const row_matrix<Real>& from, const row_matrix<Real>& to) const {
     if (debiased_) {
       const auto found = sinkhorn_divergence_parts<Real>(from, to, transport_);
-      return {(std::max)(found.value(), 0.0), found.marginal_error(), found.converged()};  // a NaN stays one
+      return {(std::max)(found.value(), 0.0), found.marginal_error(), found.converged()};  // a NaN is kept
     }
     const auto found = sinkhorn<Real>(squared_distances<Real>(from, to), transport_);
     return {found.cost, found.marginal_error, found.converged};
@@ -135,7 +136,8 @@ class corrupted_clouds {
     ++made_;
     return clouds_.emplace(k, as_matrix(noisy_.view())).first->second;
   }
-  // Makes room for the clouds of these levels: those of lower levels, which a rising search leaves behind, go first.
+  // Makes room for the clouds of these levels. Clouds of lower levels, which a rising search no longer needs, are
+  // dropped first.
   void drop_for(std::size_t k, std::span<const std::size_t> levels) {
     const auto needed = [&](std::size_t i) {
       return i == k || std::find(levels.begin(), levels.end(), i) != levels.end();

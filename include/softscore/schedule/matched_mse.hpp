@@ -16,8 +16,8 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// The mean over images of |(I - C_w) x|^2 at each level. Throws `error` for no images, and for the first image and
-/// level at which it is not finite.
+/// Returns the mean over images of |(I - C_w) x|^2 at each level. Throws `error` if there are no images, and for the
+/// first image and level at which the value is not finite.
 template <HostBackend Be, LinearOperator Op>
 std::vector<double> damages_of(Be& be, const Op& op, view<const float, host_space> images,
                                const std::vector<double>& levels) {
@@ -41,11 +41,11 @@ std::vector<double> damages_of(Be& be, const Op& op, view<const float, host_spac
   return damages;
 }
 
-/// The baseline that a schedule search is compared with (Daras et al. 2022, Eq. 55): the level rises so that the mean
-/// squared error of x_t keeps pace with the noise of a reference that only adds noise, [E|(I - C_w) x_0|^2 + d sigma^2]
-/// / [same at time 1] = sigma'_t^2 / sigma'_1^2. Solved for the time of each level, where it is exact; between them
-/// lines. Where the noise alone is already too much the level is the first. `sigma` is the constant noise of the
-/// result. Throws `error` unless levels rise from the first to a last one that does damage.
+/// The baseline that a schedule search is compared with (Daras et al. 2022, Eq. 55). The level rises so that the mean
+/// squared error of x_t follows that of a reference that only adds noise: [E|(I - C_w) x_0|^2 + d sigma^2] / [same at
+/// time 1] = sigma'_t^2 / sigma'_1^2. This is solved for the time of each level, where it is exact; between these times
+/// the level is linear. Where the noise alone already exceeds the reference, the level is the first one. `sigma` is the
+/// constant noise of the result. Throws `error` unless the levels rise from the first to a last one that does damage.
 template <HostBackend Be, LinearOperator Op>
 tabulated matched_mse(Be& be, const Op& op, view<const float, host_space> images, const std::vector<double>& levels,
                       double sigma, const variance_exploding& reference) {
@@ -71,9 +71,10 @@ tabulated matched_mse(Be& be, const Op& op, view<const float, host_space> images
   return tabulated{std::move(points)};
 }
 
-/// `count` levels of that baseline at equal steps of the reference's time, from the last time at which the first level
-/// is already too much to time 1. `after_noise` makes a schedule of them in which the noise has a stage of its own and
-/// the damage grows in all the time that is left. Throws `error` as `matched_mse` does, and unless count >= 2.
+/// Returns `count` levels of that baseline at equal steps of the reference's time, from the last time at which the
+/// first level already exceeds the reference, to time 1. `after_noise` makes a schedule of them in which the noise has
+/// its own stage and the damage grows in all the remaining time. Throws `error` as `matched_mse` does, and unless count
+/// >= 2.
 template <HostBackend Be, LinearOperator Op>
 std::vector<double> matched_mse_levels(Be& be, const Op& op, view<const float, host_space> images,
                                        const std::vector<double>& levels, double sigma,

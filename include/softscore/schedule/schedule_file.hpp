@@ -23,7 +23,7 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// A schedule and what is known of it, as text by name: the operator it is for, how it was found.
+/// A schedule and what is known about it, as named texts: the operator it is for, how it was found.
 struct schedule_file {
   tabulated schedule;
   std::map<std::string, std::string> about{};
@@ -31,7 +31,7 @@ struct schedule_file {
 
 namespace detail {
 
-// A double as our files spell it, with as many digits as give the same bits back and never as an integer.
+// Appends a double as our files spell it: with as many digits as read back as the same bits, and never as an integer.
 inline void append_number(std::string& to, double number) {
   const double size = std::abs(number);
   const bool plain = size == 0 || (size >= 1e-4 && size < 1e15);
@@ -43,8 +43,8 @@ inline void append_number(std::string& to, double number) {
   if (plain && std::find(digits, end, '.') == end) to += ".0";
 }
 
-// Reads a schedule's JSON event by event, so no entry that comes twice is missed and nothing of entries that we do not
-// know is stored. The functions with capitals are RapidJSON's events.
+// Reads a schedule's JSON event by event, so that no repeated entry goes unnoticed and nothing is stored for unknown
+// entries. The functions with capitals are RapidJSON's events.
 template <class Encoding>
 class schedule_reader : public json_handler {
  public:
@@ -126,7 +126,7 @@ class schedule_reader : public json_handler {
     before = true;
     return go(to);
   }
-  // The end of a value of an entry that we do not know, or of a part of it.
+  // The end of a value, or of part of a value, of an unknown entry.
   bool leave() {
     if (--depth_ == 0) place_ = place::top;
     return true;
@@ -180,9 +180,9 @@ class schedule_reader : public json_handler {
 
 }  // namespace detail
 
-/// A schedule as JSON: {"format": "softscore schedule 1", "about": {...}, "points": [[t, level, sigma], ...]}, with as
-/// many digits as give the same numbers back. Throws `error` when a text about it is not UTF-8. (Templates, that only
-/// their users compile JSON.)
+/// Returns a schedule as JSON: {"format": "softscore schedule 1", "about": {...}, "points": [[t, level, sigma], ...]},
+/// with as many digits as read back as the same numbers. Throws `error` if a text about it is not UTF-8. (These are
+/// templates so that only their users compile JSON.)
 template <class Encoding = detail::json_encoding>
 std::string schedule_text(const schedule_file& file) {
   std::string text = "{\n  \"format\": \"softscore schedule 1\",\n  \"about\": {";
@@ -197,7 +197,7 @@ std::string schedule_text(const schedule_file& file) {
     add(value);
   }
   text += file.about.empty() ? "},\n  \"points\": [" : "\n  },\n  \"points\": [";
-  // One point a line.
+  // One point per line.
   for (const schedule_point& point : file.schedule.points()) {
     text += text.back() == '[' ? "\n    [" : ",\n    [";
     detail::append_number(text, point.time);
@@ -211,21 +211,22 @@ std::string schedule_text(const schedule_file& file) {
   return text;
 }
 
-/// Reads that text back. Throws `error` beginning with `name` when it is no such text, an entry comes twice, or its
-/// points are no schedule. Entries that it does not know are skipped.
+/// Reads that text. Throws `error` beginning with `name` if the text is not in this format, an entry comes twice, or
+/// its points do not make a schedule. Unknown entries are skipped.
 template <class Encoding = detail::json_encoding>
 schedule_file parse_schedule(std::string_view text, const std::string& name) {
-  if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);  // the mark that some editors put before UTF-8
+  if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);  // the byte order mark that some editors write
   return detail::schedule_reader<Encoding>{name}.read(text);
 }
 
-/// Writes a schedule to a file, which appears whole or not at all.
+/// Writes a schedule to a file. The file appears complete or not at all.
 template <class Encoding = detail::json_encoding>
 void write_schedule(const std::filesystem::path& path, const schedule_file& file) {
   write_file(path, schedule_text<Encoding>(file));
 }
 
-/// Reads it back. Throws `error` naming the file when it cannot be read, is no such file, or holds no schedule.
+/// Reads a schedule from a file. Throws `error` naming the file if it cannot be read, is not in this format, or holds
+/// no schedule.
 template <class Encoding = detail::json_encoding>
 schedule_file read_schedule(const std::filesystem::path& path) {
   const auto bytes = read_file(path, std::size_t{1} << 24);

@@ -6,14 +6,14 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// What an observer of the search sees after every chunk of pairs and after every path.
+/// What an observer of the search receives after every chunk of pairs and after every path.
 struct search_progress {
   std::size_t pairs{};      ///< transports computed
-  std::size_t width{};      ///< the largest difference of index among pairs looked at
+  std::size_t width{};      ///< the largest difference of index among the pairs evaluated
   std::size_t candidate{};  ///< where the search is
   std::size_t candidates{};
   double longest{};     ///< E
-  std::size_t nodes{};  ///< of the last path; 0 while there is none
+  std::size_t nodes{};  ///< of the last path; 0 before the first path
   double seconds{};
   bool finished{};  ///< true once, at the end
 };

@@ -13,15 +13,15 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// Distances between nodes 0 < 1 < ... < n - 1 that are expensive and evaluated only when asked for: for each node
-/// those to the next few, a band. `Row` is called as row(k, first, count, out) and writes d(k, first), ..., d(k, first
-/// + count - 1) to `out`.
+/// Distances between nodes 0 < 1 < ... < n - 1 that are expensive and evaluated only on demand: for each node the
+/// distances to the next few nodes, a band. `Row` is called as row(k, first, count, out) and writes d(k, first), ...,
+/// d(k, first + count - 1) to `out`.
 template <class Row>
 class distance_band {
  public:
-  /// `chunk` distances are evaluated at once. A row is searched no further than to the first distance above `slack`
-  /// times the one asked for: with 1 that is right where distances grow with the index, with infinity always. `from`
-  /// throws `error` for a distance that is not a number; infinity says that there is no edge.
+  /// Evaluates `chunk` distances at once. The search of a row stops at the first distance above `slack` times the one
+  /// asked for. A slack of 1 is right if distances grow with the index, and infinity is always right. `from` throws
+  /// `error` for a distance that is not a number; infinity means that there is no edge.
   distance_band(std::size_t nodes, Row row, std::size_t chunk = 8, double slack = 1.1)
       : row_{std::move(row)}, known_(nodes), chunk_{chunk}, slack_{slack} {
     require(nodes >= 2, "number of nodes", nodes, "at least 2");
@@ -30,7 +30,7 @@ class distance_band {
   }
 
   std::size_t nodes() const { return known_.size(); }
-  /// The distances from node k to k + 1, k + 2, ... that are known, at least all those up to `longest`.
+  /// Returns the known distances from node k to k + 1, k + 2, ...; all those up to `longest` are among them.
   const std::vector<double>& from(std::size_t k, double longest) {
     auto& known = known_[k];
     std::size_t searched = 0;
@@ -53,7 +53,7 @@ class distance_band {
 
   /// How many distances were evaluated.
   std::size_t pairs() const { return pairs_; }
-  /// The largest difference of index among them.
+  /// The largest difference of index among the evaluated distances.
   std::size_t width() const { return width_; }
 
  private:
@@ -64,7 +64,7 @@ class distance_band {
   std::size_t pairs_{}, width_{};
 };
 
-/// Nodes from the first to the last, and the sum of the distances; empty where there is no path.
+/// The nodes of a path from first to last, and the sum of its distances; empty if there is no path.
 struct node_path {
   std::vector<std::size_t> nodes;
   double length{};
@@ -77,7 +77,7 @@ struct way_to_last {
   std::size_t edges{}, next{};
 };
 
-// Nodes that rising paths of edges up to `longest` reach from the first. It evaluates the rows of no others.
+// The nodes that rising paths of edges up to `longest` reach from the first. It evaluates the rows of no other nodes.
 template <class Row>
 std::vector<bool> reached_nodes(distance_band<Row>& distances, double longest) {
   std::vector<bool> reached(distances.nodes(), false);
@@ -93,9 +93,9 @@ std::vector<bool> reached_nodes(distance_band<Row>& distances, double longest) {
 
 }  // namespace detail
 
-/// The shortest rising path from the first to the last node whose edges are at most `longest` (Daras et al. 2022,
-/// Appendix C). Of paths that are equally long to within a part in 1e9 it takes one of the fewest edges, and of those
-/// the one whose next node is the lowest at every step. Empty if there is none.
+/// Returns the shortest rising path from the first to the last node whose edges are at most `longest` (Daras et al.
+/// 2022, Appendix C). Among paths of equal length, to within a part in 1e9, it takes one with the fewest edges, and
+/// among those the one whose next node is the lowest at every step. The result is empty if there is no path.
 template <class Row>
 node_path shortest_path(distance_band<Row>& distances, double longest) {
   const std::size_t last = distances.nodes() - 1;
@@ -125,16 +125,16 @@ node_path shortest_path(distance_band<Row>& distances, double longest) {
   return path;
 }
 
-/// The rising path from the first to the last node of `nodes` nodes, or as many fewer as there are, with edges above 0
-/// and at most `longest`, whose sum of squares is the least: its steps are as equal as the nodes allow. Empty if every
-/// path has more nodes, or there is none. Throws `error` for fewer than 2 nodes.
+/// Returns the rising path from the first to the last node that has `nodes` nodes (fewer if there are not as many),
+/// edges above 0 and at most `longest`, and the least sum of squares: its steps are as equal as the nodes allow. The
+/// result is empty if every path has more nodes, or if there is no path. Throws `error` for fewer than 2 nodes.
 template <class Row>
 node_path even_path(distance_band<Row>& distances, double longest, std::size_t nodes) {
   require(nodes >= 2, "number of nodes of the path", nodes, "at least 2");
   const std::size_t last = distances.nodes() - 1;
   const double infinite = std::numeric_limits<double>::infinity();
   const auto reached = detail::reached_nodes(distances, longest);
-  // The best way from each node by its number of edges.
+  // The best path from each node, for each number of edges.
   std::vector<std::vector<detail::way_to_last>> to_last(last + 1, std::vector<detail::way_to_last>(nodes));
   to_last[last][0].cost = 0.0;
   for (std::size_t k = last; k-- > 0;) {
@@ -161,19 +161,20 @@ node_path even_path(distance_band<Row>& distances, double longest, std::size_t n
   return path;
 }
 
-/// What `path_of_nodes` found: the path, the largest edge E that was allowed, and the largest E tried that left no
-/// path, or with `even_path` none of so few nodes (0 if all did): edges longer than that cannot be avoided.
+/// What `path_of_nodes` found: the path, the largest edge E that was allowed, and the largest E that was tried and gave
+/// no path (with `even_path`, no path of so few nodes), or 0 if every E gave one. Longer edges than the latter cannot
+/// be avoided.
 struct tuned_path {
   node_path path;
   double longest{}, blocked{};
 };
 
-/// Finds the smallest largest edge E whose path find(distances, E), `shortest_path` or `even_path`, has `nodes` nodes,
-/// ends included (Daras et al. 2022, Appendix C). The number of nodes is not monotone in E, so E is scanned upwards, by
-/// a hundredth at a time, from the least that so many edges could have; where the number jumps over `nodes` the last
-/// stretch is scanned again in finer steps, and then the nearest number is taken. `direct` is the distance of the ends;
-/// the scan ends at the first path with E above it. `watch(E, path)` sees every path. Throws `error` unless 2 <= nodes
-/// <= the number of nodes.
+/// Finds the smallest bound E on the edges for which the path find(distances, E), made by `shortest_path` or
+/// `even_path`, has `nodes` nodes, ends included (Daras et al. 2022, Appendix C). The number of nodes is not monotone
+/// in E, so E is scanned upwards in steps of one percent, from the least value that so many edges could have. Where the
+/// number jumps over `nodes`, the last interval is scanned again in finer steps, and then the nearest number is taken.
+/// `direct` is the distance of the ends; the scan ends at the first path with E above it. `watch(E, path)` sees every
+/// path. Throws `error` unless 2 <= nodes <= the number of nodes.
 template <class Row, class Find, class Watch>
 tuned_path path_of_nodes(distance_band<Row>& distances, std::size_t nodes, double direct, const Find& find,
                          const Watch& watch) {
@@ -183,7 +184,8 @@ tuned_path path_of_nodes(distance_band<Row>& distances, std::size_t nodes, doubl
   const auto wanted = static_cast<double>(nodes);
   tuned_path nearest;
   double blocked = 0.0, nearest_miss = std::numeric_limits<double>::infinity(), step = 1.01;
-  // Where small steps count for less than the way they cover, so many edges may be shorter than the direct way's part.
+  // Where small steps cost less than the distance they cover, so many edges may be shorter than their share of the
+  // direct distance.
   double steps = 0.0;
   for (std::size_t k = 0; k + 1 < distances.nodes() && steps < direct; ++k) steps += distances.from(k, 0.0).front();
   double at = (std::max)((std::min)(steps, direct), 1e-3 * direct) / (wanted - 1.0), before = at / step;
@@ -202,7 +204,7 @@ tuned_path path_of_nodes(distance_band<Row>& distances, std::size_t nodes, doubl
       before = at;
       at *= step;
     } else {
-      // Jumped over: once more from the last E that gave too many nodes, or none.
+      // The number jumped over `nodes`: scan again from the last E that gave too many nodes, or none.
       step = 1.0 + (step - 1.0) / 16.0;
       at = before * step;
       ++refinements;

@@ -16,15 +16,14 @@
 
 namespace softscore {  // shared
 
-/// Options of `search_levels`. Where Daras et al. 2022, Appendix C, leave a value open, the default is our own
-/// choice.
+/// Options of `search_levels`. Where Daras et al. 2022, Appendix C, leave a value open, the default is our own choice.
 struct search_options {
   std::size_t nodes{32};  ///< distributions on the path, ends included
   double sigma{0.1};      ///< noise in every cloud
   sinkhorn_options transport{.regularization = 0.05, .relative = true, .tolerance = 1e-3, .rounds = 2000};
-  bool debiased{true};     ///< whether a cloud's distance to itself is 0; three transports a pair instead of one
-  std::uint64_t seed{0};   ///< of the noise
-  double slack{1.1};       ///< a row of pairs is left at the first distance above `slack` E
+  bool debiased{true};     ///< whether a cloud's distance to itself is 0; three transports per pair instead of one
+  std::uint64_t seed{0};   ///< seed of the noise
+  double slack{1.1};       ///< the search of a row of pairs stops at the first distance above `slack` E
   std::size_t chunk{8};    ///< pairs evaluated at once
   std::size_t clouds{96};  ///< clouds kept in memory, each as large as the images
 };
@@ -36,23 +35,23 @@ namespace softscore::inline SOFTSCORE_ABI {
 /// What the search found.
 struct searched_levels {
   std::vector<double> levels;        ///< of the path, rising
-  std::vector<std::size_t> indices;  ///< of these among the candidates
+  std::vector<std::size_t> indices;  ///< indices of these levels among the candidates
   std::vector<double> edges;         ///< their distances, one fewer than levels
   double longest{};                  ///< E
-  double blocked{};                  ///< the largest E tried that left no path of so few levels; 0 if all did
+  double blocked{};                  ///< the largest E tried that gave no path of so few levels; 0 if every E gave one
   std::size_t pairs{}, width{}, clouds{};
   std::size_t unfinished{};  ///< pairs whose transport did not meet the tolerance
   double seconds{};
   double marginal_error{};  ///< the largest of all pairs
 };
 
-/// The Wasserstein schedule of an operator on images (Daras et al. 2022, Eq. 20): among the candidate levels, a path
-/// from the first to the last in the regularized 2-Wasserstein distance of the corrupted clouds, with edges at most E,
-/// E being tuned until the path has `nodes` levels. Debiased distances (Feydy et al. 2019) add up along the way, so all
-/// paths are nearly as long as each other, and the one with the most even steps is taken. With the distances of the
-/// paper, which have a floor, it is the shortest. Where levels are discrete the number may be out of reach; then the
-/// nearest is taken. `watch(search_progress)` sees it happen. Spread the levels over time with `after_noise`. Throws
-/// `error` for options, images or candidates that cannot be right.
+/// Searches the Wasserstein schedule of an operator on images (Daras et al. 2022, Eq. 20): a path through the candidate
+/// levels, from the first to the last, in the regularized 2-Wasserstein distance of the corrupted clouds. Its edges are
+/// at most E, and E is tuned until the path has `nodes` levels. Debiased distances (Feydy et al. 2019) add up along a
+/// path, so all paths have nearly the same length, and the one with the most even steps is taken. The distances of the
+/// paper have a floor, so with them the shortest path is taken. Where levels are discrete that number may be out of
+/// reach; then the nearest is taken. `watch(search_progress)` reports progress. Spread the levels over time with
+/// `after_noise`. Throws `error` for invalid options, images or candidates.
 template <HostBackend Be, LinearOperator Op, class Watch>
 searched_levels search_levels(Be& be, const Op& op, view<const float, host_space> images,
                               const std::vector<double>& candidates, const search_options& options,
@@ -111,8 +110,8 @@ searched_levels search_levels(Be& be, const Op& op, view<const float, host_space
   return search_levels(be, op, images, candidates, options, [](const search_progress&) {});
 }
 
-/// `count` candidate levels from `first` to `last`, evenly spaced. Throws `error` unless count >= 2 and 0 <= first <=
-/// last.
+/// Returns `count` candidate levels from `first` to `last`, evenly spaced. Throws `error` unless count >= 2 and 0 <=
+/// first <= last.
 template <class = when_called>
 std::vector<double> even_levels(std::size_t count, double first, double last) {
   require(count >= 2, "number of candidate levels", count, "at least 2");
@@ -125,8 +124,9 @@ std::vector<double> even_levels(std::size_t count, double first, double last) {
   return levels;
 }
 
-/// `count` candidate levels from `first` to `last` in a constant ratio: for a family whose damage starts fast, such as
-/// a blur, of which even levels leave too few at the beginning. Throws `error` unless count >= 2 and 0 < first <= last.
+/// Returns `count` candidate levels from `first` to `last` in a constant ratio. Use it for a family whose damage starts
+/// fast, such as a blur: evenly spaced levels are too few at the beginning there. Throws `error` unless count >= 2 and
+/// 0 < first <= last.
 template <class = when_called>
 std::vector<double> geometric_levels(std::size_t count, double first, double last) {
   require(count >= 2, "number of candidate levels", count, "at least 2");

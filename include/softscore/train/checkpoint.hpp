@@ -43,8 +43,9 @@ std::vector<float> read_named(const basic_safetensors_file<Encoding>& file, cons
 }  // namespace detail
 
 /// Writes a state of training as a safetensors file: param/<name>, average/<name>, first_moment/<name> and
-/// second_moment/<name> by PyTorch's names and shapes, the losses of all steps and epochs, `more` arrays, and the
-/// settings as metadata. The file appears whole or not at all. Throws `error` naming the file if it cannot be written.
+/// second_moment/<name> with PyTorch's names and shapes, the losses of all steps and epochs, `more` arrays, and the
+/// settings as metadata. The file appears complete or not at all. Throws `error` naming the file if it cannot be
+/// written.
 template <class Encoding = detail::json_encoding>
 void write_checkpoint(const std::filesystem::path& path, const parameter_layout& layout, const training_state& state,
                       const checkpoint_settings& settings, std::span<const named_tensor> more = {}) {
@@ -58,8 +59,8 @@ void write_checkpoint(const std::filesystem::path& path, const parameter_layout&
   write_safetensors<Encoding>(path, {tensors.data(), tensors.size()}, settings);
 }
 
-/// The state of training in a checkpoint. Throws `error` naming the file and the array if one is missing or has another
-/// type or shape than the network's, or if a parameter, an average or a moment is not finite.
+/// Reads the state of training in a checkpoint. Throws `error` naming the file and the array if an array is missing or
+/// has another type or shape than the network's, or if a parameter, an average or a moment is not finite.
 template <class Encoding>
 training_state read_checkpoint(const basic_safetensors_file<Encoding>& file, const parameter_layout& layout) {
   training_state s;
@@ -74,8 +75,8 @@ training_state read_checkpoint(const basic_safetensors_file<Encoding>& file, con
   return s;
 }
 
-/// The parameters that a checkpoint is to be sampled with: the averaged ones if it has them. Throws as
-/// `read_checkpoint` does.
+/// Returns the parameters of a checkpoint to sample with: the averaged ones if it has them. Throws as `read_checkpoint`
+/// does.
 template <class Encoding>
 std::vector<float> read_parameters(const basic_safetensors_file<Encoding>& file, const parameter_layout& layout) {
   const std::string first = layout.begin()->name;

@@ -30,7 +30,7 @@ inline std::string comma_separated(std::span<const std::size_t> numbers) {
   return text;
 }
 
-// The numbers of a setting such as "16,32,64", at most so many.
+// The numbers of a setting such as "16,32,64", up to a largest count.
 template <class File>
 std::vector<std::size_t> numbers_of_setting(const File& file, std::string_view key, std::size_t most,
                                             std::string_view rule) {
@@ -55,8 +55,8 @@ std::size_t number_of_setting(const File& file, std::string_view key) {
   return numbers_of_setting(file, key, 1, "a whole number").front();
 }
 
-// A file may claim any network; what it holds bounds what may be made for it. The counts are in double, where no
-// product of such numbers wraps.
+// A file may claim a network of any size, so the size of the file limits the memory made for it. The counts are in
+// double, where no product of such numbers overflows.
 template <class File>
 void check_size_of_classifier(const File& file, const classifier_sizes& sizes, const shape& image) {
   const auto product = [](auto... counts) { return (1.0 * ... * static_cast<double>(counts)); };
@@ -80,7 +80,7 @@ void check_size_of_classifier(const File& file, const classifier_sizes& sizes, c
 
 }  // namespace detail
 
-/// The settings of a checkpoint that say what classifier it is of; `read_classifier` needs them.
+/// Returns the settings of a checkpoint that describe its classifier; `read_classifier` needs them.
 template <bool Timed>
 checkpoint_settings settings_of(const basic_classifier<Timed>& net) {
   const classifier_sizes& sizes = net.sizes();
@@ -93,8 +93,8 @@ checkpoint_settings settings_of(const basic_classifier<Timed>& net) {
           {"classes", std::to_string(sizes.classes)}};
 }
 
-/// Writes the parameters of a classifier alone, param/<name> in float32, with its sizes and `more` settings, such as
-/// the seed that it was trained with. Throws `error` naming the file if it cannot be written.
+/// Writes only the parameters of a classifier, param/<name> in float32, with its sizes and `more` settings, such as the
+/// seed that it was trained with. Throws `error` naming the file if it cannot be written.
 template <bool Timed, class Encoding = detail::json_encoding>
 void write_classifier(const std::filesystem::path& path, const basic_classifier<Timed>& net,
                       const checkpoint_settings& more = {}) {
@@ -106,8 +106,8 @@ void write_classifier(const std::filesystem::path& path, const basic_classifier<
   write_safetensors<Encoding>(path, {tensors.data(), tensors.size()}, settings);
 }
 
-/// Reads a classifier out of a file of `write_classifier`, or out of a checkpoint of training with its `settings_of`;
-/// the averaged parameters if there are some. Throws `error` naming the file if it is not of such a classifier.
+/// Reads a classifier from a file of `write_classifier`, or from a checkpoint of training with its `settings_of`; the
+/// averaged parameters if there are any. Throws `error` naming the file if it does not hold such a classifier.
 template <class Net = classifier, class Encoding = detail::json_encoding>
 Net read_classifier(const std::filesystem::path& path) {
   const basic_safetensors_file<Encoding> file{path};

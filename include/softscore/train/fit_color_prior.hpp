@@ -21,7 +21,7 @@ namespace softscore::inline SOFTSCORE_ABI {
 
 namespace detail {
 
-/// Mean and deviation of each channel's colors, one row of `channels` an image.
+/// Mean and standard deviation of each channel's colors; the colors have one row of `channels` per image.
 struct color_moments {
   std::vector<double> mean, deviation;
 
@@ -40,7 +40,7 @@ struct color_moments {
   }
 };
 
-/// The mean of each channel of each image; throws `error` for one that is not finite.
+/// Returns the mean of each channel of each image; throws `error` if one is not finite.
 template <class = when_called>
 std::vector<double> mean_colors(view<const float, host_space> images, pixel_scale pixels) {
   const shape extent = images.extent();
@@ -57,7 +57,7 @@ std::vector<double> mean_colors(view<const float, host_space> images, pixel_scal
   return colors;
 }
 
-/// One mode a channel: its color times `shade`, one image.
+/// One mode per channel: its color times `shade`, one image.
 template <class = when_called>
 fitted_prior shaded_color(const color_moments& colors, view<const float, host_space> shade) {
   const std::size_t channels = shade.extent().channels, plane = shade.extent().plane(), all = channels * plane;
@@ -73,11 +73,11 @@ fitted_prior shaded_color(const color_moments& colors, view<const float, host_sp
 
 }  // namespace detail
 
-/// Fits the prior of Daras et al. 2022: one color per image, drawn from a normal distribution with independent
-/// channels that has the mean and the deviation of the images' mean colors, fills the image (Appendix D). Uses at most
-/// the first `most` images, read in the range that the model sees. It is not the distribution of a blur that pads with
-/// zeros: `fit_prior`, and the form with a corruption, fit that one. Throws `error` for fewer than two images, and for
-/// one whose mean color is not finite.
+/// Fits the prior of Daras et al. 2022: one random color fills the image (Appendix D). The color is normal with
+/// independent channels, and has the mean and the standard deviation of the images' mean colors. It uses at most the
+/// first `most` images, converted to the range that the model sees. It is not the distribution that a blur with zero
+/// padding leaves: `fit_prior`, and the overload with a corruption, fit that one. Throws `error` for fewer than two
+/// images, and for an image whose mean color is not finite.
 template <class = when_called>
 fitted_prior fit_color_prior(view<const float, host_space> images, pixel_scale pixels = {}, std::size_t most = 10000) {
   const std::size_t count = (std::min)(most, images.extent().images);
@@ -88,10 +88,10 @@ fitted_prior fit_color_prior(view<const float, host_space> images, pixel_scale p
                               {white.data(), extent.with_images(1)});
 }
 
-/// Fits what a corruption leaves of one random color at time 1 (our own): C_1 u, where the color u of an image is the
-/// one that keeps as much as the image, the mean of C_1 x_0 over that of C_1 1 in each channel. It is the prior of
-/// Daras et al. 2022 where C_1 keeps constant images. Throws `error` for fewer than two images, for a corruption that
-/// leaves nothing of a channel, and for a mean color that is not finite.
+/// Fits what a corruption leaves of one random color at time 1 (our own): C_1 u. The color u of an image is the one of
+/// which C_1 leaves as much as of the image: the mean of C_1 x_0 over that of C_1 1 in each channel. It is the prior of
+/// Daras et al. 2022 if C_1 leaves constant images unchanged. Throws `error` for fewer than two images, for a
+/// corruption that leaves nothing of a channel, and for a mean color that is not finite.
 template <class Be, class C>
 fitted_prior fit_color_prior(Be& be, const C& corruption, view<const float, host_space> images, pixel_scale pixels = {},
                              std::size_t most = 10000) {

@@ -17,8 +17,8 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// Fits a prior of our own: a Gaussian in the leading `modes` principal components of C_1 x_0 over the images, of
-/// at most the first `most` of them, read in the range that the model sees. Throws `error` for fewer than two images.
+/// Fits a prior of our own: a Gaussian in the leading `modes` principal components of C_1 x_0 over the images, at most
+/// the first `most` of them, converted to the range that the model sees. Throws `error` for fewer than two images.
 template <class Be, class C>
 fitted_prior fit_prior(Be& be, const C& corruption, view<const float, host_space> images, pixel_scale pixels = {},
                        std::size_t modes = 32, std::size_t most = 10000) {

@@ -12,7 +12,7 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// Neighboring parameters of a network: elements `begin` to `begin + count` - 1 of the flat array.
+/// Contiguous parameters of a network: elements `begin` to `begin + count` - 1 of the flat array.
 struct parameter_range {
   std::size_t begin{}, count{};
 };
@@ -22,8 +22,9 @@ struct parameter_ranges {
   std::vector<parameter_range> trained, frozen;
 };
 
-/// The parameters whose names begin with one of the `prefixes` are frozen, as are those that a network never trains.
-/// Throws `error` for a prefix with which no name begins, and if no parameter is left to train.
+/// Finds the parameters that are trained. Those whose names begin with one of the `prefixes` are frozen, and so are
+/// those that a network never trains. Throws `error` for a prefix that no name begins with, and if no parameter is left
+/// to train.
 template <class = when_called>
 parameter_ranges split_by_name(const parameter_layout& layout, const std::vector<std::string>& prefixes) {
   for (const std::string& prefix : prefixes)

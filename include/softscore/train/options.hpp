@@ -21,10 +21,10 @@
 namespace softscore {  // shared
 
 /// How training draws times: uniformly from (0, 1], or with `indices` T > 0 from 1/T, 2/T, ..., 1 (Ho et al. 2020,
-/// Algorithm 1). Times that are `stratified` lie evenly over a batch from one random start, so that no batch has many
-/// early times and few late ones by chance; each is as uniform as before (Kingma et al. 2021, Appendix I.1). `sobol`
-/// times are those of a scrambled Sobol sequence that runs through the whole training, so that successive batches fill
-/// each other's gaps as well.
+/// Algorithm 1). `stratified` times are evenly spaced over a batch from one random start, so that no batch has many
+/// early times and few late ones by chance; each time alone is still uniform (Kingma et al. 2021, Appendix I.1).
+/// `sobol` times are those of a scrambled Sobol sequence that runs through the whole training, so that successive
+/// batches fill each other's gaps as well.
 struct time_distribution {
   std::size_t indices{};
   bool stratified{};
@@ -35,7 +35,7 @@ struct time_distribution {
     if (indices == 0) return diffusion_time{1.0 - uniform(key, image, 0)};
     return of_index(uniform_below(indices, key, image, 0));
   }
-  /// The time of image 0 <= `place` < `images` of a batch under a key, whose `step` is the number of the batch.
+  /// The time of image `place` of a batch of `images` images under a key, whose `step` is the number of the batch.
   SOFTSCORE_SHARED diffusion_time draw(const noise_key& key, std::uint64_t place, std::size_t images) const {
     if (!stratified && !sobol) return draw(key, place);
     const double u = sobol ? of_sequence(key, place, images) : of_stratum(key, place, images);
@@ -61,13 +61,13 @@ struct time_distribution {
 struct training_options {
   std::size_t epochs{5};                                          ///< passes over the data
   std::size_t batch_size{128};                                    ///< images per step; the rest of an epoch is dropped
-  std::uint64_t seed{0};                                          ///< of first weights, order, times and noise
+  std::uint64_t seed{0};                                          ///< of initial weights, order, times and noise
   double learning_rate{2e-4};                                     ///< Adam's learning rate
   double max_grad_norm{std::numeric_limits<double>::infinity()};  ///< largest norm of the gradient
   std::uint64_t warmup_steps{0};                                  ///< steps over which the rate grows from 0
-  rate_decay learning_rate_decay{rate_decay::constant};           ///< what the rate does after them
-  std::uint64_t decay_steps{0};  ///< the step at which a decay has ended; 0 for the last of all
-  double end_factor{0.0};        ///< what is left of the rate then: a share of `learning_rate`
+  rate_decay learning_rate_decay{rate_decay::constant};           ///< how the rate changes after them
+  std::uint64_t decay_steps{0};  ///< the step at which a decay ends; 0 for the last step of all
+  double end_factor{0.0};        ///< the rate then, as a fraction of `learning_rate`
   double weight_decay{0.0};      ///< that of AdamW; with 0 the optimizer is Adam
   double ema_decay{0.0};         ///< share that the average of the parameters keeps at a step; 0 for no average
   ema_schedule ema{};            ///< another form of the average, instead of `ema_decay`
@@ -77,18 +77,18 @@ struct training_options {
   double label_dropout{0.0};     ///< probability of hiding an image's label (Ho and Salimans 2022, Algorithm 1)
   double beside_noise{0.0};      ///< largest deviation of the noise on images beside x (Ho et al. 2022, Section 4.2)
   std::size_t accumulate{1};     ///< parts of a batch that go through the network one by one, to need less memory
-  std::vector<std::string> frozen{};   ///< what the names of parameters begin with that do not change
+  std::vector<std::string> frozen{};   ///< prefixes of the names of parameters that do not change
   std::filesystem::path checkpoint{};  ///< where training saves itself; nowhere if empty
-  std::size_t checkpoint_every{0};     ///< steps between two savings; 0 for once an epoch
+  std::size_t checkpoint_every{0};     ///< steps between two saves; 0 for once per epoch
   std::size_t patience{0};  ///< epochs without a lower test loss after which training ends with the best; 0 for never
 
-  /// The average of the parameters that `ema` or `ema_decay` asks for.
+  /// The average of the parameters that `ema` or `ema_decay` specifies.
   SOFTSCORE_SHARED ema_schedule average() const {
     if (ema_decay > 0.0) return {.form = ema_form::warmup, .most = ema_decay};
     return ema;
   }
 
-  /// Throws `error` for the first value that cannot be right.
+  /// Throws `error` for the first invalid value.
   SOFTSCORE_SHARED void check() const {
     require(epochs >= 1, "epochs", epochs, "at least 1");
     require(batch_size >= 1, "batch_size", batch_size, "at least 1");

@@ -21,13 +21,13 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// The parameters of a network that is trained, with their gradient, the moments of Adam and their average: flat arrays
-/// in a backend. An update clips the gradient, takes a step and lets the average follow, in one pass over memory.
+/// The parameters of a network in training, with their gradient, the moments of Adam and their average: flat arrays in
+/// a backend. An update clips the gradient, takes a step and updates the average, in one pass over memory.
 template <class Be>
 class parameter_update {
  public:
-  /// For a run of `steps` steps in all. Throws `error` for a decay of the learning rate that has no step, and for
-  /// prefixes of frozen parameters that name none or all.
+  /// For a run of `steps` steps in total. Throws `error` for a decay of the learning rate that has no step, and for
+  /// prefixes of frozen parameters that match none or all.
   template <class Net>
   parameter_update(Be& be, const Net& network, const training_options& options, std::uint64_t steps)
       : backend_{be},
@@ -58,18 +58,20 @@ class parameter_update {
   view_of<Be, float> average() { return average_.view(); }
   view_of<Be, float> first_moment() { return first_moment_.view(); }
   view_of<Be, float> second_moment() { return second_moment_.view(); }
-  /// Averaged where there is an average.
+  /// The average if there is one, otherwise the parameters.
   view_of<Be, float> evaluated() { return averages() ? average() : parameters(); }
   /// Where the gradient of each part of a batch is set.
   view_of<Be, float> gradient() { return gradient_.view(); }
 
-  /// After the gradient of part 0, 1, ... of a batch has been set; after the last, the gradient is the mean of all.
+  /// Call it after the gradient of part 0, 1, ... of a batch has been set; after the last part, the gradient is the
+  /// mean of all.
   void add_part(std::size_t part) {
     if (sum_) sum_->add(backend_, part, parts_, gradient());
   }
 
-  /// Update `number` (from 1 on) along the gradient. Returns the gradient's norm before clipping, and changes nothing
-  /// where that is not finite. Where a backend clips without waiting, it returns 0, and `norm_due` says later.
+  /// Takes update `number` (from 1 on) along the gradient. Returns the gradient's norm before clipping, and changes
+  /// nothing if that is not finite. If a backend clips without waiting, it returns 0, and `norm_due` returns the norm
+  /// later.
   double take(std::uint64_t number) {
     for (const parameter_range& range : ranges_.frozen) backend_.for_each(set_zero{}, part(gradient_, range));
     const view_of<Be, const float> gradient = gradient_.view();
@@ -89,15 +91,15 @@ class parameter_update {
     }
   }
 
-  /// The norm of an update that did not wait for it, once a later result has come and unless it was asked for already:
-  /// if it is not finite, that update has changed nothing.
+  /// Returns the norm of an update that did not wait for it, once a later result has arrived, and only once. If the
+  /// norm is not finite, that update has changed nothing.
   std::optional<double> norm_due() {
     if constexpr (ClipsWithoutWaiting<Be>)
       if (std::exchange(norm_is_due_, false)) return backend_.measured_norm();
     return std::nullopt;
   }
 
- public:  // for kernels, which are made of public types only
+ public:  // for kernels, which can use only public types
   struct set_zero {
     template <class T>
     SOFTSCORE_HD void operator()(T& x) const {

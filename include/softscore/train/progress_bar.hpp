@@ -21,8 +21,8 @@
 namespace softscore::inline SOFTSCORE_ABI {
 
 namespace detail {
-/// A bar of at most 24 cells, of which `part` (0 to 1) are full, and the text beside it, in a line that is shorter than
-/// `columns`: one that is not would leave a copy of itself at each redrawing. The bar yields before the text does.
+/// A bar of at most 24 cells, of which the fraction `part` is full, and the text beside it. The line is shorter than
+/// `columns`: a longer line would leave a copy of itself each time it is redrawn. The bar is shortened before the text.
 template <class = when_called>
 std::string bar_line(double part, std::string_view text, std::size_t columns) {
   const std::size_t room = std::max<std::size_t>(columns, 2) - 1;
@@ -35,7 +35,7 @@ std::string bar_line(double part, std::string_view text, std::size_t columns) {
 
 /// A bar on standard error for training (step, loss, images per second, time left), sampling and the search of a
 /// schedule. Before the first step of training it says how the network is computed. On a terminal it is redrawn in
-/// place ten times a second; elsewhere it writes a line every ten seconds. Both begin a new line at the end of an epoch
+/// place ten times a second; otherwise it writes a line every ten seconds. Both begin a new line at the end of an epoch
 /// and of the work.
 class progress_bar {
  public:
@@ -95,7 +95,7 @@ class progress_bar {
     std::fflush(stderr);
   }
 
-  // Of the terminal, which may change its size at any time; 80 where it does not say.
+  // Of the terminal, whose size may change at any time; 80 if it does not report one.
   static std::size_t columns() {
     struct winsize size{};
     return ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80u;

@@ -25,7 +25,7 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// Settings that travel in a checkpoint, so that one can see what it is of and refuse to continue something else.
+/// Settings that are stored in a checkpoint, so that a reader can see what it is and refuse to continue something else.
 using checkpoint_settings = std::map<std::string, std::string>;
 
 namespace detail {
@@ -33,7 +33,7 @@ inline constexpr std::array<std::string_view, 3> rate_decay_names{"constant", "l
 inline constexpr std::array<std::string_view, 5> ema_form_names{"none", "warmup", "half_life", "inverse_gamma",
                                                                 "power"};
 
-// Calls `each` with the name and a reference for every option that decides the bits of a run.
+// Calls `each` with the name and a reference for every option that affects the bits of a run.
 template <class Options, class Each>
 void for_each_option(Options& o, const Each& each) {
   each("epochs", o.epochs);
@@ -82,7 +82,7 @@ std::string option_text(Number value) {
   return shortest(value);
 }
 
-// Each reads a text into an option, or returns what a text must be.
+// Each of these reads a text into an option, or returns what a text must be.
 inline std::string read_option(const std::string& text, bool& value) {
   value = text == "true";
   return value || text == "false" ? "" : "true or false";
@@ -125,7 +125,8 @@ std::string read_option(const std::string& text, Number& value) {
 }
 }  // namespace detail
 
-/// The options of training as text, each under its own name: all that decides the bits of a run besides the images.
+/// Returns the options of training as text, each under its own name: everything that affects the bits of a run besides
+/// the images.
 template <class = when_called>
 checkpoint_settings settings_of(const training_options& options) {
   checkpoint_settings all;
@@ -134,8 +135,8 @@ checkpoint_settings settings_of(const training_options& options) {
   return all;
 }
 
-/// The options of the run that a checkpoint is of; those that the file does not mention have their defaults. Throws
-/// `error` naming the file and the first option that cannot be right.
+/// Returns the options of the run that a checkpoint belongs to; options that the file does not mention have their
+/// defaults. Throws `error` naming the file and the first invalid option.
 template <class Encoding>
 training_options read_training_options(const basic_safetensors_file<Encoding>& file) {
   training_options options;

@@ -22,15 +22,15 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// What an observer of training sees after every step.
+/// What an observer of training receives after every step.
 struct training_progress {
   std::size_t step{}, steps{};        ///< steps done and to do
   std::size_t epoch{}, epochs{};      ///< the epoch of this step, from 1 on
   double loss{};                      ///< of the batch
   double images_per_second{};         ///< since the start of this call
-  double seconds{}, seconds_left{};   ///< gone by, and to come at this pace
+  double seconds{}, seconds_left{};   ///< elapsed, and left at this pace
   std::optional<double> test_loss{};  ///< after the last step of an epoch, if there are test images
-  std::string_view computed{};        ///< how the network is, for people, or empty; valid during the call
+  std::string_view computed{};        ///< a description of how the network is computed, or empty; valid during the call
 };
 
 /// What `train` returns.
@@ -42,13 +42,14 @@ struct training_result {
   std::size_t best_epoch{};         ///< with `patience`, the epoch whose parameters the network has; 0 for the last
 };
 
-/// Looks on and does nothing. An observer of training is called with a `training_progress` after every step; one that
-/// returns false stops it.
+/// Does nothing. An observer of training is called with a `training_progress` after every step; if it returns false,
+/// training stops.
 struct no_training_observer {
   void operator()(const training_progress&) const {}
 };
 
-/// What a checkpoint holds besides the state and the options of training; a setting of an option's name replaces it.
+/// What a checkpoint holds besides the state and the options of training. A setting with the name of an option replaces
+/// it.
 struct checkpoint_extras {
   checkpoint_settings settings{};
   std::vector<named_tensor> tensors{};
@@ -58,13 +59,13 @@ namespace detail {
 template <class Observer>
 concept ObservesTraining = std::invocable<Observer&, const training_progress&>;
 
-// Whether `train` takes these types.
+// Whether `train` accepts these types.
 template <class Be, class C, class D, class O, class Observer>
 concept TrainingArguments =
     Backend<Be, float> && Trainable<D, Be, float> && Corruption<C, Be, float> && Objective<O, C, D, Be, float> &&
     Network<typename D::network_type, Be, float> && ObservesTraining<Observer>;
 
-// If it does not, says in one sentence which argument is not what it must be.
+// If it does not, one sentence says which argument is wrong.
 template <class Be, class C, class D, class O, class Observer>
 constexpr void require_training_arguments() {
   if constexpr (!Backend<Be, float>) {
@@ -128,7 +129,7 @@ training_result run_training(Be& be, D& denoiser, const C& corruption, O objecti
   const auto seconds_gone = [&] { return std::chrono::duration<double>(clock::now() - began).count(); };
   const std::size_t first = work.done();
   std::optional<std::size_t> saved;
-  // A failing disk must not cost the caller the trained network as well.
+  // If a disk fails, the caller should not lose the trained network too.
   const auto save_as = [&](const std::filesystem::path& path) {
     try {
       write_checkpoint(path, denoiser.network().layout(), work.state(), settings, extras.tensors);
@@ -197,13 +198,13 @@ training_result run_training(Be& be, D& denoiser, const C& corruption, O objecti
 }
 }  // namespace detail
 
-/// Trains a denoiser's network on the training images and gives the network the result. Continues from `from` where one
+/// Trains a denoiser's network on the training images and stores the result in the network. Continues from `from` if it
 /// is given. Saves checkpoints as the options say, and when the observer stops it. With `patience` it ends early, and
 /// the network gets the parameters of the epoch with the lowest test loss, unless the observer stops it; the state of
 /// that epoch is in `best_checkpoint`. Throws `error` before any work for test images of another shape than the
-/// training images, for labels, images beside x or features that are not one for each image or that the network does
-/// not take, and if the network needs some that are missing; later, naming the step and the last good checkpoint, if a
-/// loss or a test loss is not finite.
+/// training images; for labels, images beside x or features that are not one per image or that the network does not
+/// accept; and if the network needs some that are missing. Later it throws, naming the step and the last good
+/// checkpoint, if a loss or a test loss is not finite.
 template <class Be, class C, class D, class O, class Observer = no_training_observer>
 training_result train(Be& be, D&& denoiser, const C& corruption, O objective, const data_set& data,
                       const training_options& options, Observer&& observer = {},

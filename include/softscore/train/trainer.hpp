@@ -30,7 +30,7 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// Everything that training carries from one step to the next: with it and the options, the rest of a run has the same
+/// Everything that training carries from one step to the next. With it and the options, the rest of a run has the same
 /// bits whether or not it was interrupted here.
 struct training_state {
   std::vector<float> parameters, average, first_moment,
@@ -39,17 +39,17 @@ struct training_state {
   std::vector<double> test_losses;  // after every epoch so far
 };
 
-/// Trains the network of a denoiser, one step a call: corrupts a batch, evaluates the objective, steps by Adam or
-/// AdamW. What else is known of the images goes to the network, labels only to one that takes them, and to the
-/// objective. All memory is made at construction; a step allocates nothing. The images, and what is known of them, must
-/// outlive the trainer.
+/// Trains the network of a denoiser, one step per call: corrupts a batch, evaluates the objective, and steps by Adam or
+/// AdamW. Everything else that is known about the images goes to the network and the objective; a network receives
+/// labels only if it takes them. All memory is allocated at construction; a step allocates nothing. The images, and
+/// what is known about them, must outlive the trainer.
 template <class Be, class C, Trainable<Be, float> D, class O>
 class trainer {
  public:
-  /// A network that is not initialized yet is initialized from the seed. Throws `error` for options that cannot be
-  /// right, for more steps than 2^32 - 1 or than there is memory for, for images of another shape than the network's,
-  /// for what is known of them if it is not what the network takes or not one for each image, for times that the
-  /// network does not take, and for a network whose output is not what the objective takes.
+  /// A network that is not initialized yet is initialized from the seed. Throws `error` for invalid options, for more
+  /// steps than 2^32 - 1 or than there is memory for, for images of another shape than the network's, for conditions
+  /// that are not one per image or that the network does not accept, for times that the network does not accept, and
+  /// for a network whose output does not fit the objective.
   trainer(Be& be, const C& corruption, D& denoiser, O objective, view<const float, host_space> images,
           const training_options& options, const conditioning& given = {})
       : backend_{be},
@@ -89,7 +89,7 @@ class trainer {
   }
 
   const training_options& options() const { return options_; }
-  /// How the network is computed, for people; empty where it does not say.
+  /// A description, for people, of how the network is computed; empty if there is none.
   std::string describe() const {
     if constexpr (requires { std::string{denoiser_memory_.network.describe()}; })
       return denoiser_memory_.network.describe();
@@ -103,9 +103,9 @@ class trainer {
   std::span<const float> losses() const { return {history_.losses.data(), history_.losses.size()}; }
   std::span<const double> test_losses() const { return {history_.test_losses.data(), history_.test_losses.size()}; }
 
-  /// The next step; returns the batch's mean loss. Throws `error` naming step and batch, and leaves the parameters as
-  /// they were, if the loss or the gradient is not finite; where a device clips, a step learns of its gradient from the
-  /// next one, or from `require_finite`.
+  /// Takes the next step; returns the batch's mean loss. If the loss or the gradient is not finite, it throws `error`
+  /// naming step and batch, and leaves the parameters unchanged. If a device clips, the next step, or `require_finite`,
+  /// reports the gradient of this one.
   double step() {
     const std::size_t number = done(), first = first_of_share(), parts = options_.accumulate, each = extent_.images;
     const auto staged = batches_.of(number).images(first, share_);
@@ -126,20 +126,20 @@ class trainer {
     if (!std::isfinite(norm)) refuse("norm of the gradient", norm, number);
     if constexpr (ClipsWithoutWaiting<Be>) {
       backend_.flush();
-      if (number + 1 < steps()) batches_.prepare(number + 1);  // while the device is at work
+      if (number + 1 < steps()) batches_.prepare(number + 1);  // while the device works
     }
     history_.losses.push_back(static_cast<float>(loss));
     return loss;
   }
 
-  /// Throws `error` unless test images are of the training images' shape, whatever their number.
+  /// Throws `error` unless test images have the training images' shape; their number does not matter.
   void require_test_shape(const shape& test) const {
     require(test.with_images(1) == extent_.with_images(1), "shape of a test image", test.with_images(1),
             "that of the training images");
   }
 
-  /// Throws `error` naming `what` the images are for, unless what is known of them is what the network takes, once for
-  /// each image. Labels must be there for a network or an objective that takes some, and may be for others.
+  /// Throws `error`, with `what` the images are for, unless the conditions are those that the network accepts, one per
+  /// image. Labels are required by a network or an objective that takes them, and allowed otherwise.
   void require_given(const conditioning& given, const shape& images, const char* what) const {
     detail::require_for(what, [&] {
       require_one_per_image(given, images);
@@ -165,10 +165,9 @@ class trainer {
     });
   }
 
-  /// The mean loss over `images` with one fixed draw of time and noise per image, the same at every call, under the
-  /// averaged parameters where there are any. Each image counts once. Throws `error` if there are none, if they are of
-  /// another shape than the training images, for what is `given` of them as `require_given` does, and if the loss is
-  /// not finite.
+  /// Returns the mean loss over `images` with one fixed draw of time and noise per image, the same at every call, under
+  /// the averaged parameters if there are any. Each image counts once. Throws `error` if there are no images, if they
+  /// have another shape than the training images, for `given` as `require_given` does, and if the loss is not finite.
   double test(view<const float, host_space> images, const conditioning& given = {}) {
     const std::size_t count = images.extent().images;
     require(count >= 1, "number of test images", count, "at least 1");
@@ -199,17 +198,17 @@ class trainer {
     if (!std::isfinite(square)) refuse("squared norm of the parameters", square, done() - 1);
   }
 
-  /// Notes a test loss in the history.
+  /// Records a test loss in the history.
   void record_test_loss(double loss) { history_.test_losses.push_back(loss); }
 
-  /// Gives the denoiser's network the trained parameters, averaged where there is an average.
+  /// Stores the trained parameters in the denoiser's network, averaged if there is an average.
   void finish() {
     std::vector<float> values(denoiser_.network().parameter_count());
     backend_.download(view_of<Be, const float>(update_.evaluated()), values.data());
     denoiser_.network().set_parameters(values);
   }
 
-  /// A copy of the whole state.
+  /// Returns a copy of the whole state.
   training_state state() {
     training_state s = history_;
     const auto copy = [&](const view_of<Be, const float>& array, std::vector<float>& out) {
@@ -223,8 +222,8 @@ class trainer {
     return s;
   }
 
-  /// Continues from a state. Throws `error`, and changes nothing, if it is of another network or of more steps than
-  /// there are to do.
+  /// Continues from a state. Throws `error`, and changes nothing, if the state is of another network or has more steps
+  /// than there are to do.
   void restore(const training_state& s) {
     const std::size_t count = denoiser_.network().parameter_count();
     const bool averages = update_.averages();
@@ -245,7 +244,7 @@ class trainer {
   }
 
  private:
-  // What is drawn for a batch of training, or for images of a test: images count from number `first` on.
+  // What is drawn for a batch of training, or for images of a test; images are counted from number `first` on.
   struct draw {
     std::uint32_t step;
     std::size_t first;
@@ -265,7 +264,7 @@ class trainer {
     return images;
   }
 
-  // The network takes the times that training draws: the first and the last index, or any time.
+  // Checks that the network accepts the times that training draws: the first and the last index, or any time.
   void require_times() const {
     if constexpr (requires(diffusion_time t) { denoiser_.check_network_time(t); } &&
                   ChecksNetworkTime<typename D::network_type>) {
@@ -296,22 +295,22 @@ class trainer {
     return given;
   }
 
-  // The norm of a step that did not wait for it: if it is not finite, that step has changed nothing.
+  // Checks the norm of a step that did not wait for it: if it is not finite, that step has changed nothing.
   void require_finite_norm() {
     const auto norm = update_.norm_due();
     if (!norm || std::isfinite(*norm)) return;
     history_.losses.pop_back();
     refuse("norm of the gradient", *norm, done());
   }
-  // The loss of a batch, if training may go on.
+  // Returns the loss of a batch if training may continue.
   double accepted(double loss, std::size_t number) {
-    if constexpr (TrainsTogether<Be>) loss = backend_.average(loss);  // so that all of them go on, or none
+    if constexpr (TrainsTogether<Be>) loss = backend_.average(loss);  // so that all of them continue, or none
     require_finite_norm();
     if (!std::isfinite(loss)) refuse("loss", loss, number);
     return loss;
   }
 
-  // How many images of a batch are this backend's, and where they begin: all, unless it trains with others.
+  // How many images of a batch this backend has, and where they begin: all, unless it trains with others.
   std::size_t share_of_batch() const {
     std::size_t share = options_.batch_size;
     if constexpr (TrainsTogether<Be>) {
@@ -327,7 +326,7 @@ class trainer {
     return 0;
   }
 
-  // What the network gives for a batch, which must be what the objective takes.
+  // The shape of the network's output for a batch; it must be what the objective accepts.
   shape checked_output() const {
     const shape output = output_extent(denoiser_.network(), extent_);
     if constexpr (StatesNetworkOutput<O>) {
@@ -360,7 +359,7 @@ class trainer {
                               : options_.times.draw(key, of.first + i);
   }
 
-  // Keeps what is known of those images, without the labels that training hides.
+  // Keeps what is known about those images, without the labels that training hides.
   void draw_given(const draw& of, const conditioning& given) {
     given_ = given;
     const noise_key key{options_.seed, noise_stream::label_dropout, of.step, 0};
@@ -373,8 +372,9 @@ class trainer {
     given_ = beside_.of(options_.seed, of.step, of.trains(), of.first, given_);
   }
 
-  // Corrupts the staged images, which are those from `at` on of what was drawn, evaluates the network with `parameters`
-  // and the objective; the gradient in the network's output is left in output_. Returns the sum of the losses.
+  // Corrupts the staged images, which are those from `at` on of what was drawn, and evaluates the network with
+  // `parameters` and the objective. It leaves the gradient in the network's output in output_, and returns the sum of
+  // the losses.
   double forward(view_of<Be, const float> parameters, view<const float, host_space> staged, const draw& drawn,
                  std::size_t at) {
     const std::size_t count = staged.extent().images, first = drawn.first + at;
@@ -404,12 +404,12 @@ class trainer {
   O objective_;
   training_options options_;
   staged_batches batches_;
-  std::size_t steps_, share_;  // of the run; images of a batch that are this backend's
+  std::size_t steps_, share_;  // of the run; images of a batch that this backend has
   shape extent_;               // of one part of a batch
   std::vector<diffusion_time> times_;
   std::vector<class_label> labels_;
   detail::noisy_beside beside_;
-  conditioning given_{};  // of the images at hand; it refers to labels_, beside_ and the batch
+  conditioning given_{};  // of the current images; it refers to labels_, beside_ and the batch
   std::vector<double> losses_;
   parameter_update<Be> update_;
   array_of<Be, float> clean_, xi_, noisy_;  // part of a batch x image

@@ -12,14 +12,14 @@
 namespace softscore::inline SOFTSCORE_ABI {
 
 /// What attention keeps on a device from the forward pass for the backward pass, three numbers per image, head and
-/// token: the greatest score, 1 over the sum of the exponentials, and room for a mean.
+/// token: the largest score, 1 over the sum of the exponentials, and room for a mean.
 template <class T, class Device>
 struct device_attention {
   attention_shape sizes;
   device_array<T, Device> greatest, inverse, means;
 };
 
-/// Plans attention for at most `sizes.images` images. Throws `error` for sizes that it cannot have.
+/// Plans attention for at most `sizes.images` images. Throws `error` for unsupported sizes.
 template <class T, class Device>
 device_attention<T, Device> make_attention(device_backend<Device>& be, const attention_shape& sizes,
                                            const std::shared_ptr<device_scratch<T, Device>>& /*scratch*/ = nullptr) {

@@ -10,15 +10,16 @@
 
 namespace softscore::inline SOFTSCORE_ABI::detail {
 
-// Attention on a device: a block of threads per image, head and token, which has one row of weights in its shared
-// memory. The backward pass has one kernel whose blocks are queries, for dq, and one whose blocks are keys, for dk and
-// dv; so nothing is added across blocks.
+// Attention on a device: a block of threads per image, head and token, with one row of weights in its shared memory.
+// The backward pass has one kernel with a block per query, for dq, and one with a block per key, for dk and dv, so
+// nothing is added across blocks.
 
-// Sizes and addresses of one head of one image. A number's planes are `number_step` channels apart.
+// Sizes and addresses of one head of one image. The planes of consecutive numbers are `number_step` channels apart.
 struct attention_steps {
   std::size_t heads, head_width, tokens, which_step, head_step, number_step;
 
-  // Of the queries (`which` = 0), keys or values, and of y or dy, number 0 of token 0. `pair` counts images and heads.
+  // The address of number 0 of token 0: of the queries (`which` = 0), keys or values, and of y or dy. `pair` counts
+  // images and heads.
   template <class T>
   SOFTSCORE_HD T* input(T* qkv, std::size_t pair, std::size_t which) const {
     const std::size_t image = pair / heads, head = pair % heads;
@@ -96,7 +97,7 @@ template <class T>
 struct attention_forward_task {
   const T* qkv;
   T* y;
-  T* greatest;  // of every image, head and query the greatest score,
+  T* greatest;  // for every image, head and query the largest score,
   T* inverse;   // and 1 over the sum of the exponentials
   std::size_t pairs;
   attention_steps at;
@@ -149,7 +150,7 @@ struct attention_forward_task {
   }
 };
 
-// dq, and of every query the mean of dy v^T, which the other kernel needs.
+// dq, and for every query the mean of dy v^T, which the other kernel needs.
 template <class T>
 struct attention_queries_task {
   const T* qkv;
@@ -225,7 +226,7 @@ struct attention_keys_task {
     });
     group.each_thread([&](std::size_t t) {
       for (std::size_t i = t; i < at.tokens; i += group.threads()) {
-        T score{};  // to the bits of the other kernels
+        T score{};  // with the same bits as in the other kernels
         for (std::size_t c = 0; c < at.head_width; ++c) score += (scale * q[c * step + i]) * room.first[c];
         const std::size_t row = pair * at.tokens + i;
         room.weights[i] = std::exp(score - greatest[row]) * inverse[row];

@@ -12,12 +12,12 @@ namespace softscore::inline SOFTSCORE_ABI {
 /// Options of `cuda_backend`.
 struct cuda_options {
   int device{0};           ///< which of the machine's devices
-  std::size_t graphs{64};  ///< lists of work that are kept as CUDA graphs; with 0 every kernel is launched on its own
-  cuda_math math{cuda_math::float32};  ///< of large products of matrices of float
+  std::size_t graphs{64};  ///< lists of work that are kept as CUDA graphs; with 0 every kernel is launched separately
+  cuda_math math{cuda_math::float32};  ///< for large products of matrices of float
 };
 
-/// An NVIDIA GPU. Each backend has a stream of its own, so two on one device work side by side. Sums have a fixed
-/// order: the bits are the same from run to run. Throws `error` if there is no such device.
+/// An NVIDIA GPU. Each backend has its own stream, so two on one device work concurrently. Sums have a fixed order: the
+/// bits are the same from run to run. Throws `error` if there is no such device.
 class cuda_backend : public device_backend<cuda_device> {
  public:
   explicit cuda_backend(const cuda_options& options = {})

@@ -16,9 +16,9 @@
 
 namespace softscore::inline SOFTSCORE_ABI::detail {
 
-// What a backend was asked for and a device has not been told yet: a list of tasks, with their arguments apart. `flush`
-// hands it over. A list that comes for the second time with the same tasks, whatever its arguments, is captured as a
-// graph, and from then on its arguments are sent and the graph is launched: so a training step, or a sampling step,
+// The work requested from a backend that the device has not received yet: a list of tasks, with their arguments stored
+// separately. `flush` submits it. A list that comes a second time with the same tasks, and any arguments, is captured
+// as a graph. From then on its arguments are sent and the graph is launched. So a training step, or a sampling step,
 // costs one launch, and neither the loops nor the user have to say where a step begins.
 //
 // A Device offers
@@ -33,7 +33,7 @@ namespace softscore::inline SOFTSCORE_ABI::detail {
 template <class Device>
 class command_list {
  public:
-  /// Up to `most_graphs` lists are kept as graphs; 0 means that every task is launched on its own.
+  /// Keeps up to `most_graphs` lists as graphs; 0 means that every task is launched separately.
   explicit command_list(std::shared_ptr<Device> device, std::size_t most_graphs)
       : device_{std::move(device)}, most_graphs_{most_graphs} {}
   command_list(const command_list&) = delete;
@@ -42,7 +42,7 @@ class command_list {
     for (segment& s : segments_) drop(s);
   }
 
-  /// Notes a task; `write(address)` writes its `bytes` of arguments.
+  /// Adds a task to the list; `write(address)` writes its `bytes` of arguments.
   template <class Task, class Write>
   void note(const Task& task, std::size_t bytes, const Write& write) {
     static_assert(std::is_trivially_copyable_v<Task> && std::has_unique_object_representations_v<Task>,
@@ -64,17 +64,17 @@ class command_list {
     note(task, 0, [](std::byte*) {});
   }
 
-  /// Starts what was noted.
+  /// Starts all tasks of the list.
   void flush() {
     if (entries_.empty()) return;
-    const cleared when_done{*this};  // also after an error, or it would come again
+    const cleared when_done{*this};  // even after an error, or it would run again
     segment* known = most_graphs_ > 0 && entries_.size() >= least_entries ? &segment_of_these() : nullptr;
     if (known != nullptr && known->graph) {
       device_->send(slot(), known->arguments, argument_bytes_);
       device_->replay(*known->graph);
       ++replays_;
     } else if (known != nullptr && known->seen >= 2) {
-      // Kept also where the capture fails, for the next time.
+      // Kept for the next time, even if the capture fails.
       if (known->arguments == nullptr)
         known->arguments = static_cast<std::byte*>(device_->allocate(std::max<std::size_t>(argument_bytes_, 1)));
       device_->begin_capture();
@@ -135,7 +135,7 @@ class command_list {
     for (const entry& e : entries_) e.run(*device_, tasks_.data() + e.at, arguments + e.arguments);
   }
 
-  // The list as it came before, or a new one in its place; the one used last comes first.
+  // The list as it came before, or a new one in its place; the most recently used one is first.
   segment& segment_of_these() {
     std::uint64_t hash = 0xCBF29CE484222325u;
     const auto mix = [&](std::uint64_t word) { hash = (hash ^ word) * 0x100000001B3u, hash ^= hash >> 29; };

@@ -4,7 +4,7 @@
 
 namespace softscore::inline SOFTSCORE_ABI::detail {
 
-// A complex number for kernels, two reals side by side that move as one.
+// A complex number for kernels, two contiguous reals that move as one.
 template <class T>
 struct alignas(2 * sizeof(T)) complex_number {
   T re, im;

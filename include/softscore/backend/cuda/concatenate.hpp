@@ -9,7 +9,7 @@ namespace softscore::inline SOFTSCORE_ABI {
 
 namespace detail {
 
-// Copies `count` neighboring elements of every image.
+// Copies `count` contiguous elements of every image.
 template <class T>
 struct copy_part_task {
   const T* from;
@@ -25,7 +25,7 @@ struct copy_part_task {
 
 }  // namespace detail
 
-/// out (N,A+B,H,W): the channels of a (N,A,H,W), then those of b (N,B,H,W).
+/// Sets out (N,A+B,H,W) to the channels of a (N,A,H,W), then those of b (N,B,H,W).
 template <class Device, class T>
 void concatenate(device_backend<Device>& be, const_view<T, cuda_space> a, const_view<T, cuda_space> b,
                  view<T, cuda_space> out) {
@@ -34,8 +34,8 @@ void concatenate(device_backend<Device>& be, const_view<T, cuda_space> a, const_
   be.note(detail::copy_part_task<T>{raw(b), raw(out) + of_a, images, of_b, of_b, of_a + of_b});
 }
 
-/// The opposite: the first channels of `from` (N,A+B,H,W) into a (N,A,H,W), the others into b (N,B,H,W). Either may be
-/// empty and is then skipped.
+/// The inverse: copies the first channels of `from` (N,A+B,H,W) into a (N,A,H,W), and the others into b (N,B,H,W).
+/// Either may be empty and is then skipped.
 template <class Device, class T>
 void separate(device_backend<Device>& be, const_view<T, cuda_space> from, view<T, cuda_space> a,
               view<T, cuda_space> b) {

@@ -22,14 +22,15 @@
 namespace softscore::inline SOFTSCORE_ABI {
 
 namespace detail {
-// Places of a plane have numbers of 32 bits on a device.
+// Positions in a plane are 32-bit numbers on a device.
 inline void require_small(const conv2d_shape& s) {
   const std::size_t pixels = product_of("number of pixels of a padded plane", {s.padded_height(), s.padded_width()});
   require(pixels <= UINT32_MAX / 2, "number of pixels of a padded plane", pixels, "below 2^31 on a device");
 }
 
-// The length of the transform for such a convolution, or 0 where it goes tap by tap. With N at least side + radius the
-// cyclic convolution of the plane is the one wanted in the image and nothing comes around; and the kernel has to fit.
+// The length of the transform for such a convolution, or 0 if it is computed tap by tap. With N at least side + radius
+// the cyclic convolution of the plane equals the wanted one inside the image, since nothing wraps into it; and the
+// kernel must fit.
 inline std::size_t transform_length(const conv2d_shape& s) {
   const std::size_t kernel = s.kernel.height, radius = kernel / 2;
   if (s.stride != 1 || !s.is_same() || !s.kernel.is(kernel) || kernel < 5) return 0;
@@ -64,7 +65,7 @@ struct spectral_bias_gradient_task {
 };
 }  // namespace detail
 
-/// Arrays that convolutions use one after the other: the spectra of inputs, of outputs, and of the gradient of weights.
+/// Arrays that convolutions use in turn: the spectra of inputs, of outputs, and of the gradient of weights.
 template <class T, class Device>
 struct device_scratch {
   using number = detail::complex_number<T>;
@@ -79,9 +80,9 @@ std::shared_ptr<device_scratch<T, Device>> make_scratch(device_backend<Device>&)
   return std::make_shared<device_scratch<T, Device>>();
 }
 
-/// What a convolution on a device keeps between calls. Kernels of 5 x 5 and more on planes that fit go through Fourier
-/// transforms: a plane's is made in the memory of a block, and bin by bin the channels are mixed by a product of
-/// matrices. The others go tap by tap.
+/// What a convolution on a device keeps between calls. Kernels of 5 x 5 and larger, on planes that fit, use Fourier
+/// transforms: a block transforms a plane in its shared memory, and a product of matrices mixes the channels bin by
+/// bin. Other convolutions are computed tap by tap.
 template <class T, class Device>
 struct device_conv2d {
   conv2d_shape sizes;
@@ -94,7 +95,7 @@ struct device_conv2d {
   static constexpr std::size_t most_images = 256;
 };
 
-/// Plans a convolution; throws `error` for sizes that no convolution has, and for planes of 2^31 pixels or more.
+/// Plans a convolution; throws `error` for invalid sizes, and for planes of 2^31 pixels or more.
 template <class T, class Device>
 device_conv2d<T, Device> make_conv2d(device_backend<Device>& be, const conv2d_shape& sizes,
                                      std::shared_ptr<device_scratch<T, Device>> scratch = nullptr) {
@@ -116,7 +117,7 @@ device_conv2d<T, Device> make_conv2d(device_backend<Device>& be, const conv2d_sh
   return plan;
 }
 
-/// To be called after the weights changed and before the next forward or backward pass.
+/// Must be called after the weights changed and before the next forward or backward pass.
 template <class Device, Scalar T>
 void conv2d_prepare(device_backend<Device>& be, device_conv2d<T, Device>& plan,
                     const_view<T, cuda_space> weight /*(O,I,kh,kw)*/) {
@@ -127,9 +128,9 @@ void conv2d_prepare(device_backend<Device>& be, device_conv2d<T, Device>& plan,
   });
 }
 
-/// y (N,O,H',W') = weight (O,I,kh,kw) * x (N,I,H,W) + bias (O) + addend (N,O,H',W'). An empty bias or addend is 0,
-/// and the addend is not y. x may be in two parts, which are copied unless the kernel is 1 x 1. `conv2d_shape` says how
-/// large H' and W' are.
+/// Sets y (N,O,H',W') = weight (O,I,kh,kw) * x (N,I,H,W) + bias (O) + addend (N,O,H',W'). An empty bias or addend is 0;
+/// the addend must not be y. x may be in two parts, which are copied unless the kernel is 1 x 1. `conv2d_shape` gives
+/// H' and W'.
 template <class Device, Scalar T>
 void conv2d_forward(device_backend<Device>& be, device_conv2d<T, Device>& plan,
                     const_joined_view<T, cuda_space> x_or_parts, const_view<T, cuda_space> weight,
@@ -169,8 +170,9 @@ void conv2d_forward(device_backend<Device>& be, device_conv2d<T, Device>& plan,
   add();
 }
 
-/// The gradients of a loss with respect to x, weight and bias, from dy, that with respect to y. They are set, not added
-/// to. An empty gradient is skipped; dbias is empty where dweight is. x may be in two parts, dx is in one.
+/// Computes the gradients of a loss with respect to x, weight and bias, from dy, the gradient with respect to y. They
+/// are set, not added to. An empty gradient is skipped; dbias is empty if dweight is. x may be in two parts, dx is in
+/// one.
 template <class Device, Scalar T>
 void conv2d_backward(device_backend<Device>& be, device_conv2d<T, Device>& plan,
                      const_joined_view<T, cuda_space> x_or_parts, const_view<T, cuda_space> weight,

@@ -11,11 +11,12 @@
 
 namespace softscore::inline SOFTSCORE_ABI::detail {
 
-// Convolutions tap by tap, for any sizes. Output (y, x) and tap (row, column) meet at input (y stride + row - top,
-// x stride + column - left), of the padding. A thread makes up to four channels of one place, so that what
-// it reads serves them all. Kernels of 1 x 1, 3 x 3 and 5 x 5 have their loops unrolled; the size 0 stands for others.
+// Convolutions tap by tap, for any sizes. Output (y, x) and tap (row, column) meet at input (y stride + row - top, x
+// stride + column - left), where top and left are of the padding. A thread computes up to four channels at one
+// position, so that it uses what it reads for all of them. Loops for kernels of 1 x 1, 3 x 3 and 5 x 5 are unrolled;
+// the size 0 stands for all others.
 
-/// Calls f with the size of a square kernel, or 0, and how many channels of `channels` a thread makes.
+/// Calls f with the size of a square kernel, or 0, and the number of channels, of `channels`, that a thread computes.
 template <class F>
 void with_kernel_size(const kernel_size& kernel, std::size_t channels, const F& f) {
   const auto with = [&](auto size) {
@@ -34,8 +35,8 @@ void with_kernel_size(const kernel_size& kernel, std::size_t channels, const F& 
     with(std::integral_constant<std::size_t, 0>{});
 }
 
-// What a place meets along one side of the plane that it reads: in step j, begin <= j < end, tap `tap` + j times a step
-// between taps, at `source` + j times a step of one or minus one.
+// The taps that a position meets along one side of the plane that it reads: in step j, begin <= j < end, tap `tap` + j
+// times a step between taps, at `source` + j times a step of one or minus one.
 struct meetings {
   std::ptrdiff_t source;
   std::uint32_t tap, begin, end;
@@ -54,7 +55,7 @@ SOFTSCORE_HD inline meetings of_input(std::uint32_t place, std::uint32_t stride,
           taps < at + 1 ? taps : at + 1};
 }
 
-// The sum over the channels read and over what a place meets in them.
+// The sum over the channels read and over the taps that a position meets in them.
 template <class T, std::size_t Channels>
 struct direct_sums {
   meetings down, across;
@@ -65,7 +66,7 @@ struct direct_sums {
   std::size_t weight_each;
   T sums[Channels];
 
-  // With at most Steps meetings along a side; `AllTaps` if every step has its tap, whether or not it meets anything.
+  // With at most Steps meetings along a side; `AllTaps` if every step has its tap, even where it meets nothing.
   template <std::size_t Steps, bool AllTaps>
   SOFTSCORE_HD void add(std::size_t channels) {
     source += down.source * width + across.source;
@@ -80,7 +81,7 @@ struct direct_sums {
         for (std::uint32_t b = 0; b < Steps; ++b)
           if (a >= down.begin && a < down.end && b >= across.begin && b < across.end) inside |= 1u << (a * Steps + b);
       }
-      // Channels that are on their way at once.
+      // Channels that are loaded at once.
       constexpr std::size_t ahead = Steps == 1 ? 8 : Steps == 5 ? 1 : Channels == 1 ? 4 : 2;
       std::size_t i = 0;
       for (; i + ahead <= channels; i += ahead) add_channels<Steps, AllTaps, ahead>(inside);
@@ -133,7 +134,7 @@ struct direct_sums {
   }
 };
 
-// A thread per place and `Channels` channels: f(image, first channel, row, column).
+// A thread per position and `Channels` channels: f(image, first channel, row, column).
 struct direct_places {
   static constexpr std::size_t threads = 128;
 
@@ -160,7 +161,7 @@ struct direct_forward_task {
   const T* weight;
   const T* bias;  // or null
   T* y;
-  conv2d_shape s;  // `images` those of this batch, the padding in numbers
+  conv2d_shape s;  // `images` is that of this batch, the padding is in numbers
 
   grid launch() const {
     return direct_places::launch(s.images, s.out_height() * s.out_width(), s.out_channels, Channels);
@@ -206,7 +207,7 @@ struct direct_forward_task {
   }
 };
 
-// Stride 1, or 0 for others: those meet half of the taps along a side at most.
+// Stride 1, or 0 for others, which meet at most half of the taps along a side.
 template <class T, std::size_t Kernel, std::size_t Channels, std::size_t Stride>
 struct direct_input_gradient_task {
   static constexpr unsigned most_threads = direct_places::threads;

@@ -12,22 +12,22 @@
 
 namespace softscore::inline SOFTSCORE_ABI::detail {
 
-// The gradients of the weights and the bias, tap by tap, in two kernels: the places of all images are divided into
-// chunks, each of which is added for itself, and then the chunks are.
+// The gradients of the weights and the bias, tap by tap, in two kernels: the positions of all images are divided into
+// chunks, each chunk is summed separately, and then the chunks are added.
 
-// How many sums there are in a chunk, and for how many chunks there has to be room.
+// The number of sums in a chunk, and the number of chunks that memory is needed for.
 inline std::size_t direct_sums_of(const conv2d_shape& s) { return s.weight().size() + s.out_channels; }
 inline std::size_t most_direct_chunks(const conv2d_shape& s) {
   return ceiling(1024, s.out_channels * s.in_channels);  // so that small layers have blocks enough
 }
 inline std::size_t direct_chunks(const conv2d_shape& s) {
-  constexpr std::size_t least = 1024;  // places for which a block is worth its while
+  constexpr std::size_t least = 1024;  // positions that make a block worthwhile
   return (std::min)(most_direct_chunks(s), ceiling(s.images * s.out_height() * s.out_width(), least));
 }
 
-// A block per output channel, input channel, tile of the kernel and chunk: a thread adds all taps of the tile for its
-// places. The tile is the kernel, or 8 taps of a row where its size is known at run time only. Float for up to 16
-// places at a time, double from there on: converting every number would cost more than its products do.
+// A block per output channel, input channel, tile of the kernel and chunk: a thread adds all taps of the tile at its
+// positions. The tile is the kernel, or 8 taps of a row if its size is known only at run time. Sums of up to 16
+// positions are in float, and double from there on: converting every number would cost more than its products do.
 template <class T, std::size_t Kernel>
 struct direct_weight_gradient_task {
   static constexpr std::size_t threads = 128, rows = Kernel > 0 ? Kernel : 1, columns = Kernel > 0 ? Kernel : 8,
@@ -81,7 +81,7 @@ struct direct_weight_gradient_task {
     const std::size_t all = s.images * places, each = ceiling(all, chunks);
     std::size_t at = chunk * each + t;
     const std::size_t end = chunk * each + each < all ? chunk * each + each : all;
-    // Image, row and column of a place, and what is added to them for the next one of this thread.
+    // Image, row and column of a position, and what is added to them for the next one of this thread.
     std::size_t image = at / places;
     std::uint32_t row = narrow(at % places) / out_width, column = narrow(at % places) % out_width;
     const std::uint32_t images_on = narrow(threads) / places, rows_on = narrow(threads) % places / out_width,
@@ -94,7 +94,7 @@ struct direct_weight_gradient_task {
         for (std::uint32_t u = 0; u < ahead; ++u) {
           const bool there = at < end;
           of_y[u] = there ? (dy + (image * s.out_channels + o) * places)[row * out_width + column] : T{};
-          // Below the first row or column they are large, as no number is below 0.
+          // Before the first row or column they wrap around to large numbers, because they are unsigned.
           const std::uint32_t top = row * narrow(s.stride) + tile_row - narrow(s.padding.top),
                               left = column * narrow(s.stride) + tile_column - narrow(s.padding.left);
           const T* const from = x.at(image, i);

@@ -24,7 +24,7 @@ inline void check_cublas(cublasStatus_t result, const char* call) {
   if (result != CUBLAS_STATUS_SUCCESS) throw error(std::string{call} + " failed: " + cublasGetStatusString(result));
 }
 
-// What cuBLAS calls a type of number.
+// cuBLAS' name for a type of number.
 template <class Number>
 struct cublas_type;
 template <>
@@ -46,8 +46,8 @@ struct cublas_type<complex_number<double>> {
 template <class Number>
 inline constexpr bool is_single = std::is_same_v<Number, float> || std::is_same_v<Number, complex_number<float>>;
 
-// A factor of rows x columns as cuBLAS reads it: matrices there are stored by columns, so what is meant is the
-// transposed product, and a factor whose rows lie one after the other is not to be turned.
+// A factor of rows x columns as cuBLAS reads it. cuBLAS stores matrices by columns, so it computes the transposed
+// product, and a factor with contiguous rows is not transposed.
 struct cublas_factor {
   cublasOperation_t turn;
   long long leading;
@@ -60,7 +60,7 @@ inline std::optional<cublas_factor> as_cublas_factor(std::size_t row, std::size_
   return std::nullopt;
 }
 
-// Every row of a batch of matrices becomes the bias, for products that are then added to it.
+// Sets every row of a batch of matrices to the bias, for products that are then added to it.
 template <class Number>
 struct bias_rows_task {
   Number* out;
@@ -75,25 +75,25 @@ struct bias_rows_task {
   }
 };
 
-// Products of matrices through cuBLAS, on one stream with a workspace of their own: so their bits are the same from run
-// to run, and they can be captured.
+// Products of matrices through cuBLAS, on one stream with their own workspace: so their bits are the same from run to
+// run, and they can be captured.
 class cublas_products {
  public:
   explicit cublas_products(cuda_math math) : math_{math} {}
   cublas_products(const cublas_products&) = delete;
   cublas_products& operator=(const cublas_products&) = delete;
   ~cublas_products() { end(); }
-  /// Before the stream and the workspace go.
+  /// Must be called before the stream and the workspace are destroyed.
   void end() {
     if (handle_ != nullptr) static_cast<void>(cublasDestroy(handle_));
     handle_ = nullptr;
   }
 
-  /// Whether cuBLAS is to make this product: it can, and the product is large enough to gain.
+  /// Whether cuBLAS should compute this product: it can, and the product is large enough to gain.
   template <class Number, std::size_t Rows, std::size_t Columns>
   bool takes(const multiply_task<Number, Rows, Columns>& task) const {
-    // A library has nothing to save where there are few terms or few tiles, except where the tensor cores take factors
-    // that ours keeps in float32.
+    // With few terms or few tiles a library saves nothing, unless the tensor cores take factors that our own kernel
+    // keeps in float32.
     const bool tensor_cores = is_single<Number> && math_ == cuda_math::tf32;
     const std::size_t least = tensor_cores ? 16 : 128, least_work = tensor_cores ? 0 : std::size_t{1} << 22;
     return (std::min)({task.m, task.n, task.k}) >= least && task.m * task.n * task.k * task.batch >= least_work &&
@@ -101,8 +101,8 @@ class cublas_products {
            factor_a(task) && factor_b(task);
   }
 
-  /// The product; rows of c hold the bias already, if there is one. `make_workspace(bytes)` gives memory of the device
-  /// that lives as long as this, and the same whenever it is asked.
+  /// Computes the product; rows of c hold the bias already, if there is one. `make_workspace(bytes)` returns memory of
+  /// the device that lives as long as this object, the same at every call.
   template <class Number, std::size_t Rows, std::size_t Columns, class MakeWorkspace>
   void multiply(const multiply_task<Number, Rows, Columns>& task, cudaStream_t stream,
                 const MakeWorkspace& make_workspace) {
@@ -113,7 +113,7 @@ class cublas_products {
     const cublasComputeType_t compute = !is_single<Number>         ? CUBLAS_COMPUTE_64F
                                         : math_ == cuda_math::tf32 ? CUBLAS_COMPUTE_32F_FAST_TF32
                                                                    : CUBLAS_COMPUTE_32F;
-    // The transposed product: its rows are our columns, and the factors change places.
+    // The transposed product: its rows are our columns, and the factors are exchanged.
     check_cublas(
         cublasGemmStridedBatchedEx_64(handle_, b.turn, a.turn, signed_(task.n), signed_(task.m), signed_(task.k), &one,
                                       task.b.data, type, b.leading, signed_(task.b.each), task.a.data, type, a.leading,
@@ -148,7 +148,7 @@ class cublas_products {
     cublasHandle_t made{};
     check_cublas(cublasCreate(&made), "cublasCreate");
     handle_ = made;
-    cublasStatus_t result = cublasSetStream(handle_, stream);  // takes the workspace away, so it comes first
+    cublasStatus_t result = cublasSetStream(handle_, stream);  // this removes the workspace, so it comes first
     if (result == CUBLAS_STATUS_SUCCESS) result = cublasSetWorkspace(handle_, workspace, workspace_bytes);
     if (result != CUBLAS_STATUS_SUCCESS) end();
     check_cublas(result, "cublasSetWorkspace");

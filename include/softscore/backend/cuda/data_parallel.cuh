@@ -23,8 +23,8 @@ inline void check_nccl(ncclResult_t result, const char* call) {
 }
 }  // namespace detail
 
-/// What the ranks of a data-parallel group find each other by: one of them makes it and the others are given a copy,
-/// 128 bytes that a program may send as it likes.
+/// The id by which the ranks of a data-parallel group find each other. One of them makes it and the others receive a
+/// copy, 128 bytes that a program may send in any way.
 using data_parallel_id = ncclUniqueId;
 inline data_parallel_id new_data_parallel_id() {
   data_parallel_id name{};
@@ -35,7 +35,7 @@ inline data_parallel_id new_data_parallel_id() {
 /// A device that averages arrays with others through NCCL.
 class cuda_data_parallel_device : public cuda_device {
  public:
-  /// Waits until all ranks have come.
+  /// Waits until all ranks have joined.
   cuda_data_parallel_device(const cuda_options& options, const data_parallel_id& group_id, std::size_t rank,
                             std::size_t ranks)
       : cuda_device{options.device, options.math}, rank_{rank}, ranks_{ranks} {
@@ -54,7 +54,7 @@ class cuda_data_parallel_device : public cuda_device {
   std::size_t ranks() const { return ranks_; }
 
   using cuda_device::launch;
-  /// In place; a ring of fixed order, so the bits are the same on every rank.
+  /// In place; a ring with a fixed order, so the bits are the same on every rank.
   template <class T>
   void launch(const detail::average_task<T>& task, const std::byte*) {
     static_assert(std::is_same_v<T, float> || std::is_same_v<T, double>);
@@ -70,8 +70,8 @@ class cuda_data_parallel_device : public cuda_device {
   ncclComm_t communicator_{};
 };
 
-/// `cuda_backend` as one rank of a data-parallel group: training on it splits every batch among the ranks. A program is
-/// one process per device, or one thread per device (`on_cuda_devices`).
+/// `cuda_backend` as one rank of a data-parallel group: training on it splits every batch among the ranks. Use one
+/// process per device, or one thread per device (`on_cuda_devices`).
 class cuda_data_parallel_backend : public data_parallel_backend<cuda_data_parallel_device> {
  public:
   cuda_data_parallel_backend(const data_parallel_id& group_id, std::size_t rank, std::size_t ranks,
@@ -81,8 +81,8 @@ class cuda_data_parallel_backend : public data_parallel_backend<cuda_data_parall
 };
 static_assert(Backend<cuda_data_parallel_backend, float> && TrainsTogether<cuda_data_parallel_backend>);
 
-/// Calls `body(backend)` once per device, each in a thread of its own, for devices 0 to `devices` - 1 of this machine.
-/// Throws what the first rank threw that failed.
+/// Calls `body(backend)` once per device, each in its own thread, for devices 0 to `devices` - 1 of this machine.
+/// Throws the exception of the first rank that failed.
 template <class Body>
 void on_cuda_devices(std::size_t devices, const Body& body, cuda_options options = {}) {
   require(devices >= 1, "the number of devices", devices, "at least 1");

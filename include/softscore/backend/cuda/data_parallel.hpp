@@ -10,7 +10,7 @@
 namespace softscore::inline SOFTSCORE_ABI {
 
 namespace detail {
-// An array that becomes the mean of those of all ranks. It has no kernel: a device of a data-parallel group launches it
+// Replaces an array by the mean of those of all ranks. It has no kernel: a device of a data-parallel group launches it
 // in its own way.
 template <class T>
 struct average_task {
@@ -21,8 +21,8 @@ struct average_task {
 }  // namespace detail
 
 /// One of several devices that train a network together (`TrainsTogether`): the same loop runs for each, with a share
-/// of every batch, and the means of gradients keep their parameters the same. `Device` knows its `rank()` and `ranks()`
-/// and launches `detail::average_task`.
+/// of every batch, and averaged gradients keep their parameters equal. `Device` knows its `rank()` and `ranks()` and
+/// launches `detail::average_task`.
 template <class Device>
 class data_parallel_backend : public device_backend<Device> {
  public:

@@ -26,7 +26,7 @@ inline void check_cuda(cudaError_t result, const char* call) {
   throw error(std::string{call} + " failed: " + cudaGetErrorString(result));
 }
 
-// How many threads a task may have; the compiler keeps to the registers that leaves.
+// The largest number of threads of a task; the compiler limits the registers accordingly.
 template <class Task>
 constexpr unsigned most_threads_of() {
   if constexpr (requires { Task::most_threads; })
@@ -46,7 +46,7 @@ __global__ void __launch_bounds__(most_threads_of<Task>()) run_task(Task task, c
 /// One device and one stream on it: memory from a stream-ordered pool, kernels, copies through pinned memory, graphs.
 class cuda_device {
  public:
-  /// Memory of the host that the device reads without the processor's help, and as much on the device.
+  /// Memory of the host that the device reads without the processor's help, and the same amount on the device.
   class staging {
    public:
     staging() = default;
@@ -80,7 +80,7 @@ class cuda_device {
     friend class cuda_device;
     void release() {
       if (host_ != nullptr) static_cast<void>(cudaFreeHost(host_));
-      if (on_device_ != nullptr) static_cast<void>(cudaFree(on_device_));  // waits for what still reads it
+      if (on_device_ != nullptr) static_cast<void>(cudaFree(on_device_));  // waits for whatever still reads it
     }
 
     std::byte *host_{}, *on_device_{};
@@ -106,8 +106,8 @@ class cuda_device {
     cudaGraphExec_t executable_;
   };
 
-  /// Device `number` of the machine, with a stream of its own. Throws `error` if there is no such device, or if this
-  /// program holds no code that it runs.
+  /// Device `number` of the machine, with its own stream. Throws `error` if there is no such device, or if this program
+  /// has no code for it.
   explicit cuda_device(int number, cuda_math math = cuda_math::float32) : number_{number}, products_{math} {
     int devices = 0;
     const cudaError_t found = cudaGetDeviceCount(&devices);
@@ -136,7 +136,7 @@ class cuda_device {
     wanted.location.type = cudaMemLocationTypeDevice;
     wanted.location.id = number;
     detail::check_cuda(cudaMemPoolCreate(&pool_, &wanted), "cudaMemPoolCreate");
-    std::uint64_t all = (std::numeric_limits<std::uint64_t>::max)();  // what was given back stays at hand
+    std::uint64_t all = (std::numeric_limits<std::uint64_t>::max)();  // returned memory stays available
     detail::check_cuda(cudaMemPoolSetAttribute(pool_, cudaMemPoolAttrReleaseThreshold, &all),
                        "cudaMemPoolSetAttribute");
     detail::check_cuda(cudaMallocHost(&window_, window_bytes), "cudaMallocHost");
@@ -168,14 +168,14 @@ class cuda_device {
     detail::check_cuda(result, "cudaMallocFromPoolAsync");
     return address;
   }
-  /// Throws `error` with the bytes asked for and free; the device goes on working.
+  /// Throws `error` with the bytes requested and free; the device continues to work.
   void* allocate(std::size_t bytes) {
     if (void* address = try_allocate(bytes)) return address;
     make_room();
     if (void* address = try_allocate(bytes)) return address;
     refuse(bytes);
   }
-  /// The same outside the order of the stream, for what lives long.
+  /// The same outside the order of the stream, for memory that lives long.
   void* allocate_apart(std::size_t bytes) {
     select();
     void* address = nullptr;
@@ -197,7 +197,7 @@ class cuda_device {
     static_cast<void>(cudaFreeAsync(address, stream_));
   }
 
-  /// Memory of the host that kernels reach too.
+  /// Memory of the host that kernels can access too.
   void* share(std::size_t bytes) {
     select();
     void* address = nullptr;
@@ -227,7 +227,7 @@ class cuda_device {
   void launch(const Task& task, const std::byte* arguments) {
     launch_kernel(task, arguments);
   }
-  /// Large products of matrices go to cuBLAS.
+  /// cuBLAS computes large products of matrices.
   template <class Number, std::size_t Rows, std::size_t Columns>
   void launch(const detail::multiply_task<Number, Rows, Columns>& task, const std::byte* arguments) {
     if (!products_.takes(task)) {
@@ -287,7 +287,7 @@ class cuda_device {
       std::memcpy(static_cast<std::byte*>(to) + at, window_, part);
     });
   }
-  /// Waits until the device has done all it was given.
+  /// Waits until the device has finished all its work.
   void finish() {
     select();
     detail::check_cuda(cudaStreamSynchronize(stream_), "cudaStreamSynchronize");
@@ -310,7 +310,7 @@ class cuda_device {
                                                                                                          arguments);
     detail::check_cuda(cudaGetLastError(), "the launch of a kernel");
   }
-  // Memory that the pool keeps for later goes back to the device.
+  // Returns the memory that the pool keeps for later to the device.
   void make_room() {
     finish();
     detail::check_cuda(cudaMemPoolTrimTo(pool_, 0), "cudaMemPoolTrimTo");

@@ -22,9 +22,9 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// The verbs on a device: every one of them notes a kernel on a command list, which hands them over when a result is
-/// asked for, when `flush` is called, or when it is full. `Device` is what launches, copies and waits: `cuda_device` in
-/// `cuda_backend`; the tests have one that runs kernels on the host, thread by thread.
+/// The verbs on a device. Each one adds a kernel to a command list, which is submitted when a result is requested, when
+/// `flush` is called, or when it is full. `Device` launches, copies and waits: `cuda_device` in `cuda_backend`; the
+/// tests have one that runs kernels on the host, thread by thread.
 template <class Device>
 class device_backend {
  public:
@@ -45,7 +45,7 @@ class device_backend {
     return array;
   }
 
-  /// The same with any content, for what is written before it is read.
+  /// The same with arbitrary content, for arrays that are written before they are read.
   template <class T>
   device_array<T, Device> make_unset(shape extent) {
     static_cast<void>(bytes_of<T>(extent));
@@ -66,7 +66,7 @@ class device_backend {
     }
   }
 
-  /// Waits until all that was asked for is done.
+  /// Waits until all requested work is done.
   template <class T>
   void download(view<T, cuda_space> device, std::remove_const_t<T>* host) {
     flush();
@@ -157,7 +157,7 @@ class device_backend {
     note(detail::squares_task<T>{raw(array), to, array.size()});
     note(detail::norm_task{to, raw(measured_.view()), norm_on_host_.get(), parts}, most);
   }
-  /// `for_each` with what was measured last; does nothing where that is not finite.
+  /// `for_each` with the factor measured last; does nothing if the norm is not finite.
   template <class Body, class... T>
   void for_each_clipped(Body body, view<T, cuda_space>... views) {
     static_assert(std::is_trivially_copyable_v<Body>, "softscore: a body that goes to a device holds plain values");
@@ -166,7 +166,7 @@ class device_backend {
             {static_cast<const void*>(raw(views))...}, first_size(views...), raw(measured_.view())},
         body);
   }
-  /// The norm measured last, if the device is done with it.
+  /// The norm measured last, once the device has computed it.
   double measured_norm() const { return *norm_on_host_; }
 
   template <class From, class To>
@@ -174,8 +174,8 @@ class device_backend {
     for_each(detail::convert_body<To>{}, to, view<const From, cuda_space>{raw(from), from.extent()});
   }
 
-  /// Correlates each image with its own symmetric kernel along rows and columns, or all with one, in one pass where a
-  /// plane fits into the memory of a block.
+  /// Correlates each image with its own symmetric kernel along rows and columns, or all images with a single one, in
+  /// one pass if a plane fits into the memory of a block.
   template <Scalar T>
   void correlate_separably(view<const double, cuda_space> kernels, const_view<T, cuda_space> in,
                            view<T, cuda_space> out) {
@@ -191,20 +191,20 @@ class device_backend {
     }
   }
 
-  /// Starts what has been asked for so far, without waiting for it. Loops call it at the end of a step.
+  /// Starts all requested work, without waiting for it. Loops call it at the end of a step.
   void flush() { commands_->flush(); }
-  /// Waits until all that was asked for is done.
+  /// Waits until all requested work is done.
   void finish() {
     flush();
     device_->finish();
   }
 
-  /// How many lists of work were started as graphs so far.
+  /// The number of lists of work that were started as graphs so far.
   std::size_t replays() const { return commands_->replays(); }
   Device& device() { return *device_; }
   const Device& device() const { return *device_; }
 
-  /// Notes a task, with the arguments it reads. For the operations of this backend.
+  /// Adds a task with its arguments to the list. For the operations of this backend.
   template <class Task>
   void note(const Task& task) {
     commands_->note(task);

@@ -56,8 +56,8 @@ SOFTSCORE_IN_KERNEL void join_halves(complex_number<T>* x, std::index_sequence<K
   (join(x[K], x[K + N / 2], turned_by<K, N, Inverse>(x[K + N / 2])), ...);
 }
 
-// The transform of N complex numbers in the registers of one thread; `in` is read at every Stride-th place. An inverse
-// one does not divide.
+// The transform of N complex numbers in the registers of one thread; `in` is read at every Stride-th position. An
+// inverse transform does not divide.
 template <std::size_t N, std::size_t Stride, bool Inverse, class T>
 SOFTSCORE_IN_KERNEL void transform_line(const complex_number<T>* in, complex_number<T>* out) {
   if constexpr (N == 1) {
@@ -70,17 +70,17 @@ SOFTSCORE_IN_KERNEL void transform_line(const complex_number<T>* in, complex_num
 }
 
 // Real planes of N x N numbers and their spectra: bins (kx, ky), kx = 0 .. N/2, ky = 0 .. N - 1, bin kx N + ky; a
-// spectrum array holds for every bin the number of every plane. Images lie in the corner of the plane and the rest is
-// 0; `shift` turns the plane cyclically, which puts the center of a kernel at the origin: place (row, column) of the
-// plane is element ((row + shift) mod N, (column + shift) mod N) of the array, if there is one.
+// spectrum array holds the numbers of all planes for every bin. Images are in the corner of the plane and the rest is
+// 0. `shift` rotates the plane cyclically, which puts the center of a kernel at the origin: position (row, column) of
+// the plane is element ((row + shift) mod N, (column + shift) mod N) of the array, if there is one.
 //
-// In a block's memory number kx of a transformed row lies at [plane][kx][row], and two real numbers of a row share such
-// a place: columns 2 k and 2 k + 1 are the real and the imaginary part of number k. So each thread transforms its rows
-// where they lie, and all of them read and write whole rows of the array in order.
+// In a block's memory number kx of a transformed row is at [plane][kx][row], and two real numbers of a row share such a
+// position: columns 2 k and 2 k + 1 are the real and the imaginary part of number k. So each thread transforms its rows
+// in place, and all threads read and write whole rows of the array in order.
 template <class T, std::size_t N>
 struct plane_layout {
   static constexpr std::size_t columns = N / 2 + 1, bins = N * columns, line = N + 1;
-  // Planes lie 2 places off a multiple of 16, and lines 1, so that threads meet different banks.
+  // Planes are offset by 2 from a multiple of 16, and lines by 1, so that threads access different banks.
   static constexpr std::size_t plane = columns * line + (18 - columns * line % 16) % 16;
   static constexpr std::size_t bytes = plane * sizeof(complex_number<T>);
   static constexpr std::size_t most_bytes = 48 * 1024;
@@ -95,7 +95,7 @@ struct plane_layout {
   struct place {
     std::uint32_t plane, row, column;
   };
-  // The number `k` of a thread's in a round, in the order of memory.
+  // Number `k` of a thread in a round, in the order of memory.
   SOFTSCORE_HD static constexpr place place_of(std::size_t thread, std::size_t round, std::size_t k) {
     const auto e = static_cast<std::uint32_t>((round * together + k) * threads + thread);
     constexpr auto n = static_cast<std::uint32_t>(N);
@@ -105,7 +105,7 @@ struct plane_layout {
     constexpr auto of_plane = static_cast<std::uint32_t>(plane), of_line = static_cast<std::uint32_t>(line);
     return 2 * (p.plane * of_plane + p.column / 2 * of_line + p.row) + p.column % 2;
   }
-  // The element of the block's planes in the array that lies there, or `none`.
+  // The element of the array for that position of the block's planes, or `none`.
   static constexpr std::uint32_t none = 0xFFFFFFFFu;
   SOFTSCORE_HD static constexpr std::uint32_t element(place p, std::uint32_t here, std::uint32_t height,
                                                       std::uint32_t width, std::uint32_t shift) {

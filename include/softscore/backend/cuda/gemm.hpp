@@ -9,7 +9,7 @@
 
 namespace softscore::inline SOFTSCORE_ABI::detail {
 
-// A matrix in memory: element (i, j) of matrix number b lies at data + b each + i row + j column.
+// A matrix in memory: element (i, j) of matrix b is at data + b each + i row + j column.
 template <class Number>
 struct strided {
   Number* data;
@@ -21,9 +21,9 @@ struct multiply_options {
   std::size_t conjugate_a{}, conjugate_b{}, accumulate{};  // 1 for yes
 };
 
-// c = a b + bias (per column, where there is one), or c += a b, for a batch of matrices of real or complex numbers. A
-// block makes a tile of Rows x Columns, each thread 4 x 4 of it; the sums run over k in one order. A and b go through
-// shared memory 16 columns and rows at a time; the next ones are on their way while these are multiplied.
+// c = a b + bias (per column, if there is one), or c += a b, for a batch of matrices of real or complex numbers. A
+// block computes a tile of Rows x Columns, and each thread 4 x 4 of it; the sums run over k in one order. A and b pass
+// through shared memory 16 columns and rows at a time; the next ones are loaded while these are multiplied.
 template <class Number, std::size_t Rows, std::size_t Columns>
 struct multiply_task {
   static constexpr std::size_t depth = 16, micro = 4;
@@ -80,7 +80,8 @@ struct multiply_task {
           read<Columns>(t, from_b + next * b.row, b.column, b.row, columns_left, k - next, how.conjugate_b != 0,
                         own(t).next_b);
         }
-        // Thread t makes rows t / (Columns / 4) + Rows / 4 i and columns t % (Columns / 4) + Columns / 4 j of the tile.
+        // Thread t computes rows t / (Columns / 4) + Rows / 4 i and columns t % (Columns / 4) + Columns / 4 j of the
+        // tile.
         const std::size_t i0 = t / (Columns / micro), j0 = t % (Columns / micro);
         SOFTSCORE_UNROLL
         for (std::size_t l = 0; l < depth; ++l) {
@@ -117,8 +118,8 @@ struct multiply_task {
   }
 
  private:
-  // Of a tile of Extent x depth numbers each thread reads and writes so many: element (i, l) is i along the tile's side
-  // and l along k. Neighboring threads take neighbors in memory.
+  // Each thread reads and writes this many numbers of a tile of Extent x depth: element (i, l) is i along the tile's
+  // side and l along k. Neighboring threads access neighbors in memory.
   template <std::size_t Extent>
   static constexpr std::size_t share = Extent * depth / threads;
   static_assert(share<Rows> * threads == Rows * depth && share<Columns> * threads == Columns * depth &&
@@ -152,7 +153,7 @@ struct multiply_task {
   }
 };
 
-/// Notes c = a b + bias, or c += a b; `bias` may be null.
+/// Adds c = a b + bias, or c += a b, to the command list; `bias` may be null.
 template <class Be, class Number>
 void multiply(Be& be, strided<const Number> a, strided<const Number> b, strided<Number> c, const Number* bias,
               std::size_t m, std::size_t n, std::size_t k, std::size_t batch = 1, multiply_options how = {}) {

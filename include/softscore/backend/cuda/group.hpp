@@ -15,8 +15,8 @@
 namespace softscore::inline SOFTSCORE_ABI::detail {
 
 // The threads of one block. A kernel is written once, for either kind of group, as phases between barriers:
-// `each_thread(f)` calls f(thread) for every thread of the block, and none goes on before all are done. What a thread
-// keeps from phase to phase is an `own`, asked for by its number.
+// `each_thread(f)` calls f(thread) for every thread of the block, and no thread continues before all are done. Values
+// that a thread keeps from phase to phase are an `own`, accessed by the thread's number.
 
 #if defined(__CUDACC__)
 // On a device: the calling thread itself, and a barrier.
@@ -67,8 +67,8 @@ class device_group {
 };
 #endif
 
-// On the host: a loop over the threads, from the last to the first if `backwards`, since within a phase the order must
-// not matter.
+// On the host: a loop over the threads, from the last to the first if `backwards`, because the order within a phase
+// must not matter.
 class host_group {
  public:
   template <class T>
@@ -101,7 +101,7 @@ class host_group {
  private:
   std::size_t block_, threads_;
   bool backwards_;
-  std::vector<double> shared_;  // holds no zeros at first, as on a device
+  std::vector<double> shared_;  // not zeros initially, as on a device
 };
 
 // The sum of `values`, one per thread, in a fixed order; it is left in values[0]. The number of threads is a power of

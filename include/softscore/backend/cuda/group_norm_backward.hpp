@@ -18,7 +18,7 @@ struct gradient_sums {
   double dz, dz_deviation, deviation;
 };
 
-// The sums over every channel of every image, a block each; dz goes to dx unless it is dy.
+// The sums over every channel of every image, a block each; dz is stored in dx unless it is dy.
 template <class T, class Activation>
 struct group_norm_sums_task {
   static constexpr std::uint32_t threads = 64;
@@ -60,7 +60,7 @@ struct group_norm_sums_task {
   }
 };
 
-// What dx is made of in a channel of an image: dx = (dz slope - constant) - (deviation scale) share.
+// The coefficients of dx in a channel of an image: dx = (dz slope - constant) - (deviation scale) share.
 template <class T>
 struct alignas(16) channel_slopes {
   T slope, constant, scale, share;
@@ -120,7 +120,7 @@ struct group_norm_means_task {
   }
 };
 
-// dx from dz, which may lie there, plus what is added to it. A part of dx that is not wanted is null.
+// dx from dz, which may be the same array, plus the addends. A part of dx that is not wanted is null.
 template <class T>
 struct group_norm_backward_task {
   joined_planes<const T> x;
@@ -147,7 +147,7 @@ struct group_norm_backward_task {
   }
 };
 
-// The gradients of gain and bias: the sums over the images, one after the other, of their shares.
+// The gradients of gain and bias: the sums of their shares over the images, in order.
 template <class T>
 struct norm_parameters_task {
   const gradient_sums* shares;

@@ -12,7 +12,7 @@
 namespace softscore::inline SOFTSCORE_ABI::detail {
 
 // z = ((x - center) - rest) scale + offset in a channel of an image. The mean is subtracted first, as a number of T and
-// what is left of it: x scale + offset would lose the digits that mean and x have in common.
+// its remainder: x scale + offset would lose the digits that mean and x have in common.
 template <class T>
 struct alignas(16) channel_coefficients {
   T center, rest, scale, offset;
@@ -20,9 +20,9 @@ struct alignas(16) channel_coefficients {
   SOFTSCORE_HD T centered(T x) const { return (x - center) - rest; }
 };
 
-// Mean and scale of each group of each image, and what follows for its channels: a block per group. Sums are of x less
-// its first element, and of squares of that, in double: (mean - first)^2 is at most as many times the variance as there
-// are elements, and what cancels costs at most that factor in the rounding of doubles, mostly none at all. Kernel
+// Mean and scale of each group of each image, and what follows for its channels: a block per group. The sums are of x
+// minus its first element, and of the squares of that, in double. (mean - first)^2 is at most the variance times the
+// number of elements, so cancellation costs at most that factor in the rounding of doubles, and usually nothing. Kernel
 // argument: epsilon.
 template <class T>
 struct group_norm_moments_task {

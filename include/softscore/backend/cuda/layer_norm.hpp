@@ -49,7 +49,7 @@ void layer_norm_backward(device_backend<Device>& be, device_layer_norm<T, Device
                          view<T, cuda_space> dbias) {
   const shape s = x.extent();
   const auto* of_pixels = raw(plan.of_pixels.view());
-  if (!dgain.empty()) {  // before dx takes the place of dy
+  if (!dgain.empty()) {  // before dx overwrites dy
     auto* shares = raw(plan.shares.view());
     be.note(detail::pixel_norm_sums_task<T>{raw(x), raw(dy), of_pixels, shares, s.images, s.channels, s.plane()});
     be.note(detail::norm_parameters_task<T>{shares, raw(dgain), raw(dbias), s.images, s.channels});

@@ -28,7 +28,7 @@ device_layer_norm_gelu<T, Device> make_layer_norm_gelu(device_backend<Device>& b
           be.template make_unset<T>({chunks, 1, 2, sizes.per_image()})};
 }
 
-/// Nothing has to be done for new gains or biases.
+/// New gains or biases require no preparation.
 template <class Device, Scalar T>
 void layer_norm_gelu_prepare(device_backend<Device>&, device_layer_norm_gelu<T, Device>&,
                              const_view<T, cuda_space> /*gain (C,H,W)*/, const_view<T, cuda_space> /*bias (C,H,W)*/) {}

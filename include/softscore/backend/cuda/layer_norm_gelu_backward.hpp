@@ -10,9 +10,9 @@
 
 namespace softscore::inline SOFTSCORE_ABI::detail {
 
-// dz = dy GELU'(z), and of every part of an image the sums of du = gain dz, the gradient with respect to u, and of du
-// u. dz goes to dx, where the next kernel finds it: 4 bytes to write cost less than erf and exp again, some 45
-// instructions and far more in double. dx may be dy, since only this thread reads the element.
+// dz = dy GELU'(z), and for every part of an image the sums of du = gain dz, the gradient with respect to u, and of du
+// u. dz is stored in dx, where the next kernel reads it: writing 4 bytes costs less than computing erf and exp again,
+// some 45 instructions and far more in double. dx may be dy, since only this thread reads the element.
 template <class T>
 struct layer_norm_gelu_derivative_task {
   static constexpr std::uint32_t each = 16 / sizeof(T), threads = sum_threads;
@@ -68,8 +68,8 @@ struct layer_norm_gelu_derivative_task {
   }
 };
 
-// dx from the dz that lies there, a thread per element and chunk of images, and the chunk's share of the gradients of
-// gain and bias. First the block adds the parts of its images.
+// dx from the dz stored there, a thread per element and chunk of images, and the chunk's share of the gradients of gain
+// and bias. First the block adds the parts of its images.
 template <class T>
 struct layer_norm_gelu_backward_task {
   static constexpr std::uint32_t chunk = 16, each = 4, threads = sum_threads;

@@ -11,9 +11,10 @@
 
 namespace softscore::inline SOFTSCORE_ABI::detail {
 
-// Of every part of an image the sums of x - pivot and of its square, so that mean and variance take one pass. The pivot
-// is the image's first element: (mean - pivot)^2 is one of the squares that make the variance, so it is at most `size`
-// times the variance, and what cancels costs at most that factor in the rounding of doubles, mostly none at all.
+// For every part of an image the sums of x - pivot and of its square, so that mean and variance take one pass. The
+// pivot is the image's first element. (mean - pivot)^2 is one of the squares that make up the variance, so it is at
+// most `size` times the variance, and cancellation costs at most that factor in the rounding of doubles, usually
+// nothing.
 template <class T>
 struct layer_norm_sums_task {
   static constexpr std::uint32_t each = sum_part / sum_threads, threads = sum_threads;
@@ -34,7 +35,7 @@ struct layer_norm_sums_task {
       T values[each];
       SOFTSCORE_UNROLL
       for (std::uint32_t k = 0; k < each; ++k)
-        values[k] = t + k * threads < at.count ? from[k * threads] : pivot;  // what is missing adds nothing
+        values[k] = t + k * threads < at.count ? from[k * threads] : pivot;  // elements that do not exist add nothing
       double sum = 0, squares = 0;
       SOFTSCORE_UNROLL
       for (std::uint32_t k = 0; k < each; ++k) {
@@ -49,8 +50,8 @@ struct layer_norm_sums_task {
   }
 };
 
-// y = GELU(gain u + bias) + shift, a block per part of an image, which adds the sums of all parts first. What differs
-// between images is under way meanwhile.
+// y = GELU(gain u + bias) + shift, a block per part of an image, which adds the sums of all parts first. The values
+// that differ between images are loaded meanwhile.
 template <class T>
 struct layer_norm_gelu_task {
   static constexpr std::uint32_t threads = sum_threads, each = sum_part / threads, at_once = 16 / sizeof(T);
@@ -99,7 +100,7 @@ struct layer_norm_gelu_task {
  private:
   SOFTSCORE_HD void load(const image_part& at, std::uint32_t t, elements& to) const {
     const T* xs = x + at.image * channels * plane + at.first + t;
-    // The channel is found by division once, and from there by steps.
+    // The channel is found once by division, and from there by steps.
     const auto in_plane = static_cast<std::uint32_t>(plane), first = static_cast<std::uint32_t>(at.first) + t;
     const std::uint32_t step = threads / in_plane, rest_of_step = threads % in_plane;
     std::uint32_t channel = first / in_plane, rest = first % in_plane;

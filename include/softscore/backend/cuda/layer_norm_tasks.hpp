@@ -19,7 +19,7 @@ struct pixel_coefficients {
 };
 
 // A block of a layer norm: neighboring pixels of an image, so that neighboring threads read neighboring elements, and
-// for each of them some threads that share the channels.
+// several threads per pixel that share the channels.
 struct pixel_block {
   static constexpr std::uint32_t pixels = 32, shares = 8, threads = pixels * shares;
 
@@ -31,7 +31,7 @@ struct pixel_block {
   SOFTSCORE_HD pixel_block(std::size_t block, std::size_t plane)
       : image{block / ceiling(plane, pixels)}, first{block % ceiling(plane, pixels) * pixels} {}
 
-  // The sum of a pixel over its threads; value k of thread t lies at k threads + t.
+  // The sum for a pixel over its threads; value k of thread t is at k threads + t.
   SOFTSCORE_HD static double over_shares(const double* values) {
     double sum = 0;
     SOFTSCORE_UNROLL
@@ -40,8 +40,8 @@ struct pixel_block {
   }
 };
 
-// y = u gain + bias, and the coefficients of every pixel, from sums as those of `group_norm_moments_task`. y may be x.
-// Kernel argument: epsilon.
+// y = u gain + bias, and the coefficients of every pixel, from sums like those of `group_norm_moments_task`. y may be
+// x. Kernel argument: epsilon.
 template <class T>
 struct layer_norm_task {
   const T* x;

@@ -10,12 +10,12 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// How many channels lie side by side in an activation: the plain order N,C,H,W.
+/// The number of channels that are contiguous in an activation; 1 is the plain order N,C,H,W.
 template <class T, class Device>
 constexpr std::size_t channel_block(const device_backend<Device>&, std::size_t /*channels*/) {
   return 1;
 }
-/// Copies a batch in plain order into the backend's activation order, which is the same.
+/// Copies a batch in plain order into the backend's activation order, which is the same here.
 template <class Device, Scalar T>
 void pack(device_backend<Device>& be, const_view<T, cuda_space> plain, view<T, cuda_space> packed) {
   be.convert(view<const T, cuda_space>{plain}, packed);
@@ -26,7 +26,7 @@ void unpack(device_backend<Device>& be, const_view<T, cuda_space> packed, view<T
   be.convert(view<const T, cuda_space>{packed}, plain);
 }
 
-/// y (N,O) = x (N,I) weight (O,I)^T + bias (O), which may be empty.
+/// Sets y (N,O) = x (N,I) weight (O,I)^T + bias (O), which may be empty.
 template <class Device, Scalar T>
 void linear_forward(device_backend<Device>& be, const_view<T, cuda_space> x, const_view<T, cuda_space> weight,
                     const_view<T, cuda_space> bias, view<T, cuda_space> y) {
@@ -35,7 +35,7 @@ void linear_forward(device_backend<Device>& be, const_view<T, cuda_space> x, con
                           in * out);
 }
 
-/// The gradients with respect to x, weight and bias, from dy. They are set, not added to; each may be empty.
+/// Computes the gradients with respect to x, weight and bias, from dy. They are set, not added to; each may be empty.
 template <class Device, Scalar T>
 void linear_backward(device_backend<Device>& be, const_view<T, cuda_space> x, const_view<T, cuda_space> weight,
                      const_view<T, cuda_space> dy, view<T, cuda_space> dx, view<T, cuda_space> dweight,

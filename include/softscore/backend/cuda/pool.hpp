@@ -14,15 +14,15 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// Memory of a device, which the host may not touch.
+/// Memory of a device, which the host may not access.
 struct cuda_space {
   static constexpr bool host = false;
 };
 
 namespace detail {
 
-// Blocks of a device's memory that arrays gave back, for the next array of that size. All work of a backend is in one
-// order, so a block may be handed out while the device still works on what it held before.
+// Blocks of a device's memory that arrays returned, for the next array of that size. A backend's work runs in order, so
+// a block may be reused while the device still works on its previous content.
 template <class Device>
 class device_pool {
  public:
@@ -31,7 +31,7 @@ class device_pool {
   device_pool& operator=(const device_pool&) = delete;
   ~device_pool() { trim(); }
 
-  /// `flush()` starts what was noted, before memory that it may be about goes back to the device.
+  /// `flush()` starts the listed tasks before memory that they may use returns to the device.
   template <class Flush>
   void* take(std::size_t bytes, const Flush& flush) {
     const std::lock_guard guard{mutex_};

@@ -47,7 +47,7 @@ struct scatter_rows_task {
 
 }  // namespace detail
 
-/// out (N,E): for each image the row of table (K,E) that its index names, as on the serial backend.
+/// Sets out (N,E): for each image the row of table (K,E) that its index names, as on the serial backend.
 template <class Device, class T>
 void gather_rows(device_backend<Device>& be, const_view<T, cuda_space> table, const_view<T, cuda_space> index,
                  view<T, cuda_space> out) {
@@ -55,7 +55,7 @@ void gather_rows(device_backend<Device>& be, const_view<T, cuda_space> table, co
                                       out.extent().per_image()});
 }
 
-/// dtable (K,E): the sums of the rows of d (N,E) whose index names a row, as on the serial backend.
+/// Sets dtable (K,E) to the sums of the rows of d (N,E) whose index names a row, as on the serial backend.
 template <class Device, class T>
 void scatter_rows(device_backend<Device>& be, const_view<T, cuda_space> index, const_view<T, cuda_space> d,
                   view<T, cuda_space> dtable) {

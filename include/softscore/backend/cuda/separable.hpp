@@ -19,15 +19,15 @@ SOFTSCORE_HD T correlated_line(const T* line, std::size_t position, std::size_t 
   return sum;
 }
 
-// Both directions at once, a block per plane, which fits into the shared memory twice.
+// Both directions at once, a block per plane; the plane must fit into the shared memory twice.
 template <class T>
 struct correlate_plane_task {
-  const double* kernels;  // `kernel_step` apart, 0 where all images share one
+  const double* kernels;  // `kernel_step` apart, 0 if all images share one
   const T* in;
   T* out;
   std::size_t taps, kernel_step, planes, channels, height, width;
 
-  static constexpr std::size_t most_bytes = 48 * 1024;  // of shared memory, without asking for more
+  static constexpr std::size_t most_bytes = 48 * 1024;  // of shared memory, available without an extra request
   static bool fits(const shape& s, std::size_t taps) {
     return taps * sizeof(double) + 2 * s.plane() * sizeof(T) <= most_bytes;
   }

@@ -9,13 +9,14 @@
 
 namespace softscore::inline SOFTSCORE_ABI::detail {
 
-// c (m x n) = a b + bias (per column, where there is one), for products that are too small to fill a device with tiles:
-// several threads share the sum over k of each element, and add what they have in one order. `AlongK` if the numbers of
-// a row of a and of a column of b are neighbors, which neighboring threads then read; else they make neighbors of c.
+// c (m x n) = a b + bias (per column, if there is one), for products that are too small to fill a device with tiles:
+// several threads share the sum over k of each element, and add their parts in one order. With `AlongK` the numbers of
+// a row of a and of a column of b are contiguous, and neighboring threads read neighbors; otherwise they compute
+// neighbors of c.
 template <class T, bool AlongK>
 struct small_product_task {
   static constexpr std::size_t sharers = AlongK ? 16 : 8, elements = AlongK ? 8 : 32, threads = sharers * elements;
-  static constexpr std::size_t pad = AlongK ? 1 : 0;  // keeps those that are added in different banks
+  static constexpr std::size_t pad = AlongK ? 1 : 0;  // puts numbers that are added in different banks
   static constexpr unsigned most_threads = threads;
   strided<const T> a, b;
   T* c;
@@ -25,7 +26,7 @@ struct small_product_task {
   grid launch() const { return {ceiling(m * n, elements), threads, elements * (sharers + pad) * sizeof(T)}; }
   template <class Group>
   SOFTSCORE_HD void operator()(Group& group, const std::byte*) const {
-    constexpr std::size_t ahead = 8;  // loads of either factor that are on their way at once
+    constexpr std::size_t ahead = 8;  // loads of either factor that are in flight at once
     T* const sums = group.template shared<T>();
     const std::size_t first = group.block() * elements;
     group.each_thread([&](std::size_t t) {
@@ -58,12 +59,12 @@ struct small_product_task {
   }
 };
 
-// Notes c = a b + bias, where c has its rows one after the other. The kernel depends on the numbers of the layer's
-// weight alone, `weights`, so that an image has the same bits in a batch of any size.
+// Adds c = a b + bias to the command list, where c has contiguous rows. The choice of kernel depends only on the number
+// of the layer's weights, `weights`, so that an image has the same bits in a batch of any size.
 template <class T, class Be>
 void multiply_any(Be& be, strided<const T> a, strided<const T> b, T* c, const T* bias, std::size_t m, std::size_t n,
                   std::size_t k, std::size_t weights) {
-  // Every element reads its row and its column, which for a batch of 128 takes less time than tiles up to here.
+  // Every element reads its row and its column; for a batch of 128 this is faster than tiles up to this size.
   constexpr std::size_t most_weights = std::size_t{1} << 14;
   if (weights > most_weights)
     multiply<Be, T>(be, a, b, {c, n, 1, 0}, bias, m, n, k);

@@ -9,8 +9,8 @@
 
 namespace softscore::inline SOFTSCORE_ABI::detail {
 
-// `add_up` for `Count` values per thread in one go: value k of thread t lies at values[k threads + t], and sum k is
-// left in values[k threads].
+// `add_up` for `Count` values per thread at once: value k of thread t is at values[k threads + t], and sum k is left in
+// values[k threads].
 template <std::size_t Count, class Group>
 SOFTSCORE_HD void add_up_each(Group& group, double* values) {
   const std::uint32_t threads = narrow(group.threads());
@@ -26,15 +26,15 @@ SOFTSCORE_HD void add_up_each(Group& group, double* values) {
     });
 }
 
-// The sums of the columns of a matrix, or of their real parts, in double: a block for 32 of them, eight threads for
-// each, and neighboring threads read neighboring columns. `write(column, sum)` takes them.
+// The sums of the columns of a matrix, or of their real parts, in double: a block for 32 columns, eight threads for
+// each, where neighboring threads read neighboring columns. `write(column, sum)` receives them.
 struct column_sums {
   static constexpr std::size_t across = 32, down = 8, threads = across * down;
 
   static grid launch(std::size_t columns) { return {ceiling(columns, across), threads, threads * sizeof(double)}; }
   template <class T, class Group, class Write>
   SOFTSCORE_HD static void add(Group& group, const T* in, std::size_t rows, std::size_t columns, const Write& write) {
-    constexpr std::size_t ahead = 8;  // loads that are on their way at once
+    constexpr std::size_t ahead = 8;  // loads that are in flight at once
     double* sums = group.template shared<double>();
     const std::size_t first = group.block() * across;
     group.each_thread([&](std::size_t t) {

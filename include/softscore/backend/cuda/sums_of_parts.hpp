@@ -9,14 +9,14 @@
 
 namespace softscore::inline SOFTSCORE_ABI::detail {
 
-// Two sums over each image. A block per image would leave most of a GPU idle, so images are summed in parts, a block
-// each, and the kernel that wants the sums adds the parts of its images. Pairs lie next to each other, [part][2]; all
-// is added sixteen at a time, a fixed order with a barrier per sixteen where halving takes one per two.
+// Two sums over each image. One block per image would leave most of a GPU idle, so images are summed in parts, a block
+// each, and the kernel that uses the sums adds the parts of its images. Pairs are contiguous, [part][2]. All sums add
+// sixteen numbers at a time: a fixed order, with one barrier per sixteen where halving needs one per two.
 inline constexpr std::size_t sum_lanes = 16, sum_threads = sum_lanes * sum_lanes;
 inline constexpr std::size_t sum_part = 8 * sum_threads;  // elements of a part
 SOFTSCORE_HD constexpr std::size_t sum_parts(std::size_t size) { return ceiling(size, sum_part); }
 
-// The elements of one image that a block of many serves: `count` from `first` on.
+// The elements of one image that one of several blocks processes: `count` from `first` on.
 struct image_part {
   std::size_t image, part, first;
   std::uint32_t count;
@@ -30,7 +30,7 @@ struct image_part {
   }
 };
 
-// The sum of sixteen numbers that lie `stride` apart; all are loaded before they are added.
+// The sum of sixteen numbers that are `stride` apart; all are loaded before they are added.
 SOFTSCORE_HD inline double add_sixteen(const double* values, std::size_t stride) {
   double sum = values[0];
   SOFTSCORE_UNROLL
@@ -49,7 +49,7 @@ SOFTSCORE_HD void add_up_pairs(Group& group, double* sums, double* out) {
   });
 }
 
-// One of sixteen shares of the sums over an image, a pair, to out[2].
+// Stores one of sixteen shares of the sums over an image, a pair, into out[2].
 SOFTSCORE_HD inline void add_parts(const double* parts_of_image, std::size_t size, std::size_t share, double* out) {
   const auto parts = static_cast<std::uint32_t>(sum_parts(size));
   double first = 0, second = 0;

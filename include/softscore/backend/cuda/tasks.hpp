@@ -13,11 +13,11 @@
 
 namespace softscore::inline SOFTSCORE_ABI::detail {
 
-// What the verbs do, as kernels. A task is a plain value of addresses and sizes that names its grid; it is called once
-// per block with the group of its threads and the address of its arguments: what may differ from step to step while the
-// task stays the same. Two tasks are the same if their bytes are.
+// The verbs as kernels. A task is a plain value of addresses and sizes that names its grid. It is called once per block
+// with the group of its threads and the address of its arguments, which may differ from step to step while the task
+// stays the same. Two tasks are the same if their bytes are.
 
-/// How many blocks and threads a task is for, and the shared memory of a block.
+/// The number of blocks and threads of a task, and the shared memory of a block.
 struct grid {
   std::size_t blocks{}, threads{256}, shared_bytes{};
 };
@@ -27,7 +27,7 @@ SOFTSCORE_HD constexpr std::size_t aligned(std::size_t bytes) {
   return (bytes + argument_alignment - 1) / argument_alignment * argument_alignment;
 }
 SOFTSCORE_HD constexpr std::size_t ceiling(std::size_t a, std::size_t b) { return (a + b - 1) / b; }
-// For indices within a block: a GPU divides and multiplies 64 bits by many instructions.
+// For indices within a block: dividing and multiplying 64-bit numbers takes a GPU many instructions.
 SOFTSCORE_HD constexpr std::uint32_t narrow(std::size_t n) { return static_cast<std::uint32_t>(n); }
 
 // One thread per element of a flat array, `block()` blocks of them.
@@ -41,7 +41,7 @@ SOFTSCORE_HD void each_element(Group& group, std::size_t elements, const F& f) {
   });
 }
 
-// The same for batches: a block serves one image, so that the image's number costs one division per block.
+// The same for batches: a block processes one image, so that the image's number costs one division per block.
 inline grid image_grid(std::size_t images, std::size_t per_image) {
   return {images * ceiling(per_image, flat_threads), flat_threads, 0};
 }
@@ -211,7 +211,7 @@ struct squares_task {
     const std::size_t first = group.block() * part;
     const std::uint32_t here = size - first < part ? narrow(size - first) : part;
     group.each_thread([&](std::size_t t) {
-      T values[each];  // all on their way before the first is needed
+      T values[each];  // all loaded before the first is needed
       SOFTSCORE_UNROLL
       for (std::uint32_t k = 0; k < each; ++k) {
         const std::uint32_t i = narrow(t) + k * narrow(flat_threads);
@@ -229,8 +229,8 @@ struct squares_task {
   }
 };
 
-// From the sums of squares of the parts of an array its norm, and the factor that brings it to at most `most`. The norm
-// also goes to memory that the host may read. Kernel arguments: `most`.
+// Computes, from the sums of squares of the parts of an array, its norm and the factor that reduces it to at most
+// `most`. The norm is also stored in memory that the host may read. Kernel arguments: `most`.
 struct measured {
   double norm, factor;
 };
@@ -275,13 +275,13 @@ struct for_each_clipped_task {
   template <class Group, std::size_t... K>
   SOFTSCORE_HD void run(Group& group, const std::byte* arguments, std::index_sequence<K...>) const {
     const measured now = *of;
-    if (!(now.norm <= 1.7976931348623157e308)) return;  // infinite, or no number
+    if (!(now.norm <= 1.7976931348623157e308)) return;  // infinite, or NaN
     const Body body = reinterpret_cast<const Body*>(arguments)->clipped(now.factor);
     each_element(group, size, [&](std::size_t i) { body(static_cast<T*>(const_cast<void*>(addresses[K]))[i]...); });
   }
 };
 
-// Element bodies of the backend's own.
+// Element bodies of the backend itself.
 template <class To>
 struct convert_body {
   template <class From>

@@ -12,14 +12,14 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// Attention on the serial backend: its sizes, and room for one row of tokens.
+/// Attention on the serial backend: its sizes, and memory for one row of tokens.
 template <class T>
 struct serial_attention {
   attention_shape sizes;
   std::vector<double> weights, slopes;
 };
 
-/// Plans attention for at most `sizes.images` images. Throws `error` for sizes that it cannot have.
+/// Plans attention for at most `sizes.images` images. Throws `error` for unsupported sizes.
 template <class T>
 serial_attention<T> make_attention(serial_backend&, const attention_shape& sizes,
                                    const serial_scratch& /*scratch*/ = {}) {
@@ -43,8 +43,8 @@ head_planes<T> planes_of(const attention_shape& s, T* image, std::size_t which, 
           (s.channel(which, head, 1) - s.channel(which, head, 0)) * s.tokens()};
 }
 
-// weights[j] = softmax over the tokens j of q[i] k[j] / sqrt(head_width). The greatest logit is taken away, so that
-// no exponential overflows.
+// weights[j] = softmax over the tokens j of q[i] k[j] / sqrt(head_width). The largest logit is subtracted first, so
+// that no exponential overflows.
 template <class T>
 void attention_weights(const attention_shape& s, head_planes<const T> q, head_planes<const T> k, std::size_t i,
                        std::vector<double>& weights) {
@@ -62,9 +62,9 @@ void attention_weights(const attention_shape& s, head_planes<const T> q, head_pl
 
 }  // namespace detail
 
-/// y (N,heads*head_width,H,W) = softmax(q k^T / sqrt(head_width)) v over the H W tokens of each image, for each head by
-/// itself; qkv is (N,3*heads*head_width,H,W) in the order of channels that was planned (Vaswani et al. 2017, Eq. 1).
-/// Throws `error` if its extent is not the one planned.
+/// Sets y (N,heads*head_width,H,W) = softmax(q k^T / sqrt(head_width)) v over the H W tokens of each image, separately
+/// for each head; qkv is (N,3*heads*head_width,H,W) in the planned order of channels (Vaswani et al. 2017, Eq. 1).
+/// Throws `error` if its extent is not the planned one.
 template <class T>
 void attention_forward(serial_backend&, serial_attention<T>& plan, const_view<T, host_space> qkv,
                        view<T, host_space> y) {
@@ -86,9 +86,9 @@ void attention_forward(serial_backend&, serial_attention<T>& plan, const_view<T,
     }
 }
 
-/// The gradient with respect to qkv, from dy, that with respect to y; y is what the last forward pass gave for this
-/// qkv. With weights p: dv = p^T dy; ds = p (dy v^T - sum_j p dy v^T); dq = ds k / sqrt(head_width) and
-/// dk = ds^T q / sqrt(head_width).
+/// Computes the gradient with respect to qkv, from dy, the gradient with respect to y; y is the result of the last
+/// forward pass for this qkv. With weights p: dv = p^T dy; ds = p (dy v^T - sum_j p dy v^T); dq = ds k /
+/// sqrt(head_width) and dk = ds^T q / sqrt(head_width).
 template <class T>
 void attention_backward(serial_backend&, serial_attention<T>& plan, const_view<T, host_space> qkv,
                         const_view<T, host_space> /*y*/, const_view<T, host_space> dy, view<T, host_space> dqkv) {

@@ -19,7 +19,7 @@ const T* row_for(view<const T, host_space> v, std::size_t n) {
 // The sum of of(0) to of(count - 1), in double.
 template <class Of>
 double sum_in_double(std::size_t count, const Of& of) {
-  double sum[4] = {};  // so that the adds do not wait for each other
+  double sum[4] = {};  // so that the additions do not wait for each other
   const std::size_t rest = count % 4, whole = count - rest;
   for (std::size_t i = 0; i < whole; i += 4)
     for (std::size_t k = 0; k < 4; ++k) sum[k] += of(i + k);

@@ -8,7 +8,7 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// out (N,A+B,H,W): the channels of a (N,A,H,W), then those of b (N,B,H,W).
+/// Sets out (N,A+B,H,W) to the channels of a (N,A,H,W), then those of b (N,B,H,W).
 template <class T>
 void concatenate(serial_backend&, const_view<T, host_space> a, const_view<T, host_space> b, view<T, host_space> out) {
   for (std::size_t n = 0; n < out.extent().images; ++n) {
@@ -17,8 +17,8 @@ void concatenate(serial_backend&, const_view<T, host_space> a, const_view<T, hos
   }
 }
 
-/// The opposite: the first channels of `from` (N,A+B,H,W) into a (N,A,H,W), the others into b (N,B,H,W). Either may be
-/// empty and is then skipped.
+/// The inverse: copies the first channels of `from` (N,A+B,H,W) into a (N,A,H,W), and the others into b (N,B,H,W).
+/// Either may be empty and is then skipped.
 template <class T>
 void separate(serial_backend&, const_view<T, host_space> from, view<T, host_space> a, view<T, host_space> b) {
   for (std::size_t n = 0; n < from.extent().images; ++n) {

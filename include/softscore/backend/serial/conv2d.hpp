@@ -53,19 +53,19 @@ struct serial_conv2d {
   conv2d_shape sizes;
 };
 
-/// Plans a convolution; throws `error` for sizes that no convolution has.
+/// Plans a convolution; throws `error` for invalid sizes.
 template <class T>
 serial_conv2d<T> make_conv2d(serial_backend&, const conv2d_shape& sizes, serial_scratch = {}) {
   require_valid(sizes);
   return {sizes};
 }
 
-/// To be called after the weights changed and before the next forward or backward pass.
+/// Must be called after the weights changed and before the next forward or backward pass.
 template <class T>
 void conv2d_prepare(serial_backend&, serial_conv2d<T>&, const_view<T, host_space> /*(O,I,kh,kw)*/) {}
 
-/// y (N,O,H',W') = weight (O,I,kh,kw) * x (N,I,H,W) + bias (O) + addend (N,O,H',W'). An empty bias or addend is 0,
-/// and the addend is not y. x may be in two parts. `conv2d_shape` says how large H' and W' are.
+/// Sets y (N,O,H',W') = weight (O,I,kh,kw) * x (N,I,H,W) + bias (O) + addend (N,O,H',W'). An empty bias or addend is 0;
+/// the addend must not be y. x may be in two parts. `conv2d_shape` gives H' and W'.
 template <class T>
 void conv2d_forward(serial_backend& be, serial_conv2d<T>& plan, const_joined_view<T, host_space> x_or_parts,
                     const_view<T, host_space> weight, const_view<T, host_space> bias, view<T, host_space> y,
@@ -87,8 +87,9 @@ void conv2d_forward(serial_backend& be, serial_conv2d<T>& plan, const_joined_vie
   for (std::size_t k = 0; k < addend.size(); ++k) raw(y)[k] += raw(addend)[k];
 }
 
-/// The gradients of a loss with respect to x, weight and bias, from dy, that with respect to y. They are set, not added
-/// to. An empty gradient is skipped; dbias is empty where dweight is. x may be in two parts, dx is in one.
+/// Computes the gradients of a loss with respect to x, weight and bias, from dy, the gradient with respect to y. They
+/// are set, not added to. An empty gradient is skipped; dbias is empty if dweight is. x may be in two parts, dx is in
+/// one.
 template <class T>
 void conv2d_backward(serial_backend& be, serial_conv2d<T>& plan, const_joined_view<T, host_space> x_or_parts,
                      const_view<T, host_space> weight, const_view<T, host_space> dy, view<T, host_space> dx,

@@ -10,15 +10,15 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// y = x / (1 - probability) where the mask of `dropout_rule` keeps the element, and 0 elsewhere; with `of_channels`
-/// whole channels are dropped. x and y are activations (N,C,H,W) of the images `images` of the run; y may be x. The
-/// backward pass is the same call on dy. Throws `error` unless 0 <= probability < 1.
+/// Sets y = x / (1 - probability) where the mask of `dropout_rule` keeps the element, and 0 elsewhere; with
+/// `of_channels` whole channels are dropped. x and y are activations (N,C,H,W) of the images `images` of the run; y may
+/// be x. The backward pass is the same call on dy. Throws `error` unless 0 <= probability < 1.
 template <class T>
 void dropout(serial_backend&, const noise_key& key, image_range images, double probability, bool of_channels,
              const_view<T, host_space> x, view<T, host_space> y) {
   const dropout_rule rule{probability};
   const shape s = y.extent();
-  const std::size_t run = of_channels ? s.plane() : 1, elements = s.per_image() / run;  // `run` numbers have one word
+  const std::size_t run = of_channels ? s.plane() : 1, elements = s.per_image() / run;  // `run` numbers share one word
   for (std::size_t n = 0; n < s.images; ++n) {
     const T* from = x.image(n).data();
     T* to = y.image(n).data();

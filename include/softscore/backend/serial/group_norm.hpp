@@ -30,11 +30,12 @@ serial_group_norm<T> make_group_norm(serial_backend&, const group_norm_shape& s)
           vector_of<double>("sums of a group norm", {2, s.sizes.channels})};
 }
 
-/// y = then(z), z = (u gain + bias) (1 + a) + b, where u is x + shift less its mean over each group of channels, over
-/// the root of its biased variance plus epsilon. shift is (N,C), (1,C) for all images alike, or empty, such as the bias
-/// of a convolution or a projected time. gain and bias are (C) or both empty; modulation, a before b, is (N,2C), (1,2C)
-/// or empty. x may be in two parts. y may be x if no backward pass follows. The result is that of exact arithmetic to a
-/// few roundings of z, however large the mean is. Sources: Wu and He 2018; Dhariwal and Nichol 2021 for the modulation.
+/// Sets y = then(z), z = (u gain + bias) (1 + a) + b, where u is x + shift minus its mean over each group of channels,
+/// over the root of its biased variance plus epsilon. shift is (N,C), (1,C) for all images, or empty; it holds, for
+/// example, the bias of a convolution or a projected time. gain and bias are (C) or both empty; modulation, a before b,
+/// is (N,2C), (1,2C) or empty. x may be in two parts. y may be x if no backward pass follows. The result equals that of
+/// exact arithmetic to a few roundings of z, for a mean of any size. Sources: Wu and He 2018; Dhariwal and Nichol 2021
+/// for the modulation.
 template <class T>
 void group_norm_forward(serial_backend&, serial_group_norm<T>& plan, const_joined_view<T, host_space> x,
                         const_view<T, host_space> shift, const_view<T, host_space> gain, const_view<T, host_space> bias,
@@ -67,11 +68,11 @@ void group_norm_forward(serial_backend&, serial_group_norm<T>& plan, const_joine
   });
 }
 
-/// The gradients with respect to x, gain, bias, shift (N,C) and modulation (N,2C), from dy, for the arguments of the
-/// last forward pass; a shift or modulation for all images alike has the sum of the rows. They are set, not added to.
-/// dgain together with dbias, dshift and dmodulation may be empty. dx may be dy. Where `sum` is not empty, it is set to
-/// the gradient with respect to x plus the two addends, of which either may be empty or `sum`; dx then holds nothing of
-/// use. Where x is in two parts, so are `sum` and the second addend; a part of either is empty by itself.
+/// Computes the gradients with respect to x, gain, bias, shift (N,C) and modulation (N,2C), from dy, for the arguments
+/// of the last forward pass; a shift or modulation that all images share has the sum of the rows. They are set, not
+/// added to. dgain together with dbias, dshift and dmodulation may be empty. dx may be dy. If `sum` is not empty, it is
+/// set to the gradient with respect to x plus the two addends, each of which may be empty or `sum`; the content of dx
+/// is then undefined. If x is in two parts, so are `sum` and the second addend; each part of these may be empty.
 template <class T>
 void group_norm_backward(serial_backend&, serial_group_norm<T>& plan, const_joined_view<T, host_space> x,
                          const_view<T, host_space> shift, const_view<T, host_space> gain,
@@ -89,7 +90,7 @@ void group_norm_backward(serial_backend&, serial_group_norm<T>& plan, const_join
     for (std::size_t n = 0; n < s.images; ++n)
       for (std::size_t g = 0; g < plan.sizes.groups; ++g) {
         const detail::normalizer normalizer = plan.of_groups[n * plan.sizes.groups + g];
-        // Calls body(place, u, dz) for the elements of a channel.
+        // Calls body(position, u, dz) for the elements of a channel.
         const auto over_channel = [&](std::size_t c, const auto& body) {
           for (std::size_t p = 0; p < plane; ++p) {
             const std::size_t i = n * s.per_image() + c * plane + p;

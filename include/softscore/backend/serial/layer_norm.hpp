@@ -31,7 +31,7 @@ serial_layer_norm<T> make_layer_norm(serial_backend&, const shape& sizes, double
           vector_of<double>("sums of a layer norm", {2, sizes.channels})};
 }
 
-/// y = u gain + bias, where u is x less its mean over the channels at each pixel, over the root of their biased
+/// Sets y = u gain + bias, where u is x minus its mean over the channels at each pixel, over the root of their biased
 /// variance plus epsilon: PyTorch's LayerNorm for tokens. gain and bias are (C) or both empty. y may be x if no
 /// backward pass follows. Source: Ba et al. 2016.
 template <class T>

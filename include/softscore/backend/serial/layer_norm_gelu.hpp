@@ -47,8 +47,8 @@ void layer_norm_gelu_image_forward(const shape& s, moments<T> of_x, const T* x, 
     }
 }
 
-// One image: dx; adds to dgain and dbias and sets dshift where they are not null. With z = gain u + bias and
-// du = gain dz: dx = scale (du - mean(du) - u mean(du u)).
+// One image: sets dx; adds to dgain and dbias and sets dshift unless they are null. With z = gain u + bias and du =
+// gain dz: dx = scale (du - mean(du) - u mean(du u)).
 template <class T>
 void layer_norm_gelu_image_backward(const shape& s, moments<T> of_x, const T* x, const T* gain, const T* bias,
                                     const T* dy, T* dx, T* dgain, T* dbias, T* dshift) {
@@ -95,13 +95,13 @@ serial_layer_norm_gelu<T> make_layer_norm_gelu(serial_backend&, const shape& siz
   return {sizes, std::vector<detail::moments<T>>(sizes.images)};
 }
 
-/// To be called after gain or bias changed and before the next forward or backward pass.
+/// Must be called after gain or bias changed and before the next forward or backward pass.
 template <class T>
 void layer_norm_gelu_prepare(serial_backend&, serial_layer_norm_gelu<T>&, const_view<T, host_space> /*gain (C,H,W)*/,
                              const_view<T, host_space> /*bias (C,H,W)*/) {}
 
-/// y = GELU(gain * (x - mean) / sqrt(variance + 1e-5) + bias) + shift, with mean and (biased) variance of each image
-/// over channels and pixels. gain and bias are (C,H,W); shift is (N,C), (1,C) for all images alike, or empty.
+/// Sets y = GELU(gain * (x - mean) / sqrt(variance + 1e-5) + bias) + shift, with mean and (biased) variance of each
+/// image over channels and pixels. gain and bias are (C,H,W); shift is (N,C), (1,C) for all images, or empty.
 template <class T>
 void layer_norm_gelu_forward(serial_backend&, serial_layer_norm_gelu<T>& plan, const_view<T, host_space> x,
                              const_view<T, host_space> gain, const_view<T, host_space> bias,

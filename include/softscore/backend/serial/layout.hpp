@@ -7,7 +7,8 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// How many channels lie side by side in an activation of `channels` channels of T. 1 is the plain order N,C,H,W.
+/// The number of channels that are contiguous in an activation of `channels` channels of T. 1 is the plain order
+/// N,C,H,W.
 template <class T>
 constexpr std::size_t channel_block(const serial_backend&, std::size_t /*channels*/) {
   return 1;

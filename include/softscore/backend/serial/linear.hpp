@@ -9,7 +9,7 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// y (N,O) = x (N,I) weight (O,I)^T + bias (O), which may be empty.
+/// Sets y (N,O) = x (N,I) weight (O,I)^T + bias (O), which may be empty.
 template <class T>
 void linear_forward(serial_backend&, const_view<T, host_space> x, const_view<T, host_space> weight,
                     const_view<T, host_space> bias, view<T, host_space> y) {
@@ -22,7 +22,7 @@ void linear_forward(serial_backend&, const_view<T, host_space> x, const_view<T, 
     }
 }
 
-/// The gradients with respect to x, weight and bias, from dy. They are set, not added to; each may be empty.
+/// Computes the gradients with respect to x, weight and bias, from dy. They are set, not added to; each may be empty.
 template <class T>
 void linear_backward(serial_backend&, const_view<T, host_space> x, const_view<T, host_space> weight,
                      const_view<T, host_space> dy, view<T, host_space> dx, view<T, host_space> dweight,

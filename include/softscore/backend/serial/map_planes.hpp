@@ -25,8 +25,9 @@ void map_plane(const Body& body, view<T, host_space> out, std::size_t number, co
 
 }  // namespace detail
 
-/// out(n, c, row, column) = body(in, row, column), where `in` is plane (n, c) of the input as a `plane_of`: maps of one
-/// channel to one channel, whose planes may have other sizes. Input and output are activations and do not overlap.
+/// Sets out(n, c, row, column) = body(in, row, column), where `in` is plane (n, c) of the input as a `plane_of`: maps
+/// of one channel to one channel, whose planes may have other sizes. Input and output are activations and do not
+/// overlap.
 template <class Body, class T>
 void map_planes(serial_backend&, const Body& body, const_view<T, host_space> in, view<T, host_space> out) {
   for (std::size_t k = 0; k < out.extent().images * out.extent().channels; ++k)

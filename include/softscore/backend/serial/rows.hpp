@@ -21,8 +21,8 @@ SOFTSCORE_HD bool names_some_row(T index, std::size_t rows) {
 
 }  // namespace detail
 
-/// out (N,E): for each image the row of table (K,E) that its index (N,1,1,1) names, a whole number below K in a T; an
-/// index below 0 gives zeros. Callers check that no index is above; one that is gives zeros too.
+/// Sets out (N,E): for each image the row of table (K,E) that its index (N,1,1,1) names, an integer below K in a T; a
+/// negative index gives zeros. Callers check that no index is too large; one that is gives zeros too.
 template <class T>
 void gather_rows(serial_backend&, const_view<T, host_space> table, const_view<T, host_space> index,
                  view<T, host_space> out) {
@@ -34,8 +34,8 @@ void gather_rows(serial_backend&, const_view<T, host_space> table, const_view<T,
   }
 }
 
-/// dtable (K,E): the gradient with respect to the table from d (N,E), that with respect to what `gather_rows` stored.
-/// Each row is set to the sum of the rows of d whose index names it, in double and in the order of the images.
+/// Sets dtable (K,E), the gradient with respect to the table, from d (N,E), the gradient with respect to the result of
+/// `gather_rows`. Each row is the sum of the rows of d whose index names it, in double and in the order of the images.
 template <class T>
 void scatter_rows(serial_backend&, const_view<T, host_space> index, const_view<T, host_space> d,
                   view<T, host_space> dtable) {

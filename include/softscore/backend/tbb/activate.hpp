@@ -34,14 +34,14 @@ struct activate_vector_backward {
   }
 };
 
-// Some numbers and what makes them a whole vector.
+// Some numbers, padded to a whole vector.
 struct padded_vector {
   alignas(64) float lanes[native_lanes] = {};
   padded_vector(const float* from, std::size_t count) { std::copy_n(from, count, lanes); }
 };
 
-// Calls body(first, vectors, rest) for runs of elements spread over threads: of that many vectors and, in the last run,
-// `rest` elements more.
+// Calls body(first, vectors, rest) for runs of elements spread over threads: each has that many vectors, and the last
+// run also has `rest` single elements.
 template <class Body>
 void each_run_of_vectors(tbb_backend& be, std::size_t size, const Body& body) {
   constexpr std::size_t run = 8192;

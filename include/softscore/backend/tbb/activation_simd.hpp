@@ -12,14 +12,14 @@
 namespace softscore::inline SOFTSCORE_ABI::detail {
 
 // exp(x) within 2 roundings for |x| <= 87, and exp(-87) or exp(87) beyond, where SiLU and its slope have reached their
-// ends. exp(x) = 2^n exp(r) with n the nearest integer to x / log 2. The polynomial is the interpolant of
-// (exp(r) - 1 - r) / r^2 at Chebyshev's nodes, within 0.15 of a rounding of exp(r).
+// limits. exp(x) = 2^n exp(r) with n the nearest integer to x / log 2. The polynomial interpolates (exp(r) - 1 - r) /
+// r^2 at Chebyshev's nodes, within 0.15 of a rounding of exp(r).
 template <std::size_t W>
 SOFTSCORE_INLINE simd<W> exponential(simd<W> x) {
   // Adding it leaves the nearest integer in the lowest bits; n times the first part of log 2 is exact.
   constexpr float rounder = 12582912.0f, first = 0.693359375f, rest = -2.12194440e-4f;
   x = x > 87.0f ? broadcast<W>(87.0f) : x;
-  x = x < -87.0f ? broadcast<W>(-87.0f) : x;  // a NaN stays one
+  x = x < -87.0f ? broadcast<W>(-87.0f) : x;  // a NaN stays NaN
   const simd<W> shifted = x * 1.44269504f + rounder, n = shifted - rounder;
   const simd<W> r = (x - n * first) - n * rest;
   simd<W> sum = r * 0.00135233405f + 0.00836323295f;

@@ -9,7 +9,7 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// Attention on the tbb backend with its memory, which grows with the tokens and not with their square.
+/// Attention on the tbb backend with its memory, which grows with the number of tokens and not with its square.
 template <class T>
 struct tbb_attention {
   using method_type = std::conditional_t<std::is_same_v<T, float>, detail::blocked_attention<detail::native_lanes>,
@@ -18,8 +18,8 @@ struct tbb_attention {
   method_type method;
 };
 
-/// Plans attention for at most `sizes.images` images and the backend's threads. Throws `error` for sizes that it cannot
-/// have. Plans that never run at the same time may share one scratch.
+/// Plans attention for at most `sizes.images` images and the backend's threads. Throws `error` for unsupported sizes.
+/// Plans that never run at the same time may share one scratch.
 template <class T>
 tbb_attention<T> make_attention(tbb_backend& be, const attention_shape& sizes, const tbb_scratch<T>& scratch = {}) {
   require_valid(sizes);

@@ -16,15 +16,15 @@
 
 namespace softscore::inline SOFTSCORE_ABI::detail {
 
-// Attention in float. Queries, keys and values of a head are copied from the activation into rows of tokens, which
-// costs one load and one store a number where the products cost hundreds.
+// Attention in float. Queries, keys and values of a head are copied from the activation into rows of tokens; this costs
+// one load and one store per number, while the products cost hundreds.
 template <std::size_t W>
 class blocked_attention {
   using kernels = attention_kernels<W>;
   using layout = attention_layout<W>;
   static constexpr std::size_t lanes = kernels::lanes;
-  // Keys that one task of the backward pass takes. More make several tasks of a head, whose shares of dq are added in
-  // the order of the keys.
+  // Keys per task of the backward pass. With more keys a head has several tasks, whose shares of dq are added in the
+  // order of the keys.
   static constexpr std::size_t keys_of_task = 256;
   static_assert(keys_of_task % lanes == 0);
 
@@ -95,7 +95,7 @@ class blocked_attention {
   }
 
  private:
-  // The memory of a part, in arrays one after the other.
+  // The memory of a part, as consecutive arrays.
   struct forward_part {
     std::size_t size{};
     float *q, *k, *v, *scores, *o;
@@ -148,7 +148,8 @@ class blocked_attention {
             pair % sizes_.heads * sizes_.head_width, 1};
   }
 
-  // What keys from `first` on add to the gradients: sets their dk and dv, and dq, which lacks its factor.
+  // Computes what the keys from `first` on contribute to the gradients: sets their dk and dv, and dq without its
+  // factor.
   void share_of_keys(std::size_t pair, std::size_t first, const backward_part& room, float* dq, const float* qkv,
                      const float* y, const float* dy, float* dqkv) {
     const std::size_t tokens = sizes_.tokens(), width = sizes_.head_width;
@@ -156,8 +157,8 @@ class blocked_attention {
     layout::gather(input(qkv, pair, 0), width, 0, tokens, query_factor(), room.q, stride());
     layout::gather(input(qkv, pair, 1), width, first, count, 1, room.k, key_stride());
     layout::gather(input(qkv, pair, 2), width, first, count, 1, room.v, key_stride());
-    // dy over the sums of the exponentials, and the sums of its products with y, which are those of dy v^T with the
-    // weights. y waits where dq will be.
+    // dy over the sums of the exponentials, and the sums of its products with y, which equal those of dy v^T with the
+    // weights. y is stored temporarily in the place of dq.
     float* const of_y = dq;
     layout::gather(output(y, pair), width, 0, tokens, 1, of_y, stride());
     layout::gather(output(dy, pair), width, 0, tokens, 1, room.dy, stride());
@@ -173,7 +174,7 @@ class blocked_attention {
     for (std::size_t key = 0; key < count; key += lanes) {
       const std::size_t keys = (std::min)(lanes, count - key);
       of_head_.backward(of, key, keys, room.products, dq, room.dk, room.dv);
-      constexpr float log_2 = 0.693147181f;  // the queries have its inverse
+      constexpr float log_2 = 0.693147181f;  // the queries contain its inverse
       layout::scatter(room.dk, lanes, log_2, input(dqkv, pair, 1), width, first + key, keys);
       layout::scatter(room.dv, lanes, 1, input(dqkv, pair, 2), width, first + key, keys);
     }

@@ -12,9 +12,9 @@
 namespace softscore::inline SOFTSCORE_ABI::detail {
 
 // Attention of one head of one image in float, with W tokens in a vector. Every array is a matrix of numbers by tokens:
-// its rows are `stride` numbers apart, and what follows the tokens in a row is zero. Queries are given with the factor
-// log2(e) / sqrt(head_width), so that a weight is 2^(score - greatest score) over the sum of those. Scores live for a
-// block of tokens at a time and are computed again in the backward pass (Dao et al. 2022, Algorithm 1).
+// its rows are `stride` numbers apart, and the rest of a row after the tokens is zero. Queries are given with the
+// factor log2(e) / sqrt(head_width), so that a weight is 2^(score - largest score) over the sum of those. Scores exist
+// for one block of tokens at a time and are computed again in the backward pass (Dao et al. 2022, Algorithm 1).
 template <std::size_t W>
 struct attention_kernels {
   using products = attention_products<W>;
@@ -26,12 +26,12 @@ struct attention_kernels {
 
   // Rows of a matrix whose rows are computed by tiles.
   std::size_t rows() const { return (width + products::rows - 1) / products::rows * products::rows; }
-  // Of a matrix of that many tokens: whole pairs of vectors, and an odd number of vectors, so that the rows do not all
-  // fall into the same few lines of the cache.
+  // The stride of a matrix of that many tokens: whole pairs of vectors, and an odd number of vectors, so that the rows
+  // do not all map to the same few lines of the cache.
   static constexpr std::size_t stride_of(std::size_t tokens) { return (tokens + lanes - 1) / lanes * lanes + W; }
 
-  // `lanes` queries, q[width][lanes], against all keys and values: sets o[rows][lanes], and of each query the greatest
-  // score and 1 over the sum of the exponentials. scores: [keys_at_once][lanes].
+  // Attends `lanes` queries, q[width][lanes], to all keys and values: sets o[rows][lanes], and for each query the
+  // largest score and 1 over the sum of the exponentials. scores: [keys_at_once][lanes].
   void forward(const float* q, const float* k, const float* v, float* scores, float* o, float* greatest,
                float* inverse) const {
     const std::size_t stride = stride_of(tokens);
@@ -42,7 +42,7 @@ struct attention_kernels {
     for (std::size_t first = 0; first < tokens; first += keys_at_once) {
       const std::size_t count = (std::min)(keys_at_once, tokens - first);
       products::set(count, width, q, lanes, k + first, stride, scores);
-      // What was summed so far is relative to another greatest score.
+      // The sums so far are relative to a different largest score.
       simd<W> shrink[2];
       unrolled<2>([&](auto u) SOFTSCORE_INLINE_LAMBDA {
         const simd<W> before = most[u];
@@ -72,7 +72,7 @@ struct attention_kernels {
     scale(o, rows(), sum);
   }
 
-  // What the backward pass reads: of all tokens the queries, dy over the sum of the exponentials, the greatest scores,
+  // What the backward pass reads: for all tokens the queries, dy over the sum of the exponentials, the largest scores,
   // and the sums over a row of the weights times dy v^T, also over that sum; and keys and values of a few tokens.
   struct operands {
     const float* q;
@@ -90,7 +90,7 @@ struct attention_kernels {
     float* transposed;
   };
 
-  // The share of `count` keys, at most `lanes`, `first` of those in k and v: adds to dq[rows][tokens], which lacks the
+  // The share of `count` keys, at most `lanes`, from `first` on in k and v: adds to dq[rows][tokens], which lacks the
   // factor 1 / sqrt(head_width), and sets dk and dv[rows][lanes].
   void backward(const operands& of, std::size_t first, std::size_t count, const buffers& room, float* dq, float* dk,
                 float* dv) const {
@@ -112,7 +112,7 @@ struct attention_kernels {
       }
       products::add(width, queries, room.weights, lanes, of.dy + i, stride, dv, lanes);
       products::add(width, queries, room.slopes, lanes, of.q + i, stride, dk, lanes);
-      // With queries in the lanes; what follows the last of them is not read.
+      // With queries in the lanes; results after the last query are not read.
       for (std::size_t row = 0; row < queries; row += W)
         unrolled<2>([&](auto u) SOFTSCORE_INLINE_LAMBDA {
           transpose<W>(room.slopes + row * lanes + u * W, lanes, room.transposed + u * W * queries_at_once + row,

@@ -9,8 +9,8 @@
 
 namespace softscore::inline SOFTSCORE_ABI::detail {
 
-// Some channels of one image of an activation, which lies in blocks of `block` channels: number c of a token is channel
-// first + c * step.
+// Some channels of one image of an activation, which is stored in blocks of `block` channels: number c of a token is
+// channel first + c * step.
 template <class T>
 struct channels_of_image {
   T* data;
@@ -20,7 +20,7 @@ struct channels_of_image {
     const std::size_t channel = first + c * step;
     return data + channel / block * block * tokens + channel % block;
   }
-  // Whether V numbers from c on are neighbors of one block.
+  // Whether V numbers from c on are contiguous in one block.
   template <std::size_t V>
   bool neighbors(std::size_t c) const {
     return step == 1 && block % V == 0 && (first + c) % V == 0;
@@ -28,10 +28,10 @@ struct channels_of_image {
 };
 
 // Copies between such channels and a matrix of numbers by tokens, whose rows are `row` apart: V numbers of V tokens at
-// a time where they are neighbors.
+// a time if they are contiguous.
 template <std::size_t W>
 struct attention_layout {
-  static constexpr std::size_t V = W < 8 ? W : 8;  // divides more heads than 16
+  static constexpr std::size_t V = W < 8 ? W : 8;  // divides more head widths than 16
 
   // to[c][i] = factor * number c of token `first` + i, for c < numbers and i < count, and zeros in the rest of a row.
   static void gather(const channels_of_image<const float>& in, std::size_t numbers, std::size_t first,
@@ -52,7 +52,7 @@ struct attention_layout {
     for (std::size_t c = 0; c < numbers; ++c) std::fill(to + c * row + count, to + (c + 1) * row, 0.0f);
   }
 
-  // The way back, without the zeros.
+  // The inverse, without the zeros.
   static void scatter(const float* from, std::size_t row, float factor, const channels_of_image<float>& out,
                       std::size_t numbers, std::size_t first, std::size_t count) {
     for (std::size_t c = 0; c < numbers;) {

@@ -12,8 +12,8 @@
 
 namespace softscore::inline SOFTSCORE_ABI::detail {
 
-// Attention in double: activations are in plain order, so loops over the tokens of a plane are loops over neighbors,
-// which compilers make vectors of. A task is an image and a head.
+// Attention in double: activations are in plain order, so loops over the tokens of a plane run over neighbors, and
+// compilers vectorize them. A task is an image and a head.
 class plain_attention {
  public:
   plain_attention(tbb_backend& be, const attention_shape& sizes, const tbb_scratch<double>& scratch)
@@ -79,7 +79,7 @@ class plain_attention {
     return batch + (image * 3 * sizes_.channels() + sizes_.channel(which, head, c)) * sizes_.tokens();
   }
 
-  // Of token i, the weights of all tokens.
+  // The weights of all tokens for token i.
   void set_weights(const double* qkv, std::size_t image, std::size_t head, std::size_t i, double* weights) const {
     const std::size_t tokens = sizes_.tokens();
     std::fill_n(weights, tokens, 0.0);
@@ -94,7 +94,7 @@ class plain_attention {
   void add(double factor, const double* from, double* to) const {
     for (std::size_t j = 0; j < sizes_.tokens(); ++j) to[j] += factor * from[j];
   }
-  // By four sums, so that the adds do not wait for each other.
+  // With four sums, so that the additions do not wait for each other.
   double dot(const double* a, const double* b) const {
     const std::size_t tokens = sizes_.tokens(), whole = tokens / 4 * 4;
     double sum[4] = {};

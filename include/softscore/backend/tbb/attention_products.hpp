@@ -14,8 +14,8 @@ template <std::size_t W>
 void transpose(const float* from, std::size_t from_stride, float* to, std::size_t to_stride, float factor = 1) {
   simd<W> in[W], out[W];
   unrolled<W>([&](auto i) SOFTSCORE_INLINE_LAMBDA { in[i] = load<W>(from + i * from_stride); });
-  // Row i and row i + W / 2 in turn give rows 2 i and 2 i + 1: the bits of a number's row and lane, as one word, move
-  // left by one. After log2 W rounds row and lane have changed places.
+  // Interleaves row i and row i + W / 2 into rows 2 i and 2 i + 1: this rotates the bits of a number's row and lane, as
+  // one word, left by one. After log2 W rounds row and lane are exchanged.
   unrolled<std::countr_zero(W)>([&](auto) SOFTSCORE_INLINE_LAMBDA {
     unrolled<W / 2>(
         [&](auto i) SOFTSCORE_INLINE_LAMBDA { interleave<1, W>(in[i], in[i + W / 2], out[2 * i], out[2 * i + 1]); });
@@ -24,12 +24,12 @@ void transpose(const float* from, std::size_t from_stride, float* to, std::size_
   unrolled<W>([&](auto i) SOFTSCORE_INLINE_LAMBDA { store(to + i * to_stride, factor * in[i]); });
 }
 
-// The matrix products of attention: each row of a result has 2 W tokens in its lanes, and a number of the other factor
-// is the same for all of them. So a vector is full for any width of a head, and nothing is summed across lanes.
+// The matrix products of attention: each row of a result has 2 W tokens in its lanes, and one number of the other
+// factor is used for all of them. So a vector is full for any width of a head, and nothing is summed across lanes.
 template <std::size_t W>
 struct attention_products {
   static constexpr std::size_t lanes = 2 * W;
-  static constexpr std::size_t rows = 4;  // their number is rounded up to a multiple of this
+  static constexpr std::size_t rows = 4;  // the number of rows is rounded up to a multiple of this
 
   // out[a][lane] = the sum over c < count of x[c][lane] y[c][a], for a < `of_out`. Rows of `out` have `lanes` numbers.
   static void set(std::size_t of_out, std::size_t count, const float* x, std::size_t x_stride, const float* y,
@@ -49,8 +49,8 @@ struct attention_products {
     });
   }
 
-  // out[a][lane] += the sum over b < count of x[b][lane] y[a][b], for a < `of_out`; the sum is made first. Rows of `x`
-  // are x_stride apart.
+  // out[a][lane] += the sum over b < count of x[b][lane] y[a][b], for a < `of_out`; the sum is computed first. Rows of
+  // `x` are x_stride apart.
   static void add(std::size_t of_out, std::size_t count, const float* x, std::size_t x_stride, const float* y,
                   std::size_t y_stride, float* out, std::size_t out_stride) {
     each_tile(of_out, [&](std::size_t a, auto at_once) SOFTSCORE_INLINE_LAMBDA {
@@ -71,7 +71,7 @@ struct attention_products {
   }
 
  private:
-  // Rows whose sums stay in registers: half of 32, or of 16.
+  // Rows whose sums stay in registers: they use half of 32 registers, or of 16.
   static constexpr std::size_t most_at_once = W == 16 ? 8 : 4;
 
   template <class Body>

@@ -31,23 +31,23 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-// nvcc's front end cannot compile the vectors that some bodies below are made of. What it compiles instead is a class
-// of its own, so that a program of files of both kinds has two instead of one with two meanings.
+// nvcc's front end cannot compile the vectors in some bodies below. It compiles a separate class instead, so that a
+// program with files of both kinds has two classes and not one with two definitions.
 #if defined(__CUDACC__)
 inline namespace compiled_by_nvcc {
 #endif
 
-/// oneTBB threads over images or fixed blocks. The tasks, and the order of every sum, depend on the sizes alone, so the
-/// bits are the same for any number of threads. In the child of a fork whose parent had run a loop on threads, all
-/// loops run on the caller's.
+/// oneTBB threads over images or fixed blocks. The tasks, and the order of every sum, depend only on the sizes, so the
+/// bits are the same for any number of threads. In the child of a fork whose parent has run a loop on threads, all
+/// loops run on the caller's thread.
 class tbb_backend : public host_verbs<tbb_backend> {
  public:
-  /// As many threads as this process may run at once: the machine's, or those that it is bound to (`taskset`).
+  /// As many threads as this process may run at once: the machine's, or those that the process is bound to (`taskset`).
   tbb_backend() : tbb_backend{at_once()} {}
   /// `threads` threads, the caller's included; throws `error` if that is 0.
   explicit tbb_backend(std::size_t threads) : threads_{threads}, workers_{make_workers(checked(threads))} {
     detail::forks::watch();
-    // Unasked, oneTBB starts no more threads than there are cores.
+    // By default, oneTBB starts no more threads than there are cores.
     if (threads > at_once_ && workers_) workers_->more.emplace(tbb::global_control::max_allowed_parallelism, threads);
   }
 
@@ -56,8 +56,8 @@ class tbb_backend : public host_verbs<tbb_backend> {
 
   std::size_t threads() const { return threads_; }
 
-  /// Calls `body(i)` for i = 0 .. count - 1 on the backend's threads, each thread a run of neighbors. A caller inside
-  /// an arena of their own that is smaller keeps to it.
+  /// Calls `body(i)` for i = 0 .. count - 1 on the backend's threads, with contiguous indices on each thread. If the
+  /// caller is inside a smaller arena of its own, only that arena is used.
   template <class Body>
   void parallel(std::size_t count, const Body& body) {
     if (count <= 1 || threads_ == 1 || detail::forks::threads_lost()) return detail::run_tasks(body, 0, count);
@@ -78,7 +78,7 @@ class tbb_backend : public host_verbs<tbb_backend> {
   }
 
 #if !defined(__CUDACC__)
-  /// Calls body(a, b...) for the elements of arrays of one size, many at once where the body works on vectors.
+  /// Calls body(a, b...) for the elements of arrays of the same size, many at once if the body supports vectors.
   template <class Body, class... T>
   void for_each(Body body, view<T, host_space>... views) {
     if constexpr (detail::WorksOnLanes<Body, T...>) {
@@ -96,7 +96,7 @@ class tbb_backend : public host_verbs<tbb_backend> {
   /// Fills `out` with the numbers of the key, the same bits as on every backend, many at a time.
   template <Scalar T>
   void normal(noise_key key, image_range images, view<T, host_space> out) {
-#if defined(__CUDACC__)  // nvcc's front end cannot compile the vectors of the other form, whose bits are the same
+#if defined(__CUDACC__)  // nvcc's front end cannot compile the vectors of the other branch, whose bits are the same
     host_verbs::normal(key, images, out);
 #else
     const std::size_t elements = out.extent().per_image();
@@ -108,7 +108,7 @@ class tbb_backend : public host_verbs<tbb_backend> {
 #endif
   }
 
-  /// Stores the sum of coefficient times array, in one pass and by vectors whatever the compiler is told.
+  /// Stores the sum of coefficient times array, in one pass and by vectors for any compiler flags.
   template <Scalar T, class... Terms>
   void combine(view<T, host_space> out, const Terms&... terms) {
     if constexpr (std::is_same_v<T, float>) {
@@ -124,8 +124,8 @@ class tbb_backend : public host_verbs<tbb_backend> {
   }
 
 #if !defined(__CUDACC__)
-  /// Stores the sum of coefficient times array and of `factor` times the numbers of the key into `out`, to the bits of
-  /// `normal` and `combine`, without an array of the numbers.
+  /// Stores the sum of coefficient times array plus `factor` times the numbers of the key into `out`, with the bits of
+  /// `normal` and `combine`, but without an array of the numbers.
   template <std::same_as<float> T, class... Terms>
   void combine_with_normal(noise_key key, image_range images, double factor, view<T, host_space> out,
                            const Terms&... terms) {
@@ -142,7 +142,8 @@ class tbb_backend : public host_verbs<tbb_backend> {
 #endif
 
   /// Stores each image of `in`, correlated along rows and columns with its own symmetric kernel (images x half kernel,
-  /// the center first; zero padding) or all with one, into `out`. A refinement of `each_pixel` for separable operators.
+  /// the center first; zero padding), or all images with a single kernel, into `out`. It is a faster form of
+  /// `each_pixel` for separable operators.
   template <Scalar T>
   void correlate_separably(view<const double, host_space> kernels, const_view<T, host_space> in,
                            view<T, host_space> out) {
@@ -165,8 +166,8 @@ class tbb_backend : public host_verbs<tbb_backend> {
 #if !defined(__CUDACC__)
   static constexpr std::size_t lanes_block = 8192;  // elements of one task of for_each
 
-  // Calls body(i, count, z) with the normal numbers z of the elements i .. i + count - 1 of an image, one run after the
-  // other.
+  // Calls body(i, count, z) with the normal numbers z of the elements i .. i + count - 1 of an image, one run after
+  // another.
   template <class Body>
   static void each_normals(const noise_key& key, std::uint64_t image, std::size_t elements, const Body& body) {
     constexpr std::size_t lanes = detail::native_lanes, group = 4 * lanes;
@@ -216,7 +217,7 @@ class tbb_backend : public host_verbs<tbb_backend> {
     for (std::size_t i = whole; i < count; ++i) out[i] = weighted(factor, [&](std::size_t k) { return from[k][i]; });
   }
 
-  // One expression, as the serial backend's: where a compiler joins a product and a sum depends on how they are
+  // One expression, like the serial backend's: whether a compiler fuses a product and a sum depends on how they are
   // written.
   template <std::size_t Terms, class Of>
   static auto weighted(const std::array<float, Terms>& f, Of of) {
@@ -239,12 +240,12 @@ class tbb_backend : public host_verbs<tbb_backend> {
 
   bool inside_a_smaller_arena() const {
     if (tbb::this_task_arena::current_thread_index() == tbb::task_arena::not_initialized) return false;
-    // Where no arena was made, the limit is the number of cores, which is no wish of the caller's.
+    // If no arena was made, the limit is the number of cores, which the caller did not request.
     return static_cast<std::size_t>(tbb::this_task_arena::max_concurrency()) < (std::min)(threads_, at_once_);
   }
 
   std::size_t threads_;
-  std::size_t at_once_ = at_once();  // asked once, for a loop over few images is short
+  std::size_t at_once_ = at_once();  // queried once, because a loop over few images is short
   struct workers {
     explicit workers(int threads) : arena{threads} {}
     std::optional<tbb::global_control> more;

@@ -8,12 +8,12 @@
 
 namespace softscore::inline SOFTSCORE_ABI::detail {
 
-// Mean and sum of squared deviations from it.
+// The mean and the sum of squared deviations from it.
 struct channel_moments {
   double mean, squares;
 };
 
-// Those of two sets together (Chan et al. 1979): no difference of large squares.
+// The moments of two sets together (Chan et al. 1979): no difference of large squares.
 inline void join(channel_moments& a, double count_of_a, const channel_moments& b, double count_of_b) {
   const double apart = b.mean - a.mean, share = count_of_b / (count_of_a + count_of_b);
   a.mean += apart * share;
@@ -23,7 +23,7 @@ inline void join(channel_moments& a, double count_of_a, const channel_moments& b
 // How many vectors are summed in T before doubles take over.
 inline constexpr std::size_t run_of_vectors = 64;
 
-// The sum of body(k) over k < count in four parts, so that the adds do not wait for each other.
+// The sum of body(k) over k < count in four parts, so that the additions do not wait for each other.
 template <class T, std::size_t W, class Body>
 SOFTSCORE_INLINE lanes<T, W> sum_of_vectors(std::size_t count, const Body& body) {
   lanes<T, W> part[4] = {};
@@ -33,8 +33,8 @@ SOFTSCORE_INLINE lanes<T, W> sum_of_vectors(std::size_t count, const Body& body)
   return (part[0] + part[1]) + (part[2] + part[3]);
 }
 
-// The moments of each lane of `count` vectors. A run of them, which stays in the cache, is gone through twice: for its
-// mean and for the deviations from it, both after the first vector has been subtracted, so that a mean much larger than
+// The moments of each lane of `count` vectors. A run of vectors, which stays in the cache, is read twice: for its mean
+// and for the deviations from it. Both are computed after subtracting the first vector, so that a mean much larger than
 // the deviations costs no digits.
 template <class T, std::size_t W>
 void moments_of_lanes(const T* x, std::size_t count, channel_moments* of) {
@@ -61,7 +61,7 @@ void moments_of_lanes(const T* x, std::size_t count, channel_moments* of) {
   }
 }
 
-// The moments of the channels of a row: of `block` channels whose pixels alternate, or of one.
+// The moments of the channels of a row: of `block` channels whose pixels are interleaved, or of one channel.
 template <class T>
 void moments_of_row(const T* x, std::size_t plane, std::size_t block, channel_moments* of) {
   constexpr std::size_t wide = lane_count<T>;

@@ -30,7 +30,7 @@ void sums_of_lanes(std::size_t count, float* out, const Of& of) {
 
 }  // namespace detail
 
-/// y(n, c, p) = body(x(n, c, p), v(n, c)), as on the serial backend; body is called with vectors where channels are in
+/// y(n, c, p) = body(x(n, c, p), v(n, c)), as on the serial backend; body is called with vectors if channels are in
 /// blocks.
 template <class Body, class T>
 void map_channels(tbb_backend& be, const Body& body, const_view<T, host_space> x, const_view<T, host_space> v,

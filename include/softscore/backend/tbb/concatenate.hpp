@@ -21,7 +21,7 @@ struct channel_range {
   T* image(std::size_t n) const { return data + n * per_image; }
 };
 
-// Copies `count` channels of every image. Where both sides have whole blocks of one size, they lie in one piece.
+// Copies `count` channels of every image. If both sides have whole blocks of one size, these are contiguous.
 template <class T>
 void copy_channels(tbb_backend& be, std::size_t images, std::size_t count, std::size_t plane,
                    const channel_range<const T>& from, const channel_range<T>& to) {
@@ -49,7 +49,7 @@ channel_range<T> channels_from(const tbb_backend& be, view<T, host_space> of, st
 
 }  // namespace detail
 
-/// out (N,A+B,H,W): the channels of a (N,A,H,W), then those of b (N,B,H,W), all in activation order.
+/// Sets out (N,A+B,H,W) to the channels of a (N,A,H,W), then those of b (N,B,H,W), all in activation order.
 template <class T>
 void concatenate(tbb_backend& be, const_view<T, host_space> a, const_view<T, host_space> b, view<T, host_space> out) {
   const shape s = out.extent();
@@ -60,8 +60,8 @@ void concatenate(tbb_backend& be, const_view<T, host_space> a, const_view<T, hos
                            channels_from(be, out, of_a));
 }
 
-/// The opposite: the first channels of `from` (N,A+B,H,W) into a (N,A,H,W), the others into b (N,B,H,W). Either may be
-/// empty and is then skipped.
+/// The inverse: copies the first channels of `from` (N,A+B,H,W) into a (N,A,H,W), and the others into b (N,B,H,W).
+/// Either may be empty and is then skipped.
 template <class T>
 void separate(tbb_backend& be, const_view<T, host_space> from, view<T, host_space> a, view<T, host_space> b) {
   const shape s = from.extent();

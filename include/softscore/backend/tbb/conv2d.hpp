@@ -18,7 +18,7 @@ namespace softscore::inline SOFTSCORE_ABI {
 
 namespace detail {
 
-// What a plan holds: the method, in the order of `conv2d_method` without `automatic`.
+// The contents of a plan: the method, in the order of `conv2d_method` without `automatic`.
 template <class T>
 struct conv2d_variant {
   using type = std::variant<plain_conv2d<T, 1>>;
@@ -40,8 +40,8 @@ typename conv2d_variant<T>::type make_method(conv2d_method method, tbb_backend& 
   return variant{std::in_place_index<I>, be, s, scratch};
 }
 
-// Calls run(x) with the planes of x for a method that reads parts, for others with the address. What cannot be read in
-// parts is copied.
+// Calls run(x) with the planes of x if the method reads parts, and with the address otherwise. An x in two parts is
+// copied if the method cannot read parts.
 template <class Method, class T, class Run>
 void with_input(tbb_backend& be, const joined_view<const T, host_space>& x, const Run& run) {
   constexpr bool reads_parts = requires { Method::reads_parts; };
@@ -57,22 +57,22 @@ void with_input(tbb_backend& be, const joined_view<const T, host_space>& x, cons
 
 }  // namespace detail
 
-/// A convolution on the tbb backend: the method that suits its sizes, with its memory. One that was moved from can only
-/// be assigned to.
+/// A convolution on the tbb backend: the method that suits its sizes, with its memory. A moved-from convolution can
+/// only be assigned to.
 template <class T>
 struct tbb_conv2d {
-  using methods = typename detail::conv2d_variant<T>::type;  // a class that is compiled where it is planned
+  using methods = typename detail::conv2d_variant<T>::type;  // a class that is compiled only where it is planned
   conv2d_shape sizes;
   std::unique_ptr<methods> method;
 
   tbb_conv2d(const conv2d_shape& of, std::unique_ptr<methods> chosen) : sizes{of}, method{std::move(chosen)} {}
-  /// What was chosen, for people.
+  /// The method that was chosen, as text for people.
   std::string_view describe() const { return detail::name_of(chosen()); }
   conv2d_method chosen() const { return static_cast<conv2d_method>(method->index() + 1); }
 };
 
-/// Plans a convolution, by the method given where one is. Throws `error` for sizes that no convolution has, and for a
-/// method that cannot do these; in double there are only plain loops.
+/// Plans a convolution, by the given method if there is one. Throws `error` for invalid sizes, and for a method that
+/// cannot do these sizes; in double there are only plain loops.
 template <class T>
 tbb_conv2d<T> make_conv2d(tbb_backend& be, const conv2d_shape& sizes, const tbb_scratch<T>& scratch = {},
                           conv2d_method method = conv2d_method::automatic) {
@@ -88,14 +88,14 @@ tbb_conv2d<T> make_conv2d(tbb_backend& be, const conv2d_shape& sizes, const tbb_
   return {sizes, std::make_unique<methods>(detail::make_method<T>(method, be, detail::in_numbers(sizes), scratch))};
 }
 
-/// To be called after the weights changed and before the next forward or backward pass.
+/// Must be called after the weights changed and before the next forward or backward pass.
 template <class T>
 void conv2d_prepare(tbb_backend& be, tbb_conv2d<T>& plan, const_view<T, host_space> weight /*(O,I,kh,kw)*/) {
   std::visit([&](auto& method) { method.prepare(be, raw(weight)); }, *plan.method);
 }
 
-/// y (N,O,H',W') = weight (O,I,kh,kw) * x (N,I,H,W) + bias (O) + addend (N,O,H',W'). An empty bias or addend is 0,
-/// and the addend is not y. x may be in two parts. `conv2d_shape` says how large H' and W' are.
+/// Sets y (N,O,H',W') = weight (O,I,kh,kw) * x (N,I,H,W) + bias (O) + addend (N,O,H',W'). An empty bias or addend is 0;
+/// the addend must not be y. x may be in two parts. `conv2d_shape` gives H' and W'.
 template <class T>
 void conv2d_forward(tbb_backend& be, tbb_conv2d<T>& plan, const_joined_view<T, host_space> x,
                     const_view<T, host_space> weight, const_view<T, host_space> bias, view<T, host_space> y,
@@ -115,8 +115,9 @@ void conv2d_forward(tbb_backend& be, tbb_conv2d<T>& plan, const_joined_view<T, h
       *plan.method);
 }
 
-/// The gradients of a loss with respect to x, weight and bias, from dy, that with respect to y. They are set, not added
-/// to. An empty gradient is skipped; dbias is empty where dweight is. x may be in two parts, dx is in one.
+/// Computes the gradients of a loss with respect to x, weight and bias, from dy, the gradient with respect to y. They
+/// are set, not added to. An empty gradient is skipped; dbias is empty if dweight is. x may be in two parts, dx is in
+/// one.
 template <class T>
 void conv2d_backward(tbb_backend& be, tbb_conv2d<T>& plan, const_joined_view<T, host_space> x,
                      const_view<T, host_space> weight, const_view<T, host_space> dy, view<T, host_space> dx,

@@ -14,8 +14,8 @@
 
 namespace softscore::inline SOFTSCORE_ABI::detail {
 
-// A convolution as the sum it is, with W channels in the lanes: for any sizes where the channels of at least one side
-// make whole blocks of W, such as the first and the last layer of an image network.
+// A convolution as the direct sum, with W channels in the lanes. It is for any sizes if the channels of at least one
+// side form whole blocks of W, as in the first and the last layer of an image network.
 template <std::size_t W>
 class direct_conv2d {
  public:
@@ -72,7 +72,8 @@ class direct_conv2d {
       dx = nullptr;
     }
     if (dweight == nullptr) return;
-    // Few slots are divided by channels, so that all threads have work; an image's gradients have the same bits.
+    // If there are few slots, they are divided by channels, so that all threads have work; an image's gradients have
+    // the same bits.
     const std::size_t most = sizes_.out_channels / lanes_of(sizes_.out_channels),
                       groups =
                           std::clamp<std::size_t>(be.threads() / (std::max<std::size_t>)(slots.count(), 1), 1, most);
@@ -102,17 +103,17 @@ class direct_conv2d {
   }
 
  private:
-  // Where a tap is among backward_taps_: the taps of its phase begin at `first`, for each pair of channels there are
-  // `taps` of them, and it is number `place`.
+  // Where a tap is in backward_taps_: the taps of its phase begin at `first`, there are `taps` of them for each pair of
+  // channels, and this tap is number `place`.
   struct tap_place {
     std::size_t first, taps, place;
   };
-  // Output channels, or blocks of them where they are in blocks.
+  // Output channels, or blocks of them if they are in blocks.
   struct channel_run {
     std::size_t first, last;
   };
 
-  // One phase of rows and columns of an image's dx after the other.
+  // Computes an image's dx, one phase of rows and columns after another.
   void input_gradient(std::size_t part, std::size_t n, const float* dy, float* dx) const {
     const std::size_t lanes = lanes_of(sizes_.in_channels), width = sizes_.width * lanes;
     const conv2d_phases down = rows(), across = columns();
@@ -160,12 +161,12 @@ class direct_conv2d {
   static bool blocked(std::size_t channels) { return channels % W == 0; }
   static std::size_t lanes_of(std::size_t channels) { return blocked(channels) ? W : 1; }
 
-  // The taps of the phases before that of a tap.
+  // The number of taps in the phases before that of a tap.
   std::size_t taps_before(const conv2d_phases::tap& row, const conv2d_phases::tap& column) const {
     return row.before * sizes_.kernel.width + row.of_phase * column.before;
   }
-  // Where the first of so many taps from source channel `from` to destination channel `to` lies; the others follow W
-  // apart. The lanes are the destination's channels where those are in blocks, else the source's.
+  // The position of the first of that many taps from source channel `from` to destination channel `to`; the others
+  // follow at intervals of W. The lanes are the destination's channels if those are in blocks, otherwise the source's.
   static std::size_t place(std::size_t to, std::size_t to_channels, std::size_t from, std::size_t from_channels,
                            std::size_t taps) {
     if (blocked(to_channels)) return (to / W * from_channels + from) * taps * W + to % W;
@@ -180,7 +181,8 @@ class direct_conv2d {
       correlate_to_plain<W>(from, places, taps, bias, to_channels, to);
   }
 
-  // An image's sum is made before it is added to those of others: row by row, or in double where lanes cannot share it.
+  // An image's sum is completed before it is added to those of others: row by row, or in double if lanes cannot share
+  // it.
   void add_bias_gradient(const float* dy, std::size_t count, float* sums) const {
     const std::size_t height = sizes_.out_height(), width = sizes_.out_width();
     if (blocked(sizes_.out_channels)) {
@@ -213,7 +215,7 @@ class direct_conv2d {
   }
   padded_image padded_input(std::size_t part) const { return input_at(scratch_.data() + part * part_size()); }
   padded_image padded_output(std::size_t part) const { return output_at(scratch_.data() + part * part_size()); }
-  // Input and output are padded one after the other, in the same place.
+  // Input and output are padded in turn, in the same memory.
   std::size_t part_size() const { return (std::max)(input_at(nullptr).size(), output_at(nullptr).size()); }
   std::size_t slot_size() const { return sizes_.weight().size() + sizes_.out_channels; }
 

@@ -15,17 +15,18 @@
 
 namespace softscore::inline SOFTSCORE_ABI::detail {
 
-// A 'same' convolution with a square kernel as products of spectra: one N x N transform takes a whole plane, because
+// A 'same' convolution with a square kernel as products of spectra. One N x N transform takes a whole plane, because
 // the kernel reaches only (k-1)/2 past each side, and what wraps around at circular length N >= H + (k-1)/2 meets
-// zeros. Larger planes are cut into tiles (plane_tiles.hpp). For large kernels that is many times fewer
-// multiplications, and less rounding, than the direct sum. All three passes are such products:
+// zeros. Larger planes are cut into tiles (plane_tiles.hpp). For large kernels this takes many times fewer
+// multiplications, and has less rounding, than the direct sum. All three passes are such products:
 //
 //     y = h * x            the spectrum of h is prepared with the weights: tap (a, b) lies at (r - a, r - b) modulo N
 //     dx = h^ * dy         with the conjugate spectrum and the channels' roles exchanged
 //     dh = dy * x^         summed over tiles as spectra, transformed back once, read at the taps' places
 //
-// What is transformed back is wanted at the tile's own pixels, so the other factor is read with their neighbors: x for
-// y, dy for dx. For dh one factor has the neighbors and the other one has not, so that each pair of pixels counts once.
+// The result of the inverse transform is needed at the tile's own pixels, so the other factor is read with their
+// neighbors: x for y, dy for dx. For dh one factor has the neighbors and the other has not, so that each pair of pixels
+// counts once.
 //
 // Both channel counts are multiples of W, and activations are in blocks of W channels: (N, C/W, H, W', W).
 template <std::size_t N, std::size_t W>
@@ -54,7 +55,7 @@ class fft_conv2d {
   }
 
   void prepare(tbb_backend& be, const float* weight) {
-    // One task transforms one channel's W kernels side by side.
+    // One task transforms W kernels of one channel, one per lane.
     const std::size_t forward_tasks = sizes_.in_channels * out_blocks(),
                       tasks = forward_tasks + sizes_.out_channels * in_blocks();
     be.parallel(tasks, [&](std::size_t task) {
@@ -107,13 +108,13 @@ class fft_conv2d {
   }
 
  private:
-  // Neighbors among the tiles of a batch, which are numbered through all images.
+  // Consecutive tiles of a batch, which are numbered through all images.
   struct run {
     std::size_t first, count;
   };
 
-  // Spectra of some tiles at once: (bin, tile, block, 2 W). Bins are an odd number of blocks apart, so that the
-  // columns of a plane do not fall on the same lines of the cache.
+  // Spectra of some tiles at once: (bin, tile, block, 2 W). Bins are an odd number of blocks apart, so that the columns
+  // of a plane do not map to the same lines of the cache.
   struct spectra {
     float* data;
     std::size_t blocks, tiles;
@@ -130,8 +131,8 @@ class fft_conv2d {
     return spectra{nullptr, blocks, tiles}.size();
   }
 
-  // Tiles whose spectra are held at a time: enough to use each weight often, few enough for the caches. Sums over a
-  // batch are made chunk by chunk, so their chunks must not depend on the threads.
+  // Tiles whose spectra are held at a time: enough to use each weight often, and few enough for the caches. Sums over a
+  // batch are computed chunk by chunk, so the chunks must not depend on the threads.
   static constexpr std::size_t chunk = 16;
   static std::size_t most_tiles(const tbb_backend& be) { return (std::max)(chunk, be.threads()); }
   // Chunks of at most `most` tiles, all of about the same size.
@@ -141,8 +142,8 @@ class fft_conv2d {
   }
 
   // Calls planes(the chunk before, this chunk, tile in it, block), then products(this chunk, bin), for each chunk of
-  // `size` tiles, and the former once more at the end. Each step is shared out among the threads: so they all work on
-  // the same spectra, and each needs the weights of its own bins only, which is what the last cache has room for.
+  // `size` tiles, and the former once more at the end. The threads share each step, so they all work on the same
+  // spectra, and each needs only the weights of its own bins, which fit into its last cache.
   template <class Planes, class Products>
   void each_chunk(tbb_backend& be, std::size_t images, std::size_t size, const Planes& planes,
                   const Products& products) const {
@@ -157,7 +158,7 @@ class fft_conv2d {
     }
   }
 
-  // The forward pass, or with the other weights that from dy to dx.
+  // The forward pass, or, with the other weights, the pass from dy to dx.
   void convolve(tbb_backend& be, std::size_t images, const host_array<float>& weights, const float* from,
                 std::size_t from_blocks, const float* bias, float* to, std::size_t to_blocks) {
     const std::size_t size = chunk_of(images * tiles_.count(), most_tiles(be));
@@ -177,12 +178,12 @@ class fft_conv2d {
   std::size_t radius() const { return sizes_.kernel.height / 2; }
   std::size_t taps() const { return sizes_.kernel.taps(); }
   std::size_t pixels() const { return sizes_.height * sizes_.width; }
-  // From one bin of the weights' spectra to the next, and the same for the sums of the weights' gradient.
+  // The distance from one bin of the weights' spectra to the next, and the same for the sums of the weights' gradient.
   std::size_t weight_step() const { return (sizes_.in_channels * out_blocks() + 1) * 2 * W; }
   std::size_t sum_step() const { return (sizes_.out_channels * in_blocks() + 1) * 2 * W; }
   std::size_t sums_size() const { return plane::bins * sum_step() + sizes_.out_channels; }
 
-  // Where tap `a` lies on the circle, mirrored for the adjoint.
+  // The position of tap `a` on the circle, mirrored for the adjoint.
   std::size_t place(std::size_t a, bool mirrored = false) const {
     return (mirrored ? N + a - radius() : N + radius() - a) % N;
   }
@@ -198,7 +199,7 @@ class fft_conv2d {
     return {((image * blocks + b) * sizes_.height + of.rows.first) * sizes_.width + of.columns.first, of};
   }
 
-  // Calls body with the side of the planes as a constant where it is the one of the networks here, else with 0.
+  // Calls body with the side of the planes as a constant if it is one of those of the networks here, otherwise with 0.
   template <class Body>
   void with_side(const Body& body) const {
     if (N == 32 && sizes_.height == 28 && sizes_.width == 28)
@@ -207,8 +208,8 @@ class fft_conv2d {
       body(std::integral_constant<std::size_t, 0>{});
   }
 
-  // A rectangle of pixels, `row_step` numbers from row to row, and where it lies in the transform. A plane whose side
-  // is a constant is not cut.
+  // A rectangle of pixels, with `row_step` numbers from row to row, and its position in the transform. A plane whose
+  // side is a constant is not cut.
   template <std::size_t Side>
   struct window {
     static constexpr std::size_t top = 0, left = 0, height = Side, width = Side, row_step = Side * W;
@@ -219,7 +220,8 @@ class fft_conv2d {
     std::size_t top, left, height, width, row_step;
   };
 
-  // The spectrum of block b of tile n of a run, if there is one, with the pixels around the tile or with zeros there.
+  // Computes the spectrum of block b of tile n of a run, if there is one, with the pixels around the tile or with zeros
+  // there.
   static constexpr bool alone = false, with_neighbors = true;
   void transform(const float* x, const run& tiles, std::size_t n, std::size_t b, const spectra& out,
                  bool neighbors) const {
@@ -256,8 +258,8 @@ class fft_conv2d {
     return {of.rows.before, of.columns.before, of.rows.count, of.columns.count, sizes_.width * W};
   }
 
-  // Memory is slower than the transforms, and its prefetcher does not follow their steps; so rows are asked into the
-  // second cache before their turn, be they of this plane or the next.
+  // Memory is slower than the transforms, and its prefetcher does not follow their access pattern. So rows are
+  // prefetched into the second-level cache before they are needed, whether of this plane or the next.
   static constexpr std::size_t ahead = 8;  // rows
   template <class Window>
   static void prefetch_rows(const float* row, const Window& at) {
@@ -265,7 +267,8 @@ class fft_conv2d {
       for (std::size_t n = 0; n < at.width; ++n) __builtin_prefetch(row + r * at.row_step + n * W, 0, 2);
   }
 
-  // One window of W channels (height, width, W). Rows go in pairs; an odd last one pairs with a row of zeros.
+  // Transforms one window of W channels (height, width, W). Rows are processed in pairs; an odd last one is paired with
+  // a row of zeros.
   template <class Window>
   [[gnu::noinline]] void transform_plane(const float* x, const Window& at, const typename plane::spectrum& out) const {
     alignas(plane::cache_line) static constexpr float zeros[N * W] = {};
@@ -276,7 +279,7 @@ class fft_conv2d {
       const float* b = row + 1 < at.height ? a + at.row_step : zeros;
       prefetch_rows(a, at);
       plane::forward_rows(work, at.top + row, at.top + row + 1, [&](std::size_t n) SOFTSCORE_INLINE_LAMBDA {
-        const std::size_t column = n - at.left;  // past the width where there is none
+        const std::size_t column = n - at.left;  // past the width if there is none
         return column < at.width ? simd_complex<W>{load<W>(a + column * W), load<W>(b + column * W)}
                                  : simd_complex<W>{};
       });
@@ -313,11 +316,11 @@ class fft_conv2d {
                                     out.blocks, count, in.step(), out.step());
   }
 
-  // The spectrum of W kernels, `lane_step` apart, divided as the inverse transform will need it.
+  // Computes the spectrum of W kernels, `lane_step` apart, divided as the inverse transform requires.
   [[gnu::noinline]] void transform_taps(const float* weight, std::size_t lane_step, bool mirrored, float* out) const {
     const std::size_t k = sizes_.kernel.height;
     typename plane::half_way work{};
-    double sum[W] = {};  // for frequency 0: its error is one of the mean of every plane, and the same in all images
+    double sum[W] = {};  // for frequency 0: its error is an error of the mean of every plane, equal in all images
     for (std::size_t a = 0; a < k; a += 2) {
       simd<W> rows[2][N] = {};
       for (std::size_t i = 0; i < std::min<std::size_t>(2, k - a); ++i)
@@ -329,7 +332,7 @@ class fft_conv2d {
           }
           rows[i][place(b, mirrored)] = load<W>(lanes) * plane::scale;
         }
-      // The kernel is odd, so its last row pairs with one that holds no taps.
+      // The kernel is odd, so its last row is paired with one that holds no taps.
       plane::forward_rows(work, place(a, mirrored), place(a + 1, mirrored), [&](std::size_t n) SOFTSCORE_INLINE_LAMBDA {
         return simd_complex<W>{rows[0][n], rows[1][n]};
       });
@@ -358,7 +361,7 @@ class fft_conv2d {
     }
   }
 
-  // Sums of the pixels of tiles, (tile, channels), where planes are cut.
+  // Sums of the pixels of tiles, (tile, channels), if planes are cut.
   void sum_pixels(const float* dy, const run& tiles, std::size_t n, std::size_t b, float* sums) const {
     if (tiles_.whole() || n >= tiles.count || b >= out_blocks()) return;
     const auto [first, of] = patch_of(tiles, n, b, out_blocks());
@@ -372,8 +375,8 @@ class fft_conv2d {
     store(sums + (n * out_blocks() + b) * W, sum);
   }
 
-  // sums (channels) (+)= the sums of the planes. That of a whole plane is half the real part of its spectrum at
-  // frequency 0; that of a tile is made apart, because the spectrum has its neighbors too.
+  // sums (channels) (+)= the sums of the planes. The sum of a whole plane is half the real part of its spectrum at
+  // frequency 0; that of a tile is computed separately, because the spectrum contains its neighbors too.
   void add_constants(const spectra& of_dy, std::size_t count, const float* of_tiles, float* sums, bool add) const {
     for (std::size_t b = 0; b < out_blocks(); ++b) {
       simd<W> sum{};

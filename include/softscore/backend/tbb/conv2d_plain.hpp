@@ -14,8 +14,8 @@
 
 namespace softscore::inline SOFTSCORE_ABI::detail {
 
-// A convolution tap by tap, a task for every channel of every image: for any sizes and either order of channels. It is
-// for double, and for channels that make no whole blocks of W; W is 1 where there are none.
+// A convolution tap by tap, with a task for every channel of every image: for any sizes and either order of channels.
+// It is for double, and for channels that do not form whole blocks of W; W is 1 if there are no blocks.
 template <class T, std::size_t W>
 class plain_conv2d {
  public:

@@ -18,7 +18,7 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// The ways to convolve on the tbb backend, `automatic` being the one that is thought to be the fastest.
+/// The convolution methods of the tbb backend; `automatic` chooses the one that is expected to be the fastest.
 enum class conv2d_method { automatic, plain, direct, pointwise, winograd, transform_16, transform_32, transform_64 };
 
 namespace detail {
@@ -59,21 +59,21 @@ inline bool serves(conv2d_method method, const conv2d_shape& s) {
   }
 }
 
-// What the operations that are counted below took, in nanoseconds of one thread.
+// The costs of the operations that are counted below, in nanoseconds of one thread.
 struct conv2d_unit_costs {
   struct transform {
     double product, of_plane, of_weights;  // a vector times a number; a whole plane of vectors; a vector of kernels
   };
-  double direct_product, direct_sum;  // the latter of a gradient of a short row of taps, which waits for its own sums
+  double direct_product, direct_sum;  // the latter for a gradient of a short row of taps, which waits for its own sums
   double matrix_product;
   double winograd_product, winograd_tile, winograd_weights;
   transform length_16, length_32, length_64;
 };
 
 // Fitted to the times of all methods for 90 convolutions, of 16 to 512 channels, 2 to 128 pixels and kernels of 1 to 15
-// (benchmarks/conv_methods), on one core of an AMD EPYC of the fourth generation: for 16 lanes by AVX-512 and for 8 by
-// AVX2, with which 4 lanes share them. Other machines differ in the unit and less in the order, which is all that
-// counts here.
+// (benchmarks/conv_methods), on one core of an AMD EPYC of the fourth generation: for 16 lanes with AVX-512 and for 8
+// lanes with AVX2; 4 lanes use the latter. Other machines differ more in the unit than in the order, and only the order
+// matters here.
 inline constexpr conv2d_unit_costs unit_costs =
     native_lanes == 16
         ? conv2d_unit_costs{0.30,
@@ -96,26 +96,26 @@ inline double cost_of(conv2d_method method, const conv2d_shape& s) {
   const double pairs = in * out / lanes, blocks = (in + out) / lanes;  // vectors of weights per tap, and per pixel
   const double taps = number(s.kernel.taps());
   const double places = number(s.out_height() * s.out_width());
-  // Transforms of weights are shared by a batch. Its size is fixed here, so that an image has the same bits in any
-  // batch.
+  // A batch shares the transforms of weights. Its size is fixed here, so that an image has the same bits in any batch.
   constexpr double images = 48;
   const auto transform = [&](std::size_t length, const conv2d_unit_costs::transform& of_length) {
     const plane_tiles tiles{s.height, s.width, s.kernel.height / 2, length};
     const double bins = number(length * length / 2 + 2);
     // Half of a plane's time is spent on its columns, the other half on the rows that are read.
     const double rows = number(tiles.at(tiles.count() / 2).rows.read()), part = (1 + rows / number(length)) / 2;
-    // Four products make a complex one. The planes of x, dx and the others are transformed 5 times, 2.5 of either side.
+    // A complex product takes four products. The planes of x, dx and the others are transformed 5 times, 2.5 of either
+    // side.
     return number(tiles.count()) *
                (3 * bins * pairs * 4 * of_length.product + 2.5 * blocks * of_length.of_plane * part) +
            3 * pairs / images * of_length.of_weights;
   };
   switch (method) {
     case conv2d_method::plain: {
-      const bool in_blocks = direct_conv2d<native_lanes>::serves(s);  // whose pixels lie apart
+      const bool in_blocks = direct_conv2d<native_lanes>::serves(s);  // whose pixels are not contiguous
       return 3 * in * out * taps * places * (in_blocks ? 1 : 0.2);
     }
     case conv2d_method::direct: {
-      // Starting a row takes as long as a pixel.
+      // Starting a row takes as long as one pixel.
       const double started = number(s.out_height() * (s.out_width() + 1));
       const double waiting = s.kernel.width < 7 ? unit.direct_sum : 0;
       return pairs * started * (3 * taps * unit.direct_product + waiting);
@@ -140,8 +140,8 @@ inline double cost_of(conv2d_method method, const conv2d_shape& s) {
 
 }  // namespace detail
 
-/// The method that a convolution in float gets: `wanted`, or the cheapest by a model of the time of a training step.
-/// Throws `error` if the wanted one cannot do it.
+/// Returns the method of a convolution in float: `wanted`, or the cheapest one by a model of the time of a training
+/// step. Throws `error` if the wanted one cannot do it.
 inline conv2d_method conv2d_plan(const conv2d_shape& s, conv2d_method wanted = conv2d_method::automatic) {
   if (wanted != conv2d_method::automatic) {
     require(detail::serves(wanted, s), "the method of a convolution", detail::name_of(wanted),

@@ -94,7 +94,7 @@ class pointwise_conv2d {
   }
 
  private:
-  static constexpr std::size_t run = 192;  // pixels whose channels stay in the caches while all weights pass
+  static constexpr std::size_t run = 192;  // pixels whose channels stay in the caches while all weights are used
 
   std::size_t pixels() const { return sizes_.height * sizes_.width; }
   std::size_t slot_size() const { return sizes_.weight().size() + sizes_.out_channels; }

@@ -9,16 +9,16 @@
 
 namespace softscore::inline SOFTSCORE_ABI::detail {
 
-// One channel of an image: its first pixel, and how far apart neighbors are: 1 in plain order, else the lanes of a
-// block.
+// One channel of an image: its first pixel, and the distance between neighbors: 1 in plain order, otherwise the lanes
+// of a block.
 template <class T>
 struct channel_plane {
   T* data;
   std::size_t step;
 };
 
-// What a tap meets along one side of the image: the outputs `first` .. `last` - 1, and from an output times the stride
-// to its input.
+// The range of outputs that a tap meets along one side of the image, `first` .. `last` - 1, and the offset from an
+// output times the stride to its input.
 struct tap_range {
   std::size_t first, last;
   std::ptrdiff_t shift;
@@ -29,13 +29,13 @@ struct tap_range {
         shift{static_cast<std::ptrdiff_t>(tap) - static_cast<std::ptrdiff_t>(before)} {}
 };
 
-// The pairs that one tap of a kernel makes, an output pixel and an input pixel each.
+// The pairs of an output pixel and an input pixel that one tap of a kernel connects.
 struct tap_pairs {
   tap_range rows, columns;
   std::size_t width, out_width, stride;
 
-  // Calls body(step of the output, step of the input): from one pair of a row to the next, as constants where both are
-  // 1, so that the common loop can be vectorized.
+  // Calls body(step of the output, step of the input), the steps from one pair of a row to the next. They are constants
+  // if both are 1, so that the common loop can be vectorized.
   template <class Body>
   void with_steps(std::size_t out_step, std::size_t in_step, const Body& body) const {
     if (stride * in_step == 1 && out_step == 1)
@@ -52,7 +52,7 @@ struct tap_pairs {
     In* from = in.data + (at(rows.first, rows.shift) * width + at(columns.first, columns.shift)) * in.step;
     for (std::size_t row = rows.first;; to += out_width * out.step, from += stride * width * in.step) {
       body(to, from, count);
-      if (++row == rows.last) return;  // before an address past the image is made
+      if (++row == rows.last) return;  // before an address past the image is computed
     }
   }
 
@@ -85,7 +85,7 @@ void add_from_output(const tap_pairs& p, T factor, channel_plane<const T> out, c
 // The sum of out * in, over the pairs.
 template <class T>
 T dot_of_pairs(const tap_pairs& p, channel_plane<const T> out, channel_plane<const T> in) {
-  constexpr std::size_t lanes = 8;  // running sums, so that the adds do not wait for each other
+  constexpr std::size_t lanes = 8;  // running sums, so that the additions do not wait for each other
   T sum[lanes] = {};
   p.with_steps(out.step, in.step, [&](auto out_step, auto in_step) {
     p.each_row(out, in, [&](const T* left, const T* right, std::size_t count) {

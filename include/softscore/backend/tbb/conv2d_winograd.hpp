@@ -13,14 +13,15 @@
 
 namespace softscore::inline SOFTSCORE_ABI::detail {
 
-// A 'same' 3 x 3 convolution by Winograd's F(4 x 4, 3 x 3) (Lavin and Gray 2016, Section 4.1): planes are cut into
-// tiles of 4 x 4 outputs, which read 6 x 6 inputs. At each of the 36 points the channels of some tiles at once are
-// multiplied as matrices. The pass from dy to dx is the same with mirrored kernels; the weights' gradient sums, over
-// all tiles, the products of the tiles' transforms and is transformed back once. Both channel counts are multiples of
-// W, and activations are in blocks of W channels: (N, C/W, H, W', W).
+// A 'same' 3 x 3 convolution by Winograd's F(4 x 4, 3 x 3) (Lavin and Gray 2016, Section 4.1). Planes are cut into
+// tiles of 4 x 4 outputs, which read 6 x 6 inputs. At each of the 36 points, the channels of several tiles at once are
+// multiplied as matrices. The pass from dy to dx is the same with mirrored kernels. The gradient of the weights sums
+// the products of the tiles' transforms over all tiles and is transformed back once. Both channel counts are multiples
+// of W, and activations are in blocks of W channels: (N, C/W, H, W', W).
 //
-// Many tiles are shared out as tiles, and each thread reads all weights; of a few tiles the transforms are shared, and
-// each thread makes some of the output's channels and only the weights of these. Neither changes a sum.
+// If there are many tiles, the threads divide them, and each thread reads all weights. If there are few, the threads
+// share their transforms, and each thread computes some of the output's channels with only the weights of these.
+// Neither changes a sum.
 template <std::size_t W>
 class winograd_conv2d {
   using spectra = winograd_spectra<W>;
@@ -69,8 +70,8 @@ class winograd_conv2d {
   static constexpr std::size_t pair = 2;    // blocks of the output that are multiplied at once
   static constexpr std::size_t taps = winograd::taps * winograd::taps;
 
-  // The kernels of one direction: those from channel `from` to W channels `to * W ..` begin at `at(from, to)` and are
-  // `lane_step` apart.
+  // The kernels of one direction: those from channel `from` to the W channels from `to * W` on begin at `at(from, to)`
+  // and are `lane_step` apart.
   struct kernels {
     const float* weight;
     std::size_t from_blocks, to_blocks, from_step, lane_step;
@@ -87,14 +88,14 @@ class winograd_conv2d {
 
   std::size_t in_blocks() const { return sizes_.in_channels / W; }
   std::size_t out_blocks() const { return sizes_.out_channels / W; }
-  // From one point's weights (output block, input channel, W) to the next one's.
+  // The distance from one point's weights (output block, input channel, W) to the next one's.
   static std::size_t weight_step(std::size_t from_blocks, std::size_t to_blocks) {
     return (from_blocks * W * to_blocks + 1) * W;
   }
 
-  // The forward weights, transformed, or null. A training step uses weights once, or twice where it computes again: it
-  // transforms them where they are used, into memory that all convolutions share. Weights that are used more often are
-  // kept, four times as large as they are.
+  // Returns the transformed forward weights, or null. A training step uses weights once, or twice if it recomputes: it
+  // transforms them where they are used, into memory that all convolutions share. The transforms of weights that are
+  // used more often are kept; they are four times as large as the weights.
   const float* kept_weights(tbb_backend& be, const float* weight) {
     constexpr std::size_t often = 3;
     if (uses_ < often && ++uses_ == often) {
@@ -105,7 +106,7 @@ class winograd_conv2d {
     return uses_ == often ? raw(weights_.view()) : nullptr;
   }
 
-  // All weights, one task for the W kernels of one channel that go side by side.
+  // Transforms all weights, with one task for the W kernels of one channel that share a vector.
   static void transform_weights(tbb_backend& be, const kernels& of, float* out) {
     const std::size_t channels = of.from_blocks * W, stride = weight_step(of.from_blocks, of.to_blocks);
     be.parallel(channels * of.to_blocks, [&](std::size_t task) {
@@ -114,7 +115,7 @@ class winograd_conv2d {
     });
   }
 
-  // The forward pass, or with the other kernels that from dy to dx. `kept`: transformed weights, or null.
+  // The forward pass, or, with the other kernels, the pass from dy to dx. `kept`: transformed weights, or null.
   void convolve(tbb_backend& be, std::size_t images, const kernels& of, const float* kept, const float* from,
                 const float* bias, const float* addend, float* to) {
     const std::size_t all = images * tiles_.per_image();
@@ -127,7 +128,7 @@ class winograd_conv2d {
     }
     memory += points * stride;
     const spectra in{memory, of.from_blocks, chunk}, out{memory + in.size(), of.to_blocks, chunk};
-    // A small batch is shared out evenly.
+    // A small batch is divided evenly.
     const std::size_t size = std::clamp<std::size_t>((all + be.threads() - 1) / be.threads(), 1, chunk);
     parallel_parts(be, (all + size - 1) / size, [&](std::size_t part, std::size_t k) {
       const std::size_t first = k * size, count = (std::min)(size, all - first);
@@ -176,7 +177,7 @@ class winograd_conv2d {
     for (std::size_t b = 0; b < out.blocks; ++b)
       tiles_.transform(x + (p.image * out.blocks + b) * tiles_.pixels() * W, p, out.of(at, b), out.stride());
   }
-  // Tiles of the blocks of dy from `first_block` on, whose sums are added to `bias`.
+  // Transforms tiles of the blocks of dy from `first_block` on, whose sums are added to `bias`.
   void transform_gradient(const float* dy, std::size_t first, std::size_t count, std::size_t first_block,
                           const spectra& out, float* bias) const {
     for (std::size_t n = 0; n < count; ++n) {
@@ -210,7 +211,7 @@ class winograd_conv2d {
   }
 
   // The gradient of the weights. A task takes a slot of images and a group of output channels, and keeps its sums at
-  // all points where its thread has them near; a slot then has 9 numbers a kernel.
+  // all points in a cache near its thread; a slot then has 9 numbers per kernel.
   void weight_gradient(tbb_backend& be, std::size_t images, const float* x, const float* dy, float* dweight,
                        float* dbias) {
     const batch_slots slots{images};
@@ -263,8 +264,8 @@ class winograd_conv2d {
 
   conv2d_shape sizes_;
   winograd_tiles<W> tiles_;
-  std::size_t uses_{};           // of the weights given last
-  host_array<float> weights_{};  // where they are kept: (point, output block, input channel, W)
+  std::size_t uses_{};           // of the current weights
+  host_array<float> weights_{};  // kept weights, if any: (point, output block, input channel, W)
   tbb_scratch<float> scratch_;
 };
 

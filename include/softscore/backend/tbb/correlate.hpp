@@ -9,8 +9,8 @@
 
 namespace softscore::inline SOFTSCORE_ABI::detail {
 
-// One image with a border of zeros, so that no sum asks where it is: (blocks, height, width, lanes), the border
-// included; lanes is 1 for channels in plain order.
+// One image with a border of zeros, so that no sum has to check its position: (blocks, height, width, lanes), including
+// the border; lanes is 1 for channels in plain order.
 struct padded_image {
   float* data;
   std::size_t channels, height, width, lanes;
@@ -23,11 +23,11 @@ struct padded_image {
     return data + c / lanes * block_step() + row * row_step() + column * lanes + c % lanes;
   }
 
-  // Copies a part of an image, as much of it as there is room for, and puts zeros around it.
+  // Copies a part of an image, as much as there is room for, and puts zeros around it.
   struct part {
     std::size_t height, width;  // of the image
     std::size_t top, left;      // the first row and column that are copied
-    std::size_t down, right;    // where these go
+    std::size_t down, right;    // the row and column that they are copied to
   };
   void fill(const part& p, const float* image) const {
     const std::size_t rows = (std::min)(p.height - p.top, height - p.down),
@@ -51,8 +51,8 @@ struct padded_image {
   }
 };
 
-// What is correlated: a kernel of `rows` x `columns` taps at every `stride`-th row and column of the padded image, from
-// (top, left) on, `height` x `width` places in all.
+// The positions of a correlation: a kernel of `rows` x `columns` taps at every `stride`-th row and column of the padded
+// image, from (top, left) on, `height` x `width` positions in all.
 struct correlation_places {
   std::size_t rows, columns, stride, height, width;
   std::size_t top = 0, left = 0;
@@ -60,21 +60,22 @@ struct correlation_places {
   std::size_t taps() const { return rows * columns; }
 };
 
-// Where the sums go: the first place of the first channel or block, and the steps from there to the next ones.
+// The destination of the sums: the first position of the first channel or block, and the steps from there to the next
+// ones.
 struct correlation_target {
   float* data;
   std::size_t block, row, column;
 };
 
-// Calls body(first column, constant number of columns) for tiles that cover a row. A sum takes four steps to be ready
-// for the next product, so tiles of fewer columns waste time; these leave as few of them as they can.
+// Calls body(first column, constant number of columns) for tiles that cover a row. A sum takes four steps before it can
+// take the next product, so tiles with fewer columns waste time; this choice leaves as few of them as possible.
 template <std::size_t W, class Body>
 SOFTSCORE_INLINE void column_tiles(std::size_t width, const Body& body) {
   std::size_t column = 0;
   const auto tiles_of = [&](auto size, std::size_t until) SOFTSCORE_INLINE_LAMBDA {
     for (; column + size <= until; column += size) body(column, size);
   };
-  // Whole tiles of 14 but for the last 15 or 16 columns, or of 8 but for the last 14 where registers are few.
+  // Whole tiles of 14 except for the last 15 or 16 columns, or of 8 except for the last 14 if there are few registers.
   if constexpr (W == 16) {
     const std::size_t rest = width % 14;
     tiles_of(std::integral_constant<std::size_t, 14>{},
@@ -90,9 +91,9 @@ SOFTSCORE_INLINE void column_tiles(std::size_t width, const Body& body) {
   tiles_of(std::integral_constant<std::size_t, 1>{}, width);
 }
 
-// Correlation where the destination's channels are in blocks of W: to (blocks, height, width, W) = bias + sum over
-// source channels c and taps of taps[block][c][tap] * from(c, place * stride + tap). taps: (blocks, channels, rows *
-// columns, W); bias: (blocks * W) or null.
+// Correlation if the destination's channels are in blocks of W: to (blocks, height, width, W) = bias + sum over source
+// channels c and taps of taps[block][c][tap] * from(c, place * stride + tap). taps: (blocks, channels, rows * columns,
+// W); bias: (blocks * W) or null.
 template <std::size_t W>
 void correlate_to_blocks(const padded_image& from, const correlation_places& places, const float* taps,
                          const float* bias, std::size_t blocks, const correlation_target& target) {
@@ -119,8 +120,8 @@ void correlate_to_blocks(const padded_image& from, const correlation_places& pla
   }
 }
 
-// The same where the source's channels are in blocks and the destination's are plain: to (channels, height, width).
-// taps: (channels, source blocks, rows * columns, W).
+// The same if the source's channels are in blocks and the destination's are plain: to (channels, height, width). taps:
+// (channels, source blocks, rows * columns, W).
 template <std::size_t W>
 void correlate_to_plain(const padded_image& from, const correlation_places& places, const float* taps,
                         const float* bias, std::size_t channels, const correlation_target& target) {
@@ -171,8 +172,8 @@ SOFTSCORE_INLINE void channel_groups(std::size_t channels, const Body& body) {
     for (; c < channels; ++c) body(c, std::integral_constant<std::size_t, 1>{});
 }
 
-// How many channels are summed at once with such a group of taps, so that the sums, which do not wait for each other,
-// fill the registers. The channels of a group lie in one block of W.
+// The number of channels that are summed at once with such a group of taps, so that their independent sums fill the
+// registers. The channels of a group are in one block of W.
 template <std::size_t W, std::size_t Taps>
 inline constexpr std::size_t at_once = (std::min<std::size_t>)(W, Taps == 1              ? 8
                                                                   : Taps == 3            ? 4

@@ -15,12 +15,12 @@ namespace softscore::inline SOFTSCORE_ABI {
 
 namespace detail {
 
-// The words of neighboring elements of an image, a few hundred at a time.
+// The words of contiguous elements of an image, a few hundred at a time.
 class word_run {
  public:
   static constexpr std::size_t most = 8 * native_lanes;  // elements
 
-  // Those of `count` elements, at most `most` - 3, from `first` on.
+  // Draws the words of `count` elements, at most `most` - 3, from `first` on.
   void draw(const noise_key& key, std::uint64_t image, std::size_t first, std::size_t count) {
     start_ = first % 4;
     if (start_ + count > most / 2)
@@ -43,8 +43,8 @@ class word_run {
   alignas(64) std::uint32_t words_[4][most / 4];
 };
 
-// Channels `block` * W and the next ones of an image, in a block: first the words of some pixels are put in the order
-// of the activation.
+// W channels of an image in a block, from channel `block` * W on: first the words of some pixels are arranged in the
+// order of the activation.
 template <std::size_t W>
 void drop_block(const dropout_rule& rule, const noise_key& key, std::uint64_t image, std::size_t block,
                 std::size_t plane, const float* x, float* y) {

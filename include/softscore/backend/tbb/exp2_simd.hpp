@@ -7,9 +7,9 @@
 
 namespace softscore::inline SOFTSCORE_ABI::detail {
 
-// 2^x in every lane, for x up to 127: within 1.2e-7 of it, roundings included. Below -126 it is 0, so that a token far
-// behind the greatest score weighs nothing, and a NaN stays one. x is a whole number n plus a rest r of at most 1/2,
-// and 2^r is a polynomial, the one of degree 6 whose relative error is least (2e-8 with rounded coefficients).
+// 2^x in every lane, for x up to 127, within a relative 1.2e-7 including roundings. Below -126 it is 0, so that a token
+// whose score is far below the largest has no weight; a NaN stays NaN. x is an integer n plus a rest r of at most 1/2,
+// and 2^r is approximated by the polynomial of degree 6 with the least relative error (2e-8 with rounded coefficients).
 template <std::size_t W>
 SOFTSCORE_INLINE simd<W> exp2_simd(simd<W> x) {
   constexpr float magic = 12582912.0f + 127.0f;  // 1.5 * 2^23: the sum has n + 127 in its lowest bits

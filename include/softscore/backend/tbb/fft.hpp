@@ -8,7 +8,7 @@
 
 namespace softscore::inline SOFTSCORE_ABI::detail {
 
-// Discrete Fourier transforms of 4, 8, 16, 32 and 64 complex numbers, W of them side by side in the lanes.
+// Discrete Fourier transforms of 4, 8, 16, 32 and 64 complex numbers, W of them in the lanes.
 
 template <std::size_t W>
 struct simd_complex {
@@ -29,7 +29,7 @@ SOFTSCORE_INLINE simd_complex<W> turned(simd_complex<W> a) {
     else
       return {-a.im, a.re};
   } else if constexpr (8 * K == N || 8 * K == 3 * N) {
-    // Cosine and sine have one magnitude here, so two products do.
+    // Cosine and sine have the same magnitude here, so two products are enough.
     const simd<W> sum = (a.re + a.im) * root_of_half, difference = (a.re - a.im) * root_of_half;
     if constexpr (8 * K == N && Sign == fft_sign::forward) return {sum, -difference};
     if constexpr (8 * K == N && Sign == fft_sign::inverse) return {difference, sum};
@@ -73,7 +73,7 @@ SOFTSCORE_INLINE void dft(simd_complex<W>* x) {
 }
 
 // Cooley and Tukey's split of N = inner * outer: `outer` transforms of every outer-th number, twiddles, then `inner`
-// transforms across, each of which gives a group of frequencies. The short transforms are unrolled into registers, the
+// transforms across, each of which gives a group of frequencies. The short transforms are unrolled into registers; the
 // loops around them are not, which keeps the code small.
 template <fft_sign Sign, std::size_t N, std::size_t W>
 struct split_fft {
@@ -81,7 +81,7 @@ struct split_fft {
   static constexpr std::size_t inner = table::inner, outer = table::outer;
   simd_complex<W> middle[N];  // [inner][outer]
 
-  // The first stage; number(n) gives number n.
+  // The first stage; number(n) returns number n.
   template <class Number>
   SOFTSCORE_INLINE explicit split_fft(const Number& number) {
     constexpr const table& roots = twiddles<Sign, N>;
@@ -106,7 +106,7 @@ struct split_fft {
   }
 };
 
-// All of it: number(n) gives number n, frequency(k, value) takes frequency k.
+// The whole transform: number(n) returns number n, frequency(k, value) receives frequency k.
 template <fft_sign Sign, std::size_t N, std::size_t W, class Number, class Frequency>
 SOFTSCORE_INLINE void fft(const Number& number, const Frequency& frequency) {
   using split = split_fft<Sign, N, W>;

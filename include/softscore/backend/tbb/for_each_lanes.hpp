@@ -16,8 +16,8 @@ struct root_of_lanes {
   }
 };
 
-// An element body that can be asked for vectors of floats too: `body.on_lanes<float>(root, a, b...)`. A loop over its
-// elements is not vectorized by compilers that mind what a square root does to errno.
+// An element body that also works on vectors of floats: `body.on_lanes<float>(root, a, b...)`. Compilers that preserve
+// the errno of a square root do not vectorize a loop over its elements.
 template <class Body, class... T>
 concept WorksOnLanes =
     (std::is_same_v<std::remove_const_t<T>, float> && ...) &&
@@ -31,7 +31,7 @@ SOFTSCORE_INLINE void store_unless_const(T* to, simd<native_lanes> v) {
   if constexpr (!std::is_const_v<T>) store(to, v);
 }
 
-// Calls the body for the elements `from` .. `to` - 1 of all arrays, W at a time, and for the last ones alone.
+// Calls the body for the elements `from` .. `to` - 1 of all arrays, W at a time, and for the remaining ones singly.
 template <class Body, class... T>
 void for_each_lanes(const Body& body, std::size_t from, std::size_t to, T*... arrays) {
   constexpr std::size_t W = native_lanes;

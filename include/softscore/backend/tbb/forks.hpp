@@ -9,7 +9,7 @@
 namespace softscore {  // shared
 
 /// Whether this process, or a parent before its fork, has run a loop of oneTBB, and whether it is a child that has lost
-/// the threads. They belong to the process, so all its modules and instruction sets read the same answer.
+/// the threads. The threads belong to the process, so all its modules and instruction sets read the same answer.
 struct [[gnu::visibility("default")]] tbb_threads {
   static inline constinit std::atomic<bool> began{false}, lost{false};
 };
@@ -18,11 +18,11 @@ struct [[gnu::visibility("default")]] tbb_threads {
 
 namespace softscore::inline SOFTSCORE_ABI::detail {
 
-// Of a process's threads a fork copies only the one that forks. Those of oneTBB are missing in the child, whose copy of
-// oneTBB waits for them and for the locks that they held; so once it has run, the child leaves it alone.
+// A fork copies only the thread that forks. The threads of oneTBB are missing in the child, whose copy of oneTBB waits
+// for them and for the locks that they held. So if oneTBB has run before, the child does not use it.
 class forks {
  public:
-  // To be called before the first loop.
+  // Must be called before the first loop.
   static void watch() {
     static const int watching = ::pthread_atfork(nullptr, nullptr, [] {
       if (tbb_threads::began.load(std::memory_order_relaxed)) tbb_threads::lost.store(true, std::memory_order_relaxed);
@@ -35,7 +35,7 @@ class forks {
   static bool threads_lost() { return tbb_threads::lost.load(std::memory_order_relaxed); }
 };
 
-// Deletes what belongs to oneTBB where that is safe.
+// Deletes what belongs to oneTBB if that is safe.
 struct delete_unless_forked {
   template <class T>
   void operator()(T* object) const {

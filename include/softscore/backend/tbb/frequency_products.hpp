@@ -8,18 +8,18 @@
 
 namespace softscore::inline SOFTSCORE_ABI::detail {
 
-// Products of spectra at one frequency. Channels lie in blocks: W real parts, then W imaginary parts. Every loop below
-// keeps its sums in registers, so the tiles are sized for 32 registers where W is 16 and for 16 elsewhere.
+// Products of spectra at one frequency. Channels are in blocks: W real parts, then W imaginary parts. Every loop below
+// keeps its sums in registers, so the tiles are sized for 32 registers if W is 16, and for 16 otherwise.
 //
-// With 32 registers a complex product takes three products of numbers (Gauss): (a + ib)(c + id) is ac - bd and
-// (a + b)(c + d) - ac - bd. The sums go to other units of the machine than the products, and are shared by a tile.
-// Rounding grows with |a + b| |c + d| <= 2 |a + ib| |c + id|, so no more than twice.
+// With 32 registers a complex product takes three products of numbers (Gauss): (a + ib)(c + id) is ac - bd and (a +
+// b)(c + d) - ac - bd. The sums use other units of the processor than the products, and a tile shares them. Rounding
+// grows with |a + b| |c + d| <= 2 |a + ib| |c + id|, so at most twice as much.
 template <std::size_t W>
 struct frequency_products {
   static constexpr bool many_registers = W == 16;
 
   // y[n][b] (set) = sum over channels c of h[b][c] * x[n][c], complex, for `images` images n and `blocks` output blocks
-  // b of W channels in the lanes. h: (blocks, channels, 2 W); x, y: one image after the other, x_step and y_step apart.
+  // b of W channels in the lanes. h: (blocks, channels, 2 W); x, y: one image after another, x_step and y_step apart.
   static void multiply(const float* h, const float* x, float* y, std::size_t channels, std::size_t blocks,
                        std::size_t images, std::size_t x_step, std::size_t y_step) {
     std::size_t b = 0;
@@ -104,7 +104,7 @@ struct frequency_products {
     });
   }
 
-  // Numbers a + i Sign b, for which b is kept, with their sums where three products do.
+  // Numbers a + i Sign b, stored as a and b, and also their sums if three products are used.
   template <std::size_t Blocks, int Sign = 1>
   struct factor {
     simd<W> re[Blocks], im[Blocks], sum[many_registers ? Blocks : 1];
@@ -116,7 +116,7 @@ struct frequency_products {
     }
   };
 
-  // Sums of complex products, Rows by Blocks, kept as sums of products of numbers.
+  // Sums of complex products, Rows by Blocks, stored as sums of products of numbers.
   template <std::size_t Rows, std::size_t Blocks>
   struct sums {
     static constexpr std::size_t parts = many_registers ? 3 : 2;

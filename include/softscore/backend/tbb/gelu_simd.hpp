@@ -8,13 +8,14 @@
 namespace softscore::inline SOFTSCORE_ABI::detail {
 
 // GELU(z) = z P(z) and its slope P(z) + z p(z), where P and p are the distribution function and the density of a
-// standard normal number. Both P and the slope are 1/2 plus an odd function, which to float's precision has reached its
-// ends at |z| = 5.5 and 6. So each is one polynomial in z^2, without an exponential, a quotient or a table: the one
-// whose product with z is nearest up to there. It is taken in s, z^2 scaled to [-1, 1], where its coefficients shrink
-// and roundings with them.
+// standard normal number. Both P and the slope are 1/2 plus an odd function, which reaches its limits, to float's
+// precision, at |z| = 5.5 and 6. So each is one polynomial in z^2, without an exponential, a quotient or a table: the
+// one whose product with z has the least error up to there. Its variable is s, z^2 scaled to [-1, 1], for which the
+// coefficients decrease, and roundings with them.
 
-// c[0] + c[1] s + c[2] s^2 + ...: the Low lowest by Horner's steps, of which each is small where the sum is, as signs
-// alternate; even and odd powers of the others apart, so that fewer steps wait for each other.
+// c[0] + c[1] s + c[2] s^2 + ...: the lowest Low terms by Horner's steps, each of which is small where the sum is, as
+// signs alternate. The even and odd powers of the others are summed separately, so that fewer steps wait for each
+// other.
 template <std::size_t Low, std::size_t W, std::size_t N>
 SOFTSCORE_INLINE simd<W> polynomial(simd<W> s, const float (&c)[N]) {
   static_assert((N - Low) % 2 == 0);

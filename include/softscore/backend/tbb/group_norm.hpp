@@ -18,8 +18,8 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// What a group norm keeps between calls. A task is a unit of an image: the fewest channels that are whole groups and
-/// whole blocks. No sum goes beyond a unit, except those over images.
+/// What a group norm keeps between calls. A task is a unit of an image: the smallest number of channels that forms
+/// whole groups and whole blocks. No sum crosses a unit, except those over images.
 template <class T>
 struct tbb_group_norm {
   group_norm_shape sizes;
@@ -66,8 +66,8 @@ void normalize_unit(tbb_group_norm<T>& plan, const group_norm_parameters<T>& of,
   }
 }
 
-// From the sums over the channels of a unit: the means over its groups, and the gradients of shift and modulation where
-// they are not null. The sums become the image's shares of the gradients of bias and gain.
+// Computes, from the sums over the channels of a unit, the means over its groups, and the gradients of shift and
+// modulation unless they are null. The sums become the image's shares of the gradients of bias and gain.
 template <class T>
 void differentiate_unit(tbb_group_norm<T>& plan, const group_norm_parameters<T>& of, std::size_t n, std::size_t first,
                         T* dshift, T* dmodulation) {
@@ -103,8 +103,8 @@ void differentiate_unit(tbb_group_norm<T>& plan, const group_norm_parameters<T>&
   }
 }
 
-// sum = dx + addend + addend_2, from one array into two parts, of which either may be empty. So may the addends, and
-// parts of addend_2 may be those of the sum. dx then holds nothing of use.
+// sum = dx + addend + addend_2, from one array into two parts, each of which may be empty. So may the addends, and
+// parts of addend_2 may be those of the sum. The content of dx is then undefined.
 template <class T>
 void add_to_parts(tbb_backend& be, view<T, host_space> dx, const_view<T, host_space> addend,
                   const_joined_view<T, host_space> addend_2, joined_out_of<tbb_backend, T> sum) {
@@ -124,8 +124,8 @@ void add_to_parts(tbb_backend& be, view<T, host_space> dx, const_view<T, host_sp
 
 }  // namespace detail
 
-/// y = then((u gain + bias) (1 + a) + b) with u normalized over each group of x + shift, as on the serial backend: one
-/// pass over x for the moments and one for y. x may be in two parts. y may be x if no backward pass follows.
+/// Sets y = then((u gain + bias) (1 + a) + b) with u normalized over each group of x + shift, as on the serial backend:
+/// one pass over x for the moments and one for y. x may be in two parts. y may be x if no backward pass follows.
 template <class T>
 void group_norm_forward(tbb_backend& be, tbb_group_norm<T>& plan, const_joined_view<T, host_space> x,
                         const_view<T, host_space> shift, const_view<T, host_space> gain, const_view<T, host_space> bias,
@@ -154,9 +154,9 @@ void group_norm_forward(tbb_backend& be, tbb_group_norm<T>& plan, const_joined_v
   });
 }
 
-/// The gradients with respect to x, gain, bias, shift (N,C) and modulation (N,2C), from dy, as on the serial backend:
-/// one pass for the sums, which leaves dz in dx, and one for dx or the sum with addends. dx may be dy. x may be in two
-/// parts, and the sum and the second addend with it.
+/// Computes the gradients with respect to x, gain, bias, shift (N,C) and modulation (N,2C), from dy, as on the serial
+/// backend: one pass for the sums, which leaves dz in dx, and one for dx or the sum with addends. dx may be dy. x may
+/// be in two parts; then the sum and the second addend are too.
 template <class T>
 void group_norm_backward(tbb_backend& be, tbb_group_norm<T>& plan, const_joined_view<T, host_space> x,
                          const_view<T, host_space> shift, const_view<T, host_space> gain,
@@ -200,7 +200,7 @@ void group_norm_backward(tbb_backend& be, tbb_group_norm<T>& plan, const_joined_
     });
   });
   if (dgain.empty()) return;
-  // In double and image by image: the order depends on nothing else.
+  // In double and image by image, so that the order depends on nothing else.
   constexpr std::size_t share = 64;
   be.parallel((s.channels + share - 1) / share, [&](std::size_t task) {
     for (std::size_t c = task * share; c < (std::min)(s.channels, (task + 1) * share); ++c) {

@@ -12,11 +12,12 @@
 
 namespace softscore::inline SOFTSCORE_ABI::detail {
 
-// The loops of a group norm over a row: `block` channels whose pixels alternate, a vector per pixel, or the plane of
-// one channel (block 1), whose vectors are runs of pixels and whose last pixels are vectors of one lane.
+// The loops of a group norm over a row. A row is either `block` channels whose pixels are interleaved, with one vector
+// per pixel; or the plane of one channel (block 1), whose vectors are runs of pixels and whose last pixels are vectors
+// of one lane.
 
 // z = ((x - center) - rest) scale + offset for each channel of a row. The mean is subtracted first, as a number of T
-// and what is left of it: x scale + offset would lose the digits that mean and x have in common.
+// and its remainder: x scale + offset would lose the digits that mean and x have in common.
 template <class T>
 struct row_coefficients {
   T center[lane_count<T>], rest[lane_count<T>], scale[lane_count<T>], offset[lane_count<T>];
@@ -40,7 +41,7 @@ struct row_coefficients {
   }
 };
 
-// Calls body(width, place, count) for a row: `count` vectors of `width` lanes from `place` on.
+// Calls body(width, position, count) for a row: `count` vectors of `width` lanes from `position` on.
 template <class T, class Body>
 SOFTSCORE_INLINE void over_row(std::size_t plane, std::size_t block, const Body& body) {
   constexpr std::size_t wide = lane_count<T>;
@@ -69,7 +70,7 @@ struct channel_sums {
   double dz, dz_deviation;
 };
 
-// The sums over each channel of a row; dz goes to dx unless it is dy.
+// The sums over each channel of a row; dz is stored in dx unless it is dy.
 template <class Activation, class T>
 void group_norm_row_sums(Activation then, const row_coefficients<T>& of, const T* x, const T* dy, std::size_t plane,
                          std::size_t block, T* dx, channel_sums* sums) {
@@ -111,7 +112,7 @@ struct gradient_means {
   double du, du_u;
 };
 
-// What dx is made of, for each channel of a row: dx = (dz slope - constant) - (deviation scale) share.
+// The coefficients of dx for each channel of a row: dx = (dz slope - constant) - (deviation scale) share.
 template <class T>
 struct row_slopes {
   T slope[lane_count<T>], constant[lane_count<T>], scale[lane_count<T>], share[lane_count<T>];
@@ -145,7 +146,7 @@ struct added_rows {
     return v;
   }
 };
-// Calls body(rows) with those that are not null.
+// Calls body(rows) with the rows that are not null.
 template <class T, class Body>
 void with_addends(const T* a, const T* b, const Body& body) {
   if (a != nullptr && b != nullptr) return body(added_rows<T, 2>{{a, b}});
@@ -153,7 +154,7 @@ void with_addends(const T* a, const T* b, const Body& body) {
   body(added_rows<T, 0>{{nullptr}});
 }
 
-// dx plus the rows that are added, any of which may be where it goes.
+// dx plus the added rows, any of which may be its destination.
 template <class T, class Added>
 void group_norm_row_backward(const row_coefficients<T>& of, const row_slopes<T>& by, const Added& added, const T* x,
                              const T* dz, std::size_t plane, std::size_t block, T* dx) {

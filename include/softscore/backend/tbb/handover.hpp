@@ -14,10 +14,10 @@
 
 namespace softscore::inline SOFTSCORE_ABI::detail {
 
-/// Says to the thread sanitizer what oneTBB guarantees: all that the caller did happens before every task, and every
-/// task before all that the caller does next. oneTBB sees to that inside its library, which was not compiled for the
-/// sanitizer, so without this each array that a task touches would be reported. Tasks of one loop stay unordered among
-/// themselves, and races between them are found. Without the sanitizer it is nothing.
+/// Tells the thread sanitizer what oneTBB guarantees: everything that the caller did happens before every task, and
+/// every task happens before everything that the caller does next. oneTBB ensures this inside its library, which was
+/// not compiled for the sanitizer, so without this class each array that a task uses would be reported. Tasks of one
+/// loop stay unordered among themselves, so races between them are found. Without the sanitizer it does nothing.
 class handover {
  public:
 #if defined(SOFTSCORE_THREAD_SANITIZER)
@@ -32,7 +32,7 @@ class handover {
 #endif
 };
 
-/// A body as a loop of oneTBB copies it from task to task: it takes what the caller gave and gives back what it did.
+/// A body as a loop of oneTBB copies it from task to task: it synchronizes with the caller before and after it runs.
 /// What it refers to must have been made before `begun.give()`.
 template <class Body>
 struct handed_over {

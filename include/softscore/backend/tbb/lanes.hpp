@@ -18,7 +18,7 @@ struct lanes_of {
 template <class T, std::size_t W>
 using lanes = typename lanes_of<T, W>::type;
 
-/// Lanes of the machine's widest register.
+/// Lanes of the machine's widest vector register.
 template <class T>
 inline constexpr std::size_t lane_count = native_lanes * sizeof(float) / sizeof(T);
 
@@ -39,7 +39,7 @@ SOFTSCORE_INLINE lanes<T, W> in_all_lanes(T x) {
   return x - lanes<T, W>{};
 }
 
-/// One number per lane, or the first in all of them.
+/// One number per lane, or the first one in all lanes.
 template <class T, std::size_t W>
 SOFTSCORE_INLINE lanes<T, W> load_or_spread(const T* from, bool one_per_lane) {
   return one_per_lane ? load_lanes<T, W>(from) : in_all_lanes<T, W>(*from);

@@ -19,9 +19,9 @@ struct tbb_layer_norm {
 
   shape sizes;
   double epsilon;
-  std::size_t block;                          // channels side by side
+  std::size_t block;                          // contiguous channels
   std::vector<detail::normalizer> of_pixels;  // (N,H,W), of the last forward pass
-  std::vector<double> shares;                 // for each part the sums of dgain (C) and of dbias (C)
+  std::vector<double> shares;                 // for each part, the sums of dgain (C) and of dbias (C)
 
   std::size_t parts() const { return (sizes.plane() + pixels_per_part - 1) / pixels_per_part; }
 };
@@ -80,7 +80,7 @@ void layer_norm_backward(tbb_backend& be, tbb_layer_norm<T>& plan, const_view<T,
     });
   });
   if (dgain.empty()) return;
-  // In double and part by part: the order depends on nothing else.
+  // In double and part by part, so that the order depends on nothing else.
   constexpr std::size_t share = 64;
   be.parallel((s.channels + share - 1) / share, [&](std::size_t task) {
     for (std::size_t c = task * share; c < (std::min)(s.channels, (task + 1) * share); ++c) {

@@ -15,7 +15,7 @@ namespace softscore::inline SOFTSCORE_ABI {
 
 namespace detail {
 
-// The kernels for one image in plain order, under the names of the blocked ones.
+// The kernels for one image in plain order, with the names of the blocked ones.
 template <class T>
 struct plain_layer_norm_gelu {
   static moments<T> moments_of(const shape& s, const T* x) { return detail::moments_of(x, s.per_image()); }
@@ -35,7 +35,7 @@ struct plain_layer_norm_gelu {
 template <class T>
 struct tbb_layer_norm_gelu {
   shape sizes;
-  std::size_t block;                          // channels side by side
+  std::size_t block;                          // contiguous channels
   std::vector<detail::moments<T>> of_images;  // of the last forward pass
   std::vector<T> gain, bias;                  // (C,H,W) in activation order
   std::vector<T> slots;                       // per slot the sums of dgain and of dbias, in activation order
@@ -62,7 +62,7 @@ tbb_layer_norm_gelu<T> make_layer_norm_gelu(tbb_backend& be, const shape& sizes)
           std::vector<T>(detail::batch_slots{sizes.images}.count() * 2 * size)};
 }
 
-/// To be called after gain or bias, both (C,H,W), changed and before the next forward or backward pass.
+/// Must be called after gain or bias, both (C,H,W), changed and before the next forward or backward pass.
 template <class T>
 void layer_norm_gelu_prepare(tbb_backend& be, tbb_layer_norm_gelu<T>& plan, const_view<T, host_space> gain,
                              const_view<T, host_space> bias) {
@@ -112,7 +112,7 @@ void layer_norm_gelu_backward(tbb_backend& be, tbb_layer_norm_gelu<T>& plan, con
     });
   });
   if (dgain.empty()) return;
-  // One task adds the slots of some channels, into the first slot, and puts them in plain order.
+  // One task adds the slots of some channels, into the first slot, and stores the result in plain order.
   const std::size_t share = plan.block * plan.sizes.plane();
   be.parallel(2 * plan.sizes.channels / plan.block, [&](std::size_t task) {
     T* first = plan.slots.data() + task * share;

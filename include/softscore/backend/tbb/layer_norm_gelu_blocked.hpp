@@ -13,12 +13,12 @@ namespace softscore::inline SOFTSCORE_ABI::detail {
 // bias have that order too. Sums run in float over one block of a few hundred pixels and in double over blocks.
 template <std::size_t W>
 struct blocked_layer_norm_gelu {
-  // The sum over an image of body(address of a vector), body returning a vector.
+  // The sum over an image of body(address of a vector), which returns a vector.
   template <class Body>
   static double sum(const shape& s, const Body& body) {
     double total = 0;
     for (std::size_t block = 0; block < s.channels / W; ++block) {
-      simd<W> part[4] = {};  // so that the adds do not wait for each other
+      simd<W> part[4] = {};  // so that the additions do not wait for each other
       const std::size_t first = block * s.plane(), last = first + s.plane();
       std::size_t i = first;
       for (; i + 4 <= last; i += 4) unrolled<4>([&](auto k) SOFTSCORE_INLINE_LAMBDA { part[k] += body((i + k) * W); });
@@ -51,11 +51,11 @@ struct blocked_layer_norm_gelu {
     }
   }
 
-  // How far ahead x and dy are asked for, in vectors: two streams and four arrays between them are more than the
-  // machine foresees.
+  // How far ahead x and dy are prefetched, in vectors: two streams with four arrays between them are more than the
+  // hardware prefetcher handles.
   static constexpr std::size_t ahead = 64;
 
-  // dx (which may be dy); adds to dgain and dbias and sets dshift where they are not null. With z = gain u + bias and
+  // Sets dx (which may be dy); adds to dgain and dbias and sets dshift unless they are null. With z = gain u + bias and
   // du = gain dz: dx = scale (du - mean(du) - u mean(du u)).
   static void backward(const shape& s, moments<float> of_x, const float* x, const float* gain, const float* bias,
                        const float* dy, float* dx, float* dgain, float* dbias, float* dshift) {

@@ -11,14 +11,14 @@
 
 namespace softscore::inline SOFTSCORE_ABI::detail {
 
-// Where the pixels of an image lie: `block` channels of a pixel side by side, or whole planes (block 1).
+// The order of the pixels of an image: `block` contiguous channels of a pixel, or whole planes (block 1).
 struct pixel_layout {
   std::size_t channels, plane, block;
 };
 
 // The loops of a layer norm over a tile of an image: Count neighboring vectors and those of the same pixels in all
-// channels, which are gone through in steps. Where channels lie side by side, a vector holds W channels of a pixel, and
-// there are C / W steps; in planes it holds one channel of W pixels, and there are C.
+// channels, processed in steps. If channels are contiguous, a vector holds W channels of a pixel, and there are C / W
+// steps; in planes it holds one channel of W pixels, and there are C steps.
 template <class T, std::size_t W, std::size_t Count, bool Across>
 struct layer_norm_tile {
   using vector = lanes<T, W>;
@@ -43,7 +43,7 @@ struct layer_norm_tile {
 
   static std::size_t steps(const pixel_layout& s) { return s.channels / s.block; }
   static std::size_t step(const pixel_layout& s) { return s.plane * s.block; }
-  // The place of a pixel in its image.
+  // The position of a pixel in its image.
   static std::size_t place(const pixel_layout& s, std::size_t pixel) { return pixel * s.block; }
 
   SOFTSCORE_INLINE static vector parameter(const T* of, std::size_t step, T absent) {
@@ -110,7 +110,7 @@ struct layer_norm_tile {
     }
   }
 
-  // dx (which may be dy); adds dy u and dy to of_gain and of_bias where they are not null.
+  // Sets dx (which may be dy); adds dy u and dy to of_gain and of_bias unless they are null.
   static void backward(const pixel_layout& s, const normalizer* of_pixels, const T* x, const T* gain, const T* dy,
                        T* dx, double* of_gain, double* of_bias) {
     const normalizers of{of_pixels};
@@ -161,7 +161,7 @@ struct layer_norm_tile {
   }
 };
 
-// Calls body(tile, pixel) for the tiles of the pixels first .. last - 1: wide ones as long as they fit.
+// Calls body(tile, pixel) for tiles that cover the pixels first .. last - 1: wide tiles as long as they fit.
 template <class T, class Body>
 void over_tiles(const pixel_layout& s, std::size_t first, std::size_t last, const Body& body) {
   constexpr std::size_t wide = lane_count<T>;

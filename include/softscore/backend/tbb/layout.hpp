@@ -10,9 +10,9 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// How many channels lie side by side in an activation of `channels` channels of T: the lanes of a vector register
-/// where they divide the channels of float, else 1, the plain order N,C,H,W. A block of c channels makes it
-/// N,C/c,H,W,c.
+/// The number of channels that are contiguous in an activation of `channels` channels of T: the lanes of a vector
+/// register if T is float and they divide the channels, otherwise 1, the plain order N,C,H,W. With blocks of c channels
+/// the order is N,C/c,H,W,c.
 template <class T>
 constexpr std::size_t channel_block(const tbb_backend&, std::size_t channels) {
   return std::is_same_v<T, float> && channels % detail::native_lanes == 0 ? detail::native_lanes : 1;
@@ -20,8 +20,8 @@ constexpr std::size_t channel_block(const tbb_backend&, std::size_t channels) {
 
 namespace detail {
 
-// Whether the blocks of channels of both parts are those of the joined activation. Where they are not, for one has
-// whole vectors of channels and another one has not, operations copy the parts into one array.
+// Whether the blocks of channels of both parts are those of the joined activation. If not, because one has whole
+// vectors of channels and another has not, operations copy the parts into one array.
 template <class T>
 bool have_joined_blocks(const tbb_backend& be, const joined_view<const T, host_space>& x) {
   const auto block = [&](const shape& s) { return channel_block<T>(be, s.channels); };
@@ -29,7 +29,7 @@ bool have_joined_blocks(const tbb_backend& be, const joined_view<const T, host_s
   return !x.in_parts() || (block(x.first.extent()) == joined && block(x.second.extent()) == joined);
 }
 
-// Moves one image between (C,plane) and (C/c,plane,c).
+// Copies one image between (C,plane) and (C/c,plane,c).
 template <class T>
 void pack_image(const T* plain, T* packed, std::size_t channels, std::size_t plane, std::size_t block) {
   for (std::size_t c = 0; c < channels; ++c)

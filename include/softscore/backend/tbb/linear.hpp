@@ -44,8 +44,8 @@ void linear_image_forward(std::size_t inputs, std::size_t outputs, const T* x, c
   }
 }
 
-// out (size) = the sum over k of factors[k * stride] times row k of `rows` (count,size). Runs of 16 rows are added up
-// before their sums are, so that a long sum errs little more than a short one.
+// out (size) = the sum over k of factors[k * stride] times row k of `rows` (count,size). Runs of 16 rows are summed
+// first, and then their sums, so that a long sum is hardly less accurate than a short one.
 template <class T>
 void sum_of_rows(std::size_t count, const T* factors, std::size_t stride, const T* rows, std::size_t size, T* out) {
   constexpr std::size_t run = 16, tile = 64;
@@ -62,7 +62,7 @@ void sum_of_rows(std::size_t count, const T* factors, std::size_t stride, const 
   }
 }
 
-// Calls body(from, count) for vectors of floats and what is left over, spread over threads in runs of 1024.
+// Calls body(from, count) for vectors of floats and for the remainder, spread over threads in runs of 1024.
 template <class Body>
 void each_vector(tbb_backend& be, std::size_t size, const Body& body) {
   constexpr std::size_t run = 1024;
@@ -72,7 +72,7 @@ void each_vector(tbb_backend& be, std::size_t size, const Body& body) {
   });
 }
 
-// The first `count` numbers at `from`, and zeros.
+// The first `count` numbers at `from`, followed by zeros.
 inline simd<native_lanes> load_some(const float* from, std::size_t count) {
   float lanes[native_lanes] = {};
   std::copy_n(from, count, lanes);
@@ -86,7 +86,7 @@ inline void store_some(float* to, std::size_t count, simd<native_lanes> v) {
 
 }  // namespace detail
 
-/// y (N,O) = x (N,I) weight (O,I)^T + bias (O), which may be empty; images are spread over threads.
+/// Sets y (N,O) = x (N,I) weight (O,I)^T + bias (O), which may be empty; images are spread over threads.
 template <class T>
 void linear_forward(tbb_backend& be, const_view<T, host_space> x, const_view<T, host_space> weight,
                     const_view<T, host_space> bias, view<T, host_space> y) {
@@ -96,8 +96,8 @@ void linear_forward(tbb_backend& be, const_view<T, host_space> x, const_view<T, 
   });
 }
 
-/// The gradients with respect to x, weight and bias, from dy; each may be empty. Images
-/// are spread over threads for the first, outputs for the others, so that every sum has one order.
+/// Computes the gradients with respect to x, weight and bias, from dy; each may be empty. Images are spread over
+/// threads for the first, outputs for the others, so that every sum has one order.
 template <class T>
 void linear_backward(tbb_backend& be, const_view<T, host_space> x, const_view<T, host_space> weight,
                      const_view<T, host_space> dy, view<T, host_space> dx, view<T, host_space> dweight,

@@ -12,7 +12,7 @@ namespace softscore::inline SOFTSCORE_ABI {
 
 namespace detail {
 
-// W channels of one image side by side, with the interface of `plane_of`.
+// W contiguous channels of one image, with the interface of `plane_of`.
 template <std::size_t W>
 struct block_of_planes {
   using scalar = float;
@@ -54,8 +54,8 @@ void map_all_planes(tbb_backend& be, const Body& body, view<T, host_space> out, 
 
 }  // namespace detail
 
-/// out(n, c, row, column) = body(in, row, column), as on the serial backend. Where channels are in blocks, the body
-/// sees a block of them at once, and its numbers are vectors.
+/// out(n, c, row, column) = body(in, row, column), as on the serial backend. If channels are in blocks, the body
+/// receives a block of them at once, and its numbers are vectors.
 template <class Body, class T>
 void map_planes(tbb_backend& be, const Body& body, const_view<T, host_space> in, view<T, host_space> out) {
   detail::map_all_planes(be, body, out, in);

@@ -10,10 +10,10 @@
 namespace softscore::inline SOFTSCORE_ABI::detail {
 
 // The functions of core/philox.hpp and core/noise.hpp for W blocks of four numbers at once, with the same operations in
-// the same order and so the same bits.
+// the same order and therefore the same bits.
 
-// Words 0 to 3 of Groups times W neighboring blocks, one vector a word and group. A counter's word has 64 bits to
-// itself, as the product of 32-bit words does, and the upper ones are never looked at; so a round needs no shuffling.
+// Words 0 to 3 of Groups times W consecutive blocks, one vector per word and group. Each word of a counter has its own
+// 64 bits, as the product of 32-bit words has, and the upper ones are ignored; so a round needs no shuffles.
 template <std::size_t W, std::size_t Groups>
 SOFTSCORE_INLINE void random_words_simd(const noise_key& key, std::uint64_t image, std::uint32_t first_block,
                                         simd_word<W> (&words)[Groups][4]) {
@@ -30,7 +30,7 @@ SOFTSCORE_INLINE void random_words_simd(const noise_key& key, std::uint64_t imag
     c[part][3] = zero + purpose;
   });
   const auto k0 = static_cast<std::uint32_t>(key.seed), k1 = static_cast<std::uint32_t>(key.seed >> 32);
-  // Unrolled, for the first rounds work on what all lanes share.
+  // Unrolled, because the first rounds work on values that all lanes share.
   unrolled<10>([&](auto round) SOFTSCORE_INLINE_LAMBDA {
     constexpr auto number = static_cast<std::uint32_t>(round);
     const std::uint32_t of_q = k0 + number * 0x9E3779B9u, of_p = k1 + number * 0xBB67AE85u;
@@ -48,8 +48,8 @@ SOFTSCORE_INLINE void random_words_simd(const noise_key& key, std::uint64_t imag
   });
 }
 
-// Below, N vectors take every operation side by side: one alone would wait for itself most of the time, and processors
-// do not look far enough ahead to find the next one.
+// Below, N vectors go through every operation together: one alone would wait for its own results most of the time, and
+// processors do not look far enough ahead to find the next one.
 template <std::size_t W, std::size_t N>
 SOFTSCORE_INLINE void minus_two_log_simd(simd<W> (&u)[N]) {
   const auto number = [](float x) SOFTSCORE_INLINE_LAMBDA { return broadcast<W>(x); };
@@ -106,14 +106,14 @@ SOFTSCORE_INLINE void circle_simd(const simd_word<W> (&word)[N], simd<W> (&sine)
     const auto swap = (quarter[k] & 1u) != 0u;
     const simd_word<W> of_sine = same_bits<simd_word<W>>(swap ? c[k] : s[k]),
                        of_cosine = same_bits<simd_word<W>>(swap ? s[k] : c[k]);
-    // The second bit of the quarter, and of the next one, is the sign's.
+    // The sign is the second bit of the quarter, and of the next quarter.
     sine[k] = same_bits<simd<W>>(of_sine ^ ((quarter[k] & 2u) << 30));
     cosine[k] = same_bits<simd<W>>(of_cosine ^ (((quarter[k] + 1u) & 2u) << 30));
   });
 }
 
-// The 4 W Groups normal numbers of the blocks from `first_block` on of an image (`normals` in core/noise.hpp). Two
-// groups at once are faster than one after the other, since the rounds of one wait for each other.
+// The 4 W Groups normal numbers of the blocks from `first_block` on of an image (`normals` in core/noise.hpp).
+// Computing two groups together is faster than one after the other, since the rounds of one wait for each other.
 template <std::size_t W, std::size_t Groups>
 SOFTSCORE_INLINE void normals_simd(const noise_key& key, std::uint64_t image, std::uint32_t first_block, float* z) {
   simd_word<W> words[Groups][4];
@@ -128,11 +128,11 @@ SOFTSCORE_INLINE void normals_simd(const noise_key& key, std::uint64_t image, st
     angle[k] = words[k / 2][k % 2 * 2 + 1];
   });
   minus_two_log_simd<W>(radius);
-  // `root` rounds correctly whatever word the number came from, so it is what the machine has.
+  // `root` rounds correctly for every word, so the machine's square root gives the same bits.
   unrolled<pairs>([&](auto k) SOFTSCORE_INLINE_LAMBDA { radius[k] = square_root<W>(radius[k]); });
   circle_simd<W>(angle, sine, cosine);
   unrolled<Groups>([&](auto group) SOFTSCORE_INLINE_LAMBDA {
-    // From one vector a word to one block after the other.
+    // Converts from one vector per word to one block after another.
     simd<W> first[2], second[2], out[4];
     constexpr std::size_t a = 2 * group, b = a + 1;
     interleave<1, W>(radius[a] * cosine[a], radius[a] * sine[a], first[0], first[1]);

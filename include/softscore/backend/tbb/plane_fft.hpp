@@ -13,13 +13,13 @@ namespace softscore::inline SOFTSCORE_ABI::detail {
 // and 0 .. N/2 of the columns 0 and N/2, which are transforms of real numbers. Two rows are transformed at once, as
 // real and imaginary part of one complex row, and so are the columns 0 and N/2.
 //
-// The spectra here are TWICE the transform, and the inverse does not divide: what is wanted is a product of two spectra
-// transformed back, and then 1 / (4 N^2) is worked into one of the factors.
+// The spectra here are TWICE the transform, and the inverse does not divide: callers need the inverse transform of a
+// product of two spectra, and include 1 / (4 N^2) in one of the factors.
 template <std::size_t N, std::size_t W>
 class plane_fft {
  public:
   static constexpr std::size_t bins = N * N / 2 + 2;
-  static constexpr std::size_t cache_line = 64;  // what arrays on the stack are aligned for
+  static constexpr std::size_t cache_line = 64;  // alignment of arrays on the stack
   static constexpr float scale = 1.0f / (4 * N * N);
 
   // A spectrum in memory: bin f is at data + f * stride, the W real parts before the W imaginary ones.
@@ -39,14 +39,15 @@ class plane_fft {
   };
 
   // A plane whose rows are transformed and whose columns are not: at[kx][row] is row `row` at frequency kx. Column 0
-  // holds two real ones, kx = 0 in the real and kx = N/2 in the imaginary part. The extra row keeps the columns from
-  // falling on the same lines of the cache.
+  // holds two real columns, kx = 0 in the real and kx = N/2 in the imaginary part. The extra row keeps the columns from
+  // mapping to the same lines of the cache.
   struct half_way {
     simd_complex<W> at[N / 2][N + 1];
   };
 
-  // Rows `first` and `second` of the plane; number(n) gives their n-th numbers as real and imaginary part. Frequencies
-  // k and N - k together are the two rows', so groups of them are taken in pairs, without a stop in memory.
+  // Transforms rows `first` and `second` of the plane; number(n) returns their n-th numbers as real and imaginary part.
+  // Frequencies k and N - k together are those of the two rows, so groups of them are processed in pairs, without
+  // passing through memory.
   template <class Number>
   SOFTSCORE_INLINE static void forward_rows(half_way& work, std::size_t first, std::size_t second,
                                             const Number& number) {
@@ -59,7 +60,7 @@ class plane_fft {
       work.at[k][second] = {u.im + v.im, v.re - u.re};
     };
     simd_complex<W> x[outer], y[outer];
-    half.group(0, x);  // mirrored in itself, but for frequencies 0 and N / 2, which are real
+    half.group(0, x);  // its own mirror image, except for frequencies 0 and N / 2, which are real
     work.at[0][first] = {x[0].re, x[outer / 2].re};
     work.at[0][second] = {x[0].im, x[outer / 2].im};
     unrolled<outer / 2 - 1>([&](auto j) SOFTSCORE_INLINE_LAMBDA { part((j + 1) * inner, x[j + 1], x[outer - 1 - j]); });
@@ -76,14 +77,14 @@ class plane_fft {
     }
   }
 
-  // Row `row` of the plane is 0.
+  // Sets row `row` of the plane to 0.
   SOFTSCORE_INLINE static void clear_row(half_way& work, std::size_t row) {
     for (std::size_t kx = 0; kx < N / 2; ++kx) work.at[kx][row] = simd_complex<W>{};
   }
 
-  // From the half way to the spectrum, where the rows from `rows` on are 0.
+  // From the half-way state to the spectrum, if the rows from `rows` on are 0.
   SOFTSCORE_INLINE static void forward_columns(const half_way& work, std::size_t rows, const spectrum& out) {
-    alignas(cache_line) float pair[2 * W * N];  // the spectrum of column 0, which is two
+    alignas(cache_line) float pair[2 * W * N];  // the spectrum of column 0, which holds two
     for (std::size_t kx = 0; kx < N / 2; ++kx) {
       const spectrum to = kx == 0 ? spectrum{pair, 2 * W} : spectrum{out.data + first_bin(kx) * out.stride, out.stride};
       fft<fft_sign::forward, N, W>(
@@ -97,7 +98,7 @@ class plane_fft {
     }
   }
 
-  // From the spectrum back to the half way, for the rows below `rows`.
+  // From the spectrum back to the half-way state, for the rows below `rows`.
   SOFTSCORE_INLINE static void inverse_columns(const spectrum& in, std::size_t rows, half_way& work) {
     alignas(cache_line) float pair[2 * W * N];
     for (std::size_t k = 0; k < N; ++k) {
@@ -109,7 +110,7 @@ class plane_fft {
     }
     for (std::size_t kx = 0; kx < N / 2; ++kx) {
       const spectrum from = kx == 0 ? spectrum{pair, 2 * W} : spectrum{in.data + first_bin(kx) * in.stride, in.stride};
-      // The next column, which lies too far apart for the machine to foresee.
+      // Prefetches the next column, which is too far away for the hardware prefetcher.
       for (std::size_t k = 0; k < N; ++k) {
         const float* next = in.data + (first_bin(kx + 1) + k) * in.stride;
         __builtin_prefetch(next, 0, 2);
@@ -122,7 +123,7 @@ class plane_fft {
     }
   }
 
-  // Rows `first` and `second` of the plane: put(n, numbers) takes their n-th numbers as real and imaginary part.
+  // Rows `first` and `second` of the plane: put(n, numbers) receives their n-th numbers as real and imaginary part.
   template <class Put>
   SOFTSCORE_INLINE static void inverse_rows(const half_way& work, std::size_t first, std::size_t second,
                                             const Put& put) {

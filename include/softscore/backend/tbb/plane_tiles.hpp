@@ -7,8 +7,8 @@
 
 namespace softscore::inline SOFTSCORE_ABI::detail {
 
-// Part of a side: `count` pixels from `first` on. A kernel whose center lies on them also reads the `before` and
-// `after` pixels around them, which are fewer at the ends of the side.
+// Part of a side: `count` pixels from `first` on. A kernel centered on them also reads the `before` and `after` pixels
+// around them, which are fewer at the ends of the side.
 struct plane_stretch {
   std::size_t first, count, before, after;
 
@@ -21,12 +21,12 @@ struct plane_tile {
 };
 
 // A plane cut for 'same' convolutions by transforms of `length` numbers, with kernels that reach `radius` past their
-// center (overlap-save, textbook). A side that fits is not cut: where side + radius <= length, what wraps
-// around at its ends meets zeros. Otherwise it is cut into as few stretches as possible, of about the same size; each
-// is read with its neighbors, and what wraps around falls on these.
+// center (overlap-save, textbook). A side that fits is not cut: if side + radius <= length, what wraps around at its
+// ends meets zeros. Otherwise it is cut into as few stretches as possible, of about the same size. Each is read with
+// its neighbors, and what wraps around falls on these.
 class plane_tiles {
  public:
-  // Whether a transform takes the whole plane, or else at least half of its length in pixels that count.
+  // Whether a transform takes the whole plane, or otherwise has at least half of its length in pixels that count.
   static bool serve(std::size_t height, std::size_t width, std::size_t radius, std::size_t length) {
     return 4 * radius <= length || (fits(height, radius, length) && fits(width, radius, length));
   }

@@ -9,7 +9,7 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// out (N,E): for each image the row of table (K,E) that its index names, as on the serial backend.
+/// Sets out (N,E): for each image the row of table (K,E) that its index names, as on the serial backend.
 template <class T>
 void gather_rows(tbb_backend& be, const_view<T, host_space> table, const_view<T, host_space> index,
                  view<T, host_space> out) {
@@ -23,7 +23,7 @@ void gather_rows(tbb_backend& be, const_view<T, host_space> table, const_view<T,
   });
 }
 
-/// dtable (K,E): the sums of the rows of d (N,E) whose index names a row, as on the serial backend.
+/// Sets dtable (K,E) to the sums of the rows of d (N,E) whose index names a row, as on the serial backend.
 template <class T>
 void scatter_rows(tbb_backend& be, const_view<T, host_space> index, const_view<T, host_space> d,
                   view<T, host_space> dtable) {

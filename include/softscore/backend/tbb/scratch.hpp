@@ -9,11 +9,11 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// Memory that plans which never run at the same time share; it is as large as the largest of them asked for.
+/// Memory that is shared by plans that never run at the same time; it is as large as the largest request.
 template <class T>
 class tbb_scratch {
  public:
-  /// Makes room for `count` elements. Only plans being made call it; pointers from before are void.
+  /// Makes room for `count` elements. Call it only during planning; it invalidates earlier pointers.
   void reserve(std::size_t count) const {
     if (memory_->extent().size() < count) *memory_ = host_array<T>{shape{1, 1, 1, count}};
   }

@@ -11,19 +11,19 @@
 #include <softscore/core/shape.hpp>
 
 // Correlation with a symmetric kernel along both directions is a product K X L of matrices with equal numbers along
-// their diagonals. Neither is ever written out: a row of L is a window of the line of taps, mirrored about its center
-// and with zeros around it, and an entry of K is a number of the same line. So both products are sums of a number times
-// a vector, which stay in registers for a tile of rows and columns; a few rows of K X are all that is kept between the
-// two. Tiles at the far edges overlap their neighbors and compute some numbers twice, to the same bits. Where a kernel
+// their diagonals. Neither matrix is stored: a row of L is a window of the line of taps, which is mirrored about its
+// center and has zeros around it, and an entry of K is a number of the same line. So both products are sums of a number
+// times a vector, which stay in registers for a tile of rows and columns; only a few rows of K X are stored between the
+// two. Tiles at the far edges overlap their neighbors and compute some numbers twice, with the same bits. If a kernel
 // is much narrower than a tile, most of a window is zeros, and X L is summed tap by tap instead.
 
 namespace softscore::inline SOFTSCORE_ABI::detail {
 
-// How many taps on either side of the center count. Those beyond add up to at most 2^-32 of all in magnitude, so that
-// leaving them out of both directions changes no pixel by more than 2^-31 s^2 max|x|, with s the sum of all magnitudes.
-// Rounding a tap, and a sum of n products with it, changes one by up to (n + 1) 2^-24 s^2 max|x| for each direction.
-// What is left out would also make products so small that they are denormal, and slow. A pixel that is no finite number
-// has no effect beyond the reach; within it, and in whatever else lies in its tile, it may.
+// The number of taps on either side of the center that count. Those beyond add up to at most 2^-32 of all in magnitude,
+// so omitting them in both directions changes no pixel by more than 2^-31 s^2 max|x|, where s is the sum of all
+// magnitudes. Rounding a tap, and a sum of n products with it, changes a pixel by up to (n + 1) 2^-24 s^2 max|x| for
+// each direction. The omitted taps would also give products so small that they are denormal, and slow. A pixel that is
+// not finite has no effect beyond the reach; within it, and elsewhere in its tile, it may have one.
 inline std::size_t reach_of(const double* kernel, std::size_t half) {
   double all = std::abs(kernel[0]) / 2;
   for (std::size_t i = 1; i <= half; ++i) all += std::abs(kernel[i]);
@@ -31,14 +31,14 @@ inline std::size_t reach_of(const double* kernel, std::size_t half) {
   std::size_t reach = half;
   for (; reach > 0; --reach) {
     beyond += std::abs(kernel[reach]);
-    if (!(beyond <= 0x1p-32 * all) || std::isinf(all)) break;  // not a number counts
+    if (!(beyond <= 0x1p-32 * all) || std::isinf(all)) break;  // a NaN counts
   }
   return reach;
 }
 
 template <std::size_t W>
 struct separable_tiles {
-  // Rows of a tile, for two vectors each: twelve sums fit into 16 registers, and 16 sums keep every multiplier busy.
+  // Rows of a tile, with two vectors each: twelve sums fit into 16 registers, and 16 sums keep every multiplier busy.
   static constexpr std::size_t tall = W == 16 ? 8 : 6, low = 4;
 
   static bool fits(const shape& s) { return s.width >= W && s.height >= low; }
@@ -53,8 +53,8 @@ struct separable_tiles {
     return line_size(half, (std::max)(s.height, s.width)) + tall * row_step(s.width);
   }
 
-  // Rows `first` up to `last` of every plane of one image that fits, all of them or at least `tall`; `work` has room
-  // for `scratch` numbers.
+  // Computes rows `first` up to `last` of every plane of one image that fits: all rows, or at least `tall` of them.
+  // `work` has room for `scratch` numbers.
   static void correlate(const double* kernel, std::size_t half, const shape& s, std::size_t first, std::size_t last,
                         const float* in, float* out, float* work) {
     const std::size_t reach = (std::min)(reach_of(kernel, half), (std::max)(s.height, s.width) - 1);
@@ -85,14 +85,15 @@ struct separable_tiles {
     return {center, reach};
   }
 
-  // A kernel of one tap that counts.
+  // For a kernel with a single tap that counts.
   static void scale(float tap, const shape& s, std::size_t first, std::size_t last, const float* in, float* out) {
     for (std::size_t c = 0; c < s.channels; ++c)
       for (std::size_t i = c * s.plane() + first * s.width; i < c * s.plane() + last * s.width; ++i)
         out[i] = in[i] * tap * tap;
   }
 
-  // Calls body(y, constant count) for runs of rows that cover first .. last - 1. The last run may reach back.
+  // Calls body(y, constant count) for runs of rows that cover first .. last - 1. The last run may overlap the one
+  // before.
   template <class Body>
   SOFTSCORE_INLINE static void spans(std::size_t first, std::size_t last, std::size_t height, const Body& body) {
     std::size_t y = first;
@@ -101,7 +102,7 @@ struct separable_tiles {
     for (; y < last; y += low) body((std::min)(y, height - low), std::integral_constant<std::size_t, low>{});
   }
 
-  // Calls body(x, constant number of vectors, place of the second) for vectors that cover a row.
+  // Calls body(x, constant number of vectors, position of the second) for vectors that cover a row.
   template <class Body>
   SOFTSCORE_INLINE static void column_pairs(std::size_t width, const Body& body) {
     for (std::size_t x = 0; x < width; x += 2 * W)

@@ -12,19 +12,18 @@
 #include <softscore/core/cmath.hpp>
 #include <softscore/core/config.hpp>
 
-// The one place that knows about vector registers: the vector types of GCC and clang, for any number of lanes. Loads
-// and stores need no alignment. a * b + c in one expression becomes a fused multiply-add where the machine has it and
-// the compiler likes; `fused` is one always.
+// The only header with vector registers: the vector types of GCC and clang, for any number of lanes. Loads and stores
+// need no alignment. a * b + c in one expression becomes a fused multiply-add if the machine has it and the compiler
+// chooses to; `fused` always is one.
 
-/// For the small functions that must disappear into their callers: a vector that leaves registers costs more than all
-/// arithmetic done on it.
+/// For small functions that must be inlined: a vector that leaves registers costs more than all arithmetic done on it.
 #define SOFTSCORE_INLINE [[gnu::always_inline]] inline
 /// The same for lambdas, after their parameters.
 #define SOFTSCORE_INLINE_LAMBDA __attribute__((always_inline))
 
 namespace softscore::inline SOFTSCORE_ABI::detail {
 
-/// Lanes of the machine's widest float register; 4 where nothing is known.
+/// Lanes of the machine's widest float register; 4 if nothing is known.
 #if defined(__AVX512F__)
 inline constexpr std::size_t native_lanes = 16;
 #elif defined(__AVX__)
@@ -66,11 +65,11 @@ SOFTSCORE_INLINE void store(float* to, V v) {
 /// x in every lane.
 template <std::size_t W>
 SOFTSCORE_INLINE simd<W> broadcast(float x) {
-  return x - simd<W>{};  // exact, and compilers know it
+  return x - simd<W>{};  // exact, and compilers recognize it
 }
 
-/// v, which the compiler must then have as a vector: a number loaded into every lane is not loaded once and copied,
-/// which takes a multiplier's turn.
+/// v, which the compiler must then keep as a vector. Otherwise it may load a number once and copy it into every lane,
+/// which occupies a multiplier.
 template <class V>
 SOFTSCORE_INLINE V as_vector(V v) {
 #if defined(__AVX512F__)
@@ -107,7 +106,7 @@ SOFTSCORE_INLINE To same_bits(From from) {
   return to;
 }
 
-/// a * b + c, rounded once on every machine.
+/// a * b + c, with one rounding on every machine.
 template <std::size_t W>
 SOFTSCORE_INLINE simd<W> fused(simd<W> a, simd<W> b, simd<W> c) {
 #if defined(__AVX512F__)
@@ -126,7 +125,7 @@ SOFTSCORE_INLINE simd<W> fused(simd<W> a, simd<W> b, simd<W> c) {
 template <std::size_t W>
 SOFTSCORE_INLINE simd<W> square_root(simd<W> x) {
 #if defined(__AVX512F__)
-  if constexpr (W == 16) return simd<W>(_mm512_maskz_sqrt_ps(0xFFFF, __m512(x)));  // with a mask as below
+  if constexpr (W == 16) return simd<W>(_mm512_maskz_sqrt_ps(0xFFFF, __m512(x)));  // with a mask, as below
 #endif
 #if defined(__AVX__)
   if constexpr (W == 8) return simd<W>(_mm256_sqrt_ps(__m256(x)));
@@ -139,11 +138,11 @@ SOFTSCORE_INLINE simd<W> square_root(simd<W> x) {
   return root;
 }
 
-/// The low halves of a times the low halves of b; the high halves count for nothing.
+/// The low halves of a times the low halves of b; the high halves are ignored.
 template <std::size_t W>
 SOFTSCORE_INLINE simd_long_word<W> product_of_low_halves(simd_long_word<W> a, simd_long_word<W> b) {
 #if defined(__AVX512F__)
-  // With a mask, as the plain form warns falsely under GCC 12; the compilers drop it.
+  // With a mask, because the plain form causes a false warning under GCC 12; the compilers remove the mask.
   if constexpr (W == 8) return simd_long_word<W>(_mm512_maskz_mul_epu32(0xFF, __m512i(a), __m512i(b)));
 #endif
 #if defined(__AVX2__)
@@ -155,10 +154,10 @@ SOFTSCORE_INLINE simd_long_word<W> product_of_low_halves(simd_long_word<W> a, si
   return (a & 0xFFFFFFFFu) * (b & 0xFFFFFFFFu);
 }
 
-/// The lanes of a vector by their numbers in a, those of b counting on from there.
+/// Selects the lanes of a vector by their numbers; numbers of a come first, and those of b continue from there.
 template <std::size_t... Lane, class V>
 SOFTSCORE_INLINE V shuffled(V a, V b) {
-#if defined(__CUDACC__)  // nvcc does not know the other form
+#if defined(__CUDACC__)  // nvcc does not support the other form
   constexpr std::size_t lanes = sizeof...(Lane);
   V out;
   std::size_t i = 0;
@@ -177,7 +176,7 @@ SOFTSCORE_INLINE simd_word<W> low_halves(simd_long_word<W / 2> first, simd_long_
   }(std::make_index_sequence<W>{});
 }
 
-/// Runs of Run lanes of a and of b in turn: those of their first halves into `low`, the others into `high`.
+/// Interleaves runs of Run lanes of a and of b: those of their first halves go into `low`, the others into `high`.
 template <std::size_t Run, std::size_t W>
 SOFTSCORE_INLINE void interleave(simd<W> a, simd<W> b, simd<W>& low, simd<W>& high) {
   [&]<std::size_t... i>(std::index_sequence<i...>) SOFTSCORE_INLINE_LAMBDA {
@@ -186,7 +185,7 @@ SOFTSCORE_INLINE void interleave(simd<W> a, simd<W> b, simd<W>& low, simd<W>& hi
   }(std::make_index_sequence<W>{});
 }
 
-/// Calls body(0), body(1), ... body(N - 1) with compile-time numbers: a loop that is certainly unrolled.
+/// Calls body(0), body(1), ... body(N - 1) with compile-time numbers: a loop that is always unrolled.
 template <std::size_t N, class Body>
 SOFTSCORE_INLINE void unrolled(const Body& body) {
   [&]<std::size_t... i>(std::index_sequence<i...>)

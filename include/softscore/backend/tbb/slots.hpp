@@ -8,12 +8,13 @@
 
 namespace softscore::inline SOFTSCORE_ABI::detail {
 
-// A sum over the images of a batch is made in slots: runs of neighbors, each summed in order by one thread, and then
-// the slots in order. How a batch is cut depends on its size alone, so the bits do not depend on the threads.
+// A sum over the images of a batch is computed in slots: runs of consecutive images, each summed in order by one
+// thread; then the slots are added in order. The division of a batch depends only on its size, so the bits do not
+// depend on the threads.
 class batch_slots {
  public:
   static constexpr std::size_t most = 8;       // each costs a copy of the sum
-  static constexpr std::size_t shortest = 16;  // images; fewer do not pay for the copy
+  static constexpr std::size_t shortest = 16;  // images; fewer do not justify the copy
 
   explicit batch_slots(std::size_t images)
       : images_{images}, length_{(std::max)(shortest, (images + most - 1) / most)} {}
@@ -26,11 +27,11 @@ class batch_slots {
   std::size_t images_, length_;
 };
 
-// How many parts `parallel_parts` makes of `count` tasks.
+// The number of parts that `parallel_parts` makes of `count` tasks.
 inline std::size_t parts_of(const tbb_backend& be, std::size_t count) { return (std::min)(be.threads(), count); }
 
-// Blocks of channels that a task of a gradient takes beside a slot: all of them where the slots keep the threads busy,
-// else a part. The sums of a block are the same in any group.
+// The blocks of channels that a gradient's task takes of a slot: all of them if the slots keep the threads busy,
+// otherwise a part. The sums of a block are the same in any group.
 inline std::size_t group_blocks(std::size_t threads, std::size_t slots, std::size_t blocks) {
   const bool busy = slots % threads == 0 || slots > 4 * threads;
   const std::size_t groups = busy ? 1 : (std::min)(blocks, threads);

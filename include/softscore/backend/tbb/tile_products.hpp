@@ -9,15 +9,15 @@
 
 namespace softscore::inline SOFTSCORE_ABI::detail {
 
-// Products of matrices whose columns are channels in blocks of W: the sums over channels and over places that every
-// convolution ends in. Sums stay in registers, in tiles sized for 32 registers where W is 16 and for 16 elsewhere. Each
-// sum runs in one order, whatever tile it falls into: runs of neighbors are summed from zero, and then the runs, for
-// the rounding of a sum grows with the number of its terms.
+// Products of matrices whose columns are channels in blocks of W: the sums over channels and over positions that every
+// convolution ends with. Sums stay in registers, in tiles sized for 32 registers if W is 16, and for 16 otherwise. Each
+// sum has one order in any tile: runs of neighbors are summed from zero, and then the runs are added, because the
+// rounding of a sum grows with the number of its terms.
 template <std::size_t W>
 struct tile_products {
   static constexpr bool many_registers = W == 16;
 
-  // Channels in two arrays, the first `of_first` in one of them.
+  // Channels in two arrays; the first `of_first` channels are in one of them.
   struct two_parts {
     const float *first, *second;
     std::size_t of_first;
@@ -25,10 +25,10 @@ struct tile_products {
     two_parts operator+(std::size_t by) const { return {first + by, second + by, of_first}; }
   };
 
-  // y[n][b] (set) = start[b] + addend[n][b] + sum over c of h[b][c] * x[n][c], for `count` places n, `channels` numbers
-  // c of x and `blocks` blocks b of W numbers of y. h: (blocks, channels, W); x, y: one place after the other, x_step
-  // and y_step apart; channel c of a place is at c / W * x_block + c % W, block b at b * y_block. start: (blocks * W)
-  // or null; addend: laid out as y, or null. X: const float*, or two_parts.
+  // y[n][b] (set) = start[b] + addend[n][b] + sum over c of h[b][c] * x[n][c], for `count` positions n, `channels`
+  // numbers c of x and `blocks` blocks b of W numbers of y. h: (blocks, channels, W); x, y: one position after another,
+  // x_step and y_step apart; channel c of a position is at c / W * x_block + c % W, block b at b * y_block. start:
+  // (blocks * W) or null; addend: in the order of y, or null. X: const float*, or two_parts.
   struct multiplication {
     const float* h;
     std::size_t channels, blocks;
@@ -42,9 +42,9 @@ struct tile_products {
     for (; b < m.blocks; ++b) multiply_blocks<1>(m, b, x, y, count, addend);
   }
 
-  // d[o][b] = (d[o][b] where `add`) + sum over places n of y[n][o] * x[n][b], for `channels` numbers o of y (whole
-  // blocks of W) and `blocks` blocks b of x. d: (channels, of which each begins `row` blocks after the one before, W);
-  // places as above.
+  // d[o][b] = (d[o][b] if `add`) + sum over positions n of y[n][o] * x[n][b], for `channels` numbers o of y (whole
+  // blocks of W) and `blocks` blocks b of x. d: (channels, each beginning `row` blocks after the one before, W);
+  // positions as above.
   struct correlation {
     std::size_t channels, blocks, row;
     std::size_t y_step, y_block, x_step, x_block;
@@ -84,7 +84,7 @@ struct tile_products {
     tiles_of(std::integral_constant<std::size_t, 1>{});
   }
 
-  // Even and odd channels of a run are summed apart.
+  // Even and odd channels of a run are summed separately.
   template <std::size_t Blocks, std::size_t Places, class X>
   static void multiply_tile(const multiplication& m, std::size_t block, X x, float* y, const float* addend) {
     const auto each = [&](const auto& body) SOFTSCORE_INLINE_LAMBDA {

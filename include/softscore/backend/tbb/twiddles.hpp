@@ -31,12 +31,12 @@ struct root_of_unity {
 
   constexpr root_of_unity(float of_cosine, float of_sine) : cosine{of_cosine}, sine{of_sine} {}
 
-  // Its length less 1.
+  // Its length minus 1.
   constexpr double excess() const {
     const double c = static_cast<double>(cosine), s = static_cast<double>(sine);
     return (c * c + s * s - 1) / 2;
   }
-  // The same with the next float outwards for the larger part.
+  // The same, with the larger component rounded to the next float outwards.
   constexpr root_of_unity longer() const {
     const auto next = [](float x) { return std::bit_cast<float>(std::bit_cast<std::uint32_t>(x) + 1); };
     return cosine * cosine < sine * sine ? root_of_unity{cosine, next(sine)} : root_of_unity{next(cosine), sine};
@@ -47,25 +47,26 @@ inline constexpr float root_of_half = 0.70710678118654752440f;  // cosine and si
 
 // exp(sign * 2 pi i j k / N), for the split of N = inner * outer.
 //
-// Rounded to nearest, the roots of order 32 are all too short, by 2e-8 on the average. A convolution turns every number
-// in six transforms, so it would shrink whatever varies over a plane by 1.1e-7, and its mean by nothing: an error that
-// no sum averages out. So some short roots are the next longer ones instead, such that every row and every column has
-// the mean length 1 as nearly as can be, with what the transforms of `inner` and `outer` numbers turn counted in.
+// Rounded to nearest, the roots of order 32 are all too short, by 2e-8 on average. A convolution multiplies every
+// number by roots in six transforms, so it would shrink whatever varies over a plane by 1.1e-7, but not its mean: an
+// error that no sum averages out. So some short roots are replaced by the next longer ones, such that every row and
+// every column has a mean length as close to 1 as possible, including the roots in the transforms of `inner` and
+// `outer` numbers.
 template <fft_sign Sign, std::size_t N>
 struct twiddle_table {
   static constexpr std::size_t inner = N == 16 ? 4 : 8, outer = N / inner;
   float cosine[outer][inner], sine[outer][inner];
-  double of_row[outer], of_column[inner];  // sums of lengths less 1
+  double of_row[outer], of_column[inner];  // sums of lengths minus 1
 
   constexpr twiddle_table() : cosine{}, sine{}, of_row{}, of_column{} {
-    // A transform of 8 turns half of its numbers of odd index by an eighth.
+    // A transform of 8 rotates half of its numbers of odd index by an eighth of a turn.
     constexpr double eighth = root_of_unity{root_of_half, root_of_half}.excess() / 2;
     for (std::size_t j = 0; j < outer; ++j)
       for (std::size_t k = 0; k < inner; ++k) {
         cosine[j][k] = 1;
         add(j, k, (inner == 8 && k % 2 == 1 ? eighth : 0) + (outer == 8 && j % 2 == 1 ? eighth : 0));
       }
-    for (int sweep = 0; sweep < 3; ++sweep)  // the next ones change nothing
+    for (int sweep = 0; sweep < 3; ++sweep)  // further sweeps change nothing
       for (std::size_t j = 0; j < outer; ++j)
         for (std::size_t k = 0; k < inner; ++k) choose(j, k);
   }
@@ -76,7 +77,7 @@ struct twiddle_table {
     of_column[k] += excess;
   }
 
-  // Takes the nearest root or the next longer one, for the others as they are.
+  // Takes the nearest root or the next longer one, given the others.
   constexpr void choose(std::size_t j, std::size_t k) {
     add(j, k, -root_of_unity{cosine[j][k], sine[j][k]}.excess());
     const auto imbalance = [&](const root_of_unity& root) {

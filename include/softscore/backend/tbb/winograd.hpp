@@ -7,13 +7,13 @@ namespace softscore::inline SOFTSCORE_ABI::detail {
 
 // Winograd's minimal filtering F(4, 3): four outputs of a correlation with three taps from six products instead of
 // twelve. As polynomials, the taps g and the output's weights y are evaluated at the points 0, a, -a, b, -b and
-// infinity, and the six inputs d are the coefficients' dual:
+// infinity, and the six inputs d are the dual of the coefficients:
 //
 //     output_k = sum over i of g_i d_(k+i)  =  output(kernel(g) * data(d)),    * number by number
 //
-// and the gradients are the transposes: those of the taps are kernel_adjoint(output_adjoint(dy) * data(d)). Both
-// directions of a plane take the same transforms, so a tile of 4 x 4 outputs costs 36 products instead of 144. With
-// a = 5/8 and b = 3/2 the numbers stay of one size, and rounding grows half as much as with the usual 1 and 2.
+// and the gradients are the transposes: the gradient of the taps is kernel_adjoint(output_adjoint(dy) * data(d)). Both
+// directions of a plane use the same transforms, so a tile of 4 x 4 outputs costs 36 products instead of 144. With a =
+// 5/8 and b = 3/2 the numbers have similar magnitudes, and rounding grows half as much as with the usual 1 and 2.
 //
 // V is a number or a vector of them.
 struct winograd {
@@ -75,7 +75,7 @@ struct winograd {
 
  private:
   static constexpr float a = 0.625f, b = 1.5f, a2 = a * a, b2 = b * b;
-  // One over the product of the differences to the other points.
+  // One over the product of the differences from the other points.
   static constexpr float of_0 = 1 / (a2 * b2), of_a = 1 / (2 * a2 * (a2 - b2)), of_b = 1 / (2 * b2 * (b2 - a2));
 };
 

@@ -9,8 +9,8 @@
 
 namespace softscore::inline SOFTSCORE_ABI::detail {
 
-// Transforms of some tiles: (point, tile, block, W). Points lie an odd number of vectors apart, so that those of one
-// tile do not fall on the same lines of the cache.
+// Transforms of some tiles: (point, tile, block, W). Points are an odd number of vectors apart, so that those of one
+// tile do not map to the same lines of the cache.
 template <std::size_t W>
 struct winograd_spectra {
   static constexpr std::size_t points = winograd::points * winograd::points;
@@ -25,7 +25,7 @@ struct winograd_spectra {
   float* of(std::size_t tile, std::size_t block) const { return data + tile * step() + block * W; }
 };
 
-// The tiles of 4 x 4 outputs of a plane, and what happens to one of them. A plane is W channels side by side; a tile's
+// The tiles of 4 x 4 outputs of a plane, and the operations on one of them. A plane is W contiguous channels; a tile's
 // transform is 36 vectors, `stride` apart.
 template <std::size_t W>
 class winograd_tiles {
@@ -43,7 +43,7 @@ class winograd_tiles {
     return {tile / per_image(), within / columns() * step, within % columns() * step};
   }
 
-  // Of the 6 x 6 inputs of a tile.
+  // Transforms the 6 x 6 inputs of a tile.
   void transform(const float* plane, const place& p, float* out, std::size_t stride) const {
     if (p.row > 0 && p.column > 0 && p.row + step < height_ && p.column + step < width_)
       transform_tile<true>(plane, p, out, stride);
@@ -73,7 +73,7 @@ class winograd_tiles {
     }
   }
 
-  // Sets a tile of the output: its transform taken back, plus `bias` and the tile of `addend`, either of which may be
+  // Sets a tile of the output: its inverse transform, plus `bias` and the tile of `addend`, either of which may be
   // null.
   [[gnu::noinline]] void transform_back(const float* in, std::size_t stride, const float* bias, const float* addend,
                                         const place& p, float* plane) const {
@@ -108,7 +108,7 @@ class winograd_tiles {
     simd<W> work[side][side];
     for (std::size_t r = 0; r < side; ++r) {
       simd<W> d[side] = {};
-      // A row or column that lies before the plane wraps around to a large number.
+      // A row or column before the plane wraps around to a large number.
       const std::size_t row = p.row + r - 1;
       if (Inside || row < height_)
         unrolled<side>([&](auto c) SOFTSCORE_INLINE_LAMBDA {
@@ -133,7 +133,8 @@ template <std::size_t W>
 [[gnu::noinline]] void transform_winograd_taps(const float* weight, std::size_t lane_step, bool mirrored, float* out,
                                                std::size_t stride) {
   constexpr std::size_t side = winograd::points, taps = winograd::taps, all = taps * taps;
-  // All numbers before the first vector: one that is read right after its numbers were stored waits for them.
+  // Store all numbers before the first vector is read: a vector that is read right after its numbers were stored waits
+  // for them.
   alignas(4 * W) float lanes[all][W];
   for (std::size_t lane = 0; lane < W; ++lane, weight += lane_step)
     unrolled<all>([&](auto tap) SOFTSCORE_INLINE_LAMBDA { lanes[tap][lane] = weight[tap]; });
@@ -154,7 +155,7 @@ template <std::size_t W>
   }
 }
 
-// The gradient of the kernels from W channels, one after the other at `dweight`, from 36 sums that are `stride` apart.
+// The gradient of the kernels from W channels, contiguous at `dweight`, from 36 sums that are `stride` apart.
 template <std::size_t W>
 [[gnu::noinline]] void collect_winograd_taps(const float* sums, std::size_t stride, float* dweight) {
   constexpr std::size_t side = winograd::points, taps = winograd::taps;

@@ -11,11 +11,11 @@
 #include <softscore/core/error.hpp>
 #include <softscore/corruption/beta_table.hpp>
 
-// The chains of diffusers, rounded to float32 where diffusers rounds: its abar is up to 1e-6 away from that of the same
-// betas in double, which moves the images of a run by several 1e-6.
+// The chains of diffusers, rounded to float32 where diffusers rounds. Its abar differs by up to 1e-6 from that of the
+// same betas in double, which changes the images of a run by several 1e-6.
 namespace softscore::inline SOFTSCORE_ABI::detail {
 
-// PyTorch's linspace: from both ends, each number rounded once.
+// PyTorch's linspace: computed from both ends, each number rounded once.
 template <class = when_called>
 std::vector<float> float_line(double first, double last, std::size_t count) {
   auto line = vector_of<float>("steps", {count}, static_cast<float>(first));
@@ -28,7 +28,7 @@ std::vector<float> float_line(double first, double last, std::size_t count) {
   return line;
 }
 
-// abar at the indices 0 .. T - 1: the product of the float32 numbers 1 - beta, rounded after each.
+// abar at the indices 0 .. T - 1: the product of the float32 numbers 1 - beta, rounded after each factor.
 template <class = when_called>
 std::vector<float> float_products(const std::vector<float>& betas) {
   std::vector<float> abar(betas.size());
@@ -40,7 +40,7 @@ std::vector<float> float_products(const std::vector<float>& betas) {
   return abar;
 }
 
-// diffusers' rescale_zero_terminal_snr; in double it is `zero_terminal_snr`.
+// diffusers' rescale_zero_terminal_snr; in double `zero_terminal_snr` computes it.
 template <class = when_called>
 void end_without_signal(std::vector<float>& betas) {
   std::vector<float> gain = float_products(betas);

@@ -20,8 +20,8 @@ namespace softscore::inline SOFTSCORE_ABI {
 
 namespace detail {
 
-// Reads the keys of DDPMScheduler and DDIMScheduler. A key that is missing or null has diffusers' default; keys that
-// they do not have are passed over, as diffusers does.
+// Reads the keys of DDPMScheduler and DDIMScheduler. A key that is missing or null has diffusers' default. Unknown keys
+// are ignored, as in diffusers.
 class scheduler_reader {
  public:
   explicit scheduler_reader(const json_settings& from) : from_{from} {}
@@ -88,7 +88,7 @@ class scheduler_reader {
     if (!from_.flag("thresholding", false)) return;
     percentile_clipping by{share("dynamic_thresholding_ratio", 0.995), from_.number("sample_max_value", 1.0)};
     if (!(by.most >= 1.0)) from_.refuse("sample_max_value", "at least 1");
-    // A threshold of at least 1 and at most 1 is 1.
+    // A threshold between 1 and 1 is 1.
     if (by.most == 1.0) {
       s.clipping = pixel_range{};
       return;
@@ -128,8 +128,8 @@ class scheduler_reader {
 
 }  // namespace detail
 
-/// The settings in a scheduler_config.json. Throws `error` naming the file and the key for schedulers and settings that
-/// are not supported, for values of another type, and for numbers out of range.
+/// Reads the settings in a scheduler_config.json. Throws `error` naming the file and the key for schedulers and
+/// settings that are not supported, for values of another type, and for numbers out of range.
 template <class = when_called>
 diffusers_scheduler read_scheduler_config(const json_settings& settings) {
   return detail::scheduler_reader{settings}.read();

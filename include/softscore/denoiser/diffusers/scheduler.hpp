@@ -21,10 +21,10 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// The two samplers of diffusers whose settings are read: DDPMScheduler and DDIMScheduler.
+/// The two schedulers of diffusers whose settings are read: DDPMScheduler and DDIMScheduler.
 enum class scheduler_kind { ddpm, ddim };
 
-/// How diffusers makes the betas of a chain (`beta_schedule`), or that they are given one by one (`trained_betas`).
+/// How diffusers makes the betas of a chain (`beta_schedule`); `trained` means that they are listed (`trained_betas`).
 enum class beta_rule { linear, scaled_linear, squaredcos_cap_v2, sigmoid, trained };
 
 /// How the indices of a run are chosen among those of the chain; see corruption/spacing.hpp.
@@ -36,8 +36,8 @@ struct percentile_clipping {
   double most{1.0};     ///< sample_max_value: the largest threshold
 };
 
-/// What scheduler_config.json of diffusers holds, with its defaults: the chain of a model, what its network predicts,
-/// and how images are drawn.
+/// The contents of a scheduler_config.json of diffusers, with its defaults: the chain of a model, what its network
+/// predicts, and how images are drawn.
 struct diffusers_scheduler {
   scheduler_kind kind{scheduler_kind::ddpm};
   beta_rule schedule{beta_rule::linear};  ///< beta_schedule
@@ -46,14 +46,14 @@ struct diffusers_scheduler {
   std::vector<double> trained_betas{};       ///< of beta_rule::trained, from the least noisy on
   bool rescale_betas_zero_snr{};             ///< `zero_terminal_snr`
   prediction predicts{prediction::epsilon};  ///< prediction_type: epsilon, clean ("sample") or velocity
-  /// The range that the estimate of the clean image is cut to: clip_sample with clip_sample_range. `clipped_ddim` does
-  /// so under DDIM and keeps the network's noise; under `ddpm`, `static_thresholding` does.
+  /// The range that the estimate of the clean image is clipped to: clip_sample with clip_sample_range. Under DDIM use
+  /// `clipped_ddim`, which clips and keeps the network's noise; under `ddpm` use `static_thresholding`.
   std::optional<pixel_range> clipping{pixel_range{}};
   std::optional<percentile_clipping> thresholding{};  ///< instead of `clipping`: dynamic thresholding, under `ddpm`
   ancestral_variance variance{ancestral_variance::fixed_small};  ///< variance_type
   timestep_spacing spacing{timestep_spacing::leading};
   std::size_t steps_offset{};  ///< added to the indices of timestep_spacing "leading"
-  /// From [0, 1] to the images of the model, [-1, 1]. Not in the file: all pipelines of diffusers have it.
+  /// From [0, 1] to the images of the model, [-1, 1]. Not in the file: all pipelines of diffusers use it.
   pixel_scale pixels{2.0f, -1.0f};
 
   /// The steps of the chain.
@@ -61,8 +61,8 @@ struct diffusers_scheduler {
     return schedule == beta_rule::trained ? trained_betas.size() : num_train_timesteps;
   }
 
-  /// The chain, from float32 betas with products in float32, as diffusers has it. Throws `error` for betas that are not
-  /// at least 0 and below 1, for a chain without steps, and for one whose signal is lost before its end.
+  /// The chain, from float32 betas with products in float32, as in diffusers. Throws `error` for betas that are not at
+  /// least 0 and below 1, for a chain without steps, and for one whose signal is lost before its end.
   template <class = when_called>
   beta_table table() const {
     require(chain_steps() >= 1, "num_train_timesteps", chain_steps(), "at least 1");
@@ -83,7 +83,7 @@ struct diffusers_scheduler {
     return {scaling{}, table()};
   }
   /// The times of a run of `steps` steps, down to the clean image; a step always ends where the next one begins. Throws
-  /// `error` for no steps, for more than the chain has, and where the offset leaves it.
+  /// `error` for no steps, for more steps than the chain has, and if the offset leads outside the chain.
   template <class = when_called>
   time_grid grid(std::size_t steps) const {
     switch (spacing) {

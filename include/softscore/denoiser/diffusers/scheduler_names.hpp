@@ -8,7 +8,7 @@
 
 namespace softscore::inline SOFTSCORE_ABI::detail {
 
-// How scheduler_config.json spells the values of a setting: the first of several spellings is written.
+// How scheduler_config.json spells the values of a setting. If there are several spellings, the first one is written.
 inline constexpr std::array<spelled<scheduler_kind>, 4> scheduler_names{
     {{scheduler_kind::ddpm, "DDPMScheduler"},
      {scheduler_kind::ddim, "DDIMScheduler"},

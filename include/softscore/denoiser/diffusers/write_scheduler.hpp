@@ -10,7 +10,7 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// The scheduler_config.json of a scheduler, as diffusers reads it. Throws `error` for a chain that cannot be, for a
+/// Returns the scheduler_config.json of a scheduler, as diffusers reads it. Throws `error` for an invalid chain, for a
 /// prediction that diffusers does not have, and for clipping to a range that is not symmetric about 0.
 template <class = when_called>
 std::string scheduler_config_text(const diffusers_scheduler& s) {

@@ -12,7 +12,7 @@
 
 namespace softscore::inline SOFTSCORE_ABI::detail {
 
-// How config.json spells the values of a setting: the first of several spellings is written.
+// How config.json spells the values of a setting. If there are several spellings, the first one is written.
 template <class Value>
 struct spelled {
   Value value;

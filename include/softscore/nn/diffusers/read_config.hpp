@@ -19,8 +19,8 @@ namespace softscore::inline SOFTSCORE_ABI {
 
 namespace detail {
 
-// Reads the keys of UNet2DModel below `prefix` ("" or "model.") into a config. A key that is missing has diffusers'
-// default; keys that UNet2DModel does not have are passed over, as diffusers does.
+// Reads the keys of UNet2DModel below `prefix` ("" or "model.") into a config. A missing key has diffusers' default.
+// Unknown keys are ignored, as in diffusers.
 class unet_config_reader {
  public:
   unet_config_reader(const json_settings& from, std::string prefix) : from_{from}, prefix_{std::move(prefix)} {}
@@ -127,7 +127,7 @@ class unet_config_reader {
 
 }  // namespace detail
 
-/// The settings in the config.json of a UNet2DModel. Throws `error` naming the file and the key for blocks,
+/// Reads the settings in the config.json of a UNet2DModel. Throws `error` naming the file and the key for blocks,
 /// activations and classes that are not supported, for values of another type, and for sizes that are 0 or absurd.
 template <class = when_called>
 unet_config read_unet_config(const json_settings& settings) {

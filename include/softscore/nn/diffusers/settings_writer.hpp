@@ -9,13 +9,13 @@
 
 namespace softscore::inline SOFTSCORE_ABI::detail {
 
-// With as many digits as give the same number back.
+// With as many digits as read back as the same number.
 inline std::string number_text(double value) {
   char digits[32];
   return {digits, std::to_chars(digits, digits + sizeof digits, value).ptr};
 }
 
-// Writes one object of settings, sorted as they come, in the layout of diffusers' own files.
+// Writes one object of settings, in the order in which they are added, in the layout of diffusers' own files.
 class settings_writer {
  public:
   void add(std::string_view key, std::string_view raw) {
@@ -25,7 +25,7 @@ class settings_writer {
   void add_text(std::string_view key, std::string_view text) { add(key, '"' + std::string{text} + '"'); }
   void add_flag(std::string_view key, bool value) { add(key, value ? "true" : "false"); }
   void add_size(std::string_view key, std::size_t value) { add(key, std::to_string(value)); }
-  // 0 where nothing is said.
+  // A value of 0 is written as null.
   void add_optional(std::string_view key, std::size_t value) { value == 0 ? add(key, "null") : add_size(key, value); }
   void add_number(std::string_view key, double value) { add(key, number_text(value)); }
   template <class Each>

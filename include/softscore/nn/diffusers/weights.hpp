@@ -17,7 +17,7 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// How the tensors of a file fit a network's parameters, by name; a shape that differs is said with the name.
+/// How the tensors of a file fit a network's parameters, by name. If a shape differs, it is listed with the name.
 struct weights_fit {
   std::vector<std::string> missing{};     ///< parameters that the file lacks
   std::vector<std::string> surplus{};     ///< tensors that the network lacks
@@ -29,7 +29,7 @@ struct weights_fit {
 
 namespace detail {
 
-// The present name of a parameter that files of 2022 call otherwise: query, key, value and proj_attn of attention.
+// The current name of a parameter that files of 2022 name differently: query, key, value and proj_attn of attention.
 inline std::string present_name(std::string name) {
   static constexpr struct {
     std::string_view old, present;
@@ -39,14 +39,14 @@ inline std::string present_name(std::string name) {
   return name;
 }
 
-// Whether the shapes are the same but for ones at the end of that in the file, as (C,C,1,1) for (C,C).
+// Whether the shapes are the same except for ones at the end of the file's shape, such as (C,C,1,1) for (C,C).
 inline bool same_but_for_ones(const std::vector<std::size_t>& in_file, const std::vector<std::size_t>& wanted) {
   return in_file.size() >= wanted.size() && std::equal(wanted.begin(), wanted.end(), in_file.begin()) &&
          std::all_of(in_file.begin() + static_cast<std::ptrdiff_t>(wanted.size()), in_file.end(),
                      [](std::size_t n) { return n == 1; });
 }
 
-// The tensors of a file by the present names of parameters, without a prefix that all of them have.
+// The tensors of a file by the current names of parameters, without a prefix that all of them have.
 using tensors_by_name = std::map<std::string, std::string, std::less<>>;
 
 template <class = when_called>
@@ -58,7 +58,7 @@ tensors_by_name named_tensors(const safetensors_file& file, std::string_view pre
     for (const std::size_t n : file.extent(name)) size *= n;
     fit.in_file += size;
     if (!in_file.emplace(present_name(name.substr(prefix.size())), name).second)
-      fit.surplus.push_back(name);  // both the old name and the present one are there
+      fit.surplus.push_back(name);  // both the old name and the current one are there
   }
   return in_file;
 }
@@ -74,9 +74,9 @@ inline std::string listed(const std::vector<std::string>& names) {
 
 }  // namespace detail
 
-/// Says what does not fit of the tensors whose names are `prefix` and a parameter's name, and calls `use` with each
-/// parameter and the tensor that fits it. Other tensors are passed over if there is a prefix. Attention may have the
-/// names of 2022, and its weights may be (C,C,1,1). Reads names and shapes alone.
+/// Reports which of the tensors, whose names are `prefix` and a parameter's name, do not fit. Calls `use` with each
+/// parameter and the tensor that fits it. If there is a prefix, other tensors are ignored. Attention may have the names
+/// of 2022, and its weights may be (C,C,1,1). Only names and shapes are read.
 template <class Use>
 weights_fit compare_weights(const safetensors_file& file, const parameter_layout& layout, std::string_view prefix,
                             const Use& use) {
@@ -101,9 +101,9 @@ weights_fit compare_weights(const safetensors_file& file, const parameter_layout
   return fit;
 }
 
-/// Copies the tensors that fit (`compare_weights`) into their parameters' places in the flat array, widened from
-/// float16 or bfloat16, and says what does not fit; that is left as it was. Throws `error` for tensors of another type
-/// and for numbers that are not finite.
+/// Copies the tensors that fit (`compare_weights`) into their parameters' positions in the flat array, widened from
+/// float16 or bfloat16, and reports what does not fit; those parameters stay unchanged. Throws `error` for tensors of
+/// another type and for numbers that are not finite.
 template <class = when_called>
 weights_fit read_weights(const safetensors_file& file, const parameter_layout& layout, std::span<float> into,
                          std::string_view prefix = "") {
@@ -117,8 +117,9 @@ weights_fit read_weights(const safetensors_file& file, const parameter_layout& l
   });
 }
 
-/// Throws `error` naming the file and what is missing, surplus or of another shape, unless all is whole; with the bytes
-/// that the network's parameters take, where the file has another number of them. `network` says which one was wanted.
+/// Throws `error` naming the file and what is missing, surplus or of another shape, unless everything fits. If the file
+/// has another number of values, the message also says how many bytes the network's parameters take. `network` says
+/// which network was wanted.
 template <class = when_called>
 void require_whole(const weights_fit& fit, std::string_view path,
                    std::string_view network = "the network that config.json describes") {

@@ -40,8 +40,8 @@ void require_extras_unused(const unet_config& c) {
 }
 }  // namespace detail
 
-/// The config.json of a network, as diffusers reads it. Throws `error` for class planes, an image beside x and a
-/// row that stands for no label, which UNet2DModel does not have.
+/// Returns the config.json of a network, as diffusers reads it. Throws `error` for class planes, an image beside x and
+/// a row for images without a label, which UNet2DModel does not have.
 template <class = when_called>
 std::string unet_config_text(const unet_config& c) {
   require(c.beside_channels == 0, "beside_channels", c.beside_channels,

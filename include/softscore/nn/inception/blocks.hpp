@@ -20,8 +20,8 @@ namespace softscore::inline SOFTSCORE_ABI {
 
 namespace detail {
 
-// A pooling of a 3x3 window that is chosen where the network is made, so that blocks that differ in it alone have one
-// type. Inside a block the mean is that of the pixels inside the image.
+// A pooling of a 3x3 window, chosen when the network is made, so that blocks that differ only in it have one type.
+// Inside a block the mean includes only the pixels inside the image.
 class inception_pool : public stateless_layer {
  public:
   enum class kind { halving, mean, greatest };
@@ -56,7 +56,7 @@ class inception_pool : public stateless_layer {
   kind kind_;
 };
 
-// One convolution as the tables below write it. Those of a stride of 2 have no border, others keep the size.
+// One convolution in the notation of the tables below. Those with a stride of 2 have no border; others keep the size.
 struct inception_step {
   const char* name;
   std::size_t width;
@@ -74,7 +74,7 @@ named<conv_relu> inception_conv(const inception_step& s) {
 using inception_chain = sequential<std::vector<named<conv_relu>>>;
 using inception_pool_chain = sequential<inception_pool, named<conv_relu>>;
 using inception_stage = recompute<sequential<named<inception_chain>, inception_pool>>;
-// Blocks of one size, blocks that halve it, and the last blocks, two of whose branches fork.
+// Blocks that keep the size, blocks that halve it, and the last blocks, two of whose branches fork.
 using inception_block = recompute<
     parallel<named<inception_chain>, named<inception_chain>, named<inception_chain>, named<inception_pool_chain>>>;
 using inception_halving = recompute<parallel<named<inception_chain>, named<inception_chain>, inception_pool>>;
@@ -119,7 +119,7 @@ inception_halving block_6a() {
                chain_of({{"branch3x3dbl_1", 64}, {"branch3x3dbl_2", 96, 3}, {"branch3x3dbl_3", 96, 3, 2}}),
                inception_pool{inception_pool::kind::halving}}};
 }
-// Mixed_6b to Mixed_6e (Figure 6 there): a 7x7 convolution is one of a row and one of a column.
+// Mixed_6b to Mixed_6e (Figure 6 there): a 7x7 convolution is one along a row and one along a column.
 template <class = when_called>
 inception_block block_6(std::size_t width) {
   const kernel_size row{1, 7}, column{7, 1};

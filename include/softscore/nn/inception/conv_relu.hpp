@@ -14,7 +14,7 @@
 namespace softscore::inline SOFTSCORE_ABI {
 
 namespace detail {
-// z becomes dy where it was positive, and 0 elsewhere. (No class's own, for a kernel has to see it.)
+// z becomes dy where it was positive, and 0 elsewhere. (Not a class's member, because a kernel must see it.)
 struct relu_gradient {
   template <class T>
   SOFTSCORE_HD void operator()(T& z, const T& dy) const {
@@ -23,8 +23,8 @@ struct relu_gradient {
 };
 }  // namespace detail
 
-/// y = max(0, convolution(x)), whose parameters are `conv.weight` and `conv.bias`. It keeps nothing for the backward
-/// pass, which convolves again: networks that are mostly evaluated need half the memory.
+/// y = max(0, convolution(x)), with the parameters `conv.weight` and `conv.bias`. It keeps nothing for the backward
+/// pass, which convolves again: networks that are mostly evaluated then need half the memory.
 class conv_relu {
  public:
   explicit conv_relu(std::size_t out_channels, const conv2d_options& options = {}) : conv_{out_channels, options} {}

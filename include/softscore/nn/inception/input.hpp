@@ -14,7 +14,7 @@
 namespace softscore::inline SOFTSCORE_ABI {
 
 namespace detail {
-// From [0, 1] to [-1, 1]. (No class's own, for a kernel has to see it.)
+// From [0, 1] to [-1, 1]. (Not a class's member, because a kernel must see it.)
 struct signed_pixel {
   template <class T>
   SOFTSCORE_HD void operator()(T& x) const {
@@ -39,7 +39,7 @@ class inception_input : public prepares_nothing {
 
   template <class Be, class T>
   struct state {
-    planned_array<Be, T> one, other, two;  // the resized channel, or gradients; where x has one
+    planned_array<Be, T> one, other, two;  // the resized channel, or gradients; if x has one
   };
   template <class Be, class T>
   state<Be, T> memory(planning<Be, T>& with, const shape& in) const {

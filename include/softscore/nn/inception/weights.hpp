@@ -25,20 +25,20 @@ namespace softscore::inline SOFTSCORE_ABI {
 
 /// How `read_inception_v3` makes the network.
 struct inception_reading {
-  /// Of what will be shown to it.
+  /// The shape of the images that it will receive.
   shape image{1, 3, inception_input::side, inception_input::side};
-  /// Whether scores have the bias of the last layer, as in PyTorch. The inception score of its authors' program, and of
-  /// torch-fidelity, leaves it out.
+  /// Whether scores include the bias of the last layer, as in PyTorch. The inception score of its authors' program, and
+  /// of torch-fidelity, omits it.
   bool bias{true};
 };
 
 namespace detail {
 
-inline constexpr std::string_view conv_bias{".conv.bias"};  // a convolution's, after whose weight it comes
+inline constexpr std::string_view conv_bias{".conv.bias"};  // of a convolution, after whose weight it comes
 inline constexpr const char* batch_norm_parts[] = {".bn.weight", ".bn.bias", ".bn.running_mean", ".bn.running_var"};
 
-// The arrays of a file for a network with folded batch norms: each convolution's weight, with four of its norm in place
-// of the bias.
+// The arrays of a file for a network with folded batch norms: each convolution's weight, and four arrays of its norm
+// instead of the bias.
 template <class = when_called>
 parameter_layout inception_file_layout(const parameter_layout& folded) {
   parameter_layout of_file;
@@ -76,16 +76,16 @@ void fold_batch_norm(std::span<float> weight, std::span<const float> gain, std::
   }
 }
 
-/// Whether a file looks like Inception's weights under the names of torchvision: it has those of the first convolution.
+/// Whether a file looks like Inception's weights with the names of torchvision: it has those of the first convolution.
 template <class = when_called>
 bool has_inception_v3(const safetensors_file& file) {
   return file.contains("Conv2d_1a_3x3.conv.weight");
 }
 
-/// Reads Inception from a safetensors file with the tensors of pytorch-fid's pt_inception-2015-12-05, under the names
-/// that they have there (NAME.conv.weight, NAME.bn.weight and so on, fc.weight, fc.bias), in float32, float16 or
-/// bfloat16. Batch norms, whose eps is 1e-3, are folded into the convolutions; counts of batches (num_batches_tracked)
-/// are passed over. Throws `error` naming the file, and what is missing, surplus, of another shape or not finite.
+/// Reads Inception from a safetensors file with the tensors of pytorch-fid's pt_inception-2015-12-05, under their
+/// original names (NAME.conv.weight, NAME.bn.weight and so on, fc.weight, fc.bias), in float32, float16 or bfloat16.
+/// Batch norms, whose eps is 1e-3, are folded into the convolutions; counts of batches (num_batches_tracked) are
+/// ignored. Throws `error` naming the file, and what is missing, surplus, of another shape or not finite.
 template <class = when_called>
 inception_v3 read_inception_v3(const safetensors_file& file, const inception_reading& reading = {}) {
   inception_v3 net{reading.image};

@@ -22,8 +22,8 @@ namespace softscore::inline SOFTSCORE_ABI {
 
 namespace detail {
 
-// The buffers of EDM's resampling layers: the outer product of the taps over its sum, (1,1,K,K). Throws `error` unless
-// a buffer is that.
+// The buffers of EDM's resampling layers: the outer product of the taps over its sum, (1,1,K,K). Throws `error` if a
+// buffer has other values.
 template <class = when_called>
 void require_filter(const safetensors_file& file, const std::string& name, std::span<const double> taps) {
   const std::size_t k = taps.size();
@@ -39,8 +39,8 @@ void require_filter(const safetensors_file& file, const std::string& name, std::
                "that of the setting resample_filter");
 }
 
-// Compares the names and shapes of a file with a layout, and calls `use` as `compare_weights` does. Buffers that hold
-// a filter are compared with `taps` and are no surplus.
+// Compares the names and shapes of a file with a layout, and calls `use` as `compare_weights` does. Buffers that hold a
+// filter are compared with `taps` and do not count as surplus.
 template <class Use>
 weights_fit compare_source(const safetensors_file& file, const source_layout& names, std::string_view prefix,
                            std::span<const double> taps, const Use& use) {
@@ -74,15 +74,15 @@ inline std::size_t numbers_in(const safetensors_file& file) {
   return count;
 }
 
-// The folder of another library's model that was converted: config.json and model.safetensors.
+// The folder of a converted model of another library: config.json and model.safetensors.
 inline std::filesystem::path source_weights(const std::filesystem::path& folder) {
   return folder / "model.safetensors";
 }
 
 }  // namespace detail
 
-/// Copies the tensors of a file into a network's flat array, row by row; what does not fit is left as it was, and said.
-/// `taps` are those of the filters that EDM's files hold. Throws `error` for numbers that are not finite and for
+/// Copies the tensors of a file into a network's flat array, row by row. What does not fit stays unchanged and is
+/// reported. `taps` are those of the filters in EDM's files. Throws `error` for numbers that are not finite and for
 /// filters with other taps.
 template <class = when_called>
 weights_fit read_source_weights(const safetensors_file& file, const source_layout& names, std::span<float> into,
@@ -99,9 +99,10 @@ weights_fit read_source_weights(const safetensors_file& file, const source_layou
 
 namespace detail {
 
-// The network of some settings with the weights of a file: names and shapes are compared before there is memory for it.
-// `names_of(layout)` are the names of a network with that layout; they take memory too, so that a network of another
-// size is refused before. One of up to twice the size is compared, for then the names say what is missing.
+// The network of some settings with the weights of a file. Names and shapes are compared before memory for it is
+// allocated. `names_of(layout)` are the names of a network with that layout. They take memory too, so a network of
+// another size is refused before they are made. A network of up to twice the size is compared, because then the names
+// say what is missing.
 template <class Net, class Settings, class NamesOf>
 Net load_source(const std::filesystem::path& weights, const Settings& settings, const NamesOf& names_of,
                 std::string_view prefix, std::span<const double> taps = {}) {

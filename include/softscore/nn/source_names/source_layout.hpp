@@ -17,7 +17,7 @@
 namespace softscore::inline SOFTSCORE_ABI {
 
 /// The parameters of a network under the names of another library: each tensor of a file, and where its rows (equal
-/// parts, one after the other in the file) lie in the network's flat array.
+/// parts, contiguous in the file) are in the network's flat array.
 class source_layout {
  public:
   /// For a network with these parameters; none of them has a name yet.
@@ -35,7 +35,7 @@ class source_layout {
 
   /// Whether the network has a parameter of that name.
   bool has(std::string_view ours) const { return network_.contains(ours); }
-  /// The network's parameter of that name; throws `error` where there is none.
+  /// The network's parameter of that name; throws `error` if there is none.
   template <class = when_called>
   const parameter& ours(std::string_view name) const {
     const auto found = network_.find(name);
@@ -45,22 +45,22 @@ class source_layout {
   /// How many parameters of the network have no name yet.
   std::size_t unnamed() const { return network_.size() - named_; }
 
-  /// A tensor that is one parameter. Files may add sizes of 1 at its end.
+  /// Adds a tensor that is one parameter. Files may append sizes of 1 to its shape.
   template <class = when_called>
   void add(const std::string& source, const std::string& name) {
     const parameter& p = ours(name);
     put(source, p.sizes, {p.offset}, p.trained);
     ++named_;
   }
-  /// `weight` and, if the network has it, `bias`.
+  /// Adds `weight` and, if the network has it, `bias`.
   template <class = when_called>
   void add_pair(const std::string& source, const std::string& name) {
     add(source + ".weight", name + ".weight");
     if (has(name + ".bias")) add(source + ".bias", name + ".bias");
   }
-  /// `weight` and `bias` of q, k and v in one tensor each, for heads of so many channels; 0: one head. The orders all
-  /// have the same shape: that of guided-diffusion's QKVAttentionLegacy is head_qkv_channel, that of its QKVAttention
-  /// qkv_head_channel, and EDM's head_channel_qkv.
+  /// Adds `weight` and `bias` of q, k and v, which share one tensor each, for heads of that many channels; 0: one head.
+  /// All orders have the same shape: that of guided-diffusion's QKVAttentionLegacy is head_qkv_channel, that of its
+  /// QKVAttention is qkv_head_channel, and EDM's is head_channel_qkv.
   template <class = when_called>
   void add_heads(const std::string& source, const std::string& attention, std::size_t head_width, qkv_order order) {
     for (const char* const end : {".weight", ".bias"}) {
@@ -88,9 +88,9 @@ class source_layout {
     }
   }
 
-  /// The tensors as the file has them; their offsets are of no use.
+  /// The tensors in the file's shapes; their offsets have no meaning.
   const parameter_layout& tensors() const { return tensors_; }
-  /// Puts a tensor's numbers, in the file's order, to their places in the network's flat array.
+  /// Copies a tensor's numbers, in the file's order, to their positions in the network's flat array.
   template <class T>
   void scatter(const parameter& tensor, std::span<const T> values, std::span<T> flat) const {
     each_row(tensor, [&](std::size_t from, std::size_t place, std::size_t count) {
@@ -98,7 +98,7 @@ class source_layout {
                   flat.begin() + static_cast<std::ptrdiff_t>(place));
     });
   }
-  /// The numbers of a tensor, in the file's order, from such an array, which may be one of gradients.
+  /// Returns the numbers of a tensor, in the file's order, from such an array, which may also hold gradients.
   template <class T>
   std::vector<T> gather(const parameter& tensor, std::span<const T> flat) const {
     std::vector<T> values(tensor.size());

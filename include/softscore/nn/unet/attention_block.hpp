@@ -15,7 +15,7 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// What attention blocks of U-Nets differ in.
+/// Options of the attention blocks of U-Nets.
 struct attention_options {
   std::size_t head_width{};  ///< channels of a head; 0: one head of all channels
   std::size_t groups{};      ///< of the norm in front; 0: no norm
@@ -58,8 +58,8 @@ struct dense_pixels {
 
 /// Self-attention over the pixels of an image inside a U-Net (Ho et al. 2020): y (N,C,H,W) = (x + to_out(softmax(q k^T
 /// / sqrt(d)) v)) / divisor with q, k, v = to_q, to_k, to_v of norm(x). There are C / d heads of d channels, rounded
-/// down, so that the inner width may be smaller than C. Parameters have diffusers' names; `to_q`, `to_k` and `to_v` lie
-/// one after the other, so that one product serves all three.
+/// down, so that the inner width may be smaller than C. Parameters have diffusers' names; `to_q`, `to_k` and `to_v` are
+/// contiguous, so that one product computes all three.
 class attention_block {
  public:
   /// Throws `error` for a divisor that is not above 0.
@@ -69,7 +69,7 @@ class attention_block {
             "positive and finite");
   }
 
-  /// Throws `error` for heads that are wider than the channels, or than attention takes.
+  /// Throws `error` for heads that are wider than the channels, or than attention supports.
   shape place(placement& to, const std::string& name, const shape& in) {
     width_ = o_.head_width == 0 ? in.channels : o_.head_width;
     require(width_ <= in.channels, "the width of the heads of " + name, width_,
@@ -98,7 +98,7 @@ class attention_block {
     std::optional<group_norm_plan_of<Be, T>> norm;
     conv2d_plan_of<Be, T> qkv, out;
     attention_plan_of<Be, T> attention;
-    planned_array<Be, T> normal, heads, attended;  // norm(x); q, k, v; what the heads give
+    planned_array<Be, T> normal, heads, attended;  // norm(x); q, k, v; the output of the heads
     planned_array<Be, T> scaled, d_attended, d_heads, d_normal;
   };
   template <class Be, class T>

@@ -28,8 +28,8 @@ struct center_body {
 };
 }  // namespace detail
 
-/// The layers of a U-Net between its input and its output: a list of steps,
-/// run in order and in reverse. x (N,C,H,W) -> y (N,O,H,W), for sides that are multiples of `unet_config::multiple`.
+/// The layers of a U-Net between its input and its output: a list of steps, run in order and in reverse. x (N,C,H,W) ->
+/// y (N,O,H,W), for sides that are multiples of `unet_config::multiple`.
 class unet_body {
  public:
   /// Throws `error` for settings that do not fit together.
@@ -44,7 +44,7 @@ class unet_body {
   shape place(placement& to, const std::string& name, const shape& in) {
     require_channels(in);
     const std::size_t first = to.layout().arrays();
-    const shape least{1, in.channels, 2 * multiple_, 2 * multiple_};  // layers need some size; parameters do not
+    const shape least{1, in.channels, 2 * multiple_, 2 * multiple_};  // layers need some size, but parameters do not
     const auto put = [&](auto& called, const detail::unet_step& s) {
       called.layer.place(to, detail::joined_name(name, called.name), input_at(s, least));
     };
@@ -95,7 +95,7 @@ class unet_body {
     std::vector<planned_array<Be, T>> values;  // of all values but the first and the last
     std::vector<planned_array<Be, T>> slots;   // of gradients
     std::vector<std::size_t> slot_of;          // of each value
-    std::vector<std::array<bool, 2>> adds;     // of each step, for what it reads
+    std::vector<std::array<bool, 2>> adds;     // of each step, for the values it reads
     planned_array<Be, T> planes, more;         // what classes add to x; a gradient that is added to another
     shape in;
   };
@@ -183,7 +183,7 @@ class unet_body {
     require_valid(c);
     return c;
   }
-  // Steps whose layers keep something between the passes. The last step's is still there.
+  // Steps whose layers keep something between the passes. That of the last step is still there.
   static bool is_recomputed(detail::unet_operation what) {
     return what == detail::unet_operation::residual || what == detail::unet_operation::attend ||
            what == detail::unet_operation::shrink_picture || what == detail::unet_operation::rectify;
@@ -210,7 +210,7 @@ class unet_body {
     return {1, v.channels, in.height >> v.level, in.width >> v.level};
   }
 
-  // That of what a step reads, of two values together.
+  // The extent of what a step reads; of two values, that of both together.
   shape input_at(const detail::unet_step& s, const shape& in) const {
     shape all = at(s.in, in);
     if (s.reads_two()) all.channels += graph_.values[s.beside].channels;
@@ -279,15 +279,15 @@ class unet_body {
     }
   }
 
-  // Step k backward: d belongs to its output.
+  // Step k backward: d is the gradient of its output.
   template <class Be, class T>
   void back(Be& be, const pass<Be, T>& p, const detail::unet_step& s, std::size_t k, joined_in_of<Be, T> inputs,
             view_of<Be, const T> d, view_of<Be, T> dx, state<Be, T>& m) const {
     using constant = view_of<Be, const T>;
     const constant in = inputs.first;
     const view_of<Be, T> none{};
-    // Gives `write` the place of a value's gradient, or another one whose content is then added. Only layers with
-    // parameters are run for an input whose gradient nobody wants.
+    // Gives `write` the place of a value's gradient, or a temporary one whose content is then added. If the gradient of
+    // an input is not wanted, only layers with parameters are run.
     const auto give = [&](std::size_t v, bool adds, bool has_parameters, const auto& write) {
       const view_of<Be, T> to = gradient<Be, T>(p, dx, m, v);
       if (to.empty()) {

@@ -14,7 +14,7 @@
 
 namespace softscore {  // shared
 
-/// What a level of a U-Net is made of, as diffusers' DownBlock2D and UpBlock2D, AttnDownBlock2D and AttnUpBlock2D,
+/// The kind of a level of a U-Net, as in diffusers: DownBlock2D and UpBlock2D, AttnDownBlock2D and AttnUpBlock2D,
 /// ResnetDownsampleBlock2D and ResnetUpsampleBlock2D, SkipDownBlock2D and SkipUpBlock2D, AttnSkipDownBlock2D and
 /// AttnSkipUpBlock2D.
 enum class unet_block { plain, attention, resnet, skip, attention_skip };
@@ -22,35 +22,36 @@ enum class unet_block { plain, attention, resnet, skip, attention_skip };
 /// How an attention level changes the resolution: by a convolution, or inside a residual block.
 enum class unet_sampler { convolution, resnet };
 
-/// What time becomes before the dense layers: sines and cosines of it, Fourier features of its logarithm (the output is
-/// then divided by the time), a row of a table, or Fourier features of the time itself.
+/// The features of the time before the dense layers: its sines and cosines, Fourier features of its logarithm (the
+/// output is then divided by the time), a row of a table, or Fourier features of the time itself.
 enum class unet_time { positional, fourier, learned, fourier_of_time };
 
-/// What a label becomes: nothing, a row of a table, what a time becomes, or numbers that the caller gives; and as
-/// Karras et al. 2022 have it, a dense layer of its one-hot vector, without a bias after the layers of the time
-/// (DhariwalUNet), or of that vector times the root of its length before them (SongUNet).
+/// The features of a label: none, a row of a table, features like those of the time, or numbers that the caller gives.
+/// As in Karras et al. 2022, it can also be a dense layer of its one-hot vector, without a bias after the layers of the
+/// time (DhariwalUNet), or of that vector times the root of its length before them (SongUNet).
 enum class unet_class { none, table, timestep, identity, one_hot, one_hot_features };
 
-/// What an image without a label is to a network with a table of classes: a zero vector, or the table's last row.
+/// What a network with a table of classes uses for an image without a label: a zero vector, or the table's last row.
 enum class null_class { zero, last_row };
 
-/// First values of the parameters: PyTorch's; those of Ho et al. 2020; PyTorch's with zero for the last convolutions of
-/// Dhariwal and Nichol 2021; those of Karras et al. 2022.
+/// Initial values of the parameters: PyTorch's; those of Ho et al. 2020; PyTorch's with zero for the last convolutions
+/// of Dhariwal and Nichol 2021; those of Karras et al. 2022.
 enum class unet_recipe { pytorch, ddpm, adm, edm };
 
-/// What the levels are made of: blocks that begin with a norm, with a skip for each of them; or pairs of convolutions
-/// with ReLU and without norms, with one skip for each level and no time inside (the network of Ng et al. n.d.).
+/// The construction of the levels: blocks that begin with a norm, with a skip for each of them; or pairs of
+/// convolutions with ReLU and without norms, with one skip for each level and no time inside (the network of Ng et al.
+/// n.d.).
 enum class unet_form { normed, relu };
 
 }  // namespace softscore
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// The settings of a U-Net, with the names, meanings and defaults of diffusers' UNet2DModel, and below those what it
-/// does not have.
+/// The settings of a U-Net, with the names, meanings and defaults of diffusers' UNet2DModel. Below them are settings
+/// that UNet2DModel does not have.
 struct unet_config {
   std::size_t in_channels{3}, out_channels{3};
-  std::size_t height{}, width{};  ///< sample_size, a hint; 0: not said
+  std::size_t height{}, width{};  ///< sample_size, a hint; 0: not stated
   std::vector<std::size_t> block_out_channels{224, 448, 672, 896};
   std::vector<unet_block> down_blocks{unet_block::plain, unet_block::attention, unet_block::attention,
                                       unet_block::attention};
@@ -62,7 +63,7 @@ struct unet_config {
   std::size_t downsample_padding{1};  ///< 1, or 0 for zeros on the right and bottom only
   unet_sampler downsample_type{unet_sampler::convolution}, upsample_type{unet_sampler::convolution};
   double dropout{};
-  std::optional<std::size_t> attention_head_dim{8};  ///< the width of a head; nothing: one head
+  std::optional<std::size_t> attention_head_dim{8};  ///< the width of a head; empty: one head
   std::size_t norm_num_groups{32};
   std::optional<std::size_t> attn_norm_num_groups{};  ///< of the attention in the middle
   double norm_eps{1e-5};
@@ -73,27 +74,27 @@ struct unet_config {
   double freq_shift{};
   bool flip_sin_to_cos{true};
   std::size_t num_train_timesteps{};  ///< rows of the table of learned times
-  std::size_t chain_steps{1000};      ///< steps of the chain whose indices it takes (the scheduler's, in diffusers)
+  std::size_t chain_steps{1000};      ///< steps of the chain whose indices it takes (from the scheduler, in diffusers)
   unet_class class_embedding{unet_class::none};
   std::size_t num_class_embeds{};  ///< rows of the table of classes
 
   null_class no_label{null_class::zero};
-  std::size_t beside_channels{};  ///< of an image that it sees before x (SR3); in_channels counts them
+  std::size_t beside_channels{};  ///< channels of an image that it sees before x (SR3); in_channels includes them
   std::size_t class_plane_count{}, class_planes{};  ///< classes, and learned numbers of each, as planes behind x
   unet_form form{unet_form::normed};
   std::size_t conv_in_channels{};   ///< after the first convolution; 0: the first width
   bool groups_of_four{};            ///< norms have at most norm_num_groups groups, each of four channels or more
-  std::size_t attention_heads{};    ///< their number at every level; 0: attention_head_dim says their width
+  std::size_t attention_heads{};    ///< their number at every level; 0: attention_head_dim is their width
   bool attention_bias{true};        ///< of queries, keys and values
-  bool attend_last{};               ///< going up, attention behind the last block of a level only
+  bool attend_last{};               ///< going up, attention only after the last block of a level
   double block_divisor{1};          ///< of the sums in residual and attention blocks, except those in the middle
   bool smooth_samplers{};           ///< samplers inside residual blocks filter by (1, 3, 3, 1), not by (1, 1)
   bool sampler_shortcut{};          ///< they have a 1x1 convolution on their skip
   bool residual_picture{};          ///< going down, a smaller picture is added to x and replaces it (NCSN++)
-  std::size_t time_features{};      ///< what time becomes; 0: the first width, twice that for `fourier`
+  std::size_t time_features{};      ///< features of the time; 0: the first width, twice that for `fourier`
   std::size_t time_hidden{};        ///< between its dense layers; 0: as many as `embedding`
-  bool embedding_activation{true};  ///< SiLU behind these layers
-  std::size_t augment_features{};   ///< numbers of the caller that a dense layer adds to what time becomes
+  bool embedding_activation{true};  ///< SiLU after these layers
+  std::size_t augment_features{};   ///< numbers of the caller that a dense layer adds to the features of the time
   std::size_t time_planes{};        ///< Fourier features of the time, with trained frequencies, as planes behind x
   unet_recipe recipe{unet_recipe::pytorch};
   bool recompute{};  ///< blocks keep nothing inside them for the backward pass, but compute it again
@@ -101,7 +102,7 @@ struct unet_config {
   std::size_t levels() const { return block_out_channels.size(); }
   /// The number that divides the sides of images.
   std::size_t multiple() const { return std::size_t{1} << (levels() - 1); }
-  /// The number of features of an image's embedding; 0 where blocks see none.
+  /// The number of features of an image's embedding; 0 if blocks use none.
   std::size_t embedding() const {
     if (form == unet_form::relu) return 0;
     return time_embedding_dim > 0 ? time_embedding_dim : 4 * block_out_channels.front();
@@ -111,7 +112,7 @@ struct unet_config {
     return down_blocks[level] == unet_block::resnet ||
            (down_blocks[level] == unet_block::attention && downsample_type == unet_sampler::resnet);
   }
-  /// How many numbers time becomes.
+  /// The number of features of the time.
   std::size_t features() const {
     if (time_features > 0) return time_features;
     return time_embedding == unet_time::fourier ? 2 * block_out_channels.front() : block_out_channels.front();
@@ -122,7 +123,7 @@ struct unet_config {
   bool reads_one_hot() const {
     return class_embedding == unet_class::one_hot || class_embedding == unet_class::one_hot_features;
   }
-  /// How many numbers of its own each image brings along.
+  /// The number of features that the caller gives for each image.
   std::size_t given_features() const {
     return class_embedding == unet_class::identity ? embedding() : augment_features;
   }

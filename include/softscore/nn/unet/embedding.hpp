@@ -29,17 +29,17 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// What a U-Net knows of an image besides x: SiLU of the sum of its time and its class, each through its features or
-/// table and dense layers, as diffusers' UNet2DModel has it, and further terms that the config asks for; and numbers of
-/// its class and time that are seen as planes behind x. Labels are optional where there is a table or a one-hot vector:
-/// an image without one has `no_label`, or zeros.
+/// What a U-Net knows about an image besides x. It is SiLU of the sum of its time and its class, each through its
+/// features or table and dense layers, as in diffusers' UNet2DModel, and of further terms that the config requests. In
+/// addition, numbers for its class and time can enter as planes behind x. Labels are optional if there is a table or a
+/// one-hot vector: an image without one has `no_label`, or zeros.
 template <NetworkTime Time>
 class unet_embedding {
  public:
   explicit unet_embedding(const unet_config& c) : c_{c} {}
 
   std::size_t width() const { return c_.embedding(); }
-  /// The numbers that are seen as planes.
+  /// The number of planes.
   std::size_t plane_count() const { return c_.planes(); }
 
   void place(parameter_layout& layout, const std::string& name) {
@@ -70,12 +70,12 @@ class unet_embedding {
     detail::choose_first_values(layout, first, c_.recipe);
   }
 
-  /// Throws `error` for times off the network's scale and for labels and features that it does not take.
+  /// Throws `error` for times that are not on the network's scale, and for labels and features that it does not accept.
   void check(const network_input<Time>& input, std::size_t images) const {
     for (std::size_t n = 0; n < (input.times.shared() ? 1 : images); ++n) check_time(input.times[n]);
     check(input.given, images);
   }
-  /// Throws `error` for a time that it does not take.
+  /// Throws `error` for a time that it does not accept.
   void check_time(Time time) const {
     const double t = time.value;
     switch (c_.time_embedding) {
@@ -146,7 +146,7 @@ class unet_embedding {
             make(wide),   make(wide),   make(c_.out_channels)};
   }
 
-  /// The embedding (rows,E) as blocks see it; empty where they see none.
+  /// The embedding (rows,E) that blocks receive; empty if they receive none.
   template <class Be, class T>
   view_of<Be, const T> forward(Be& be, in_of<Be, T> parameters, const network_input<Time>& input, std::size_t rows,
                                state<Be, T>& m) const {
@@ -177,7 +177,7 @@ class unet_embedding {
   view_of<Be, T> gradient(state<Be, T>& m, std::size_t rows) const {
     return m.d.view().images(0, rows);
   }
-  /// The numbers of the images' classes and times that are seen as planes (rows,P); empty where there are none.
+  /// The numbers for the images' classes and times that enter as planes (rows,P); empty if there are none.
   template <class Be, class T>
   view_of<Be, const T> planes(state<Be, T>& m, std::size_t rows) const {
     return planes_ ? view_of<Be, const T>{m.planes->all.view().images(0, rows)} : view_of<Be, const T>{};
@@ -186,7 +186,7 @@ class unet_embedding {
   view_of<Be, T> d_planes(state<Be, T>& m, std::size_t rows) const {
     return planes_ ? m.planes->d.view().images(0, rows) : view_of<Be, T>{};
   }
-  /// Divides what belongs to an image by its time where that is a sigma with Fourier features.
+  /// Divides the values of each image by its time, if the time is a sigma with Fourier features.
   template <class Be, class T>
   void scale_output(Be& be, view_of<Be, T> y, state<Be, T>& m) const {
     if (c_.time_embedding == unet_time::fourier)
@@ -243,7 +243,7 @@ class unet_embedding {
     }
   }
 
-  // Adds to what time becomes what a class and numbers of the caller add there.
+  // Adds to the features of the time what a class and numbers of the caller contribute there.
   template <class Be, class T>
   void add_to_features(Be& be, view_of<Be, const T> parameters, const network_input<Time>& input, std::size_t rows,
                        state<Be, T>& m) const {
@@ -262,7 +262,7 @@ class unet_embedding {
     }
   }
 
-  // Sets m.given to what the class adds to the embedding; false where nothing is added.
+  // Sets m.given to what the class adds to the embedding; false if nothing is added.
   template <class Be, class T>
   bool add_class(Be& be, view_of<Be, const T> parameters, const network_input<Time>& input, std::size_t rows,
                  state<Be, T>& m) const {

@@ -21,7 +21,7 @@ class embedding_mlp {
 
   template <class Be, class T>
   struct state {
-    std::vector<T> staging;                    // features on the host, where they come from there
+    std::vector<T> staging;                    // features on the host, if they come from there
     array_of<Be, T> features, hidden, active;  // (N,F), before and after SiLU (N,M)
     array_of<Be, T> d_features, d_hidden;
   };

@@ -16,7 +16,7 @@
 namespace softscore::inline SOFTSCORE_ABI::detail {
 
 // A dense layer of numbers that come from the host, one row for each image: (N,I) -> (N,O), with `weight` (O,I) and
-// perhaps `bias` (O).
+// optionally `bias` (O).
 class given_vector {
  public:
   given_vector(parameter_layout& layout, const std::string& name, std::size_t inputs, std::size_t outputs, bool bias)
@@ -41,7 +41,7 @@ class given_vector {
             be.template make<T>({n, outputs_, 1, 1})};
   }
 
-  // Rows that are `size` at the label and 0 elsewhere; all 0 without one.
+  // Rows that are `size` at the label and 0 elsewhere; all 0 if there is no label.
   template <class Be, class T>
   void set_labels(std::span<const class_label> labels, double size, std::size_t rows, state<Be, T>& m) const {
     std::fill(m.staging.begin(), m.staging.end(), T{});
@@ -49,7 +49,7 @@ class given_vector {
     for (std::size_t n = 0; n < rows; ++n)
       if (labels[n] != no_class) m.staging[n * inputs_ + static_cast<std::size_t>(labels[n])] = static_cast<T>(size);
   }
-  // The caller's numbers; 0 where there are none.
+  // The caller's numbers; 0 if there are none.
   template <class Be, class T>
   void set_numbers(view<const float, host_space> numbers, std::size_t rows, state<Be, T>& m) const {
     for (std::size_t k = 0; k < rows * inputs_; ++k) m.staging[k] = numbers.empty() ? T{} : static_cast<T>(numbers[k]);

@@ -11,8 +11,8 @@
 
 namespace softscore::inline SOFTSCORE_ABI::detail {
 
-// Where the gradients of a U-Net's values lie during the backward pass. A value's gradient lives from the last step
-// that reads the value to the one that makes it, in a slot that others use before and after.
+// Where the gradients of a U-Net's values are during the backward pass. A value's gradient lives from the last step
+// that reads the value to the step that makes it, in a slot that others use before and after.
 class gradient_slots {
  public:
   static constexpr std::size_t none = static_cast<std::size_t>(-1);
@@ -38,13 +38,14 @@ class gradient_slots {
     }
   }
 
-  // The slot of a value; none for the input and the output, whose gradients are the caller's.
+  // The slot of each value; none for the input and the output, whose gradients are the caller's.
   const std::vector<std::size_t>& of_values() const { return of_; }
-  // For the values that a step reads: whether a later step has begun their gradients, so that this one's is added.
+  // For the values that a step reads: whether a later step has written their gradients already, so that this one's is
+  // added.
   const std::vector<std::array<bool, 2>>& adds() const { return adds_; }
-  // What the slots have to hold of one image.
+  // The number of elements per image in each slot.
   const std::vector<std::size_t>& elements() const { return elements_; }
-  // The largest of the gradients that are made apart and then added.
+  // The largest of the gradients that are computed separately and then added.
   const shape& largest_addend() const { return largest_; }
 
  private:
@@ -52,7 +53,7 @@ class gradient_slots {
     return what == unet_operation::residual || what == unet_operation::attend;
   }
 
-  // The smallest free slot that has room, else the largest, which grows.
+  // Takes the smallest free slot that is large enough; otherwise the largest, which grows.
   void take(std::size_t value, std::size_t room) {
     if (free_.empty()) {
       free_.push_back(elements_.size());

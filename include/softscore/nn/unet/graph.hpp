@@ -35,8 +35,8 @@ enum class unet_operation {
   rectify
 };
 
-// One step of a U-Net: it reads value `in`, and `beside` where two meet, and makes value `out`. A residual block that
-// reads two sees them as one, their channels side by side.
+// One step of a U-Net: it reads value `in`, and also `beside` if two meet, and makes value `out`. A residual block that
+// reads two values sees them as one, with their channels concatenated.
 struct unet_step {
   static constexpr std::size_t none = static_cast<std::size_t>(-1);
 
@@ -49,13 +49,13 @@ struct unet_step {
   bool reads_two() const { return beside != none; }
 };
 
-// An activation: its channels, and by how much its sides are smaller than the image's, as a power of two.
+// An activation: its channels, and how much smaller its sides are than the image's, as a power of two.
 struct unet_value {
   std::size_t channels{}, level{};
 };
 
-// A U-Net as a list of steps, in the order of the forward pass, and the layers that they run. Value 0 is the input, the
-// last one the output.
+// A U-Net as a list of steps, in the order of the forward pass, and the layers that they run. Value 0 is the input, and
+// the last one is the output.
 struct unet_graph {
   std::vector<unet_value> values;
   std::vector<unet_step> steps;
@@ -67,7 +67,7 @@ struct unet_graph {
   std::vector<named<relu_block>> rectifiers;
 };
 
-// Writes the graph of a config, level by level, as UNet2DModel is made.
+// Builds the graph of a config, level by level, as UNet2DModel is built.
 class unet_builder {
  public:
   explicit unet_builder(const unet_config& c) : c_{c} {}
@@ -101,7 +101,7 @@ class unet_builder {
 
   static bool skips(unet_block kind) { return kind == unet_block::skip || kind == unet_block::attention_skip; }
   static bool attends(unet_block kind) { return kind == unet_block::attention || kind == unet_block::attention_skip; }
-  // Of the blocks with a picture beside x: they have groups of four channels, at most 32 of them.
+  // Groups of the blocks with a picture beside x: at most 32 groups, of four channels each or more.
   static std::size_t quarter(std::size_t channels) { return (std::min)(channels / 4, std::size_t{32}); }
 
   void down(std::size_t level, std::size_t& x, std::size_t& picture) {
@@ -156,7 +156,7 @@ class unet_builder {
     for (std::size_t j = 0; j <= c_.layers_per_block; ++j) {
       const std::size_t before = channels(x), skip = skips_.back(), of_skip_channels = channels(skip);
       skips_.pop_back();
-      // AttnSkipUpBlock2D divides the skip's width only; checkpoints depend on that.
+      // AttnSkipUpBlock2D divides only the skip's width; checkpoints depend on that.
       const std::size_t of_four = kind == unet_block::attention_skip
                                       ? (std::min)(before + of_skip_channels / 4, std::size_t{32})
                                       : quarter(before + of_skip_channels);
@@ -184,7 +184,7 @@ class unet_builder {
     }
   }
 
-  // A level without norms and those below it: blocks, and between them the smaller planes, which a skip goes around.
+  // A level without norms, and those below it: blocks, and between them the smaller planes, which a skip bypasses.
   void relu_level(std::size_t level, std::size_t& x, const std::string& name) {
     const std::size_t width = c_.block_out_channels[level], layers = c_.layers_per_block;
     std::size_t number = level == 0 ? 0 : 1;
@@ -204,7 +204,7 @@ class unet_builder {
     block(level == 0 ? c_.out_channels : c_.block_out_channels[level - 1], level > 0);
   }
 
-  // Of a norm of so many channels.
+  // The number of groups of a norm over that many channels.
   std::size_t groups(std::size_t of_channels) const {
     return c_.groups_of_four ? (std::min)(of_channels / 4, c_.norm_num_groups) : c_.norm_num_groups;
   }
@@ -257,7 +257,7 @@ class unet_builder {
   }
   std::size_t residual(std::string name, std::size_t in, const residual_options& options, std::size_t beside = none) {
     g_.residuals.emplace_back(std::move(name), residual_block{options});
-    // Without a middle block the first skip is x itself, and two parts must not share the gradient that they are given.
+    // Without a middle block the first skip is x itself, but the two parts must not share one gradient.
     if (beside == in) {
       in = step(unet_operation::concatenate, 0, in, {2 * channels(in), g_.values[in].level}, beside);
       beside = none;

@@ -10,7 +10,7 @@
 
 namespace softscore::inline SOFTSCORE_ABI::detail {
 
-// The last convolution or dense layer of a block or of the network, which starts near zero so that the block starts as
+// The last convolution or dense layer of a block or of the network. It starts near zero, so that the block starts as
 // its skip.
 inline bool ends_block(std::string_view name) {
   const std::string_view weight = name.substr(0, name.rfind('.'));
@@ -18,8 +18,8 @@ inline bool ends_block(std::string_view name) {
          weight.ends_with(".conv_out");
 }
 
-// First values by recipe (config.hpp), for the arrays from number `first` on. Norms and tables keep theirs; the other
-// biases start at zero except for PyTorch's recipe and ADM's, which follows PyTorch outside the last layers.
+// Initial values by recipe (config.hpp), for the arrays from number `first` on. Norms and tables keep theirs. The other
+// biases start at zero, except under PyTorch's recipe and under ADM's, which follows PyTorch outside the last layers.
 inline void choose_first_values(parameter_layout& layout, std::size_t first, unet_recipe recipe) {
   if (recipe == unet_recipe::pytorch) return;
   layout.choose_first_values(first, [&](const parameter& p) -> first_values {

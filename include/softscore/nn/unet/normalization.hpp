@@ -12,8 +12,8 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// A group norm inside a block: its `weight` and `bias` (C), what is added before it, what scales and shifts its
-/// result, and the activation that follows, all in one pass.
+/// A group norm inside a block: its `weight` and `bias` (C), a shift before it, a scale and shift of its result, and
+/// the activation that follows, all in one pass.
 class block_norm {
  public:
   block_norm() = default;
@@ -43,7 +43,7 @@ class block_norm {
                out_of<Be, T> y, Plan& plan) const {
     group_norm_forward(be, plan, x, shift, at(weight_, p.parameters), at(bias_, p.parameters), modulation, y);
   }
-  /// Sets dx, which may be dy, and where they are not empty dshift (N,C) and dmodulation (N,2C).
+  /// Sets dx, which may be dy, and dshift (N,C) and dmodulation (N,2C) unless they are empty.
   template <class Be, class T, class Plan>
   void backward(Be& be, const pass<Be, T>& p, in_of<Be, T> x, in_of<Be, T> shift, in_of<Be, T> modulation,
                 in_of<Be, T> dy, out_of<Be, T> dx, out_of<Be, T> dshift, out_of<Be, T> dmodulation, Plan& plan) const {
@@ -51,7 +51,8 @@ class block_norm {
                         at(weight_, p.gradients), at(bias_, p.gradients), dshift, dmodulation);
   }
   /// Without shift and modulation: sets `sum`, unless it is empty, to the gradient in x plus that of the paths beside
-  /// the norm and, for each part with `add`, plus what it holds. Overwrites dy. Where x is in two parts, `sum` is too.
+  /// the norm and, for each part with `add`, plus its previous content. Overwrites dy. If x is in two parts, `sum` is
+  /// too.
   template <class Be, class T, class Plan>
   void backward_into(Be& be, const pass<Be, T>& p, joined_in_of<Be, T> x, out_of<Be, T> dy, in_of<Be, T> beside,
                      const std::array<bool, 2>& add, joined_out_of<Be, T> sum, Plan& plan) const {

@@ -13,9 +13,9 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// What the encoder of NCSN++ (Song et al. 2021) makes of the picture beside x: x (N,I,H,W) -> y (N,O,H/2,W/2), a 3x3
+/// How the encoder of NCSN++ (Song et al. 2021) reduces the picture beside x: x (N,I,H,W) -> y (N,O,H/2,W/2), a 3x3
 /// convolution of x with two zeros around it, filtered by (1, 3, 3, 1) at every second pixel. The filter keeps a
-/// constant, so that the bias of the convolution is that of the whole.
+/// constant unchanged, so the bias of the convolution is also the bias of the whole.
 class picture_reducer {
  public:
   explicit picture_reducer(std::size_t out_channels)

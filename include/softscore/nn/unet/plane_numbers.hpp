@@ -17,7 +17,7 @@
 namespace softscore::inline SOFTSCORE_ABI::detail {
 
 // The numbers of an image that a U-Net sees as constant planes behind x: a row of a table for its class, then cosines
-// and sines of its time, as the config asks for them.
+// and sines of its time, as the config requests.
 class plane_numbers {
  public:
   plane_numbers(parameter_layout& layout, const unet_config& c)

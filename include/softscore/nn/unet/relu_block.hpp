@@ -16,7 +16,7 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// What blocks without norms differ in.
+/// Options of blocks without norms.
 struct relu_options {
   std::size_t inner_channels{}, out_channels{};
   double dropout{};       ///< probability that a channel after a convolution is dropped
@@ -24,8 +24,8 @@ struct relu_options {
 };
 
 /// The residual block of the network of Ng et al. n.d. (Crowson and Pressman 2021): x (N,I,H,W) -> y (N,O,H,W) =
-/// skip(x) + relu(conv(relu(conv(x)))); `skip` is a 1x1 convolution without bias if the channels differ, else the
-/// identity. Its convolutions are called main.0 and main.3, as PyTorch numbers them.
+/// skip(x) + relu(conv(relu(conv(x)))). `skip` is a 1x1 convolution without bias if the channels differ, otherwise the
+/// identity. Its convolutions are named main.0 and main.3, as PyTorch numbers them.
 class relu_block {
  public:
   /// Throws `error` for a dropout outside [0, 1).

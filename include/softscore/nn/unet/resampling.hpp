@@ -14,15 +14,15 @@ namespace softscore {  // shared
 /// both directions.
 enum class resampling { none, nearest, mean, fir_up, fir_down };
 
-/// Whether it gives larger planes.
+/// Whether it makes planes larger.
 SOFTSCORE_SHARED constexpr bool enlarges(resampling how) {
   return how == resampling::nearest || how == resampling::fir_up;
 }
-/// Whether it gives smaller planes.
+/// Whether it makes planes smaller.
 SOFTSCORE_SHARED constexpr bool reduces(resampling how) {
   return how == resampling::mean || how == resampling::fir_down;
 }
-/// The shape that it gives.
+/// The shape of its result.
 SOFTSCORE_SHARED constexpr shape resampled(resampling how, shape s) {
   if (enlarges(how)) return {s.images, s.channels, 2 * s.height, 2 * s.width};
   if (reduces(how)) return {s.images, s.channels, s.height / 2, s.width / 2};
@@ -34,14 +34,14 @@ SOFTSCORE_SHARED constexpr shape resampled(resampling how, shape s) {
 namespace softscore::inline SOFTSCORE_ABI {
 
 namespace detail {
-// With gain 4 where zeros are put between the pixels.
+// With gain 4 if zeros are inserted between the pixels.
 inline fir_filter unet_filter(double gain) {
   static constexpr std::array<double, 4> taps{1, 3, 3, 1};
   return make_fir_filter(taps, gain);
 }
 }  // namespace detail
 
-/// y = x at the other resolution. `how` is not none.
+/// Stores y = x at the other resolution. `how` is not none.
 template <class Be, class T>
 void resample_forward(Be& be, resampling how, in_of<Be, T> x, out_of<Be, T> y) {
   switch (how) {

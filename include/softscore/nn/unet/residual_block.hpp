@@ -20,7 +20,7 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// What residual blocks of U-Nets differ in.
+/// Options of the residual blocks of U-Nets.
 struct residual_options {
   std::size_t out_channels{};
   std::size_t groups_in{32}, groups_out{32};  ///< of the two norms
@@ -34,9 +34,9 @@ struct residual_options {
 
 /// The residual block of U-Nets (Ho et al. 2020; Dhariwal and Nichol 2021; Song et al. 2021): x (N,I,H,W) -> y
 /// (N,O,H',W') = (skip(x) + conv2(dropout(silu(norm2(conv1(resample(silu(norm1(x)))) + e))))) / divisor. e is
-/// `time_emb_proj` of the embedding, or with `scale_shift` norm2 (1 + a) + b of its halves a and b. The skip is
-/// resampled too, and has a 1x1 `conv_shortcut` where the channels differ. x may be in two parts where it has that and
-/// is not resampled: these are read where they lie.
+/// `time_emb_proj` of the embedding; with `scale_shift` it enters instead as norm2 (1 + a) + b with its halves a and b.
+/// The skip is resampled too, and has a 1x1 `conv_shortcut` if the channels differ. If there is a shortcut and no
+/// resampling, x may be in two parts, which are read in place.
 class residual_block {
  public:
   /// Throws `error` for a dropout outside [0, 1) and for a divisor that is not above 0.
@@ -150,7 +150,7 @@ class residual_block {
     if (o_.divisor != 1) be.combine(y, term{1 / o_.divisor, y});
   }
 
-  /// dx is in as many parts as x; with `add`, adds to that part of it.
+  /// dx is in as many parts as x; with `add`, adds to that part.
   template <class Be, class T>
   void backward(Be& be, const pass<Be, T>& p, joined_in_of<Be, T> x, in_of<Be, T> dy, joined_out_of<Be, T> dx,
                 state<Be, T>& m, const std::array<bool, 2>& add = {}) const {
@@ -192,7 +192,7 @@ class residual_block {
   }
 
  private:
-  // What is resampled or added as it is has to be in one part.
+  // An input that is resampled or added unchanged must be in one part.
   void require_one_part_or_shortcut(bool in_parts) const {
     require(!in_parts || (has_skip_ && o_.resample == resampling::none), "the input of a residual block", "two parts",
             "one part, unless the block has a shortcut and keeps the size");
@@ -209,7 +209,7 @@ class residual_block {
   view_of<Be, const T> modulation(const pass<Be, T>& p, state<Be, T>& m) const {
     return time_ && o_.scale_shift ? view_of<Be, const T>{m.shifts.view(rows(p))} : view_of<Be, const T>{};
   }
-  // The same elements in both directions and in a forward pass that is run again.
+  // Drops the same elements in both directions and in a forward pass that is run again.
   template <class Be, class T>
   void drop(Be& be, const pass<Be, T>& p, view_of<Be, T> a) const {
     if (!p.dropout || o_.dropout == 0) return;

@@ -11,8 +11,8 @@
 
 namespace softscore::inline SOFTSCORE_ABI::detail {
 
-// out = cosines and sines of t 10000^(-i / (half - shift)), i = 0 .. half - 1 (Vaswani et al. 2017, as diffusers has
-// them), computed in double.
+// out = cosines and sines of t 10000^(-i / (half - shift)), i = 0 .. half - 1 (Vaswani et al. 2017, as in diffusers),
+// computed in double.
 template <class T>
 void sinusoid(double t, bool cosines_first, double shift, std::span<T> out) {
   const std::size_t half = out.size() / 2;
@@ -38,7 +38,7 @@ struct cosine_body {
   }
 };
 
-// d sine becomes the gradient in the angle.
+// Turns d sine into the gradient in the angle.
 struct angle_gradient_body {
   template <class T>
   SOFTSCORE_HD void operator()(T& d, const T& sine, const T& cosine, const T& d_cosine) const {
@@ -46,8 +46,8 @@ struct angle_gradient_body {
   }
 };
 
-// Fourier features of numbers u such as log t (Tancik et al. 2020): the sines of 2 pi w u, then the cosines, or the
-// other way round, with frequencies w (F) that lie in the flat parameter array.
+// Fourier features of numbers u such as log t (Tancik et al. 2020): the sines of 2 pi w u, then the cosines, or in the
+// other order, with frequencies w (F) in the flat parameter array.
 template <class Be, class T>
 struct fourier_features {
   std::vector<T> staging;                                      // 2 pi u
