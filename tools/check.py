@@ -260,16 +260,13 @@ def concepts():
     return in_parallel(one, [h for h in headers() if h.name in ("concept.hpp", "archetype.hpp")])
 
 
-# What only programs that link a BLAS include.
-APART = {INCLUDE / "softscore" / name for name in ("core/xtensor_blas.hpp", "operator/dense_matrix.hpp", "compiled.hpp")}
-APART |= set((INCLUDE / "softscore" / "compiled").glob("*.hpp"))
-
-
 def umbrella():
-    """softscore.hpp reaches every header that asks for no library besides those it links"""
+    """softscore.hpp reaches every header of the components that softscore::softscore links"""
+    _, rows = component_table.read()
     result = run(["g++", *FLAGS, "-M", INCLUDE / "softscore" / "softscore.hpp"])
     reached = {pathlib.Path(name).resolve() for name in re.findall(r"[^\s\\]+", result.stdout) if name.endswith(".hpp")}
-    return [f"{short(path)} is not reached" for path in headers() if path not in reached and path not in APART]
+    return [f"{short(path)} is not reached" for path in headers() if path not in reached and
+            component_table.component_of(rows, str(path.relative_to(INCLUDE / "softscore"))) in rows["softscore"]["NEEDS"]]
 
 
 def direct_includes(*kinds):
