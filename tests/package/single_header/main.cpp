@@ -1,5 +1,6 @@
 // Two single headers in one file.
 #include "softscore_core.hpp"
+
 #include "softscore.hpp"
 
 // Of a file that includes the folder of headers.
