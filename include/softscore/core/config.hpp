@@ -6,11 +6,6 @@
 #error "softscore checks for finite values: compile without -ffast-math, -Ofast, -ffinite-math-only, -fassociative-math"
 #endif
 
-// Defined by the headers that tools/single_header.py writes.
-#if defined(SOFTSCORE_SINGLE_HEADER)
-#error "a file that includes a single header of softscore includes none of its folder of headers"
-#endif
-
 // The instruction set that this file is compiled for, and by whom, as the name of an inline namespace around everything
 // whose code depends on it. Files of one program that are compiled with unlike flags thus have functions and classes of
 // their own instead of one copy that the linker picks, and handing an object of one to the other does not link. The
@@ -35,6 +30,10 @@
 #define SOFTSCORE_ABI_COMPILER clang
 #else
 #define SOFTSCORE_ABI_COMPILER gcc
+#endif
+// Defined by the headers that tools/single_header.py writes.
+#if defined(SOFTSCORE_SINGLE_HEADER)
+#error "a file that includes a single header of softscore includes none of its folder of headers"
 #endif
 #define SOFTSCORE_ABI_JOINED(vectors, fused, compiler) v0_##vectors##_##fused##_##compiler
 #define SOFTSCORE_ABI_NAME(vectors, fused, compiler) SOFTSCORE_ABI_JOINED(vectors, fused, compiler)
