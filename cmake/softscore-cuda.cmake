@@ -1,5 +1,5 @@
-# The target softscore::cuda: softscore::softscore for files that a CUDA compiler compiles. It is there where a CUDA
-# toolkit is, and asks for nothing otherwise. Used by this project and by the installed package.
+# The target softscore::cuda: softscore::core for files that a CUDA compiler compiles. It is there where a CUDA toolkit
+# is, and asks for nothing otherwise. Used by this project and by the installed package.
 # CMake 3.25 stops where CUDA 13 lacks a library that it wants to call deprecated; for projects that require less it does
 # not want to.
 set(softscore_required_cmake "${CMAKE_MINIMUM_REQUIRED_VERSION}")
@@ -9,7 +9,7 @@ set(CMAKE_MINIMUM_REQUIRED_VERSION "${softscore_required_cmake}")
 unset(softscore_required_cmake)
 if(CUDAToolkit_FOUND AND TARGET CUDA::cublas AND NOT TARGET softscore::cuda)
   add_library(softscore::cuda INTERFACE IMPORTED GLOBAL)
-  target_link_libraries(softscore::cuda INTERFACE softscore::softscore CUDA::cudart CUDA::cublas)
+  target_link_libraries(softscore::cuda INTERFACE softscore::core CUDA::cudart CUDA::cublas)
   # The standard as an option, for CMake does not know what the newest compilers can do. Element bodies call constexpr
   # functions of the standard library's arrays. Eigen marks some of its functions in ways that nvcc has something to say
   # about.

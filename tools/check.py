@@ -13,6 +13,8 @@ import subprocess
 import sys
 import time
 
+import components as component_table
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 INCLUDE = ROOT / "include"
 JOBS = os.cpu_count() or 1
@@ -119,16 +121,68 @@ def raw():
 
 
 def shims():
-    """xtensor is included only by core/xtensor.hpp, Eigen by core/eigen.hpp, RapidJSON by io/json.hpp"""
-    homes = {"xtensor": "core/xtensor.hpp", "xtl": "core/xtensor.hpp", "xtensor-blas": "core/xtensor_blas.hpp",
-             "Eigen": "core/eigen.hpp", "rapidjson": "io/json.hpp"}
+    """a package of others is included only by the headers that the table of components names, as a package of theirs"""
+    packages, _ = component_table.read()
     complaints = []
     for path in tracked("include/softscore/*"):
+        name = str(path.relative_to(INCLUDE / "softscore"))
         for number, line in lines_of(path):
-            found = re.match(r'\s*#\s*include\s*[<"]([^/>"]+)/', line)
-            home = homes.get(found[1]) if found else None
-            if home and path != INCLUDE / "softscore" / home:
-                complaints.append(f"{short(path)}:{number} includes {found[1]}; only {home} does")
+            found = re.match(r'\s*#\s*include\s*[<"]([^>"]+)', line)
+            package = found and package_of(packages, found[1])
+            if package and name not in package["HEADERS"]:
+                complaints.append(f"{short(path)}:{number} includes {found[1]}; only {' and '.join(package['HEADERS'])} does")
+    return complaints
+
+
+def package_of(packages, name):
+    """The package of others whose header an #include names, or None."""
+    return next((row for row in packages.values() if any(name.startswith(it) for it in row["INCLUDES"])), None)
+
+
+# Headers with such names are the compiler's or the system's.
+SYSTEMS = re.compile(r"[a-z_0-9]+|sys/.*|(fcntl|pthread|unistd|immintrin)\.h")
+
+
+def components():
+    """each header reaches only what its component in cmake/softscore-components.cmake needs, and says so if that is missing"""
+    packages, rows = component_table.read()
+    direct = direct_includes("*.hpp", "*.cuh")
+    reached, complaints = reached_headers(direct), []
+    for header, others in direct.items():
+        name = header.removeprefix("softscore/")
+        component = component_table.component_of(rows, name)
+        if component is None:
+            complaints.append(f"include/{header} is of no component")
+            continue
+        offered = component_table.with_needs(rows, component)
+        linked = {package for part in offered for package in rows[part]["PACKAGES"]}
+        for other in others:
+            if other.startswith("softscore/"):
+                part = component_table.component_of(rows, other.removeprefix("softscore/"))
+                # The umbrella includes the backend for GPUs in files that a CUDA compiler compiles.
+                if part not in offered and (name, part) != ("softscore.hpp", "cuda"):
+                    complaints.append(f"include/{header} is of {component}, which does not need {part}, and includes {other}")
+            elif not SYSTEMS.fullmatch(other):
+                package = package_of(packages, other)
+                if package is None or package.name not in linked:
+                    complaints.append(f"include/{header} is of {component}, which does not need {other}")
+        own = [package for package in rows[component]["PACKAGES"]
+               if packages[package]["INCLUDES"] and packages[package]["TARGET"]]
+        if own and name in rows[component]["HEADERS"] and not any(
+                package_of(packages, other) in map(packages.get, own) for other in reached[header]):
+            complaints.append(f"include/{header} reaches nothing of {', '.join(own)}, so it need not be of {component}")
+    for component, row in rows.items():
+        for entry in row["HEADERS"] + row["SHOWN"]:
+            if not (INCLUDE / "softscore" / entry).exists():
+                complaints.append(f"{entry} of the component {component} does not exist")
+    for package in packages.values():
+        component = next(name for name, row in rows.items() if package.name in row["PACKAGES"])
+        sentence = (f"needs {package['CALLED'][0]}: link softscore::{component} "
+                    f"(find_package(softscore COMPONENTS {component}))")
+        for header in package["HEADERS"] if package["INCLUDES"] and package["TARGET"] else []:
+            text = (INCLUDE / "softscore" / header).read_text().replace("\\\n", "")
+            if not re.search(rf'#error +"softscore/{re.escape(header)} {re.escape(sentence)}"', text):
+                complaints.append(f'{header} has no #error "softscore/{header} {sentence}"')
     return complaints
 
 
@@ -206,22 +260,23 @@ def concepts():
     return in_parallel(one, [h for h in headers() if h.name in ("concept.hpp", "archetype.hpp")])
 
 
-# What only programs that link a BLAS include.
-APART = {INCLUDE / "softscore" / name for name in ("core/xtensor_blas.hpp", "operator/dense_matrix.hpp", "compiled.hpp")}
-APART |= set((INCLUDE / "softscore" / "compiled").glob("*.hpp"))
-
-
 def umbrella():
-    """softscore.hpp reaches every header that asks for no library besides those it links"""
+    """softscore.hpp reaches every header of the components that softscore::softscore links"""
+    _, rows = component_table.read()
     result = run(["g++", *FLAGS, "-M", INCLUDE / "softscore" / "softscore.hpp"])
     reached = {pathlib.Path(name).resolve() for name in re.findall(r"[^\s\\]+", result.stdout) if name.endswith(".hpp")}
-    return [f"{short(path)} is not reached" for path in headers() if path not in reached and path not in APART]
+    return [f"{short(path)} is not reached" for path in headers() if path not in reached and
+            component_table.component_of(rows, str(path.relative_to(INCLUDE / "softscore"))) in rows["softscore"]["NEEDS"]]
 
 
-def reached_headers():
-    """Our headers, by the names that an #include gives them, and the names of all that each includes, through others too."""
-    includes = {str(path.relative_to(INCLUDE)): re.findall(r"^ *# *include <(.+?)>", path.read_text(), re.MULTILINE)
-                for path in tracked("include/softscore/*.hpp")}
+def direct_includes(*kinds):
+    """Our headers, by the names that an #include gives them, and what each includes."""
+    return {str(path.relative_to(INCLUDE)): re.findall(r"^ *# *include <(.+?)>", path.read_text(), re.MULTILINE)
+            for kind in kinds for path in tracked(f"include/softscore/{kind}")}
+
+
+def reached_headers(includes):
+    """The names of all that each of these headers includes, through others too."""
     reached = {}
 
     def reach(name):
@@ -258,7 +313,7 @@ def compiled_twice(compiler):
         return None
     folder = ROOT / "build" / "check" / compiler
     folder.mkdir(parents=True, exist_ok=True)
-    names, reached = [str(path.relative_to(INCLUDE)) for path in headers()], reached_headers()
+    names, reached = [str(path.relative_to(INCLUDE)) for path in headers()], reached_headers(direct_includes("*.hpp"))
     contents = {name: (INCLUDE / name).read_bytes() for name in reached if (INCLUDE / name).is_file()}
     command = [compiler, *FLAGS, *WARNINGS, "-O0"]
     installed = pathlib.Path("/var/lib/dpkg/status")  # changes with any package, and so with the headers of others
@@ -318,8 +373,8 @@ def tidy():
     return in_parallel(one, [ROOT / name for name in TIDY if (ROOT / name).exists()])
 
 
-CHECKS = [format, rooms, raw, shims, namespaces, paths, documents, prose, equations, concepts, umbrella, headers_gcc, headers_clang,
-          tidy]
+CHECKS = [format, rooms, raw, shims, components, namespaces, paths, documents, prose, equations, concepts, umbrella, headers_gcc,
+          headers_clang, tidy]
 # Long ones, run only when named.
 ON_REQUEST = [abi]
 

@@ -6,6 +6,8 @@ A document asks for a program with a line of its own, followed by a code block t
     <!-- quote examples/embed/main.cpp -->          the whole file
     <!-- quote examples/embed/main.cpp:sampling --> the lines between "// begin sampling" and "// end sampling"
 
+The tables between "<!-- components -->" and "<!-- end of components -->" are those of tools/components.py.
+
 usage: docs.py            fills the code blocks
        docs.py --check    names those that differ, links that lead nowhere, and names and sentences of ours in `code` that
                           are nowhere in the sources
@@ -16,9 +18,12 @@ import subprocess
 import sys
 import textwrap
 
+import components
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 QUOTE = re.compile(r"(<!-- quote (?P<file>[^\s:]+)(?::(?P<part>[\w-]+))? -->\n+```(?P<kind>\w*)\n)(?P<text>.*?)(\n?```)",
                    re.DOTALL)
+TABLES = re.compile(r"(<!-- components -->\n\n).*?(<!-- end of components -->)", re.DOTALL)
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s#]+)(?:#[^)]*)?\)|<img[^>]* src=\"([^\"]+)\"")
 MARK = re.compile(r"^[ \t]*// (begin|end) [\w-]+\n?", re.MULTILINE)
 
@@ -68,7 +73,7 @@ def main(check):
                 complaints.append(f"{name}: {problem}")
                 return block[0]
 
-        wanted = QUOTE.sub(fill, text)
+        wanted = TABLES.sub(lambda block: block[1] + components.page() + "\n\n" + block[2], QUOTE.sub(fill, text))
         if wanted != text:
             if check:
                 complaints.append(f"{name}: a quoted program has changed (./dev docs copies it again)")

@@ -31,6 +31,10 @@
 #else
 #define SOFTSCORE_ABI_COMPILER gcc
 #endif
+// Defined by the headers that tools/single_header.py writes.
+#if defined(SOFTSCORE_SINGLE_HEADER)
+#error "a file that includes a single header of softscore includes none of its folder of headers"
+#endif
 #define SOFTSCORE_ABI_JOINED(vectors, fused, compiler) v0_##vectors##_##fused##_##compiler
 #define SOFTSCORE_ABI_NAME(vectors, fused, compiler) SOFTSCORE_ABI_JOINED(vectors, fused, compiler)
 /// The inline namespace of this file: its version, the instruction set and the compiler, as in `v0_avx2_fma_gcc`.

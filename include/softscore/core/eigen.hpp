@@ -23,6 +23,9 @@
 #if defined(__CUDACC__) && !defined(EIGEN_NO_CUDA)
 #define EIGEN_NO_CUDA
 #endif
+#if !__has_include(<Eigen/Dense>)
+#error "softscore/core/eigen.hpp needs Eigen: link softscore::analysis (find_package(softscore COMPONENTS analysis))"
+#endif
 #include <Eigen/Dense>
 #if defined(__GNUC__)
 #pragma GCC diagnostic pop

@@ -19,6 +19,9 @@
 #pragma GCC diagnostic ignored "-Waggressive-loop-optimizations"
 #endif
 #endif
+#if !__has_include(<xtensor/xtensor.hpp>) && !__has_include(<xtensor/containers/xtensor.hpp>)
+#error "softscore/core/xtensor.hpp needs xtensor: link softscore::io (find_package(softscore COMPONENTS io))"
+#endif
 #if __has_include(<xtensor/xtensor.hpp>)
 #include <xtensor/xadapt.hpp>
 #include <xtensor/xtensor.hpp>

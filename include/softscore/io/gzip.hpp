@@ -1,5 +1,8 @@
 #pragma once
 
+#if !__has_include(<zlib.h>)
+#error "softscore/io/gzip.hpp needs zlib: link softscore::io (find_package(softscore COMPONENTS io))"
+#endif
 #include <zlib.h>
 
 #include <algorithm>

@@ -17,6 +17,9 @@
 #pragma GCC diagnostic ignored "-Wold-style-cast"
 #pragma GCC diagnostic ignored "-Wimplicit-fallthrough"
 #endif
+#if !__has_include(<rapidjson/reader.h>)
+#error "softscore/io/json.hpp needs RapidJSON: link softscore::io (find_package(softscore COMPONENTS io))"
+#endif
 #include <rapidjson/memorystream.h>
 #include <rapidjson/reader.h>
 

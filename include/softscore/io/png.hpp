@@ -1,5 +1,8 @@
 #pragma once
 
+#if !__has_include(<png.h>)
+#error "softscore/io/png.hpp needs libpng: link softscore::io (find_package(softscore COMPONENTS io))"
+#endif
 #include <png.h>
 
 #include <algorithm>

@@ -6,6 +6,10 @@
 #include <string>
 #include <type_traits>
 
+#if !__has_include(<cublas_v2.h>)
+#error \
+    "softscore/backend/cuda/cublas.cuh needs a CUDA toolkit of version 12 or later with cuBLAS: link softscore::cuda (find_package(softscore COMPONENTS cuda))"
+#endif
 #include <cublas_v2.h>
 
 #include <softscore/backend/cuda/gemm.hpp>

@@ -9,6 +9,10 @@
 #include <utility>
 #include <vector>
 
+#if !__has_include(<nccl.h>)
+#error \
+    "softscore/backend/cuda/data_parallel.cuh needs NCCL: link softscore::nccl (find_package(softscore COMPONENTS nccl))"
+#endif
 #include <nccl.h>
 
 #include <softscore/backend/cuda/backend.cuh>

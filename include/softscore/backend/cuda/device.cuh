@@ -8,6 +8,10 @@
 #include <string>
 #include <utility>
 
+#if !__has_include(<cuda_runtime.h>)
+#error \
+    "softscore/backend/cuda/device.cuh needs a CUDA toolkit of version 12 or later with cuBLAS: link softscore::cuda (find_package(softscore COMPONENTS cuda))"
+#endif
 #include <cuda_runtime.h>
 
 #include <softscore/backend/cuda/cublas.cuh>

@@ -10,6 +10,9 @@
 #include <tuple>
 #include <type_traits>
 
+#if !__has_include(<oneapi/tbb/blocked_range.h>)
+#error "softscore/backend/tbb/backend.hpp needs oneTBB: link softscore::tbb (find_package(softscore COMPONENTS tbb))"
+#endif
 #include <oneapi/tbb/blocked_range.h>
 #include <oneapi/tbb/global_control.h>
 #include <oneapi/tbb/info.h>
