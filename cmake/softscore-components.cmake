@@ -83,7 +83,8 @@ softscore_component(io
           io/gzip.hpp io/json.hpp io/json_fields.hpp io/npy.hpp io/png.hpp io/safetensors.hpp io/tiled.hpp
           nn/diffusers.hpp nn/diffusers/read_config.hpp nn/diffusers/weights.hpp nn/edm.hpp nn/guided_diffusion.hpp
           nn/inception/weights.hpp nn/source_names/read_source.hpp nn/sr3.hpp
-          sampler/sample.hpp sampler/sample_branching.hpp sampler/sample_pipeline.hpp
+          operator/bicubic_resize.hpp sampler/sample.hpp sampler/sample_branching.hpp sampler/sample_cascade.hpp
+          sampler/sample_pipeline.hpp
           schedule/schedule_file.hpp)
 softscore_component(analysis
   HAS "dense exact denoisers, principal components, distances and scores of images, the search for schedules"
