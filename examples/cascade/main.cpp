@@ -28,9 +28,12 @@ struct stage_kind {
   const char* name;
   std::size_t divisor, beside;  // 0: nothing lies beside x
   bool noisy;                   // whether what lies beside x gets noise, and the network its deviation
+  bool labels;                  // whether the network is told the class
 };
-constexpr std::array<stage_kind, 4> kinds{
-    {{"small", 4, 0, false}, {"middle", 2, 4, true}, {"large", 1, 2, true}, {"enlarge", 1, 4, false}}};
+constexpr std::array<stage_kind, 4> kinds{{{"small", 4, 0, false, true},
+                                           {"middle", 2, 4, true, true},
+                                           {"large", 1, 2, true, true},
+                                           {"enlarge", 1, 4, false, false}}};
 
 struct options {
   std::string data, out{"out/cascade"}, judge;
@@ -85,8 +88,10 @@ unet_config network_of(const stage_kind& kind, const options& chosen, const shap
   c.layers_per_block = levels == 1 ? 2 : 1;
   c.norm_num_groups = 8;
   c.augment_features = kind.noisy ? 1 : 0;
-  c.class_embedding = unet_class::table;
-  c.num_class_embeds = 10;
+  if (kind.labels) {
+    c.class_embedding = unet_class::table;
+    c.num_class_embeds = 10;
+  }
   c.recipe = unet_recipe::ddpm;
   return c;
 }
@@ -101,11 +106,21 @@ std::filesystem::path file_of(const stage_kind& kind, const options& chosen) {
 // A stage's images, and beside each what the network is to see.
 labeled_images stage_images(const stage_kind& kind, const labeled_images& all) {
   const shape of = all.extent();
-  labeled_images images{resized(all.pixels, kind.divisor, of), all.labels};
+  labeled_images images{resized(all.pixels, kind.divisor, of)};
+  if (kind.labels) images.labels = all.labels;
   if (kind.beside == 0) return images;
   images.beside = enlarged(resized(all.pixels, kind.beside, of), extent_of(images.pixels));
   for (float& pixel : images.beside) pixel = scale.gain * pixel + scale.offset;
   return images;
+}
+
+// A run may be made longer, but two runs must not be mixed.
+void require_same_run(const safetensors_file& file, const training_options& wanted) {
+  const auto had = settings_of(read_training_options(file));
+  for (const auto& [name, value] : settings_of(wanted))
+    if (name != "epochs" && had.at(name) != value)
+      throw error(detail::printable(file.path()) + " was trained with " + name + " = " + had.at(name) + " and not " +
+                  value + "; choose another folder with --out");
 }
 
 void train_stages(const options& chosen) {
@@ -118,23 +133,26 @@ void train_stages(const options& chosen) {
     if (std::find(chosen.stages.begin(), chosen.stages.end(), kind.name) == chosen.stages.end()) continue;
     denoiser_type denoiser = denoiser_of(kind, chosen, of);
     const data_set seen{stage_images(kind, data.training), stage_images(kind, data.test)};
-    const std::size_t steps = chosen.epochs * (seen.training.extent().images / chosen.batch_size);
+    const std::size_t steps = seen.training.extent().images / chosen.batch_size;  // of an epoch
     const training_options training{.epochs = chosen.epochs,
                                     .batch_size = chosen.batch_size,
                                     .seed = chosen.seed,
                                     .learning_rate = 1e-3,
                                     .max_grad_norm = 1.0,
-                                    .warmup_steps = std::min<std::size_t>(200, steps / 10),
+                                    .warmup_steps = std::min<std::size_t>(200, steps),
                                     .learning_rate_decay = rate_decay::cosine,
                                     .ema_decay = 0.999,
                                     .times = {.indices = 1000, .stratified = true},
                                     .pixels = scale,
-                                    .label_dropout = 0.1,
+                                    .label_dropout = kind.labels ? 0.1 : 0.0,
                                     .beside_noise = kind.noisy ? chosen.most_noise : 0.0,
                                     .checkpoint = file_of(kind, chosen)};
     std::optional<training_state> from;
-    if (std::filesystem::exists(training.checkpoint))
-      from = read_checkpoint(safetensors_file{training.checkpoint}, denoiser.network().layout());
+    if (std::filesystem::exists(training.checkpoint)) {
+      const safetensors_file file{training.checkpoint};
+      require_same_run(file, training);
+      from = read_checkpoint(file, denoiser.network().layout());
+    }
     std::printf("stage %s: %zu parameters\n", kind.name, denoiser.network().parameter_count());
     const auto result = train(backend, denoiser, noise, epsilon_loss{}, seen, training, watched_bar{}, from);
     if (result.stopped) throw common::stopped_by_user{"the same command continues"};
@@ -166,7 +184,7 @@ std::string share_of(const image_batch& images, std::span<const class_label> lab
 }
 
 void draw(const options& chosen) {
-  const shape of = load(chosen).training.extent().with_images(1);
+  const shape of = chosen.data.empty() ? shape{1, 1, 28, 28} : load(chosen).training.extent().with_images(1);
   tbb_backend backend;
   const denoiser_type first = trained(kinds[0], chosen, of), second = trained(kinds[1], chosen, of),
                       third = trained(kinds[2], chosen, of);
@@ -203,8 +221,7 @@ void enlarge(const options& chosen) {
   const stage_kind& kind = kinds[3];
   const denoiser_type denoiser = trained(kind, chosen, of);
   const labeled_images seen = stage_images(kind, some);
-  // The labels are hidden from the network, which is to find them.
-  sample_options how{.images = count, .seed = chosen.seed, .image = of, .labels = {no_class}, .pixels = scale};
+  sample_options how{.images = count, .seed = chosen.seed, .image = of, .pixels = scale};
   how.given.image = as_view(seen.beside);
   const auto drawn = sample(backend, ddpm{}, noise, static_thresholding{denoiser}, trailing_grid(1000, chosen.steps),
                             how, watched_bar{});
@@ -248,8 +265,8 @@ int command_line(int count, char** arguments) {
   training->add_option("--stages", chosen.stages, "which to train (small middle large enlarge)")
       ->delimiter(',')
       ->check(CLI::IsMember({"small", "middle", "large", "enlarge"}));
-  training->add_option("--epochs", chosen.epochs, "passes over the images (5)");
-  training->add_option("--batch-size", chosen.batch_size, "images per step (64)");
+  training->add_option("--epochs", chosen.epochs, "passes over the images (5)")->check(CLI::Range(1, 100000));
+  training->add_option("--batch-size", chosen.batch_size, "images per step (64)")->check(CLI::Range(1, 100000));
   training->add_option("--most-noise", chosen.most_noise,
                        "largest deviation of the noise on what a stage sees of the one before, in [-1, 1] (0.4)");
   drawing->add_option("--noise", chosen.noise, "deviation of that noise when images are drawn (0.1)");

@@ -20,11 +20,14 @@ class cubic_weights {
  public:
   cubic_weights(std::size_t from, std::size_t to) {
     const double scale = static_cast<double>(from) / static_cast<double>(to);
+    const std::size_t most = (std::min)(from, static_cast<std::size_t>(4.0 * (std::max)(scale, 1.0)) + 2);
+    reserve_for(weights_, "weights of a resized image", {to, most});
     for (std::size_t i = 0; i < to; ++i) {
       const cubic_window reach{(static_cast<double>(i) + 0.5) * scale - 0.5, (std::max)(scale, 1.0), from};
       first_.push_back(reach.first);
       begin_.push_back(weights_.size());
-      for (std::size_t k = reach.first; k < reach.end; ++k) weights_.push_back(reach.weight(k) / reach.sum());
+      const double sum = reach.sum();
+      for (std::size_t k = reach.first; k < reach.end; ++k) weights_.push_back(reach.weight(k) / sum);
     }
     begin_.push_back(weights_.size());
   }
@@ -56,6 +59,7 @@ image_batch bicubic_resize(view<const float, host_space> images, std::size_t hei
   require(height >= 1, "height", height, "at least 1");
   require(width >= 1, "width", width, "at least 1");
   image_batch out = make_tensor<float>({from.images, from.channels, height, width});
+  if (out.size() == 0) return out;
   const detail::cubic_weights rows{from.height, height}, columns{from.width, width};
   auto lines = vector_of<double>("elements of a resized plane", {from.height, width});
   for (std::size_t i = 0; i < from.images; ++i)

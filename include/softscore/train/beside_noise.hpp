@@ -27,7 +27,7 @@ class noisy_beside {
 
   bool active() const { return most_ > 0.0; }
 
-  // What is known of images from number `first` on, with this draw's noise. It refers to memory of this object.
+  // The conditions of images from number `first` on, with this draw's noise. They refer to memory of this object.
   conditioning of(std::uint64_t seed, std::uint32_t step, bool trains, std::uint64_t first, conditioning given) {
     if (!active()) return given;
     const std::size_t count = given.image.extent().images, each = extent_.per_image();

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <filesystem>
 #include <span>
@@ -18,8 +19,8 @@
 
 namespace softscore::inline SOFTSCORE_ABI {
 
-/// The epoch with the lowest of the test losses, which are those of epoch 1, 2, ...; the first of several, and 0 of
-/// none.
+/// The epoch with the lowest of the test losses, which are those of epoch 1, 2, ...; the first of several, or 0 if
+/// there are none.
 inline std::size_t best_epoch(std::span<const double> test_losses) {
   std::size_t best = 0;
   for (std::size_t k = 0; k < test_losses.size(); ++k)
@@ -57,13 +58,19 @@ class early_stopping {
   }
 
   // The best epoch's parameters of a run that continues from `from`: its own if it is that epoch's, else those of the
-  // file. Throws `error` if there is no such file or it is of another epoch.
-  template <class Trainer, class Encoding = json_encoding>
-  void restore(const training_state& from, const Trainer& work, const parameter_layout& layout) {
-    const std::size_t best = best_epoch({from.test_losses.data(), from.test_losses.size()});
-    if (!active() || best == 0) return;
-    if (best * work.steps_per_epoch() == from.losses.size()) {
+  // file. A run may have been killed before it wrote that file, so the first case writes it again. Throws `error` if
+  // the file is missing or of another run.
+  template <class Trainer, class Save, class Encoding = json_encoding>
+  void restore(const training_state& from, const Trainer& work, const parameter_layout& layout, const Save& save_as) {
+    if (!active()) return;
+    const std::size_t each = work.steps_per_epoch(), epochs = from.losses.size() / each;
+    require(from.test_losses.size() == epochs, "number of test losses in the saved state", from.test_losses.size(),
+            "that of the epochs done, " + std::to_string(epochs) + ", to continue with patience");
+    const std::size_t best = best_epoch({from.test_losses.data(), epochs});
+    if (best == 0) return;
+    if (best * each == from.losses.size()) {
       best_ = evaluated(from);
+      if (!checkpoint_.empty()) save_as(best_checkpoint(checkpoint_));
       return;
     }
     const std::filesystem::path file = best_checkpoint(checkpoint_);
@@ -72,8 +79,11 @@ class early_stopping {
             checkpoint_.empty() ? std::string{"not named"} : "missing: " + file.string(),
             "there to continue with patience: epoch " + std::to_string(best) + " was the best");
     const training_state kept = read_checkpoint(basic_safetensors_file<Encoding>{file}, layout);
-    require_file(kept.test_losses.size() == best && kept.losses.size() == best * work.steps_per_epoch(), file.string(),
-                 "the number of epochs", kept.test_losses.size(), "that of the best epoch, " + std::to_string(best));
+    require_file(kept.losses.size() == best * each, file.string(), "the number of steps", kept.losses.size(),
+                 "that of the best epoch, " + std::to_string(best * each));
+    require_file(kept.test_losses.size() == best &&
+                     std::equal(kept.test_losses.begin(), kept.test_losses.end(), from.test_losses.begin()),
+                 file.string(), "the run", "another one", "the one to continue: its test losses differ");
     best_ = evaluated(kept);
   }
 

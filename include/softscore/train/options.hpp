@@ -102,7 +102,7 @@ struct training_options {
     require(ema_decay == 0.0 || ema.form == ema_form::none, "ema_decay", ema_decay, "0 where ema has a form");
     ema.check();
     require(label_dropout >= 0.0 && label_dropout < 1.0, "label_dropout", label_dropout, "at least 0 and below 1");
-    require(std::isfinite(beside_noise) && beside_noise >= 0.0, "beside_noise", beside_noise, "at least 0 and finite");
+    require(beside_noise >= 0.0 && beside_noise <= 1e6, "beside_noise", beside_noise, "between 0 and 1e6");
     require(!(times.stratified && times.sobol), "times.sobol", "true", "false where the times are stratified");
     require(accumulate >= 1, "accumulate", accumulate, "at least 1");
     require(batch_size % accumulate == 0, "accumulate", accumulate, "a divisor of the batch size");

@@ -117,10 +117,9 @@ training_result run_training(Be& be, D& denoiser, const C& corruption, O objecti
     work.require_given(data.test.given(), test_images.extent(), "test images");
   }
   early_stopping stopping{options, test_images.extent().images};
-  if (from) {
-    work.restore(*from);
-    stopping.restore(*from, work, denoiser.network().layout());
-  }
+  if constexpr (TrainsTogether<Be>)
+    require(options.patience == 0, "patience", options.patience, "0 on backends that train together");
+  if (from) work.restore(*from);
 
   checkpoint_settings settings = extras.settings;
   settings.merge(settings_of(options));
@@ -138,6 +137,7 @@ training_result run_training(Be& be, D& denoiser, const C& corruption, O objecti
       throw;
     }
   };
+  if (from) stopping.restore(*from, work, denoiser.network().layout(), save_as);
   const auto save = [&] {
     if (options.checkpoint.empty() || saved == work.done()) return;
     save_as(options.checkpoint);
@@ -179,7 +179,7 @@ training_result run_training(Be& be, D& denoiser, const C& corruption, O objecti
     progress.images_per_second = static_cast<double>(options.batch_size) / pace;
     progress.seconds_left = pace * static_cast<double>(work.steps() - work.done());
     if constexpr (std::convertible_to<std::invoke_result_t<Observer&, const training_progress&>, bool>)
-      stopped = !observer(std::as_const(progress)) && work.done() < work.steps();
+      stopped = !observer(std::as_const(progress)) && work.done() < work.steps() && !stopping.ends(work.test_losses());
     else
       observer(std::as_const(progress));
   }

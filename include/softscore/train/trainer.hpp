@@ -148,20 +148,18 @@ class trainer {
       require(!given.labels.empty() || !NeedsLabels<O>, "number of labels", 0,
               "that of the images, for this objective needs labels");
       conditioning seen = as_network_takes(given);
-      shape all = images;
-      const float scale = 0.0f;
+      std::vector<float> deviations;
       if (beside_.active()) {
         require(!given.image.empty(), "beside_noise", options_.beside_noise, "0 without images beside x");
         require(given.features.empty(), "number of rows of features", given.features.extent().images,
                 "0 with beside_noise, whose deviation is the feature of an image");
-        seen = seen.images(0, 1);
-        seen.features = {&scale, {1, 1, 1, 1}};
-        all = images.with_images(1);
+        deviations = vector_of<float>("deviations of the noise beside x", {images.images});
+        seen.features = {deviations.data(), {images.images, 1, 1, 1}};
       }
       if constexpr (ChecksBatch<D>)
-        denoiser_.check(seen, all);
+        denoiser_.check(seen, images);
       else
-        check_conditioning(denoiser_.network(), seen, all);
+        check_conditioning(denoiser_.network(), seen, images);
     });
   }
 

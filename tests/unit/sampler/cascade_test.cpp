@@ -1,6 +1,8 @@
-// A cascade of three stages (Ho et al. 2022), held against its stages drawn one by one.
+// A cascade of three stages (Ho et al. 2022), compared with its stages drawn one by one.
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
+#include <optional>
 #include <vector>
 
 #include <softscore/softscore.hpp>
@@ -39,6 +41,7 @@ const auto base = stage_network(1, false, false, true);
 const auto second = stage_network(2, true, true, false);
 const auto third = stage_network(3, true, false, true);
 const cascade_options five{.images = 5, .seed = 7, .batch_size = 2, .labels = {0, 1, 2, 1, 0}};
+constexpr std::uint64_t far = std::uint64_t{1} << 40;  // between the seeds of two stages
 constexpr shape small{1, 1, 4, 6}, middle{1, 1, 8, 12}, large{1, 1, 16, 14};
 
 template <class Observer = no_observer>
@@ -69,16 +72,16 @@ TEST_CASE("A cascade draws what its stages draw one by one, each beside the enla
 
   image_batch beside = bicubic_resize(first.images, 8, 12);
   for (std::size_t i = 0; i < 5; ++i)
-    add_noise({8, noise_stream::beside, 0, 0}, i, 0.25f, {beside.data() + i * 96, 96});
+    add_noise({7 + far, noise_stream::beside, 0, 0}, i, 0.25f, {beside.data() + i * 96, 96});
   const std::vector<float> deviations(5, 0.25f);
-  sample_options options{.images = 5, .seed = 8, .image = middle};
+  sample_options options{.images = 5, .seed = 7 + far, .image = middle};
   options.given.image = as_view(beside);
   options.given.features = view<const float, host_space>{deviations.data(), {5, 1, 1, 1}};
   const auto next = sample(be, ddpm{}, noise, second, trailing_grid(1000, 4), options);
   CHECK(same(state.images[1], next.images));
 
   const image_batch enlarged = bicubic_resize(next.images, 16, 14);
-  options = {.images = 5, .seed = 9, .image = large, .labels = five.labels};
+  options = {.images = 5, .seed = 7 + 2 * far, .image = large, .labels = five.labels};
   options.given.image = as_view(enlarged);
   CHECK(same(state.images[2], sample(be, ddim{}, noise, third, trailing_grid(1000, 2), options).images));
 }
@@ -107,7 +110,7 @@ TEST_CASE("A stage, or a state, that does not fit is refused before any work, by
   CHECK_REFUSED(draw(none, five, unseen, {1, 1, 0, 4}),
                 "stage 2: image is 1 x 1 x 0 x 4, but it must be of at least one element");
   CHECK_REFUSED(draw(none, five, unseen, large, -0.5),
-                "stage 1: beside_noise is -0.5, but it must be at least 0 and finite");
+                "stage 1: beside_noise is -0.5, but it must be between 0 and 1e6");
   cascade_state other;
   other.images.push_back(make_tensor<float>({4, 1, 4, 6}));
   CHECK_REFUSED(draw(other, five, unseen),
@@ -115,8 +118,23 @@ TEST_CASE("A stage, or a state, that does not fit is refused before any work, by
   other.images.assign(4, make_tensor<float>({5, 1, 4, 6}));
   CHECK_REFUSED(draw(other, five, unseen),
                 "number of stages that are done is 4, but it must be at most that of all, 3");
+  // What a network does not accept is refused before the first stage is drawn.
+  auto bad = five;
+  bad.labels[3] = 3;
+  CHECK_THAT(refusal([&] { draw(none, bad, unseen); }), Catch::Matchers::StartsWith("for the cascade's stage 0, "));
   serial_backend be;
+  CHECK_THAT(refusal([&] {
+               sample_cascade(be, five, none, unseen, cascade_stage{ddim{}, noise, base, trailing_grid(1000, 3), small},
+                              cascade_stage{ddim{}, noise, second, trailing_grid(1000, 3), middle, 0.25});
+             }),
+             Catch::Matchers::StartsWith("for the cascade's stage 1, "));
+  CHECK_THAT(refusal([&] {
+               sample_cascade(be, five, none, unseen, cascade_stage{ddim{}, noise, base, trailing_grid(1000, 3), small},
+                              cascade_stage{ddim{}, noise, base, trailing_grid(1000, 3), middle});
+             }),
+             Catch::Matchers::StartsWith("for the cascade's stage 1, "));
+  CHECK(none.images.empty());
   CHECK_REFUSED(
       sample_cascade(be, five, none, unseen, cascade_stage{ddim{}, noise, base, trailing_grid(1000, 3), small, 0.1}),
-      "stage 0: beside_noise is 0.1, but it must be missing, for no stage is before it");
+      "stage 0: beside_noise is 0.1, but it must be missing, because no stage precedes it");
 }

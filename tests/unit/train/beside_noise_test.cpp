@@ -121,7 +121,17 @@ TEST_CASE("Noise beside x needs images there and one feature of the network's", 
   auto with_features = known(), alone = known();
   with_features.features = make_tensor({32, 1, 1, 1});
   alone.beside = {};
-  CHECK_REFUSED(trains(small(), known(), -1.0), "beside_noise is -1, but it must be at least 0 and finite");
+  CHECK_REFUSED(trains(small(), known(), -1.0), "beside_noise is -1, but it must be between 0 and 1e6");
+  CHECK_REFUSED(trains(small(), known(), 1e300), "beside_noise is 1e+300, but it must be between 0 and 1e6");
+  auto labeled = known();
+  labeled.labels.assign(32, 1);
+  labeled.labels[7] = 5000000;
+  auto with_labels = tiny(1);
+  with_labels.class_embedding = unet_class::table;
+  with_labels.num_class_embeds = 3;
+  CHECK_REFUSED(trains(clean_denoiser{unet<step_index>{with_labels}}, labeled, 0.5),
+                "for the training images, the label of image 7 is 5000000, but it must be between 0 and 2, or -1 for "
+                "none");
   CHECK_REFUSED(trains(small(), alone, 0.5),
                 "for the training images, beside_noise is 0.5, but it must be 0 without images beside x");
   CHECK_REFUSED(trains(small(), with_features, 0.5),

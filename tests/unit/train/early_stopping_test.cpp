@@ -83,6 +83,10 @@ TEST_CASE("Training ends after so many epochs without a lower test loss, with th
   auto shorter = options();
   shorter.epochs = known().best;
   CHECK(stopped.parameters == run(shorter).parameters);
+  // An observer that stops at the last step of such a run changes nothing.
+  const auto both = run(with, [&](const training_progress& at) { return at.step < 2 * known().end; });
+  CHECK_FALSE(both.result.stopped);
+  CHECK(both.parameters == stopped.parameters);
   // Patience that is never lost changes nothing, except that the best epoch's parameters are taken.
   with.patience = 40;
   const auto whole = run(with);
@@ -99,6 +103,10 @@ TEST_CASE("A run with patience continues from any epoch, and its best checkpoint
     const temporary_folder folder;
     with.checkpoint = folder / "run.safetensors";
     run(with, [&](const training_progress& at) { return at.step < 2 * epoch; });
+    // A run that is killed after it wrote its checkpoint has not written that of the best epoch.
+    if (best_epoch(state_in(with.checkpoint).test_losses) == epoch)
+      std::filesystem::remove(best_checkpoint(with.checkpoint));
+    run(with, [&](const training_progress& at) { return at.step < 2 * epoch + 2; }, state_in(with.checkpoint));
     const auto rest = run(with, no_training_observer{}, state_in(with.checkpoint));
     CHECK(rest.parameters == expected.parameters);
     CHECK(rest.result.test_losses == expected.result.test_losses);
@@ -127,8 +135,18 @@ TEST_CASE("Patience without test images, or without the best epoch's state, is r
                 "checkpoint of the best epoch is missing: " + best.string() + ", but it must be " + rule);
   std::filesystem::copy(with.checkpoint, best);
   CHECK_REFUSED(run(with, no_training_observer{}, state),
-                best.string() + ": the number of epochs is " + std::to_string(known().best + 1) +
-                    ", but it must be that of the best epoch, " + std::to_string(known().best));
+                best.string() + ": the number of steps is " + std::to_string(2 * known().best + 2) +
+                    ", but it must be that of the best epoch, " + std::to_string(2 * known().best));
+  auto other = state;
+  other.test_losses[0] += 1.0;
+  std::filesystem::rename(folder / "away", best);
+  CHECK_REFUSED(run(with, no_training_observer{}, other),
+                best.string() + ": the run is another one, but it must be the one to continue: its test losses differ");
+  other.test_losses.pop_back();
+  CHECK_REFUSED(run(with, no_training_observer{}, other),
+                "number of test losses in the saved state is " + std::to_string(known().best) +
+                    ", but it must be that of the epochs done, " + std::to_string(known().best + 1) +
+                    ", to continue with patience");
   with.checkpoint.clear();
   CHECK_REFUSED(run(with, no_training_observer{}, state),
                 "checkpoint of the best epoch is not named, but it must be " + rule);

@@ -59,7 +59,7 @@ TEST_CASE("Times that are not stratified know nothing of the batch") {
   }
 }
 
-TEST_CASE("Times of a Sobol sequence fill each other's gaps, whatever the batches") {
+TEST_CASE("Times of a Sobol sequence fill each other's gaps in batches of any size") {
   // 2^k points from a multiple of 2^k on lie one in each 2^k-th, whether a batch holds them or several do.
   const time_distribution sobol{.sobol = true};
   for (const std::size_t images : {std::size_t{8}, std::size_t{32}, std::size_t{128}}) {
