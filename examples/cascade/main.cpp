@@ -139,7 +139,7 @@ void train_stages(const options& chosen) {
                                     .seed = chosen.seed,
                                     .learning_rate = 1e-3,
                                     .max_grad_norm = 1.0,
-                                    .warmup_steps = std::min<std::size_t>(200, steps),
+                                    .warmup_steps = std::min<std::size_t>(200, steps / 2),
                                     .learning_rate_decay = rate_decay::cosine,
                                     .ema_decay = 0.999,
                                     .times = {.indices = 1000, .stratified = true},
