@@ -17,6 +17,7 @@
 
 #include "common/interrupt.hpp"
 #include "common/run_main.hpp"
+#include "common/small_unet.hpp"
 #include "judging.hpp"
 
 namespace {
@@ -75,24 +76,17 @@ image_batch enlarged(const image_batch& images, const shape& to) { return bicubi
 unet_config network_of(const stage_kind& kind, const options& chosen, const shape& of) {
   const std::size_t levels = kind.divisor == 4 ? 1 : kind.divisor == 2 ? 2 : 3;
   require(chosen.widths.size() == 3, "number of widths", chosen.widths.size(), "3, one for each size");
-  unet_config c;
-  c.out_channels = of.channels;
+  const shape image{1, of.channels, of.height / kind.divisor, of.width / kind.divisor};
+  unet_config c =
+      common::small_unet(image, {chosen.widths.end() - static_cast<std::ptrdiff_t>(levels), chosen.widths.end()});
   c.beside_channels = kind.beside > 0 ? of.channels : 0;
-  c.in_channels = c.out_channels + c.beside_channels;
-  c.height = of.height / kind.divisor;
-  c.width = of.width / kind.divisor;
-  c.block_out_channels.assign(chosen.widths.end() - static_cast<std::ptrdiff_t>(levels), chosen.widths.end());
-  c.down_blocks.assign(levels, unet_block::plain);
-  c.up_blocks.assign(levels, unet_block::plain);
-  c.down_blocks.back() = c.up_blocks.front() = unet_block::attention;
-  c.layers_per_block = levels == 1 ? 2 : 1;
-  c.norm_num_groups = 8;
+  c.in_channels += c.beside_channels;
+  if (levels == 1) c.layers_per_block = 2;
   c.augment_features = kind.noisy ? 1 : 0;
-  if (kind.labels) {
-    c.class_embedding = unet_class::table;
-    c.num_class_embeds = 10;
+  if (!kind.labels) {
+    c.class_embedding = unet_class::none;
+    c.num_class_embeds = unet_config{}.num_class_embeds;
   }
-  c.recipe = unet_recipe::ddpm;
   return c;
 }
 
@@ -134,19 +128,12 @@ void train_stages(const options& chosen) {
     denoiser_type denoiser = denoiser_of(kind, chosen, of);
     const data_set seen{stage_images(kind, data.training), stage_images(kind, data.test)};
     const std::size_t steps = seen.training.extent().images / chosen.batch_size;  // of an epoch
-    const training_options training{.epochs = chosen.epochs,
-                                    .batch_size = chosen.batch_size,
-                                    .seed = chosen.seed,
-                                    .learning_rate = 1e-3,
-                                    .max_grad_norm = 1.0,
-                                    .warmup_steps = std::min<std::size_t>(200, steps / 2),
-                                    .learning_rate_decay = rate_decay::cosine,
-                                    .ema_decay = 0.999,
-                                    .times = {.indices = 1000, .stratified = true},
-                                    .pixels = scale,
-                                    .label_dropout = kind.labels ? 0.1 : 0.0,
-                                    .beside_noise = kind.noisy ? chosen.most_noise : 0.0,
-                                    .checkpoint = file_of(kind, chosen)};
+    training_options training = common::small_unet_training(chosen.epochs, chosen.batch_size, chosen.seed);
+    training.warmup_steps = std::min<std::size_t>(200, steps / 2);
+    training.times.stratified = true;
+    if (!kind.labels) training.label_dropout = 0.0;
+    if (kind.noisy) training.beside_noise = chosen.most_noise;
+    training.checkpoint = file_of(kind, chosen);
     std::optional<training_state> from;
     if (std::filesystem::exists(training.checkpoint)) {
       const safetensors_file file{training.checkpoint};

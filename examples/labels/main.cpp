@@ -12,6 +12,8 @@
 
 #include <softscore/softscore.hpp>
 
+#include "common/small_unet.hpp"
+
 namespace {
 
 using namespace softscore;
@@ -24,23 +26,6 @@ struct options {
   std::uint64_t seed{0};
   bool resume{};
 };
-
-unet_config network_of(const options& chosen, const shape& image) {
-  unet_config c;
-  c.in_channels = c.out_channels = image.channels;
-  c.height = image.height;
-  c.width = image.width;
-  c.block_out_channels = chosen.widths;
-  c.down_blocks.assign(chosen.widths.size(), unet_block::plain);
-  c.up_blocks.assign(chosen.widths.size(), unet_block::plain);
-  c.down_blocks.back() = c.up_blocks.front() = unet_block::attention;
-  c.layers_per_block = 1;
-  c.norm_num_groups = 8;
-  c.class_embedding = unet_class::table;
-  c.num_class_embeds = 10;
-  c.recipe = unet_recipe::ddpm;
-  return c;
-}
 
 void run(const options& chosen) {
   const std::filesystem::path out = chosen.out, saved = out / "checkpoint.safetensors";
@@ -55,19 +40,10 @@ void run(const options& chosen) {
 
   tbb_backend backend;
   const corruption noise{scaling{}, linear_beta{}};
-  epsilon_denoiser denoiser{unet<step_index>{network_of(chosen, image)}, noise};
-  const training_options training{.epochs = chosen.epochs,
-                                  .batch_size = chosen.batch_size,
-                                  .seed = chosen.seed,
-                                  .learning_rate = 1e-3,
-                                  .max_grad_norm = 1.0,
-                                  .warmup_steps = std::min<std::size_t>(200, steps / 10),
-                                  .learning_rate_decay = rate_decay::cosine,
-                                  .ema_decay = 0.999,
-                                  .times = {.indices = 1000},
-                                  .pixels = {2.0f, -1.0f},
-                                  .label_dropout = 0.1,
-                                  .checkpoint = saved};
+  epsilon_denoiser denoiser{unet<step_index>{common::small_unet(image, chosen.widths)}, noise};
+  training_options training = common::small_unet_training(chosen.epochs, chosen.batch_size, chosen.seed);
+  training.warmup_steps = std::min<std::size_t>(200, steps / 10);
+  training.checkpoint = saved;
   std::optional<training_state> from;
   if (chosen.resume) from = read_checkpoint(safetensors_file{saved}, denoiser.network().layout());
   train(backend, denoiser, noise, epsilon_loss{}, data, training, progress_bar{}, from);

@@ -43,7 +43,7 @@ elseif(case STREQUAL "wrong_version")
   must_be_refused("7.3 REQUIRED" "compatible with requested")
 
 elseif(case STREQUAL "unknown_component")
-  must_be_refused("REQUIRED COMPONENTS vulkan" "softscore has no component \"vulkan\"; it has: core (softscore/sampling.hpp), tbb (softscore/backend/tbb.hpp), io (")
+  must_be_refused("REQUIRED COMPONENTS vulkan" "softscore has no component \"vulkan\"; it has: core (softscore/sampling.hpp), tbb (softscore/backend/tbb.hpp), io (softscore/sampler/sample.hpp), analysis (softscore/metric/frechet.hpp), train (softscore/train/train.hpp), compiled (softscore/compiled.hpp), cuda (softscore/backend/cuda.hpp), nccl (softscore/backend/cuda/data_parallel.cuh), softscore (softscore/softscore.hpp).")
   must_be_refused("REQUIRED COMPONENTS core analysys" "softscore has no component \"analysys\"; it has: core")
 
 elseif(case STREQUAL "without_toolkit")

@@ -10,6 +10,7 @@
 #include <softscore/backend/serial/backend.hpp>
 #include <softscore/operator/bicubic_downsampling.hpp>
 #include <softscore/operator/bicubic_resize.hpp>
+#include <softscore/operator/cubic_window.hpp>
 
 #include "refusal.hpp"
 
@@ -34,6 +35,30 @@ void check_close(const image_batch& found, const std::vector<float>& expected) {
 }
 
 }  // namespace
+
+TEST_CASE("The cubic window has the kernel's values, reaches two pixels to each side, and ends at the edges",
+          "[operator]") {
+  // (a + 2)|x|^3 - (a + 3)|x|^2 + 1 and a (|x|^3 - 5 |x|^2 + 8 |x| - 4) with a = -1/2: 0.5625 and -0.0625 at 1/2 and
+  // 3/2.
+  const detail::cubic_window between{4.5, 1.0, 20};
+  CHECK(between.first == 3);
+  CHECK(between.end == 7);
+  CHECK(between.weight(4) == 0.5625);
+  CHECK(between.weight(5) == 0.5625);
+  CHECK(between.weight(3) == -0.0625);
+  CHECK(between.weight(6) == -0.0625);
+  CHECK(between.sum() == 1.0);
+  const detail::cubic_window pixel{4.0, 1.0, 20};
+  CHECK(pixel.weight(4) == 1.0);
+  CHECK(pixel.weight(3) == 0.0);
+  CHECK(pixel.weight(2) == 0.0);
+  // Twice as wide, and cut at the first pixel.
+  const detail::cubic_window edge{0.5, 2.0, 20};
+  CHECK(edge.first == 0);
+  CHECK(edge.end == 5);
+  CHECK(edge.weight(1) == detail::cubic_window(0.0, 1.0, 20).weight(0) * (1.5 / 64 - 2.5 / 16 + 1.0));
+  CHECK(detail::cubic_window{18.5, 1.0, 20}.end == 20);
+}
 
 TEST_CASE("Images shrink and grow as Pillow's bicubic ones do", "[operator]") {
   check_close(bicubic_resize(known(5, 7), 3, 4),

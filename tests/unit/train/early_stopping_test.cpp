@@ -5,6 +5,7 @@
 #include <vector>
 
 #include <softscore/softscore.hpp>
+#include <softscore/train/early_stopping.hpp>
 
 #include "catch.hpp"
 #include "refusal.hpp"
